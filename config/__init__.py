@@ -1,0 +1,1 @@
+"""Read settings and the marketer's files into rule models."""

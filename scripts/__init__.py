@@ -1,0 +1,1 @@
+"""Compose the system: here ports meet implementations."""
