@@ -1,0 +1,1 @@
+"""Hold the bots: pure cores, and the shells that keep them alive."""

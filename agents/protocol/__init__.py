@@ -1,0 +1,1 @@
+"""Say what a bot is: a pure function over one visitor's state."""

@@ -1,0 +1,67 @@
+"""Say what the runtime needs of a bot, and what a bot is given.
+
+    step(state, message, now, view, draw) -> effects        (the state is changed in place)
+
+Rules
+1. `step` reads nothing but its arguments and writes into nothing but `state`. The shell can reload it.
+2. It is total: every message type a bot may get is matched; others end in `assert_never` or are ignored by name.
+3. `now` is the batch's world time, never before the `now` of an earlier step of the same visitor.
+4. A state has a version; `upgrade` turns the body of every older version into the present one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from agents.protocol.draw import DrawFor
+from messaging.vocabulary.effects import Effect
+from messaging.vocabulary.messages import Message
+from messaging.vocabulary.records import Snapshot
+
+
+class View(msgspec.Struct):
+    """Hold what the bots see of the rules and policies at one moment; it is replaced, never changed.
+
+    `rules` is one compiled version (`agents.rules.compiled.CompiledRules`); `pinned` holds all the versions
+    that visitors may stand on, the present one among them.
+    """
+
+    rules: Any
+    rules_version: int
+    pinned: dict[int, Any]
+    snapshots: dict[str, Snapshot]
+    suppressed: frozenset[str] = frozenset()
+    """Mailboxes known to be suppressed (those that this batch needs)."""
+    mailbox: Callable[[str], str] = lambda address: address
+    """Keyed hash of an address."""
+    holdout: float = 0.05
+    consent: str = "opt-in"
+    learning: bool = True
+    """False: every decision is the rules' default ('snapshot pinned')."""
+
+
+class Bot(Protocol):
+    """Describe one bot to the runtime."""
+
+    name: str
+    version: int
+    """Version of the state's layout."""
+    state_type: type[Any]
+
+    def fresh(self, visitor: str) -> Any:
+        """Return the state of a visitor this bot has never met."""
+        ...
+
+    def upgrade(self, version: int, body: bytes) -> Any:
+        """Return the present state from the MessagePack body of an older version."""
+        ...
+
+    def step(
+        self, state: Any, message: Message, now: datetime, view: View, draw: DrawFor
+    ) -> list[Effect]:
+        """Take one message for one visitor."""
+        ...

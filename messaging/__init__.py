@@ -1,0 +1,1 @@
+"""Carry what crosses a border, and the words it crosses in."""

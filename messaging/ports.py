@@ -1,0 +1,277 @@
+"""Name the seams at which I/O enters: Store, Journal, Peers, MailTransport, Clock. Fakes stand beside the real ones.
+
+Rules
+1. A batch is committed by one call, `Store.commit`, which does all of it or nothing.
+2. Every call has a time-out inside; it raises an error of `vocabulary.errors`, never a driver's own.
+3. Input streams are read by position: `Journal` streams are named `journal:<number>`, a shard's outbox
+   by the shard's name (`behavior-0`). For both, positions grow and gaps are normal.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.records import (
+    IdentityWrite as IdentityWrite,  # noqa: PLC0414 - the store's port speaks of it
+)
+
+
+class Ownership(msgspec.Struct):
+    """Say what the owner of a shard starts from: its fence and how far everything had come."""
+
+    epoch: int
+    batch: int
+    """Number of the last committed batch; 0 before the first."""
+    positions: dict[str, int]
+    """Input stream -> last position taken."""
+    sent: dict[str, int]
+    """Receiving shard -> last sequence number written for it."""
+
+
+class StateWrite(msgspec.Struct):
+    """Replace one visitor's state of one bot."""
+
+    visitor: str
+    body: bytes
+    due: datetime | None
+    """Earliest wake-up within the body, or None; the one field that is searched."""
+
+
+class OutboxWrite(msgspec.Struct):
+    """Add one document for one receiving shard: the letters of this batch."""
+
+    to: str
+    number: int
+    """1, 2, 3, … for each (from, to)."""
+    at: datetime
+    """World time of the batch that wrote it."""
+    body: bytes
+    count: int
+
+
+class RowWrite(msgspec.Struct):
+    """Insert (`insert`) or upsert (`put`) a row that people read."""
+
+    table: str
+    """`decisions`, `rewards`, `story`, `sends`, `alerts`, `orders`, `quarantine` or `snapshots`."""
+    id: str
+    fields: dict[str, Any]
+    mode: str = "put"
+
+
+class BatchRecord(msgspec.Struct, array_like=True):
+    """Record what a batch took, in order, so that it can be folded again."""
+
+    at: datetime
+    """World time (`now`) of the batch."""
+    code: str
+    rules_version: int
+    snapshots: dict[str, int]
+    """Policy -> version held."""
+    wakes: list[tuple[str, str]]
+    """(visitor, wake-up key) in the order fired."""
+    inputs: list[tuple[str, int, int]]
+    """(stream, first, last position taken)."""
+    visitors: list[str]
+    """For a bot with identities: the visitor each journaled record was resolved to, in order."""
+    local: bytes
+    """Letters that came from this shard's own hands (mail outcomes)."""
+    suppressed: list[str]
+    """Mailboxes known to be suppressed during the batch."""
+    skipped: list[tuple[str, int, int]]
+    """(stream, position, index) of letters put in quarantine."""
+
+
+class Commit(msgspec.Struct):
+    """Hold everything one batch writes. All of it happens, or nothing."""
+
+    shard: str
+    bot: str
+    epoch: int
+    batch: int
+    positions: dict[str, int]
+    sent: dict[str, int]
+    record: BatchRecord
+    states: list[StateWrite]
+    outbox: list[OutboxWrite]
+    rows: list[RowWrite]
+    identities: list[IdentityWrite]
+    guards: list[str]
+    """Mailboxes (keyed hashes) that marketing mail is handed over to in this batch."""
+
+
+class Chunk(msgspec.Struct, array_like=True):
+    """Hand part of an input stream to a shard: everything for it in (first..last), which follows what came before."""
+
+    stream: str
+    first: int
+    last: int
+    at: datetime
+    """World time of the oldest thing in it."""
+    body: bytes
+    """`encode_records` for a journal stream, `encode_letters` for an outbox; empty: a hint, read it yourself."""
+
+
+class Store(Protocol):
+    """Keep states, outboxes, rows, identities, suppression, rules and snapshots."""
+
+    async def acquire(self, shard: str) -> Ownership:
+        """Become the owner: raise the epoch by one, so that every older owner's commit is `Fenced`."""
+        ...
+
+    async def owner(self, shard: str) -> Ownership | None:
+        """Return how far a shard has come, without becoming its owner; None if it never ran."""
+        ...
+
+    async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
+        """Return the ids of visitors that a bot has a state of, in their order, those after `after`."""
+        ...
+
+    async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
+        """Return the stored states of these visitors, in one query; those unknown are left out."""
+        ...
+
+    async def due(
+        self, bot: str, shard: tuple[int, int], until: datetime, limit: int
+    ) -> list[tuple[str, datetime]]:
+        """Return (visitor, earliest due) with due <= until, earliest first, for shard (index, of how many)."""
+        ...
+
+    async def next_due(self, bot: str, shard: tuple[int, int]) -> datetime | None:
+        """Return the earliest wake-up of a shard's visitors."""
+        ...
+
+    async def identities(self, keys: list[str]) -> dict[str, tuple[str, int]]:
+        """Return key -> (visitor, born) for those known, in one query."""
+        ...
+
+    async def commit(self, commit: Commit) -> None:
+        """Write a batch. Raise Fenced, Conflict, Suppressed, Unavailable or CommitUnknown.
+
+        A repeat of a commit that did happen (same shard, epoch and batch) returns without writing.
+        """
+        ...
+
+    async def read_outbox(self, sender: str, to: str, after: int, limit: int) -> list[Chunk]:
+        """Return the next chunks from one shard to another, in order; each is one document."""
+        ...
+
+    async def outbox_tail(self, sender: str, to: str) -> int:
+        """Return the last sequence number written from one shard to another, 0 if none."""
+        ...
+
+    async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
+        """Return (number, record) of a shard's batches after a number, in order."""
+        ...
+
+    async def suppress(self, mailbox: str, reason: str, at: datetime) -> None:
+        """Suppress a mailbox for good; conflicts with any hand-over to it that is under way."""
+        ...
+
+    async def suppressed(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes are suppressed."""
+        ...
+
+    async def rows(
+        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
+    ) -> list[dict[str, Any]]:
+        """Return rows whose fields equal `match`, by their `at` (newest or oldest first); `_id` is `id`."""
+        ...
+
+    async def count(self, table: str, match: dict[str, Any]) -> int:
+        """Return how many rows of a table have fields equal to `match`."""
+        ...
+
+    async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
+        """Upsert a document outside any batch: rules versions, control flags, the clock's position."""
+        ...
+
+    async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
+        """Return a document written by `put_document` (or a row), with `id`, or None."""
+        ...
+
+
+class Appended(msgspec.Struct):
+    """Say what became of an append: which of the records were new (True) and which repeats (False)."""
+
+    fresh: list[bool]
+
+
+class Journal(Protocol):
+    """Keep every acknowledged event once, by streams with one writer and one insert in flight each."""
+
+    async def open_stream(self, writer: str) -> int:
+        """Return a new stream number for this incarnation of a writer."""
+        ...
+
+    async def append(self, records: list[Record]) -> Appended:
+        """Insert records of one stream (positions set), durable when it returns (majority, journaled).
+
+        A message id that stands in the journal already is a repeat. A repeat of the same append (same
+        positions) after `Unavailable` is harmless and reports what the first try did.
+        """
+        ...
+
+    async def read(
+        self, stream: int, after: int, limit: int, shard: tuple[int, int]
+    ) -> tuple[list[Record], int]:
+        """Return a stream's next records, only those of the shard's partitions, and the position reached."""
+        ...
+
+    async def tails(self) -> dict[int, int]:
+        """Return stream -> last position, for every stream that may still hold something unread."""
+        ...
+
+
+class Peers(Protocol):
+    """Reach other shards. A failure is harmless: the receiver finds the chunk in the outbox."""
+
+    async def deliver(self, to: str, chunk: Chunk) -> bool:
+        """Hand a chunk to a shard; True when it holds it (or knows of it), False to try again later."""
+        ...
+
+
+class MailOutcomeCode(msgspec.Struct):
+    """Say what a hand-over came to: see `MailTransport.send`."""
+
+    outcome: str
+    code: int
+    reason: str
+
+
+class MailTransport(Protocol):
+    """Hand e-mails over to SMTP."""
+
+    sessions: int
+
+    async def send(self, sender: str, recipient: str, message: bytes) -> MailOutcomeCode:
+        """Hand one message over within a time-out; never raises for what the world does.
+
+        `handed over`: 250 after the final dot. `deferred`: 4xx, or no connection, before the final dot.
+        `bounced`: 5xx. `uncertain`: the final dot may have been sent and no answer came.
+        """
+        ...
+
+
+class Clock(Protocol):
+    """Tell world time, and let machine time pass."""
+
+    def now(self) -> datetime:
+        """Return world time, aware UTC."""
+        ...
+
+    def seconds_until(self, at: datetime) -> float | None:
+        """Return machine seconds until world time `at` (0 when reached), None when it cannot be known yet."""
+        ...
+
+    def machine(self) -> float:
+        """Return machine time in seconds: monotone, its zero means nothing."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Let machine time pass."""
+        ...

@@ -1,0 +1,142 @@
+"""Say what a core may want done. A core never does it: the shell commits it and carries it out.
+
+Rules
+1. Everything except `QueueSend`, `HandOver` is written in the batch's own transaction.
+2. The two mail effects are carried out after the commit; what came of them comes back as a message.
+3. Rows (`LogDecision`, `PutSend`, …) are for reading by people; no core reads them back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from messaging.vocabulary.messages import Message, SendPlan
+from messaging.vocabulary.records import Decision, Reward, Snapshot
+
+
+class Tell(msgspec.Struct):
+    """Send a message to the shard of `bot` (`behavior`, `rules`, …) that holds its visitor."""
+
+    bot: str
+    message: Message
+
+
+class WakeAt(msgspec.Struct):
+    """Wake this visitor at world time `at` with `key`; an earlier wake-up under the same key is replaced."""
+
+    key: str
+    at: datetime
+    note: str = ""
+
+
+class CancelWake(msgspec.Struct):
+    """Forget the wake-up under `key`, if there is one."""
+
+    key: str
+
+
+class Moved(msgspec.Struct):
+    """Leave a tombstone: this visitor's messages follow to `into` from now on; the wake-ups are dropped."""
+
+    into: str
+
+
+class QueueSend(msgspec.Struct):
+    """Put a send in the line for a free SMTP session."""
+
+    send_id: str
+    at: datetime
+    path: str = ""
+    """So that one path's hand-overs can be paused."""
+
+
+class HandOver(msgspec.Struct):
+    """Hand this e-mail over to SMTP; the commit refuses it if the mailbox is suppressed (unless success)."""
+
+    plan: SendPlan
+    address: str
+    mailbox: str
+    """Keyed hash of the address."""
+    at: datetime
+
+
+class LogDecision(msgspec.Struct):
+    """Write a decision to the log."""
+
+    decision: Decision
+
+
+class LogReward(msgspec.Struct):
+    """Write a reward to the log; a second one of the same kind for the same decision is an error."""
+
+    reward: Reward
+
+
+class LogStory(msgspec.Struct):
+    """Write a line of a visitor's story: what happened in the machine, in plain keys."""
+
+    kind: str
+    """`run.entered`, `stage.reached`, `send.planned`, `send.refused`, `goal.reached`, `alert.raised`, …"""
+    detail: dict[str, Any]
+
+
+class PutSend(msgspec.Struct):
+    """Insert or replace a row of the send ledger. The rest of the row is the plan."""
+
+    plan: SendPlan
+    status: str
+    """A send's state: see the README of this folder."""
+    reason: str
+    at: datetime
+    mailbox: str = ""
+    handed_over_at: datetime | None = None
+
+
+class PutAlert(msgspec.Struct):
+    """Insert or replace an alert for a person."""
+
+    alert_id: str
+    kind: str
+    path: str
+    run: str
+    status: str
+    """`open`, `resumed`, `changed` or `closed`."""
+    at: datetime
+    history: list[dict[str, Any]]
+    by: str = ""
+
+
+class PutOrder(msgspec.Struct):
+    """Insert or replace an order with its credit."""
+
+    order_id: str
+    value: float
+    currency: str
+    at: datetime
+    credited: str
+
+
+class PublishSnapshot(msgspec.Struct):
+    """Publish a new version of a policy's snapshot to all bots."""
+
+    snapshot: Snapshot
+
+
+Effect = (
+    Tell
+    | WakeAt
+    | CancelWake
+    | Moved
+    | QueueSend
+    | HandOver
+    | LogDecision
+    | LogReward
+    | LogStory
+    | PutSend
+    | PutAlert
+    | PutOrder
+    | PublishSnapshot
+)

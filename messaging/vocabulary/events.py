@@ -1,0 +1,175 @@
+"""Say what can come in from outside: the six calls of the Segment API, and facts the gateway saw itself.
+
+Rules
+1. The journal keeps the bytes as they came. `Record` is what surrounds them; `decode_event` reads them.
+2. Public routes take only `track identify page screen group alias`; the other types are written by the
+   gateway alone, so that nobody outside can claim that a mail was opened or an alert settled.
+3. `at` is the corrected time of the event, `received_at` the world time at which the gateway took it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Page(msgspec.Struct, rename="camel"):
+    """Describe the page an event happened on (`context.page`)."""
+
+    url: str | None = None
+    path: str | None = None
+    referrer: str | None = None
+    search: str | None = None
+    title: str | None = None
+
+
+class Consent(msgspec.Struct, rename="camel"):
+    """Carry Segment's consent object: category (`email`, `site`) to yes or no."""
+
+    category_preferences: dict[str, bool] | None = None
+
+
+class Context(msgspec.Struct, rename="camel"):
+    """Carry the part of Segment's `context` that the bots use; the rest stays in the bytes."""
+
+    traits: dict[str, Any] | None = None
+    page: Page | None = None
+    campaign: dict[str, Any] | None = None
+    consent: Consent | None = None
+    timezone: str | None = None
+    locale: str | None = None
+    user_agent: str | None = None
+    location: dict[str, Any] | None = None
+
+
+class Call(msgspec.Struct, tag_field="type", rename="camel", kw_only=True):
+    """Hold what all six calls of the Segment HTTP Tracking API share."""
+
+    message_id: str | None = None
+    anonymous_id: str | int | None = None
+    user_id: str | int | None = None
+    timestamp: str | None = None
+    context: Context | None = None
+
+
+class Track(Call, tag="track"):
+    """Tell that a visitor did something: `event` names it."""
+
+    event: str
+    properties: dict[str, Any] | None = None
+
+
+class Identify(Call, tag="identify"):
+    """Tell who a visitor is and what is known of them."""
+
+    traits: dict[str, Any] | None = None
+
+
+class PageViewed(Call, tag="page"):
+    """Tell that a visitor looked at a page."""
+
+    name: str | None = None
+    category: str | None = None
+    properties: dict[str, Any] | None = None
+
+
+class ScreenViewed(Call, tag="screen"):
+    """Tell that a visitor looked at a screen of an app."""
+
+    name: str | None = None
+    properties: dict[str, Any] | None = None
+
+
+class Grouped(Call, tag="group"):
+    """Tell that a visitor belongs to a company or another group."""
+
+    group_id: str | int
+    traits: dict[str, Any] | None = None
+
+
+class Aliased(Call, tag="alias"):
+    """Tell that `previous_id` and the user id are one person."""
+
+    previous_id: str | int
+
+
+class Fact(msgspec.Struct, tag_field="type", kw_only=True):
+    """Hold what the gateway's own facts share: the visitor is known from a signed token or the API."""
+
+    visitor: str
+
+
+class MailOpened(Fact, tag="mail_opened"):
+    """Tell that the pixel of a send was fetched."""
+
+    send_id: str
+    user_agent: str = ""
+    method: str = "GET"
+
+
+class MailClicked(Fact, tag="mail_clicked"):
+    """Tell that a link of a send was followed."""
+
+    send_id: str
+    link: str
+    user_agent: str = ""
+    method: str = "GET"
+
+
+class Unsubscribed(Fact, tag="unsubscribed"):
+    """Tell that the reader of a send wants no more; the suppression row stands already."""
+
+    send_id: str = ""
+    mailbox: str = ""
+
+
+class AlertSettled(Fact, tag="alert_settled"):
+    """Tell what a person decided on an alert: `resume`, `change` or `close`."""
+
+    alert_id: str
+    path: str
+    run: str
+    action: str
+    by: str = "admin"
+    stage: str = ""
+    """With `change`: the stage at which the new run starts."""
+
+
+Event = (
+    Track
+    | Identify
+    | PageViewed
+    | ScreenViewed
+    | Grouped
+    | Aliased
+    | MailOpened
+    | MailClicked
+    | Unsubscribed
+    | AlertSettled
+)
+
+PUBLIC_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
+
+
+class Record(msgspec.Struct, array_like=True):
+    """Surround one journaled event: where it stands, when it was, and the bytes as they came."""
+
+    position: int
+    message_id: str
+    partition: int
+    at: datetime
+    received_at: datetime
+    tagged: str
+    """Visitor id from a signed tag that the browser carried after a click in an e-mail, or empty."""
+    raw: bytes
+    """JSON of the event, as it came."""
+
+
+_event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def decode_event(raw: bytes) -> Event:
+    """Read one event's JSON. Raise `msgspec.DecodeError` (with the field's path) if it cannot be read."""
+    return _event_decoder.decode(raw)

@@ -1,0 +1,279 @@
+"""Say what the bots tell one another: one type for each fact, addressed to one visitor.
+
+Rules
+1. A message names the visitor it is about; the runtime finds the shard by it.
+2. `at` is world time at the cause: for whatever came of an event it is the moment at which Behavior
+   took that event, so that facts of one visitor are ordered alike in every bot.
+3. A message that reaches a visitor who was merged follows the tombstone (`Moved`), except a trigger,
+   which ends with a counted refusal.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.records import Decision, Reward
+
+
+class Message(msgspec.Struct, array_like=True, tag=True):
+    """Hold what every message has: whom it is about, and when its cause was (world time)."""
+
+    visitor: str
+    at: datetime
+
+
+class Arrived(Message):
+    """Tell Behavior that an event came for this visitor (identity is resolved)."""
+
+    record: Record
+    member: bool = False
+    """True where the event's e-mail address is another visitor's mailbox (equal address, other user id)."""
+
+
+class Woke(Message):
+    """Tell a bot that a wake-up it asked for came due."""
+
+    key: str
+    due: datetime
+    note: str
+
+
+class MergedInto(Message):
+    """Tell a bot that this visitor (the younger) was found to be one with the visitor `into`."""
+
+    into: str
+
+
+class StateMerged(Message):
+    """Hand the older visitor the state that the same bot held for the younger one."""
+
+    younger: str
+    state: bytes
+
+
+class Identified(Message):
+    """Tell what is now known of a visitor that decides whether and how we may write to them."""
+
+    address: str
+    may_email: bool
+    """Consent by the rules in force, or the assumed basis."""
+    owns_mailbox: bool
+    """False where another visitor owns this address: then no marketing goes to it on this one's behalf."""
+    zone: str
+    orders: int
+    user_id: str
+    traits: dict[str, str]
+    """Few and short: what templates may greet with."""
+
+
+class CohortEntered(Message):
+    """Tell that a visitor matches a cohort's rule now."""
+
+    cohort: str
+
+
+class CohortLeft(Message):
+    """Tell that a visitor no longer matches a cohort's rule."""
+
+    cohort: str
+
+
+class ScoreCrossed(Message):
+    """Tell that a score moved into another band."""
+
+    score: str
+    value: float
+    band: str
+
+
+class Responded(Message):
+    """Tell how a visitor answered a send: `opened`, `clicked`, `unsubscribed`, `bounced`, `complained`."""
+
+    send_id: str
+    kind: str
+    human: float
+    """Probability that a human did it."""
+
+
+class SessionEnded(Message):
+    """Tell that a known visitor's session ended (30 minutes idle)."""
+
+    ended_at: datetime
+    depth: int
+
+
+class Purchased(Message):
+    """Tell that an order was completed, or another path's own goal event happened."""
+
+    order_id: str
+    value: float
+    currency: str
+    event: str
+    address: str
+    """The best address known, so that success mail needs no second question; may be empty."""
+
+
+class GoalReached(Message):
+    """Tell that a visitor reached the goal of these paths; every run of them entered until then is over."""
+
+    paths: list[str]
+    order_id: str
+    value: float
+    currency: str
+    credited: str
+    """Send that gets the credit, or empty."""
+    address: str
+
+
+class AlertAnswered(Message):
+    """Tell Rules what a person decided on an alert."""
+
+    alert_id: str
+    path: str
+    run: str
+    action: str
+    by: str
+    stage: str
+
+
+class SendPlan(msgspec.Struct, array_like=True):
+    """Describe one e-mail that Rules wants sent, with its reservation."""
+
+    send_id: str
+    path: str
+    run: str
+    stage: str
+    step: str
+    attempt: int
+    template: str
+    rules_version: int
+    entered_at: datetime
+    """`at` of the cause that opened the run."""
+    sender: str
+    success: bool = False
+    """True for the success e-mail: no marketing, no attempt, no reservation."""
+    on_uncertain: str = "list"
+    """`list` (never again) or `resend`."""
+    decision_id: str = ""
+    variables: dict[str, Any] = {}
+
+
+class SendRequested(Message):
+    """Ask Email for one send; the touch is reserved against the visitor's caps."""
+
+    plan: SendPlan
+
+
+class SendSettled(Message):
+    """Tell Rules what became of a send: it counts, or its reservation is given back."""
+
+    send_id: str
+    path: str
+    run: str
+    attempt: int
+    outcome: str
+    """`handed over`, `uncertain`, `bounced`, `refused`, `cancelled` or `given up`."""
+    reason: str
+
+
+class MailSent(Message):
+    """Tell Behavior and Sales that a send was handed over (or may have been)."""
+
+    send_id: str
+    template: str
+    path: str
+    decision_id: str
+    handed_over_at: datetime
+
+
+class HandOverDue(Message):
+    """Tell Email that a session is free for this send (local to the shard)."""
+
+    send_id: str
+
+
+class MailOutcome(Message):
+    """Tell Email what a hand-over came to (local): `handed over`, `deferred`, `bounced`, `uncertain`, `refused`."""
+
+    send_id: str
+    outcome: str
+    code: int
+    reason: str
+
+
+class DecisionMade(Message):
+    """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
+
+    decision: Decision
+
+
+class RewardSeen(Message):
+    """Tell the learner of a reward, with what it needs of the decision; `visitor` is the policy's key."""
+
+    reward: Reward
+    arm: str
+    policy: str
+    decided_at: datetime
+    holdout: bool
+    subject: str
+    """The visitor decided for, so that one visitor's weight can be bounded."""
+
+
+AnyMessage = (
+    Arrived
+    | Woke
+    | MergedInto
+    | StateMerged
+    | Identified
+    | CohortEntered
+    | CohortLeft
+    | ScoreCrossed
+    | Responded
+    | SessionEnded
+    | Purchased
+    | GoalReached
+    | AlertAnswered
+    | SendRequested
+    | SendSettled
+    | MailSent
+    | HandOverDue
+    | MailOutcome
+    | DecisionMade
+    | RewardSeen
+)
+
+
+class Letter(msgspec.Struct, array_like=True):
+    """Carry one message between shards, with how many causes stand before it."""
+
+    depth: int
+    message: AnyMessage
+
+
+_letters_decoder: msgspec.msgpack.Decoder[list[Letter]] = msgspec.msgpack.Decoder(list[Letter])
+_records_decoder: msgspec.msgpack.Decoder[list[Record]] = msgspec.msgpack.Decoder(list[Record])
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode_letters(letters: list[Letter]) -> bytes:
+    """Return the bytes of a batch of letters (MessagePack)."""
+    return _encoder.encode(letters)
+
+
+def decode_letters(body: bytes) -> list[Letter]:
+    """Read a batch of letters."""
+    return _letters_decoder.decode(body)
+
+
+def encode_records(records: list[Record]) -> bytes:
+    """Return the bytes of a batch of journal records (MessagePack)."""
+    return _encoder.encode(records)
+
+
+def decode_records(body: bytes) -> list[Record]:
+    """Read a batch of journal records."""
+    return _records_decoder.decode(body)

@@ -1,0 +1,80 @@
+"""Fix the three records at which every part of the learning meets: Decision, Reward, Snapshot.
+
+Rules
+1. A decision names every candidate, also the refused ones with the rule that refused them.
+2. `probabilities` are exact, in the order of the allowed candidates, and sum to 1.
+3. A reward joins one decision, once: its id is (decision, kind). An open window is not a zero.
+4. A snapshot's arrays are plain lists of floats: nothing stored is ever unpickled.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+CONTEXT_MAX = 32
+"""Floats of context that one decision may carry."""
+
+
+class Candidate(msgspec.Struct, array_like=True):
+    """Name one arm and, if it was not allowed, the rule that refused it."""
+
+    arm: str
+    refused: str = ""
+
+
+class Decision(msgspec.Struct, kw_only=True):
+    """Record one draw: what could be chosen, how likely each was, what was chosen, by which policy."""
+
+    id: str
+    at: datetime
+    visitor: str
+    path: str
+    run: str
+    stage: str
+    step: str
+    attempt: int
+    kind: str
+    """`template` or `send_hour`."""
+    candidates: list[Candidate]
+    probabilities: list[float]
+    """One for each allowed candidate, in their order."""
+    arm: str
+    policy: str
+    policy_version: int
+    rules_version: int
+    context: list[float] = []
+    holdout: bool = False
+
+
+class Reward(msgspec.Struct, kw_only=True):
+    """Record what came of one decision: a value in its kind's unit, weighed by how likely a human did it."""
+
+    decision_id: str
+    kind: str
+    """`response` (0 or 1: opened or clicked for an hour, moved on for a template) or `purchase` (money)."""
+    value: float
+    at: datetime
+    human: float = 1.0
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """Publish what a policy has learned: numbers only, and how far each stream had been read."""
+
+    policy: str
+    """`send_time`, or `next_best/<path>/<stage>`."""
+    version: int
+    learned_to: dict[str, int] = {}
+    arms: list[str] = []
+    arrays: dict[str, list[float]] = {}
+
+
+class IdentityWrite(msgspec.Struct):
+    """Give an identity key to a visitor. `expected` is the owner that was read, None if there was none."""
+
+    key: str
+    visitor: str
+    born: int
+    """Journal position at which the visitor was first seen; the older of two is the one with the lower."""
+    expected: str | None
