@@ -1,0 +1,1 @@
+"""Append events once, and read them after a cursor."""

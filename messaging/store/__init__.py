@@ -1,0 +1,1 @@
+"""Keep states, messages, wake-ups, decisions and the ledger in one transaction."""

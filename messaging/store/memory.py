@@ -1,0 +1,302 @@
+"""Keep everything in dicts, behind the port `Store`: for the simulator and for tests, with Mongo's semantics.
+
+Rules
+1. A call does its work before it first gives way: whatever else runs sees all of a batch, or nothing.
+2. Everything is checked before anything is written.
+3. State lives in a `MemoryDatabase`; stores are handles on it, and hold nothing. There is no chance in here:
+   faults are put around a store by whoever simulates them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import msgspec
+
+from messaging.ports import BatchRecord, Chunk, Commit, IdentityWrite, Ownership, RowWrite
+from messaging.store.tables import BOTS, ROW_INDEXES
+from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.ids import PARTITIONS, partition_of
+
+_encoder = msgspec.msgpack.Encoder()
+_record_decoder = msgspec.msgpack.Decoder(BatchRecord)
+
+_STALE_MAX = 1000
+"""Entries a heap may hold beyond twice what is due, before it is built anew."""
+
+
+class _Shard:
+    """Hold one owner document, and the batches written under it."""
+
+    __slots__ = ("batch", "batches", "epoch", "positions", "sent")
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.batch = 0
+        self.positions: dict[str, int] = {}
+        self.sent: dict[str, int] = {}
+        self.batches: list[tuple[int, bytes]] = []  # (epoch, record), batch 1 first
+
+
+class _States:
+    """Hold one bot's states, and for each way of cutting them into shards the wake-ups in order.
+
+    A heap entry is stale once its visitor's due time is another one; it is dropped when it comes up.
+    """
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, bytes] = {}
+        self.dues: dict[str, datetime] = {}
+        self._heaps: dict[int, list[list[tuple[datetime, str]]]] = {}
+
+    def put(self, visitor: str, body: bytes, due: datetime | None) -> None:
+        """Replace a state and its due time."""
+        self.bodies[visitor] = body
+        if due is None:
+            self.dues.pop(visitor, None)
+        elif self.dues.get(visitor) != due:
+            self.dues[visitor] = due
+            for shards, heaps in self._heaps.items():
+                heap = heaps[partition_of(visitor) * shards // PARTITIONS]
+                heappush(heap, (due, visitor))
+                if len(heap) > 2 * len(self.dues) + _STALE_MAX:
+                    heap[:] = {entry for entry in heap if self._holds(entry)}
+                    heapify(heap)
+
+    def first_due(
+        self, shard: tuple[int, int], until: datetime | None, limit: int
+    ) -> list[tuple[str, datetime]]:
+        """Return (visitor, due), earliest first; of one moment, by visitor id."""
+        heap = self._heap(shard)
+        found: list[tuple[datetime, str]] = []
+        while heap and len(found) < limit and (until is None or heap[0][0] <= until):
+            entry = heappop(heap)
+            # Equal entries come up one after the other: a due time that went and came back stands twice.
+            if self._holds(entry) and not (found and found[-1] == entry):
+                found.append(entry)
+        for entry in found:
+            heappush(heap, entry)
+        return [(visitor, due) for due, visitor in found]
+
+    def _heap(self, shard: tuple[int, int]) -> list[tuple[datetime, str]]:
+        index, shards = shard
+        heaps = self._heaps.get(shards)
+        if heaps is None:
+            heaps = self._heaps[shards] = [[] for _ in range(shards)]
+            for visitor, due in self.dues.items():
+                heaps[partition_of(visitor) * shards // PARTITIONS].append((due, visitor))
+            for heap in heaps:
+                heapify(heap)
+        return heaps[index]
+
+    def _holds(self, entry: tuple[datetime, str]) -> bool:
+        return self.dues.get(entry[1]) == entry[0]
+
+
+class MemoryDatabase:
+    """Hold what outlives every actor: several stores and journals share one."""
+
+    def __init__(self) -> None:
+        self.shards: dict[str, _Shard] = {}
+        self.states: dict[str, _States] = {}
+        self.outbox: dict[tuple[str, str], dict[int, Chunk]] = {}
+        self.identity: dict[str, tuple[str, int]] = {}
+        self.suppressed: dict[str, tuple[str, datetime]] = {}
+        self.tables: dict[str, dict[str, dict[str, Any]]] = {}
+        self.streams: list[list[Record]] = []
+        """Journal: stream 1 first, each in the order of positions."""
+        self.message_ids: dict[str, int] = {}
+        """Journal: message id -> position."""
+
+
+class MemoryStore:
+    """Implement `messaging.ports.Store` in memory.
+
+    Parameters:
+        database: what this store is a handle on.
+    """
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def ensure_indexes(self, bots: tuple[str, ...] = BOTS) -> None:
+        """Do nothing: dicts need no preparation."""
+
+    async def close(self) -> None:
+        """Do nothing: the database outlives its stores."""
+
+    # ------------------------------------------------------------------ shards and batches
+
+    async def acquire(self, shard: str) -> Ownership:
+        """Become the owner: raise the epoch by one."""
+        owner = self._database.shards.setdefault(shard, _Shard())
+        owner.epoch += 1
+        return Ownership(owner.epoch, owner.batch, dict(owner.positions), dict(owner.sent))
+
+    async def owner(self, shard: str) -> Ownership | None:
+        """Return how far a shard has come, without becoming its owner."""
+        found = self._database.shards.get(shard)
+        if found is None:
+            return None
+        return Ownership(found.epoch, found.batch, dict(found.positions), dict(found.sent))
+
+    async def commit(self, commit: Commit) -> None:
+        """Write a batch: check everything, then write everything."""
+        database = self._database
+        owner = database.shards.get(commit.shard)
+        if owner is None or owner.epoch != commit.epoch:
+            found = owner.epoch if owner else "none"
+            raise Fenced(f"shard {commit.shard}: epoch {commit.epoch} is over (now {found})")
+        if owner.batch != commit.batch - 1:
+            written = 0 < commit.batch <= owner.batch
+            ours = written and owner.batches[commit.batch - 1][0] == commit.epoch
+            assert ours, f"batch {commit.shard}:{commit.batch} skips one ({owner.batch})"
+            return
+        refused = frozenset(box for box in commit.guards if box in database.suppressed)
+        if refused:
+            raise Suppressed(refused)
+        given = self._identities_after(commit.identities)
+        self._check_rows(commit.rows)
+
+        owner.batch = commit.batch
+        owner.positions = dict(commit.positions)
+        owner.sent = dict(commit.sent)
+        owner.batches.append((commit.epoch, _encoder.encode(commit.record)))
+        database.identity.update(given)
+        states = database.states.setdefault(commit.bot, _States())
+        for state in commit.states:
+            states.put(state.visitor, state.body, state.due)
+        for write in commit.outbox:
+            box = database.outbox.setdefault((commit.shard, write.to), {})
+            assert write.number not in box, f"{commit.shard}>{write.to}: {write.number} stands"
+            box[write.number] = Chunk(
+                commit.shard, write.number, write.number, write.at, write.body
+            )
+        for row in commit.rows:
+            database.tables.setdefault(row.table, {})[row.id] = row.fields.copy()
+
+    def _identities_after(self, writes: list[IdentityWrite]) -> dict[str, tuple[str, int]]:
+        """Return the keys a batch gives away. Raise `Conflict` where an owner is not the one expected."""
+        given: dict[str, tuple[str, int]] = {}
+        for write in writes:
+            owner = given.get(write.key) or self._database.identity.get(write.key)
+            if (owner[0] if owner else None) != write.expected:
+                raise Conflict("an identity key has another owner by now")
+            given[write.key] = (write.visitor, write.born)
+        return given
+
+    def _check_rows(self, rows: list[RowWrite]) -> None:
+        inserted: set[tuple[str, str]] = set()
+        for row in rows:
+            assert row.table in ROW_INDEXES, row.table
+            if row.mode == "insert":
+                again = (row.table, row.id) in inserted
+                stands = again or row.id in self._database.tables.get(row.table, {})
+                assert not stands, f"{row.table}: a row was inserted twice"
+                inserted.add((row.table, row.id))
+
+    async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
+        """Return (number, record) of a shard's batches after a number, in order."""
+        owner = self._database.shards.get(shard)
+        written = owner.batches[after : after + limit] if owner else []
+        return [
+            (number, _record_decoder.decode(body))
+            for number, (_, body) in enumerate(written, after + 1)
+        ]
+
+    # ------------------------------------------------------------------ states and wake-ups
+
+    async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
+        """Return the ids of visitors that a bot has a state of, those after `after`."""
+        return sorted(v for v in self._states(bot).bodies if v > after)[:limit]
+
+    async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
+        """Return the stored states of these visitors."""
+        bodies = self._states(bot).bodies
+        return {visitor: bodies[visitor] for visitor in visitors if visitor in bodies}
+
+    async def due(
+        self, bot: str, shard: tuple[int, int], until: datetime, limit: int
+    ) -> list[tuple[str, datetime]]:
+        """Return (visitor, earliest due), earliest first; of one moment, by visitor id."""
+        return self._states(bot).first_due(shard, until, limit)
+
+    async def next_due(self, bot: str, shard: tuple[int, int]) -> datetime | None:
+        """Return the earliest wake-up of a shard's visitors."""
+        found = self._states(bot).first_due(shard, None, 1)
+        return found[0][1] if found else None
+
+    def _states(self, bot: str) -> _States:
+        return self._database.states.setdefault(bot, _States())
+
+    # ------------------------------------------------------------------ identities and mailboxes
+
+    async def identities(self, keys: list[str]) -> dict[str, tuple[str, int]]:
+        """Return key -> (visitor, born) for those known."""
+        identity = self._database.identity
+        return {key: identity[key] for key in keys if key in identity}
+
+    async def suppress(self, mailbox: str, reason: str, at: datetime) -> None:
+        """Suppress a mailbox for good."""
+        self._database.suppressed[mailbox] = (reason, at)
+
+    async def suppressed(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes are suppressed."""
+        return {box for box in mailboxes if box in self._database.suppressed}
+
+    # ------------------------------------------------------------------ outbox
+
+    async def read_outbox(self, sender: str, to: str, after: int, limit: int) -> list[Chunk]:
+        """Return the next chunks from one shard to another, in order."""
+        box = self._database.outbox.get((sender, to), {})
+        # Numbers follow one another, so a read costs what it returns.
+        return [box[number] for number in range(after + 1, after + 1 + limit) if number in box]
+
+    async def outbox_tail(self, sender: str, to: str) -> int:
+        """Return the last sequence number written from one shard to another, 0 if none."""
+        return len(self._database.outbox.get((sender, to), ()))
+
+    # ------------------------------------------------------------------ rows and documents
+
+    async def rows(
+        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
+    ) -> list[dict[str, Any]]:
+        """Return rows whose fields equal `match`, by `at` and then id."""
+        found = self._matching(table, match)
+        found.sort(key=lambda row: (row["at"], row["id"]), reverse=newest)
+        return found[:limit]
+
+    async def count(self, table: str, match: dict[str, Any]) -> int:
+        """Return how many rows have fields equal to `match`."""
+        return len(self._matching(table, match))
+
+    def _matching(self, table: str, match: dict[str, Any]) -> list[dict[str, Any]]:
+        rows = self._database.tables.get(table, {}).items()
+        return [
+            {**_as_read(fields), "id": key}
+            for key, fields in rows
+            if all((key if name == "id" else fields.get(name)) == match[name] for name in match)
+        ]
+
+    async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
+        """Replace a document outside any batch, or create it."""
+        self._database.tables.setdefault(collection, {})[key] = _as_read(fields)
+
+    async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
+        """Return a document with its `id`, or None."""
+        fields = self._database.tables.get(collection, {}).get(key)
+        return None if fields is None else {**_as_read(fields), "id": key}
+
+
+def _as_read(value: Any) -> Any:
+    """Return a copy as BSON would give it back: milliseconds, and lists for tuples."""
+    if isinstance(value, dict):
+        return {key: _as_read(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_read(each) for each in value]
+    if isinstance(value, datetime):
+        return value - timedelta(microseconds=value.microsecond % 1000)
+    return value

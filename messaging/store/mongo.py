@@ -1,0 +1,281 @@
+"""Keep everything in MongoDB, behind the port `Store`.
+
+Rules
+1. Reads are majority reads: nothing is seen that a crash could take back.
+2. What people ask for (`rows`, `count`) is matched by equality only; a value is never read as an operator.
+3. A commit once begun runs to its end even if whoever asked for it is cancelled: a session serves one
+   operation at a time, and an abandoned one would meet its successor inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from bson import Int64
+from pymongo import ASCENDING, DESCENDING, ReturnDocument
+
+from messaging.ports import BatchRecord, Chunk, Commit, Ownership
+from messaging.store.connection import Connection, Session, session_key, world
+from messaging.store.mongo_layout import ensure_store, states_of
+from messaging.store.mongo_transaction import run_commit
+from messaging.store.tables import BOTS
+from messaging.store.values import (
+    from_micros,
+    last_of,
+    number_in,
+    numbered,
+    outbox_prefix,
+    partition_bounds,
+    to_micros,
+)
+
+_record_decoder = msgspec.msgpack.Decoder(BatchRecord)
+
+
+class MongoStore:
+    """Implement `messaging.ports.Store` on MongoDB. One instance belongs to one event loop.
+
+    Parameters:
+        connection: from `messaging.store.connection.connect`; the caller closes it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._database = connection.database
+        self._sessions: dict[str, Session] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._commits: set[asyncio.Task[None]] = set()
+
+    async def ensure_indexes(self, bots: tuple[str, ...] = BOTS) -> None:
+        """Create collections and indexes that are missing; call it before the first commit."""
+        await ensure_store(self._database, bots)
+
+    async def close(self) -> None:
+        """Wait for commits under way and end the sessions; the connection stays open."""
+        if self._commits:
+            await asyncio.wait(self._commits)
+        for session in self._sessions.values():
+            await session.end_session()
+        self._sessions.clear()
+
+    # ------------------------------------------------------------------ shards and batches
+
+    async def acquire(self, shard: str) -> Ownership:
+        """Become the owner: end the former owner's session, then raise the epoch by one."""
+        with world():
+            session = await self._session(shard)
+            owner = await self._database["shards"].find_one({"_id": shard})
+            if owner is not None and owner.get("session") not in (None, session_key(session)):
+                # Also that of a process which was killed inside a transaction, and holds this document.
+                await self._connection.client.admin.command(
+                    "killSessions", [{"id": owner["session"]}]
+                )
+            found = await self._database["shards"].find_one_and_update(
+                {"_id": shard},
+                {
+                    "$inc": {"epoch": 1},
+                    "$set": {"session": session_key(session)},
+                    "$setOnInsert": {"batch": 0, "positions": {}, "sent": {}},
+                },
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        owner = _plain(found)
+        return Ownership(owner["epoch"], owner["batch"], owner["positions"], owner["sent"])
+
+    async def owner(self, shard: str) -> Ownership | None:
+        """Return how far a shard has come, without becoming its owner."""
+        with world():
+            found = await self._database["shards"].find_one({"_id": shard})
+        if found is None:
+            return None
+        owner = _plain(found)
+        return Ownership(owner["epoch"], owner["batch"], owner["positions"], owner["sent"])
+
+    async def commit(self, commit: Commit) -> None:
+        """Write a batch in one transaction; see `mongo_transaction`."""
+        task = asyncio.ensure_future(self._commit(commit))
+        self._commits.add(task)
+        task.add_done_callback(self._finished)
+        await asyncio.shield(task)
+
+    async def _commit(self, commit: Commit) -> None:
+        async with self._turns.setdefault(commit.shard, asyncio.Lock()):
+            with world():
+                session = await self._session(commit.shard)
+                await run_commit(self._database, session, commit)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._commits.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may be gone: then nobody else reads it
+
+    async def _session(self, shard: str) -> Session:
+        """Return the session in which this shard's transactions run."""
+        session = self._sessions.get(shard)
+        if session is None:
+            session = await self._connection.client.start_session()
+            session = self._sessions.setdefault(shard, session)
+        return session
+
+    async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
+        """Return (number, record) of a shard's batches after a number, in order."""
+        documents = await self._numbered("batches", shard, after, limit)
+        return [(number_in(each["_id"]), _record_decoder.decode(each["b"])) for each in documents]
+
+    # ------------------------------------------------------------------ states and wake-ups
+
+    async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
+        """Return the ids of visitors that a bot has a state of, those after `after`."""
+        with world():
+            cursor = self._database[states_of(bot)].find({"_id": {"$gt": after}}, {"_id": 1})
+            found = await cursor.sort("_id", ASCENDING).limit(limit).to_list(None)
+        return [document["_id"] for document in found]
+
+    async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
+        """Return the stored states of these visitors."""
+        if not visitors:
+            return {}
+        with world():
+            cursor = self._database[states_of(bot)].find({"_id": {"$in": visitors}}, {"s": 1})
+            found = await cursor.to_list(None)
+        return {document["_id"]: bytes(document["s"]) for document in found}
+
+    async def due(
+        self, bot: str, shard: tuple[int, int], until: datetime, limit: int
+    ) -> list[tuple[str, datetime]]:
+        """Return (visitor, earliest due), earliest first; of one moment, by visitor id."""
+        match = {"d": {"$lte": Int64(to_micros(until))}, **_in_shard(shard)}
+        return await self._first_due(bot, match, limit)
+
+    async def next_due(self, bot: str, shard: tuple[int, int]) -> datetime | None:
+        """Return the earliest wake-up of a shard's visitors."""
+        match = {"d": {"$gte": Int64(-(2**63))}, **_in_shard(shard)}
+        found = await self._first_due(bot, match, 1)
+        return found[0][1] if found else None
+
+    async def _first_due(
+        self, bot: str, match: dict[str, Any], limit: int
+    ) -> list[tuple[str, datetime]]:
+        """Ask the index alone: `d`, `_id` and `p` all stand in it."""
+        with world():
+            cursor = self._database[states_of(bot)].find(match, {"d": 1})
+            cursor = cursor.sort([("d", ASCENDING), ("_id", ASCENDING)]).limit(limit)
+            found = await cursor.to_list(None)
+        return [(document["_id"], from_micros(document["d"])) for document in found]
+
+    # ------------------------------------------------------------------ identities and mailboxes
+
+    async def identities(self, keys: list[str]) -> dict[str, tuple[str, int]]:
+        """Return key -> (visitor, born) for those known."""
+        if not keys:
+            return {}
+        with world():
+            cursor = self._database["identity"].find({"_id": {"$in": keys}})
+            found = await cursor.to_list(None)
+        return {document["_id"]: (document["v"], int(document["n"])) for document in found}
+
+    async def suppress(self, mailbox: str, reason: str, at: datetime) -> None:
+        """Suppress a mailbox for good. Waits for a hand-over to it that is being committed."""
+        with world():
+            await self._database["mailboxes"].update_one(
+                {"_id": mailbox},
+                {"$set": {"suppressed": True, "reason": reason, "at": at}},
+                upsert=True,
+            )
+
+    async def suppressed(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes are suppressed."""
+        if not mailboxes:
+            return set()
+        with world():
+            cursor = self._database["mailboxes"].find(
+                {"_id": {"$in": mailboxes}, "suppressed": True}, {"_id": 1}
+            )
+            found = await cursor.to_list(None)
+        return {document["_id"] for document in found}
+
+    # ------------------------------------------------------------------ outbox
+
+    async def read_outbox(self, sender: str, to: str, after: int, limit: int) -> list[Chunk]:
+        """Return the next chunks from one shard to another, in order."""
+        documents = await self._numbered("outbox", outbox_prefix(sender, to), after, limit)
+        chunks = []
+        for each in documents:
+            number = number_in(each["_id"])
+            chunks.append(Chunk(sender, number, number, from_micros(each["at"]), bytes(each["b"])))
+        return chunks
+
+    async def outbox_tail(self, sender: str, to: str) -> int:
+        """Return the last sequence number written from one shard to another, 0 if none."""
+        prefix = outbox_prefix(sender, to)
+        bounds = {"$gt": numbered(prefix, 0), "$lte": last_of(prefix)}
+        with world():
+            last = await self._database["outbox"].find_one(
+                {"_id": bounds}, {"_id": 1}, sort=[("_id", DESCENDING)]
+            )
+        return number_in(last["_id"]) if last else 0
+
+    async def _numbered(
+        self, collection: str, prefix: str, after: int, limit: int
+    ) -> list[dict[str, Any]]:
+        bounds = {"$gt": numbered(prefix, after), "$lte": last_of(prefix)}
+        with world():
+            cursor = self._database[collection].find({"_id": bounds})
+            return await cursor.sort("_id", ASCENDING).limit(limit).to_list(None)
+
+    # ------------------------------------------------------------------ rows and documents
+
+    async def rows(
+        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
+    ) -> list[dict[str, Any]]:
+        """Return rows whose fields equal `match`, by `at` and then id."""
+        order = DESCENDING if newest else ASCENDING
+        with world():
+            cursor = self._database[table].find(_equal(match))
+            cursor = cursor.sort([("at", order), ("_id", order)]).limit(limit)
+            return [_with_id(document) for document in await cursor.to_list(None)]
+
+    async def count(self, table: str, match: dict[str, Any]) -> int:
+        """Return how many rows have fields equal to `match`."""
+        with world():
+            return await self._database[table].count_documents(_equal(match))
+
+    async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
+        """Replace a document outside any batch, or create it."""
+        with world():
+            await self._database[collection].replace_one(
+                {"_id": key}, {**fields, "_id": key}, upsert=True
+            )
+
+    async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
+        """Return a document with its `id`, or None."""
+        with world():
+            found = await self._database[collection].find_one({"_id": key})
+        return _with_id(found) if found else None
+
+
+def _in_shard(shard: tuple[int, int]) -> dict[str, Any]:
+    first, last = partition_bounds(shard)
+    return {"p": {"$gte": first, "$lte": last}}
+
+
+def _equal(match: dict[str, Any]) -> dict[str, Any]:
+    return {("_id" if key == "id" else key): {"$eq": value} for key, value in match.items()}
+
+
+def _with_id(document: dict[str, Any]) -> dict[str, Any]:
+    key = document.pop("_id")
+    return {**_plain(document), "id": key}
+
+
+def _plain(value: Any) -> Any:
+    """Return BSON's own number type as int, which every encoder knows."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return int(value) if isinstance(value, Int64) else value

@@ -1,0 +1,66 @@
+"""Say which collections there are, their indexes, and what a document of each holds.
+
+    shards           _id shard; epoch, batch, positions, sent, session (of its owner's transactions)
+    states_<bot>     _id visitor; p partition, s state, d earliest wake-up (microseconds; absent if none)
+    outbox           _id "from>to:number"; at, b letters, c count
+    batches          _id "shard:number"; e epoch, b record
+    identity         _id key; v visitor, n born
+    mailboxes        _id keyed hash; touched, suppressed, reason, at
+    journal          _id position; m message id, p partition, b record
+    journal_streams  _id stream; w writer, left: when the writer opened another one
+    rows             decisions, rewards, story, sends, alerts, orders, quarantine, snapshots
+
+Short names where a document is written for every event; words elsewhere. No key of a user's becomes a field
+that is searched, and no index removes documents by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import CollectionInvalid
+
+from messaging.store.connection import Database, world
+from messaging.store.tables import BOTS, ROW_INDEXES
+
+_PLAIN = ("shards", "outbox", "batches", "identity", "mailboxes", "journal_streams")
+"""Searched by `_id` alone; made beforehand, since a collection that appears inside a transaction conflicts."""
+
+
+def states_of(bot: str) -> str:
+    """Return the collection of a bot's states."""
+    return f"states_{bot}"
+
+
+async def ensure_store(database: Database, bots: tuple[str, ...] = BOTS) -> None:
+    """Create the store's collections and indexes; those that stand are left alone. Raise `Unavailable`."""
+    with world():
+        for name in _PLAIN:
+            await _create(database, name, [])
+        for bot in bots:
+            await _create(database, states_of(bot), [_due_index()])
+        for table, keys in ROW_INDEXES.items():
+            # `_id` at the end gives rows of one moment a fixed order without a sort in memory.
+            indexes = [IndexModel([(key, ASCENDING) for key in (*each, "_id")]) for each in keys]
+            await _create(database, table, indexes)
+
+
+async def ensure_journal(database: Database) -> None:
+    """Create the journal's collections and its unique index. Raise `Unavailable`."""
+    with world():
+        await _create(database, "journal_streams", [])
+        await _create(database, "journal", [IndexModel([("m", ASCENDING)], unique=True)])
+
+
+def _due_index() -> IndexModel:
+    """Return the index that answers `due` by itself: no state is read to find who has to be woken."""
+    keys = [("d", ASCENDING), ("_id", ASCENDING), ("p", ASCENDING)]
+    return IndexModel(keys, partialFilterExpression={"d": {"$exists": True}})
+
+
+async def _create(database: Database, name: str, indexes: list[IndexModel]) -> None:
+    with contextlib.suppress(CollectionInvalid):  # it stands; actors start together
+        await database.create_collection(name)
+    if indexes:
+        await database[name].create_indexes(indexes)

@@ -1,0 +1,263 @@
+"""Write one batch in one MongoDB transaction.
+
+Rules
+1. The owner document is written first, and *written*: under snapshot isolation a commit that only read the
+   epoch would not conflict with `acquire`, and a zombie's batch would go through.
+2. A guarded mailbox is touched, not only read, for the same reason: a suppression that comes in at the same
+   moment conflicts with the touch, and the batch is tried again and finds it.
+3. A repeat is harmless: the owner document has moved on, and the batch record says whose batch it was.
+4. Transactions of a shard run in one session, named in the owner document. Whoever acquires the shard ends that
+   session first: otherwise documents of a process that died half-way would stay locked until the server's limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from bson import Binary, Int64
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from messaging.ports import Commit, IdentityWrite, OutboxWrite, RowWrite, StateWrite
+from messaging.store.connection import (
+    Database,
+    Session,
+    duplicates,
+    in_transaction,
+    is_network,
+    translated,
+)
+from messaging.store.mongo_layout import states_of
+from messaging.store.tables import ROW_INDEXES
+from messaging.store.values import numbered, outbox_prefix, to_micros
+from messaging.vocabulary.errors import CommitUnknown, Conflict, Fenced, Suppressed
+from messaging.vocabulary.ids import partition_of
+
+ATTEMPTS_MAX = 6
+"""Tries of a transaction that met another one on the same document."""
+NETWORK_ATTEMPTS_MAX = 2
+"""Tries of a transaction that lost its connection; each has waited for the server already."""
+COMMIT_ATTEMPTS_MAX = 3
+PAUSE_SECONDS = 0.01
+"""Pause before the second try; it doubles, and each batch takes its own share of it."""
+
+_Operation = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne
+
+
+class _AlreadyThereError(Exception):
+    """Say that this very batch was committed before."""
+
+
+class _TryAgainError(Exception):
+    """Say that the transaction is void and may be run once more."""
+
+    def __init__(self, cause: PyMongoError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+async def run_commit(database: Database, session: Session, commit: Commit) -> None:
+    """Write a batch; see `Store.commit` for what is raised."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            await _attempt(database, session, commit)
+            return
+        except _AlreadyThereError:
+            return
+        except _TryAgainError as error:
+            network = is_network(error.cause)
+            if attempt >= (NETWORK_ATTEMPTS_MAX if network else ATTEMPTS_MAX):
+                if network:
+                    raise translated(error.cause) from error
+                raise Conflict(f"batch {commit.shard}:{commit.batch}: write conflict") from error
+        await asyncio.sleep(_pause(commit, attempt))
+
+
+async def _attempt(database: Database, session: Session, commit: Commit) -> None:
+    session.start_transaction(
+        read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
+    )
+    try:
+        await _write(database, session, commit)
+    except PyMongoError as error:
+        await _abort(session)
+        if error.has_error_label("TransientTransactionError"):
+            raise _TryAgainError(error) from error
+        if isinstance(error, BulkWriteError) and duplicates(error):
+            # Ids are derived and batches are committed once: a second insert is our own mistake.
+            raise AssertionError(f"batch {commit.shard}:{commit.batch}: inserted twice") from error
+        raise translated(error) from error
+    except BaseException:
+        await _abort(session)
+        raise
+    await _finish(session, commit)
+
+
+async def _write(database: Database, session: Session, commit: Commit) -> None:
+    await _take_turn(database, session, commit)
+    await _guard(database, session, commit)
+    await _give_identities(database, session, commit.identities)
+    await _put_states(database, session, commit.bot, commit.states)
+    if commit.outbox:
+        documents = [_outbox_document(commit.shard, write) for write in commit.outbox]
+        await database["outbox"].insert_many(documents, session=session)
+    await database["batches"].insert_one(
+        {
+            "_id": numbered(commit.shard, commit.batch),
+            "e": commit.epoch,
+            "b": Binary(msgspec.msgpack.encode(commit.record)),
+        },
+        session=session,
+    )
+    await _write_rows(database, session, commit.rows)
+
+
+async def _finish(session: Session, commit: Commit) -> None:
+    """Commit; ask again while the server does not say whether it did."""
+    unknown: PyMongoError | None = None
+    for attempt in range(1, COMMIT_ATTEMPTS_MAX + 1):
+        try:
+            await session.commit_transaction()
+            return
+        except PyMongoError as error:
+            if error.has_error_label("UnknownTransactionCommitResult"):
+                unknown = error
+            elif error.has_error_label("TransientTransactionError"):
+                raise _TryAgainError(error) from error  # certain: it was rolled back
+            else:
+                raise translated(error) from error
+        await asyncio.sleep(_pause(commit, attempt))
+    raise CommitUnknown(f"batch {commit.shard}:{commit.batch}: no answer") from unknown
+
+
+async def _abort(session: Session) -> None:
+    """End the transaction; where that fails the server ends it by itself."""
+    if in_transaction(session):
+        await session.abort_transaction()  # the driver swallows what the world does here
+
+
+async def _take_turn(database: Database, session: Session, commit: Commit) -> None:
+    """Move the owner document on from the batch before, in our epoch."""
+    result = await database["shards"].update_one(
+        {"_id": commit.shard, "epoch": commit.epoch, "batch": commit.batch - 1},
+        {
+            "$set": {
+                "batch": commit.batch,
+                "positions": {name: Int64(at) for name, at in commit.positions.items()},
+                "sent": {name: Int64(at) for name, at in commit.sent.items()},
+            }
+        },
+        session=session,
+    )
+    if result.matched_count == 1:
+        return
+    owner = await database["shards"].find_one({"_id": commit.shard}, session=session)
+    if owner is None or owner["epoch"] != commit.epoch:
+        found = owner["epoch"] if owner else "none"
+        raise Fenced(f"shard {commit.shard}: epoch {commit.epoch} is over (now {found})")
+    ours = await database["batches"].find_one(
+        {"_id": numbered(commit.shard, commit.batch), "e": commit.epoch},
+        {"_id": 1},
+        session=session,
+    )
+    assert ours is not None, f"batch {commit.shard}:{commit.batch} skips one ({owner['batch']})"
+    raise _AlreadyThereError
+
+
+async def _guard(database: Database, session: Session, commit: Commit) -> None:
+    """Touch the mailboxes that mail is handed over to; refuse the batch if one is suppressed."""
+    if not commit.guards:
+        return
+    mailboxes = sorted(
+        set(commit.guards)
+    )  # one order for all: two batches cannot hold each other up
+    touch = {"$set": {"touched": f"{commit.shard}:{commit.batch}"}}
+    touches: list[_Operation] = [UpdateOne({"_id": box}, touch, upsert=True) for box in mailboxes]
+    await database["mailboxes"].bulk_write(touches, session=session)
+    found = database["mailboxes"].find(
+        {"_id": {"$in": mailboxes}, "suppressed": True}, {"_id": 1}, session=session
+    )
+    refused = frozenset([document["_id"] async for document in found])
+    if refused:
+        raise Suppressed(refused)
+
+
+async def _give_identities(
+    database: Database, session: Session, identities: list[IdentityWrite]
+) -> None:
+    """Give keys to visitors, each only if its owner is still the one that was read."""
+    if not identities:
+        return
+    operations: list[_Operation] = []
+    for write in identities:
+        owner = {"v": write.visitor, "n": Int64(write.born)}
+        if write.expected is None:
+            operations.append(InsertOne({"_id": write.key, **owner}))
+        else:
+            operations.append(UpdateOne({"_id": write.key, "v": write.expected}, {"$set": owner}))
+    moved = sum(write.expected is not None for write in identities)
+    try:
+        result = await database["identity"].bulk_write(operations, session=session)
+    except BulkWriteError as error:
+        if duplicates(error):
+            raise Conflict("an identity key was given away by another shard") from error
+        raise
+    if result.matched_count != moved:
+        raise Conflict("an identity key has another owner by now")
+
+
+async def _put_states(
+    database: Database, session: Session, bot: str, states: list[StateWrite]
+) -> None:
+    if states:
+        # $set is logged as what changed, a replacement as the whole: 13 to 17 ms against 18 to 21 for 300.
+        operations: list[_Operation] = [
+            UpdateOne({"_id": write.visitor}, _state_update(write), upsert=True) for write in states
+        ]
+        await database[states_of(bot)].bulk_write(operations, ordered=False, session=session)
+
+
+def _state_update(write: StateWrite) -> dict[str, Any]:
+    fields: dict[str, Any] = {"p": partition_of(write.visitor), "s": Binary(write.body)}
+    if write.due is None:
+        return {"$set": fields, "$unset": {"d": ""}}
+    fields["d"] = Int64(to_micros(write.due))
+    return {"$set": fields}
+
+
+def _outbox_document(sender: str, write: OutboxWrite) -> dict[str, Any]:
+    return {
+        "_id": numbered(outbox_prefix(sender, write.to), write.number),
+        "at": Int64(to_micros(write.at)),
+        "b": Binary(write.body),
+        "c": write.count,
+    }
+
+
+async def _write_rows(database: Database, session: Session, rows: Iterable[RowWrite]) -> None:
+    tables: dict[str, list[_Operation]] = {}
+    for row in rows:
+        assert row.table in ROW_INDEXES, row.table
+        document = {**row.fields, "_id": row.id}
+        operation: _Operation = (
+            InsertOne(document)
+            if row.mode == "insert"
+            else ReplaceOne({"_id": row.id}, document, upsert=True)
+        )
+        tables.setdefault(row.table, []).append(operation)
+    for table, operations in tables.items():
+        await database[table].bulk_write(operations, session=session)
+
+
+def _pause(commit: Commit, attempt: int) -> float:
+    """Return how long to wait: doubling, and spread by what the batch is called."""
+    spread = zlib.crc32(f"{commit.shard}:{commit.batch}:{attempt}".encode()) / 2**32
+    return PAUSE_SECONDS * float(2 ** (attempt - 1)) * (0.5 + spread)

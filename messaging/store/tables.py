@@ -1,0 +1,17 @@
+"""Name the bots that keep states and the tables of rows, with how people search them. Pure: every store reads it."""
+
+from __future__ import annotations
+
+BOTS = ("behavior", "rules", "email", "sales", "learner")
+
+ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "decisions": (("visitor", "at"),),
+    "rewards": (("decision_id",),),
+    "story": (("visitor", "at"),),
+    "sends": (("visitor", "at"), ("status", "at")),
+    "alerts": (("visitor", "at"), ("status", "at")),
+    "orders": (("visitor", "at"), ("at",)),
+    "quarantine": (("at",),),
+    "snapshots": (("policy", "at"),),
+}
+"""Table -> the fields of each index."""
