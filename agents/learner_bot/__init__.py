@@ -1,0 +1,1 @@
+"""Join rewards to decisions, and publish policies learned from them."""

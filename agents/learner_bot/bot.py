@@ -1,0 +1,34 @@
+"""Present the learner to the runtime: one state for each policy, under the policy's key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agents.learner_bot.state import PolicyState
+from agents.learner_bot.step import step
+from agents.protocol.bot import View
+from agents.protocol.draw import DrawFor
+from messaging.vocabulary.effects import Effect
+from messaging.vocabulary.messages import Message
+
+
+class LearnerBot:
+    """Join rewards to arms and publish policies."""
+
+    name = "learner"
+    version = 1
+    state_type: type[PolicyState] = PolicyState
+
+    def fresh(self, visitor: str) -> PolicyState:  # noqa: ARG002 - a key doesn't tell the policy's name
+        """Return the state of a policy nothing is known of."""
+        return PolicyState()
+
+    def upgrade(self, version: int, body: bytes) -> PolicyState:  # noqa: ARG002 - there is none older
+        """Return the present state from an older version's bytes; version 1 is the first."""
+        raise ValueError(f"learner: no state of version {version} was ever stored")
+
+    def step(
+        self, state: PolicyState, message: Message, now: datetime, view: View, draw: DrawFor
+    ) -> list[Effect]:
+        """Take one message for one policy."""
+        return step(state, message, now, view, draw)

@@ -1,0 +1,1 @@
+"""Choose with a published policy: light enough for every bot."""

@@ -1,0 +1,1 @@
+"""Fit models with scikit-learn: heavy, and out of the bots' processes."""
