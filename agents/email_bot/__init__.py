@@ -1,0 +1,1 @@
+"""Decide whether, when and with what a visitor is written to."""

@@ -1,0 +1,281 @@
+"""Take one message for one visitor: may this e-mail go out, and what became of it?
+
+Rules
+1. A refusal is an event, not a silence: the ledger, the story and Rules learn what was withheld and why.
+2. Everything is asked twice: when a send is requested, and again when a session is free for it. What came in
+   between (a purchase, an unsubscribe, a bounce) wins, in whatever order the messages arrive.
+3. Once `handing over` is committed nothing calls the e-mail back: its outcome is waited for.
+4. The goal cancels, closes and queues the success e-mail in one step: no later trigger can overtake it.
+5. A send id is taken once. Whoever asks again is not answered again.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from agents.email_bot import answers, merge
+from agents.email_bot.state import (
+    HANDING_OVER,
+    TRAIT_CHARACTERS_MAX,
+    TRAITS_MAX,
+    WAITING,
+    EmailState,
+    OpenSend,
+    close_path,
+    past_send,
+    remember_order,
+    same_mailbox,
+)
+from agents.email_bot.turn import Turn
+from agents.protocol.bot import View
+from agents.protocol.draw import DrawFor
+from messaging.vocabulary.effects import Effect, LogStory, PutAlert, Tell
+from messaging.vocabulary.ids import derive, send_id
+from messaging.vocabulary.messages import (
+    GoalReached,
+    HandOverDue,
+    Identified,
+    MailOutcome,
+    MergedInto,
+    Message,
+    Responded,
+    SendPlan,
+    SendRequested,
+    StateMerged,
+    Woke,
+)
+
+RESENDS_MAX = 2
+"""A server that never says whether it took a mail gets it three times at most (`on_uncertain: resend`)."""
+
+_ENHANCED = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
+_SENDERS_ADDRESS = {"7", "8"}
+"""5.1.7 and 5.1.8 (RFC 3463) are about the sender's address."""
+
+
+def step(
+    state: EmailState,
+    message: Message,
+    now: datetime,
+    view: View,
+    draw: DrawFor,  # noqa: ARG001 - nothing here is left to chance
+) -> list[Effect]:
+    """Take one message; the state is changed in place."""
+    turn = Turn(state, message.visitor, at=message.at, now=now, view=view)
+    match message:
+        case SendRequested(plan=plan):
+            _requested(turn, plan)
+        case HandOverDue(send_id=send):
+            _session_free(turn, send)
+        case MailOutcome():
+            _outcome(turn, message)
+        case GoalReached():
+            _goal_reached(turn, message)
+        case Identified():
+            _identified(turn, message)
+        case Responded():
+            answers.responded(turn, message)
+        case Woke(key=key):
+            _woke(turn, key)
+        case MergedInto(into=into):
+            merge.merged_into(turn, into)
+        case StateMerged(state=body):
+            merge.state_merged(turn, body)
+        case _:
+            raise AssertionError(f"email gets no {type(message).__name__}")
+    return turn.effects
+
+
+def _requested(turn: Turn, plan: SendPlan) -> None:
+    state = turn.state
+    if plan.send_id in state.open or past_send(state, plan.send_id) is not None:
+        return
+    turn.admit(OpenSend(plan, WAITING))
+
+
+def _session_free(turn: Turn, send: str) -> None:
+    found = turn.state.open.get(send)
+    if found is None or found.status != WAITING:
+        return
+    reason = turn.refusal(found)
+    if not reason and not found.plan.success:
+        mailbox = turn.mailbox(turn.address_of(found))
+        reason = "suppressed" if mailbox in turn.view.suppressed else ""
+    if reason:
+        turn.refuse(found, reason)
+    else:
+        turn.hand_over(found)
+
+
+def _outcome(turn: Turn, message: MailOutcome) -> None:
+    send = turn.state.open.get(message.send_id)
+    if send is None or send.status != HANDING_OVER:
+        detail = {"send_id": message.send_id, "outcome": message.outcome}
+        turn.effects.append(LogStory("outcome.unexpected", detail))
+        return
+    match message.outcome:
+        case "handed over":
+            _arrived(turn, send, message.at, "")
+        case "uncertain":
+            _uncertain(turn, send, message)
+        case "bounced":
+            _bounced(turn, send, message)
+        case "deferred":
+            reason = turn.refusal(send)
+            if reason:
+                turn.cancel(send, reason)
+            else:
+                turn.defer(send, message.reason)
+        case "refused":
+            turn.refuse(send, message.reason)
+        case _:
+            raise AssertionError(f"no outcome is called {message.outcome!r}")
+
+
+def _arrived(turn: Turn, send: OpenSend, handed_over_at: datetime, reason: str) -> None:
+    turn.settle(send, "handed over", reason, handed_over_at)
+    turn.sent(send.plan, handed_over_at)
+
+
+def _uncertain(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
+    """Take it as sent: it may not go out twice. Unless the marketer says that twice is better than never."""
+    plan = send.plan
+    if send.answered:
+        _arrived(turn, send, message.at, "answered before the server did")
+        return
+    again = plan.on_uncertain == "resend" and not plan.success and send.resends < RESENDS_MAX
+    if again and not turn.refusal(send):
+        send.resends += 1
+        send.tries = 0
+        send.first_try_at = None
+        turn.state.resent_total += 1
+        turn.queue(send, f"again after an uncertain outcome: {message.reason}")
+        turn.story("send.resent", plan, message.reason)
+        return
+    turn.settle(send, "uncertain", message.reason, message.at)
+    turn.sent(plan, message.at)
+    if plan.success:
+        line = {"at": turn.now, "send_id": plan.send_id, "reason": message.reason}
+        turn.effects.append(
+            PutAlert(
+                alert_id=derive("alert", plan.send_id, "uncertain"),
+                kind="uncertain success mail",
+                path=plan.path,
+                run=plan.run,
+                status="open",
+                at=turn.now,
+                history=[line],
+            )
+        )
+
+
+def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
+    about = f"{message.code} {message.reason}"
+    turn.settle(send, "bounced", about)
+    if not about_recipient(message.code, message.reason):
+        turn.story("send.bounced", send.plan, about)
+        return
+    # What the server said was about the address it was told, which may not be the present one any more.
+    if same_mailbox(send.address, turn.state.address):
+        turn.state.address_bad = True
+        turn.cancel_marketing("address bad")
+    bounced = Responded(
+        visitor=turn.visitor, at=turn.at, send_id=send.plan.send_id, kind="bounced", human=1.0
+    )
+    turn.effects.append(Tell("behavior", bounced))
+
+
+def about_recipient(code: int, reason: str) -> bool:
+    """Say whether a 5xx answer means that there is no such mailbox, rather than that we are not liked.
+
+    >>> about_recipient(550, "RCPT: 5.1.1 no such user"), about_recipient(550, "END: 5.7.1 blocked")
+    (True, False)
+    """
+    if reason.startswith("MAIL:"):
+        return False
+    enhanced = _ENHANCED.search(reason)
+    if enhanced is None:
+        return code == 550
+    subject, detail = enhanced.groups()
+    if subject == "1":
+        return detail not in _SENDERS_ADDRESS
+    return code == 550 and subject != "7"
+
+
+def _woke(turn: Turn, key: str) -> None:
+    kind, _, rest = key.partition(":")
+    send = turn.state.open.get(rest)
+    if send is None:
+        return
+    reason = turn.refusal(send)
+    match kind, send.status:
+        case ("retry", "deferred") | ("hold", "planned") if not reason:
+            turn.queue(send)
+        case "retry", "deferred":
+            turn.cancel(send, reason)
+        case "hold", "planned":
+            turn.refuse(send, reason)
+        case _:
+            pass  # a wake-up that something else made needless
+
+
+def _identified(turn: Turn, message: Identified) -> None:
+    state = turn.state
+    if not same_mailbox(message.address, state.address):
+        state.address_bad = False
+    state.address = message.address
+    state.may_email = message.may_email
+    state.owns_mailbox = message.owns_mailbox
+    state.traits = {
+        name: value[:TRAIT_CHARACTERS_MAX]
+        for name, value in list(message.traits.items())[:TRAITS_MAX]
+    }
+    if not state.may_email:
+        turn.cancel_withdrawn()
+    turn.release()
+
+
+def _goal_reached(turn: Turn, message: GoalReached) -> None:
+    for path in message.paths:
+        close_path(turn.state, path, message.at)
+    turn.cancel_refused()
+    for path in message.paths:
+        if (path, message.order_id) not in turn.state.orders:
+            _success(turn, path, message)
+
+
+def _success(turn: Turn, path: str, message: GoalReached) -> None:
+    """Queue the success e-mail of a path for an order, once."""
+    rule = turn.view.rules.paths.get(path) if turn.view.rules is not None else None
+    if rule is None:
+        detail = {"path": path, "run": message.order_id, "reason": "path unknown"}
+        turn.effects.append(LogStory("success.refused", detail))
+        return
+    if not rule.success.template:
+        return
+    remember_order(turn.state, path, message.order_id)
+    plan = SendPlan(
+        send_id=send_id(turn.visitor, path, message.order_id, "success", 0),
+        path=path,
+        run=message.order_id,
+        stage="success",
+        step="success",
+        attempt=0,
+        template=rule.success.template,
+        rules_version=turn.view.rules_version,
+        entered_at=message.at,
+        sender=rule.sender,
+        success=True,
+        variables=_success_variables(turn.state, message),
+    )
+    turn.admit(OpenSend(plan, WAITING, message.address))
+
+
+def _success_variables(state: EmailState, message: GoalReached) -> dict[str, Any]:
+    return state.traits | {
+        "order_id": message.order_id,
+        "order_value": message.value,
+        "order_currency": message.currency,
+    }

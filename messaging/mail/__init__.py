@@ -1,0 +1,1 @@
+"""Compose, sign, pace and hand over mail, and read what bounces."""

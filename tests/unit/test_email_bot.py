@@ -1,0 +1,789 @@
+"""The Email bot, one message at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from agents.email_bot.bot import EmailBot
+from agents.email_bot.state import PAST_MAX, EmailState, unpack
+from agents.email_bot.step import about_recipient
+from agents.protocol.bot import View
+from agents.protocol.draw import Draw
+from messaging.vocabulary import effects as fx
+from messaging.vocabulary import messages as msg
+from messaging.vocabulary.ids import send_id
+
+VISITOR = "a1" * 12
+OTHER = "b2" * 12
+NOW = datetime(2024, 5, 6, 10, tzinfo=UTC)
+BOT = EmailBot()
+
+
+def a_view(*, template="thanks", suppressed=(), rules=True):
+    path = SimpleNamespace(success=SimpleNamespace(template=template), sender="shop")
+    compiled = SimpleNamespace(paths={"welcome": path, "win-back": path})
+    return View(
+        compiled if rules else None,
+        3,
+        {},
+        {},
+        suppressed=frozenset(suppressed),
+        mailbox=lambda address: f"m:{address}",
+    )
+
+
+def a_plan(send="s1", *, path="welcome", run="1", entered_at=NOW, **more):
+    plan = {
+        "send_id": send,
+        "path": path,
+        "run": run,
+        "stage": "new",
+        "step": "first",
+        "attempt": 1,
+        "template": "hello",
+        "rules_version": 3,
+        "entered_at": entered_at,
+        "sender": "shop",
+        "decision_id": "d1",
+        "variables": {"first_name": "Ann"},
+    }
+    return msg.SendPlan(**(plan | more))
+
+
+class World:
+    """Step one visitor's state and keep what came of it."""
+
+    def __init__(self, *, known=True, view=None, visitor=VISITOR):
+        self.visitor = visitor
+        self.state = EmailState()
+        self.view = view or a_view()
+        self.now = NOW
+        self.wakes = {}
+        if known:
+            self.identify()
+
+    def take(self, message):
+        found = BOT.step(self.state, message, self.now, self.view, Draw)
+        for effect in found:
+            match effect:
+                case fx.WakeAt(key, at):
+                    self.wakes[key] = at
+                case fx.CancelWake(key):
+                    self.wakes.pop(key, None)
+        self.state = msgspec.msgpack.decode(
+            msgspec.msgpack.encode(self.state), type=EmailState
+        )  # as the runtime keeps it
+        return found
+
+    def identify(self, address="ann@example.com", *, may_email=True, owns=True):
+        return self.take(
+            msg.Identified(
+                self.visitor,
+                self.now,
+                address=address,
+                may_email=may_email,
+                owns_mailbox=owns,
+                zone="UTC",
+                orders=0,
+                user_id="",
+                traits={"first_name": "Ann"},
+            )
+        )
+
+    def request(self, plan=None):
+        return self.take(msg.SendRequested(self.visitor, self.now, plan or a_plan()))
+
+    def due(self, send="s1"):
+        return self.take(msg.HandOverDue(self.visitor, self.now, send))
+
+    def outcome(self, outcome, send="s1", code=250, reason="END: OK"):
+        return self.take(msg.MailOutcome(self.visitor, self.now, send, outcome, code, reason))
+
+    def goal(self, paths=("welcome",), order="o1", address="ann@example.com", at=None):
+        return self.take(
+            msg.GoalReached(
+                self.visitor, at or self.now, list(paths), order, 10.0, "EUR", "", address
+            )
+        )
+
+    def respond(self, kind, send="s1"):
+        return self.take(msg.Responded(self.visitor, self.now, send, kind, 1.0))
+
+    def wake(self, key):
+        due = self.wakes.pop(key)
+        self.now = max(self.now, due)
+        return self.take(msg.Woke(self.visitor, self.now, key, due, ""))
+
+    def handing_over(self, plan=None):
+        plan = plan or a_plan()
+        self.request(plan)
+        self.due(plan.send_id)
+
+
+def rows(effects):
+    return [
+        (e.plan.send_id, e.status, e.reason) if e.reason else (e.plan.send_id, e.status)
+        for e in effects
+        if isinstance(e, fx.PutSend)
+    ]
+
+
+def told(effects, bot):
+    return [e.message for e in effects if isinstance(e, fx.Tell) and e.bot == bot]
+
+
+def of(effects, kind):
+    return [e for e in effects if isinstance(e, kind)]
+
+
+def stories(effects):
+    return [e.kind for e in of(effects, fx.LogStory)]
+
+
+# ------------------------------------------------------------------------------- the usual way
+
+
+def test_a_requested_send_waits_for_a_session():
+    found = World().request()
+    assert rows(found) == [("s1", "waiting")]
+    assert of(found, fx.QueueSend) == [fx.QueueSend("s1", NOW, "welcome")]
+
+
+def test_a_free_session_hands_the_send_over():
+    world = World()
+    world.request()
+    found = world.due()
+    assert rows(found) == [("s1", "handing over")]
+    [act] = of(found, fx.HandOver)
+    assert (act.address, act.mailbox, act.at) == ("ann@example.com", "m:ann@example.com", NOW)
+    assert act.plan.variables == {"first_name": "Ann"}
+
+
+def test_what_was_handed_over_is_told_to_rules_behavior_and_sales():
+    world = World()
+    world.handing_over()
+    world.now += timedelta(seconds=2)
+    found = world.outcome("handed over")
+    [row] = of(found, fx.PutSend)
+    assert (row.status, row.handed_over_at, row.mailbox) == (
+        "handed over",
+        world.now,
+        "m:ann@example.com",
+    )
+    [settled] = told(found, "rules")
+    assert (settled.send_id, settled.outcome, settled.path, settled.run, settled.attempt) == (
+        "s1",
+        "handed over",
+        "welcome",
+        "1",
+        1,
+    )
+    [sent] = told(found, "behavior")
+    assert told(found, "sales") == [sent]
+    assert (sent.send_id, sent.template, sent.decision_id) == ("s1", "hello", "d1")
+    assert sent.handed_over_at == world.now
+    assert not world.state.open
+    assert [past.status for past in world.state.past] == ["handed over"]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_the_same_request_twice_is_one_send(ended):
+    world = World()
+    world.handing_over()
+    if ended:
+        world.outcome("handed over")
+    assert world.request() == []
+
+
+def test_a_second_session_for_the_same_send_hands_nothing_over():
+    world = World()
+    world.handing_over()
+    assert world.due() == []
+
+
+def test_a_session_for_a_send_that_nobody_knows_does_nothing():
+    assert World().due("unknown") == []
+
+
+def test_an_outcome_that_nobody_waits_for_is_told_and_changes_nothing():
+    world = World()
+    found = world.outcome("handed over", "unknown")
+    assert stories(found) == ["outcome.unexpected"]
+
+
+# ------------------------------------------------------------------------------------ refusals
+
+
+def refused(found, reason):
+    [row] = of(found, fx.PutSend)
+    [settled] = told(found, "rules")
+    return (
+        (row.status, row.reason) == ("refused", reason)
+        and (settled.outcome, settled.reason) == ("refused", reason)
+        and stories(found) == ["send.refused"]
+    )
+
+
+def test_a_send_for_a_closed_run_is_refused():
+    world = World()
+    world.goal()
+    assert refused(world.request(), "goal reached")
+
+
+def test_a_run_entered_after_the_goal_is_open():
+    world = World()
+    world.goal()
+    later = a_plan(entered_at=NOW + timedelta(seconds=1))
+    assert rows(world.request(later)) == [("s1", "waiting")]
+
+
+def test_the_goal_of_one_path_leaves_the_others_open():
+    world = World()
+    world.goal(["win-back"])
+    assert rows(world.request()) == [("s1", "waiting")]
+
+
+def test_a_send_to_someone_who_left_is_refused():
+    world = World()
+    world.respond("unsubscribed", "s0")
+    assert refused(world.request(), "unsubscribed")
+
+
+def test_a_send_to_a_mailbox_that_does_not_exist_is_refused():
+    world = World()
+    world.handing_over(a_plan("s0"))
+    world.outcome("bounced", "s0", 550, "RCPT: 5.1.1 unknown")
+    assert refused(world.request(), "address bad")
+
+
+def test_a_suppressed_mailbox_is_refused_when_a_session_is_free():
+    world = World(view=a_view(suppressed=["m:ann@example.com"]))
+    world.request()
+    assert refused(world.due(), "suppressed")
+
+
+def test_a_success_mail_asks_for_no_suppression():
+    world = World(view=a_view(suppressed=["m:ann@example.com"]))
+    world.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    assert len(of(world.due(success), fx.HandOver)) == 1
+
+
+def test_a_mailbox_of_another_visitor_is_refused_when_a_session_is_free():
+    world = World()
+    world.request()
+    world.identify(owns=False)
+    assert refused(world.due(), "mailbox of another visitor")
+
+
+def test_more_sends_than_any_caps_allow_are_refused():
+    world = World()
+    for number in range(64):
+        world.request(a_plan(f"s{number}"))
+    assert refused(world.request(a_plan("s64")), "too many sends are open")
+
+
+def test_a_template_that_failed_is_a_refusal():
+    world = World()
+    world.handing_over()
+    found = world.outcome("refused", code=0, reason="template: 'x' is undefined")
+    assert refused(found, "template: 'x' is undefined")
+
+
+# ----------------------------------------------------------- held: the word of Behavior may come
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (None, "no address"),
+        ({"may_email": False}, "no consent"),
+        ({"owns": False}, "mailbox of another visitor"),
+    ],
+)
+def test_a_request_that_overtook_behavior_is_held_and_goes_out_when_the_word_came(facts, reason):
+    world = World(known=False)
+    if facts is not None:
+        world.identify(**facts)
+    assert rows(world.request()) == [("s1", "planned", reason)]
+    assert world.due() == []
+    found = world.identify()
+    assert rows(found) == [("s1", "waiting")]
+    assert of(found, fx.QueueSend)
+    assert not world.wakes
+
+
+def test_a_request_is_refused_when_no_word_came():
+    world = World(known=False)
+    world.request()
+    assert refused(world.wake("hold:s1"), "no address")
+
+
+def test_a_held_request_survives_a_fact_that_says_no_and_waits_for_the_next():
+    world = World(known=False)
+    world.request()
+    assert rows(world.identify(may_email=False)) == []
+    assert rows(world.identify()) == [("s1", "waiting")]
+
+
+def test_a_held_request_is_cancelled_by_the_goal():
+    world = World(known=False)
+    world.request()
+    found = world.goal(address="")
+    assert ("s1", "cancelled", "goal reached") in rows(found)
+    assert not world.wakes
+
+
+# ---------------------------------------------------------------------------------- cancelling
+
+
+def test_the_goal_cancels_what_waits_and_queues_the_success_mail_in_one_step():
+    world = World()
+    world.request()
+    world.request(a_plan("s2", path="win-back"))
+    found = world.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    assert rows(found) == [("s1", "cancelled", "goal reached"), (success, "waiting")]
+    [settled] = told(found, "rules")
+    assert (settled.send_id, settled.outcome) == ("s1", "cancelled")
+    assert list(world.state.open) == ["s2", success]
+
+
+def test_the_goal_does_not_call_back_what_is_being_handed_over():
+    world = World()
+    world.handing_over()
+    assert "cancelled" not in str(rows(world.goal()))
+    assert rows(world.outcome("handed over")) == [("s1", "handed over")]
+
+
+def test_a_send_deferred_after_the_goal_is_cancelled_instead_of_tried_again():
+    world = World()
+    world.handing_over()
+    world.goal()
+    found = world.outcome("deferred", code=451, reason="RCPT: later")
+    assert rows(found) == [("s1", "cancelled", "goal reached")]
+    assert not world.wakes
+
+
+def test_the_goal_forgets_the_retry():
+    world = World()
+    world.handing_over()
+    world.outcome("deferred", code=451)
+    assert world.wakes
+    world.goal()
+    assert not world.wakes
+
+
+def test_an_older_goal_that_comes_late_opens_nothing():
+    world = World()
+    world.goal()
+    world.goal(order="o0", at=NOW - timedelta(days=1))
+    assert refused(world.request(), "goal reached")
+
+
+@pytest.mark.parametrize("kind", ["unsubscribed", "complained"])
+def test_who_leaves_gets_nothing_that_still_waits(kind):
+    world = World()
+    world.request()
+    assert rows(world.respond(kind, "s0")) == [("s1", "cancelled", kind)]
+
+
+def test_consent_withdrawn_cancels_what_waits():
+    world = World()
+    world.request()
+    found = world.identify(may_email=False)
+    assert rows(found) == [("s1", "cancelled", "consent withdrawn")]
+    assert told(found, "rules")[0].outcome == "cancelled"
+
+
+# -------------------------------------------------------------------------------- success mail
+
+
+def test_the_success_mail_is_sent_once_for_an_order():
+    world = World()
+    world.goal()
+    assert world.goal() == []
+    assert len(world.state.open) == 1
+    world.goal(order="o2")
+    assert len(world.state.open) == 2
+
+
+def test_the_success_mail_carries_the_order_and_what_is_known_of_the_visitor():
+    world = World()
+    [row] = of(world.goal(), fx.PutSend)
+    assert row.plan.success
+    assert (row.plan.template, row.plan.sender, row.plan.rules_version) == ("thanks", "shop", 3)
+    assert row.plan.variables == {
+        "first_name": "Ann",
+        "order_id": "o1",
+        "order_value": 10.0,
+        "order_currency": "EUR",
+    }
+
+
+def test_the_success_mail_goes_to_the_address_of_the_order_if_none_is_known():
+    world = World(known=False)
+    world.goal(address="buyer@example.com")
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    [act] = of(world.due(success), fx.HandOver)
+    assert act.address == "buyer@example.com"
+
+
+def test_a_success_mail_without_any_address_is_refused():
+    world = World(known=False)
+    found = world.goal(address="")
+    assert stories(found) == ["success.refused"]
+    assert [row[1:] for row in rows(found)] == [("refused", "no address")]
+    assert world.goal(address="") == []
+
+
+def test_the_success_mail_is_no_affair_of_rules_and_sales():
+    world = World()
+    world.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    world.due(success)
+    found = world.outcome("handed over", success)
+    assert told(found, "rules") == told(found, "sales") == []
+    assert len(told(found, "behavior")) == 1
+
+
+def test_the_success_mail_asks_for_no_consent():
+    world = World()
+    world.respond("unsubscribed")
+    world.identify(may_email=False)
+    assert [row[1] for row in rows(world.goal())] == ["waiting"]
+
+
+def test_a_path_without_a_success_template_sends_none():
+    assert rows(World(view=a_view(template="")).goal()) == []
+
+
+@pytest.mark.parametrize("view", [a_view(rules=False), a_view()])
+def test_a_goal_of_an_unknown_path_is_told(view):
+    assert stories(World(view=view).goal(["gone"])) == ["success.refused"]
+
+
+# -------------------------------------------------------------------------------- uncertain
+
+
+def test_an_uncertain_send_counts_as_sent_and_never_goes_out_again():
+    world = World()
+    world.handing_over()
+    found = world.outcome("uncertain", code=0, reason="END: TimeoutError")
+    assert rows(found) == [("s1", "uncertain", "END: TimeoutError")]
+    assert told(found, "rules")[0].outcome == "uncertain"
+    assert told(found, "behavior")
+    assert told(found, "sales")
+    assert not of(found, fx.PutAlert)
+    assert not world.state.open
+
+
+@pytest.mark.parametrize("kind", ["opened", "clicked"])
+def test_an_answer_settles_an_uncertain_send(kind):
+    world = World()
+    world.handing_over()
+    world.outcome("uncertain", code=0)
+    assert rows(world.respond(kind)) == [("s1", "handed over", kind)]
+    assert rows(world.respond(kind)) == []
+
+
+def test_an_answer_before_the_outcome_settles_it_too():
+    world = World()
+    world.handing_over()
+    assert world.respond("opened") == []
+    assert rows(world.outcome("uncertain", code=0))[0][1] == "handed over"
+
+
+def test_an_uncertain_success_mail_calls_a_person_until_an_answer_settles_it():
+    world = World()
+    world.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    world.due(success)
+    [alert] = of(world.outcome("uncertain", success, 0), fx.PutAlert)
+    assert (alert.kind, alert.status, alert.run) == ("uncertain success mail", "open", "o1")
+    [closed] = of(world.respond("opened", success), fx.PutAlert)
+    assert (closed.alert_id, closed.status) == (alert.alert_id, "closed")
+
+
+def test_a_send_may_go_out_again_if_the_marketer_says_so_and_is_counted_apart():
+    world = World()
+    world.handing_over(a_plan(on_uncertain="resend"))
+    found = world.outcome("uncertain", code=0)
+    assert rows(found)[0][:2] == ("s1", "waiting")
+    assert stories(found) == ["send.resent"]
+    assert told(found, "rules") == []
+    assert world.state.resent_total == 1
+    world.due()
+    assert told(world.outcome("handed over"), "rules")[0].outcome == "handed over"
+
+
+def test_a_resend_ends_after_a_few_tries_and_at_the_goal():
+    world = World()
+    world.handing_over(a_plan(on_uncertain="resend"))
+    for _ in range(2):
+        world.outcome("uncertain", code=0)
+        world.due()
+    assert rows(world.outcome("uncertain", code=0))[0][1] == "uncertain"
+    world.handing_over(a_plan("s2", on_uncertain="resend"))
+    world.goal()
+    assert rows(world.outcome("uncertain", "s2", 0))[0][1] == "uncertain"
+
+
+def test_a_resend_is_not_needed_once_the_first_was_opened():
+    world = World()
+    world.handing_over(a_plan(on_uncertain="resend"))
+    world.outcome("uncertain", code=0)
+    found = world.respond("opened")
+    assert rows(found) == [("s1", "handed over", "opened")]
+    assert told(found, "rules")[0].outcome == "handed over"
+    assert world.due() == []
+
+
+# --------------------------------------------------------------------------------- deferred
+
+
+def test_a_deferred_send_is_tried_again_later_and_later_and_then_given_up():
+    world = World()
+    world.handing_over()
+    waits = []
+    for _ in range(7):
+        found = world.outcome("deferred", code=451, reason="RCPT: later")
+        assert rows(found) == [("s1", "deferred", "RCPT: later")]
+        waits.append((world.wakes["retry:s1"] - world.now) / timedelta(minutes=1))
+        assert rows(world.wake("retry:s1")) == [("s1", "waiting")]
+        world.due()
+    assert waits == [5, 10, 20, 40, 80, 160, 320]
+    found = world.outcome("deferred", code=451, reason="RCPT: later")
+    assert rows(found) == [("s1", "given up", "8 tries: RCPT: later")]
+    assert told(found, "rules")[0].outcome == "given up"
+
+
+def test_a_send_is_not_tried_for_more_than_two_days():
+    world = World()
+    world.handing_over()
+    world.outcome("deferred", code=451)
+    world.now += timedelta(hours=48)
+    world.wake("retry:s1")
+    world.due()
+    assert rows(world.outcome("deferred", code=451))[0][1] == "given up"
+
+
+def test_a_retry_for_someone_who_left_is_cancelled():
+    world = World()
+    world.handing_over()
+    world.outcome("deferred", code=451)
+    world.state.unsubscribed = True
+    assert rows(world.wake("retry:s1")) == [("s1", "cancelled", "unsubscribed")]
+
+
+# ----------------------------------------------------------------------------------- bounces
+
+
+def test_a_bounce_marks_the_address_and_is_told():
+    world = World()
+    world.request(a_plan("s2"))
+    world.handing_over()
+    found = world.outcome("bounced", code=550, reason="RCPT: 5.1.1 unknown")
+    assert rows(found) == [
+        ("s1", "bounced", "550 RCPT: 5.1.1 unknown"),
+        ("s2", "cancelled", "address bad"),
+    ]
+    assert [m.outcome for m in told(found, "rules")] == ["bounced", "cancelled"]
+    [bounced] = told(found, "behavior")
+    assert (bounced.kind, bounced.human, bounced.send_id) == ("bounced", 1.0, "s1")
+    assert world.state.address_bad
+
+
+def test_the_echo_of_our_own_bounce_changes_nothing():
+    world = World()
+    world.handing_over()
+    world.outcome("bounced", code=554, reason="END: 5.7.1 blocked")
+    assert world.respond("bounced") == []
+    assert not world.state.address_bad
+
+
+def test_a_bounce_about_the_sender_does_not_mark_the_address():
+    world = World()
+    world.handing_over()
+    found = world.outcome("bounced", code=550, reason="END: 5.7.1 blocked")
+    assert rows(found)[0][1] == "bounced"
+    assert told(found, "behavior") == []
+    assert not world.state.address_bad
+
+
+def test_a_bounce_reported_later_settles_a_send_and_marks_the_address():
+    world = World()
+    world.handing_over()
+    world.outcome("handed over")
+    assert rows(world.respond("bounced")) == [("s1", "bounced", "was handed over")]
+    assert world.state.address_bad
+
+
+def test_a_bounce_of_an_older_address_says_nothing_about_the_new_one():
+    world = World()
+    world.handing_over()
+    world.outcome("handed over")
+    world.identify("new@example.com")
+    world.respond("bounced")
+    assert not world.state.address_bad
+
+
+def test_an_address_that_changed_while_the_old_one_was_tried_is_not_bad():
+    world = World()
+    world.handing_over()
+    world.identify("new@example.com")
+    found = world.outcome("bounced", code=550, reason="RCPT: 5.1.1 unknown")
+    assert not world.state.address_bad
+    assert of(found, fx.PutSend)[0].mailbox == "m:ann@example.com"
+
+
+def test_a_new_address_is_good_until_it_bounces():
+    world = World()
+    world.state.address_bad = True
+    world.identify("ANN@example.com ")
+    assert world.state.address_bad
+    world.identify("new@example.com")
+    assert not world.state.address_bad
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        (550, "RCPT: no such user", True),
+        (550, "RCPT: 5.1.1 no such user", True),
+        (553, "RCPT: 5.1.3 bad address", True),
+        (554, "END: rejected", False),
+        (550, "END: 5.7.26 unauthenticated", False),
+        (550, "MAIL: 5.1.8 bad sender", False),
+        (550, "RCPT: 5.1.8 bad sender", False),
+        (552, "RCPT: 5.2.2 mailbox full", False),
+    ],
+)
+def test_only_an_answer_about_the_mailbox_marks_it(code, reason, expected):
+    assert about_recipient(code, reason) is expected
+
+
+# ------------------------------------------------------------------------------------ merging
+
+
+def merged(world, into=OTHER):
+    found = world.take(msg.MergedInto(VISITOR, world.now, into))
+    [handed_on] = told(found, "email")
+    assert found[-1] == fx.Moved(into)
+    return found, handed_on
+
+
+def test_the_younger_visitors_marketing_is_cancelled():
+    world = World()
+    world.request()
+    world.handing_over(a_plan("s2"))
+    found, handed_on = merged(world)
+    assert rows(found) == [("s1", "cancelled", "merged")]
+    assert [m.outcome for m in told(found, "rules")] == ["cancelled"]
+    assert list(unpack(handed_on.state).open) == ["s2"]
+    assert not world.state.open
+
+
+def test_the_outcome_of_a_send_under_way_finds_the_older_visitor():
+    younger, older = World(), World(known=False)
+    younger.handing_over()
+    _, handed_on = merged(younger)
+    found = older.take(handed_on)
+    assert rows(found) == [("s1", "handing over", "merged")]
+    assert rows(older.outcome("handed over")) == [("s1", "handed over")]
+
+
+def test_a_goal_an_unsubscribe_and_a_bounce_of_either_hold_for_both():
+    younger, older = World(), World()
+    older.request()
+    younger.goal()
+    younger.respond("unsubscribed")
+    younger.state.address_bad = True
+    _, handed_on = merged(younger)
+    found = older.take(handed_on)
+    assert ("s1", "cancelled", "goal reached") in rows(found)
+    assert older.state.unsubscribed
+    assert older.state.address_bad
+    assert refused(older.request(a_plan("s9")), "goal reached")
+
+
+def test_a_success_mail_that_waits_goes_out_for_the_older_visitor():
+    younger, older = World(), World(known=False)
+    younger.goal()
+    _, handed_on = merged(younger)
+    found = older.take(handed_on)
+    [row] = of(found, fx.PutSend)
+    assert row.status == "waiting"
+    [act] = of(older.due(row.plan.send_id), fx.HandOver)
+    assert act.address == "ann@example.com"
+
+
+def test_a_deferred_success_mail_is_tried_again_by_the_older_visitor():
+    younger, older = World(), World()
+    younger.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    younger.due(success)
+    younger.outcome("deferred", success, 451)
+    _, handed_on = merged(younger)
+    older.take(handed_on)
+    assert rows(older.wake(f"retry:{success}")) == [(success, "waiting")]
+
+
+def test_one_order_known_to_both_gets_one_success_mail():
+    younger, older = World(), World(visitor=OTHER)
+    younger.goal()
+    older.handing_over(a_plan("elsewhere"))
+    older.goal()
+    _, handed_on = merged(younger)
+    found = older.take(handed_on)
+    assert [row[1] for row in rows(found)] == ["cancelled"]
+    assert sum(send.plan.success for send in older.state.open.values()) == 1
+    assert older.goal() == []
+
+
+def test_consent_of_the_younger_is_not_the_olders():
+    younger, older = World(), World(known=False)
+    older.identify("other@example.com", may_email=False)
+    _, handed_on = merged(younger)
+    older.take(handed_on)
+    assert not older.state.may_email
+    assert older.state.address == "other@example.com"
+
+
+def test_a_trigger_for_a_merged_visitor_ends_with_a_refusal_and_all_else_follows():
+    found = BOT.ends_at_tombstone(msg.SendRequested(VISITOR, NOW, a_plan()), OTHER, NOW)
+    assert refused(found, "merged")
+    outcome = msg.MailOutcome(VISITOR, NOW, "s1", "handed over", 250, "")
+    assert BOT.ends_at_tombstone(outcome, OTHER, NOW) is None
+
+
+# --------------------------------------------------------------------------------------- other
+
+
+def test_the_state_stays_small():
+    world = World()
+    for number in range(200):
+        world.handing_over(a_plan(f"s{number}"))
+        world.outcome("handed over", f"s{number}")
+        world.goal([f"path{number}", "welcome"], order=f"o{number}", at=NOW - timedelta(days=1))
+        for open_send in list(world.state.open):
+            world.due(open_send)
+            world.outcome("handed over", open_send)
+    assert len(world.state.past) == PAST_MAX
+    assert len(world.state.closed) == 64
+    assert len(world.state.orders) == 32
+    assert len(msgspec.msgpack.encode(world.state)) < 10_000
+
+
+def test_a_message_for_another_bot_is_an_error():
+    with pytest.raises(AssertionError, match="CohortEntered"):
+        World().take(msg.CohortEntered(VISITOR, NOW, "leads"))
+
+
+def test_a_state_of_an_unknown_version_is_an_error():
+    with pytest.raises(AssertionError, match="version 9"):
+        BOT.upgrade(9, b"")
