@@ -99,6 +99,11 @@ def _session_free(turn: Turn, send: str) -> None:
     found = turn.state.open.get(send)
     if found is None or found.status != WAITING:
         return
+    until = found.plan.until
+    if until is not None and turn.now >= until:
+        # Rules plans it anew for an hour that is allowed; the attempt does not count.
+        turn.settle(found, "given up", "quiet_hours")
+        return
     reason = turn.refusal(found)
     if not reason and not found.plan.success:
         mailbox = turn.mailbox(turn.address_of(found))

@@ -160,6 +160,8 @@ class SendPlan(msgspec.Struct, array_like=True):
     """`list` (never again) or `resend`."""
     decision_id: str = ""
     variables: dict[str, Any] = {}
+    until: datetime | None = None
+    """When the visitor's next quiet hours begin: later than that it is not handed over, but given back."""
 
 
 class SendRequested(Message):

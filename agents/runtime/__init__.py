@@ -1,0 +1,1 @@
+"""Run bots durably without Ray: load, step, one atomic write, dispatch."""

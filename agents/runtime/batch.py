@@ -1,0 +1,299 @@
+"""Take one batch from arrived chunks to one commit: resolve, load, fold, encode.
+
+Rules
+1. The order is fixed and recorded: wake-ups (visitor by visitor as they came due), then each stream's chunks,
+   then what came from the shard's own hands. A replay repeats it.
+2. States that a failed try has touched are dropped from memory: they are read again from the store.
+3. A batch that meets a conflict, a suppression or a poisonous letter is built anew, knowing that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import View
+from agents.runtime.fold import Folded, Folding, Poisoned, Work
+from agents.runtime.held import Codec, Held, Memory
+from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
+from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, StateWrite
+from messaging.vocabulary.events import Record, decode_event
+from messaging.vocabulary.ids import derive
+from messaging.vocabulary.messages import (
+    Arrived,
+    Letter,
+    MergedInto,
+    Message,
+    decode_letters,
+    decode_records,
+    encode_letters,
+)
+from messaging.vocabulary.records import IdentityWrite
+
+MEMBER = "+"
+"""Follows a visitor in the batch record where the event's address is another visitor's mailbox."""
+
+Place = tuple[str, int, int]
+"""(stream, position, index) of one letter."""
+
+
+@dataclass
+class Intake:
+    """Hold what a batch takes."""
+
+    now: datetime
+    chunks: list[Chunk]
+    local: list[Letter]
+    wakes_due: list[tuple[str, datetime]]
+    taken: dict[str, int]
+    """Stream -> position before this batch."""
+
+
+@dataclass
+class Plan:
+    """Hold a batch's works in order, and what identity resolution wants written and told."""
+
+    works: list[Work] = field(default_factory=list)
+    told: list[Letter] = field(default_factory=list)
+    """Letters to this bot's own shards: forwarded events and merges."""
+    identities: list[IdentityWrite] = field(default_factory=list)
+    visitors: list[str] = field(default_factory=list)
+    inputs: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+@dataclass
+class Built:
+    """Hold a batch ready to commit, and what follows from it."""
+
+    commit: Commit
+    folded: Folded
+    bodies: dict[str, bytes]
+    letters: int
+
+
+class Builder:
+    """Build the batches of one shard."""
+
+    def __init__(self, spec: ShardSpec, memory: Memory, codec: Codec) -> None:
+        self._spec = spec
+        self._memory = memory
+        self._codec = codec
+        self.skipped: dict[Place, str] = {}
+        """Letters in quarantine within the batch under way, with the reason."""
+
+    async def plan(self, intake: Intake) -> Plan:
+        """Decode a batch's chunks; for journaled events find out whose they are."""
+        plan = Plan()
+        records: list[tuple[str, Record]] = []
+        done = dict(intake.taken)
+        for chunk in intake.chunks:
+            taken = done.get(chunk.stream, 0)
+            done[chunk.stream] = chunk.last
+            plan.inputs.append((chunk.stream, max(chunk.first, taken + 1), chunk.last))
+            if chunk.stream.startswith("journal:"):
+                fresh = [r for r in decode_records(chunk.body) if r.position > taken]
+                records.extend((chunk.stream, record) for record in fresh)
+            else:
+                for index, letter in enumerate(decode_letters(chunk.body)):
+                    work = Work(letter.message, letter.depth, chunk.stream, chunk.last, index)
+                    plan.works.append(work)
+        if records:
+            arrivals = await self._resolve(intake, records, plan)
+            plan.works[:0] = arrivals
+        for index, letter in enumerate(intake.local):
+            plan.works.append(Work(letter.message, letter.depth, "local", 0, index))
+        return plan
+
+    async def _resolve(
+        self, intake: Intake, records: list[tuple[str, Record]], plan: Plan
+    ) -> list[Work]:
+        identity = self._spec.identity
+        assert identity is not None, "only a bot with identities reads the journal"
+        events: list[Any] = []
+        groups: list[list[str]] = []
+        for stream, record in records:
+            try:
+                event = decode_event(record.raw)
+                groups.append(identity.keys_of(record, event))
+            except (msgspec.DecodeError, ValueError) as error:
+                event = None
+                self.skipped.setdefault((stream, record.position, 0), f"unreadable: {error}")
+            events.append(event)
+        resolver = identity.resolver(await self._known(identity, groups))
+        works = []
+        for (stream, record), event in zip(records, events, strict=True):
+            place = (stream, record.position, 0)
+            if event is None or place in self.skipped:
+                plan.visitors.append("")
+                continue
+            resolution = resolver.resolve(record, event)
+            member = resolution.member
+            plan.visitors.append(resolution.visitor + (MEMBER if member else ""))
+            arrived = Arrived(
+                visitor=resolution.visitor, at=intake.now, record=record, member=member
+            )
+            if self._mine(resolution.visitor):
+                works.append(Work(arrived, 0, stream, record.position, 0))
+            else:
+                plan.told.append(Letter(1, arrived))
+            for younger, older in resolution.merges:
+                plan.told.append(Letter(1, MergedInto(visitor=younger, at=intake.now, into=older)))
+        plan.identities = resolver.writes()
+        return works
+
+    async def _known(self, identity: Identity, groups: list[list[str]]) -> Rows:
+        """Read the identity rows a batch needs: mostly one query, further ones where keys disagree."""
+        known: Rows = {}
+        asked: set[str] = set()
+        wanted = sorted({key for keys in groups for key in keys})
+        while wanted:
+            known.update(await self._spec.store.identities(wanted))
+            asked.update(wanted)
+            wanted = identity.further_keys(groups, known, asked)
+        return known
+
+    def _mine(self, visitor: str) -> bool:
+        spec = self._spec
+        return shard_of(spec.bot.name, visitor, spec.shards) == spec.name
+
+    async def load(self, plan: Plan, intake: Intake) -> dict[str, Held]:
+        """Return the states a batch needs: from memory, else in one query from the store."""
+        wanted = {visitor for visitor, _ in intake.wakes_due}
+        wanted.update(work.message.visitor for work in plan.works)
+        states: dict[str, Held] = {}
+        missing = []
+        for visitor in wanted:
+            held = self._memory.get(visitor)
+            if held is None:
+                missing.append(visitor)
+            else:
+                states[visitor] = held
+        if missing:
+            missing.sort()
+            stored = await self._spec.store.load(self._spec.bot.name, missing)
+            for visitor in missing:
+                body = stored.get(visitor)
+                held = self._codec.fresh(visitor) if body is None else self._codec.decode(body)
+                self._memory.put(visitor, held)
+                states[visitor] = held
+        return states
+
+    def fold(
+        self, plan: Plan, intake: Intake, states: dict[str, Held], view: View, source: str
+    ) -> tuple[Folding, list[tuple[str, str]]]:
+        """Fold a batch's wake-ups and works. Raise `Poisoned` if a step raises."""
+        spec = self._spec
+        folding = Folding(spec.bot, intake.now, view, source, spec.limits.depth_max)
+        fired: list[tuple[str, str]] = []
+        for visitor, _ in intake.wakes_due:
+            held = states[visitor]
+            for _, key in held.wakes_due(intake.now):
+                if key not in held.wakes:
+                    continue
+                if wake_place(visitor, key) in self.skipped:
+                    del held.wakes[key]
+                    folding.folded.touched[visitor] = held
+                    continue
+                fired.append((visitor, key))
+                folding.wake(held, visitor, key)
+        for work in plan.works:
+            if self.skipped and (work.stream, work.position, work.index) in self.skipped:
+                continue
+            folding.take(states[work.message.visitor], work)
+        if plan.told:
+            folding.folded.letters.setdefault(spec.bot.name, []).extend(plan.told)
+        return folding, fired
+
+    def drop(self, states: dict[str, Held], folded: Folded | None) -> None:
+        """Forget the states that a failed try has touched."""
+        for visitor in states if folded is None else folded.touched:
+            self._memory.drop(visitor)
+
+    def outbox(
+        self, letters: dict[str, list[Letter]], sent: dict[str, int], now: datetime
+    ) -> list[OutboxWrite]:
+        """Sort letters by receiving shard: one document each, numbered on from `sent`."""
+        by_shard: dict[str, list[Letter]] = {}
+        shards = self._spec.shards
+        for bot, some in letters.items():
+            if shards[bot] == 1:
+                by_shard[f"{bot}-0"] = some
+                continue
+            for letter in some:
+                to = shard_of(bot, letter.message.visitor, shards)
+                by_shard.setdefault(to, []).append(letter)
+        return [
+            OutboxWrite(to, sent.get(to, 0) + 1, now, encode_letters(some), len(some))
+            for to, some in by_shard.items()
+        ]
+
+    def states(self, folded: Folded) -> tuple[list[StateWrite], dict[str, bytes]]:
+        """Encode the states that changed."""
+        writes = []
+        bodies = {}
+        for visitor, held in folded.touched.items():
+            body = self._codec.encode(held)
+            if body != held.stored:
+                writes.append(StateWrite(visitor, body, held.due()))
+                bodies[visitor] = body
+        return writes, bodies
+
+    def record(
+        self, intake: Intake, plan: Plan, fired: list[tuple[str, str]], view: View
+    ) -> BatchRecord:
+        """Record what a batch took, for replay."""
+        return BatchRecord(
+            at=intake.now,
+            code=describe(self._spec.bot.version, view),
+            rules_version=view.rules_version,
+            snapshots={policy: s.version for policy, s in view.snapshots.items()},
+            wakes=fired,
+            inputs=plan.inputs,
+            visitors=plan.visitors,
+            local=encode_letters(intake.local) if intake.local else b"",
+            suppressed=sorted(view.suppressed),
+            skipped=sorted(self.skipped),
+        )
+
+
+def wake_place(visitor: str, key: str) -> Place:
+    """Return the place of a wake-up, for the quarantine."""
+    return (f"wake:{visitor}:{key}", 0, 0)
+
+
+def describe(version: int, view: View) -> str:
+    """Return the settings that a step can see besides rules and snapshots, for the batch record.
+
+    >>> describe(1, View(None, 0, {}, {}))
+    'state=1 consent=opt-in holdout=0.05 learning=1'
+    """
+    return (
+        f"state={version} consent={view.consent} holdout={view.holdout:g} "
+        f"learning={int(view.learning)}"
+    )
+
+
+def quarantine_fields(work: Work, reason: str, now: datetime) -> dict[str, Any]:
+    """Return the row of a letter put in quarantine: everything needed to look at it and to try it again."""
+    message: Message = work.message
+    return {
+        "visitor": message.visitor,
+        "at": now,
+        "kind": type(message).__name__,
+        "reason": reason[:500],
+        "stream": work.stream,
+        "position": work.position,
+        "index": work.index,
+        "body": encode_letters([Letter(work.depth, message)]),  # type: ignore[arg-type]
+    }
+
+
+def quarantine_id(shard: str, place: Place) -> str:
+    """Return the id of a quarantine row."""
+    return derive("quarantine", shard, place[0], str(place[1]), str(place[2]))
+
+
+__all__ = ["Builder", "Built", "Intake", "Plan", "Poisoned", "describe"]

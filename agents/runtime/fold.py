@@ -1,0 +1,138 @@
+"""Fold letters into states: the pure middle of a batch, shared by the live shard and by replay.
+
+Rules
+1. The same works, states, `now` and view give the same result. Nothing here awaits, reads a clock or a store.
+2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`).
+3. A step that raises leaves the batch as `Poisoned`: the shell throws the changed states away and repeats.
+4. A chain of cause and effect has a maximum depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from agents.protocol.bot import Bot, View
+from agents.protocol.draw import Draw
+from agents.runtime.held import Held
+from agents.runtime.tables import row_for
+from messaging.ports import RowWrite
+from messaging.vocabulary.effects import (
+    CancelWake,
+    Effect,
+    HandOver,
+    Moved,
+    QueueSend,
+    Tell,
+    WakeAt,
+)
+from messaging.vocabulary.messages import Letter, Message, Woke
+
+
+class Work(msgspec.Struct, array_like=True):
+    """Name one message to step, and where it came from."""
+
+    message: Message
+    depth: int
+    stream: str
+    position: int
+    index: int
+
+
+class Poisoned(Exception):  # noqa: N818
+    """Say which work made `step` raise, and how."""
+
+    def __init__(self, work: Work, cause: Exception) -> None:
+        super().__init__(f"{type(work.message).__name__}: {type(cause).__name__}: {cause}")
+        self.work = work
+        self.cause = cause
+
+
+class TooDeep(Exception):  # noqa: N818
+    """Say that a chain of cause and effect is longer than any honest one."""
+
+
+class Folded:
+    """Collect what a batch's steps want: letters by bot, rows, mail effects, guards."""
+
+    __slots__ = ("acts", "guards", "letters", "rows", "touched")
+
+    def __init__(self) -> None:
+        self.letters: dict[str, list[Letter]] = {}
+        self.rows: list[RowWrite] = []
+        self.acts: list[tuple[str, QueueSend | HandOver]] = []
+        self.guards: list[str] = []
+        self.touched: dict[str, Held] = {}
+
+
+class Folding:
+    """Fold one batch. `source` (shard and batch number) makes the ids of rows that have none of their own."""
+
+    def __init__(self, bot: Bot, now: datetime, view: View, source: str, depth_max: int) -> None:
+        self.folded = Folded()
+        self._bot = bot
+        self._now = now
+        self._view = view
+        self._source = source
+        self._depth_max = depth_max
+        self._ends = getattr(bot, "ends_at_tombstone", None)
+
+    def take(self, held: Held, work: Work) -> None:
+        """Step one work on its visitor's state. Raise `Poisoned` if the step does."""
+        message = work.message
+        visitor = message.visitor
+        self.folded.touched[visitor] = held
+        try:
+            if held.moved:
+                effects = self._follow(held.moved, message)
+            else:
+                effects = self._bot.step(held.state, message, self._now, self._view, Draw)
+            self._apply(held, visitor, work.depth, effects)
+        except Exception as error:  # the supervisor of steps: whatever a core raises is quarantined
+            raise Poisoned(work, error) from error
+
+    def wake(self, held: Held, visitor: str, key: str) -> None:
+        """Fire one wake-up."""
+        due, note = held.wakes.pop(key)
+        message = Woke(visitor=visitor, at=self._now, key=key, due=due, note=note)
+        try:
+            self.take(held, Work(message, 0, "wake", 0, 0))
+        except Poisoned as poisoned:
+            poisoned.work.stream = f"wake:{visitor}:{key}"
+            raise
+
+    def _follow(self, into: str, message: Message) -> list[Effect]:
+        ended = self._ends(message, into, self._now) if self._ends is not None else None
+        if ended is not None:
+            return list(ended)
+        if isinstance(message, Woke):
+            return []
+        return [Tell(self._bot.name, msgspec.structs.replace(message, visitor=into))]
+
+    def _apply(self, held: Held, visitor: str, depth: int, effects: Iterable[Effect]) -> None:
+        folded = self.folded
+        for effect in effects:
+            match effect:
+                case Tell(bot, message):
+                    if depth >= self._depth_max:
+                        raise TooDeep(f"{depth} causes stand before {type(message).__name__}")
+                    letter = Letter(depth + 1, message)  # type: ignore[arg-type]
+                    folded.letters.setdefault(bot, []).append(letter)
+                case WakeAt(key, at, note):
+                    held.wakes[key] = (at, note)
+                case CancelWake(key):
+                    held.wakes.pop(key, None)
+                case Moved(into):
+                    held.moved = into
+                    held.wakes.clear()
+                case QueueSend():
+                    folded.acts.append((visitor, effect))
+                case HandOver():
+                    folded.acts.append((visitor, effect))
+                    if not effect.plan.success:
+                        folded.guards.append(effect.mailbox)
+                case _:
+                    place = f"{self._source}:{len(folded.rows)}"
+                    folded.rows.append(row_for(effect, visitor, place, self._now))

@@ -1,0 +1,106 @@
+"""Keep one visitor's state of one bot, with its wake-ups and tombstone, in memory and as bytes.
+
+Stored form (MessagePack): [version, {key: [due, note]}, moved into or "", state]. Only the earliest `due` is
+a plain field of the document, since only it is searched.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import Bot
+
+
+class Stored(msgspec.Struct, array_like=True):
+    """Lay out a stored state; the inner state stays raw until its version is known."""
+
+    version: int
+    wakes: dict[str, tuple[datetime, str]]
+    moved: str
+    state: msgspec.Raw
+
+
+class Held:
+    """Hold one visitor's decoded state between batches; `stored` is what the last commit wrote."""
+
+    __slots__ = ("moved", "state", "stored", "wakes")
+
+    def __init__(
+        self, state: Any, wakes: dict[str, tuple[datetime, str]], moved: str, stored: bytes
+    ) -> None:
+        self.state = state
+        self.wakes = wakes
+        self.moved = moved
+        self.stored = stored
+
+    def due(self) -> datetime | None:
+        """Return the earliest wake-up, or None."""
+        return min((due for due, _ in self.wakes.values()), default=None)
+
+    def wakes_due(self, now: datetime) -> list[tuple[datetime, str]]:
+        """Return (due, key) of every wake-up that is due, earliest first, ties by key."""
+        return sorted((due, key) for key, (due, _) in self.wakes.items() if due <= now)
+
+
+class Codec:
+    """Turn a bot's states into bytes and back, upgrading older layouts."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        self._encoder = msgspec.msgpack.Encoder()
+        self._outer = msgspec.msgpack.Decoder(Stored)
+        self._inner: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(bot.state_type)
+
+    def fresh(self, visitor: str) -> Held:
+        """Return the state of a visitor never met."""
+        return Held(self._bot.fresh(visitor), {}, "", b"")
+
+    def decode(self, body: bytes) -> Held:
+        """Return the state from its stored bytes."""
+        stored = self._outer.decode(body)
+        if stored.version == self._bot.version:
+            state = self._inner.decode(stored.state)
+        else:
+            state = self._bot.upgrade(stored.version, bytes(stored.state))
+        return Held(state, stored.wakes, stored.moved, body)
+
+    def encode(self, held: Held) -> bytes:
+        """Return the bytes to store."""
+        return self._encoder.encode((self._bot.version, held.wakes, held.moved, held.state))
+
+
+class Memory:
+    """Keep the most recently used states, up to a bound; what falls out is read again from the store."""
+
+    def __init__(self, visitors_max: int) -> None:
+        self._visitors_max = visitors_max
+        self._held: OrderedDict[str, Held] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return how many states are in memory."""
+        return len(self._held)
+
+    def get(self, visitor: str) -> Held | None:
+        """Return a state and mark it as just used."""
+        held = self._held.get(visitor)
+        if held is not None:
+            self._held.move_to_end(visitor)
+        return held
+
+    def put(self, visitor: str, held: Held) -> None:
+        """Keep a state."""
+        self._held[visitor] = held
+        self._held.move_to_end(visitor)
+
+    def drop(self, visitor: str) -> None:
+        """Forget a state, so that the next batch loads what is stored."""
+        self._held.pop(visitor, None)
+
+    def shrink(self) -> None:
+        """Let the least recently used states go until the bound holds; called between batches only."""
+        while len(self._held) > self._visitors_max:
+            self._held.popitem(last=False)

@@ -1,0 +1,173 @@
+"""Run all bots in one process on a clock that jumps: no store, no network, no commit, the same steps.
+
+This is what `mdma simulate` and the benchmark stand on: thousands of visitors' months in seconds.
+
+Rules
+1. Events are taken in the order of their times; before each, every wake-up due until then is fired.
+2. Letters are taken in the order in which they were written, depth first in causes, breadth first in effects.
+3. What a hand-over comes to is said by the caller (`answer`), at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from heapq import heappop, heappush
+
+from agents.protocol.bot import Bot, View
+from agents.runtime.fold import Folding, Work
+from agents.runtime.held import Codec, Held
+from agents.runtime.limits import Limits
+from agents.runtime.registry import IDENTITY, WIRING
+from messaging.ports import MailOutcomeCode, RowWrite
+from messaging.vocabulary.effects import HandOver, QueueSend
+from messaging.vocabulary.events import Record, decode_event
+from messaging.vocabulary.messages import (
+    Arrived,
+    HandOverDue,
+    Letter,
+    MailOutcome,
+    MergedInto,
+)
+
+Answer = Callable[[str, HandOver], MailOutcomeCode]
+"""(visitor, hand-over) -> what SMTP said."""
+
+RESOLVED_AT_ONCE = 500
+"""Events whose identities are resolved together."""
+
+
+def handed_over(_visitor: str, _act: HandOver) -> MailOutcomeCode:
+    """Say that every e-mail was handed over."""
+    return MailOutcomeCode("handed over", 250, "")
+
+
+class InProcess:
+    """Hold the states of all bots and fold events into them."""
+
+    def __init__(self, view: View, start: datetime, answer: Answer = handed_over) -> None:
+        self.view = view
+        self.now = start
+        self.rows: list[RowWrite] = []
+        self.messages = 0
+        self._answer = answer
+        self._bots: dict[str, Bot] = {name: wiring.make() for name, wiring in WIRING.items()}
+        self._codecs = {name: Codec(bot) for name, bot in self._bots.items()}
+        self._states: dict[str, dict[str, Held]] = {name: {} for name in self._bots}
+        self._identity: dict[str, tuple[str, int]] = {}
+        self._wakes: list[tuple[datetime, str, str]] = []
+        self._dues: dict[tuple[str, str], datetime] = {}
+        """What stands in the heap for a visitor, so that it is put there once."""
+        self._letters: deque[tuple[str, Letter]] = deque()
+        self._depth_max = Limits().depth_max
+
+    def feed(self, records: Iterable[Record]) -> None:
+        """Take events, in the order of their `received_at`."""
+        waiting: list[Record] = []
+        for record in records:
+            waiting.append(record)
+            if len(waiting) >= RESOLVED_AT_ONCE:
+                self._take(waiting)
+                waiting = []
+        if waiting:
+            self._take(waiting)
+
+    def advance(self, until: datetime) -> None:
+        """Let world time pass, firing what comes due on the way."""
+        while self._wakes and self._wakes[0][0] <= until:
+            due, bot, visitor = heappop(self._wakes)
+            held = self._states[bot][visitor]
+            if self._dues.get((bot, visitor)) == due:
+                del self._dues[bot, visitor]
+            if held.due() != due:
+                continue
+            self.now = max(self.now, due)
+            folding = self._folding(bot)
+            for _, key in held.wakes_due(self.now):
+                if key in held.wakes:
+                    folding.wake(held, visitor, key)
+                    self.messages += 1
+            self._after(bot, folding)
+            self._settle()
+        self.now = max(self.now, until)
+
+    def held(self, bot: str, visitor: str) -> Held:
+        """Return one visitor's state of one bot."""
+        states = self._states[bot]
+        held = states.get(visitor)
+        if held is None:
+            held = states[visitor] = self._codecs[bot].fresh(visitor)
+        return held
+
+    def _take(self, records: list[Record]) -> None:
+        events = [decode_event(record.raw) for record in records]
+        pairs = list(zip(records, events, strict=True))
+        groups = [IDENTITY.keys_of(record, event) for record, event in pairs]
+        known: dict[str, tuple[str, int]] = {}
+        asked: set[str] = set()
+        wanted = sorted({key for keys in groups for key in keys})
+        while wanted:
+            known.update({k: self._identity[k] for k in wanted if k in self._identity})
+            asked.update(wanted)
+            wanted = IDENTITY.further_keys(groups, known, asked)
+        resolver = IDENTITY.resolver(known)
+        for record, event in pairs:
+            resolution = resolver.resolve(record, event)
+            if self._wakes and self._wakes[0][0] <= record.received_at:
+                self.advance(record.received_at)
+            self.now = max(self.now, record.received_at)
+            arrived = Arrived(
+                visitor=resolution.visitor,
+                at=self.now,
+                record=record,
+                member=resolution.member,
+            )
+            self._letters.append(("behavior", Letter(0, arrived)))
+            for younger, older in resolution.merges:
+                merged = MergedInto(visitor=younger, at=self.now, into=older)
+                self._letters.append(("behavior", Letter(1, merged)))
+            self._settle()
+        for write in resolver.writes():
+            self._identity[write.key] = (write.visitor, write.born)
+
+    def _folding(self, bot: str) -> Folding:
+        return Folding(self._bots[bot], self.now, self.view, str(self.messages), self._depth_max)
+
+    def _settle(self) -> None:
+        """Take letters until none is left."""
+        letters = self._letters
+        while letters:
+            bot, letter = letters.popleft()
+            folding = self._folding(bot)
+            message = letter.message
+            held = self.held(bot, message.visitor)
+            folding.take(held, Work(message, letter.depth, bot, 0, 0))
+            self.messages += 1
+            self._after(bot, folding)
+
+    def _after(self, bot: str, folding: Folding) -> None:
+        folded = folding.folded
+        for visitor, held in folded.touched.items():
+            due = held.due()
+            if due is not None and self._dues.get((bot, visitor)) != due:
+                self._dues[bot, visitor] = due
+                heappush(self._wakes, (due, bot, visitor))
+        for peer, letters in folded.letters.items():
+            self._letters.extend((peer, letter) for letter in letters)
+        self.rows.extend(folded.rows)
+        for visitor, act in folded.acts:
+            self._letters.append(("email", Letter(0, self._act(visitor, act))))
+
+    def _act(self, visitor: str, act: QueueSend | HandOver) -> HandOverDue | MailOutcome:
+        if isinstance(act, QueueSend):
+            return HandOverDue(visitor=visitor, at=self.now, send_id=act.send_id)
+        result = self._answer(visitor, act)
+        return MailOutcome(
+            visitor=visitor,
+            at=self.now,
+            send_id=act.plan.send_id,
+            outcome=result.outcome,
+            code=result.code,
+            reason=result.reason,
+        )

@@ -1,0 +1,35 @@
+"""Name every bound of the runtime in one place, each with its reason."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bound a shard's queues, batches, retries and waits."""
+
+    batch_letters_max: int = 2_000
+    """A batch of 2,000 letters commits in well under a second, so that a crash repeats little."""
+    batch_wakes_max: int = 500
+    """What came due while everything was down is taken in slices, not as a storm."""
+    inbox_chunks_max: int = 128
+    """Chunks held in memory for each input stream; beyond that the receiver reads them from the store."""
+    read_chunks_max: int = 64
+    """Chunks read from the store at once when the inbox is behind."""
+    visitors_in_memory_max: int = 20_000
+    """States kept decoded: about 60 MB at 3 kB each."""
+    undelivered_max: int = 64
+    """Undelivered chunks at which a shard takes nothing new from its sources (journal, wake-ups)."""
+    depth_max: int = 24
+    """Causes in a chain; the longest honest chain of the routine has 9."""
+    poison_tries: int = 3
+    """How often a message that raises is tried before it goes into quarantine."""
+    conflict_tries: int = 12
+    commit_tries: int = 40
+    """With back-off up to 2 s this outlasts a restart of the database (about a minute)."""
+    backoff_first_seconds: float = 0.02
+    backoff_last_seconds: float = 2.0
+    sweep_seconds: float = 5.0
+    """How often a shard looks for input that nobody told it of."""
+    effects_max: int = 256
+    """Effects of one step; more is a bug, not a load."""

@@ -1,0 +1,186 @@
+"""Show what the bots know of a visitor, in the shape of the admin API: the only reader of other people's states.
+
+Rules
+1. Nothing is written here. A tombstone is followed to the visitor it leads to.
+2. What is shown is what is stored: a visitor's page may be a batch behind, never ahead.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from agents.runtime.held import Codec, Held
+from agents.runtime.registry import WIRING
+from messaging.ports import Store
+from messaging.vocabulary.ids import anonymous_key, email_key, user_key
+
+TIMELINE_MAX = 500
+"""Lines of each kind in one timeline: the newest."""
+
+_VISITOR_ID = re.compile(r"[0-9a-f]{24}")
+
+FOLLOW_MAX = 16
+
+STATUSES = (
+    "waiting",
+    "handing over",
+    "handed over",
+    "bounced",
+    "refused",
+    "cancelled",
+    "given up",
+    "uncertain",
+    "deferred",
+)
+"""States of a send that are counted."""
+
+
+class StoreReader:
+    """Read visitors from the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._codecs = {name: Codec(wiring.make()) for name, wiring in WIRING.items()}
+
+    async def find(self, id_: str) -> str | None:
+        """Return the visitor id behind a visitor id, user id, anonymous id or e-mail address."""
+        keys = [user_key(id_), email_key(id_), anonymous_key(id_)]
+        rows = await self._store.identities(keys)
+        found = next((rows[key][0] for key in keys if key in rows), None)
+        if found is None and _VISITOR_ID.fullmatch(id_):
+            found = id_
+        for _ in range(FOLLOW_MAX):
+            held = await self._held("behavior", found) if found else None
+            if held is None:
+                return None
+            if not held.moved:
+                return found
+            found = held.moved
+        return None
+
+    async def visitor(self, id_: str) -> dict[str, Any] | None:
+        """Return one visitor, None if unknown."""
+        visitor = await self.find(id_)
+        if visitor is None:
+            return None
+        behavior = await self._state("behavior", visitor)
+        rules = await self._state("rules", visitor)
+        sends = await self._store.rows("sends", {"visitor": visitor}, limit=TIMELINE_MAX)
+        return {
+            "visitor_id": visitor,
+            "user_ids": sorted(behavior.user_ids),
+            "anonymous_ids": sorted(behavior.anonymous_ids),
+            "email": behavior.address or None,
+            "traits": {name: stamp.value for name, stamp in behavior.traits.items()},
+            "counters": behavior.counters,
+            "over_bound": behavior.over_bound,
+            "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
+            "cohorts": list(behavior.cohorts),
+            "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
+            "sends": [_send(row) for row in reversed(sends)],
+            "consent": {name: stamp.value for name, stamp in behavior.consents.items()},
+            "probabilities": {},
+        }
+
+    async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
+        """Return one visitor's story, oldest first: events, decisions, what was planned, sent and refused."""
+        visitor = await self.find(id_)
+        if visitor is None:
+            return None
+        behavior = await self._state("behavior", visitor)
+        lines: list[dict[str, Any]] = [
+            {
+                "at": datetime.fromtimestamp(at, UTC),
+                "bot": "behavior",
+                "kind": "event",
+                "what": what,
+            }
+            for at, what in behavior.recent
+        ]
+        for table, bot in (
+            ("story", ""),
+            ("decisions", "rules"),
+            ("sends", "email"),
+            ("alerts", "rules"),
+        ):
+            for row in await self._store.rows(table, {"visitor": visitor}, limit=TIMELINE_MAX):
+                row.pop("visitor", None)
+                kind = row.pop("kind", table)
+                lines.append({"bot": bot or "rules", **row, "kind": f"{table}: {kind}"})
+        lines.sort(key=lambda line: line["at"])
+        return lines
+
+    async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return visitors by visitor id, those after `after`; tombstones are left out."""
+        ids = await self._store.visitors("behavior", after, limit)
+        bodies = await self._store.load("behavior", ids)
+        found = []
+        for visitor in ids:
+            held = self._codecs["behavior"].decode(bodies[visitor])
+            if not held.moved:
+                state = held.state
+                found.append(
+                    {
+                        "visitor_id": visitor,
+                        "email": state.address or None,
+                        "cohorts": list(state.cohorts),
+                        "counters": state.counters,
+                    }
+                )
+        return found
+
+    async def stats(self) -> dict[str, Any]:
+        """Return counts of the whole system."""
+        return {
+            "sends": {s: await self._store.count("sends", {"status": s}) for s in STATUSES},
+            "success_mails": await self._store.count(
+                "sends", {"success": True, "status": "handed over"}
+            ),
+            "alerts_open": await self._store.count("alerts", {"status": "open"}),
+            "alerts": await self._store.count("alerts", {}),
+            "orders": await self._store.count("orders", {}),
+            "quarantined": await self._store.count("quarantine", {}),
+            "runs": await self._runs(),
+        }
+
+    async def _runs(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        after = ""
+        while ids := await self._store.visitors("rules", after, 2_000):
+            after = ids[-1]
+            for body in (await self._store.load("rules", ids)).values():
+                held = self._codecs["rules"].decode(body)
+                for run in () if held.moved else held.state.runs.values():
+                    counts[run.status] = counts.get(run.status, 0) + 1
+        return counts
+
+    async def _held(self, bot: str, visitor: str) -> Held | None:
+        body = (await self._store.load(bot, [visitor])).get(visitor)
+        return None if body is None else self._codecs[bot].decode(body)
+
+    async def _state(self, bot: str, visitor: str) -> Any:
+        held = await self._held(bot, visitor)
+        return None if held is None else held.state
+
+
+def _run(run: Any) -> dict[str, Any]:
+    last = run.last_try()
+    return {
+        "path": run.path,
+        "version": run.version,
+        "run": run.run,
+        "stage": run.stage,
+        "step": last.step if last is not None else "",
+        "attempt": run.attempts,
+        "status": run.status,
+        "entered_at": run.entered_at,
+        "planned_at": run.planned_at,
+        "holdout": run.holdout,
+    }
+
+
+def _send(row: dict[str, Any]) -> dict[str, Any]:
+    kept = ("template", "status", "reason", "at", "path", "run", "stage", "attempt", "success")
+    return {"message_id": row["id"], **{name: row.get(name) for name in kept}}

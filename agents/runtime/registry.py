@@ -1,0 +1,48 @@
+"""Wire the bots: which there are, who writes to whom, who reads the journal, who hands mail over. One table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agents.behavior_bot.bot import BehaviorBot
+from agents.behavior_bot.identity import Resolver, further_keys, keys_of
+from agents.email_bot.bot import EmailBot
+from agents.learner_bot.bot import LearnerBot
+from agents.protocol.bot import Bot
+from agents.rules_manager.bot import RulesBot
+from agents.runtime.spec import Identity
+from agents.sales_bot.bot import SalesBot
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Say how one bot is connected."""
+
+    make: Callable[[], Bot]
+    hears: tuple[str, ...]
+    """Bots whose letters it gets (itself, where it writes to itself)."""
+    reads_journal: bool = False
+    hands_mail_over: bool = False
+
+
+WIRING: dict[str, Wiring] = {
+    "behavior": Wiring(BehaviorBot, ("behavior", "email"), reads_journal=True),
+    "rules": Wiring(RulesBot, ("behavior", "rules", "sales", "email")),
+    "email": Wiring(EmailBot, ("behavior", "rules", "sales", "email"), hands_mail_over=True),
+    "sales": Wiring(SalesBot, ("behavior", "email", "sales")),
+    "learner": Wiring(LearnerBot, ("rules",)),
+}
+
+IDENTITY = Identity(keys_of, further_keys, Resolver)
+"""Behavior's identity rules: only the bot that reads the journal has any."""
+
+
+def shard_names(shards: dict[str, int]) -> list[str]:
+    """Return the names of all shards (`behavior-0`, `rules-0` and so on)."""
+    return [f"{bot}-{index}" for bot in WIRING for index in range(shards[bot])]
+
+
+def senders_of(bot: str, shards: dict[str, int]) -> list[str]:
+    """Return the names of the shards whose letters a bot's shards get."""
+    return [f"{peer}-{index}" for peer in WIRING[bot].hears for index in range(shards[peer])]

@@ -1,0 +1,229 @@
+"""Fold recorded batches again and compare the result with what is stored.
+
+Rules
+1. Replay uses the same `Folding` as the live shard, with the recorded `now`, versions and order.
+2. What a step wanted to have done is computed and thrown away: a replay sends nothing and writes nothing.
+3. The states compared are the stored bytes, byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+
+import msgspec
+
+from agents.protocol.bot import Bot, View
+from agents.runtime.batch import MEMBER, describe, wake_place
+from agents.runtime.fold import Folded, Folding, Work
+from agents.runtime.held import Codec, Held
+from agents.runtime.limits import Limits
+from messaging.ports import BatchRecord, Journal, Store
+from messaging.vocabulary.ids import PARTITIONS, partition_of
+from messaging.vocabulary.messages import Arrived, decode_letters
+
+READ_MAX = 5_000
+"""Batches and records read at once."""
+
+ViewAt = Callable[[int, dict[str, int], str], Awaitable[View]]
+"""(rules version, snapshot versions, settings as recorded) -> the view of that moment."""
+
+
+class Step(msgspec.Struct):
+    """Show one replayed step."""
+
+    at: datetime
+    shard: str
+    batch: int
+    kind: str
+    """Message type, or `Woke` with its key."""
+    effects: list[str]
+
+
+Marks = tuple[int, int, dict[str, int]]
+
+Observer = Callable[[int, BatchRecord, list[Work], Folded], None]
+"""(batch number, record, works, what the steps wanted): for whoever checks while states are folded."""
+
+
+class Replayer:
+    """Replay one shard of one bot from its batch records."""
+
+    def __init__(
+        self, bot: Bot, shard: tuple[int, int], store: Store, journal: Journal, view_at: ViewAt
+    ) -> None:
+        self._bot = bot
+        self._index, self._of = shard
+        self._store = store
+        self._journal = journal
+        self._view_at = view_at
+        self._codec = Codec(bot)
+        self._views: dict[tuple[int, tuple[tuple[str, int], ...], str], View] = {}
+        self._states: dict[str, Held] = {}
+        self.batch = 0
+        """Number of the last batch folded."""
+        self.steps: list[Step] = []
+        self.observe: Observer = lambda *_: None
+
+    @property
+    def name(self) -> str:
+        """Return the shard's name."""
+        return f"{self._bot.name}-{self._index}"
+
+    async def advance(self, *, visitor: str | None = None, upto: int | None = None) -> int:
+        """Fold recorded batches on from where the last call stopped; return how many there were.
+
+        With `visitor`, only that visitor's messages are folded, and `steps` tells each of them.
+        """
+        count = 0
+        async for number, record in self._batches(upto):
+            count += 1
+            works = await self._works(record, visitor)
+            view = await self._view(record)
+            fold = Folding(self._bot, record.at, view, f"{self.name}:{number}", Limits().depth_max)
+            self._wake(fold, number, record, visitor)
+            skipped = {tuple(place) for place in record.skipped}
+            for work in works:
+                if (work.stream, work.position, work.index) not in skipped:
+                    before = _marks(fold)
+                    fold.take(self._held(work.message.visitor), work)
+                    self._note(fold, before, number, record, type(work.message).__name__, visitor)
+            self.observe(number, record, works, fold.folded)
+            self.batch = number
+        return count
+
+    def _wake(self, fold: Folding, number: int, record: BatchRecord, visitor: str | None) -> None:
+        for who, key in record.wakes:
+            if visitor is None or who == visitor:
+                before = _marks(fold)
+                fold.wake(self._held(who), who, key)
+                self._note(fold, before, number, record, f"Woke {key}", visitor)
+        for place in record.skipped:
+            self._drop_wake(place[0])
+
+    def _note(
+        self,
+        fold: Folding,
+        before: Marks,
+        number: int,
+        record: BatchRecord,
+        kind: str,
+        visitor: str | None,
+    ) -> None:
+        if visitor is not None:
+            self.steps.append(Step(record.at, self.name, number, kind, _since(fold, before)))
+
+    def bodies(self) -> dict[str, bytes]:
+        """Return visitor -> bytes of the folded state."""
+        return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
+
+    def _drop_wake(self, place: str) -> None:
+        for who, held in self._states.items():
+            for key in list(held.wakes):
+                if wake_place(who, key)[0] == place:
+                    del held.wakes[key]
+
+    def _held(self, visitor: str) -> Held:
+        held = self._states.get(visitor)
+        if held is None:
+            held = self._states[visitor] = self._codec.fresh(visitor)
+        return held
+
+    async def _batches(self, upto: int | None) -> AsyncIterator[tuple[int, BatchRecord]]:
+        after = self.batch
+        while True:
+            some = await self._store.batches(self.name, after, READ_MAX)
+            for number, record in some:
+                if upto is not None and number > upto:
+                    return
+                yield number, record
+            if not some:
+                return
+            after = some[-1][0]
+
+    async def _view(self, record: BatchRecord) -> View:
+        key = (record.rules_version, tuple(sorted(record.snapshots.items())), record.code)
+        view = self._views.get(key)
+        if view is None:
+            view = await self._view_at(record.rules_version, record.snapshots, record.code)
+            if len(self._views) > 64:
+                self._views.clear()
+            self._views[key] = view
+        assert describe(self._bot.version, view) == record.code, (
+            f"{self.name}: recorded under {record.code}, replayed under "
+            f"{describe(self._bot.version, view)}"
+        )
+        return msgspec.structs.replace(view, suppressed=frozenset(record.suppressed))
+
+    async def _works(self, record: BatchRecord, visitor: str | None) -> list[Work]:
+        """Read a batch's inputs again, in the order in which it took them."""
+        arrivals: list[Work] = []
+        others: list[Work] = []
+        seen = 0
+        for stream, first, last in record.inputs:
+            if stream.startswith("journal:"):
+                works, seen = await self._arrivals(record, stream, first, last, seen, visitor)
+                arrivals.extend(works)
+            else:
+                for chunk in await self._store.read_outbox(
+                    stream, self.name, first - 1, last - first + 1
+                ):
+                    for index, letter in enumerate(decode_letters(chunk.body)):
+                        if visitor is None or letter.message.visitor == visitor:
+                            others.append(
+                                Work(letter.message, letter.depth, stream, chunk.last, index)
+                            )
+        if record.local:
+            for index, letter in enumerate(decode_letters(record.local)):
+                if visitor is None or letter.message.visitor == visitor:
+                    others.append(Work(letter.message, letter.depth, "local", 0, index))
+        return arrivals + others
+
+    async def _arrivals(
+        self,
+        record: BatchRecord,
+        stream: str,
+        first: int,
+        last: int,
+        seen: int,
+        visitor: str | None,
+    ) -> tuple[list[Work], int]:
+        works = []
+        number = int(stream.removeprefix("journal:"))
+        after = first - 1
+        while after < last:
+            found, reached = await self._journal.read(
+                number, after, READ_MAX, (self._index, self._of)
+            )
+            found = [r for r in found if r.position <= last]
+            for r in found:
+                who = record.visitors[seen]
+                member = who.endswith(MEMBER)
+                who = who.removesuffix(MEMBER)
+                seen += 1
+                mine = who and partition_of(who) * self._of // PARTITIONS == self._index
+                if mine and (visitor is None or who == visitor):
+                    arrived = Arrived(visitor=who, at=record.at, record=r, member=member)
+                    works.append(Work(arrived, 0, stream, r.position, 0))
+            if reached == after:
+                break
+            after = reached
+        return works, seen
+
+
+def _marks(fold: Folding) -> Marks:
+    folded = fold.folded
+    return len(folded.rows), len(folded.acts), {b: len(x) for b, x in folded.letters.items()}
+
+
+def _since(fold: Folding, before: Marks) -> list[str]:
+    rows, acts, letters = before
+    folded = fold.folded
+    said = [
+        f"{row.table} {row.fields.get('kind') or row.fields.get('status') or row.id}"
+        for row in folded.rows[rows:]
+    ]
+    said += [type(act).__name__ for _, act in folded.acts[acts:]]
+    for bot, some in folded.letters.items():
+        said += [f"{bot}: {type(x.message).__name__}" for x in some[letters.get(bot, 0) :]]
+    return said

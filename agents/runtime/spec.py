@@ -1,0 +1,118 @@
+"""Describe a shard to the runtime: which bot, which slice of the visitors, and the ports it works through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agents.protocol.bot import Bot, View
+from agents.runtime.courier import Jitter
+from agents.runtime.limits import Limits
+from agents.runtime.postman import Postman
+from messaging.ports import Clock, Journal, Peers, Store
+from messaging.vocabulary.events import Event, Record
+from messaging.vocabulary.ids import PARTITIONS, partition_of
+from messaging.vocabulary.records import IdentityWrite
+
+Rows = dict[str, tuple[str, int]]
+"""Identity key -> (visitor, born)."""
+
+
+class Resolution(Protocol):
+    """Say whom an event belongs to."""
+
+    @property
+    def visitor(self) -> str:
+        """Return the visitor the event is about."""
+        ...
+
+    @property
+    def merges(self) -> list[tuple[str, str]]:
+        """Return (younger, older) for visitors this event showed to be one."""
+        ...
+
+    @property
+    def member(self) -> bool:
+        """Return whether the event's address is another visitor's mailbox."""
+        ...
+
+
+class Resolver(Protocol):
+    """Resolve the events of one batch in order (pure; it collects what must be written)."""
+
+    def resolve(self, record: Record, event: Event) -> Resolution:
+        """Return whom this event belongs to."""
+        ...
+
+    def writes(self) -> list[IdentityWrite]:
+        """Return the identity rows to write with the batch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Give the runtime the bot's identity rules: which keys an event has, and a resolver for a batch."""
+
+    keys_of: Callable[[Record, Event], list[str]]
+    further_keys: Callable[[Iterable[list[str]], Rows, set[str]], list[str]]
+    """(keys of each event, rows known, keys asked) -> keys to ask as well; asked again until empty."""
+    resolver: Callable[[Rows], Resolver]
+
+
+class Log(Protocol):
+    """Write one canonical line for an occurrence (structlog's shape)."""
+
+    def info(self, event: str, **keys: Any) -> Any:
+        """Log what went as it should."""
+        ...
+
+    def warning(self, event: str, **keys: Any) -> Any:
+        """Log what we coped with."""
+        ...
+
+    def error(self, event: str, **keys: Any) -> Any:
+        """Log what somebody must act on."""
+        ...
+
+
+@dataclass
+class ShardSpec:
+    """Hold what one shard is made of."""
+
+    bot: Bot
+    index: int
+    of: int
+    shards: dict[str, int]
+    """Bot -> how many shards it has."""
+    senders: list[str]
+    """Names of the shards whose outboxes this one reads (itself included)."""
+    store: Store
+    peers: Peers
+    clock: Clock
+    view: View
+    log: Log
+    jitter: Jitter
+    journal: Journal | None = None
+    identity: Identity | None = None
+    postman: Postman | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def name(self) -> str:
+        """Return the shard's name: `behavior-0`."""
+        return f"{self.bot.name}-{self.index}"
+
+    @property
+    def slice(self) -> tuple[int, int]:
+        """Return (index, of how many)."""
+        return self.index, self.of
+
+
+def shard_of(bot: str, visitor: str, shards: dict[str, int]) -> str:
+    """Return the name of the shard of a bot that holds a visitor.
+
+    >>> shard_of("rules", "ff00", {"rules": 4})
+    'rules-3'
+    """
+    return f"{bot}-{partition_of(visitor) * shards[bot] // PARTITIONS}"

@@ -1,0 +1,81 @@
+"""Turn the effects that people read into rows of tables: one function, one table of tables.
+
+Rules
+1. A row's id is derived from what it records, so that a repeat of a batch writes the same row.
+2. Rows hold plain values. Times are aware UTC; each row has `at` and, where there is one, `visitor`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from messaging.ports import RowWrite
+from messaging.vocabulary.effects import (
+    LogDecision,
+    LogReward,
+    LogStory,
+    PublishSnapshot,
+    PutAlert,
+    PutOrder,
+    PutSend,
+)
+from messaging.vocabulary.ids import derive
+
+_PLAIN = (bytes, datetime)
+"""Types the store takes as they are."""
+
+Readable = LogDecision | LogReward | LogStory | PublishSnapshot | PutAlert | PutOrder | PutSend
+
+
+def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWrite:
+    """Return the row an effect writes; `source` names shard, batch and place, for rows without an id."""
+    match effect:
+        case LogDecision(decision):
+            fields = msgspec.to_builtins(decision, builtin_types=_PLAIN)
+            del fields["id"]
+            return RowWrite("decisions", decision.id, fields, "insert")
+        case LogReward(reward):
+            fields = msgspec.to_builtins(reward, builtin_types=_PLAIN) | {"visitor": visitor}
+            return RowWrite("rewards", f"{reward.decision_id}:{reward.kind}", fields, "insert")
+        case LogStory(kind, detail):
+            fields = {"visitor": visitor, "at": now, "kind": kind, "detail": detail}
+            return RowWrite("story", derive("story", source), fields, "insert")
+        case PublishSnapshot(snapshot):
+            fields = msgspec.to_builtins(snapshot, builtin_types=_PLAIN) | {"at": now}
+            return RowWrite("snapshots", f"{snapshot.policy}@{snapshot.version}", fields, "put")
+        case PutAlert():
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            del fields["alert_id"]
+            return RowWrite("alerts", effect.alert_id, fields)
+        case PutOrder():
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            return RowWrite("orders", f"{visitor}:{effect.order_id}", fields)
+        case PutSend():
+            return RowWrite("sends", effect.plan.send_id, _send_fields(effect, visitor))
+
+
+def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
+    """Return a ledger row: the plan in plain fields, the status and when."""
+    plan = effect.plan
+    fields: dict[str, Any] = {
+        "visitor": visitor,
+        "at": effect.at,
+        "status": effect.status,
+        "reason": effect.reason,
+        "path": plan.path,
+        "run": plan.run,
+        "stage": plan.stage,
+        "step": plan.step,
+        "attempt": plan.attempt,
+        "template": plan.template,
+        "rules_version": plan.rules_version,
+        "success": plan.success,
+        "decision_id": plan.decision_id,
+        "mailbox": effect.mailbox,
+    }
+    if effect.handed_over_at is not None:
+        fields["handed_over_at"] = effect.handed_over_at
+    return fields

@@ -1,0 +1,124 @@
+"""Make the view that bots see: the published rules, every version a visitor may stand on, policies, settings.
+
+Rules
+1. A version of the rules never changes: it is compiled once, and only when somebody asks for it.
+2. Whether there is anything new costs two small reads (`stamp`); the view is built anew only then.
+3. Of each policy the newest snapshot counts; older ones stay in the store for replays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import View
+from messaging.ports import Store
+from messaging.vocabulary.records import Snapshot
+
+VERSIONS, PUBLISHED, SNAPSHOTS = "rules_versions", ("control", "published"), "snapshots"
+VERSIONS_MAX = 10_000
+
+Compile = Callable[[Mapping[str, str], int], Any]
+"""(files, version) -> compiled rules."""
+
+
+class ViewSettings(msgspec.Struct, frozen=True):
+    """Hold the part of a view that settings decide."""
+
+    mailbox: Callable[[str], str]
+    holdout: float = 0.05
+    consent: str = "opt-in"
+    learning: bool = True
+
+
+class Versions(dict[int, Any]):
+    """Map a version to its compiled rules, compiling those that are asked for.
+
+    Parameters:
+        compile_: makes rules of files.
+    """
+
+    def __init__(self, compile_: Compile) -> None:
+        super().__init__()
+        self.files: dict[int, Mapping[str, str]] = {}
+        self._compile = compile_
+
+    def __missing__(self, version: int) -> Any:
+        rules = self[version] = self._compile(self.files[version], version)
+        return rules
+
+    def __contains__(self, version: object) -> bool:
+        return version in self.files
+
+    def get(self, version: int, default: Any = None) -> Any:
+        """Return a version, the default where there is none."""
+        return self[version] if version in self.files else default
+
+
+class ViewLoader:
+    """Load views for one process.
+
+    Parameters:
+        store: where versions and snapshots are.
+        settings: what does not come from the store.
+        compile_: makes rules of files (`config.load.compile_files`).
+    """
+
+    def __init__(self, store: Store, settings: ViewSettings, compile_: Compile) -> None:
+        self._store = store
+        self._settings = settings
+        self._versions = Versions(compile_)
+        self._stamp: tuple[int, str] | None = None
+
+    async def changed(self) -> View | None:
+        """Return a new view if there is anything new since the last one, else None."""
+        found = await self.stamp()
+        return None if found == self._stamp else await self.load(found)
+
+    async def load(self, stamp: tuple[int, str] | None = None) -> View:
+        """Return the view of this moment."""
+        found = stamp if stamp is not None else await self.stamp()
+        version = found[0]
+        if version and version not in self._versions:
+            await self._read_versions()
+        settings = self._settings
+        view = View(
+            rules=self._versions.get(version),
+            rules_version=version,
+            pinned=self._versions,
+            snapshots=await self._snapshots(),
+            mailbox=settings.mailbox,
+            holdout=settings.holdout,
+            consent=settings.consent,
+            learning=settings.learning,
+        )
+        self._stamp = found
+        return view
+
+    async def stamp(self) -> tuple[int, str]:
+        """Return what changes whenever a view would: the published version and the newest snapshot."""
+        published = await self._store.get_document(*PUBLISHED)
+        newest = await self._store.rows(SNAPSHOTS, {}, limit=1)
+        return int(published["version"]) if published else 0, newest[0]["id"] if newest else ""
+
+    async def _read_versions(self) -> None:
+        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False)
+        for row in rows:
+            self._versions.files.setdefault(int(row["id"]), row["files"])
+
+    async def _snapshots(self) -> dict[str, Snapshot]:
+        """Return policy -> newest snapshot; the newest rows name the policies that are alive."""
+        rows = await self._store.rows(SNAPSHOTS, {}, limit=SNAPSHOT_ROWS_MAX)
+        newest: dict[str, Snapshot] = {}
+        for row in rows:
+            snapshot = msgspec.convert(row, Snapshot)
+            known = newest.get(snapshot.policy)
+            if known is None or snapshot.version > known.version:
+                newest[snapshot.policy] = snapshot
+        return newest
+
+
+SNAPSHOT_ROWS_MAX = 500
+"""A policy that published nothing while others published so often is one that nobody decides by."""

@@ -1,0 +1,1 @@
+"""Speak HTTP: collection, tracking, engagements, webhooks, admin, console."""

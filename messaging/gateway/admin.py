@@ -1,0 +1,210 @@
+"""Speak the admin API: who a visitor is, what was decided and sent, alerts, pause, replay.
+
+Rules
+1. Every route asks for the admin token before it looks at anything else.
+2. Rows are shown as the bots wrote them; nothing here decides. What a person decides on an alert is journaled
+   like any event and takes effect in the Rules Manager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from messaging.gateway.body import read_body
+from messaging.gateway.deps import GATEWAY, Gateway
+from messaging.gateway.limits import ID_CHARS_MAX
+from messaging.gateway.problems import ProblemError, unreadable
+from messaging.gateway.validate import rejection
+from messaging.vocabulary.events import AlertSettled
+from messaging.vocabulary.ids import derive
+
+PAGE_ROWS = 100
+PAGE_ROWS_MAX = 1_000
+BODY_BYTES_MAX = 16 * 1024
+
+SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
+
+PAUSE = ("control", "pause")
+"""The document that every hand-over looks at: `{"paths": "all" | [path, …]}`."""
+
+Body = TypeVar("Body")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class SettleBody(msgspec.Struct):
+    """Read the body of `POST alerts/{id}/{action}`."""
+
+    by: str = "admin"
+    stage: str = ""
+
+
+class PauseBody(msgspec.Struct):
+    """Read the body of `POST pause` and `POST resume`; without a path it is all of them."""
+
+    path: str = ""
+
+
+async def visitor(request: web.Request) -> web.Response:
+    """Show one visitor."""
+    found = await _gateway(request).deps.reader.visitor(_id(request))
+    if found is None:
+        raise _unknown("visitor")
+    return answer(found)
+
+
+async def timeline(request: web.Request) -> web.Response:
+    """Show one visitor's story."""
+    found = await _gateway(request).deps.reader.timeline(_id(request))
+    if found is None:
+        raise _unknown("visitor")
+    return answer({"timeline": found})
+
+
+async def visitors(request: web.Request) -> web.Response:
+    """Show a page of visitors; `after` of the next page is the last one's id."""
+    after = request.query.get("after", "")
+    found = await _gateway(request).deps.reader.page(after, _limit(request))
+    return answer({"visitors": found, "after": found[-1]["visitor_id"] if found else None})
+
+
+async def stats(request: web.Request) -> web.Response:
+    """Show counts of the system, with what the gateway holds at this moment."""
+    gateway = _gateway(request)
+    events, size = gateway.collector.waiting()
+    own = {
+        "waiting_events": events,
+        "waiting_bytes": size,
+        "backlog_events": gateway.handover.backlog(),
+        "replay_waiting": await gateway.feeder.waiting(),
+    }
+    return answer({**await gateway.deps.reader.stats(), "gateway": own})
+
+
+def rows(table: str, *filters: str) -> Handler:
+    """Return the handler that shows the newest rows of a table, by equality of the named fields."""
+
+    async def handle(request: web.Request) -> web.Response:
+        match = {name: request.query[name] for name in filters if name in request.query}
+        if any("\0" in value or len(value) > ID_CHARS_MAX for value in match.values()):
+            raise unreadable("is no value of a field")
+        found = await _gateway(request).deps.store.rows(table, match, limit=_limit(request))
+        return answer({table: found})
+
+    return handle
+
+
+async def settle(request: web.Request) -> web.Response:
+    """Journal what a person decided on an alert; 409 when it is settled already."""
+    gateway = _gateway(request)
+    action = request.match_info["action"]
+    if action not in SETTLING:
+        raise ProblemError(404, "an alert can be resumed, changed or closed")
+    body = await _body(request, SettleBody)
+    if action == "change" and not body.stage:
+        raise unreadable("name the stage at which the new run starts", "stage")
+    alert = await gateway.deps.store.get_document("alerts", _id(request))
+    if alert is None:
+        raise _unknown("alert")
+    if alert["status"] != "open":
+        raise ProblemError(409, f"this alert is {alert['status']}")
+    fact = AlertSettled(
+        visitor=alert["visitor"],
+        alert_id=alert["id"],
+        path=alert["path"],
+        run=alert["run"],
+        action=action,
+        by=body.by,
+        stage=body.stage,
+    )
+    # Derived: of two who press the same button at once, one is told so. Different buttons go to the Rules
+    # Manager, which takes the first.
+    is_first = await gateway.journal_fact(
+        fact, message_id=derive("alert settled", alert["id"], action, body.stage)
+    )
+    if not is_first:
+        raise ProblemError(409, f"this alert is being {SETTLING[action]}")
+    return answer({"success": True, "status": SETTLING[action]})
+
+
+async def pause(request: web.Request) -> web.Response:
+    """Hold every hand-over, or those of one path; nothing is lost."""
+    path = (await _body(request, PauseBody)).path
+    paused = await _paused(request)
+    return await _set_paused(
+        request, "all" if paused == "all" or not path else sorted({*paused, path})
+    )
+
+
+async def resume(request: web.Request) -> web.Response:
+    """Go on, with all or with one path."""
+    path = (await _body(request, PauseBody)).path
+    paused = await _paused(request)
+    if paused == "all" and path:
+        raise ProblemError(409, "everything is paused; resume without a path first")
+    return await _set_paused(request, [each for each in paused if path and each != path])
+
+
+async def _paused(request: web.Request) -> Any:
+    found = await _gateway(request).deps.store.get_document(*PAUSE)
+    return found["paths"] if found else []
+
+
+async def _set_paused(request: web.Request, paths: Any) -> web.Response:
+    deps = _gateway(request).deps
+    await deps.store.put_document(*PAUSE, {"paths": paths, "at": deps.clock.now()})
+    return answer({"success": True, "paused": paths})
+
+
+def answer(value: Any, status: int = 200) -> web.Response:
+    """Return JSON; times as RFC 3339, what JSON does not know as text."""
+    return web.Response(
+        status=status,
+        body=msgspec.json.encode(value, enc_hook=str),
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _gateway(request: web.Request) -> Gateway:
+    gateway = request.app[GATEWAY]
+    gateway.keys.check_admin(request)
+    return gateway
+
+
+def _id(request: web.Request) -> str:
+    given = request.match_info["id"]
+    if "\0" in given or len(given) > ID_CHARS_MAX or not _is_text(given):
+        raise unreadable("is no id", "id")
+    return given
+
+
+def _is_text(given: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in given)
+
+
+def _limit(request: web.Request) -> int:
+    given = request.query.get("limit", str(PAGE_ROWS))
+    if not (given.isascii() and given.isdigit() and 0 < len(given) <= 6):
+        raise unreadable(f"is no number from 1 to {PAGE_ROWS_MAX}", "limit")
+    return max(1, min(int(given), PAGE_ROWS_MAX))
+
+
+async def _body(request: web.Request, kind: type[Body]) -> Body:
+    """Read a small JSON body; none, or an empty one, is all defaults."""
+    seconds_max = _gateway(request).deps.limits.body_seconds_max
+    raw = b""
+    if request.can_read_body:  # a POST without a body has no type either
+        raw = await read_body(request, bytes_max=BODY_BYTES_MAX, seconds_max=seconds_max)
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        rejected = rejection(error)
+        raise unreadable(rejected.reason, rejected.field) from None
+
+
+def _unknown(what: str) -> ProblemError:
+    return ProblemError(404, f"there is no such {what}")

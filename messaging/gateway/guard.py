@@ -1,0 +1,84 @@
+"""Stand around every route: one line in the log, one count, and a problem document for whatever went wrong.
+
+Rules
+1. No input makes a 500. What nobody foresaw is logged with its place and answered 503: SDKs try again.
+2. The log holds the route's pattern, status, time and size: no path, query, header, body or address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from messaging.gateway.deps import GATEWAY, Gateway
+from messaging.gateway.problems import ProblemError
+from messaging.gateway.supervise import place_of
+from messaging.vocabulary.errors import WorldError
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_CLOSING = frozenset({408, 413})
+"""The rest of the body may still be on its way: the connection cannot be used again."""
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a request whatever happens in its handler."""
+    gateway = request.app[GATEWAY]
+    machine = gateway.deps.clock.machine
+    began = machine()
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unmatched"
+    try:
+        response = await handler(request)
+    except ProblemError as problem:
+        response = problem.response()
+    except web.HTTPException as error:
+        response = _as_problem(error).response()
+    except WorldError as error:
+        log.warning("request.unavailable", route=route, error=type(error).__name__)
+        response = ProblemError(503, "a part behind this does not answer").response()
+    except ConnectionError:
+        raise  # the client is gone; aiohttp closes quietly
+    except Exception as error:  # noqa: BLE001 - rule 1
+        log.error(  # noqa: TRY400 - the text of an error may hold an address
+            "request.failed", route=route, error=type(error).__name__, place=place_of(error)
+        )
+        response = ProblemError(503, "this failed on our side").response()
+    _finish(gateway, request, response, route, machine() - began)
+    return response
+
+
+def _finish(
+    gateway: Gateway, request: web.Request, response: web.StreamResponse, route: str, seconds: float
+) -> None:
+    status = response.status
+    if status in _CLOSING:
+        response.force_close()
+    if route.startswith("/v1/"):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    gateway.metrics.count(route, status, seconds)
+    if status < 400 and seconds < gateway.deps.limits.slow_seconds and route.startswith("/v1/"):
+        return  # thousands a second: the metrics count them
+    level = log.warning if status >= 500 else log.info if status >= 400 else log.debug
+    level(
+        "request.done",
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 1),
+        bytes=request.content_length or 0,
+    )
+
+
+def _as_problem(error: web.HTTPException) -> ProblemError:
+    """Return aiohttp's own refusal (unknown path, wrong method) as a problem."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allow = {"Allow": ", ".join(sorted(error.allowed_methods))}
+        return ProblemError(405, "this route does not take this method", headers=allow)
+    if error.status == 404:
+        return ProblemError(404, "there is nothing here")
+    return ProblemError(error.status, error.reason)

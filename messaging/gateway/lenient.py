@@ -1,0 +1,82 @@
+"""Cut a batch into its items when the strict reader fails, so that one bad event does not cost the others.
+
+Python's `json` writes NaN, JavaScript's writes lone surrogates, and neither is read by a strict reader. The
+standard library's scanner takes both and tells where each value ends; the items are then read strictly,
+one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+_scan = json.JSONDecoder().raw_decode
+_BLANK = re.compile(r"[ \t\n\r]*")
+
+
+def split_batch(body: bytes) -> tuple[list[bytes], dict[str, bytes]] | None:
+    """Return the items of `batch` and the other members as bytes, or None if this is no JSON object at all.
+
+    >>> split_batch(b'{"batch":[{"a":NaN},2],"sentAt":"x"}')
+    ([b'{"a":NaN}', b'2'], {'sentAt': b'"x"'})
+    """
+    try:
+        return _split(body.decode())
+    except (ValueError, IndexError, RecursionError):
+        return None
+
+
+def _split(text: str) -> tuple[list[bytes], dict[str, bytes]]:
+    items: list[bytes] = []
+    others: dict[str, bytes] = {}
+    at = _expect(text, 0, "{")
+    while text[at] != "}":
+        name, at = _scan(text, at)
+        at = _expect(text, at, ":")
+        if name == "batch":
+            items, at = _items(text, at)
+        else:
+            value, at = _value(text, at)
+            others[str(name)] = value
+        at = _separator(text, at, "}")
+    if _skip(text, at + 1) != len(text):
+        raise ValueError("something follows the object")
+    return items, others
+
+
+def _items(text: str, at: int) -> tuple[list[bytes], int]:
+    items: list[bytes] = []
+    at = _expect(text, at, "[")
+    while text[at] != "]":
+        item, at = _value(text, at)
+        items.append(item)
+        at = _separator(text, at, "]")
+    return items, at + 1
+
+
+def _value(text: str, at: int) -> tuple[bytes, int]:
+    _, end = _scan(text, at)
+    return text[at:end].encode(), end
+
+
+def _expect(text: str, at: int, sign: str) -> int:
+    at = _skip(text, at)
+    if text[at] != sign:
+        raise ValueError("is not JSON")
+    return _skip(text, at + 1)
+
+
+def _separator(text: str, at: int, end: str) -> int:
+    at = _skip(text, at)
+    if text[at] == end:
+        return at
+    at = _expect(text, at, ",")
+    if text[at] == end:
+        raise ValueError("a comma before the end")
+    return at
+
+
+def _skip(text: str, at: int) -> int:
+    match = _BLANK.match(text, at)
+    assert match is not None
+    return match.end()

@@ -1,0 +1,61 @@
+"""Name every bound of the gateway. One place, so that README, OpenAPI page and code cannot differ."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+EVENT_BYTES_MAX = 32 * 1024
+"""Segment's limit for one event."""
+
+BATCH_BYTES_MAX = 500 * 1024
+"""Segment's limit for one batch, unpacked; the packed body may not be larger either."""
+
+BATCH_EVENTS_MAX = 2_500
+
+ID_CHARS_MAX = 512
+
+DEPTH_MAX = 32
+KEYS_MAX = 1_000
+"""Objects deeper or wider than this are no events: they are somebody's attempt on our parsers."""
+
+INTEGER_MIN = -(2**63)
+INTEGER_MAX = 2**63 - 1
+"""BSON and most clients have no larger integers."""
+
+SENT_AGE_MAX = timedelta(hours=24)
+"""How far before its sending an event may lie; older ones come by `/v1/import`."""
+
+REPLAY_LINE_BYTES_MAX = EVENT_BYTES_MAX + 1024
+REPLAY_BYTES_MAX = 8 * 1024 * 1024
+"""One upload of replay calls; a longer file is sent in parts."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold the bounds that a deployment or a test may set otherwise."""
+
+    body_seconds_max: float = 15.0
+    """A body that takes longer is a slow loris."""
+    head_seconds_max: float = 10.0
+    keepalive_seconds: float = 75.0
+    connections_max: int = 2_000
+    commit_events_max: int = 2_500
+    """Records of one insert: beyond ~1,000 the rate grows no more, only the wait does."""
+    commit_bytes_max: int = 12 * 1024 * 1024
+    """MongoDB takes messages of 48 MB; a group of this size is still one message."""
+    bodies_bytes_max: int = 128 * 1024 * 1024
+    """Bytes of all bodies that are being read at one time."""
+    waiting_events_max: int = 20_000
+    waiting_bytes_max: int = 48 * 1024 * 1024
+    """What may wait for the insert under way; over it the answer is 503."""
+    append_seconds_max: float = 8.0
+    """How long an insert is tried again before its requests are answered 503."""
+    chunk_events_max: int = 2_000
+    chunk_bytes_max: int = 4 * 1024 * 1024
+    backlog_events_max: int = 20_000
+    backlog_bytes_max: int = 32 * 1024 * 1024
+    """What is held for one slow shard; over it the shard gets a hint and reads the journal itself."""
+    drain_seconds_max: float = 10.0
+    slow_seconds: float = 1.0
+    """A request that takes longer gets its line in the log even when all went well."""

@@ -1,0 +1,198 @@
+"""Describe the gateway as OpenAPI 3.1, and as a page for people; both are made of the table of routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from html import escape
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from messaging.gateway.limits import (
+    BATCH_BYTES_MAX,
+    BATCH_EVENTS_MAX,
+    EVENT_BYTES_MAX,
+    ID_CHARS_MAX,
+)
+from messaging.gateway.pages import POLICY
+from messaging.gateway.routes import ADMIN, WRITE_KEY, Route
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_ID = {"type": ["string", "integer", "null"], "maxLength": ID_CHARS_MAX}
+_TIME = {"type": "string", "format": "date-time"}
+
+SCHEMAS: dict[str, Any] = {
+    "Call": {
+        "type": "object",
+        "description": f"A call of the Segment HTTP Tracking API, at most {EVENT_BYTES_MAX} bytes. "
+        "Needs a userId, an anonymousId or traits.email.",
+        "properties": {
+            "type": {"enum": ["track", "identify", "page", "screen", "group", "alias"]},
+            "messageId": {"type": "string", "maxLength": ID_CHARS_MAX},
+            "userId": _ID,
+            "anonymousId": _ID,
+            "event": {"type": "string"},
+            "properties": {"type": "object"},
+            "traits": {"type": "object"},
+            "context": {"type": "object"},
+            "timestamp": _TIME,
+            "sentAt": _TIME,
+            "writeKey": {"type": "string"},
+        },
+    },
+    "Batch": {
+        "type": "object",
+        "description": f"At most {BATCH_EVENTS_MAX} calls and {BATCH_BYTES_MAX} bytes, unpacked.",
+        "required": ["batch"],
+        "properties": {
+            "batch": {"type": "array", "items": {"$ref": "#/components/schemas/Call"}},
+            "context": {"type": "object", "description": "Goes under the context of each call."},
+            "sentAt": _TIME,
+            "writeKey": {"type": "string"},
+        },
+    },
+    "Settle": {
+        "type": "object",
+        "properties": {"by": {"type": "string"}, "stage": {"type": "string"}},
+    },
+    "Pause": {"type": "object", "properties": {"path": {"type": "string"}}},
+    "Replay": {
+        "type": "string",
+        "description": 'JSON lines: {"at": time, "call": Call}',
+    },
+    "Problem": {
+        "type": "object",
+        "description": "RFC 9457",
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "field": {"type": "string", "description": "Path of the field that cannot be read."},
+        },
+    },
+}
+
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    WRITE_KEY: [{"writeKey": []}, {}],
+    ADMIN: [{"adminToken": []}],
+}
+
+
+def document(routes: list[Route]) -> dict[str, Any]:
+    """Return the OpenAPI document of these routes."""
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "MDMA gateway", "version": "1", "license": {"name": "Apache-2.0"}},
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {
+                "writeKey": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "Write key as user, or writeKey in the body.",
+                },
+                "adminToken": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def openapi(routes: list[Route]) -> Handler:
+    """Return the handler of `GET /openapi.json`."""
+    body = msgspec.json.encode(document(routes))
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    return handle
+
+
+def docs(routes: list[Route]) -> Handler:
+    """Return the handler of `GET /docs`: a page that needs nothing from elsewhere."""
+    html = page(routes)
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(
+            text=html, content_type="text/html", headers={"Content-Security-Policy": POLICY}
+        )
+
+    return handle
+
+
+def page(routes: list[Route]) -> str:
+    """Return the page that lists the routes."""
+    groups = dict.fromkeys(route.group for route in routes)
+    tables = "".join(
+        f"<h2>{escape(group)}</h2><table><thead><tr><th scope=col>Route<th scope=col>Does"
+        "<th scope=col>Access<th scope=col>Answers</tr></thead><tbody>"
+        + "".join(_row(route) for route in routes if route.group == group)
+        + "</tbody></table>"
+        for group in groups
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>MDMA: HTTP routes</title>'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><style>'
+        "body{font:1rem/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:64rem;margin:2rem auto;"
+        "padding:0 1rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;"
+        "vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ccc}</style></head>"
+        "<body><main><h1>HTTP routes</h1><p>Errors are RFC 9457 problem documents. "
+        "429 and 503 say in Retry-After when to try again. "
+        'The same in OpenAPI: <a href="/openapi.json">/openapi.json</a>.</p>'
+        f"{tables}</main></body></html>"
+    )
+
+
+def _row(route: Route) -> str:
+    statuses = ", ".join(str(status) for status in sorted({*route.answers, *route.problems}))
+    query = f"?{'&'.join(f'{name}=' for name in route.query)}" if route.query else ""
+    return (
+        f"<tr><td><code>{route.method} {escape(route.path + query)}</code>"
+        f"<td>{escape(route.summary)}<td>{escape(route.access)}<td>{statuses}</tr>"
+    )
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": route.summary,
+        "tags": [route.group],
+        "responses": _responses(route),
+    }
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    parameters += [
+        {"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    if route.body:
+        media = "application/x-ndjson" if route.body == "Replay" else "application/json"
+        schema = {"$ref": f"#/components/schemas/{route.body}"}
+        operation["requestBody"] = {"content": {media: {"schema": schema}}}
+    if route.access in _SECURITY:
+        operation["security"] = _SECURITY[route.access]
+    return operation
+
+
+def _responses(route: Route) -> dict[str, Any]:
+    responses: dict[str, Any] = {
+        str(status): {"description": HTTPStatus(status).phrase, "content": {media: {}}}
+        for status, media in route.answers.items()
+    }
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for status in route.problems:
+        responses[str(status)] = {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/problem+json": problem},
+        }
+    return responses

@@ -1,0 +1,90 @@
+"""Name what the gateway asks of others: who a visitor is, and where replay calls wait.
+
+`messaging` may not import the bots, and a visitor's page is made of their states: the composition root
+gives a reader. The queue's real part is `replay_mongo.py`, its fake stands below.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+
+class VisitorReader(Protocol):
+    """Show what the bots know. Raises `Unavailable`; an id is a visitor id, user id, anonymous id or address."""
+
+    async def visitor(self, id_: str) -> dict[str, Any] | None:
+        """Return one visitor in the shape of the admin API, None if unknown."""
+        ...
+
+    async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
+        """Return one visitor's story, oldest first, None if unknown."""
+        ...
+
+    async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return visitors by visitor id, those after `after`; each has at least `visitor_id`."""
+        ...
+
+    async def stats(self) -> dict[str, Any]:
+        """Return counts of the whole system."""
+        ...
+
+
+class ReplayCall(msgspec.Struct):
+    """Hold one call that is fed when the world clock reaches its time."""
+
+    id: str
+    """Its message id: a second one is ignored."""
+    at: datetime
+    order: int
+    """Decides between calls of one moment: as they were uploaded."""
+    raw: bytes
+
+
+class ReplayQueue(Protocol):
+    """Keep future calls. Raises `Unavailable`."""
+
+    async def add(self, calls: list[ReplayCall]) -> int:
+        """Keep calls, durable when it returns; return how many were new."""
+        ...
+
+    async def first(self, limit: int) -> list[ReplayCall]:
+        """Return the earliest calls, by (at, order)."""
+        ...
+
+    async def done(self, ids: list[str]) -> None:
+        """Forget calls that are journaled."""
+        ...
+
+    async def count(self) -> int:
+        """Return how many calls wait."""
+        ...
+
+
+class MemoryReplayQueue:
+    """Implement `ReplayQueue` in a dict, for tests and the simulator."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, ReplayCall] = {}
+
+    async def add(self, calls: list[ReplayCall]) -> int:
+        """Keep calls that are not there yet."""
+        before = len(self.calls)
+        for call in calls:
+            self.calls.setdefault(call.id, call)
+        return len(self.calls) - before
+
+    async def first(self, limit: int) -> list[ReplayCall]:
+        """Return the earliest calls."""
+        return sorted(self.calls.values(), key=lambda call: (call.at, call.order))[:limit]
+
+    async def done(self, ids: list[str]) -> None:
+        """Forget calls."""
+        for id_ in ids:
+            self.calls.pop(id_, None)
+
+    async def count(self) -> int:
+        """Return how many calls wait."""
+        return len(self.calls)

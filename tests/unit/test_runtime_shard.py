@@ -1,0 +1,174 @@
+"""The runtime's promises, each with a tiny bot on a memory store."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from agents.runtime.held import Codec
+from messaging.ports import Chunk, Commit
+from messaging.store.memory import MemoryStore
+from messaging.vocabulary.errors import CommitUnknown, Fenced, Unavailable
+from messaging.vocabulary.messages import CohortLeft, ScoreCrossed
+from tests.runtime_builders import (
+    START,
+    Count,
+    CountingBot,
+    FakeClock,
+    Peer,
+    Running,
+    a_chunk,
+    a_database,
+    a_shard,
+    a_store,
+    entered,
+    settle,
+    visitor,
+)
+
+
+async def state_of(store: MemoryStore, number: int) -> Count:
+    """Return a visitor's stored state."""
+    body = (await store.load("rules", [visitor(number)]))[visitor(number)]
+    state: Count = Codec(CountingBot()).decode(body).state
+    return state
+
+
+async def test_messages_change_state_once_in_order_whatever_is_delivered_twice() -> None:
+    store = a_store(a_database())
+    async with Running(a_shard(store)) as shard:
+        shard.deliver(a_chunk(1, entered(1, "a"), entered(1, "b")))
+        await settle(shard, 1)
+        shard.deliver(a_chunk(1, entered(1, "a"), entered(1, "b")))
+        shard.deliver(a_chunk(2, entered(1, "c")))
+        await settle(shard, 2)
+    assert (await state_of(store, 1)).seen == ["a", "b", "c"]
+
+
+async def test_what_was_committed_is_not_done_again_by_the_next_owner() -> None:
+    store = a_store(a_database())
+    async with Running(a_shard(store)) as shard:
+        shard.deliver(a_chunk(1, entered(1, "a")))
+        await settle(shard, 1)
+    async with Running(a_shard(store)) as shard:
+        shard.deliver(a_chunk(1, entered(1, "a")))
+        shard.deliver(a_chunk(2, entered(1, "b")))
+        await settle(shard, 1)
+    assert (await state_of(store, 1)).seen == ["a", "b"]
+
+
+async def test_a_letter_leaves_only_after_its_commit_and_again_until_it_is_held() -> None:
+    store, peer = a_store(a_database()), Peer()
+    peer.open = False
+    async with Running(a_shard(store, peer=peer)) as shard:
+        shard.deliver(a_chunk(1, entered(1, "a")))
+        await settle(shard, 1)
+        assert shard.metrics()["undelivered_chunks"] == 1
+        peer.open = True
+        while not peer.got:
+            await asyncio.sleep(0.001)
+    assert [to for to, _ in peer.got] == ["sales-0"]
+    assert len(await store.read_outbox("rules-0", "sales-0", 0, 10)) == 1
+
+
+async def test_a_wake_up_that_came_due_while_everything_was_down_fires_once() -> None:
+    store, clock = a_store(a_database()), FakeClock()
+    async with Running(a_shard(store, clock=clock)) as shard:
+        shard.deliver(a_chunk(1, CohortLeft(visitor=visitor(1), at=START, cohort="later")))
+        await settle(shard, 1)
+    clock.world = START + timedelta(days=3)
+    for _ in range(2):
+        async with Running(a_shard(store, clock=clock)) as shard:
+            await asyncio.sleep(0.02)
+    assert (await state_of(store, 1)).woken == 1
+
+
+async def test_the_owner_of_an_older_epoch_is_fenced() -> None:
+    store = a_store(a_database())
+    zombie = Running(a_shard(store))
+    async with zombie as old, Running(a_shard(store)) as new:
+        new.deliver(a_chunk(1, entered(1, "a")))
+        await settle(new, 1)
+        old.deliver(a_chunk(1, entered(1, "a")))
+        assert zombie.task is not None
+        with pytest.raises(Fenced):
+            await asyncio.wait_for(asyncio.shield(zombie.task), 2)
+    assert (await state_of(store, 1)).seen == ["a"]
+
+
+async def test_a_poisonous_letter_goes_into_quarantine_and_the_others_go_on() -> None:
+    store = a_store(a_database())
+    async with Running(a_shard(store)) as shard:
+        shard.deliver(a_chunk(1, entered(1, "a"), entered(1, "poison"), entered(1, "b")))
+        await settle(shard, 1)
+    assert (await state_of(store, 1)).seen == ["a", "b"]
+    rows = await store.rows("quarantine", {})
+    assert len(rows) == 1
+    assert "poison" in rows[0]["reason"]
+
+
+async def test_an_endless_chain_of_causes_ends_in_quarantine() -> None:
+    store, peer = a_store(a_database()), Peer()
+    shard = a_shard(store, peer=peer)
+
+    async def to_itself(to: str, chunk: Chunk) -> bool:
+        return shard.deliver(chunk) if to == "rules-0" else True
+
+    peer.deliver = to_itself  # type: ignore[method-assign]
+    async with Running(shard):
+        message = ScoreCrossed(visitor=visitor(1), at=START, score="s", value=1.0, band="b")
+        shard.deliver(a_chunk(1, message))
+        while not await store.rows("quarantine", {}):
+            await asyncio.sleep(0.001)
+    assert "causes stand before" in (await store.rows("quarantine", {}))[0]["reason"]
+
+
+class Forgetful(MemoryStore):
+    """Do what is asked, and now and then say that it did not work or may not have."""
+
+    trouble = 0
+
+    async def commit(self, commit: Commit) -> None:
+        """Commit; every first try of a batch ends in an error, before or after the fact."""
+        type(self).trouble += 1
+        if self.trouble % 4 == 1:
+            raise Unavailable("before")
+        await super().commit(commit)
+        if self.trouble % 4 == 3:
+            raise CommitUnknown("after")
+
+
+async def test_a_commit_that_may_have_happened_is_repeated_without_harm() -> None:
+    store = Forgetful(a_database())
+    async with Running(a_shard(store)) as shard:
+        for number in range(1, 9):
+            shard.deliver(a_chunk(number, entered(1, str(number))))
+            await settle(shard, number)
+    assert (await state_of(store, 1)).seen == [str(n) for n in range(1, 9)]
+
+
+async def test_a_full_inbox_refuses_and_reads_the_rest_from_the_store() -> None:
+    database = a_database()
+    store = a_store(database)
+    chunks = [a_chunk(number, entered(1, str(number))) for number in range(1, 9)]
+    shard = a_shard(store, inbox_chunks_max=2)
+    async with Running(shard):
+        database.outbox["behavior-0", "rules-0"] = {chunk.last: chunk for chunk in chunks}
+        taken = [shard.deliver(chunk) for chunk in chunks]
+        assert not all(taken)
+        while shard.positions().get("behavior-0", 0) < 8:
+            await asyncio.sleep(0.001)
+    assert (await state_of(store, 1)).seen == [str(n) for n in range(1, 9)]
+
+
+async def test_draining_finishes_what_has_arrived() -> None:
+    store = a_store(a_database())
+    shard = a_shard(store)
+    async with Running(shard):
+        shard.deliver(a_chunk(1, entered(1, "a")))
+        await shard.drain()
+        while shard.metrics()["batches_total"] < 1:
+            await asyncio.sleep(0)
+    assert (await state_of(store, 1)).seen == ["a"]
