@@ -1,0 +1,205 @@
+"""The admin API over a real socket: who may ask, what is shown, alerts, pause, health, documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from messaging.gateway.routes import ADMIN as ADMIN_ACCESS
+from messaging.gateway.routes import all_routes
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.vocabulary.errors import Unavailable
+from messaging.vocabulary.events import AlertSettled, decode_event
+from messaging.vocabulary.ids import visitor_id_for
+from tests.gateway_builders import ADMIN, NOON, FailingJournal, a_site, until
+
+VISITOR = visitor_id_for("u:1")
+
+
+async def _ask(
+    session, path: str, *, status: int = 200, method: str = "GET", body: Any = None
+) -> Any:
+    given = {} if body is None else {"json": body}
+    async with session.request(method, path, headers=ADMIN, **given) as answer:
+        assert answer.status == status, await answer.text()
+        return await answer.json(content_type=None)
+
+
+def _alert(database: MemoryDatabase, status: str = "open") -> None:
+    row = {
+        "visitor": VISITOR,
+        "path": "lead",
+        "run": "1",
+        "status": status,
+        "at": NOON,
+        "kind": "x",
+    }
+    database.tables.setdefault("alerts", {})["a1"] = row
+
+
+@pytest.mark.parametrize("route", [r for r in all_routes() if r.access == ADMIN_ACCESS])
+async def test_every_admin_route_asks_for_the_token_first(route) -> None:
+    path = route.path.replace("{id}", "ann").replace("{action}", "close")
+    async with a_site() as (session, _):
+        for headers in ({}, {"Authorization": "Bearer no"}, {"Authorization": "Bearer \xff"}):
+            async with session.request(route.method, path, headers=headers) as answer:
+                assert answer.status == 401
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_a_visitor_and_their_story_are_shown() -> None:
+    async with a_site() as (session, _):
+        assert (await _ask(session, "/api/v1/visitors/ann"))["visitor_id"] == "0a" * 12
+        assert await _ask(session, "/api/v1/visitors/ann/timeline") == {
+            "timeline": [{"kind": "run.entered", "at": "2017-06-01T12:00:00Z"}]
+        }
+        page = await _ask(session, "/api/v1/visitors?limit=5")
+        assert page["after"] == "0a" * 12
+        assert (await _ask(session, f"/api/v1/visitors?after={page['after']}"))["visitors"] == []
+        problem = await _ask(session, "/api/v1/visitors/bob%40example.com", status=404)
+        assert problem["title"] == "Not Found"
+        assert "bob" not in str(problem)
+
+
+async def test_tables_are_shown_by_equality_of_named_fields() -> None:
+    database = MemoryDatabase()
+    rows = {
+        str(n): {"visitor": "v", "status": "handed over" if n else "x", "at": NOON}
+        for n in range(3)
+    }
+    database.tables["sends"] = rows
+    async with a_site(database=database) as (session, _):
+        assert len((await _ask(session, "/api/v1/sends"))["sends"]) == 3
+        found = await _ask(session, "/api/v1/sends?status=handed+over&limit=1")
+        assert [row["status"] for row in found["sends"]] == ["handed over"]
+        assert await _ask(session, "/api/v1/decisions") == {"decisions": []}
+        assert await _ask(session, "/api/v1/policies") == {"snapshots": []}
+        for bad in ("limit=-1", "limit=x", "limit=9999999", "status=%00"):
+            await _ask(session, f"/api/v1/sends?{bad}", status=400)
+
+
+@pytest.mark.parametrize("action", ["resume", "change", "close"])
+async def test_an_alert_is_settled_once_and_durably(action: str) -> None:
+    database = MemoryDatabase()
+    _alert(database)
+    async with a_site(database=database) as (session, _):
+        path = f"/api/v1/alerts/a1/{action}"
+        body = {"stage": "interest", "by": "kim"} if action == "change" else {}
+        assert (await _ask(session, path, method="POST", body=body))["success"] is True
+        await _ask(session, path, method="POST", body=body, status=409)
+    [record] = database.streams[0]
+    event = decode_event(record.raw)
+    assert isinstance(event, AlertSettled)
+    assert (event.visitor, event.alert_id, event.action) == (VISITOR, "a1", action)
+    assert (event.path, event.run, event.stage) == ("lead", "1", body.get("stage", ""))
+
+
+async def test_what_is_no_open_alert_cannot_be_settled() -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        await _ask(session, "/api/v1/alerts/none/close", method="POST", status=404)
+        _alert(database, "closed")
+        await _ask(session, "/api/v1/alerts/a1/resume", method="POST", status=409)
+        _alert(database)
+        await _ask(session, "/api/v1/alerts/a1/love", method="POST", status=404)
+        problem = await _ask(session, "/api/v1/alerts/a1/change", method="POST", status=400)
+        assert problem["field"] == "stage"
+        body = {"stage": 3}
+        problem = await _ask(
+            session, "/api/v1/alerts/a1/change", method="POST", body=body, status=400
+        )
+        assert problem["field"] == "stage"
+    assert not any(database.streams)
+
+
+async def test_pause_and_resume_keep_the_list_of_paths() -> None:
+    database = MemoryDatabase()
+
+    async def paused() -> Any:
+        found = await MemoryStore(database).get_document("control", "pause")
+        return found["paths"]
+
+    async with a_site(database=database) as (session, _):
+        for path in ("b", "a", "a"):
+            await _ask(session, "/api/v1/pause", method="POST", body={"path": path})
+        assert await paused() == ["a", "b"]
+        await _ask(session, "/api/v1/resume", method="POST", body={"path": "a"})
+        assert await paused() == ["b"]
+        await _ask(session, "/api/v1/pause", method="POST")
+        assert await paused() == "all"
+        await _ask(session, "/api/v1/resume", method="POST", body={"path": "b"}, status=409)
+        await _ask(session, "/api/v1/resume", method="POST")
+        assert await paused() == []
+
+
+async def test_stats_join_what_others_and_the_gateway_count() -> None:
+    async with a_site() as (session, _):
+        stats = await _ask(session, "/api/v1/stats")
+    assert stats["visitors"] == 1
+    assert stats["gateway"]["backlog_events"] == {"behavior-0": 0}
+
+
+async def test_a_store_that_does_not_answer_is_503() -> None:
+    class DeafStore(MemoryStore):
+        async def rows(self, *_: Any, **__: Any) -> Any:
+            raise Unavailable("no store")
+
+    class BrokenStore(MemoryStore):
+        async def rows(self, *_: Any, **__: Any) -> Any:
+            raise KeyError("a bug with ann@example.com")
+
+    for store in (DeafStore, BrokenStore):
+        async with a_site(store=store(MemoryDatabase())) as (session, _):
+            problem = await _ask(session, "/api/v1/alerts", status=503)
+            assert "ann@" not in str(problem)
+
+
+async def test_health_readiness_and_metrics_are_told() -> None:
+    answers = [False, True]
+
+    async def is_ready() -> bool:
+        return answers.pop(0)
+
+    journal = FailingJournal(MemoryDatabase())
+    journal.openings_failing = 10
+    async with a_site(
+        journal=journal, is_ready=is_ready, more_metrics=lambda: "mdma_bot_lag 3\n"
+    ) as (session, gateway):
+        async with session.get("/healthz") as answer:
+            assert answer.status == 200
+        async with session.get("/readyz") as answer:
+            assert answer.status == 503
+        journal.openings_failing = 0
+        await until(lambda: gateway.collector.ready)
+        for status in (503, 200):
+            async with session.get("/readyz") as answer:
+                assert answer.status == status
+        async with session.get("/metrics") as answer:
+            text = await answer.text()
+            assert answer.content_type == "text/plain"
+    assert 'mdma_requests_total{route="/readyz",status="503"} 2.0' in text
+    assert 'mdma_gateway_backlog_events{of="behavior-0"} 0.0' in text
+    assert text.endswith("mdma_bot_lag 3\n")
+
+
+async def test_the_openapi_page_names_exactly_the_routes_that_exist() -> None:
+    async with a_site() as (session, _):
+        async with session.get("/openapi.json") as answer:
+            document = await answer.json()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                async with session.request(
+                    method.upper(), path.replace("{", "").replace("}", "")
+                ) as answer:
+                    assert answer.status != 405
+                    told = {int(status) for status in operation["responses"]}
+                    assert answer.status in told, (method, path)
+        async with session.get("/docs") as answer:
+            html = await answer.text()
+    assert all(f"<code>{r.method} {r.path}" in html for r in all_routes())
+    assert "src=" not in html
+    assert "http://" not in html
+    assert {"/v1/track", "/v1/import", "/c/{token}", "/api/v1/visitors/{id}"} <= {
+        *document["paths"]
+    }

@@ -1,0 +1,375 @@
+"""The Segment API over a real socket: what is taken, what is refused, and how it is said."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from messaging.gateway.limits import Limits
+from messaging.mail.tokens import BrowserTag, sign
+from messaging.store.memory import MemoryDatabase
+from messaging.vocabulary.events import decode_event
+from messaging.vocabulary.ids import (
+    anonymous_key,
+    email_key,
+    partition_of,
+    user_key,
+    visitor_id_for,
+)
+from tests.gateway_builders import KEY, NOON, SECRET, FailingJournal, a_site
+
+AUTH = {"Authorization": "Basic " + __import__("base64").b64encode(f"{KEY}:".encode()).decode()}
+
+
+async def _post(session, path: str, body: Any, *, status: int = 200, **headers: str) -> Any:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {"Content-Type": "application/json", **AUTH, **headers}
+    async with session.post(path, data=data, headers=sent) as answer:
+        text = await answer.read()
+        assert answer.status == status, text
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        if status >= 400:
+            assert answer.content_type == "application/problem+json"
+        return json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("route", "kind", "more"),
+    [
+        ("track", "track", {"event": "Signed Up"}),
+        ("t", "track", {"event": "Signed Up"}),
+        ("identify", "identify", {"traits": {"email": "a@example.com"}}),
+        ("i", "identify", {}),
+        ("page", "page", {"name": "Home"}),
+        ("p", "page", {}),
+        ("screen", "screen", {}),
+        ("s", "screen", {}),
+        ("group", "group", {"groupId": "g"}),
+        ("g", "group", {"groupId": 7}),
+        ("alias", "alias", {"previousId": "old"}),
+        ("a", "alias", {"previousId": "old"}),
+    ],
+)
+async def test_each_route_takes_its_call_and_gives_it_its_type(
+    route: str, kind: str, more: dict[str, Any]
+) -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        assert await _post(session, f"/v1/{route}", {"userId": "u", **more}) == {"success": True}
+    [record] = database.streams[0]
+    assert json.loads(record.raw)["type"] == kind
+    assert decode_event(record.raw).user_id == "u"
+    assert record.partition == partition_of(visitor_id_for(user_key("u")))
+
+
+async def test_the_bytes_of_a_call_pass_through_as_they_came() -> None:
+    database = MemoryDatabase()
+    body = b'{ "type":"track" ,"event":"\xc3\xa9","userId":"u","properties":{"a" : 1.50}}'
+    async with a_site(database=database) as (session, _):
+        await _post(session, "/v1/track", body)
+        await _post(session, "/v1/batch", b'{"batch":[' + body.replace(b'"u"', b'"v"') + b"]}")
+    assert [r.raw for r in database.streams[0]] == [body, body.replace(b'"u"', b'"v"')]
+
+
+async def test_a_batch_keeps_the_good_and_names_the_bad_by_index() -> None:
+    database = MemoryDatabase()
+    good = {"type": "page", "anonymousId": "b"}
+    batch = [
+        good,
+        {"type": "track", "userId": "u"},
+        good,
+        {"type": "mail_opened", "visitor": "v", "send_id": "s"},
+        {"type": "page"},
+        {"type": "page", "userId": 2**64},
+        {"type": "page", "userId": "u", "context": {"page": {"url": 3}}},
+        {"type": "page", "userId": "u", "properties": {"a": {"b": "x\0"}}},
+        {"type": "page", "userId": "x" * 513},
+        {"type": "page", "userId": "u", "timestamp": "yesterday"},
+        {"type": "page", "userId": "u", "properties": {"x": "y" * 33_000}},
+        "nothing",
+        {"type": "track", "userId": "u", "event": ""},
+        {"type": "alias", "userId": "u", "previousId": ""},
+        good,
+    ]
+    async with a_site(database=database) as (session, gateway):
+        answer = await _post(session, "/v1/batch", {"batch": batch})
+        assert 'outcome="rejected"} 12.0' in gateway.metrics.text()
+    assert answer["success"] is True
+    fields = {each["index"]: each.get("field", "") for each in answer["rejected"]}
+    assert fields == {
+        1: "event",
+        3: "type",
+        4: "userId",
+        5: "userId",
+        6: "context.page.url",
+        7: "properties.a.b",
+        8: "userId",
+        9: "timestamp",
+        10: "",
+        11: "",
+        12: "event",
+        13: "previousId",
+    }
+    assert len(database.streams[0]) == 3
+
+
+async def test_one_event_with_nan_or_a_lone_surrogate_does_not_cost_its_batch() -> None:
+    """Python's json writes NaN, JavaScript's writes lone surrogates."""
+    database = MemoryDatabase()
+    body = (
+        b'{"sentAt": "2017-06-01T12:00:00Z", "batch": [{"type":"page","userId":"\\ud83d"},'
+        b'{"type":"page","userId":"u","properties":{"a":NaN}}, {"type":"page","userId":"u"}]}'
+    )
+    async with a_site(database=database) as (session, _):
+        answer = await _post(session, "/v1/batch", body)
+    assert [each["index"] for each in answer["rejected"]] == [0, 1]
+    assert len(database.streams[0]) == 1
+
+
+async def test_a_batchs_context_goes_under_the_context_of_each_call() -> None:
+    database = MemoryDatabase()
+    items = [
+        {"type": "page", "userId": "u", "context": {"locale": "de"}},
+        {"type": "page", "userId": "v"},
+    ]
+    common = {"timezone": "Europe/Berlin", "locale": "en"}
+    async with a_site(database=database) as (session, _):
+        await _post(session, "/v1/batch", {"batch": items, "context": common})
+    first, second = (decode_event(record.raw) for record in database.streams[0])
+    assert (first.context.locale, first.context.timezone) == ("de", "Europe/Berlin")
+    assert second.context.locale == "en"
+
+
+async def test_repeats_by_message_id_are_success_and_journaled_once() -> None:
+    database = MemoryDatabase()
+    call = {"type": "page", "userId": "u", "messageId": "m"}
+    async with a_site(database=database) as (session, _):
+        await _post(session, "/v1/batch", {"batch": [call, call]})
+        assert await _post(session, "/v1/page", call) == {"success": True}
+    assert len(database.streams[0]) == 1
+
+
+async def test_the_time_is_corrected_by_sent_at_and_put_on_the_world_clock() -> None:
+    database = MemoryDatabase()
+    ages = {"3600": 1, "0": 0, "-50": 0, str(3 * 24 * 3600): 24}
+    async with a_site(database=database) as (session, _):
+        for seconds in ages:
+            sent = NOON + timedelta(days=900)
+            happened = sent - timedelta(seconds=int(seconds))
+            batch = [{"type": "page", "userId": "u", "timestamp": happened.isoformat()}]
+            await _post(session, "/v1/b", {"batch": batch, "sentAt": sent.isoformat()})
+    ats = [record.at for record in database.streams[0]]
+    assert ats == [NOON - timedelta(hours=hours) for hours in ages.values()]
+    assert {record.received_at for record in database.streams[0]} == {NOON}
+
+
+async def test_an_import_keeps_its_times_and_refuses_the_worlds_future() -> None:
+    database = MemoryDatabase()
+    times = [
+        "2016-01-01",
+        "2017-06-01T12:00:00.000+02:00",
+        "2017-06-01T12:00:00.001Z",
+        "1969-12-31",
+    ]
+    batch = [{"type": "page", "userId": "u", "timestamp": time} for time in times]
+    async with a_site(database=database) as (session, _):
+        answer = await _post(session, "/v1/import", {"batch": batch})
+    assert [each["index"] for each in answer["rejected"]] == [2, 3]
+    assert [record.at.isoformat() for record in database.streams[0]] == [
+        "2016-01-01T00:00:00+00:00",
+        "2017-06-01T10:00:00+00:00",
+    ]
+
+
+async def test_all_events_of_one_browser_go_to_one_partition_whoever_it_is() -> None:
+    database = MemoryDatabase()
+    calls = [
+        {"type": "page", "anonymousId": "b"},
+        {"type": "identify", "anonymousId": "b", "userId": "u"},
+        {"type": "identify", "userId": "", "traits": {"email": " Ann@Example.com "}},
+        {"type": "page", "context": {"traits": {"email": "ann@example.com"}}},
+        {"type": "page", "userId": 7},
+    ]
+    async with a_site(database=database) as (session, _):
+        assert await _post(session, "/v1/batch", {"batch": calls}) == {"success": True}
+    keys = [anonymous_key("b")] * 2 + [email_key("ann@example.com")] * 2 + [user_key("7")]
+    wanted = [partition_of(visitor_id_for(key)) for key in keys]
+    assert [record.partition for record in database.streams[0]] == wanted
+
+
+async def test_a_browser_that_came_from_a_click_carries_its_visitor() -> None:
+    database = MemoryDatabase()
+    visitor = visitor_id_for("u:1")
+    good = sign(SECRET, BrowserTag(visitor, NOON))
+    forged = sign(b"another", BrowserTag(visitor, NOON))
+    old = sign(SECRET, BrowserTag(visitor, NOON - timedelta(days=400)))
+    async with a_site(database=database) as (session, _):
+        for tag in (good, forged, old):
+            page = {"url": f"https://shop.example/?a=b&mdma_v={tag}&c=d"}
+            await _post(session, "/v1/page", {"anonymousId": tag[:9], "context": {"page": page}})
+    assert [record.tagged for record in database.streams[0]] == [visitor, "", ""]
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "text/plain", ""])
+async def test_the_key_may_stand_in_the_body_and_the_type_may_be_a_beacons(
+    content_type: str,
+) -> None:
+    async with a_site() as (session, _):
+        body = json.dumps({"writeKey": KEY, "userId": "u"}).encode()
+        headers = {"Content-Type": content_type} if content_type else {}
+        async with session.post(
+            "/v1/page", data=body, headers=headers, skip_auto_headers=("Content-Type",)
+        ) as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({}, None),
+        ({}, "wrong"),
+        ({}, 3),
+        ({"Authorization": "Basic d3Jvbmc6"}, KEY),
+        ({"Authorization": "Basic \xfc"}, KEY),
+        ({"Authorization": f"Bearer {KEY}"}, None),
+    ],
+)
+async def test_without_a_known_key_the_answer_is_401(headers: dict[str, str], key: Any) -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        body = {"userId": "u", **({} if key is None else {"writeKey": key})}
+        async with session.post("/v1/page", json=body, headers=headers) as answer:
+            assert answer.status == 401
+            assert "WWW-Authenticate" in answer.headers
+    assert not any(database.streams)
+
+
+async def test_a_password_beside_the_key_is_ignored() -> None:
+    async with a_site() as (session, _):
+        import base64
+
+        header = "basic " + base64.b64encode(f"{KEY}:password".encode()).decode()
+        await _post(session, "/v1/page", {"userId": "u"}, Authorization=header)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "field"),
+    [
+        (b"{", {}, 400, ""),
+        (b"", {}, 400, ""),
+        (b"[]", {}, 400, ""),
+        (b"\xff\xfe", {}, 400, ""),
+        (b"{}", {}, 400, "userId"),
+        (b'{"userId":"u","type":"track"}', {}, 400, "type"),
+        (b'{"userId":"u","sentAt":"soon"}', {}, 400, "sentAt"),
+        (b'{"userId":"u","sentAt":3}', {}, 400, "sentAt"),
+        (b'{"userId":{}}', {}, 400, "userId"),
+        (b'{"userId":"u","x":' + b"[" * 900 + b"]" * 900 + b"}", {}, 400, None),
+        (b'{"userId":"u","x":' + b"[" * 40 + b"]" * 40 + b"}", {}, 400, None),
+        (json.dumps({"userId": "u", **dict.fromkeys(map(str, range(1200)))}).encode(), {}, 400, ""),
+        (b'{"userId":"u","x":1e999}', {}, 400, None),
+        (b'{"userId":"u","a":"' + b"x" * 40_000 + b'"}', {}, 413, ""),
+        (b'{"userId":"u"}', {"Content-Type": "application/xml"}, 415, "Content-Type"),
+        (b'{"userId":"u"}', {"Content-Encoding": "br"}, 415, "Content-Encoding"),
+        (b'{"userId":"u"}', {"Content-Encoding": "gzip"}, 400, ""),
+        (gzip.compress(b'{"userId":"u"}')[:-5], {"Content-Encoding": "gzip"}, 400, ""),
+        (gzip.compress(b" " * 50_000_000), {"Content-Encoding": "gzip"}, 413, ""),
+        (gzip.compress(b"") * 1000, {"Content-Encoding": "gzip"}, 400, ""),
+    ],
+)
+async def test_what_cannot_be_read_is_named_and_never_a_500(
+    body: bytes, headers: dict[str, str], status: int, field: str | None
+) -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        problem = await _post(session, "/v1/page", body, status=status, **headers)
+    assert problem["status"] == status
+    assert problem["title"]
+    if field is not None:
+        assert problem.get("field", "") == field
+    assert not any(database.streams)
+
+
+async def test_a_gzip_body_is_taken_also_in_several_members() -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        body = gzip.compress(b'{"userId":') + gzip.compress(b'"u"}')
+        await _post(session, "/v1/page", body, **{"Content-Encoding": "gzip"})
+    assert len(database.streams[0]) == 1
+
+
+async def test_a_batch_over_a_limit_is_413() -> None:
+    async with a_site() as (session, _):
+        item = {"type": "page", "userId": "u"}
+        await _post(session, "/v1/batch", {"batch": [item] * 2501}, status=413)
+        await _post(session, "/v1/batch", b" " * 600_000, status=413)
+        assert await _post(session, "/v1/batch", {"batch": [item] * 2500}) == {"success": True}
+        assert await _post(session, "/v1/batch", {"batch": []}) == {"success": True}
+
+
+async def test_a_browser_may_ask_whether_it_may_post() -> None:
+    async with a_site() as (session, _), session.options("/v1/track") as answer:
+        assert answer.status == 204
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+async def test_a_journal_that_does_not_answer_is_503_with_retry_after() -> None:
+    journal = FailingJournal(database := MemoryDatabase(), before=10_000)
+    async with a_site(journal=journal) as (session, _):
+        async with session.post(
+            "/v1/page", json={"userId": "u", "messageId": "m"}, headers=AUTH
+        ) as answer:
+            assert answer.status == 503
+            assert int(answer.headers["Retry-After"]) >= 1
+        assert not any(database.streams)
+        journal.before = 0
+        await _post(session, "/v1/page", {"userId": "u", "messageId": "m"})
+    assert sum(len(stream) for stream in database.streams) == 1
+
+
+async def test_unknown_paths_and_methods_are_problems_too() -> None:
+    async with a_site() as (session, _):
+        async with session.get("/nothing/here") as answer:
+            assert (answer.status, answer.content_type) == (404, "application/problem+json")
+        async with session.get("/v1/track") as answer:
+            assert (answer.status, answer.content_type) == (405, "application/problem+json")
+            assert "POST" in answer.headers["Allow"]
+
+
+async def test_a_slow_body_and_a_slow_head_are_ended() -> None:
+    limits = Limits(body_seconds_max=0.1, head_seconds_max=0.1)
+    async with a_site(limits=limits) as (session, _):
+        port = session._base_url.port
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        auth = AUTH["Authorization"]
+        writer.write(
+            f"POST /v1/page HTTP/1.1\r\nHost: x\r\nAuthorization: {auth}\r\n"
+            "Content-Length: 99\r\n\r\n{".encode()
+        )
+        assert b"408" in await asyncio.wait_for(reader.readline(), 5)
+        await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.02)
+        writer.write(b"POST /v1/page HTTP/1.1\r\nHost:")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def test_over_the_cap_a_connection_is_told_to_come_back() -> None:
+    async with a_site(limits=Limits(connections_max=1)) as (session, _):
+        port = session._base_url.port
+        first = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.05)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = await asyncio.wait_for(reader.read(), 5)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After" in answer
+        writer.close()
+        first[1].close()
