@@ -1,0 +1,1 @@
+"""Keep what each visitor did: counters, scores, cohorts."""

@@ -1,0 +1,38 @@
+"""Show Behavior to the runtime."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from agents.behavior_bot.merge import VERSION
+from agents.behavior_bot.state import BehaviorState
+from agents.behavior_bot.step import step
+from agents.protocol.bot import View
+from agents.protocol.draw import DrawFor
+from messaging.vocabulary.effects import Effect
+from messaging.vocabulary.messages import Message
+
+
+class BehaviorBot:
+    """Know every visitor: who they are, what they did, which cohorts they are in."""
+
+    name = "behavior"
+    version = VERSION
+    state_type: type[Any] = BehaviorState
+
+    def fresh(self, visitor: str) -> BehaviorState:
+        """Return the state of a visitor never met."""
+        del visitor  # the state doesn't repeat the key it is stored under
+        return BehaviorState()
+
+    def upgrade(self, version: int, body: bytes) -> BehaviorState:
+        """Refuse: this is the first layout."""
+        raise ValueError(f"behavior: no layout {version} is known ({len(body)} bytes)")
+
+    def step(
+        self, state: BehaviorState, message: Message, now: datetime, view: View, draw: DrawFor
+    ) -> list[Effect]:
+        """Take one message for one visitor. Behavior draws nothing."""
+        del draw
+        return step(state, message, now, view)

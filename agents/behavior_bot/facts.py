@@ -1,0 +1,174 @@
+"""Answer what conditions ask about one visitor (`agents.rules.facts`), from Behavior's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from agents.behavior_bot.knowing import may_email, place_of, trait_of
+from agents.behavior_bot.sessions import number, present
+from agents.behavior_bot.state import (
+    DAY_SECONDS,
+    DETAIL_CHARACTERS_MAX,
+    HOUR_SECONDS,
+    RECENT_CHARACTERS_MAX,
+    BehaviorState,
+    Tally,
+)
+from agents.rules.compiled import ScoreRule
+from agents.rules.values import same
+
+MAIL_FACTS = frozenset({"mail_opened", "mail_clicked"})
+"""Of these, conditions count only what a human probably did."""
+
+
+class VisitorFacts:
+    """Look at one visitor's state at one moment."""
+
+    __slots__ = ("_consent", "_now", "_scores", "_state", "visitor_id")
+
+    def __init__(
+        self,
+        visitor: str,
+        state: BehaviorState,
+        now: float,
+        scores: Mapping[str, ScoreRule],
+        consent: str,
+    ) -> None:
+        self.visitor_id = visitor
+        self._state = state
+        self._now = now
+        self._scores = scores
+        self._consent = consent
+
+    @property
+    def lifecycle(self) -> str:
+        """Return `unknown`, `lead` or `customer`."""
+        if self._state.orders_count:
+            return "customer"
+        return "lead" if self._state.email is not None or self._state.user_ids else "unknown"
+
+    @property
+    def email_known(self) -> bool:
+        """Say whether an e-mail address is known."""
+        return self._state.email is not None
+
+    @property
+    def user_id_known(self) -> bool:
+        """Say whether a user id is known."""
+        return bool(self._state.user_ids)
+
+    @property
+    def may_email(self) -> bool:
+        """Say whether marketing may be written to the address."""
+        return may_email(self._state, self._consent)
+
+    @property
+    def orders(self) -> int:
+        """Return how many orders were counted."""
+        return self._state.orders_count
+
+    @property
+    def order_value(self) -> float:
+        """Return the value of all orders."""
+        return self._state.orders_value
+
+    @property
+    def session_number(self) -> int:
+        """Return which session of this visitor it is."""
+        return number(self._state)
+
+    @property
+    def session_depth(self) -> int:
+        """Return how many pages were viewed in the present session."""
+        span = present(self._state, self._now)
+        return span.depth if span is not None else 0
+
+    def trait(self, name: str) -> Any:
+        """Return a trait, None if it is not known."""
+        return trait_of(self._state, name)
+
+    def place(self, field: str) -> str:
+        """Return `country` or `locale`; empty if unknown."""
+        return place_of(self._state, field)
+
+    def campaign(self, field: str) -> str:
+        """Return `source`, `medium` or `name` of the last campaign; empty if none."""
+        stamp = self._state.places.get("campaign")
+        return str(stamp.value.get(field, "")) if stamp is not None else ""
+
+    def counter(self, event: str) -> int:
+        """Return how often an event was counted, ever."""
+        tally = self._state.tallies.get(event)
+        if tally is None:
+            return 0
+        return tally.human if event in MAIL_FACTS else tally.count
+
+    def last(self, event: str) -> datetime | None:
+        """Return when an event last happened, None if never."""
+        tally = self._state.tallies.get(event)
+        if tally is None or not tally.last:
+            return None
+        return datetime.fromtimestamp(tally.last, UTC)
+
+    def recent(self, event: str, since: datetime) -> int:
+        """Count an event in the buckets that start at `since` or later."""
+        tally = self._state.tallies.get(event)
+        return _since(tally, since.timestamp(), self._now) if tally is not None else 0
+
+    def recent_with(self, event: str, properties: Mapping[str, Any], since: datetime | None) -> int:
+        """Count an event with these properties among the bounded recent ones."""
+        start = since.timestamp() if since is not None else 0.0
+        name = event[:RECENT_CHARACTERS_MAX]
+        wanted = {key: _cut(value) for key, value in properties.items()}
+        return sum(
+            at >= start
+            and each == name
+            and all(same(held.get(key), value) for key, value in wanted.items())
+            for at, each, held in self._state.details
+        )
+
+    def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
+        """Count the bounded recent pages whose path starts with (`prefix`) or contains `text`."""
+        start = since.timestamp() if since is not None else 0.0
+        pages = [path for at, path in self._state.pages if at >= start]
+        if prefix:
+            return sum(path.startswith(text) for path in pages)
+        return sum(text in path for path in pages)
+
+    def score(self, name: str, now: datetime) -> float:
+        """Return a score, decayed to `now` and cut at its cap."""
+        rule, points = self._scores.get(name), self._state.scores.get(name)
+        if rule is None or points is None:
+            return 0.0
+        return standing(points.value, points.at, rule, now.timestamp())
+
+
+def standing(value: float, at: float, rule: ScoreRule, now: float) -> float:
+    """Return what points of a moment are worth now."""
+    if rule.half_life_days is not None:
+        value *= faded(now - at, rule.half_life_days)
+    return value if rule.cap is None else min(value, rule.cap)
+
+
+def faded(seconds: float, half_life_days: float) -> float:
+    """Return which part of points is left after some time.
+
+    >>> faded(86400.0, 1.0)
+    0.5
+    """
+    return 1.0 if seconds <= 0 else float(0.5 ** (seconds / (half_life_days * DAY_SECONDS)))
+
+
+def _since(tally: Tally, start: float, now: float) -> int:
+    """Sum the buckets from a start on: hours as long as they are kept, else days."""
+    if start % DAY_SECONDS == 0 and now - start > 7 * DAY_SECONDS:
+        first = start // DAY_SECONDS
+        return sum(count for day, count in tally.days.items() if day >= first)
+    first = start // HOUR_SECONDS
+    return sum(count for hour, count in tally.hours.items() if hour >= first)
+
+
+def _cut(value: Any) -> Any:
+    return value[:DETAIL_CHARACTERS_MAX] if isinstance(value, str) else value

@@ -1,0 +1,187 @@
+"""Take one call into the state: count it, keep it among the recent ones, and find out what it says.
+
+Rules
+1. Every event is counted exactly once, whatever else becomes of it.
+2. Beyond `MINUTE_EVENTS_MAX` events of one visitor that the gateway took in one minute, an event is only
+   counted; an order is still an order.
+3. A call belongs to the time at which it happened, however late it comes.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from agents.behavior_bot.sessions import present, touch
+from agents.behavior_bot.state import (
+    DETAIL_CHARACTERS_MAX,
+    DETAIL_PROPERTIES_MAX,
+    DETAILS_MAX,
+    ORDERS_MAX,
+    PAGES_MAX,
+    PATH_CHARACTERS_MAX,
+    RECENT_CHARACTERS_MAX,
+    RECENT_MAX,
+    BehaviorState,
+    Order,
+    keep,
+    put_in_buckets,
+    tally_of,
+)
+from agents.rules.compiled import CompiledRules
+from messaging.vocabulary.events import (
+    Aliased,
+    Call,
+    Grouped,
+    Identify,
+    PageViewed,
+    Record,
+    ScreenViewed,
+    Track,
+)
+from messaging.vocabulary.messages import Purchased
+
+MINUTE_EVENTS_MAX = 1_000
+NAME_CHARACTERS_MAX = 128
+"""A longer name of an event is counted by its beginning."""
+
+_NAMES: dict[type[Call], str] = {
+    PageViewed: "page",
+    ScreenViewed: "screen",
+    Identify: "identify",
+    Grouped: "group",
+    Aliased: "alias",
+}
+
+
+def name_of(event: Call) -> str:
+    """Return the name under which a call is counted: the event's own for `track`, else the call's."""
+    if isinstance(event, Track):
+        return event.event[:NAME_CHARACTERS_MAX]
+    return _NAMES[type(event)]
+
+
+def count(state: BehaviorState, name: str, record: Record) -> bool:
+    """Count an event; return whether it is within the bound of its minute."""
+    tally_of(state, name).count += 1
+    minute = int(record.received_at.timestamp() // 60)
+    if minute > state.minute:
+        state.minute, state.minute_count = minute, 0
+    if minute == state.minute:
+        state.minute_count += 1
+        if state.minute_count > MINUTE_EVENTS_MAX:
+            state.over_bound += 1
+            return False
+    return True
+
+
+def remember(state: BehaviorState, event: Call, name: str, at: float) -> None:
+    """Put a call into buckets, rings and the session."""
+    if not state.first_seen or at < state.first_seen:
+        state.first_seen = at
+    put_in_buckets(state, tally_of(state, name), at)
+    keep(state.recent, (at, name[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
+    match event:
+        case PageViewed() | ScreenViewed():
+            keep(state.pages, (at, path_of(event)[:PATH_CHARACTERS_MAX]), PAGES_MAX)
+            touch(state, at, 1)
+        case Track():
+            if event.properties:
+                detail = (at, name[:RECENT_CHARACTERS_MAX], _plain_properties(event.properties))
+                keep(state.details, detail, DETAILS_MAX)
+            context = event.context
+            # What a server tells of somebody is no visit, unless it happens during one.
+            seen = event.anonymous_id is not None or (context is not None and context.page)
+            if seen or present(state, at) is not None:
+                touch(state, at, 0)
+        case _:
+            pass
+
+
+def path_of(event: PageViewed | ScreenViewed) -> str:
+    """Return the path of a page, or the name of a screen."""
+    page = event.context.page if event.context is not None else None
+    properties = event.properties or {}
+    for value in (page.path if page else None, properties.get("path")):
+        if isinstance(value, str) and value:
+            return value
+    for value in (page.url if page else None, properties.get("url")):
+        if isinstance(value, str) and value:
+            try:
+                return urlsplit(value).path or "/"
+            except ValueError:
+                return value
+    return event.name or "/"
+
+
+def purchase(
+    state: BehaviorState,
+    event: Track,
+    record: Record,
+    rules: CompiledRules,
+    visitor: str,
+    now: datetime,
+) -> Purchased | None:
+    """Count an order; return what Sales is told of a purchase or of a path's own goal, None if neither."""
+    name = event.event
+    is_order = name in rules.purchase_events
+    if not is_order and name not in rules.goal_events:
+        return None
+    properties = event.properties or {}
+    order_id, value = _order_id(properties) or record.message_id, _value(properties)
+    if is_order and order_id not in state.orders:
+        state.orders_count += 1
+        state.orders_value += value
+        state.orders[order_id] = Order(value, record.at.timestamp())
+        trim_orders(state)
+    return Purchased(
+        visitor=visitor,
+        at=now,
+        order_id=order_id,
+        value=value,
+        currency=str(properties.get("currency") or "")[:8],
+        event=name,
+        address=state.address,
+    )
+
+
+def trim_orders(state: BehaviorState) -> None:
+    """Let the oldest orders go; their number and value stay counted."""
+    while len(state.orders) > ORDERS_MAX:
+        del state.orders[min(state.orders, key=lambda each: (state.orders[each].at, each))]
+
+
+def _plain_properties(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the first plain properties, their texts cut."""
+    found: dict[str, Any] = {}
+    for name, value in properties.items():
+        if isinstance(value, str):
+            found[name[:DETAIL_CHARACTERS_MAX]] = value[:DETAIL_CHARACTERS_MAX]
+        elif isinstance(value, int | float):
+            found[name[:DETAIL_CHARACTERS_MAX]] = value
+        if len(found) == DETAIL_PROPERTIES_MAX:
+            break
+    return found
+
+
+def _order_id(properties: dict[str, Any]) -> str:
+    for name in ("order_id", "orderId", "checkout_id"):
+        value = properties.get(name)
+        if isinstance(value, str | int) and value != "":
+            return str(value)[:64]
+    return ""
+
+
+def _value(properties: dict[str, Any]) -> float:
+    for name in ("total", "revenue", "value"):
+        value = properties.get(name)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except ValueError:
+                continue
+            if math.isfinite(number):
+                return number
+    return 0.0

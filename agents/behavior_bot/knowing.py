@@ -1,0 +1,293 @@
+"""Learn who a visitor is from what events carry: ids, address, traits, consent, place; tell peers when it changed.
+
+Rules
+1. A refusal stands: an unsubscribe or a complaint is not undone by a trait that a site repeats.
+2. Traits of `group` are the company's, not the visitor's.
+3. Peers are told only of visitors whose address is or was known: nobody writes to the others.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from agents.behavior_bot.identity import address_of, text_id
+from agents.behavior_bot.state import (
+    ANONYMOUS_IDS_MAX,
+    CONSENTS_MAX,
+    TRAIT_CHARACTERS_MAX,
+    TRAIT_NAME_CHARACTERS_MAX,
+    TRAITS_CHARACTERS_MAX,
+    TRAITS_MAX,
+    USER_IDS_MAX,
+    BehaviorState,
+    Stamped,
+    note_id,
+    put,
+    trim,
+)
+from messaging.vocabulary.effects import Effect, Tell
+from messaging.vocabulary.events import Aliased, Call, Context, Identify
+from messaging.vocabulary.ids import derive
+from messaging.vocabulary.messages import Identified
+
+GREETING_TRAITS = (
+    "firstName",
+    "first_name",
+    "lastName",
+    "last_name",
+    "name",
+    "title",
+    "company",
+    "city",
+    "language",
+)
+GREETING_CHARACTERS_MAX = 80
+
+# Where a country has one zone, or one in which nearly all of it lives (IANA zone1970.tab).
+ZONES = {
+    "AR": "America/Argentina/Buenos_Aires",
+    "AT": "Europe/Vienna",
+    "BE": "Europe/Brussels",
+    "BR": "America/Sao_Paulo",
+    "CH": "Europe/Zurich",
+    "CL": "America/Santiago",
+    "CN": "Asia/Shanghai",
+    "CO": "America/Bogota",
+    "CZ": "Europe/Prague",
+    "DE": "Europe/Berlin",
+    "DK": "Europe/Copenhagen",
+    "ES": "Europe/Madrid",
+    "FI": "Europe/Helsinki",
+    "FR": "Europe/Paris",
+    "GB": "Europe/London",
+    "GR": "Europe/Athens",
+    "HU": "Europe/Budapest",
+    "IE": "Europe/Dublin",
+    "IL": "Asia/Jerusalem",
+    "IN": "Asia/Kolkata",
+    "IT": "Europe/Rome",
+    "JP": "Asia/Tokyo",
+    "KR": "Asia/Seoul",
+    "NL": "Europe/Amsterdam",
+    "NO": "Europe/Oslo",
+    "NZ": "Pacific/Auckland",
+    "PL": "Europe/Warsaw",
+    "PT": "Europe/Lisbon",
+    "RO": "Europe/Bucharest",
+    "SE": "Europe/Stockholm",
+    "SG": "Asia/Singapore",
+    "TR": "Europe/Istanbul",
+    "UA": "Europe/Kyiv",
+    "ZA": "Africa/Johannesburg",
+}
+
+_YES = frozenset({"true", "yes", "1"})
+_NO = frozenset({"false", "no", "0"})
+
+
+def learn(state: BehaviorState, event: Call, at: float, position: int, *, member: bool) -> bool:
+    """Take what a call says of the visitor; return whether anything that `identify` touches changed."""
+    changed = False
+    user = text_id(event.user_id)
+    if user and note_id(state.user_ids, user, at, USER_IDS_MAX):
+        changed = True
+    anonymous = text_id(event.anonymous_id)
+    if anonymous:
+        note_id(state.anonymous_ids, anonymous, at, ANONYMOUS_IDS_MAX)
+    if isinstance(event, Aliased):
+        note_id(state.anonymous_ids, text_id(event.previous_id), at, ANONYMOUS_IDS_MAX)
+    context = event.context
+    traits = event.traits if isinstance(event, Identify) else None
+    if context is not None:
+        changed |= _learn_context(state, context, at, position)
+        if context.traits:
+            changed |= _learn_traits(state, context.traits, at, position)
+    if traits:
+        changed |= _learn_traits(state, traits, at, position)
+    if traits or (context is not None and context.traits):
+        changed |= _learn_address(state, address_of(event), at, position, owns=not member)
+    return changed
+
+
+def trait_of(state: BehaviorState, name: str) -> Any:
+    """Return a trait, None if it is not known."""
+    if name == "email":
+        return state.address or None
+    stamp = state.traits.get(name)
+    return stamp.value if stamp is not None else None
+
+
+def place_of(state: BehaviorState, field: str) -> str:
+    """Return `zone`, `country` or `locale`: traits first, then the last context; empty if unknown."""
+    names = {"country": ("country", "address.country"), "zone": ("timezone",)}.get(field, (field,))
+    for name in names:
+        stamp = state.traits.get(name)
+        if stamp is not None and stamp.value:
+            return str(stamp.value)
+    stamp = state.places.get(field)
+    return str(stamp.value) if stamp is not None and stamp.value else ""
+
+
+def zone_of(state: BehaviorState) -> str:
+    """Return the visitor's time zone, by the country if nothing else is known; empty if unknown."""
+    for stamps, name in ((state.traits, "timezone"), (state.places, "zone")):
+        stamp = stamps.get(name)
+        if stamp is not None and is_zone(str(stamp.value)):
+            return str(stamp.value)
+    return ZONES.get(place_of(state, "country").upper(), "")
+
+
+@lru_cache(maxsize=1024)
+def is_zone(name: str) -> bool:
+    """Say whether this is the name of a time zone.
+
+    >>> is_zone("Europe/Rome"), is_zone("../etc/passwd"), is_zone("America")
+    (True, False, False)
+    """
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return bool(name)
+
+
+def may_email(state: BehaviorState, consent: str) -> bool:
+    """Say whether marketing may be written to the address, by the consent setting in force."""
+    address = state.address
+    if not address or state.unsubscribed_at or address in state.unreachable:
+        return False
+    stamp = state.consents.get("email")
+    if consent == "assumed":
+        return stamp is None or stamp.value is not False
+    return stamp is not None and stamp.value is True
+
+
+def tell_who(
+    state: BehaviorState, visitor: str, now: datetime, consent: str, *, again: bool = False
+) -> list[Effect]:
+    """Tell Rules and Email what is now known of a visitor, if it differs from what was told."""
+    if not state.address and not state.told:
+        return []
+    message = Identified(
+        visitor=visitor,
+        at=now,
+        address=state.address,
+        may_email=may_email(state, consent),
+        owns_mailbox=state.owns_mailbox,
+        zone=zone_of(state),
+        orders=state.orders_count,
+        user_id=min(state.user_ids, key=lambda each: (state.user_ids[each], each), default=""),
+        traits=_greeting(state),
+    )
+    flags = f"{message.may_email}{message.owns_mailbox}{message.orders}"
+    words = [text for pair in message.traits.items() for text in pair]
+    told = derive("told", message.address, flags, message.zone, message.user_id, *words)
+    if told == state.told and not again:
+        return []
+    state.told = told
+    return [Tell("rules", message), Tell("email", message)]
+
+
+def trim_all(state: BehaviorState) -> None:
+    """Let the oldest written traits and consents go until the bounds hold."""
+    trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)
+    _trim_consents(state)
+
+
+def _learn_context(state: BehaviorState, context: Context, at: float, position: int) -> bool:
+    places, changed = state.places, False
+    if context.timezone:
+        changed = put(places, "zone", context.timezone[:64], at, position)
+    if context.locale:
+        put(places, "locale", context.locale[:16], at, position)
+    if context.location:
+        country = context.location.get("country")
+        if isinstance(country, str) and country:
+            changed |= put(places, "country", country[:64], at, position)
+    campaign = context.campaign
+    if campaign:
+        came_by = {
+            field: str(value)[:48]
+            for field in ("source", "medium", "name")
+            if (value := campaign.get(field)) is not None
+        }
+        if came_by:
+            put(places, "campaign", came_by, at, position)
+    consent = context.consent
+    if consent is not None and consent.category_preferences:
+        for category, value in list(consent.category_preferences.items())[:CONSENTS_MAX]:
+            name = category[:TRAIT_NAME_CHARACTERS_MAX]
+            changed |= put(state.consents, name, value, at, position)
+        _trim_consents(state)
+    return changed
+
+
+def _trim_consents(state: BehaviorState) -> None:
+    """Let the oldest categories go, but never the one that decides whether we may write."""
+    if len(state.consents) > CONSENTS_MAX:
+        email = state.consents.pop("email", None)
+        trim(state.consents, CONSENTS_MAX - 1)
+        if email is not None:
+            state.consents["email"] = email
+
+
+def _learn_traits(state: BehaviorState, traits: dict[str, Any], at: float, position: int) -> bool:
+    changed = False
+    for name, value in traits.items():
+        if name == "email":
+            continue
+        if name == "email_consent":
+            yes = _yes_or_no(value)
+            if yes is not None:
+                changed |= put(state.consents, "email", yes, at, position)
+        elif isinstance(value, dict):
+            for inner, part in value.items():
+                changed |= _learn_trait(state, f"{name}.{inner}", part, at, position)
+        else:
+            changed |= _learn_trait(state, name, value, at, position)
+    if changed:
+        trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)
+    return changed
+
+
+def _learn_trait(state: BehaviorState, name: str, value: Any, at: float, position: int) -> bool:
+    if isinstance(value, list):
+        value = ", ".join(str(each) for each in value[:16] if isinstance(each, str | int | float))
+    if isinstance(value, str):
+        value = value[:TRAIT_CHARACTERS_MAX]
+    elif isinstance(value, dict):
+        return False
+    return put(state.traits, name[:TRAIT_NAME_CHARACTERS_MAX], value, at, position)
+
+
+def _learn_address(
+    state: BehaviorState, address: str | None, at: float, position: int, *, owns: bool
+) -> bool:
+    if address is None:
+        return False
+    old = state.email
+    if old is not None and (at, position) <= (old.at, old.position):
+        return False
+    state.email = Stamped(address, at, position)
+    changed = old is None or old.value != address or state.owns_mailbox != owns
+    state.owns_mailbox = owns
+    return changed
+
+
+def _yes_or_no(value: Any) -> bool | None:
+    text = str(value).strip().lower()
+    if text in _YES:
+        return True
+    return False if text in _NO else None
+
+
+def _greeting(state: BehaviorState) -> dict[str, str]:
+    found = {}
+    for name in GREETING_TRAITS:
+        stamp = state.traits.get(name)
+        if stamp is not None and isinstance(stamp.value, str | int) and stamp.value != "":
+            found[name] = str(stamp.value)[:GREETING_CHARACTERS_MAX]
+    return found

@@ -1,0 +1,139 @@
+"""Make one state of two, for visitors that were found to be one.
+
+Rules
+1. Sums are added, the last writer wins, the newest are kept: who is merged into whom, and when, changes
+   nothing but what was told to peers, which stays the older's.
+2. A younger visitor is taken in once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agents.behavior_bot import sessions
+from agents.behavior_bot.evaluate import merge_points
+from agents.behavior_bot.intake import trim_orders
+from agents.behavior_bot.knowing import trim_all
+from agents.behavior_bot.state import (
+    ABSORBED_MAX,
+    ANONYMOUS_IDS_MAX,
+    CLICKS_MAX,
+    DETAILS_MAX,
+    PAGES_MAX,
+    RECENT_MAX,
+    SENDS_MAX,
+    UNREACHABLE_MAX,
+    USER_IDS_MAX,
+    BehaviorState,
+    KnownSend,
+    Tally,
+    keep,
+    note_id,
+    put,
+    tally_of,
+    trim_buckets,
+)
+from agents.rules.compiled import CompiledRules
+
+VERSION = 1
+"""Version of the state's layout."""
+
+_decoder = msgspec.msgpack.Decoder(tuple[int, BehaviorState])
+
+
+def pack(state: BehaviorState) -> bytes:
+    """Return a state as it travels to the older visitor."""
+    return msgspec.msgpack.encode((VERSION, state))
+
+
+def unpack(body: bytes) -> BehaviorState:
+    """Read a state that came from a younger visitor."""
+    version, state = _decoder.decode(body)
+    assert version == VERSION, f"state of version {version}"
+    return state
+
+
+def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: CompiledRules) -> bool:
+    """Take a younger visitor's state in; return False if it was taken in before."""
+    if younger in state.absorbed:
+        return False
+    state.absorbed = [*state.absorbed, younger][-ABSORBED_MAX:]
+    _absorb_who(state, young)
+    _absorb_tallies(state, young.tallies)
+    for name, points in young.scores.items():
+        state.scores[name] = merge_points(state.scores.get(name), points, rules.scores.get(name))
+    sessions.absorb(state, young.sessions, young.sessions_before)
+    _absorb_orders(state, young)
+    _absorb_rings(state, young)
+    if young.minute > state.minute:
+        state.minute, state.minute_count = young.minute, young.minute_count
+    elif young.minute == state.minute:
+        state.minute_count += young.minute_count
+    state.over_bound += young.over_bound
+    firsts = [first for first in (state.first_seen, young.first_seen) if first]
+    state.first_seen = min(firsts, default=0.0)
+    return True
+
+
+def _absorb_who(state: BehaviorState, young: BehaviorState) -> None:
+    for user, at in young.user_ids.items():
+        note_id(state.user_ids, user, at, USER_IDS_MAX)
+    for anonymous, at in young.anonymous_ids.items():
+        note_id(state.anonymous_ids, anonymous, at, ANONYMOUS_IDS_MAX)
+    mine, theirs = state.email, young.email
+    if theirs is not None and (
+        mine is None or (theirs.at, theirs.position) > (mine.at, mine.position)
+    ):
+        state.email, state.owns_mailbox = theirs, young.owns_mailbox
+    for held, other in (
+        (state.traits, young.traits),
+        (state.consents, young.consents),
+        (state.places, young.places),
+    ):
+        for name, stamp in other.items():
+            put(held, name, stamp.value, stamp.at, stamp.position)
+    trim_all(state)
+    state.unsubscribed_at = max(state.unsubscribed_at, young.unsubscribed_at)
+    addresses = sorted({*state.unreachable, *young.unreachable})
+    state.unreachable = addresses[-UNREACHABLE_MAX:]
+
+
+def _absorb_tallies(state: BehaviorState, tallies: dict[str, Tally]) -> None:
+    for name in sorted(tallies):
+        theirs, mine = tallies[name], tally_of(state, name)
+        mine.count += theirs.count
+        mine.human += theirs.human
+        mine.last = max(mine.last, theirs.last)
+        for hour, count in theirs.hours.items():
+            mine.hours[hour] = mine.hours.get(hour, 0) + count
+        for day, count in theirs.days.items():
+            mine.days[day] = mine.days.get(day, 0) + count
+        trim_buckets(state, mine)
+
+
+def _absorb_orders(state: BehaviorState, young: BehaviorState) -> None:
+    """Add the orders; one that both know is one order."""
+    both = [order for order in young.orders if order in state.orders]
+    state.orders_count += young.orders_count - len(both)
+    state.orders_value += young.orders_value - sum(young.orders[order].value for order in both)
+    state.orders |= {order: young.orders[order] for order in young.orders if order not in both}
+    trim_orders(state)
+
+
+def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
+    for entry in young.recent:
+        keep(state.recent, entry, RECENT_MAX)
+    for page in young.pages:
+        keep(state.pages, page, PAGES_MAX)
+    for detail in young.details:
+        keep(state.details, detail, DETAILS_MAX)
+    state.waiting = [*state.waiting, *young.waiting]
+    sends = {send.send_id: send for send in state.sends}
+    for theirs in young.sends:
+        mine = sends.setdefault(theirs.send_id, KnownSend(theirs.send_id, theirs.handed_over_at))
+        if mine.handed_over_at is None:
+            mine.handed_over_at = theirs.handed_over_at
+        clicks = {(at, link) for at, link in (*mine.clicks, *theirs.clicks)}
+        mine.clicks = sorted(clicks)[-CLICKS_MAX:]
+    by_age = sorted(sends.values(), key=lambda send: (send.handed_over_at or 0.0, send.send_id))
+    state.sends = by_age[-SENDS_MAX:]

@@ -1,0 +1,269 @@
+"""Hold what Behavior knows of one visitor: small, bounded everywhere, and the same in whatever order it was told.
+
+Rules
+1. Every part is a sum, a maximum, "the last writer wins" or "the newest so many": events and merges
+   may come in any order and end in the same state. Where a bound had to be cut, the newest is kept.
+2. The last writer is the one with the higher (time of the event, journal position).
+3. Times are seconds since 1970 (UTC) as floats: exact to the microsecond, and half the cost of a datetime.
+4. `counters` counts every event that was taken, exactly once: `mdma audit` holds it against the journal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+NAMES_MAX = 256
+NAMES_CHARACTERS_MAX = 2_400
+"""Names of events kept apart, and their characters together; what is more is counted as `OTHER`."""
+OTHER = "…other"
+
+TRAITS_MAX = 64
+TRAIT_NAME_CHARACTERS_MAX = 48
+TRAIT_CHARACTERS_MAX = 120
+TRAITS_CHARACTERS_MAX = 3_000
+USER_IDS_MAX = 8
+ANONYMOUS_IDS_MAX = 16
+CONSENTS_MAX = 8
+HOURS_KEPT = 8 * 24
+DAYS_KEPT = 400
+BUCKETS_MAX = 224
+"""Hour buckets of all names together, and as many day buckets: the newest are kept."""
+RECENT_MAX = 50
+RECENT_CHARACTERS_MAX = 32
+PAGES_MAX = 32
+PATH_CHARACTERS_MAX = 64
+DETAILS_MAX = 10
+DETAIL_PROPERTIES_MAX = 6
+DETAIL_CHARACTERS_MAX = 32
+SENDS_MAX = 16
+CLICKS_MAX = 8
+WAITING_MAX = 8
+ORDERS_MAX = 24
+ABSORBED_MAX = 16
+UNREACHABLE_MAX = 4
+
+HOUR_SECONDS = 3600
+DAY_SECONDS = 86400
+
+
+class Stamped(msgspec.Struct, array_like=True, gc=False):
+    """Hold a value with when it was written, so that the last writer wins in any order."""
+
+    value: Any
+    at: float
+    position: int
+
+
+class Tally(msgspec.Struct, array_like=True, gc=False):
+    """Count one event: ever, and by the hour and day it happened. `last` is 0 if it never did."""
+
+    count: int = 0
+    last: float = 0.0
+    hours: dict[int, int] = {}
+    days: dict[int, int] = {}
+    human: int = 0
+    """Of mail facts: those that a human probably did; only these stand in `last`, `hours` and `days`."""
+
+
+class Span(msgspec.Struct, array_like=True, gc=False):
+    """Hold one session: first and last activity, pages viewed, whether its end was told."""
+
+    start: float
+    last: float
+    depth: int
+    told: bool = False
+
+
+class Points(msgspec.Struct, array_like=True, gc=False):
+    """Hold a score as it stood at `at`, and the band that was last told."""
+
+    value: float
+    at: float
+    band: str = ""
+
+
+class KnownSend(msgspec.Struct, array_like=True, gc=False):
+    """Remember a send that was handed over, with the latest clicks on its links."""
+
+    send_id: str
+    handed_over_at: float | None
+    clicks: list[tuple[float, str]] = []
+
+
+class Answer(msgspec.Struct, array_like=True, gc=False):
+    """Hold an open or click until it can be judged whether a human did it."""
+
+    send_id: str
+    kind: str
+    at: float
+    position: int
+    link: str
+    user_agent: str
+    method: str
+    judge_at: float
+
+
+class Order(msgspec.Struct, array_like=True, gc=False):
+    """Remember an order that was counted."""
+
+    value: float
+    at: float
+
+
+class BehaviorState(msgspec.Struct, array_like=True, gc=False):
+    """Hold one visitor."""
+
+    user_ids: dict[str, float] = {}
+    """User id -> when it was first seen."""
+    anonymous_ids: dict[str, float] = {}
+    email: Stamped | None = None
+    owns_mailbox: bool = True
+    traits: dict[str, Stamped] = {}
+    consents: dict[str, Stamped] = {}
+    """Category (`email`, `site`) -> yes or no."""
+    unsubscribed_at: float = 0.0
+    unreachable: list[str] = []
+    """Addresses that bounced hard or whose owner complained, the newest last."""
+    places: dict[str, Stamped] = {}
+    """`zone`, `country`, `locale` and the campaign, by the last context."""
+    tallies: dict[str, Tally] = {}
+    scores: dict[str, Points] = {}
+    cohorts: list[str] = []
+    """What was told: the cohorts this visitor is in, sorted."""
+    sessions: list[Span] = []
+    """The newest sessions, oldest first."""
+    sessions_before: int = 0
+    session_armed: bool = False
+    orders: dict[str, Order] = {}
+    orders_count: int = 0
+    orders_value: float = 0.0
+    recent: list[tuple[float, str]] = []
+    pages: list[tuple[float, str]] = []
+    details: list[tuple[float, str, dict[str, Any]]] = []
+    sends: list[KnownSend] = []
+    waiting: list[Answer] = []
+    minute: int = 0
+    minute_count: int = 0
+    over_bound: int = 0
+    first_seen: float = 0.0
+    rules_version: int = -1
+    """Version under which all cohorts were last evaluated."""
+    cohorts_due: float = 0.0
+    """When time alone may change a cohort or a band: the wake-up that stands, 0 if none."""
+    told: str = ""
+    """Hash of what was last told about who this is; empty: nothing yet."""
+    absorbed: list[str] = []
+    """Younger visitors whose state was taken in."""
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Return event name -> how often it was taken."""
+        return {name: tally.count for name, tally in self.tallies.items()}
+
+    @property
+    def address(self) -> str:
+        """Return the e-mail address, empty if none is known."""
+        return self.email.value if self.email is not None else ""
+
+
+def put(stamps: dict[str, Stamped], name: str, value: Any, at: float, position: int) -> bool:
+    """Write a value unless a later one stands; return whether the value changed."""
+    old = stamps.get(name)
+    if old is None:
+        stamps[name] = Stamped(value, at, position)
+        return value is not None
+    if at < old.at or (at == old.at and position <= old.position):
+        return False
+    changed = bool(old.value != value)
+    old.value, old.at, old.position = value, at, position
+    return changed
+
+
+def trim(stamps: dict[str, Stamped], count_max: int, characters_max: int | None = None) -> None:
+    """Let the oldest written go until the bounds hold."""
+    if characters_max is None:
+        if len(stamps) <= count_max:
+            return
+        characters_max = 1 << 30
+    size = sum(len(name) + _size(stamp.value) for name, stamp in stamps.items())
+    if len(stamps) <= count_max and size <= characters_max:
+        return
+    oldest = sorted(stamps, key=lambda name: (stamps[name].at, stamps[name].position, name))
+    for name in oldest:
+        if len(stamps) <= count_max and size <= characters_max:
+            return
+        size -= len(name) + _size(stamps.pop(name).value)
+
+
+def note_id(ids: dict[str, float], value: str, at: float, count_max: int) -> bool:
+    """Remember an id with when it was first seen, the earliest so many; return whether it is new."""
+    first = ids.get(value)
+    if first is not None and first <= at:
+        return False
+    ids[value] = at
+    if len(ids) > count_max:
+        ids.pop(max(ids, key=lambda each: (ids[each], each)))
+    return first is None and value in ids
+
+
+def tally_of(state: BehaviorState, name: str) -> Tally:
+    """Return the tally of an event's name, new or, beyond the bound, that of all other names."""
+    tally = state.tallies.get(name)
+    if tally is not None:
+        return tally
+    names = state.tallies
+    room = len(names) < NAMES_MAX and sum(map(len, names)) + len(name) <= NAMES_CHARACTERS_MAX
+    return names.setdefault(name if room else OTHER, Tally())
+
+
+def put_in_buckets(state: BehaviorState, tally: Tally, at: float) -> None:
+    """Count an event in the hour and the day it happened."""
+    tally.last = max(tally.last, at)
+    hour, day = int(at // HOUR_SECONDS), int(at // DAY_SECONDS)
+    hours, days = tally.hours, tally.days
+    days[day] = days.get(day, 0) + 1
+    if hour in hours:
+        hours[hour] += 1
+    else:
+        hours[hour] = 1
+        trim_buckets(state, tally)
+
+
+def trim_buckets(state: BehaviorState, tally: Tally) -> None:
+    """Let go what lies behind the longest windows, and the oldest beyond the bound of all names."""
+    newest = max(tally.hours, default=0)
+    for hour in [hour for hour in tally.hours if hour < newest - HOURS_KEPT]:
+        del tally.hours[hour]
+    newest = max(tally.days, default=0)
+    for day in [day for day in tally.days if day < newest - DAYS_KEPT]:
+        del tally.days[day]
+    tallies = state.tallies
+    over = sum(len(each.hours) for each in tallies.values()) - BUCKETS_MAX
+    if over > 0:
+        hours = sorted((hour, name) for name, each in tallies.items() for hour in each.hours)
+        for hour, name in hours[:over]:
+            del tallies[name].hours[hour]
+    over = sum(len(each.days) for each in tallies.values()) - BUCKETS_MAX
+    if over > 0:
+        days = sorted((day, name) for name, each in tallies.items() for day in each.days)
+        for day, name in days[:over]:
+            del tallies[name].days[day]
+
+
+def keep(ring: list[Any], entry: Any, count_max: int) -> None:
+    """Put an entry into a ring that holds the newest so many, by time, then text."""
+    if not ring or entry[:2] >= ring[-1][:2]:
+        ring.append(entry)
+    else:
+        place = len(ring)
+        while place > 0 and ring[place - 1][:2] > entry[:2]:
+            place -= 1
+        ring.insert(place, entry)
+    if len(ring) > count_max:
+        del ring[0]
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str) else 9

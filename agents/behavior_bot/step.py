@@ -1,0 +1,244 @@
+"""Take one message for one visitor: count, learn, judge, evaluate, tell.
+
+Rules
+1. What an event says of the visitor is told before what follows from it: Rules must know the address and
+   the zone before the cohort that starts a run is entered.
+2. What is told carries `now`, the moment at which Behavior took the cause, however late the event was:
+   so facts of one visitor are ordered alike in every bot.
+3. The wake-up for the end of a session is set once and asked again when it fires: a page view must not
+   cost a write of it.
+4. Sessions of visitors whose address is not known end untold, unless a cohort looks at the session.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from agents.behavior_bot import sessions
+from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
+from agents.behavior_bot.intake import count, name_of, purchase, remember
+from agents.behavior_bot.knowing import learn, tell_who
+from agents.behavior_bot.merge import absorb, pack, unpack
+from agents.behavior_bot.responses import (
+    ANSWERS_WAKE,
+    Judged,
+    judge,
+    note_hand_over,
+    take_answer,
+)
+from agents.behavior_bot.state import UNREACHABLE_MAX, BehaviorState
+from agents.protocol.bot import View
+from messaging.vocabulary.effects import Effect, Moved, Tell, WakeAt
+from messaging.vocabulary.events import (
+    AlertSettled,
+    Call,
+    MailClicked,
+    MailOpened,
+    Record,
+    Track,
+    Unsubscribed,
+    decode_event,
+)
+from messaging.vocabulary.messages import (
+    AlertAnswered,
+    Arrived,
+    MailSent,
+    MergedInto,
+    Message,
+    Responded,
+    SessionEnded,
+    StateMerged,
+    Woke,
+)
+
+SESSION_WAKE = "session"
+
+
+def step(state: BehaviorState, message: Message, now: datetime, view: View) -> list[Effect]:
+    """Take one message; return what Behavior wants done."""
+    here = moment(message.visitor, now, view)
+    match message:
+        case Arrived(record=record, member=member):
+            return _arrived(state, record, here, member=member)
+        case Woke(key=key):
+            return _woke(state, key, here)
+        case MailSent():
+            return _judged(state, note_hand_over(state, message, here), here)
+        case Responded():
+            return _bounced(state, message, here)
+        case MergedInto(into=into):
+            return _merged_into(state, into, here)
+        case StateMerged(younger=younger, state=body):
+            return _state_merged(state, younger, unpack(body), here)
+        case _:
+            return []  # what is told to other bots only
+
+
+def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool) -> list[Effect]:
+    event = decode_event(record.raw)
+    match event:
+        case MailOpened() | MailClicked():
+            name = "mail_opened" if isinstance(event, MailOpened) else "mail_clicked"
+            if not count(state, name, record):
+                return []
+            return _judged(state, take_answer(state, event, record, here), here)
+        case Unsubscribed(send_id=send_id):
+            count(state, "unsubscribed", record)
+            return _unsubscribed(state, send_id, record, here)
+        case AlertSettled():
+            count(state, "alert_settled", record)
+            return [_answered(event, here)]
+        case _:
+            return _call(state, event, record, here, member=member)
+
+
+def _call(
+    state: BehaviorState, event: Call, record: Record, here: Moment, *, member: bool
+) -> list[Effect]:
+    """Take one of the six calls of the Segment API."""
+    name = name_of(event)
+    within = count(state, name, record)
+    is_track = isinstance(event, Track)
+    bought = None
+    if is_track:
+        assert isinstance(event, Track)
+        bought = purchase(state, event, record, here.rules, here.visitor, here.now)
+    if not within:
+        return [] if bought is None else [Tell("sales", bought), *_who(state, here)]
+    at = record.at.timestamp()
+    changed = learn(state, event, at, record.position, member=member)
+    remember(state, event, name, at)
+    effects: list[Effect] = []
+    if bought is not None:
+        bought.address = state.address
+        effects.append(Tell("sales", bought))
+    if changed or bought is not None:
+        effects += _who(state, here)
+    kind = f"track:{name}" if is_track else name
+    kinds = (kind, "identify") if changed and kind != "identify" else (kind,)
+    scored = add_points(state, here.rules, kind, at)
+    effects += evaluate(state, here, kinds, scored)
+    _arm(state, here, effects)
+    return effects
+
+
+def _judged(state: BehaviorState, judged: Judged, here: Moment) -> list[Effect]:
+    """Tell what was judged, and what follows from it."""
+    effects = judged.effects
+    if judged.kinds or judged.scored:
+        effects += evaluate(state, here, judged.kinds, judged.scored)
+        _arm(state, here, effects)
+    return effects
+
+
+def _woke(state: BehaviorState, key: str, here: Moment) -> list[Effect]:
+    if key == COHORTS_WAKE:
+        state.cohorts_due = 0.0
+        return evaluate(state, here, ("merge",), [])
+    if key == ANSWERS_WAKE:
+        return _judged(state, judge(state, here), here)
+    return _session_over(state, here) if key == SESSION_WAKE else []
+
+
+def _session_over(state: BehaviorState, here: Moment) -> list[Effect]:
+    """Tell that the session ended, if it did; else ask again when it may have."""
+    state.session_armed = False
+    span = sessions.untold(state)
+    effects: list[Effect] = []
+    if span is not None and here.seconds >= span.last + sessions.IDLE_SECONDS:
+        span.told = True
+        if state.address:
+            ended_at = datetime.fromtimestamp(span.last, UTC)
+            message = SessionEnded(here.visitor, here.now, ended_at, span.depth)
+            effects.append(Tell("rules", message))
+        effects += evaluate(state, here, ("session",), [])
+    _arm(state, here, effects)
+    return effects
+
+
+def _arm(state: BehaviorState, here: Moment, effects: list[Effect]) -> None:
+    """Set the wake-up for the end of the session, once, where somebody wants to know of it."""
+    if state.session_armed:
+        return
+    span = sessions.untold(state)
+    if span is None or not (state.address or _session_counts(state, here)):
+        return
+    state.session_armed = True
+    ends_at = datetime.fromtimestamp(span.last + sessions.IDLE_SECONDS, UTC)
+    effects.append(WakeAt(SESSION_WAKE, ends_at))
+
+
+def _session_counts(state: BehaviorState, here: Moment) -> bool:
+    """Say whether the visitor is in a cohort that looks at the session."""
+    if not state.cohorts:
+        return False
+    return any(each.name in state.cohorts for each in here.rules.cohorts_touched("session"))
+
+
+def _unsubscribed(state: BehaviorState, send_id: str, record: Record, here: Moment) -> list[Effect]:
+    state.unsubscribed_at = max(state.unsubscribed_at, record.at.timestamp())
+    told = Responded(here.visitor, here.now, send_id, "unsubscribed", 1.0)
+    effects: list[Effect] = [Tell("rules", told), Tell("email", told)]
+    effects += _who(state, here)
+    scored = add_points(state, here.rules, "unsubscribed", record.at.timestamp())
+    return effects + evaluate(state, here, ("unsubscribed",), scored)
+
+
+def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Effect]:
+    """Take what Email learned of an address: it bounced, or its owner complained."""
+    if message.kind not in ("bounced", "complained"):
+        return []
+    address = state.address
+    if address and address not in state.unreachable:
+        state.unreachable = [*state.unreachable, address][-UNREACHABLE_MAX:]
+    if message.kind == "complained":
+        state.unsubscribed_at = max(state.unsubscribed_at, here.seconds)
+    told = Responded(here.visitor, here.now, message.send_id, message.kind, message.human)
+    effects: list[Effect] = [Tell("rules", told), *_who(state, here)]
+    scored = add_points(state, here.rules, message.kind, here.seconds)
+    return effects + evaluate(state, here, (message.kind,), scored)
+
+
+def _answered(event: AlertSettled, here: Moment) -> Effect:
+    message = AlertAnswered(
+        visitor=here.visitor,
+        at=here.now,
+        alert_id=event.alert_id,
+        path=event.path,
+        run=event.run,
+        action=event.action,
+        by=event.by,
+        stage=event.stage,
+    )
+    return Tell("rules", message)
+
+
+def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
+    """Send this visitor's state to the older one, and leave a tombstone."""
+    if into == here.visitor:
+        return []  # it followed the tombstone of a merge that was done already
+    message = MergedInto(here.visitor, here.now, into)
+    return [
+        *(Tell(bot, message) for bot in ("rules", "email", "sales")),
+        Tell("behavior", StateMerged(into, here.now, here.visitor, pack(state))),
+        Moved(into),
+    ]
+
+
+def _state_merged(
+    state: BehaviorState, younger: str, young: BehaviorState, here: Moment
+) -> list[Effect]:
+    if not absorb(state, younger, young, here.rules):
+        return []
+    effects: list[Effect] = []
+    if state.address or state.told:
+        effects += tell_who(state, here.visitor, here.now, here.view.consent, again=True)
+    judged = judge(state, here)
+    effects += judged.effects
+    effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)
+    _arm(state, here, effects)
+    return effects
+
+
+def _who(state: BehaviorState, here: Moment) -> list[Effect]:
+    return tell_who(state, here.visitor, here.now, here.view.consent)

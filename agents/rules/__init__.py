@@ -1,0 +1,1 @@
+"""Speak the rule language that bots share: models, compiler, windows, operators."""

@@ -1,0 +1,177 @@
+"""Find what no single file shows: names that lead nowhere, stages nobody reaches, limits that clash."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from zoneinfo import available_timezones
+
+from agents.rules.condition_models import NAME
+from agents.rules.conditions import OTHER_KINDS
+from agents.rules.models import Email, PathFile, Stage, TemplateFile
+from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
+from agents.rules.source import Location, Source
+from messaging.vocabulary.errors import RuleError
+
+
+def check(rules: RuleSet) -> list[RuleError]:
+    """Return every error of a set whose files could all be read, by file and line."""
+    found = [
+        *_check_names(rules),
+        *_check_conditions(rules),
+        *_check_cycles(rules),
+        *_check_scores(rules),
+        *_check_templates(rules),
+    ]
+    for name, path in rules.paths.items():
+        found += _check_path(rules, rules.sources[f"paths/{name}.yaml"], path)
+    return sorted(found, key=lambda error: (error.file, error.line))
+
+
+def _unknown(
+    source: Source, at: Location, what: str, name: str, known: Iterable[str]
+) -> Iterator[RuleError]:
+    names = sorted(known)
+    if name not in names:
+        listed = ", ".join(names[:12]) or "none"
+        yield source.error(at, f"the {what} {name} does not exist", f"there are: {listed}")
+
+
+def _check_names(rules: RuleSet) -> Iterator[RuleError]:
+    for file, source in rules.sources.items():
+        if not re.match(NAME, name_of(file)):
+            hint = "small letters, digits, - and _, 64 at most"
+            yield source.error((), f"a file cannot be called {name_of(file)!r}", hint)
+
+
+# ----------------------------------------------------------------------- cohorts and scores
+
+
+def _check_conditions(rules: RuleSet) -> Iterator[RuleError]:
+    for name, cohort in rules.cohorts.items():
+        source = rules.sources[COHORTS]
+        for at, condition in walk(cohort.when, ("cohorts", name, "when")):
+            if condition.cohort is not None:
+                place = (*at, "cohort")
+                yield from _unknown(source, place, "cohort", condition.cohort, rules.cohorts)
+            if condition.score is not None:
+                place = (*at, "score", "name")
+                yield from _unknown(source, place, "score", condition.score.name, rules.scores)
+
+
+def _check_cycles(rules: RuleSet) -> Iterator[RuleError]:
+    asks = {
+        name: [c.cohort for _, c in walk(cohort.when, ()) if c.cohort is not None]
+        for name, cohort in rules.cohorts.items()
+    }
+    for name in asks:
+        if name in _reached(name, asks):
+            problem = f"the cohort {name} asks for itself"
+            yield rules.sources[COHORTS].error(("cohorts", name), problem, "break the circle")
+
+
+def _reached(start: str, asks: Mapping[str, list[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(asks[start])
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += asks.get(name, [])
+    return reached
+
+
+def _check_scores(rules: RuleSet) -> Iterator[RuleError]:
+    for name, score in rules.scores.items():
+        source, at = rules.sources[SCORES], ("scores", name)
+        for kind in score.points:
+            if kind not in OTHER_KINDS | {"purchase"} and not kind.startswith("track:"):
+                hint = f"track:{kind} for a track call, or {', '.join(sorted(OTHER_KINDS))}"
+                yield source.error((*at, "points", kind), f"nothing of kind {kind} happens", hint)
+        starts = [band.start for band in score.bands]
+        if any(later <= earlier for earlier, later in pairwise(starts)):
+            yield source.error((*at, "bands"), "bands must rise", "put the lowest first")
+        if len({band.name for band in score.bands}) < len(score.bands):
+            yield source.error((*at, "bands"), "two bands have one name", "rename one")
+
+
+def _check_templates(rules: RuleSet) -> Iterator[RuleError]:
+    for name, template in rules.templates.items():
+        if template.cohort is not None:
+            source = rules.sources[f"templates/{name}.yaml"]
+            yield from _unknown(source, ("cohort",), "cohort", template.cohort, rules.cohorts)
+
+
+# -------------------------------------------------------------------------------------- paths
+
+
+def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
+    yield from _unknown(source, ("entry", "cohort"), "cohort", path.entry.cohort, rules.cohorts)
+    yield from _unknown(source, ("sender",), "sender", path.sender, rules.senders)
+    template = path.success.template
+    yield from _unknown(source, ("success", "template"), "template", template, rules.templates)
+    if path.zone not in available_timezones():
+        yield source.error(("zone",), f"the zone {path.zone} does not exist", "America/Sao_Paulo")
+    if path.attempts.after_open > path.attempts.total:
+        hint = f"lower it to {path.attempts.total} or less"
+        yield source.error(("attempts", "after_open"), "after_open is above total", hint)
+    yield from _check_stages(source, path.stages)
+    for index, stage in enumerate(path.stages):
+        at: Location = ("stages", index)
+        if stage.on.cohort:
+            place = (*at, "on")
+            yield from _unknown(source, place, "cohort", stage.on.cohort, rules.cohorts)
+        yield from _check_email(rules, source, (*at, "email"), stage.email)
+        yield from _check_hours(source, (*at, "email"), stage.email, path)
+
+
+def _check_stages(source: Source, stages: list[Stage]) -> Iterator[RuleError]:
+    names: set[str] = set()
+    causes: set[tuple[str, str]] = set()
+    for index, stage in enumerate(stages):
+        at: Location = ("stages", index)
+        if stage.name in names:
+            yield source.error((*at, "name"), f"two stages are called {stage.name}", "rename one")
+        cause = (stage.on.what, stage.on.cohort)
+        if (stage.on.what == "entry") != (index == 0):
+            hint = "the first stage, and no other, is `on: entry`"
+            yield source.error((*at, "on"), f"the stage {stage.name} cannot be reached", hint)
+        elif cause in causes:
+            hint = f"an earlier stage has the same `on: {' '.join(cause).strip()}`"
+            yield source.error((*at, "on"), f"the stage {stage.name} cannot be reached", hint)
+        names.add(stage.name)
+        causes.add(cause)
+
+
+def _check_email(rules: RuleSet, source: Source, at: Location, email: Email) -> Iterator[RuleError]:
+    listed = {each.id: each for each in reversed(email.templates)}
+    for index, each in enumerate(email.templates):
+        place = (*at, "templates", index)
+        yield from _unknown(source, place, "template", each.id, rules.templates)
+        if each.cohort is not None:
+            yield from _unknown(source, place, "cohort", each.cohort, rules.cohorts)
+        if listed[each.id] is not each:
+            yield source.error(place, f"the template {each.id} is listed twice", "delete one")
+    for index, name in enumerate(email.default_templates):
+        place = (*at, "default_templates", index)
+        if name not in listed:
+            hint = "add it there, or choose one of: " + ", ".join(listed)
+            yield source.error(place, f"the default {name} is not among the templates", hint)
+        elif listed[name].cohort or _own_cohort(rules.templates.get(name)):
+            hint = "a default must be open to everybody"
+            yield source.error(place, f"the default {name} is for one cohort only", hint)
+
+
+def _own_cohort(template: TemplateFile | None) -> str | None:
+    return None if template is None else template.cohort
+
+
+def _check_hours(source: Source, at: Location, email: Email, path: PathFile) -> Iterator[RuleError]:
+    start, end = path.quiet_hours.start, path.quiet_hours.end
+    quiet = {(start + step) % 24 for step in range((end - start) % 24)}
+    for index, hour in enumerate(email.default_hours):
+        if hour in quiet:
+            hint = f"quiet hours are {start} to {end}"
+            problem = f"the default hour {hour} lies in the quiet hours"
+            yield source.error((*at, "default_hours", index), problem, hint)

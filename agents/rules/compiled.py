@@ -1,0 +1,231 @@
+"""Hold one version of the rules in the form that bots use: read-only, and quick to ask.
+
+Rules
+1. Nothing here changes after it was made: visitors who stand on a version find it as it was.
+2. A run only moves forward along `PathRule.stages`; the first of them is where a run starts.
+3. Hours of day are hours of the clock in the visitor's zone, 0 to 23. Windows of time are in hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from agents.rules.facts import Facts
+from agents.rules.fading import fades_at
+
+Test = Callable[[Facts, datetime], bool]
+Until = Callable[[Facts, datetime], datetime | None]
+
+PURCHASE_EVENTS = frozenset({"Order Completed"})
+"""Track events that count as an order: Segment's e-commerce specification names it so."""
+
+ANY_TRACK = "track:*"
+"""Stands, among the kinds that touch a cohort, for every track event."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCohort:
+    """Decide whether a visitor belongs to a cohort."""
+
+    name: str
+    test: Test
+    """Whether the visitor matches now."""
+    until: Until
+    """Earliest time, after now, at which time alone may change that; None: it never will."""
+    kinds: frozenset[str]
+    """Kinds of events that may change it (`agents.rules.facts`, rule 4), or `track:*`."""
+
+
+class ScoreRule(msgspec.Struct, frozen=True):
+    """Say what gives points, how fast they fade, and what bands of the score are called."""
+
+    name: str
+    half_life_days: float | None
+    """None: points do not fade."""
+    cap: float | None
+    """The score never stands above it; None: no limit."""
+    bands: list[tuple[float, str]]
+    """(from, name), lowest first."""
+    points_by_kind: dict[str, float]
+
+    def points(self, kind: str) -> float:
+        """Return the points that an event of this kind gives, 0 if none."""
+        return self.points_by_kind.get(kind, 0.0)
+
+    def band(self, value: float) -> str:
+        """Return the name of the band that a value lies in, empty below the lowest."""
+        name = ""
+        for start, band in self.bands:
+            if value < start:
+                break
+            name = band
+        return name
+
+    def fades_at(self, value: float, now: datetime) -> datetime | None:
+        """Return when a value leaves its band by fading alone, None if it never will."""
+        return fades_at(value, [start for start, _ in self.bands], self.half_life_days, now)
+
+
+class Template(msgspec.Struct, frozen=True):
+    """Hold the words of one e-mail, as Liquid."""
+
+    id: str
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    cohort: str | None = None
+    """Only visitors of this cohort may get it; None: everybody."""
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Name who writes: shown as `name <address>`; `url` is where their site is."""
+
+    name: str
+    address: str
+    url: str = ""
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """Allow at most `count` marketing touches on a channel in any `hours`."""
+
+    channel: str
+    count: int
+    hours: int
+
+
+class EntryRule(msgspec.Struct, frozen=True):
+    """Name the cohort whose entering starts a run."""
+
+    cohort: str
+
+
+class SuccessRule(msgspec.Struct, frozen=True):
+    """Name the template of the e-mail that follows the goal; empty: none."""
+
+    template: str
+
+
+class EmailStep(msgspec.Struct, frozen=True):
+    """Say which e-mails a stage may send, and when."""
+
+    name: str
+    timing: str
+    """`now`, or `window`: at the hour that the learner picks in the next `window_hours`."""
+    window_hours: int
+    templates: list[tuple[str, str | None]]
+    """(template id, cohort that alone may get it here or None)."""
+    default_templates: list[str]
+    """The rules' choice: by attempt in this stage, the last one for all further attempts."""
+    default_hours: list[int]
+    """The rules' hours of day, by attempt in this stage, the last one for all further attempts."""
+    different: list[str]
+    """What must not repeat while another is allowed: `subject`, `hour`."""
+    on_uncertain: str
+    """`list` (never again) or `resend`."""
+
+    def default_template(self, attempt_in_stage: int) -> str:
+        """Return the rules' template for the first (0), second (1), … attempt in this stage."""
+        return self.default_templates[min(attempt_in_stage, len(self.default_templates) - 1)]
+
+    def default_hour(self, attempt_in_stage: int) -> int:
+        """Return the rules' hour of day for the first (0), second (1), … attempt in this stage."""
+        return self.default_hours[min(attempt_in_stage, len(self.default_hours) - 1)]
+
+
+class StageRule(msgspec.Struct, frozen=True):
+    """Say where in the funnel a run is, what brings it there and what is sent there."""
+
+    name: str
+    on: str
+    """What moves a run here: `entry`, `opened`, `clicked`, or `cohort` (see `on_cohort`)."""
+    on_cohort: str
+    """With `on == "cohort"`: the cohort whose entering moves a run here; else empty."""
+    opportunity: bool
+    hold: bool
+    """True: while the visitor is there and active (in a session), nothing is triggered."""
+    email: EmailStep
+
+
+class PathRule(msgspec.Struct, frozen=True):
+    """Hold the strategy for one goal."""
+
+    name: str
+    title: str
+    priority: int
+    """Among what is due together and of equal worth, the higher one goes first."""
+    worth: float
+    """What reaching the goal is worth, in the shop's currency."""
+    goal_events: frozenset[str]
+    entry: EntryRule
+    reentry: str
+    """`never`: a second entering starts no second run; `after_end`: it does after the last."""
+    zone: str
+    """Where neither traits, context nor country tell the visitor's zone."""
+    quiet_from: int
+    quiet_to: int
+    """No marketing from this hour of day to that one; equal: no quiet hours."""
+    caps: list[Cap]
+    attempts_total: int
+    attempts_after_open: int
+    """At most so many more after an open without a click."""
+    response_window_hours: int
+    after_visit_hours: int
+    alert: str
+    """Title of the alert after the last attempt."""
+    success: SuccessRule
+    sender: str
+    stages: list[StageRule]
+
+    def is_quiet(self, hour: int) -> bool:
+        """Say whether an hour of day in the visitor's zone lies in the quiet hours."""
+        if self.quiet_from <= self.quiet_to:
+            return self.quiet_from <= hour < self.quiet_to
+        return hour >= self.quiet_from or hour < self.quiet_to
+
+    def stage(self, name: str) -> StageRule | None:
+        """Return the stage of this name, None if there is none."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRules:
+    """Hold one version of everything a marketer wrote."""
+
+    version: int
+    cohorts: Mapping[str, CompiledCohort]
+    scores: Mapping[str, ScoreRule]
+    paths: Mapping[str, PathRule]
+    templates: Mapping[str, Template]
+    senders: Mapping[str, Sender]
+    purchase_events: frozenset[str]
+    goal_events: frozenset[str]
+    """Every path's goal events."""
+    touched: Mapping[str, list[CompiledCohort]] = field(repr=False)
+    """Kind -> cohorts, for the kinds that the rules name; `track:*` for all other track events."""
+
+    def cohorts_touched(self, kind: str) -> list[CompiledCohort]:
+        """Return the cohorts whose result an event of this kind may change.
+
+        `merge` touches them all.
+        """
+        if kind == "merge":
+            return list(self.cohorts.values())
+        found = self.touched.get(kind)
+        if found is not None:
+            return found
+        return self.touched[ANY_TRACK] if kind.startswith("track:") else []
+
+
+def index_by_kind(cohorts: Mapping[str, CompiledCohort]) -> dict[str, list[CompiledCohort]]:
+    """Return kind -> cohorts it may change, in the order they are written."""
+    kinds = {kind for cohort in cohorts.values() for kind in cohort.kinds} | {ANY_TRACK}
+    index: dict[str, list[CompiledCohort]] = {}
+    for kind in kinds:
+        wide = {kind, ANY_TRACK} if kind.startswith("track:") else {kind}
+        index[kind] = [cohort for cohort in cohorts.values() if cohort.kinds & wide]
+    return index

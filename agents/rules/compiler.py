@@ -1,0 +1,115 @@
+"""Turn a checked set of files into the form that bots use."""
+
+from __future__ import annotations
+
+from agents.rules import compiled
+from agents.rules.compiled import PURCHASE_EVENTS, CompiledCohort, CompiledRules, index_by_kind
+from agents.rules.conditions import Around, Part, compile_condition
+from agents.rules.models import Email, PathFile, Score, Stage
+from agents.rules.ruleset import RuleSet
+
+
+def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
+    """Return the compiled form of a set in which `agents.rules.checks.check` found nothing."""
+    scores = {name: _score(name, score) for name, score in rules.scores.items()}
+    cohorts = _cohorts(rules, scores)
+    paths = {name: _path(name, path) for name, path in rules.paths.items()}
+    return CompiledRules(
+        version=version,
+        cohorts=cohorts,
+        scores=scores,
+        paths=paths,
+        templates={
+            name: compiled.Template(
+                id=name,
+                subject=each.subject,
+                preheader=each.preheader,
+                html=each.html,
+                text=each.text,
+                cohort=each.cohort,
+            )
+            for name, each in rules.templates.items()
+        },
+        senders={
+            name: compiled.Sender(name=each.name, address=each.address, url=each.url)
+            for name, each in rules.senders.items()
+        },
+        purchase_events=PURCHASE_EVENTS,
+        goal_events=frozenset[str]().union(*(path.goal_events for path in paths.values())),
+        touched=index_by_kind(cohorts),
+    )
+
+
+def _cohorts(rules: RuleSet, scores: dict[str, compiled.ScoreRule]) -> dict[str, CompiledCohort]:
+    parts: dict[str, Part] = {}
+
+    def part_of(name: str) -> Part:
+        if name not in parts:
+            parts[name] = compile_condition(rules.cohorts[name].when, around)
+        return parts[name]
+
+    around = Around(scores=scores, purchase_events=PURCHASE_EVENTS, cohort=part_of)
+    return {name: _cohort(name, part_of(name)) for name in rules.cohorts}
+
+
+def _cohort(name: str, part: Part) -> CompiledCohort:
+    until = part.until if part.until is not None else lambda _facts, _now: None
+    return CompiledCohort(name=name, test=part.test, until=until, kinds=part.kinds)
+
+
+def _score(name: str, score: Score) -> compiled.ScoreRule:
+    return compiled.ScoreRule(
+        name=name,
+        half_life_days=score.half_life_days,
+        cap=score.cap,
+        bands=[(band.start, band.name) for band in score.bands],
+        points_by_kind=dict(score.points),
+    )
+
+
+def _path(name: str, path: PathFile) -> compiled.PathRule:
+    return compiled.PathRule(
+        name=name,
+        title=path.title,
+        priority=path.priority,
+        worth=path.worth,
+        goal_events=frozenset(path.goal),
+        entry=compiled.EntryRule(path.entry.cohort),
+        reentry=path.reentry,
+        zone=path.zone,
+        quiet_from=path.quiet_hours.start,
+        quiet_to=path.quiet_hours.end,
+        caps=[compiled.Cap(cap.channel, cap.count, cap.hours) for cap in path.caps],
+        attempts_total=path.attempts.total,
+        attempts_after_open=path.attempts.after_open,
+        response_window_hours=path.response_window_hours,
+        after_visit_hours=path.after_visit_hours,
+        alert=path.alert.title,
+        success=compiled.SuccessRule(path.success.template),
+        sender=path.sender,
+        stages=[_stage(stage) for stage in path.stages],
+    )
+
+
+def _stage(stage: Stage) -> compiled.StageRule:
+    return compiled.StageRule(
+        name=stage.name,
+        on=stage.on.what,
+        on_cohort=stage.on.cohort,
+        opportunity=stage.opportunity,
+        hold=stage.hold,
+        email=_email(stage.email),
+    )
+
+
+def _email(email: Email) -> compiled.EmailStep:
+    return compiled.EmailStep(
+        name=email.name,
+        timing=email.timing,
+        window_hours=email.window_hours,
+        templates=[(each.id, each.cohort) for each in email.templates],
+        default_templates=list(email.default_templates),
+        default_hours=list(email.default_hours),
+        different=list(email.different),
+        on_uncertain=email.on_uncertain,
+    )

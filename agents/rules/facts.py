@@ -1,0 +1,111 @@
+"""Say what a condition may ask about one visitor. Behavior's state answers.
+
+Rules
+1. Every answer is about the moment of asking and costs no more than a look into a small table.
+2. Windows are made of whole buckets (`agents.rules.windows`): `since` is always the start of an
+   hour (windows up to 7 days) or of a day (longer ones), and `recent` counts the buckets that start
+   at `since` or later. So hours must be kept for 8 days, days for as long as windows are written.
+3. Names of events are those of `track` calls as they came ("Product Added"). What is no track call
+   is counted under these names: `page`, `screen`, and, only where a human probably did it (one half
+   or more), `mail_opened` and `mail_clicked`.
+4. Kinds, for `CompiledRules.cohorts_touched` and `ScoreRule.points`, are `track:<event name>`, and
+   `page` `screen` `identify` `group` `alias` `mail_opened` `mail_clicked` `unsubscribed` `bounced`
+   `complained` for what they say; `purchase` (an order was counted otherwise than by one of the
+   purchase events); `session` (one began or ended otherwise than by a call); `merge` (everything
+   may have changed). A call that carries identity, traits or consent without being an `identify`
+   (`context.traits`, `context.consent`) also touches what `identify` touches: ask for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+
+class Facts(Protocol):
+    """Answer what conditions ask about one visitor."""
+
+    @property
+    def visitor_id(self) -> str:
+        """Return the visitor's id: shares are drawn by it."""
+        ...
+
+    @property
+    def lifecycle(self) -> str:
+        """Return `unknown`, `lead` (known by address or user id) or `customer` (has an order)."""
+        ...
+
+    @property
+    def email_known(self) -> bool:
+        """Say whether an e-mail address is known."""
+        ...
+
+    @property
+    def user_id_known(self) -> bool:
+        """Say whether a user id is known."""
+        ...
+
+    @property
+    def may_email(self) -> bool:
+        """Say whether marketing may be written: consent in force, no refusal, no hard bounce."""
+        ...
+
+    @property
+    def orders(self) -> int:
+        """Return how many orders were counted."""
+        ...
+
+    @property
+    def order_value(self) -> float:
+        """Return the value of all orders."""
+        ...
+
+    @property
+    def session_number(self) -> int:
+        """Return which session of this visitor it is: 1 for the first, 0 before it."""
+        ...
+
+    @property
+    def session_depth(self) -> int:
+        """Return how many pages were viewed in the present session, 0 when there is none."""
+        ...
+
+    def trait(self, name: str) -> Any:
+        """Return a trait (text, number or yes/no), None if it is not known."""
+        ...
+
+    def place(self, field: str) -> str:
+        """Return `country` or `locale`, from traits or else the last context; empty if unknown."""
+        ...
+
+    def campaign(self, field: str) -> str:
+        """Return `source`, `medium` or `name` of the last campaign they came by; empty if none."""
+        ...
+
+    def counter(self, event: str) -> int:
+        """Return how often an event was counted, ever."""
+        ...
+
+    def last(self, event: str) -> datetime | None:
+        """Return when an event last happened, None if never."""
+        ...
+
+    def recent(self, event: str, since: datetime) -> int:
+        """Count an event in the buckets that start at `since` or later."""
+        ...
+
+    def recent_with(self, event: str, properties: Mapping[str, Any], since: datetime | None) -> int:
+        """Count an event with these properties (`values.same`) among the bounded recent ones.
+
+        `since`: only those at this time or later; None: all that are still kept.
+        """
+        ...
+
+    def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
+        """Count the bounded recent pages whose path starts with (`prefix`) or contains `text`."""
+        ...
+
+    def score(self, name: str, now: datetime) -> float:
+        """Return a score, decayed to `now` and cut at its cap; 0 if nothing was scored."""
+        ...

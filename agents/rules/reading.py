@@ -1,0 +1,82 @@
+"""Read a parsed file into its model, and say what is wrong in words a marketer can act on."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from functools import cache
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from agents.rules import condition_models
+from agents.rules.condition_models import NAME, ONE_LINE, Model
+from agents.rules.source import Location, Source
+from messaging.vocabulary.errors import RuleError
+
+SomeModel = TypeVar("SomeModel", bound=Model)
+
+
+@cache
+def _keys(module: str) -> tuple[str, ...]:
+    """Return every key of every file that a module describes: a misspelt one is near to one of them."""
+    named = [*vars(sys.modules[module]).values(), *vars(condition_models).values()]
+    classes = [each for each in named if isinstance(each, type)]
+    fields = [each.model_fields for each in classes if issubclass(each, BaseModel)]
+    return tuple(sorted({f.alias or name for each in fields for name, f in each.items()}))
+
+
+def read_model(source: Source, model: type[SomeModel]) -> SomeModel | list[RuleError]:
+    """Return the file's model, or every error in it, in the order of its lines."""
+    if not isinstance(source.data, dict):
+        return [source.error((), "the file holds no keys", "begin with `key: value` lines")]
+    try:
+        return model.model_validate(source.data)
+    except ValidationError as error:
+        keys = _keys(model.__module__)
+        found = [_rule_error(source, each, keys) for each in error.errors(include_url=False)]
+    return sorted(found, key=lambda each: each.line)
+
+
+def _rule_error(source: Source, error: ErrorDetails, keys: tuple[str, ...]) -> RuleError:
+    location: Location = tuple(error["loc"])
+    where = _words(source, location)
+    last = location[-1] if location else ""
+    match error["type"]:
+        case "missing":
+            return source.error(location, f"{where} is missing", f"add `{last}:`")
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(last), keys, n=1)
+            hint = f"did you mean {near[0]}?" if near else "delete it"
+            return source.error(location, f"{where} is not a known key", hint)
+        case "string_pattern_mismatch":
+            return source.error(
+                location, f"{where}: {error['input']!r} is not allowed", _spell(error)
+            )
+        case "too_short":
+            return source.error(location, f"{where} is empty", "add at least one")
+        case "value_error":
+            return source.error(location, f"{where}: {error['msg'].removeprefix('Value error, ')}")
+        case _:
+            problem = f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+            return source.error(location, problem, f"found {str(error['input'])[:60]!r}")
+
+
+def _spell(error: ErrorDetails) -> str:
+    pattern = str(error.get("ctx", {}).get("pattern", ""))
+    return {
+        NAME: "small letters, digits, - and _, 64 at most",
+        ONE_LINE: "write one line",
+    }.get(pattern, "check its spelling")
+
+
+def _words(source: Source, location: Location) -> str:
+    """Return a location as it stands in the file: `stages[2].email.name`."""
+    known = location
+    while known and known not in source.lines and known[:-1] not in source.lines:
+        known = known[:-1]
+    text = ""
+    for part in known:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.lstrip(".") or "the file"

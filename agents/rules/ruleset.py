@@ -1,0 +1,92 @@
+"""Hold all files of one version as models, and say which file is what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from agents.rules.condition_models import Condition, Model
+from agents.rules.models import (
+    Cohort,
+    CohortsFile,
+    PathFile,
+    Score,
+    ScoresFile,
+    SenderModel,
+    SendersFile,
+    TemplateFile,
+)
+from agents.rules.source import Location, Source
+
+COHORTS, SCORES, SENDERS = "cohorts.yaml", "scores.yaml", "senders.yaml"
+
+
+@dataclass(slots=True)
+class RuleSet:
+    """Hold the marketer's files as models, with their sources for the lines of errors."""
+
+    sources: dict[str, Source] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+
+    @property
+    def cohorts(self) -> Mapping[str, Cohort]:
+        """Return the cohorts by name."""
+        model = self.models.get(COHORTS)
+        return model.cohorts if isinstance(model, CohortsFile) else {}
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """Return the scores by name."""
+        model = self.models.get(SCORES)
+        return model.scores if isinstance(model, ScoresFile) else {}
+
+    @property
+    def senders(self) -> Mapping[str, SenderModel]:
+        """Return the senders by name."""
+        model = self.models.get(SENDERS)
+        return model.senders if isinstance(model, SendersFile) else {}
+
+    @property
+    def paths(self) -> Mapping[str, PathFile]:
+        """Return the paths by name, in the order of their names."""
+        models = sorted(self.models.items())
+        return {name_of(file): each for file, each in models if isinstance(each, PathFile)}
+
+    @property
+    def templates(self) -> Mapping[str, TemplateFile]:
+        """Return the templates by id, in the order of their ids."""
+        models = sorted(self.models.items())
+        return {name_of(file): each for file, each in models if isinstance(each, TemplateFile)}
+
+
+def name_of(file: str) -> str:
+    """Return the name of what a file holds.
+
+    >>> name_of("paths/lead-to-customer.yaml")
+    'lead-to-customer'
+    """
+    return file.rpartition("/")[2].removesuffix(".yaml")
+
+
+def model_of(file: str) -> type[Model] | None:
+    """Return the model a file is read into, None for a file that is none of ours."""
+    single: dict[str, type[Model]] = {
+        COHORTS: CohortsFile,
+        SCORES: ScoresFile,
+        SENDERS: SendersFile,
+    }
+    in_folder: dict[str, type[Model]] = {"paths": PathFile, "templates": TemplateFile}
+    folder, _, name = file.rpartition("/")
+    if not name.endswith(".yaml"):
+        return None
+    return single.get(file) or in_folder.get(folder)
+
+
+def walk(condition: Condition, at: Location) -> Iterator[tuple[Location, Condition]]:
+    """Give a condition and all within it, each with its location."""
+    yield at, condition
+    for key, inner in (("all", condition.all_of), ("any", condition.any_of)):
+        for index, each in enumerate(inner or []):
+            yield from walk(each, (*at, key, index))
+    if condition.none_of is not None:
+        yield from walk(condition.none_of, (*at, "not"))

@@ -1,0 +1,1 @@
+"""Decide which path a visitor is on, and its next step."""

@@ -1,0 +1,35 @@
+"""Describe the Rules Manager to the runtime."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from agents.protocol.bot import View
+from agents.protocol.draw import DrawFor
+from agents.rules_manager.state import RulesState
+from agents.rules_manager.step import step
+from messaging.vocabulary.effects import Effect
+from messaging.vocabulary.messages import Message
+
+
+class RulesBot:
+    """Keep every visitor's place on each path, and decide what is said next."""
+
+    name = "rules"
+    version = 1
+    state_type: type[Any] = RulesState
+
+    def fresh(self, visitor: str) -> RulesState:
+        """Return the state of a visitor never met."""
+        return RulesState(visitor)
+
+    def upgrade(self, version: int, body: bytes) -> RulesState:
+        """Refuse: this is the first layout."""
+        raise ValueError(f"rules: no layout {version} is known ({len(body)} bytes)")
+
+    def step(
+        self, state: RulesState, message: Message, now: datetime, view: View, draw: DrawFor
+    ) -> list[Effect]:
+        """Take one message for one visitor."""
+        return step(state, message, now, view, draw)

@@ -1,0 +1,351 @@
+"""Move runs along their path: enter, answer, wait, go on, win, or hand over to a person.
+
+The table of a run (the routine's e-mail rows):
+
+| status   | message                           | next                                                        |
+|----------|-----------------------------------|-------------------------------------------------------------|
+| (none)   | cohort of the entry entered       | planned                                                     |
+| planned  | wake `send`                       | sending (reserved) · planned (refused by cap or quiet)      |
+| sending  | handed over, uncertain            | waiting                                                     |
+| sending  | bounced                           | stopped, alert                                              |
+| sending  | refused, cancelled, given up      | planned · stopped                                           |
+| waiting  | human open                        | waiting, stage `opened`                                     |
+| any      | human click                       | visiting, stage `clicked`; the rest of the budget is open   |
+| any      | cohort of a later stage entered   | visiting when that stage holds, else as it was              |
+| waiting  | wake `window` of the last e-mail  | planned · alerted                                           |
+| visiting | session ended                     | visiting, wake `visit` after the path's hours               |
+| visiting | wake `visit`                      | planned · waiting (budget used, window open) · alerted      |
+| any      | goal reached                      | won                                                         |
+| alerted  | resume, change                    | a new run                                                   |
+
+Rules
+1. A run that has ended stays ended: late answers are told in the story and change nothing.
+2. The goal ends every run that was entered until then, in whatever order the messages come.
+3. The alert comes once a run.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from agents.rules.compiled import PathRule, StageRule
+from agents.rules_manager.planning import GIVEN_BACK_MAX, give_back, plan, stop
+from agents.rules_manager.state import RUNS_MAX, Run, Try
+from agents.rules_manager.turn import Turn
+from messaging.vocabulary.effects import PutAlert
+from messaging.vocabulary.ids import derive
+from messaging.vocabulary.messages import (
+    AlertAnswered,
+    GoalReached,
+    Responded,
+    SendSettled,
+    SessionEnded,
+)
+
+HUMAN = 0.5
+"""Below this probability an open or click is a machine's."""
+
+VISIT_FALLBACK = timedelta(hours=12)
+"""Added to the wait after a click when no end of the visit is told (a site without the snippet)."""
+
+
+def enter(turn: Turn, path: PathRule, at: datetime, version: int) -> None:
+    """Open a run on a path, unless one is open, one was had, or the goal was reached since."""
+    state = turn.state
+    run = state.runs.get(path.name)
+    if run is not None and (run.active or path.reentry == "never"):
+        return
+    goal = state.goals.get(path.name)
+    if goal is not None and goal >= at:
+        turn.story("run.refused", None, path=path.name, rule="goal_reached")
+        return
+    open_run(turn, path, at, version, path.stages[0].name)
+
+
+def open_run(turn: Turn, path: PathRule, at: datetime, version: int, stage: str) -> Run:
+    """Open a new run with a new budget and plan its first e-mail."""
+    state = turn.state
+    number = state.entries.get(path.name, 0) + 1
+    state.entries[path.name] = number
+    if len(state.runs) >= RUNS_MAX:
+        ended = [r for r in state.runs.values() if not r.active]
+        if ended:
+            del state.runs[min(ended, key=lambda r: r.entered_at).path]
+    run = Run(path.name, version, str(number), at, stage, "planned", turn.held_out())
+    state.runs[path.name] = run
+    turn.story("run.entered", run, version=version)
+    _advance_by_cohorts(turn, run, path)
+    plan(turn, run, path, turn.now)
+    return run
+
+
+def _advance_by_cohorts(turn: Turn, run: Run, path: PathRule) -> None:
+    for stage in path.stages:
+        if stage.on == "cohort" and stage.on_cohort in turn.state.cohorts:
+            advance(turn, run, path, stage)
+
+
+def advance(turn: Turn, run: Run, path: PathRule, stage: StageRule) -> bool:
+    """Move a run to a later stage; return whether it moved. It never moves back."""
+    names = [s.name for s in path.stages]
+    if names.index(stage.name) <= names.index(run.stage):
+        return False
+    run.stage = stage.name
+    run.in_stage = 0
+    turn.story("stage.reached", run, opportunity=stage.opportunity)
+    return True
+
+
+def cohort_entered(turn: Turn, cohort: str) -> None:
+    """Move the runs whose path has a stage for this cohort; where the stage holds, leave them alone."""
+    for run in turn.state.runs.values():
+        path = turn.path(run)
+        if path is None or not run.active:
+            continue
+        for stage in path.stages:
+            if stage.on == "cohort" and stage.on_cohort == cohort:
+                moved = advance(turn, run, path, stage)
+                if moved or (stage.hold and run.stage == stage.name):
+                    _visit(turn, run, path)
+
+
+def _visit(turn: Turn, run: Run, path: PathRule) -> None:
+    """Leave the visitor alone while on the site; go on some hours after the visit's end."""
+    if run.status == "sending":
+        run.not_before = turn.now + timedelta(hours=path.after_visit_hours)
+        return
+    if run.status == "planned":
+        turn.cancel(f"send:{run.path}")
+        run.planned_at = None
+        run.hour_choice.open = False
+    run.status = "visiting"
+    ends = turn.now + timedelta(hours=path.after_visit_hours) + VISIT_FALLBACK
+    turn.wake(f"visit:{run.path}", ends)
+
+
+def session_ended(turn: Turn, message: SessionEnded) -> None:
+    """Go on some hours after the visit; a send that was planned for earlier is planned anew."""
+    for run in turn.state.runs.values():
+        path = turn.path(run)
+        if path is None or not run.active:
+            continue
+        if not run.attempts and run.status != "visiting":
+            continue  # the visit in which the lead became known does not put the first e-mail off
+        after = message.ended_at + timedelta(hours=path.after_visit_hours)
+        run.not_before = max(after, run.not_before or after)
+        if run.status == "visiting":
+            turn.wake(f"visit:{run.path}", max(after, turn.now))
+        elif run.status == "planned" and run.planned_at is not None and run.planned_at < after:
+            run.hour_choice.open = False
+            plan(turn, run, path, after)
+
+
+def visit_over(turn: Turn, run: Run) -> None:
+    """Go on after a visit without the goal."""
+    path = turn.path(run)
+    if path is not None and run.status == "visiting":
+        go_on(turn, run, path)
+
+
+def limit_of(run: Run, path: PathRule) -> int:
+    """Return how many attempts the run may have by now."""
+    total = path.attempts_total
+    return min(total, run.open_limit) if run.open_limit else total
+
+
+def go_on(turn: Turn, run: Run, path: PathRule) -> None:
+    """Plan the next e-mail, or alert a person when the budget is used and the last window has ended."""
+    if run.attempts < limit_of(run, path):
+        plan(turn, run, path, turn.now)
+        return
+    last = run.last_try()
+    if last is not None and last.window_ends is not None and last.window_ends > turn.now:
+        run.status = "waiting"
+        turn.wake(f"window:{run.path}:{last.attempt}", last.window_ends)
+        return
+    alert(turn, run, path.alert, "attempts used")
+    run.status = "alerted"
+    turn.story("run.alerted", run, attempts=run.attempts)
+
+
+def alert(turn: Turn, run: Run, title: str, reason: str) -> None:
+    """Call a person in, once a run, with what was tried."""
+    if run.alert_id:
+        return
+    run.alert_id = derive("alert", turn.state.visitor, run.path, run.run)
+    run.alerted_at = turn.now
+    run.planned_at = None
+    turn.effects.append(_alert(turn, run, f"{title} ({reason})" if title else reason, "open", ""))
+
+
+def _alert(turn: Turn, run: Run, kind: str, status: str, by: str) -> PutAlert:
+    history = [
+        {
+            "attempt": t.attempt,
+            "send_id": t.send_id,
+            "template": t.template,
+            "stage": t.stage,
+            "at": t.at,
+            "status": t.status,
+            "opened": t.opened,
+            "clicked": t.clicked,
+        }
+        for t in run.tries
+    ]
+    at = run.alerted_at or turn.now
+    return PutAlert(run.alert_id, kind, run.path, run.run, status, at, history, by)
+
+
+def send_settled(turn: Turn, message: SendSettled) -> None:
+    """Count a send that was handed over (or may have been); give the reservation of any other back."""
+    run = turn.state.runs.get(message.path)
+    attempt = run.find(message.send_id) if run is not None else None
+    if run is None or attempt is None or attempt.status != "reserved":
+        return
+    path = turn.path(run)
+    if path is None:
+        return
+    if message.outcome in ("handed over", "uncertain"):
+        _handed_over(turn, run, path, attempt, message)
+        return
+    give_back(turn, run, attempt)
+    turn.story("send.given_back", run, outcome=message.outcome, reason=message.reason)
+    if run.status != "sending":
+        return
+    if message.outcome == "bounced":
+        stop(turn, run, "address bounced")
+        alert(turn, run, path.alert, "address bounced")
+    elif message.outcome == "given up" and run.given_back < GIVEN_BACK_MAX:
+        plan(turn, run, path, turn.now)
+    elif message.outcome == "given up":
+        stop(turn, run, "cannot be sent")
+        alert(turn, run, path.alert, "cannot be sent")
+    else:
+        stop(turn, run, message.reason)
+
+
+def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: SendSettled) -> None:
+    attempt.status = message.outcome
+    attempt.at = message.at
+    attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
+    for touch in turn.state.touches:
+        if touch.send_id == attempt.send_id:
+            touch.at = message.at
+    turn.wake(f"window:{run.path}:{attempt.attempt}", attempt.window_ends)
+    turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
+    if run.status == "sending":
+        if attempt.clicked:
+            run.status = "waiting"
+            _visit(turn, run, path)
+        else:
+            run.status = "waiting"
+
+
+def window_ended(turn: Turn, run: Run, attempt: Try) -> None:
+    """Close an e-mail's decisions; if the run waits for this one, go on or hand over."""
+    turn.close(run, attempt)
+    path = turn.path(run)
+    last = run.last_try()
+    if path is None or run.status != "waiting" or last is None:
+        return
+    if last.send_id != attempt.send_id:
+        return
+    if attempt.opened and not attempt.clicked and not run.open_limit:
+        run.open_limit = attempt.attempt + path.attempts_after_open
+    go_on(turn, run, path)
+
+
+def responded(turn: Turn, message: Responded) -> None:
+    """Take a visitor's answer to a send."""
+    if message.kind in ("unsubscribed", "complained"):
+        turn.state.may_email = False
+        for run in turn.state.runs.values():
+            if run.active:
+                stop(turn, run, message.kind)
+        return
+    found = next(
+        ((r, t) for r in turn.state.runs.values() if (t := r.find(message.send_id)) is not None),
+        None,
+    )
+    if found is None:
+        return
+    run, attempt = found
+    if message.kind == "bounced":
+        _bounced_later(turn, run, attempt)
+    elif message.human < HUMAN:
+        turn.story("response.by_machine", run, response=message.kind)
+    elif message.kind in ("opened", "clicked"):
+        _answered(turn, run, attempt, message)
+
+
+def _bounced_later(turn: Turn, run: Run, attempt: Try) -> None:
+    if run.active:
+        give_back(turn, run, attempt)
+        stop(turn, run, "address bounced")
+        path = turn.path(run)
+        alert(turn, run, path.alert if path is not None else "", "address bounced")
+
+
+def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
+    clicked = message.kind == "clicked"
+    first = not (attempt.clicked if clicked else attempt.opened)
+    attempt.opened = True
+    attempt.clicked = attempt.clicked or clicked
+    path = turn.path(run)
+    in_window = attempt.window_ends is None or turn.now <= attempt.window_ends
+    if in_window:
+        turn.reward(run, attempt.hour_choice, "response", 1.0, message.human)
+    if path is None or not run.active:
+        if first:
+            turn.story("response.late", run, response=message.kind)
+        return
+    before = run.stage
+    for stage in path.stages:
+        if stage.on == message.kind:
+            advance(turn, run, path, stage)
+    moved = run.stage != before
+    if in_window and (moved or clicked):
+        turn.reward(run, attempt.template_choice, "response", 1.0, message.human)
+    if clicked and first:
+        run.open_limit = 0
+        _visit(turn, run, path)
+
+
+def goal_reached(turn: Turn, message: GoalReached) -> None:
+    """End every run of these paths that was entered until the goal; nothing more is sent on them."""
+    state = turn.state
+    for name in message.paths:
+        before = state.goals.get(name)
+        state.goals[name] = message.at if before is None else max(before, message.at)
+        run = state.runs.get(name)
+        if run is None or run.status == "won" or run.entered_at > message.at:
+            continue
+        was_alerted = run.status == "alerted"
+        for attempt in run.tries:
+            if attempt.send_id == message.credited:
+                turn.reward(run, attempt.template_choice, "response", 1.0, 1.0)
+                turn.purchase(run, attempt.template_choice, message.value)
+            turn.close(run, attempt)
+        stop(turn, run, "goal reached", "won")
+        if was_alerted:
+            turn.effects.append(_alert(turn, run, "goal reached", "closed", "goal"))
+
+
+def alert_answered(turn: Turn, message: AlertAnswered) -> None:
+    """Do what a person decided: go on with a new budget, at another stage, or leave it."""
+    run = turn.state.runs.get(message.path)
+    if run is None or run.run != message.run or run.alert_id != message.alert_id or run.active:
+        turn.story("alert.stale", run, action=message.action, by=message.by)
+        return
+    path = turn.path(run)
+    if path is None or run.status in ("won", "closed"):
+        turn.story("alert.stale", run, action=message.action, by=message.by)
+        return
+    status = {"resume": "resumed", "change": "changed", "close": "closed"}[message.action]
+    turn.effects.append(_alert(turn, run, path.alert, status, message.by))
+    turn.story("alert.settled", run, action=message.action, by=message.by)
+    run.status = "closed"
+    if message.action == "close":
+        return
+    stage = message.stage if path.stage(message.stage) is not None else run.stage
+    open_run(turn, path, message.at, run.version, stage)

@@ -1,0 +1,111 @@
+"""Make two visitors' places on their paths one: the further stage, attempts added, the goal wins."""
+
+from __future__ import annotations
+
+import msgspec
+
+from agents.rules.compiled import PathRule
+from agents.rules_manager.loop import go_on
+from agents.rules_manager.planning import plan, stop
+from agents.rules_manager.state import ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
+from agents.rules_manager.turn import Turn
+from messaging.vocabulary.effects import Moved, Tell
+from messaging.vocabulary.messages import MergedInto, StateMerged
+
+ENDS = ("planned", "sending", "waiting", "visiting", "closed", "alerted", "stopped", "won")
+"""Statuses by what wins in a merge: later ones end the merged run."""
+
+_decoder = msgspec.msgpack.Decoder(RulesState)
+
+
+def merged_into(turn: Turn, message: MergedInto) -> None:
+    """Send this (younger) visitor's state to the older one and leave a tombstone."""
+    state = msgspec.msgpack.encode(turn.state)
+    turn.effects.append(
+        Tell(
+            "rules",
+            StateMerged(
+                visitor=message.into, at=message.at, younger=turn.state.visitor, state=state
+            ),
+        )
+    )
+    turn.effects.append(Moved(message.into))
+
+
+def state_merged(turn: Turn, message: StateMerged) -> None:
+    """Take the younger visitor's state into this (older) one."""
+    younger = _decoder.decode(message.state)
+    state = turn.state
+    state.known = state.known or younger.known
+    state.may_email = state.may_email if state.known else younger.may_email
+    state.zone = state.zone or younger.zone
+    state.orders += younger.orders
+    state.traits = {**younger.traits, **state.traits}
+    state.refused += younger.refused
+    state.touches = sorted([*state.touches, *younger.touches], key=lambda t: t.at)[-TOUCHES_MAX:]
+    for path, at in younger.goals.items():
+        state.goals[path] = max(at, state.goals.get(path, at))
+    for path, number in younger.entries.items():
+        state.entries[path] = max(number, state.entries.get(path, 0))
+    for run in younger.runs.values():
+        _merge_run(turn, run)
+    for run in state.runs.values():
+        goal = state.goals.get(run.path)
+        if goal is not None and goal >= run.entered_at and run.status != "won":
+            for attempt in run.tries:
+                turn.close(run, attempt)
+            stop(turn, run, "goal reached", "won")
+    turn.story("visitor.merged", None, younger=message.younger)
+
+
+def _merge_run(turn: Turn, other: Run) -> None:
+    state = turn.state
+    mine = state.runs.get(other.path)
+    if mine is None:
+        state.runs[other.path] = mine = other
+        mine.holdout = turn.held_out()
+    else:
+        path = turn.path(mine)
+        names = [s.name for s in path.stages] if path is not None else []
+        mine.stage = max(
+            mine.stage, other.stage, key=lambda s: names.index(s) if s in names else -1
+        )
+        mine.attempts += other.attempts
+        mine.tries = sorted([*mine.tries, *other.tries], key=lambda t: t.at)[-TRIES_MAX:]
+        limits = [limit for limit in (mine.open_limit, other.open_limit) if limit]
+        mine.open_limit = min(limits, default=0)
+        mine.entered_at = min(mine.entered_at, other.entered_at)
+        mine.status = max(mine.status, other.status, key=ENDS.index)
+        mine.alert_id = mine.alert_id or other.alert_id
+        mine.alerted_at = mine.alerted_at or other.alerted_at
+        mine.given_back += other.given_back + 1
+    _rearm(turn, mine)
+
+
+def _rearm(turn: Turn, run: Run) -> None:
+    """Ask for the wake-ups that the merged run needs; an ended one needs none."""
+    path: PathRule | None = turn.path(run)
+    for attempt in run.tries:
+        if (
+            attempt.window_ends is not None
+            and attempt.hour_choice.open | attempt.template_choice.open
+        ):
+            turn.wake(f"window:{run.path}:{attempt.attempt}", max(attempt.window_ends, turn.now))
+    if run.status not in ACTIVE or path is None:
+        run.planned_at = None
+        turn.cancel(f"send:{run.path}")
+        turn.cancel(f"visit:{run.path}")
+        return
+    if any(t.status == "reserved" for t in run.tries):
+        run.status = "sending"
+        turn.cancel(f"send:{run.path}")
+        return
+    last = run.last_try()
+    if last is not None and last.window_ends is not None and last.window_ends > turn.now:
+        run.status = "waiting"
+        turn.cancel(f"send:{run.path}")
+        turn.wake(f"window:{run.path}:{last.attempt}", last.window_ends)
+    elif run.attempts:
+        go_on(turn, run, path)
+    else:
+        plan(turn, run, path, turn.now)

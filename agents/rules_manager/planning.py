@@ -1,0 +1,302 @@
+"""Plan the next e-mail of a run and trigger it: rules say what is allowed, a policy picks among that.
+
+Rules
+1. Consent is asked before any limit, so that raising a limit can never reach someone who left.
+2. A touch is reserved against the caps before Email hears of it; one that is not used is given back.
+3. What is refused stays in the decision as a refused candidate: the learner must see what was withheld.
+4. Held-out visitors, and everybody while learning is off, get the step's default template and hour.
+5. At a cap the more valuable of what is due goes first (worth, then priority, then age); the rest waits.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from agents.rules.compiled import EmailStep, PathRule, StageRule
+from agents.rules_manager.calendar import (
+    caps_free_at,
+    hour_of,
+    next_allowed,
+    quiet_from,
+    slot_of,
+    starts_within,
+    zone_of,
+)
+from agents.rules_manager.state import (
+    TOUCHES_MAX,
+    TRIES_MAX,
+    Choice,
+    Run,
+    Touch,
+    Try,
+)
+from agents.rules_manager.turn import Turn
+from learning.serving import fixed, next_best, send_time
+from learning.serving.policy import Choice as Chosen
+from messaging.vocabulary.ids import decision_id, send_id
+from messaging.vocabulary.messages import SendPlan, SendRequested
+from messaging.vocabulary.records import Decision
+
+GIVEN_BACK_MAX = 8
+"""Reservations given back in one run before a person is asked: something is wrong with this send."""
+
+
+def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
+    """Plan the run's next e-mail from `earliest` on: pick the hour and ask to be woken then."""
+    stage = path.stage(run.stage)
+    assert stage is not None, f"{path.name}: a run stands on a stage its version has"
+    zone = zone_of(turn.state.zone, path.zone)
+    if run.not_before is not None:
+        earliest = max(earliest, run.not_before)
+    earliest = max(earliest, turn.now)
+    free = caps_free_at(turn.state.touches, path.caps, "email", earliest)
+    first = next_allowed(path, zone, free)
+    run.status = "planned"
+    run.plans += 1
+    if stage.email.timing == "now":
+        run.planned_at = first
+        run.hour_choice = Choice()
+    else:
+        # A window without any allowed hour opens at the first allowed one.
+        opens = earliest if first < earliest + _window(stage.email) else first
+        run.planned_at = _pick_hour(turn, run, path, stage, opens, free, zone)
+    turn.wake(f"send:{run.path}", run.planned_at)
+    turn.story("send.planned", run, step=stage.email.name, at=run.planned_at)
+
+
+def _window(step: EmailStep) -> timedelta:
+    return timedelta(hours=step.window_hours)
+
+
+def _pick_hour(
+    turn: Turn,
+    run: Run,
+    path: PathRule,
+    stage: StageRule,
+    opens: datetime,
+    free: datetime,
+    zone: ZoneInfo,
+) -> datetime:
+    """Pick the hour within the step's window; every hour of it is a candidate, allowed or refused."""
+    step = stage.email
+    starts: dict[int, datetime] = {}
+    refused: dict[int, str] = {}
+    used = {t.hour for t in run.tries} if "hour" in step.different else set()
+    for start in starts_within(opens, step.window_hours, zone):
+        slot = slot_of(start, zone)
+        starts.setdefault(slot, start)
+        if path.is_quiet(hour_of(start, zone)):
+            refused[slot] = "quiet_hours"
+        elif start < free:
+            refused[slot] = "cap"
+    allowed = [slot for slot in starts if slot not in refused]
+    fresh = [slot for slot in allowed if slot % 24 not in used]
+    if fresh:
+        refused.update({s: "different_hour" for s in allowed if s not in fresh})
+        allowed = fresh
+    if not allowed:
+        return next_allowed(path, zone, free)
+    decision = _decision(turn, run, stage, "send_hour")
+    if _by_rules(turn, run):
+        chosen = fixed.choose_default(
+            str(_default_slot(step, run, allowed, starts)),
+            refused={str(s): why for s, why in refused.items()},
+        )
+    else:
+        snapshot = turn.view.snapshots.get("send_time")
+        chosen = send_time.choose_hour(snapshot, allowed, turn.draw(decision), refused=refused)
+    run.hour_choice = _log(turn, run, stage, "send_hour", "send_time", decision, chosen)
+    return starts[int(chosen.arm)]
+
+
+def _default_slot(
+    step: EmailStep, run: Run, allowed: list[int], starts: dict[int, datetime]
+) -> int:
+    """Return the allowed slot at the rules' hour, else the first allowed one after it."""
+    hour = step.default_hour(run.in_stage)
+    return min(allowed, key=lambda slot: ((slot % 24 - hour) % 24, starts[slot]))
+
+
+def _by_rules(turn: Turn, run: Run) -> bool:
+    return run.holdout or not turn.view.learning
+
+
+def _decision(turn: Turn, run: Run, stage: StageRule, kind: str) -> str:
+    step = stage.email.name if run.plans <= 1 else f"{stage.email.name}#{run.plans}"
+    return decision_id(turn.state.visitor, run.path, run.run, step, run.attempts + 1, kind)
+
+
+def _log(
+    turn: Turn,
+    run: Run,
+    stage: StageRule,
+    kind: str,
+    learns: str,
+    decision: str,
+    chosen: Chosen,
+) -> Choice:
+    return turn.decided(
+        learns,
+        Decision(
+            id=decision,
+            at=turn.now,
+            visitor=turn.state.visitor,
+            path=run.path,
+            run=run.run,
+            stage=run.stage,
+            step=stage.email.name,
+            attempt=run.attempts + 1,
+            kind=kind,
+            candidates=chosen.candidates,
+            probabilities=chosen.probabilities,
+            arm=chosen.arm,
+            policy=chosen.policy,
+            policy_version=chosen.policy_version,
+            rules_version=run.version,
+            holdout=run.holdout,
+        ),
+    )
+
+
+def trigger_due(turn: Turn) -> None:
+    """Trigger everything of this visitor that is due, the most valuable first; what the caps stop waits."""
+    due = [
+        (run, path)
+        for run in turn.state.runs.values()
+        if run.status == "planned"
+        and run.planned_at is not None
+        and run.planned_at <= turn.now
+        and (path := turn.path(run)) is not None
+    ]
+    due.sort(key=lambda pair: (-pair[1].worth, -pair[1].priority, pair[0].entered_at, pair[0].path))
+    for run, path in due:
+        _trigger(turn, run, path)
+
+
+def _trigger(turn: Turn, run: Run, path: PathRule) -> None:
+    state = turn.state
+    zone = zone_of(state.zone, path.zone)
+    if not state.may_email or not state.owns_mailbox:
+        reason = "consent" if not state.may_email else "mailbox_of_another_visitor"
+        _refuse(turn, run, reason)
+        stop(turn, run, reason)
+        return
+    late = path.is_quiet(hour_of(turn.now, zone))
+    free = caps_free_at(state.touches, path.caps, "email", turn.now)
+    if late or free > turn.now:
+        _refuse(turn, run, "quiet_hours" if late else "cap")
+        plan(turn, run, path, turn.now)
+        return
+    stage = path.stage(run.stage)
+    assert stage is not None, f"{path.name}: a run stands on a stage its version has"
+    _request(turn, run, path, stage, zone)
+
+
+def _refuse(turn: Turn, run: Run, reason: str) -> None:
+    turn.state.refused += 1
+    turn.story("touch.refused", run, rule=reason)
+
+
+def _request(turn: Turn, run: Run, path: PathRule, stage: StageRule, zone: ZoneInfo) -> None:
+    """Choose the template, reserve the touch and ask Email for the send."""
+    state, step = turn.state, stage.email
+    template_choice = _pick_template(turn, run, stage)
+    run.attempts += 1
+    run.in_stage += 1
+    again = f"~{run.given_back}" if run.given_back else ""
+    send = send_id(state.visitor, run.path, run.run, step.name + again, run.attempts)
+    run.tries.append(
+        Try(
+            send_id=send,
+            attempt=run.attempts,
+            stage=run.stage,
+            step=step.name,
+            template=template_choice.arm,
+            at=turn.now,
+            status="reserved",
+            hour=hour_of(turn.now, zone),
+            hour_choice=run.hour_choice,
+            template_choice=template_choice,
+        )
+    )
+    del run.tries[:-TRIES_MAX]
+    run.hour_choice = Choice()
+    run.planned_at = None
+    run.status = "sending"
+    state.touches.append(Touch(turn.now, "email", send))
+    del state.touches[:-TOUCHES_MAX]
+    turn.tell(
+        "email",
+        SendRequested(
+            visitor=state.visitor,
+            at=turn.now,
+            plan=SendPlan(
+                send_id=send,
+                path=run.path,
+                run=run.run,
+                stage=run.stage,
+                step=step.name,
+                attempt=run.attempts,
+                template=template_choice.arm,
+                rules_version=run.version,
+                entered_at=run.entered_at,
+                sender=path.sender,
+                on_uncertain=step.on_uncertain,
+                decision_id=template_choice.decision_id,
+                variables=dict(state.traits),
+                until=quiet_from(path, zone, turn.now),
+            ),
+        ),
+    )
+
+
+def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
+    """Pick the template among those the rules allow: by cohort, and not one that was sent in this run."""
+    step = stage.email
+    rules = turn.view.pinned[run.version]
+    sent = {t.template for t in run.tries}
+    refused: dict[str, str] = {}
+    for template, cohort in step.templates:
+        wanted = {c for c in (cohort, rules.templates[template].cohort) if c}
+        if not wanted <= set(turn.state.cohorts):
+            refused[template] = "cohort"
+    fitting = [template for template, _ in step.templates if template not in refused]
+    allowed = [template for template in fitting if template not in sent] or fitting
+    refused.update({t: "sent_before" for t in fitting if t not in allowed})
+    if not allowed:
+        # Every template is for another cohort: the rules' default goes to everybody.
+        allowed = [step.default_template(run.in_stage)]
+        refused.pop(allowed[0], None)
+    decision = _decision(turn, run, stage, "template")
+    name = next_best.policy_name(run.path, run.stage)
+    if _by_rules(turn, run):
+        default = step.default_template(run.in_stage)
+        arm = default if default in allowed else allowed[0]
+        chosen = fixed.choose_default(arm, refused=refused)
+    else:
+        snapshot = turn.view.snapshots.get(name)
+        draw = turn.draw(decision)
+        chosen = next_best.choose_template(snapshot, allowed, draw, refused=refused, policy=name)
+    return _log(turn, run, stage, "template", name, decision, chosen)
+
+
+def give_back(turn: Turn, run: Run, attempt: Try) -> None:
+    """Take a reservation back: the touch does not count, nor does the attempt; its decisions are void."""
+    attempt.hour_choice.open = False
+    attempt.template_choice.open = False
+    run.tries.remove(attempt)
+    run.attempts -= 1
+    run.in_stage = max(0, run.in_stage - (attempt.stage == run.stage))
+    run.given_back += 1
+    turn.state.touches = [t for t in turn.state.touches if t.send_id != attempt.send_id]
+
+
+def stop(turn: Turn, run: Run, reason: str, status: str = "stopped") -> None:
+    """End a run: nothing more is planned, open decisions get no reward."""
+    run.status = status
+    run.planned_at = None
+    run.hour_choice = Choice()
+    turn.cancel(f"send:{run.path}")
+    turn.cancel(f"visit:{run.path}")
+    turn.story(f"run.{status}", run, reason=reason)

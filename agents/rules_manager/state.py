@@ -1,0 +1,126 @@
+"""Hold what the Rules Manager knows of one visitor: the place on each path, and the touches that count for caps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+TRIES_MAX = 16
+"""Sends kept of one run: four times the routine's budget, so that resumed and merged runs fit."""
+
+TOUCHES_MAX = 48
+"""Touches kept for the caps, newest first to stay; far more than any cap counts."""
+
+RUNS_MAX = 24
+"""Paths kept for one visitor; the oldest ended run goes first."""
+
+ACTIVE = frozenset({"planned", "sending", "waiting", "visiting"})
+"""Statuses of a run that goes on. `won`, `alerted`, `closed` and `stopped` are its ends."""
+
+
+class Choice(msgspec.Struct, array_like=True):
+    """Remember a decision until its reward is known."""
+
+    decision_id: str = ""
+    policy: str = ""
+    arm: str = ""
+    at: datetime | None = None
+    open: bool = False
+    """True while its reward is not yet joined."""
+
+
+class Try(msgspec.Struct, array_like=True):
+    """Remember one e-mail of a run."""
+
+    send_id: str
+    attempt: int
+    stage: str
+    step: str
+    template: str
+    at: datetime
+    """Reserved at; from the hand-over on: handed over at."""
+    status: str
+    """`reserved`, `handed over`, `uncertain`; what was given back is dropped."""
+    hour: int
+    """Hour of day in the visitor's zone, so that the next may differ."""
+    window_ends: datetime | None = None
+    opened: bool = False
+    clicked: bool = False
+    hour_choice: Choice = msgspec.field(default_factory=Choice)
+    template_choice: Choice = msgspec.field(default_factory=Choice)
+
+
+class Run(msgspec.Struct, array_like=True):
+    """Hold one visitor's way along one path."""
+
+    path: str
+    version: int
+    """Rules version the run stands on."""
+    run: str
+    """Number of the entry, as text."""
+    entered_at: datetime
+    """`at` of the cause that opened it."""
+    stage: str
+    status: str
+    holdout: bool
+    attempts: int = 0
+    """Marketing e-mails handed over or reserved in this run."""
+    in_stage: int = 0
+    """Of these, the ones of the present stage."""
+    open_limit: int = 0
+    """Attempts allowed since an open without a click; 0: no such limit."""
+    given_back: int = 0
+    """Reservations given back; part of the next send's id."""
+    planned_at: datetime | None = None
+    not_before: datetime | None = None
+    hour_choice: Choice = msgspec.field(default_factory=Choice)
+    """Decision behind `planned_at`."""
+    plans: int = 0
+    """Times a send was planned; part of the decision's id."""
+    alert_id: str = ""
+    alerted_at: datetime | None = None
+    tries: list[Try] = []
+
+    @property
+    def active(self) -> bool:
+        """Return whether the run goes on."""
+        return self.status in ACTIVE
+
+    def last_try(self) -> Try | None:
+        """Return the newest e-mail of the run."""
+        return self.tries[-1] if self.tries else None
+
+    def find(self, send_id: str) -> Try | None:
+        """Return the e-mail with this send id."""
+        return next((t for t in self.tries if t.send_id == send_id), None)
+
+
+class Touch(msgspec.Struct, array_like=True):
+    """Count one touch against the caps."""
+
+    at: datetime
+    channel: str
+    send_id: str
+
+
+class RulesState(msgspec.Struct, array_like=True):
+    """Hold everything for one visitor."""
+
+    visitor: str
+    known: bool = False
+    may_email: bool = False
+    owns_mailbox: bool = True
+    zone: str = ""
+    orders: int = 0
+    traits: dict[str, str] = {}
+    cohorts: list[str] = []
+    runs: dict[str, Run] = {}
+    """Path -> the latest run on it."""
+    entries: dict[str, int] = {}
+    """Path -> how many runs were opened."""
+    goals: dict[str, datetime] = {}
+    """Path -> latest time its goal was reached."""
+    touches: list[Touch] = []
+    refused: int = 0
+    """Touches refused so far, by any rule."""

@@ -1,0 +1,111 @@
+"""Take one message for one visitor: the Rules Manager's step.
+
+Rules
+1. Messages it is not meant to get are named and ignored; nothing falls through unseen.
+2. What a message says of the visitor is kept before anything is decided by it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agents.protocol.bot import View
+from agents.protocol.draw import DrawFor
+from agents.rules_manager import loop, merge
+from agents.rules_manager.planning import stop, trigger_due
+from agents.rules_manager.state import RulesState
+from agents.rules_manager.turn import Turn
+from messaging.vocabulary.effects import Effect
+from messaging.vocabulary.messages import (
+    AlertAnswered,
+    CohortEntered,
+    CohortLeft,
+    GoalReached,
+    Identified,
+    MergedInto,
+    Message,
+    Responded,
+    SendSettled,
+    SessionEnded,
+    StateMerged,
+    Woke,
+)
+
+
+def step(
+    state: RulesState, message: Message, now: datetime, view: View, draw: DrawFor
+) -> list[Effect]:
+    """Take one message; the state is changed in place."""
+    turn = Turn(state, now, view, draw)
+    match message:
+        case Identified():
+            _identified(turn, message)
+        case CohortEntered(cohort=cohort):
+            _cohort_entered(turn, cohort, message.at)
+        case CohortLeft(cohort=cohort):
+            if cohort in state.cohorts:
+                state.cohorts.remove(cohort)
+        case Responded():
+            loop.responded(turn, message)
+        case SessionEnded():
+            loop.session_ended(turn, message)
+        case SendSettled():
+            loop.send_settled(turn, message)
+        case GoalReached():
+            loop.goal_reached(turn, message)
+        case AlertAnswered():
+            loop.alert_answered(turn, message)
+        case MergedInto():
+            merge.merged_into(turn, message)
+        case StateMerged():
+            merge.state_merged(turn, message)
+        case Woke():
+            _woke(turn, message.key)
+        case _:
+            pass  # ScoreCrossed: kept for conditions on bands; nothing in the loop depends on it
+    return turn.effects
+
+
+def _identified(turn: Turn, message: Identified) -> None:
+    state = turn.state
+    state.known = bool(message.address)
+    state.may_email = message.may_email
+    state.owns_mailbox = message.owns_mailbox
+    state.zone = message.zone
+    state.orders = message.orders
+    state.traits = message.traits
+    if state.may_email and state.owns_mailbox:
+        return
+    reason = "consent" if not state.may_email else "mailbox_of_another_visitor"
+    for run in state.runs.values():
+        if run.active:
+            stop(turn, run, reason)
+
+
+def _cohort_entered(turn: Turn, cohort: str, at: datetime) -> None:
+    state = turn.state
+    if cohort not in state.cohorts:
+        state.cohorts.append(cohort)
+    rules = turn.view.rules
+    for path in rules.paths.values():
+        if path.entry.cohort == cohort:
+            loop.enter(turn, path, at, turn.view.rules_version)
+    loop.cohort_entered(turn, cohort)
+
+
+def _woke(turn: Turn, key: str) -> None:
+    kind, _, rest = key.partition(":")
+    if kind == "send":
+        trigger_due(turn)
+    elif kind == "visit":
+        run = turn.state.runs.get(rest)
+        if run is not None:
+            loop.visit_over(turn, run)
+    elif kind == "window":
+        path, _, attempt = rest.rpartition(":")
+        run = turn.state.runs.get(path)
+        if run is not None:
+            for one in list(run.tries):
+                ended = one.window_ends is not None and one.window_ends <= turn.now
+                if one.attempt == int(attempt) and ended:
+                    loop.window_ended(turn, run, one)

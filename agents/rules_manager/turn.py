@@ -1,0 +1,113 @@
+"""Carry what one step works with: the state it may change, what it may see, and the effects it collects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from agents.protocol.bot import View
+from agents.protocol.draw import DrawFor, share
+from agents.rules.compiled import PathRule
+from agents.rules_manager.state import Choice, RulesState, Run, Try
+from messaging.vocabulary.effects import (
+    CancelWake,
+    Effect,
+    LogDecision,
+    LogReward,
+    LogStory,
+    Tell,
+    WakeAt,
+)
+from messaging.vocabulary.ids import policy_key
+from messaging.vocabulary.messages import DecisionMade, Message, RewardSeen
+from messaging.vocabulary.records import Decision, Reward
+
+HOLDOUT_SALT = "holdout"
+
+
+class Turn:
+    """Hold one step's inputs and collect its effects."""
+
+    __slots__ = ("draw", "effects", "now", "state", "view")
+
+    def __init__(self, state: RulesState, now: datetime, view: View, draw: DrawFor) -> None:
+        self.state = state
+        self.now = now
+        self.view = view
+        self.draw = draw
+        self.effects: list[Effect] = []
+
+    def path(self, run: Run) -> PathRule | None:
+        """Return the path as the run's own version has it."""
+        rules = self.view.pinned.get(run.version)
+        found: PathRule | None = rules.paths.get(run.path) if rules is not None else None
+        return found
+
+    def tell(self, bot: str, message: Message) -> None:
+        """Send a message to a peer."""
+        self.effects.append(Tell(bot, message))
+
+    def wake(self, key: str, at: datetime) -> None:
+        """Ask to be woken."""
+        self.effects.append(WakeAt(key, at))
+
+    def cancel(self, key: str) -> None:
+        """Forget a wake-up."""
+        self.effects.append(CancelWake(key))
+
+    def story(self, kind: str, run: Run | None = None, **detail: Any) -> None:
+        """Write a line of the visitor's story."""
+        if run is not None:
+            detail = {"path": run.path, "run": run.run, "stage": run.stage, **detail}
+        self.effects.append(LogStory(kind, detail))
+
+    def held_out(self) -> bool:
+        """Return whether this visitor gets the rules' defaults for good."""
+        return share(HOLDOUT_SALT, self.state.visitor) < self.view.holdout
+
+    def decided(self, learns: str, decision: Decision) -> Choice:
+        """Log a decision, tell the learner, and return what must be remembered of it.
+
+        `learns` names the policy that measures or learns by it, also where the rules themselves decided.
+        """
+        self.effects.append(LogDecision(decision))
+        message = DecisionMade(visitor=policy_key(learns), at=self.now, decision=decision)
+        self.tell("learner", message)
+        return Choice(decision.id, learns, decision.arm, decision.at, True)
+
+    def reward(self, run: Run, choice: Choice, kind: str, value: float, human: float) -> None:
+        """Give a decision its reward, once: an answered or closed one stays as it is."""
+        if not choice.open or choice.at is None:
+            return
+        choice.open = False
+        self._reward(run, choice, kind, value, human)
+
+    def purchase(self, run: Run, choice: Choice, value: float) -> None:
+        """Tell the learner what a decision's e-mail sold."""
+        if choice.decision_id:
+            self._reward(run, choice, "purchase", value, 1.0)
+
+    def _reward(self, run: Run, choice: Choice, kind: str, value: float, human: float) -> None:
+        assert choice.at is not None, "a decision has a time"
+        reward = Reward(
+            decision_id=choice.decision_id, kind=kind, value=value, at=self.now, human=human
+        )
+        self.effects.append(LogReward(reward))
+        self.tell(
+            "learner",
+            RewardSeen(
+                visitor=policy_key(choice.policy),
+                at=self.now,
+                reward=reward,
+                arm=choice.arm,
+                policy=choice.policy,
+                decided_at=choice.at,
+                holdout=run.holdout,
+                subject=self.state.visitor,
+            ),
+        )
+
+    def close(self, run: Run, attempt: Try) -> None:
+        """Close what is still open of an e-mail's decisions: its window has ended without the reward."""
+        self.reward(run, attempt.hour_choice, "response", 0.0, 1.0)
+        self.reward(run, attempt.template_choice, "response", 0.0, 1.0)

@@ -1,0 +1,1 @@
+"""Follow orders and refunds, and tell sales what needs a person."""

@@ -1,0 +1,311 @@
+"""The e-mail rows of the routine, one by one, on a clock that jumps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from messaging.vocabulary.effects import LogDecision, LogReward, Tell
+from messaging.vocabulary.messages import (
+    AlertAnswered,
+    CohortEntered,
+    MergedInto,
+    StateMerged,
+)
+from tests.rules_builders import MONDAY, PATH, VISITOR, OneVisitor, a_view, some_rules
+
+DAY = 24.0
+
+
+def test_a_lead_that_never_answers_gets_four_mails_and_one_alert_within_17_days() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    assert len(lead.plans) == 4
+    assert lead.run.status == "alerted"
+    assert len(lead.alerts) == 1
+    assert len(lead.alerts[0].history) == 4
+    lead.pass_time(60 * DAY)
+    assert len(lead.plans) == 4
+    assert len(lead.alerts) == 1
+
+
+def test_the_first_mail_comes_within_24_hours_and_no_mail_in_quiet_hours() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    assert lead.sent_at[0] - MONDAY <= timedelta(hours=24)
+    assert all(8 <= at.hour < 21 for at in lead.sent_at)
+
+
+def test_no_two_mails_of_a_run_share_template_or_hour_while_another_is_allowed() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    assert len({plan.template for plan in lead.plans}) == 4
+    assert len({at.hour for at in lead.sent_at}) == 4
+
+
+@pytest.mark.parametrize(("opened", "sends"), [(1, 3), (2, 4), (3, 4), (4, 4)])
+def test_an_open_without_a_click_leaves_two_more_at_most(opened: int, sends: int) -> None:
+    lead = OneVisitor().enter()
+    while len(lead.plans) < opened:
+        lead.pass_time(1)
+    lead.answer("opened")
+    lead.pass_time(17 * DAY)
+    assert len(lead.plans) == sends
+    assert len(lead.alerts) == 1
+
+
+def test_a_second_open_does_not_open_the_budget_again() -> None:
+    lead = OneVisitor().enter()
+    for count in (1, 2):
+        while len(lead.plans) < count:
+            lead.pass_time(1)
+        lead.answer("opened")
+    lead.pass_time(17 * DAY)
+    assert len(lead.plans) == 3
+
+
+def test_a_click_gives_the_rest_of_the_four() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened")
+    while len(lead.plans) < 2:
+        lead.pass_time(1)
+    lead.answer("clicked")
+    lead.pass_time(0.5)
+    lead.end_session()
+    lead.pass_time(20 * DAY)
+    assert len(lead.plans) == 4
+    assert [plan.stage for plan in lead.plans] == ["invited", "opened", "visited", "visited"]
+    assert len(lead.alerts) == 1
+
+
+def test_after_a_visit_the_loop_goes_on_a_day_after_the_sessions_end() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("clicked")
+    lead.pass_time(0.5)
+    lead.end_session()
+    ended = lead.now
+    lead.pass_time(23.9)
+    assert len(lead.plans) == 1
+    lead.pass_time(24.2)
+    assert len(lead.plans) == 2
+    assert lead.sent_at[1] - ended >= timedelta(hours=24)
+
+
+def test_a_machines_open_and_click_change_nothing() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened", human=0.0)
+    lead.answer("clicked", human=0.4)
+    assert lead.run.stage == "invited"
+    lead.pass_time(17 * DAY)
+    assert len(lead.plans) == 4
+
+
+def test_a_cart_holds_every_trigger_until_the_visit_is_over() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(1)
+    lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort="in-cart"))
+    assert lead.run.stage == "cart"
+    assert "send:" + PATH not in lead.wakes
+    lead.pass_time(1)
+    lead.end_session()
+    lead.pass_time(24)
+    lead.pass_time(24)
+    assert [plan.stage for plan in lead.plans][-1] == "cart"
+
+
+def test_a_purchase_ends_the_run_at_once_and_cancels_what_waits() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.buy(credited=lead.plans[0].send_id)
+    assert lead.run.status == "won"
+    lead.pass_time(60 * DAY)
+    assert len(lead.plans) == 1
+    assert not lead.alerts
+
+
+def test_a_goal_that_overtakes_the_entry_keeps_the_run_from_opening() -> None:
+    lead = OneVisitor()
+    lead.identify()
+    lead.buy(at=lead.now)
+    lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort="addressable-lead"))
+    assert PATH not in lead.state.runs
+
+
+def test_a_late_answer_does_not_open_an_ended_run_again() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    lead.answer("clicked")
+    lead.end_session()
+    lead.pass_time(30 * DAY)
+    assert lead.run.status == "alerted"
+    assert len(lead.plans) == 4
+
+
+def test_a_bounce_counts_no_attempt_and_calls_a_person_once() -> None:
+    lead = OneVisitor()
+    lead.outcome = "bounced"
+    lead.enter().pass_time(30 * DAY)
+    assert lead.run.attempts == 0
+    assert lead.run.status == "stopped"
+    assert len(lead.alerts) == 1
+    assert not lead.state.touches
+
+
+def test_a_refused_send_gives_its_reservation_back() -> None:
+    lead = OneVisitor()
+    lead.outcome = "refused"
+    lead.enter().pass_time(2 * DAY)
+    assert not lead.state.touches
+    assert lead.run.attempts == 0
+    assert not lead.run.active
+
+
+def test_a_send_given_up_is_tried_again_under_another_id() -> None:
+    lead = OneVisitor()
+    lead.outcome = ""
+    lead.enter().pass_time(3 * DAY)
+    lead.outcome = "handed over"
+    lead.settle(lead.plans[0], "given up")
+    lead.pass_time(17 * DAY)
+    ids = [plan.send_id for plan in lead.plans]
+    assert len(set(ids)) == len(ids)
+    assert lead.run.attempts == 4
+
+
+def test_an_uncertain_send_counts_as_an_attempt() -> None:
+    lead = OneVisitor()
+    lead.outcome = "uncertain"
+    lead.enter().pass_time(17 * DAY)
+    assert lead.run.attempts == 4
+    assert lead.run.status == "alerted"
+
+
+def test_withdrawn_consent_stops_the_run() -> None:
+    lead = OneVisitor().enter()
+    lead.identify(may_email=False)
+    lead.pass_time(30 * DAY)
+    assert not lead.plans
+    assert lead.run.status == "stopped"
+
+
+def test_resume_opens_a_new_run_with_a_new_budget_and_nothing_else_does() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    answer = AlertAnswered(
+        visitor=VISITOR,
+        at=lead.now,
+        alert_id=lead.run.alert_id,
+        path=PATH,
+        run=lead.run.run,
+        action="resume",
+        by="ann",
+        stage="",
+    )
+    lead.take(answer)
+    lead.take(answer)
+    assert lead.run.run == "2"
+    lead.pass_time(20 * DAY)
+    assert len(lead.plans) == 8
+    assert lead.run.status == "alerted"
+    assert [a.status for a in lead.alerts] == ["open", "resumed", "open"]
+
+
+def test_close_ends_the_run_for_good() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    lead.take(
+        AlertAnswered(
+            visitor=VISITOR,
+            at=lead.now,
+            alert_id=lead.run.alert_id,
+            path=PATH,
+            run=lead.run.run,
+            action="close",
+            by="ann",
+            stage="",
+        )
+    )
+    lead.pass_time(30 * DAY)
+    assert len(lead.plans) == 4
+    assert lead.alerts[-1].status == "closed"
+
+
+def test_every_decision_has_exactly_one_response_reward_in_the_end() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened")
+    lead.pass_time(40 * DAY)
+    decisions = {e.decision.id for e in lead.effects if isinstance(e, LogDecision)}
+    rewards = [e.reward.decision_id for e in lead.effects if isinstance(e, LogReward)]
+    assert sorted(rewards) == sorted(decisions)
+
+
+def test_every_probability_is_exact_and_no_refused_arm_is_drawn() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    for effect in lead.effects:
+        if isinstance(effect, LogDecision):
+            decision = effect.decision
+            allowed = [c.arm for c in decision.candidates if not c.refused]
+            assert decision.arm in allowed
+            assert len(allowed) == len(decision.probabilities)
+            assert abs(sum(decision.probabilities) - 1.0) < 1e-9
+            assert 0 < decision.probabilities[allowed.index(decision.arm)] <= 1
+
+
+def test_held_out_visitors_get_the_rules_templates_and_hours() -> None:
+    lead = OneVisitor(a_view(holdout=1.0)).enter()
+    lead.pass_time(17 * DAY)
+    assert [plan.template for plan in lead.plans] == [f"invited-mail-{x}" for x in "abcd"]
+    assert [at.hour for at in lead.sent_at] == [10, 18, 12, 15]
+
+
+def test_the_cap_of_one_in_20_hours_holds_over_two_runs_of_different_paths() -> None:
+    lead = OneVisitor(a_view(some_rules(timing="now", window_hours=0))).enter()
+    lead.pass_time(17 * DAY)
+    gaps = [b - a for a, b in zip(lead.sent_at, lead.sent_at[1:], strict=False)]
+    assert all(gap >= timedelta(hours=20) for gap in gaps)
+
+
+def test_a_merge_adds_the_attempts_and_keeps_one_run() -> None:
+    younger = OneVisitor().enter()
+    younger.pass_time(5 * DAY)
+    sent = len(younger.plans)
+    effects = younger.take(MergedInto(visitor=VISITOR, at=younger.now, into="00" * 12))
+    told = next(e.message for e in effects if isinstance(e, Tell))
+    assert isinstance(told, StateMerged)
+    older = OneVisitor(at=MONDAY).enter()
+    older.pass_time(5 * DAY)
+    sent += len(older.plans)
+    older.take(told)
+    assert older.run.attempts == sent
+    older.pass_time(30 * DAY)
+    assert older.run.attempts <= 4
+    assert len(older.alerts) == 1
+
+
+def test_a_merge_with_a_customer_wins_the_run() -> None:
+    younger = OneVisitor()
+    younger.identify()
+    younger.buy()
+    effects = younger.take(MergedInto(visitor=VISITOR, at=younger.now, into="00" * 12))
+    told = next(e.message for e in effects if isinstance(e, Tell))
+    older = OneVisitor(at=MONDAY - timedelta(days=1)).enter()
+    older.now = MONDAY
+    older.take(told)
+    assert older.run.status == "won"
+    older.pass_time(30 * DAY)
+    assert not older.plans or older.sent_at[-1] <= MONDAY
+
+
+def test_a_send_may_be_handed_over_until_the_next_quiet_hours_begin() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    until = lead.plans[0].until
+    assert until is not None
+    assert until.hour == 21
+    assert lead.sent_at[0] < until <= lead.sent_at[0] + timedelta(hours=13)
