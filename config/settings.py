@@ -1,0 +1,312 @@
+"""Read the settings: command line, then environment, then `.env`, then `settings.yaml`.
+
+Rules
+1. What is misspelt in a file of ours is an error; the environment is shared with others, so a strange
+   `MDMA_…` there is left alone.
+2. A secret shows itself only by `get_secret_value()`: not in a repr, not in an error, not in a log.
+3. An error is one line that names the setting as it is written in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from agents.rules.source import parse
+from messaging.vocabulary.errors import MdmaError, RuleError
+
+PREFIX = "MDMA_"
+FILE = "settings.yaml"
+SPEED_MAX = 10_000_000.0
+"""A world-year in three seconds; the gate holds the clock back long before."""
+
+BotName = Literal["behavior", "rules", "email", "sales", "learner"]
+
+
+class SettingsInvalid(MdmaError):  # noqa: N818 - a fact, like all of ours
+    """Say which settings are wrong; `problems` holds one line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def _keys(value: Any) -> Any:
+    """Take write keys from a list, or from text with commas."""
+    return (
+        [key.strip() for key in value.split(",") if key.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _secret_url(schemes: tuple[str, ...]) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(value.get_secret_value().strip())
+            named = parts.scheme in schemes and bool(parts.hostname)
+            _ = parts.port if schemes[0] != "mongodb" else None  # a replica set names several
+        except ValueError:
+            named = False
+        if not named:
+            raise ValueError(
+                f"must begin with {' or '.join(f'{s}://' for s in schemes)} and a host"
+            )
+        return value
+
+    return AfterValidator(check)
+
+
+def _moment(value: Any) -> Any:
+    """Read a moment; without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("write it like 2017-06-01 or 2017-06-01T08:00:00Z") from None
+    if not isinstance(moment, datetime):
+        raise ValueError("write it like 2017-06-01 or 2017-06-01T08:00:00Z")  # noqa: TRY004
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _sender(value: str) -> str:
+    address = parseaddr(value)[1]
+    if not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", address) or re.search(r"[\x00-\x1f]", value):
+        raise ValueError("write it like `Your Shop <hello@shop.example>`")
+    return value
+
+
+def _log(value: str) -> str:
+    words = re.split(r"[\s,:]+", value.strip().lower())
+    formats, levels = {"console", "json"}, {"debug", "info", "warning", "error"}
+    one_each = len(set(words) & formats) <= 1 and len(set(words) & levels) <= 1
+    if not one_each or not set(words) <= formats | levels:
+        raise ValueError("write console or json, and a level: `json:info`")
+    return value
+
+
+class Settings(BaseSettings):
+    """Hold every setting; each is `MDMA_<NAME>` in the environment and `<name>` in `settings.yaml`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] | None = None
+    """Where visitors reach the gateway; None: `http://<host>:<port>`."""
+    data: Path = Path(".mdma")
+    """Where embedded parts keep their files."""
+    config: Path | None = None
+    """Folder that `up` publishes when the store is empty; None: the shipped routine."""
+    mongo_url: Annotated[SecretStr, _secret_url(("mongodb", "mongodb+srv"))] | None = None
+    """None: the embedded one."""
+    mongo_db: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,38}$")] = "mdma"
+    ray_address: str | None = None
+    """None: a Ray of our own, on this machine."""
+    smtp_url: Annotated[SecretStr, _secret_url(("smtp", "smtps", "smtp+starttls"))] | None = None
+    """None: the embedded sink, whose mail stays here."""
+    sender: Annotated[str, AfterValidator(_sender)] | None = None
+    """`Name <address>`; replaces the sender `shop` of the rules."""
+    postal_address: str = ""
+    alert_email: Annotated[str, AfterValidator(_sender)] | None = None
+    alert_webhook: Annotated[SecretStr, _secret_url(("https", "http"))] | None = None
+    write_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
+    """With commas between them. Empty: `up` makes one."""
+    admin_token: SecretStr | None = None
+    """None: one is made and printed once."""
+    secret: SecretStr | None = None
+    """Signs tokens. None: one is made and kept under `data`."""
+    speed: Annotated[float, Field(gt=0, le=SPEED_MAX, allow_inf_nan=False)] = 1.0
+    clock_start: Annotated[datetime, BeforeValidator(_moment)] | None = None
+    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    learning: bool = True
+    """False (`off`): every visitor gets the rules' default hour and template; measuring goes on."""
+    social: bool = False
+    consent: Literal["opt-in", "double-opt-in", "assumed"] = "opt-in"
+    log: Annotated[str, AfterValidator(_log)] = "console:info"
+    bots: dict[BotName, Annotated[int, Field(ge=1, le=256)]] = {}
+    """Shards of each bot; one where nothing is said."""
+
+    @property
+    def base_url(self) -> str:
+        """Return where the gateway is reached, without a slash at the end."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+    @property
+    def sender_parts(self) -> tuple[str, str] | None:
+        """Return the sender's (name, address), None if none is set."""
+        return parseaddr(self.sender) if self.sender is not None else None
+
+    @property
+    def log_json(self) -> bool:
+        """Say whether logs are JSON lines."""
+        return "json" in self.log.lower()
+
+    @property
+    def log_level(self) -> str:
+        """Return the lowest level that is logged."""
+        levels = ("debug", "info", "warning", "error")
+        return next((level for level in levels if level in self.log.lower()), "info")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the sources in their order; the YAML file comes last (`read_settings` hands it in)."""
+        del dotenv_settings, file_secret_settings
+        given = dict(init_settings())
+        folder, file = given.pop("_folder", None), given.pop("_file", {})
+        sources: list[PydanticBaseSettingsSource] = [
+            InitSettingsSource(settings_cls, init_kwargs=given),
+            env_settings,
+        ]
+        if folder is not None:
+            file_of_words = Path(folder) / ".env"
+            sources.append(
+                DotEnvSettingsSource(
+                    settings_cls, env_file=file_of_words, dotenv_filtering="match_prefix"
+                )
+            )
+        return (*sources, InitSettingsSource(settings_cls, init_kwargs=file))
+
+
+def read_settings(folder: Path | None = None, **given: Any) -> Settings:
+    """Return the settings. Raise SettingsInvalid with every problem.
+
+    Args:
+        folder: where `.env` and `config/settings.yaml` are looked for; None: the working folder.
+        given: what the command line said; None stands for "not said".
+    """
+    base = Path.cwd() if folder is None else folder
+    said = {name: value for name, value in given.items() if value is not None}
+    config = said.get("config") or _configured(base)
+    file = (base / "config" if config is None else base / config) / FILE
+    try:
+        values = _read_file(file)
+        return Settings(**said, _folder=base, _file=values)  # type: ignore[call-arg]
+    except ValidationError as error:
+        problems = [
+            _problem(each["loc"], each["msg"]) for each in error.errors(include_input=False)
+        ]
+    except SettingsError as error:  # a list or table in the environment that is no JSON
+        problems = [re.sub(r'error parsing value for field "(\w+)" .*', _not_read, str(error))]
+    raise SettingsInvalid(problems)
+
+
+def _configured(base: Path) -> str | None:
+    """Return the folder that MDMA_CONFIG names: it must be known before the file in it can be."""
+    name = f"{PREFIX}CONFIG"
+    if os.environ.get(name):
+        return os.environ[name]
+    words = {key.upper(): value for key, value in dotenv_values(base / ".env").items()}
+    return words.get(name) or None
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        values = parse(str(file), file.read_bytes().decode()).data
+    except UnicodeDecodeError as error:
+        raise SettingsInvalid([f"{file}: this is not UTF-8"]) from error
+    except RuleError as error:
+        raise SettingsInvalid([str(error)]) from error
+    if not isinstance(values, dict):
+        raise SettingsInvalid([f"{file}:1: the file holds no keys (begin with `host: 127.0.0.1`)"])
+    return values
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    name = PREFIX + "__".join(str(part) for part in location[:2]).upper()
+    if message.startswith("Extra inputs"):
+        return f"{name}: there is no such setting"
+    words = message.removeprefix("Value error, ")
+    return f"{name}: {words[:1].lower()}{words[1:]}"
+
+
+def _not_read(found: re.Match[str]) -> str:
+    return f"{PREFIX}{found[1].upper()}: cannot be read; write it as JSON"
+
+
+# ------------------------------------------------------------------------ what speed forbids
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine itself.
+
+    >>> is_loopback("localhost"), is_loopback("127.0.0.2"), is_loopback("mail.example")
+    (True, True, False)
+    """
+    if host.casefold() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def unreal_because(settings: Settings, *, demo: bool = False) -> str:
+    """Return which flag makes the world unreal, empty if it is the real one."""
+    if demo:
+        return "--demo"
+    if settings.speed != 1:
+        return f"--speed {settings.speed:g}"
+    return "--clock-start" if settings.clock_start is not None else ""
+
+
+def non_loopback_smtp(settings: Settings, *, demo: bool = False) -> str:
+    """Return why these settings must not start: unreal time would send mail to real people.
+
+    Empty if they may. There is no override.
+    """
+    because = unreal_because(settings, demo=demo)
+    if not because or settings.smtp_url is None:
+        return ""
+    host = urlsplit(settings.smtp_url.get_secret_value().strip()).hostname or ""
+    if is_loopback(host):
+        return ""
+    return f"{because} refuses the SMTP host {host}: only loopback is taken; unset MDMA_SMTP_URL"
+
+
+def web_look_ups(settings: Settings, *, demo: bool = False) -> str:
+    """Return why these settings must not start: unreal time would look real people up on the web.
+
+    Empty if they may. There is no override.
+    """
+    because = unreal_because(settings, demo=demo)
+    if not because or not settings.social:
+        return ""
+    return f"{because} refuses look-ups on the web; set MDMA_SOCIAL=off"

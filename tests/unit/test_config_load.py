@@ -1,0 +1,229 @@
+"""Hold what a marketer's folder is read into, and that each mistake is named with file and line."""
+
+# ruff: noqa: E501 - the table of mistakes reads best with one mistake to a line
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from config.load import (
+    ALWAYS_KNOWN,
+    DEFAULTS,
+    RulesInvalid,
+    compile_files,
+    compile_folder,
+    read_folder,
+    validate_files,
+    validate_folder,
+    write_folder,
+)
+from messaging.mail.templates import fill
+from messaging.vocabulary.errors import RuleError
+
+PATH = "paths/lead-to-customer.yaml"
+
+
+def changed(file: str, old: str, new: str) -> dict[str, str]:
+    """Return the shipped files with one text replaced, once."""
+    files = read_folder(DEFAULTS)
+    assert old in files[file], "the test changes what stands there"
+    files[file] = files[file].replace(old, new, 1)
+    return files
+
+
+def line_of(files: dict[str, str], file: str, text: str) -> int:
+    """Return the line at which a text first stands."""
+    return files[file][: files[file].index(text)].count("\n") + 1
+
+
+def test_the_shipped_routine_has_no_error() -> None:
+    assert validate_folder(DEFAULTS) == []
+
+
+def test_the_shipped_routine_holds_the_numbers_of_the_default_path() -> None:
+    path = compile_folder(DEFAULTS, 7).paths["lead-to-customer"]
+    assert (path.attempts_total, path.attempts_after_open) == (4, 2)
+    assert (path.response_window_hours, path.after_visit_hours) == (72, 24)
+    assert (path.quiet_from, path.quiet_to) == (21, 8)
+    assert [(c.channel, c.count, c.hours) for c in path.caps] == [
+        ("email", 1, 20),
+        ("email", 4, 14 * 24),
+    ]
+    assert [stage.name for stage in path.stages] == ["invited", "opened", "visited", "cart"]
+    assert [stage.on for stage in path.stages] == ["entry", "opened", "clicked", "cohort"]
+    cart = path.stages[3]
+    assert (cart.on_cohort, cart.hold, cart.opportunity) == ("in-cart", True, True)
+    assert path.goal_events == {"Order Completed"}
+    assert path.entry.cohort == "addressable-lead"
+    assert path.success.template == "thank-you"
+    assert path.sender == "shop"
+
+
+def test_every_shipped_template_fills_for_somebody_of_whom_nothing_is_known() -> None:
+    for template in compile_folder(DEFAULTS).templates.values():
+        for text in (template.subject, template.preheader, template.text):
+            assert fill(text, ALWAYS_KNOWN, html=False).strip()
+        html = fill(template.html, ALWAYS_KNOWN | {"firstName": "Ann"}, html=True)
+        assert "Hi Ann," in html
+        assert ALWAYS_KNOWN["shop_url"] in html
+
+
+def test_subjects_of_one_stage_differ() -> None:
+    rules = compile_folder(DEFAULTS)
+    for stage in rules.paths["lead-to-customer"].stages:
+        subjects = [rules.templates[name].subject for name, _ in stage.email.templates]
+        assert len(set(subjects)) == len(subjects)
+
+
+def test_quiet_hours_go_over_midnight() -> None:
+    path = compile_folder(DEFAULTS).paths["lead-to-customer"]
+    assert [hour for hour in range(24) if path.is_quiet(hour)] == [*range(8), 21, 22, 23]
+
+
+def test_files_come_out_byte_for_byte_as_they_went_in(tmp_path: Path) -> None:
+    files = read_folder(DEFAULTS)
+    files["cohorts.yaml"] += "# über, \u2603 and no end of line"
+    files["scores.yaml"] = files["scores.yaml"].replace("\n", "\r\n")
+    write_folder(tmp_path, files)
+    assert read_folder(tmp_path) == files
+    assert (tmp_path / "scores.yaml").read_bytes().count(b"\r\n") > 10
+    assert validate_files(files) == []
+
+
+def test_a_folder_gives_no_settings_no_hidden_files_and_no_readme(tmp_path: Path) -> None:
+    write_folder(tmp_path, read_folder(DEFAULTS))
+    for name in ("settings.yaml", ".env.yaml", "README.md"):
+        (tmp_path / name).write_text("secret: x")
+    assert read_folder(tmp_path) == read_folder(DEFAULTS)
+
+
+def test_writing_never_leaves_the_folder(tmp_path: Path) -> None:
+    for name in ("../out.yaml", "/tmp/out.yaml", "paths/../../out.yaml"):
+        with pytest.raises(RuleError, match="leads out"):
+            write_folder(tmp_path / "in", {name: "x"})
+
+
+def test_a_missing_folder_and_a_broken_encoding_are_errors(tmp_path: Path) -> None:
+    assert "no such folder" in str(validate_folder(tmp_path / "none")[0])
+    (tmp_path / "cohorts.yaml").write_bytes(b"cohorts:\n  a: \xff\n")
+    (error,) = validate_folder(tmp_path)
+    assert (error.file, error.line) == ("cohorts.yaml", 2)
+
+
+MISTAKES = [
+    # what, file, old, new, the text at whose line the error is told, words of the problem
+    ("unknown entry cohort", PATH, "cohort: addressable-lead", "cohort: nobody", "cohort: nobody", "cohort nobody does not exist"),
+    ("unknown stage cohort", PATH, "cohort: in-cart", "cohort: nobody", "on: {cohort: nobody", "cohort nobody does not exist"),
+    ("unknown step cohort", PATH, "cohort: presence-unknown", "cohort: nobody", "cohort: nobody", "cohort nobody does not exist"),
+    ("unknown template", PATH, "- invite-short\n", "- invite-long\n", "- invite-long", "template invite-long does not exist"),
+    ("unknown success template", PATH, "template: thank-you", "template: thanks", "template: thanks", "template thanks does not exist"),
+    ("unknown sender", PATH, "sender: shop", "sender: shp", "sender: shp", "sender shp does not exist"),
+    ("unknown zone", PATH, "zone: UTC", "zone: Mars/Base", "zone: Mars", "zone Mars/Base does not exist"),
+    ("no templates", PATH, "templates: [cart-waiting, cart-question, cart-last]", "templates: []", "templates: []", "stages[4].email.templates is empty"),
+    ("templates missing", PATH, "      templates: [cart-waiting, cart-question, cart-last]\n", "", "    email:\n      name: reminder", "stages[4].email.templates is missing"),
+    ("attempts missing", PATH, "attempts:\n  total: 4\n  after_open: 2 ", "#", "title:", "attempts is missing"),
+    ("after_open missing", PATH, "  after_open: 2 ", "#", "attempts:", "attempts.after_open is missing"),
+    ("after_open above total", PATH, "after_open: 2", "after_open: 5", "after_open: 5", "after_open is above total"),
+    ("two entries", PATH, "on: opened", "on: entry", "on: entry\n    email:\n      name: reason", "stage opened cannot be reached"),
+    ("same cause", PATH, "on: clicked", "on: opened", "on: opened\n    email:\n      name: return", "stage visited cannot be reached"),
+    ("no entry", PATH, "on: entry", "on: clicked", "on: clicked", "stage invited cannot be reached"),
+    ("two stages of a name", PATH, "name: opened ", "name: invited ", "name: invited         # reads", "two stages are called invited"),
+    ("default not listed", PATH, "default_templates: [cart-waiting,", "default_templates: [invite-hello,", "default_templates: [invite-hello, cart-q", "default invite-hello is not among the templates"),
+    ("default for some only", PATH, "default_templates: [invite-hello,", "default_templates: [invite-introduce,", "default_templates: [invite-intro", "default invite-introduce is for one cohort only"),
+    ("listed twice", PATH, "- invite-question\n", "- invite-hello\n", "- invite-hello\n        - invite-short", "template invite-hello is listed twice"),
+    ("default hour in quiet hours", PATH, "default_hours: [10, 18, 12, 15]", "default_hours: [10, 22]", "default_hours: [10, 22]", "hour 22 lies in the quiet hours"),
+    ("hour out of the day", PATH, "{from: 21, to: 8}", "{from: 24, to: 8}", "quiet_hours:", "less than or equal to 23"),
+    ("unknown key", PATH, "response_window_hours", "respone_window_hours", "respone_window_hours", "respone_window_hours is not a known key"),
+    ("text for a number", PATH, "total: 4", 'total: "4"', 'total: "4"', "valid integer"),
+    ("wrong word", PATH, "timing: window", "timing: later", "timing: later", "'now' or 'window'"),
+    ("wrong on", PATH, "on: opened", "on: seen", "on: seen", "'entry', 'opened'"),
+    ("two conditions in one", "cohorts.yaml", "when:\n      in_cart: true", "when:\n      in_cart: true\n      may_email: true", "when:\n      in_cart", "one condition says one thing"),
+    ("unknown condition", "cohorts.yaml", "lifecycle: customer}", "livecycle: customer}", "- not: {livecycle", "livecycle is not a known key"),
+    ("unknown cohort asked", "cohorts.yaml", "in_cart: true", "cohort: nobody", "cohort: nobody", "cohort nobody does not exist"),
+    ("unknown score asked", "cohorts.yaml", "name: interest", "name: intrest", "score: {name: intrest", "score intrest does not exist"),
+    ("cohort asks for itself", "cohorts.yaml", "in_cart: true", "not: {cohort: in-cart}", "in-cart:", "cohort in-cart asks for itself"),
+    ("unknown kind", "scores.yaml", "mail_opened: 2", "mail_read: 2", "mail_read: 2", "nothing of kind mail_read happens"),
+    ("bands fall", "scores.yaml", "from: 5, name: warm", "from: 50, name: warm", "bands:", "bands must rise"),
+    ("bad address", "senders.yaml", "hello@shop.example", "hello", "address: hello", "senders.shop.address"),
+    ("header in a subject", "templates/thank-you.yaml", "subject: 'Thank you for your order'", 'subject: "Thanks\\r\\nBcc: all@example.com"', "subject:", "is not allowed"),
+    ("name nobody gives", "templates/invite-hello.yaml", 'Hi {{ firstName | default: first_name | default: "there" }}', "Hi {{ nickname }}", "Hi {{ nickname }}", "nickname"),
+    ("order named before one", "templates/invite-hello.yaml", "You asked", "{{ order_id }} you asked", "{{ order_id }} you", "order_id"),
+    ("broken braces", "templates/invite-hello.yaml", "  You asked to hear", "  {{ shop_name you asked to hear", "{{ shop_name you asked", "text: "),
+    ("unknown filter", "templates/invite-hello.yaml", '"there" }},\n', '"there" | shout }},\n', '"there" | shout', "shout"),
+    ("unknown tag", "templates/invite-hello.yaml", "  You asked", "  {% include 'footer' %}You asked", "{% include", "text: "),
+    ("endless loop", "templates/invite-hello.yaml", "  You asked", "  {% for i in (1..9999999) %}x{% endfor %}You asked", "{% for", "limit"),
+    ("no YAML", "cohorts.yaml", "cohorts:\n", "cohorts:\n\tx: 1\n", "\tx: 1", "this is no YAML"),
+    ("key twice", "senders.yaml", "    name: Your Shop\n", "    name: Your Shop\n    name: My Shop\n", "name: My Shop", "name is given twice"),
+    ("empty value", "senders.yaml", "name: Your Shop", "name:", "name:", "name is empty"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "at", "problem"),
+    [mistake[1:] for mistake in MISTAKES],
+    ids=[mistake[0] for mistake in MISTAKES],
+)
+def test_a_mistake_is_named_with_its_file_and_line(
+    file: str, old: str, new: str, at: str, problem: str
+) -> None:
+    files = changed(file, old, new)
+    errors = validate_files(files)
+    told = [(each.file, each.line) for each in errors if problem in each.problem]
+    assert (file, line_of(files, file, at)) in told, [str(each) for each in errors]
+
+
+def test_all_mistakes_are_told_in_one_go_and_nothing_is_compiled() -> None:
+    files = changed(PATH, "sender: shop", "sender: shp")
+    files[PATH] = files[PATH].replace("zone: UTC", "zone: Mars/Base")
+    with pytest.raises(RulesInvalid) as caught:
+        compile_files(files, 1)
+    assert len(caught.value.errors) == 2
+    assert str(caught.value).startswith(f"{PATH}:")
+
+
+def test_a_file_that_is_none_of_the_rules_is_an_error() -> None:
+    for name in ("cohort.yaml", "paths/deep/x.yaml", "templates/x.html", "paths/X y.yaml"):
+        files = read_folder(DEFAULTS)
+        files[name] = files[PATH]
+        assert any(error.file == name for error in validate_files(files)), name
+
+
+def test_no_path_at_all_is_an_error() -> None:
+    files = read_folder(DEFAULTS)
+    del files[PATH]
+    assert [error.problem for error in validate_files(files)] == ["there is no path"]
+
+
+def test_an_event_touches_only_the_cohorts_it_can_change() -> None:
+    rules = compile_folder(DEFAULTS)
+
+    def touched(kind: str) -> set[str]:
+        return {cohort.name for cohort in rules.cohorts_touched(kind)}
+
+    assert touched("track:Song Played") == {"returning"}
+    assert touched("track:Product Added") == {"in-cart", "returning", "eager"}
+    assert touched("mail_opened") == {"eager"}
+    assert touched("purchase") <= touched("track:Order Completed")
+    assert "addressable-lead" in touched("unsubscribed")
+    assert touched("merge") == set(rules.cohorts)
+    assert touched("no such kind") == set()
+
+
+def test_a_score_gives_points_and_names_its_bands() -> None:
+    score = compile_folder(DEFAULTS).scores["interest"]
+    assert (score.points("page"), score.points("track:Checkout Started")) == (1, 15)
+    assert score.points("track:Song Played") == 0
+    assert [score.band(value) for value in (-1, 0, 4.9, 5, 100)] == [
+        "",
+        "cool",
+        "cool",
+        "warm",
+        "hot",
+    ]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    fades = score.fades_at(10.0, now)
+    assert fades is not None
+    assert 0 <= (fades - now).total_seconds() - 14 * 86400 <= 1

@@ -1,0 +1,194 @@
+"""Hold where settings come from, how they are refused, and what an unreal clock forbids."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from config.settings import (
+    Settings,
+    SettingsInvalid,
+    is_loopback,
+    non_loopback_smtp,
+    read_settings,
+    web_look_ups,
+)
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("MDMA_")]:
+        monkeypatch.delenv(name)
+
+
+def write(folder: Path, *, env: str = "", yaml: str = "") -> Path:
+    """Write `.env` and `config/settings.yaml`."""
+    (folder / "config").mkdir(exist_ok=True)
+    if env:
+        (folder / ".env").write_text(env)
+    if yaml:
+        (folder / "config" / "settings.yaml").write_text(yaml)
+    return folder
+
+
+def test_without_any_setting_everything_stays_on_this_machine(tmp_path: Path) -> None:
+    settings = read_settings(tmp_path)
+    assert (settings.host, settings.port, settings.base_url) == (
+        "127.0.0.1",
+        8080,
+        "http://127.0.0.1:8080",
+    )
+    assert settings.smtp_url is settings.mongo_url is settings.ray_address is None
+    assert (settings.consent, settings.holdout, settings.speed, settings.social) == (
+        "opt-in",
+        0.05,
+        1.0,
+        False,
+    )
+
+
+def test_the_command_line_wins_over_environment_over_env_file_over_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, env="MDMA_PORT=2\nMDMA_HOLDOUT=0.2\nMDMA_SPEED=2\nOTHER=1\n")
+    write(tmp_path, yaml="port: 1\nholdout: 0.1\nspeed: 1\nconsent: assumed\n")
+    monkeypatch.setenv("MDMA_PORT", "3")
+    monkeypatch.setenv("MDMA_HOLDOUT", "0.3")
+    settings = read_settings(tmp_path, port=4, host=None)
+    assert (settings.port, settings.holdout, settings.speed, settings.consent) == (
+        4,
+        0.3,
+        2.0,
+        "assumed",
+    )
+
+
+def test_the_yaml_file_is_looked_for_in_the_configured_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, yaml="port: 1\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "settings.yaml").write_text("port: 2\n")
+    assert read_settings(tmp_path).port == 1
+    assert read_settings(tmp_path, config=Path("mine")).port == 2
+    monkeypatch.setenv("MDMA_CONFIG", "mine")
+    assert read_settings(tmp_path).port == 2
+    monkeypatch.delenv("MDMA_CONFIG")
+    write(tmp_path, env="MDMA_CONFIG=mine\n")
+    assert read_settings(tmp_path).port == 2
+
+
+def test_every_kind_of_value_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "WRITE_KEYS": "a, b,",
+        "CLOCK_START": "2017-06-01",
+        "SENDER": "My Shop <me@shop.example>",
+        "SOCIAL": "on",
+        "LOG": "json:debug",
+        "PUBLIC_URL": "https://track.example/",
+        "BOTS__BEHAVIOR": "4",
+        "DATA": "",
+    }.items():
+        monkeypatch.setenv(f"MDMA_{name}", value)
+    settings = read_settings(tmp_path)
+    assert [key.get_secret_value() for key in settings.write_keys] == ["a", "b"]
+    assert settings.clock_start == datetime(2017, 6, 1, tzinfo=UTC)
+    assert settings.sender_parts == ("My Shop", "me@shop.example")
+    assert settings.social
+    assert (settings.log_json, settings.log_level) == (True, "debug")
+    assert settings.base_url == "https://track.example"
+    assert settings.bots == {"behavior": 4}
+    assert settings.data == Path(".mdma"), "empty means: not set"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("SPEED", "0"),
+        ("SPEED", "inf"),
+        ("HOLDOUT", "0.9"),
+        ("CONSENT", "yes"),
+        ("CLOCK_START", "June"),
+        ("SENDER", "nobody"),
+        ("LOG", "xml"),
+        ("LOG", "json,console"),
+        ("SMTP_URL", "http://user:hunter2@mail.example"),
+        ("SMTP_URL", "smtp://user:hunter2@mail.example:99999"),
+        ("MONGO_URL", "postgres://user:hunter2@db.example"),
+        ("PUBLIC_URL", "track.example"),
+        ("BOTS", "{hunter2"),
+        ("MONGO_DB", "a.b"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it_and_tells_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"MDMA_{name}", value)
+    with pytest.raises(SettingsInvalid) as caught:
+        read_settings(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"MDMA_{name}: ")
+    assert "\n" not in problem
+    assert "hunter2" not in problem
+
+
+def test_a_misspelt_setting_in_a_file_is_an_error_but_a_stranger_in_the_environment_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MDMA_SOMETHING_ELSE", "1")
+    read_settings(tmp_path)
+    with pytest.raises(SettingsInvalid, match="MDMA_CONSNET: there is no such setting"):
+        read_settings(write(tmp_path, env="MDMA_CONSNET=assumed\n"))
+    (tmp_path / ".env").unlink()
+    with pytest.raises(SettingsInvalid, match="MDMA_PROT: there is no such setting"):
+        read_settings(write(tmp_path, yaml="prot: 1\n"))
+    with pytest.raises(SettingsInvalid, match=r"settings.yaml:2: port is given twice"):
+        read_settings(write(tmp_path, yaml="port: 1\nport: 2\n"))
+
+
+def test_a_secret_does_not_show(tmp_path: Path) -> None:
+    given = {
+        "smtp_url": "smtp://user:hunter2@127.0.0.1",
+        "mongo_url": "mongodb://user:hunter2@a.example:1,b.example:2/?replicaSet=x",
+        "admin_token": "hunter2",
+        "secret": "hunter2",
+        "write_keys": ["hunter2"],
+        "alert_webhook": "https://hooks.example/hunter2",
+    }
+    settings = read_settings(tmp_path, **given)
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert settings.secret is not None
+    assert settings.secret.get_secret_value() == "hunter2"
+
+
+def unreal(folder: Path, **given: object) -> Settings:
+    return read_settings(folder, **given)
+
+
+def test_an_unreal_clock_takes_no_smtp_host_but_loopback(tmp_path: Path) -> None:
+    real = "smtp://user:hunter2@mail.example:25"
+    for given in ({"speed": 60.0}, {"clock_start": "2017-06-01"}):
+        text = non_loopback_smtp(unreal(tmp_path, smtp_url=real, **given))
+        assert "mail.example" in text
+        assert "hunter2" not in text
+        for here in ("smtp://127.0.0.1:2525", "smtp://localhost", "smtp://[::1]:25"):
+            assert non_loopback_smtp(unreal(tmp_path, smtp_url=here, **given)) == ""
+        assert non_loopback_smtp(unreal(tmp_path, **given)) == ""
+    assert "--demo" in non_loopback_smtp(unreal(tmp_path, smtp_url=real), demo=True)
+    assert non_loopback_smtp(unreal(tmp_path, smtp_url=real)) == ""
+
+
+def test_an_unreal_clock_looks_nobody_up(tmp_path: Path) -> None:
+    assert "look-ups" in web_look_ups(unreal(tmp_path, speed=2.0, social=True))
+    assert web_look_ups(unreal(tmp_path, social=True)) == ""
+    assert web_look_ups(unreal(tmp_path, speed=2.0)) == ""
+
+
+def test_names_that_only_look_like_loopback_are_not() -> None:
+    for host in ("127.0.0.1.example", "localhost.example", "0.0.0.0", "10.0.0.1", "", "127.1"):
+        assert not is_loopback(host), host
