@@ -196,9 +196,7 @@ class OneVisitor:
     def answer(self, kind: str, send: int = -1, human: float = 1.0) -> None:
         """Answer the last (or another) send."""
         send_id = self.plans[send].send_id
-        self.take(
-            Responded(visitor=VISITOR, at=self.now, send_id=send_id, kind=kind, human=human)
-        )
+        self.take(Responded(visitor=VISITOR, at=self.now, send_id=send_id, kind=kind, human=human))
 
     def end_session(self) -> None:
         """End the visitor's session now."""

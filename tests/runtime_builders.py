@@ -113,7 +113,9 @@ class Peer:
         return self.open
 
 
-def a_shard(store: Any, *, peer: Peer | None = None, clock: FakeClock | None = None, **limits: Any) -> Shard:
+def a_shard(
+    store: Any, *, peer: Peer | None = None, clock: FakeClock | None = None, **limits: Any
+) -> Shard:
     """Return a shard of the counting bot that hears `behavior-0` and itself."""
     spec = ShardSpec(
         bot=CountingBot(),

@@ -3,7 +3,7 @@
 Rules
 1. A session is the span of activities of which each is less than 30 minutes from the next. So it does
    not matter in which order they are told: a late one extends a span, or joins two.
-2. The newest spans are kept; the older ones are a number.
+2. The newest spans are kept; the older ones are a number, which what comes still later cannot mend.
 3. Pages, screens, track calls and human clicks are activity; what servers say about somebody is not.
 """
 

@@ -15,26 +15,26 @@ from typing import Any
 import msgspec
 
 NAMES_MAX = 256
-NAMES_CHARACTERS_MAX = 2_400
+NAMES_CHARACTERS_MAX = 2_000
 """Names of events kept apart, and their characters together; what is more is counted as `OTHER`."""
 OTHER = "…other"
 
 TRAITS_MAX = 64
 TRAIT_NAME_CHARACTERS_MAX = 48
 TRAIT_CHARACTERS_MAX = 120
-TRAITS_CHARACTERS_MAX = 3_000
+TRAITS_CHARACTERS_MAX = 2_400
 USER_IDS_MAX = 8
 ANONYMOUS_IDS_MAX = 16
 CONSENTS_MAX = 8
 HOURS_KEPT = 8 * 24
 DAYS_KEPT = 400
-BUCKETS_MAX = 224
+BUCKETS_MAX = 192
 """Hour buckets of all names together, and as many day buckets: the newest are kept."""
 RECENT_MAX = 50
 RECENT_CHARACTERS_MAX = 32
 PAGES_MAX = 32
-PATH_CHARACTERS_MAX = 64
-DETAILS_MAX = 10
+PATH_CHARACTERS_MAX = 48
+DETAILS_MAX = 8
 DETAIL_PROPERTIES_MAX = 6
 DETAIL_CHARACTERS_MAX = 32
 SENDS_MAX = 16

@@ -19,7 +19,7 @@ from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
-from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, StateWrite
+from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Record, decode_event
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import (
@@ -62,6 +62,8 @@ class Plan:
     identities: list[IdentityWrite] = field(default_factory=list)
     visitors: list[str] = field(default_factory=list)
     inputs: list[tuple[str, int, int]] = field(default_factory=list)
+    rows: list[RowWrite] = field(default_factory=list)
+    """Events that cannot be read, for the quarantine."""
 
 
 @dataclass
@@ -120,7 +122,11 @@ class Builder:
                 groups.append(identity.keys_of(record, event))
             except (msgspec.DecodeError, ValueError) as error:
                 event = None
-                self.skipped.setdefault((stream, record.position, 0), f"unreadable: {error}")
+                place = (stream, record.position, 0)
+                self.skipped.setdefault(place, f"unreadable: {error}")
+                fields = unreadable_fields(record, place, self.skipped[place], intake.now)
+                row = RowWrite("quarantine", quarantine_id(self._spec.name, place), fields)
+                plan.rows.append(row)
             events.append(event)
         resolver = identity.resolver(await self._known(identity, groups))
         works = []
@@ -191,7 +197,8 @@ class Builder:
         for visitor, _ in intake.wakes_due:
             held = states[visitor]
             for _, key in held.wakes_due(intake.now):
-                if key not in held.wakes:
+                # A wake-up that fired just before may have taken this one back, or put it off.
+                if key not in held.wakes or held.wakes[key][0] > intake.now:
                     continue
                 if wake_place(visitor, key) in self.skipped:
                     del held.wakes[key]
@@ -288,6 +295,20 @@ def quarantine_fields(work: Work, reason: str, now: datetime) -> dict[str, Any]:
         "position": work.position,
         "index": work.index,
         "body": encode_letters([Letter(work.depth, message)]),  # type: ignore[arg-type]
+    }
+
+
+def unreadable_fields(record: Record, place: Place, reason: str, now: datetime) -> dict[str, Any]:
+    """Return the row of a journaled event that cannot be read; its bytes stay as they came."""
+    return {
+        "visitor": "",
+        "at": now,
+        "kind": "Record",
+        "reason": reason[:500],
+        "stream": place[0],
+        "position": place[1],
+        "index": place[2],
+        "body": record.raw,
     }
 
 

@@ -132,7 +132,9 @@ class InProcess:
             self._identity[write.key] = (write.visitor, write.born)
 
     def _folding(self, bot: str) -> Folding:
-        return Folding(self._bots[bot], self.now, self.view, str(self.messages), self._depth_max)
+        return Folding(
+            self._bots[bot], self.now, self.view, f"{bot}-0:{self.messages}", self._depth_max
+        )
 
     def _settle(self) -> None:
         """Take letters until none is left."""

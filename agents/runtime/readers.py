@@ -108,8 +108,8 @@ class StoreReader:
             for row in await self._store.rows(table, {"visitor": visitor}, limit=TIMELINE_MAX):
                 row.pop("visitor", None)
                 kind = row.pop("kind", table)
-                lines.append({"bot": bot or "rules", **row, "kind": f"{table}: {kind}"})
-        lines.sort(key=lambda line: line["at"])
+                lines.append({"bot": bot, **row, "kind": f"{table}: {kind}"})
+        lines.sort(key=lambda line: (line["at"], line.pop("order", 0)))
         return lines
 
     async def page(self, after: str, limit: int) -> list[dict[str, Any]]:

@@ -340,7 +340,7 @@ class Shard:
                 record=builder.record(intake, plan, fired, view),
                 states=writes,
                 outbox=outbox,
-                rows=folded.rows + self._poisoned_rows,
+                rows=folded.rows + plan.rows + self._poisoned_rows,
                 identities=plan.identities,
                 guards=sorted(set(folded.guards)),
             )

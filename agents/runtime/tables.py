@@ -41,7 +41,15 @@ def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWr
             fields = msgspec.to_builtins(reward, builtin_types=_PLAIN) | {"visitor": visitor}
             return RowWrite("rewards", f"{reward.decision_id}:{reward.kind}", fields, "insert")
         case LogStory(kind, detail):
-            fields = {"visitor": visitor, "at": now, "kind": kind, "detail": detail}
+            shard, _, order = source.partition(":")
+            fields = {
+                "visitor": visitor,
+                "at": now,
+                "kind": kind,
+                "detail": detail,
+                "bot": shard.rpartition("-")[0],
+                "order": int(order.rpartition(":")[2]),
+            }
             return RowWrite("story", derive("story", source), fields, "insert")
         case PublishSnapshot(snapshot):
             fields = msgspec.to_builtins(snapshot, builtin_types=_PLAIN) | {"at": now}

@@ -71,6 +71,9 @@ class ViewLoader:
         self._settings = settings
         self._versions = Versions(compile_)
         self._stamp: tuple[int, str] | None = None
+        self._newest: dict[str, Snapshot] = {}
+        self._kept: dict[str, Snapshot] = {}
+        """Snapshots that replays asked for."""
 
     async def changed(self) -> View | None:
         """Return a new view if there is anything new since the last one, else None."""
@@ -97,6 +100,34 @@ class ViewLoader:
         self._stamp = found
         return view
 
+    async def at(self, rules_version: int, snapshots: Mapping[str, int], settings: str) -> View:
+        """Return the view of an earlier moment, as a batch record names it (`agents.runtime.batch.describe`).
+
+        Raise KeyError where a version that the record names is not kept any more.
+        """
+        if rules_version and rules_version not in self._versions:
+            await self._read_versions()
+        held: dict[str, Snapshot] = {}
+        for policy, version in snapshots.items():
+            key = f"{policy}@{version}"
+            if key not in self._kept:
+                row = await self._store.get_document(SNAPSHOTS, key)
+                if row is None:
+                    raise KeyError(f"snapshot {key} is not kept any more")
+                self._kept[key] = msgspec.convert(row, Snapshot)
+            held[policy] = self._kept[key]
+        said = dict(part.split("=", 1) for part in settings.split())
+        return View(
+            rules=self._versions.get(rules_version),
+            rules_version=rules_version,
+            pinned=self._versions,
+            snapshots=held,
+            mailbox=self._settings.mailbox,
+            holdout=float(said.get("holdout", self._settings.holdout)),
+            consent=said.get("consent", self._settings.consent),
+            learning=said.get("learning", "1") == "1",
+        )
+
     async def stamp(self) -> tuple[int, str]:
         """Return what changes whenever a view would: the published version and the newest snapshot."""
         published = await self._store.get_document(*PUBLISHED)
@@ -110,15 +141,20 @@ class ViewLoader:
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""
-        rows = await self._store.rows(SNAPSHOTS, {}, limit=SNAPSHOT_ROWS_MAX)
-        newest: dict[str, Snapshot] = {}
+        newest = dict(self._newest)
+        limit = SNAPSHOT_ROWS_NEW_MAX if newest else SNAPSHOT_ROWS_MAX
+        rows = await self._store.rows(SNAPSHOTS, {}, limit=limit)
         for row in rows:
             snapshot = msgspec.convert(row, Snapshot)
             known = newest.get(snapshot.policy)
             if known is None or snapshot.version > known.version:
                 newest[snapshot.policy] = snapshot
+        self._newest = newest
         return newest
 
 
 SNAPSHOT_ROWS_MAX = 500
 """A policy that published nothing while others published so often is one that nobody decides by."""
+
+SNAPSHOT_ROWS_NEW_MAX = 50
+"""Rows read when a view is refreshed: what was published since the last one, with room."""

@@ -1,0 +1,1 @@
+"""Place the durable shells on Ray; nothing else knows Ray."""

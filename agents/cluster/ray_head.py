@@ -1,0 +1,245 @@
+"""Start and stop Ray on this machine, small: a dashboard, a token, no worker that nobody asked for.
+
+Rules
+1. Ray's dashboard and job API run code for whoever reaches them (CVE-2023-48022): they listen on loopback
+   and ask for a token, which lies in a file that only we can read.
+2. The folder of Ray's sessions is short: its sockets' paths must stay under 108 bytes.
+3. The settings below trade the age of what the dashboard shows for an idle machine: measured, they and the
+   missing log monitor take a third off what Ray uses when nothing happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import ray
+
+from agents.cluster.names import NAMESPACE
+
+OBJECT_STORE_BYTES = 150 * 2**20
+"""Nothing of ours lies in it for longer than a call."""
+
+STOP_SECONDS_MAX = 10.0
+
+NODE_ADDRESS = "127.0.0.2"
+"""Loopback, and not one of the names that Ray turns into an address other machines can reach."""
+
+# Ray asks for a token by itself (since 2.60); its C++ part has read RAY_AUTH_MODE before we come here.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TQDM": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # How often Ray's own processes look around (milliseconds and seconds).
+    "RAY_metrics_report_interval_ms": "5000",
+    "RAY_enable_worker_prestart": "0",
+    "RAY_enable_ray_event": "0",
+    "RAY_event_stats": "0",
+    "RAY_core_worker_internal_heartbeat_ms": "5000",
+    "RAY_task_events_report_interval_ms": "5000",
+    "RAY_raylet_report_resources_period_milliseconds": "1000",
+    "RAY_gcs_pull_resource_loads_period_milliseconds": "10000",
+    "RAY_raylet_liveness_self_check_interval_ms": "30000",
+    "RAY_raylet_check_gc_period_milliseconds": "10000",
+    "RAY_report_worker_backlog_interval_ms": "10000",
+    "RAY_object_manager_timer_freq_ms": "1000",
+    "RAY_local_fs_monitor_interval_ms": "10000",
+    "RAY_io_context_event_loop_lag_collection_interval_ms": "0",
+    # The kernel's own limit and the database's cache bound memory here; Ray would kill actors by guess.
+    "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_num_server_call_thread": "1",
+    "RAY_core_worker_num_server_call_thread": "1",
+    "RAY_DASHBOARD_AGENT_CHECK_PARENT_INTERVAL_S": "5",
+    "REPORTER_UPDATE_INTERVAL_MS": "15000",
+    "METRICS_RECORD_INTERVAL_S": "30",
+    "GCS_CHECK_ALIVE_INTERVAL_SECONDS": "15",
+    "NODE_STATS_UPDATE_INTERVAL_SECONDS": "30",
+    "AUTOSCALER_UPDATE_INTERVAL_S": "60",
+}
+
+DASHBOARD_PARTS = ("NodeHead", "StateHead", "JobHead", "ReportHead", "UsageStatsHead")
+
+_ONE_AT_A_TIME = "--maximum_startup_concurrency=1"
+_SOME_AT_A_TIME = f"--maximum_startup_concurrency={os.cpu_count() or 1}"
+
+
+@dataclass(frozen=True)
+class RayHead:
+    """Say where a running Ray is reached."""
+
+    address: str
+    dashboard: str
+    metrics_port: int
+    sessions: Path | None
+    """Folder of its sessions, None where Ray is not ours."""
+    token_file: Path | None
+
+
+def sessions_folder(data: Path) -> Path:
+    """Return the short folder that belongs to a data folder."""
+    digest = hashlib.blake2b(str(data.resolve()).encode(), digest_size=4).hexdigest()
+    return Path(tempfile.gettempdir()) / f"mdma-{os.getuid()}-{digest}"
+
+
+def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
+    """Start Ray for a data folder, or join the cluster at `address`.
+
+    Parameters:
+        data: where the token is kept.
+        address: a running cluster; empty: start one here.
+        code_path: put on the actors' import path.
+    """
+    if address:
+        with _quiet():
+            context = ray.init(
+                address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="error"
+            )
+        return RayHead(address, str(context.dashboard_url or ""), 0, None, None)
+    token = _token_file(data)
+    sessions = sessions_folder(data)
+    sessions.mkdir(mode=0o700, exist_ok=True)
+    if sessions.stat().st_uid != os.getuid():
+        raise PermissionError(f"{sessions} belongs to another user: remove it")
+    os.environ.update(_ENVIRONMENT | {"RAY_AUTH_TOKEN_PATH": str(token)})
+    if code_path:
+        os.environ["PYTHONPATH"] = code_path
+    with _quiet(), _smaller():
+        context = ray.init(
+            num_cpus=0,  # no worker waits for tasks: ours are actors that ask for no CPU
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level="error",
+            configure_logging=False,
+            _node_ip_address=NODE_ADDRESS,
+            _temp_dir=str(sessions),
+        )
+        _stop_what_nobody_needs()
+    info = context.address_info
+    return RayHead(
+        str(info["address"]),
+        str(info["webui_url"]),
+        int(info["metrics_export_port"]),
+        sessions,
+        token,
+    )
+
+
+def stop_ray(head: RayHead) -> None:
+    """Leave Ray; where it is ours every process of it ends, and its sessions are removed."""
+    ray.shutdown()
+    if head.sessions is not None:
+        clear_sessions(head.sessions, STOP_SECONDS_MAX)
+
+
+def clear_sessions(sessions: Path, seconds: float = 0.0) -> int:
+    """End every process of Ray that works in a sessions folder, remove it, return how many were left.
+
+    Parameters:
+        sessions: the folder; also one that a killed run has left.
+        seconds: how long they may take to end by themselves.
+    """
+    deadline = time.monotonic() + seconds
+    left = _processes_in(sessions)
+    while left and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=0.2)
+        left = _processes_in(sessions)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=STOP_SECONDS_MAX)
+    shutil.rmtree(sessions, ignore_errors=True)
+    return len(left)
+
+
+def _processes_in(sessions: Path) -> list[psutil.Process]:
+    """Return the processes that have a file of the folder open or name it: titles and parents change."""
+    found = []
+    mark = f"{sessions}/"
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        with contextlib.suppress(psutil.Error, OSError):
+            fds = f"/proc/{process.pid}/fd"
+            links = (os.readlink(f"{fds}/{number}") for number in os.listdir(fds))  # noqa: PTH115, PTH208 - links to no path
+            if any(mark in part for part in process.cmdline()) or any(
+                link.startswith(mark) for link in links
+            ):
+                found.append(process)
+    return found
+
+
+def _token_file(data: Path) -> Path:
+    """Return the file of the token; made once, with mode 0600."""
+    file = data / "ray_token"
+    if not file.exists():
+        draft = data / "ray_token.new"
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+            out.write(secrets.token_hex(32))
+        draft.replace(file)
+    return file
+
+
+@contextlib.contextmanager
+def _smaller() -> Iterator[None]:
+    """Change two command lines while Ray starts its processes; `ray.init` has no arguments for them.
+
+    The dashboard's pages on data sets, Serve, training, Prometheus and exported events are a process of
+    90 MB each and show nothing of ours. With no CPUs to give, Ray would start one actor after the other.
+    """
+    services = ray._private.services  # noqa: SLF001
+    start = services.start_ray_process
+
+    def start_smaller(command: list[str], process_type: str, *args: Any, **options: Any) -> Any:
+        if process_type == "dashboard":
+            command = [*command, f"--modules-to-load={','.join(DASHBOARD_PARTS)}"]
+        if process_type == "raylet":
+            command = [part.replace(_ONE_AT_A_TIME, _SOME_AT_A_TIME) for part in command]
+        return start(command, process_type, *args, **options)
+
+    services.start_ray_process = start_smaller
+    # Its advice on every worker that died fills a console; the supervisor says who was restarted.
+    ray._private.worker.print_to_stdstream = _unheard  # noqa: SLF001
+    try:
+        yield
+    finally:
+        services.start_ray_process = start
+
+
+def _unheard(*_: Any, **__: Any) -> None:
+    """Drop what Ray prints to the driver's console."""
+
+
+def _stop_what_nobody_needs() -> None:
+    """End the process that copies actors' logs to a driver: ours write their own, and it costs 1 % of a core.
+
+    Also the autoscaler's, which has nothing to scale. `ray.init` has no switch for either.
+    """
+    node = ray._private.worker._global_node  # noqa: SLF001
+    node.kill_log_monitor(check_alive=False)
+    node.kill_monitor(check_alive=False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray's own words out of the console, the warning about tokens among them."""
+    log = logging.getLogger("ray")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -1,0 +1,247 @@
+"""Prove from the record that nothing was lost, doubled or sent against a refusal: `mdma audit`.
+
+Each shard is cut at its last commit; traffic may go on. What is proved, and by what:
+1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
+   journaled event in their ranges has a visitor or stands in quarantine.
+2. *State*: the fold of all recorded inputs equals the stored states, byte for byte.
+3. *Sends*: each template decision has one ledger row and the reverse; attempts and caps hold.
+4. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
+   after the unsubscribe, the goal or a bounce of that visitor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import View
+from agents.runtime.fold import Folded, Work
+from agents.runtime.readers import StoreReader
+from agents.runtime.registry import WIRING
+from agents.runtime.replay import Replayer, ViewAt
+from messaging.ports import BatchRecord, Journal, Store
+from messaging.vocabulary.effects import HandOver
+from messaging.vocabulary.ids import PARTITIONS, partition_of
+from messaging.vocabulary.messages import GoalReached, Responded
+
+CATCH_UP_TRIES = 25
+"""How often a shard that goes on committing is caught up with before the audit says it cannot be cut."""
+
+LOAD_MAX = 2_000
+ROWS_MAX = 5_000_000
+SETTLE_SECONDS = 15.0
+"""How long a decision may wait for its ledger row: the time a letter is under way."""
+
+COUNTED = ("handed over", "uncertain", "delivered", "complained")
+"""Send statuses that count as an attempt."""
+
+Progress = Callable[[str], None]
+
+
+class Finding(msgspec.Struct):
+    """Name one thing that should not be."""
+
+    rule: str
+    what: str
+
+
+class Report(msgspec.Struct):
+    """Hold what an audit looked at and what it found."""
+
+    looked_at: dict[str, int]
+    findings: list[Finding]
+
+    @property
+    def clean(self) -> bool:
+        """Return whether nothing was found."""
+        return not self.findings
+
+
+class Auditor:
+    """Audit one system through its store and journal."""
+
+    def __init__(
+        self, store: Store, journal: Journal, shards: dict[str, int], view_at: ViewAt
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._shards = shards
+        self._view_at = view_at
+        self._findings: list[Finding] = []
+        self._looked: Counter[str] = Counter()
+
+    async def run(
+        self, *, visitor: str | None = None, since: datetime | None = None, say: Progress = print
+    ) -> Report:
+        """Audit everything, or one visitor; `since` leaves older sends out of the ledger's checks."""
+        only = None
+        if visitor is not None:
+            only = await StoreReader(self._store).find(visitor)
+            if only is None:
+                self._found("visitor", f"{visitor} is unknown")
+                return Report(dict(self._looked), self._findings)
+        for bot in WIRING:
+            for index in range(self._shards[bot]):
+                say(f"folding {bot}-{index}")
+                await self._shard(bot, index, only)
+        say("comparing decisions with the ledger")
+        await self._ledger(only, since)
+        return Report(dict(self._looked), self._findings)
+
+    def _found(self, rule: str, what: str) -> None:
+        self._findings.append(Finding(rule, what))
+
+    # Counted once, and the same state
+
+    async def _shard(self, bot: str, index: int, only: str | None) -> None:
+        replayer = Replayer(
+            WIRING[bot].make(),
+            (index, self._shards[bot]),
+            self._store,
+            self._journal,
+            self._view_at,
+        )
+        taken: dict[str, int] = {}
+        refusals = _Refusals(self._found)
+
+        def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:
+            self._looked["batches"] += 1
+            self._looked["messages"] += len(works) + len(record.wakes)
+            self._contiguous(replayer.name, number, record, taken)
+            if bot == "email":
+                refusals.observe(works, folded)
+
+        replayer.observe = observe
+        for _ in range(CATCH_UP_TRIES):
+            await replayer.advance(visitor=only)
+            replayer.steps.clear()
+            unequal = await self._unequal(bot, index, replayer, only)
+            owner = await self._store.owner(replayer.name)
+            if owner is None or owner.batch == replayer.batch:
+                for visitor in unequal:
+                    self._found("state", f"{replayer.name}: {visitor} differs from its record")
+                if owner is not None and owner.positions != taken:
+                    self._found("positions", f"{replayer.name}: {owner.positions} but took {taken}")
+                return
+        self._found("cut", f"{replayer.name} commits faster than it can be read; pause and repeat")
+
+    def _contiguous(
+        self, name: str, number: int, record: BatchRecord, taken: dict[str, int]
+    ) -> None:
+        for stream, first, last in record.inputs:
+            before = taken.get(stream, 0)
+            if first != before + 1 and not (before == 0 and stream.startswith("journal:")):
+                self._found("once", f"{name}:{number} took {stream} from {first} after {before}")
+            taken[stream] = max(last, before)
+        skipped = {(stream, position) for stream, position, _ in record.skipped}
+        lost = sum(1 for visitor in record.visitors if not visitor)
+        self._looked["events"] += len(record.visitors)
+        if lost > len(skipped):
+            self._found("once", f"{name}:{number}: {lost - len(skipped)} events have no visitor")
+
+    async def _unequal(
+        self, bot: str, index: int, replayer: Replayer, only: str | None
+    ) -> list[str]:
+        """Return the visitors whose stored state differs from the fold."""
+        folded = replayer.bodies()
+        seen = 0
+        unequal = []
+        after = ""
+        while ids := ([only] if only else await self._store.visitors(bot, after, LOAD_MAX)):
+            after = ids[-1]
+            mine = [v for v in ids if partition_of(v) * self._shards[bot] // PARTITIONS == index]
+            stored = await self._store.load(bot, mine)
+            seen += len(stored)
+            unequal += [v for v, body in stored.items() if folded.get(v) != body]
+            if only:
+                break
+        self._looked["states"] += seen
+        return unequal
+
+    # The ledger
+
+    async def _ledger(self, only: str | None, since: datetime | None) -> None:
+        match = {"visitor": only} if only else {}
+        missing: set[str] = set()
+        for _ in range(int(SETTLE_SECONDS)):
+            decisions = await self._store.rows(
+                "decisions", {**match, "kind": "template"}, limit=ROWS_MAX, newest=False
+            )
+            sends = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
+            marketing = [row for row in sends if not row["success"]]
+            by_decision = Counter(row["decision_id"] for row in marketing)
+            missing = {row["id"] for row in decisions} - set(by_decision)
+            if not missing:
+                break
+            await asyncio.sleep(1.0)
+        self._looked["decisions"] += len(decisions)
+        self._looked["sends"] += len(sends)
+        known = {row["id"] for row in decisions}
+        for decision in sorted(missing):
+            self._found("ledger", f"decision {decision} has no row in the ledger")
+        for decision, count in by_decision.items():
+            if count > 1 or decision not in known:
+                self._found("ledger", f"{count} sends for decision {decision or '(none)'}")
+        if since is not None:
+            marketing = [row for row in marketing if row["at"] >= since]
+        await self._attempts([row for row in marketing if row["status"] in COUNTED])
+
+    async def _attempts(self, rows: list[dict[str, Any]]) -> None:
+        """Check the budget of each run and the caps of each mailbox."""
+        runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        boxes: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        views: dict[int, View] = {}
+        for row in rows:
+            runs.setdefault((row["visitor"], row["path"], row["run"]), []).append(row)
+            boxes.setdefault((row["mailbox"], row["path"]), []).append(row)
+        for (visitor, path, run), some in runs.items():
+            rule = await self._path(some[-1]["rules_version"], path, views)
+            if rule is not None and len(some) > rule.attempts_total:
+                self._found("attempts", f"{visitor} {path} run {run}: {len(some)} attempts")
+        for (mailbox, path), some in boxes.items():
+            rule = await self._path(some[-1]["rules_version"], path, views)
+            times = sorted(row.get("handed_over_at") or row["at"] for row in some)
+            for cap in rule.caps if rule is not None else ():
+                for first, last in zip(times, times[cap.count :], strict=False):
+                    # The store keeps milliseconds.
+                    if last - first < timedelta(hours=cap.hours) - timedelta(milliseconds=2):
+                        self._found("caps", f"mailbox {mailbox}: {cap.count + 1} in {last - first}")
+
+    async def _path(self, version: int, path: str, views: dict[int, View]) -> Any:
+        if version not in views:
+            views[version] = await self._view_at(version, {}, "")
+        rules = views[version].rules
+        return rules.paths.get(path) if rules is not None else None
+
+
+class _Refusals:
+    """Watch Email's batches: after a refusal was taken, no marketing e-mail is handed over."""
+
+    def __init__(self, found: Callable[[str, str], None]) -> None:
+        self._found = found
+        self._left: set[str] = set()
+        self._goals: dict[tuple[str, str], datetime] = {}
+
+    def observe(self, works: list[Work], folded: Folded) -> None:
+        """Check a batch's hand-overs against what was taken before it, then note what it took."""
+        for visitor, act in folded.acts:
+            if not isinstance(act, HandOver) or act.plan.success:
+                continue
+            goal = self._goals.get((visitor, act.plan.path))
+            if visitor in self._left:
+                self._found("refusal", f"{act.plan.send_id} was handed over after an unsubscribe")
+            if goal is not None and goal >= act.plan.entered_at:
+                self._found("refusal", f"{act.plan.send_id} was handed over after the goal")
+        for work in works:
+            message = work.message
+            if isinstance(message, GoalReached):
+                for path in message.paths:
+                    key = (message.visitor, path)
+                    self._goals[key] = max(message.at, self._goals.get(key, message.at))
+            elif isinstance(message, Responded) and message.kind == "unsubscribed":
+                self._left.add(message.visitor)

@@ -1,0 +1,101 @@
+"""Run the benchmarks: each row against its ceiling, its peer or its limit, in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import uvloop
+
+from scripts.bench_measure import Row, Say, progress, progress_over, table, write_json
+
+ROWS = {
+    "intake": "batches of 100 events on 8 connections, acknowledged when durable; against insert_many",
+    "processed": "events taken by all bots; against the raw transaction",
+    "single": "one durable event a request on 64 connections; against a bare aiohttp handler",
+    "latency": "a page visit to its e-mail at the SMTP server; a purchase to everything cancelled",
+    "simulator": "all bots in one process on a clock that jumps",
+}
+ON_MIX = ("intake", "processed", "single")
+"""Rows that run on one system with the routine that ships."""
+
+
+def main() -> int:
+    """Run what is asked for and print the table. Return 0 when it was measured, 1 when not."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measure this machine: each row against its ceiling in the same run, median of three.",
+        epilog="Example: scripts/bench intake processed --json bench.json\n\nRows:\n"
+        + "\n".join(f"  {name:11}{what}" for name, what in ROWS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON, too")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="keep the systems' files here (a folder that is removed)",
+    )
+    given = parser.parse_args()
+    strange = [name for name in given.names if name not in ROWS]
+    if strange:
+        parser.error(f"no row is called {strange[0]}; there are {', '.join(ROWS)}")
+    try:
+        rows = _measure(given.names or list(ROWS), given.data)
+    except (RuntimeError, TimeoutError, OSError) as error:
+        progress_over()
+        print(f"scripts/bench: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    progress_over()
+    print(table(rows))
+    if given.json is not None:
+        write_json(given.json, rows)
+    return 0
+
+
+def _measure(names: list[str], data: Path | None) -> list[Row]:
+    if data is not None:
+        return uvloop.run(measured(names, data.resolve(), progress))
+    with tempfile.TemporaryDirectory(prefix="mdma-bench-") as folder:
+        return uvloop.run(measured(names, Path(folder), progress))
+
+
+async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
+    """Return the rows of these names, in the order of `ROWS`."""
+    rows: list[Row] = []
+    if set(names) & set(ON_MIX):
+        rows += await _on_mix(names, folder / "mix", say)
+    if "latency" in names:
+        from scripts.bench_latency import measure as measure_latency
+
+        rows += await measure_latency(folder / "latency", say)
+    if "simulator" in names:
+        from scripts.bench_simulator import measure as measure_simulator
+
+        rows += await asyncio.to_thread(measure_simulator, say)
+    return rows
+
+
+async def _on_mix(names: list[str], folder: Path, say: Say) -> list[Row]:
+    from scripts import bench_intake, bench_processed
+    from scripts.bench_smtp import mailbox
+    from scripts.bench_system import running
+
+    rows: list[Row] = []
+    say("starting the system")
+    async with mailbox() as box, running(folder, box.port) as system:
+        if "intake" in names:
+            rows += await bench_intake.measure_intake(system, say)
+        if "processed" in names:
+            rows += await bench_processed.measure(system, say)
+        if "single" in names:
+            rows += await bench_intake.measure_single(system, say)
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

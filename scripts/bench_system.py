@@ -1,0 +1,186 @@
+"""Run the whole system for a benchmark or for chaos: `mdma up` as a process, in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout
+
+from messaging.journal.mongo import MongoJournal
+from messaging.store.connection import Connection
+from messaging.store.mongo import MongoStore
+from scripts.compose import Wiring, connected, read_wiring
+from scripts.folder import WIRING, read_run
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS_MAX = 120.0
+STOP_SECONDS_MAX = 90.0
+LOOK_SECONDS = 0.02
+OPEN_SENDS = ("waiting", "handing over", "deferred")
+
+
+class Running:
+    """Talk to a system that runs."""
+
+    def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
+        run = read_run(folder)
+        assert run is not None, "a system is talked to once it is ready"
+        self.folder = folder
+        self.process = process
+        self.facts: dict[str, Any] = run
+        self.url: str = run["local_url"]
+        self.wiring: Wiring = read_wiring((folder / WIRING).read_text())
+        self.connection: Connection = connected(self.wiring)
+        self.store = MongoStore(self.connection)
+        self._journal = MongoJournal(self.connection)
+        self._session = ClientSession(timeout=ClientTimeout(total=30))
+
+    @property
+    def write_key(self) -> str:
+        """Return the key that calls are sent with."""
+        return self.wiring.write_keys[0]
+
+    async def close(self) -> None:
+        """Close the connections; the system goes on."""
+        await self._session.close()
+        await self.store.close()
+        await self.connection.close()
+
+    async def get(self, path: str) -> Any:
+        """Ask the admin API. Raise aiohttp's errors."""
+        headers = {"Authorization": f"Bearer {self.wiring.admin_token}"}
+        async with self._session.get(f"{self.url}/api/v1/{path}", headers=headers) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Order something of the admin API. Raise aiohttp's errors."""
+        headers = {"Authorization": f"Bearer {self.wiring.admin_token}"}
+        async with self._session.post(
+            f"{self.url}/api/v1/{path}", json=body, headers=headers
+        ) as answer:
+            answer.raise_for_status()
+            return await answer.json()
+
+    async def send(self, call: dict[str, Any]) -> None:
+        """Send one Segment call; returns when it is durable. Raise aiohttp's errors."""
+        headers = {"Content-Type": "application/json"}
+        body = {**call, "writeKey": self.write_key}
+        async with self._session.post(
+            f"{self.url}/v1/{call['type']}", json=body, headers=headers
+        ) as answer:
+            answer.raise_for_status()
+            await answer.read()
+
+    async def behind(self) -> dict[str, int]:
+        """Return what is not taken yet: input stream of a shard -> how far behind; empty when all is quiet."""
+        database = self.connection.database
+        tails = await self._journal.tails()
+        shards = {each["_id"]: each async for each in database["shards"].find()}
+        behind: dict[str, int] = {}
+        for sender, owner in shards.items():
+            for to, number in owner["sent"].items():
+                taken = shards.get(to, {}).get("positions", {}).get(sender, 0)
+                if taken < number:
+                    behind[f"{sender} to {to}"] = number - taken
+        for name, owner in shards.items():
+            if name.startswith("behavior-"):
+                for stream, tail in tails.items():
+                    taken = owner["positions"].get(f"journal:{stream}", 0)
+                    if taken < tail:
+                        behind[f"journal {stream} to {name}"] = tail - taken
+        match = {"status": {"$in": list(OPEN_SENDS)}}
+        under_way = await database["sends"].count_documents(match)
+        if under_way:
+            behind["sends"] = under_way
+        return behind
+
+    async def quiet(self, seconds: float, *, times: int = 1) -> float:
+        """Wait until nothing is under way, `times` looks in a row; return the machine time of the first of them.
+
+        Raise TimeoutError, naming what hangs.
+        """
+        deadline = time.monotonic() + seconds
+        first, seen = 0.0, 0
+        while True:
+            began = time.monotonic()
+            behind = await self.behind()
+            if behind:
+                seen = 0
+                if began > deadline:
+                    raise TimeoutError(f"still under way after {seconds:.0f} s: {behind}")
+            else:
+                first = first if seen else began
+                seen += 1
+                if seen >= times:
+                    return first
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, smtp_port: int, *, config: Path | None = None, **settings: str
+) -> AsyncIterator[Running]:
+    """Start a system, give it once it is ready, stop it. Raise RuntimeError with its last words."""
+    words = ["up", "--data", str(folder), "--port", "0"]
+    if config is not None:
+        words += ["--config", str(config)]
+    environment = {name: value for name, value in os.environ.items() if name[:5] != "MDMA_"}
+    environment |= {f"MDMA_{name.upper()}": value for name, value in settings.items()}
+    environment["MDMA_SMTP_URL"] = f"smtp://127.0.0.1:{smtp_port}"
+    environment.setdefault("MDMA_LOG", "console:warning")
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs on this loop yet
+    with (folder / "up.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "scripts.cli",
+            *words,
+            cwd=ROOT,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        await _until_ready(folder, process)
+        system = Running(folder, process)
+        try:
+            yield system
+        finally:
+            await system.close()
+    finally:
+        await _stop(process)
+
+
+async def _until_ready(folder: Path, process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while process.returncode is None:
+                if read_run(folder) is not None:
+                    return
+                await asyncio.sleep(0.1)
+    words = (folder / "up.log").read_text(errors="replace").strip().splitlines()[-5:]
+    raise RuntimeError(f"the system does not start: {' | '.join(words)} (see {folder / 'up.log'})")
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,169 @@
+"""`mdma import`: calls of the past from files, kept with their times, or fed as if live.
+
+Rules
+1. Files are read through before anything is sent: a bad row costs nothing but a line.
+2. Repeats are ignored by their message ids, so that an import that was cut off is simply run again.
+3. For a replay all calls of all files are sent in the order of their times: the world clock may start
+   to run with the first of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from scripts.client import Api, ApiError, data_option
+from scripts.folder import Refused
+
+BATCH_EVENTS = 1_000
+BATCH_BYTES = 450_000
+"""Below the gateway's 500 KB with the envelope around it."""
+REPLAY_BYTES = 4_000_000
+REPLAY_LINES = 10_000
+TRIES = 8
+"""With a pause that doubles up to 8 s, a gateway that starts again is waited for."""
+
+file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command(
+    "import",
+    epilog="Example: mdma import leads.csv --map leads.yaml --replay"
+    " (several files: one --map for each, in their order)",
+)
+@click.argument("files", metavar="FILE", type=file_type, nargs=-1, required=True)
+@click.option(
+    "--map",
+    "maps",
+    metavar="MAPPING.yaml",
+    type=file_type,
+    multiple=True,
+    help="How CSV becomes calls.",
+)
+@click.option(
+    "--replay", is_flag=True, help="Feed each call when the world clock reaches its time."
+)
+@data_option
+def import_(files: tuple[Path, ...], maps: tuple[Path, ...], replay: bool, data: Path) -> None:
+    """Take JSON lines of Segment calls, or CSV with a mapping; keeps the given times."""
+    if maps and len(maps) != len(files):
+        raise click.UsageError("name one --map for each FILE")
+    sources = [(file, _mapping(maps[at] if maps else None, file)) for at, file in enumerate(files)]
+    total = sum(_count(file, mapping) for file, mapping in sources)
+    api = Api(data)
+    calls = _calls(sources)
+    done = _replay(api, calls, total) if replay else _import(api, calls, total)
+    click.echo(done)
+
+
+def _mapping(path: Path | None, file: Path) -> Any:
+    from config.load import RulesInvalid
+    from config.mapping import load_mapping
+
+    if path is None:
+        if file.name.removesuffix(".gz").endswith(".csv"):
+            raise click.UsageError(f"{file} is CSV: say how it becomes calls with --map")
+        return None
+    try:
+        return load_mapping(path)
+    except RulesInvalid as error:
+        raise Refused("; ".join(str(each) for each in error.errors)) from None
+
+
+def _count(file: Path, mapping: Any) -> int:
+    from config.mapping import check_calls
+
+    count, error = check_calls(file, mapping)
+    if error is not None:
+        raise Refused(f"{file}: {error}; nothing was sent")
+    return count
+
+
+def _calls(sources: list[tuple[Path, Any]]) -> Iterator[dict[str, Any]]:
+    from config.mapping import read_calls
+
+    for file, mapping in sources:
+        yield from read_calls(file, mapping)
+
+
+def _import(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
+    head = b'{"writeKey":' + orjson.dumps(api.write_key) + b',"batch":['
+    rejected = 0
+    with _progress(total) as bar:
+        for lines in _packed((orjson.dumps(call) for call in calls), BATCH_EVENTS, BATCH_BYTES):
+            answer = _post(api, "/v1/import", head + b",".join(lines) + b"]}", "application/json")
+            rejected += _tell_rejected(answer, bar.pos)
+            bar.update(len(lines))
+    return f"{total - rejected} calls sent, {rejected} refused"
+
+
+def _replay(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
+    timed = sorted(
+        ((_time_of(call), orjson.dumps(call)) for call in calls), key=lambda each: each[0]
+    )
+    lines = (b'{"at":' + orjson.dumps(at) + b',"call":' + call + b"}" for at, call in timed)
+    added = known = rejected = 0
+    with _progress(total) as bar:
+        for some in _packed(lines, REPLAY_LINES, REPLAY_BYTES):
+            answer = _post(api, "/api/v1/replay", b"\n".join(some), "application/x-ndjson")
+            added += answer["added"]
+            known += answer["known"]
+            rejected += _tell_rejected(answer, bar.pos)
+            bar.update(len(some))
+    return f"{added} calls wait for their time, {known} were known, {rejected} refused"
+
+
+def _time_of(call: dict[str, Any]) -> str:
+    at = call.get("timestamp")
+    if not at:
+        raise Refused(f"call {call.get('messageId', '')} has no timestamp: a replay needs one")
+    return str(at)
+
+
+def _tell_rejected(answer: Any, before: int) -> int:
+    rejected = answer.get("rejected") or []
+    for each in rejected[:5]:
+        click.echo(f"call {before + each['index'] + 1} refused: {each['reason']}", err=True)
+    return len(rejected)
+
+
+def _packed(lines: Iterable[bytes], count_max: int, bytes_max: int) -> Iterator[list[bytes]]:
+    """Give lines in lists that are neither too many nor too large."""
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        if held and (len(held) >= count_max or size + len(line) > bytes_max):
+            yield held
+            held, size = [], 0
+        held.append(line)
+        size += len(line) + 1
+    if held:
+        yield held
+
+
+def _post(api: Api, path: str, body: bytes, kind: str) -> Any:
+    """Send, and again while the gateway is overloaded or starts anew."""
+    pause = 0.1
+    for _ in range(TRIES - 1):
+        try:
+            return api.post(path, body, kind)
+        except ApiError as error:
+            if error.status not in (429, 503):
+                raise
+            pause = max(pause, error.retry_after)
+        except Refused:
+            pass
+        time.sleep(pause)
+        pause = min(2 * pause, 8.0)
+    return api.post(path, body, kind)
+
+
+def _progress(total: int) -> Any:
+    # click draws nothing where it is not a terminal.
+    bar: Any = click.progressbar
+    return bar(length=total, file=click.get_text_stream("stderr"), label="sending")

@@ -1,0 +1,151 @@
+"""`mdma replay` and `mdma audit`: what the record proves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scripts.client import data_option, wiring_in_use
+from scripts.folder import Refused
+
+if TYPE_CHECKING:
+    from agents.runtime.replay import Step, ViewAt
+    from messaging.journal.mongo import MongoJournal
+    from messaging.store.mongo import MongoStore
+
+DIFFERENCE_BYTES_SHOWN = 400
+
+
+@dataclass
+class Recorded:
+    """Hold the record of a running system, opened for reading."""
+
+    store: MongoStore
+    journal: MongoJournal
+    shards: dict[str, int]
+    view_at: ViewAt
+
+
+@asynccontextmanager
+async def opened(data: Path) -> AsyncIterator[Recorded]:
+    """Open the record of the system that runs on a data folder."""
+    from messaging.journal.mongo import MongoJournal
+    from messaging.store.mongo import MongoStore
+    from scripts.compose import connected, view_loader
+
+    wiring = wiring_in_use(data)
+    connection = connected(wiring)
+    store = MongoStore(connection)
+    try:
+        loader = view_loader(store, wiring)
+        yield Recorded(store, MongoJournal(connection), wiring.shards, loader.at)
+    finally:
+        await store.close()
+        await connection.close()
+
+
+@click.command(epilog="Example: mdma replay --visitor ann@example.com")
+@click.option("--visitor", "id_", metavar="ID", required=True, help="Whose steps to repeat.")
+@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+@data_option
+def replay(id_: str, data: Path, as_json: bool) -> int:
+    """Repeat a visitor's steps from the record and compare the result with what is stored."""
+    steps, unequal = asyncio.run(_replay(id_, data))
+    if as_json:
+        lines = [
+            {
+                "at": s.at.isoformat(),
+                "shard": s.shard,
+                "batch": s.batch,
+                "step": s.kind,
+                "effects": s.effects,
+            }
+            for s in steps
+        ]
+        click.echo(json.dumps({"steps": lines, "unequal": unequal}, indent=1))
+    else:
+        for step in steps:
+            click.echo(
+                f"{step.at:%Y-%m-%d %H:%M:%S}  {step.shard:12} {step.kind:18} "
+                f"{', '.join(step.effects) or '-'}"
+            )
+        said = f"differs in {', '.join(unequal)}" if unequal else "equal to what is stored"
+        click.echo(f"{len(steps)} steps; {said}")
+    return 1 if unequal else 0
+
+
+async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
+    from agents.runtime.readers import StoreReader
+    from agents.runtime.registry import WIRING
+    from agents.runtime.replay import Replayer
+    from messaging.vocabulary.ids import PARTITIONS, partition_of
+
+    steps: list[Step] = []
+    unequal = []
+    async with opened(data) as record:
+        visitor = await StoreReader(record.store).find(id_)
+        if visitor is None:
+            raise Refused(f"no visitor is known as {id_}")
+        for bot, wiring in WIRING.items():
+            if bot == "learner":
+                continue  # its states are policies, not visitors
+            of = record.shards[bot]
+            shard = (partition_of(visitor) * of // PARTITIONS, of)
+            replayer = Replayer(wiring.make(), shard, record.store, record.journal, record.view_at)
+            for _ in range(5):
+                # Traffic may go on: catch up until nothing was committed between fold and look.
+                await replayer.advance(visitor=visitor)
+                stored = (await record.store.load(bot, [visitor])).get(visitor)
+                equal = replayer.bodies().get(visitor) == stored
+                if equal:
+                    break
+            if not equal:
+                unequal.append(bot)
+            steps += replayer.steps
+    steps.sort(key=lambda step: (step.at, step.shard, step.batch))
+    return steps, unequal
+
+
+@click.command(epilog="Example: mdma audit --since 2026-11-01")
+@click.option("--visitor", "id_", metavar="ID", help="Audit one visitor only.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Leave older sends out of the ledger's checks (UTC).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+@data_option
+def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) -> int:
+    """Prove from the record that nothing was lost, doubled, or sent against a refusal."""
+    from scripts.audit import Auditor, Report
+
+    async def run() -> Report:
+        async with opened(data) as record:
+            auditor = Auditor(record.store, record.journal, record.shards, record.view_at)
+            at = since.replace(tzinfo=UTC) if since is not None else None
+            return await auditor.run(visitor=id_, since=at, say=_say)
+
+    report = asyncio.run(run())
+    if as_json:
+        found = [{"rule": f.rule, "what": f.what} for f in report.findings]
+        click.echo(json.dumps({"looked_at": report.looked_at, "findings": found}, indent=1))
+    else:
+        for finding in report.findings:
+            click.echo(f"{finding.rule:10} {finding.what}")
+        looked = ", ".join(f"{count} {name}" for name, count in report.looked_at.items())
+        click.echo(f"looked at {looked}: {len(report.findings) or 'no'} findings")
+    return 0 if report.clean else 1
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(text, err=True)

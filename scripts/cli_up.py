@@ -1,0 +1,95 @@
+"""`mdma up`: read the settings, refuse what must not be, run the system."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+SPEED_HELP = "World seconds for each second, or max; the clock waits for what is due."
+
+
+@click.command(epilog="Example: mdma up --speed max --clock-start 2017-06-01 --set bots.behavior=4")
+@click.option("--speed", metavar="X", help=SPEED_HELP)
+@click.option("--clock-start", metavar="T", help="World time to start at, in an empty data folder.")
+@click.option("--host", metavar="H", help="Address to listen at (127.0.0.1).")
+@click.option(
+    "--port", metavar="P", type=click.IntRange(0, 65535), help="Port (8080; 0: a free one)."
+)
+@click.option("--data", metavar="DIR", type=click.Path(path_type=Path), help="Data folder (.mdma).")
+@click.option(
+    "--config",
+    metavar="DIR",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Rules to publish when the store is empty (the shipped routine).",
+)
+@click.option("--ray-address", metavar="A", help="A running Ray cluster (one is started here).")
+@click.option(
+    "--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Any other setting."
+)
+def up(assignments: tuple[str, ...], **given: Any) -> None:
+    """Run the system until Ctrl-C, then drain and stop all it started."""
+    from config.settings import (
+        SPEED_MAX,
+        SettingsInvalid,
+        non_loopback_smtp,
+        read_settings,
+        web_look_ups,
+    )
+    from scripts.folder import Refused
+
+    if given["speed"] == "max":
+        given["speed"] = SPEED_MAX
+    try:
+        settings = read_settings(**given, **assigned(assignments))
+    except SettingsInvalid as error:
+        raise Refused(str(error), 2) from None
+    forbidden = non_loopback_smtp(settings) or web_look_ups(settings)
+    if forbidden:
+        raise Refused(forbidden, 2)
+    _run(settings)
+
+
+def _run(settings: Any) -> None:
+    import uvloop
+
+    from scripts.logs import configure
+    from scripts.system import System
+
+    configure(settings.log)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(System(settings, _say).run())
+
+
+def _say(text: str) -> None:
+    click.echo(text)
+
+
+def assigned(assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings that `--set` names.
+
+    >>> assigned(("bots.behavior=4", "holdout=0.1"))
+    {'bots': {'behavior': '4'}, 'holdout': '0.1'}
+    """
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"--set {assignment}: write it like bots.behavior=4")
+        *groups, last = name.split(".")
+        inner = found
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[last] = value
+    return found
+
+
+def moment(text: str) -> datetime:
+    """Read a time given on the command line. Raise UsageError."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{text} is no time: write it like 2017-06-01") from None

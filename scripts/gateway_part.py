@@ -1,0 +1,151 @@
+"""Be the part that a gateway's actor runs: the site, and what it shows of the others.
+
+Rules
+1. What is shown of the others is what the supervisor told last.
+2. A pause and a publication that come in here are told to every shard at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from agents.runtime.gate import GateReport
+from agents.runtime.readers import StoreReader
+from messaging.clock import RealClock
+from messaging.gateway.app import build_app, serve
+from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
+from messaging.gateway.replay_mongo import MongoReplayQueue
+from messaging.journal.mongo import MongoJournal
+from messaging.ports import Chunk, Peers, Store
+from messaging.store.connection import Connection
+from messaging.store.mongo import MongoStore
+from scripts.compose import Wiring, connected
+from scripts.telling import Reading, Telling, prometheus
+
+log = structlog.get_logger()
+
+
+async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peers) -> GatewayPart:
+    """Return the part of a gateway, ready to run."""
+    connection = connected(wiring)
+    store = MongoStore(connection)
+    replay = MongoReplayQueue(connection)
+    await replay.ensure_indexes()
+    part = GatewayPart(wiring.host, wiring.port, connection, store)
+    deps = GatewayDeps(
+        journal=MongoJournal(connection),
+        store=part.telling(store, peers, list(_names(wiring.shards))),
+        peers=peers,
+        clock=clock,
+        reader=part.reading(StoreReader(store)),
+        replay=replay,
+        secret=wiring.key,
+        write_keys=frozenset(wiring.write_keys),
+        admin_token=wiring.admin_token,
+        behavior_shards=wiring.shards["behavior"],
+        name=name,
+        more_metrics=part.others_text,
+        is_ready=part.is_ready,
+    )
+    part.take(deps)
+    return part
+
+
+def _names(shards: dict[str, int]) -> list[str]:
+    return [f"{bot}-{index}" for bot, of in shards.items() for index in range(of)]
+
+
+class GatewayPart:
+    """Run one gateway (`agents.cluster.part.Part`)."""
+
+    def __init__(self, host: str, port: int, connection: Connection, store: MongoStore) -> None:
+        self._address = (host, port)
+        self._connection = connection
+        self._store = store
+        self._deps: GatewayDeps | None = None
+        self._gateway: Gateway | None = None
+        self._stop = asyncio.Event()
+        self._others: dict[str, dict[str, float]] = {}
+
+    def take(self, deps: GatewayDeps) -> None:
+        """Take what the site is built from."""
+        self._deps = deps
+
+    def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
+        """Return the store as the site sees it: what is paused there is told to the shards at once."""
+        return Telling(store, peers, names)
+
+    def reading(self, reader: Any) -> Any:
+        """Return a reader that also knows how the parts fare."""
+        return Reading(reader, lambda: self._others)
+
+    async def run(self) -> None:
+        """Serve until drained."""
+        assert self._deps is not None, "a gateway is given its ports first"
+        app = build_app(self._deps)
+        runner = await serve(app, *self._address)
+        self._gateway = app[GATEWAY]
+        log.info("gateway.listening", host=self._address[0], port=self._address[1])
+        try:
+            await self._stop.wait()
+        finally:
+            await runner.cleanup()
+
+    async def drain(self) -> None:
+        """Take nothing new; `run` hands over what is held."""
+        self._stop.set()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._store.close()
+        await self._connection.close()
+
+    def deliver(self, chunk: Chunk) -> bool:  # noqa: ARG002 - nobody sends a gateway anything
+        """Refuse: a gateway is nobody's peer."""
+        return False
+
+    def report(self) -> GateReport | None:
+        """Return what the world clock must wait for."""
+        gateway = self._gateway
+        if gateway is None:
+            return None
+        return GateReport(gateway.held_since(), gateway.next_due())
+
+    def metrics(self) -> dict[str, float]:
+        """Return how it fares."""
+        gateway = self._gateway
+        if gateway is None:
+            return {"ready": 0.0}
+        events, size = gateway.collector.waiting()
+        taken = gateway.metrics.taken._value.get()  # noqa: SLF001 - prometheus_client shows it no other way
+        return {
+            "ready": 1.0,
+            "processed_total": float(taken),
+            "waiting_events": float(events),
+            "waiting_bytes": float(size),
+            "backlog_events": float(sum(gateway.handover.backlog().values())),
+        }
+
+    def poke(self) -> None:
+        """Look for work: the feeder asks the clock by itself."""
+
+    def set_paused(self, paths: frozenset[str] | None) -> None:
+        """Hold nothing: a gateway hands no mail over."""
+
+    def tell_others(self, metrics: dict[str, dict[str, float]]) -> None:
+        """Hear how the others fare."""
+        self._others = metrics
+
+    async def refresh(self) -> None:
+        """See nothing: a gateway has no view."""
+
+    def others_text(self) -> str:
+        """Return the others' numbers in Prometheus' format."""
+        return prometheus(self._others)
+
+    async def is_ready(self) -> bool:
+        """Say whether the parts behind are there."""
+        return bool(self._others) and all(m.get("ready", 1.0) for m in self._others.values())

@@ -1,0 +1,392 @@
+"""Run the system: start what is embedded, the actors and the gateway; watch; drain and stop all of it.
+
+Rules
+1. What was started is stopped, in the reverse order, whatever happened in between.
+2. A start clears what a killed run left: processes of its Ray, its mongod, its notes.
+3. Nothing here is needed for a crash of an actor to heal; mongod is started again when it dies.
+4. A second signal while draining ends the draining, not the order of the stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from agents.cluster.keeper import CLOCK, CONTROL, Keeper, resume_at
+from agents.cluster.names import PartSpec
+from agents.cluster.placement import part_names
+from agents.cluster.ray_head import (
+    RayHead,
+    clear_sessions,
+    sessions_folder,
+    start_ray,
+    stop_ray,
+)
+from agents.cluster.supervisor import Supervisor
+from config.load import DEFAULTS
+from config.settings import SPEED_MAX, Settings
+from messaging.gateway.admin import PAUSE
+from messaging.mail.sink import Sink
+from messaging.store.connection import Connection
+from messaging.store.embedded import EmbeddedMongo
+from messaging.store.mongo import MongoStore
+from messaging.vocabulary.errors import WorldError
+from scripts.compose import Made, Wiring, connected, shards_of, view_loader, wiring_of
+from scripts.folder import (
+    WIRING,
+    Refused,
+    clear_run,
+    kept_secret,
+    locked,
+    write_private,
+    write_run,
+)
+from scripts.rules import publish_when_empty
+from scripts.version import code_version
+
+READY_SECONDS_MAX = 120.0
+READY_LOOK_SECONDS = 0.1
+MONGO_LOOK_SECONDS = 0.5
+NEWS_SECONDS = 2.0
+PULSE_SECONDS = 2.0
+"""Ray tells by itself when a process dies; the pulse finds what hangs, and feeds /metrics."""
+ROOT = str(Path(__file__).resolve().parents[1])
+FACTORY = "scripts.compose:build"
+
+log = structlog.get_logger()
+
+Say = Callable[[str], None]
+
+
+class System:
+    """Hold one running system.
+
+    Parameters:
+        settings: as read.
+        say: tells the person at the console.
+    """
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self._settings = settings
+        self._say = say
+        self._data = settings.data.resolve()
+        self._made = Made()
+        self._new_secrets: dict[str, str] = {}
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._mongo: EmbeddedMongo | None = None
+        self._keeper: Keeper | None = None
+        self._supervisor: Supervisor
+        self._wiring: Wiring
+        self._store: MongoStore
+
+    async def run(self) -> None:
+        """Run until a signal. Raise Refused, or what the world raised at the start."""
+        with locked(self._data):
+            async with AsyncExitStack() as stack:
+                self._listen_to_signals()
+                starting = asyncio.ensure_future(self._start(stack))
+                stopping = asyncio.ensure_future(self._stop.wait())
+                await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                stopping.cancel()
+                if not starting.done():
+                    starting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await starting
+                if starting.cancelled():
+                    return
+                await self._watch()
+                await self._drain()
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._asked_to_stop)
+
+    def _asked_to_stop(self) -> None:
+        (self._hurry if self._stop.is_set() else self._stop).set()
+
+    # ---------------------------------------------------------------- start
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        left = clear_sessions(sessions_folder(self._data))
+        clear_run(self._data)
+        stack.callback(clear_run, self._data)
+        if left:
+            self._say(f"ended {left} processes that a killed run had left")
+        self._make_secrets()
+        self._made.port = settings.port or _free_port(settings.host)
+        self._made.public_url = settings.base_url.replace(":0", f":{self._made.port}")
+        self._start_sink(stack)
+        head, _ = await asyncio.gather(self._start_ray(stack), self._start_store(stack))
+        self._listen_to_signals()  # Ray has put its own in place
+        specs = await self._specs()
+        self._supervisor = Supervisor(specs)
+        stack.callback(self._supervisor.remove)
+        await self._supervisor.start()
+        await self._start_keeper(stack)
+        await self._until_ready()
+        self._tell(head)
+
+    def _make_secrets(self) -> None:
+        settings, made = self._settings, self._made
+        given = [key.get_secret_value() for key in settings.write_keys]
+        made.secret = self._secret("secret", settings.secret)
+        made.admin_token = self._secret("admin_token", settings.admin_token)
+        made.write_keys = given or [self._secret("write_key", None)]
+
+    def _secret(self, name: str, given: Any) -> str:
+        if given is not None:
+            return str(given.get_secret_value())
+        kept, new = kept_secret(self._data, name)
+        if new:
+            self._new_secrets[name] = kept
+        return kept
+
+    def _start_sink(self, stack: AsyncExitStack) -> None:
+        given = self._settings.smtp_url
+        if given is not None:
+            self._made.smtp_url = given.get_secret_value()
+            return
+        sink, folder = Sink(), self._data / "mail"
+        note = self._data / "mail_port"
+        last = int(note.read_text()) if note.exists() else 0
+        try:
+            port = sink.start(folder, port=last)
+        except OSError:  # a stranger has it now
+            port = sink.start(folder)
+        stack.callback(sink.stop)
+        note.write_text(str(port))
+        self._made.smtp_url = f"smtp://127.0.0.1:{port}"
+
+    async def _start_ray(self, stack: AsyncExitStack) -> RayHead:
+        address = self._settings.ray_address or ""
+        starting = asyncio.create_task(
+            asyncio.to_thread(start_ray, self._data, address, code_path=ROOT)
+        )
+        # A thread cannot be stopped half-way: whoever gives up the start waits for it, then stops Ray.
+        stack.push_async_callback(_stop_started, starting)
+        return await asyncio.shield(starting)
+
+    async def _start_store(self, stack: AsyncExitStack) -> None:
+        given = self._settings.mongo_url
+        if given is not None:
+            self._made.mongo_url = given.get_secret_value()
+        else:
+            self._mongo = EmbeddedMongo(self._data / "mongo")
+            stack.push_async_callback(self._mongo.stop)
+            self._made.mongo_url = await self._mongo.start()
+        self._wiring = wiring_of(self._settings, self._made, log_folder=self._data / "logs")
+        connection = connected(self._wiring)
+        stack.push_async_callback(connection.close)
+        await connection.ping()
+        self._store = MongoStore(connection)
+        await self._prepare(connection)
+
+    async def _prepare(self, connection: Connection) -> None:
+        from messaging.journal.mongo import MongoJournal
+
+        await self._store.ensure_indexes()
+        await MongoJournal(connection).ensure_indexes()
+        folder = self._settings.config or DEFAULTS
+        now = datetime.now(UTC)
+        version = await publish_when_empty(self._store, folder, now)
+        if version:
+            self._say(f"published {folder} as version {version} of the rules")
+
+    async def _specs(self) -> list[PartSpec]:
+        shards = shards_of(self._settings)
+        self._start_at = await self._clock_start(part_names(shards, 0))
+        text = msgspec.json.encode(self._wiring).decode()
+        write_private(self._data / WIRING, text)
+        code = code_version()
+        return [
+            PartSpec(name, FACTORY, text, code, self._start_at is not None)
+            for name in part_names(shards)
+        ]
+
+    # ---------------------------------------------------------------- the world clock
+
+    async def _clock_start(self, shards: list[str]) -> datetime | None:
+        """Return where the world clock goes on from; None: it is UTC."""
+        settings = self._settings
+        kept = await resume_at(self._store, shards)
+        if kept is not None:
+            if settings.clock_start is not None and settings.clock_start != kept:
+                self._say(
+                    f"the world clock goes on from {kept:%Y-%m-%d %H:%M}: it had been started"
+                )
+            return kept
+        if settings.clock_start is None and settings.speed == 1.0:
+            return None
+        return settings.clock_start or datetime.now(UTC)
+
+    async def _start_keeper(self, stack: AsyncExitStack) -> None:
+        if self._start_at is None:
+            return
+        speed = self._settings.speed
+        speed = math.inf if speed >= SPEED_MAX else speed
+        await self._save_clock(self._start_at, speed)
+        self._keeper = Keeper(self._start_at, speed, self._supervisor.gate, self._save_clock)
+        task = asyncio.create_task(self._always("keeper", self._keeper.run))
+        stack.push_async_callback(_end, task)
+
+    async def _save_clock(self, at: datetime, speed: float) -> None:
+        with contextlib.suppress(WorldError):  # the next save will do
+            await self._store.put_document(
+                CONTROL, CLOCK, {"at": at, "speed": "max" if math.isinf(speed) else speed}
+            )
+
+    # ---------------------------------------------------------------- while it runs
+
+    async def _until_ready(self) -> None:
+        try:
+            async with asyncio.timeout(READY_SECONDS_MAX):
+                while not self._all_ready(await self._supervisor.look()):  # noqa: ASYNC110 - it asks
+                    await asyncio.sleep(READY_LOOK_SECONDS)
+        except TimeoutError:
+            late = [n for n, w in self._supervisor.watched.items() if not _is_ready(w.metrics)]
+            raise Refused(
+                f"{', '.join(late)} did not get ready: see {self._data / 'logs'}"
+            ) from None
+
+    def _all_ready(self, metrics: dict[str, dict[str, float] | None]) -> bool:
+        return all(_is_ready(each) for each in metrics.values())
+
+    def _tell(self, head: RayHead) -> None:
+        made, data = self._made, self._data
+        facts = {
+            "url": made.public_url,
+            "local_url": f"http://{_reachable(self._settings.host)}:{made.port}",
+            "dashboard": f"http://{head.dashboard}" if head.dashboard else "",
+            "ray_address": head.address,
+            "ray_token_file": str(head.token_file or ""),
+            "ray_metrics_port": head.metrics_port,
+            "smtp": "embedded" if self._settings.smtp_url is None else "given",
+            "mongo": "embedded" if self._settings.mongo_url is None else "given",
+            "admin_token_file": str(data / "admin_token"),
+            "logs": str(data / "logs"),
+            "code": code_version(),
+            "shards": shards_of(self._settings),
+        }
+        write_run(data, facts)
+        self._say(f"gateway    {facts['url']}")
+        self._say(f"write key  {made.write_keys[0]}")
+        if "admin_token" in self._new_secrets:
+            self._say(f"admin      {made.admin_token}   (shown this once; kept in {data})")
+        self._say(f"dashboard  {facts['dashboard']}   (token in {facts['ray_token_file']})")
+        if self._settings.smtp_url is None:
+            self._say(f"mail       {made.smtp_url}   (kept in {data / 'mail'})")
+        if self._start_at is not None:
+            self._say(f"world      {self._start_at:%Y-%m-%d %H:%M} UTC, gated")
+        self._say("ready; Ctrl-C drains and stops")
+
+    async def _watch(self) -> None:
+        tasks = [
+            asyncio.create_task(self._always("supervisor", self._pulse)),
+            asyncio.create_task(self._always("mongo", self._watch_mongo)),
+            asyncio.create_task(self._always("news", self._watch_news)),
+        ]
+        await self._stop.wait()
+        for task in tasks:
+            await _end(task)
+
+    async def _always(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a watcher, and again when it fails: the one place where every exception is caught."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - see above
+                log.error("watch.failed", of=name, error=type(error).__name__, reason=str(error))  # noqa: TRY400 - one line
+            await asyncio.sleep(1.0)
+
+    async def _pulse(self) -> None:
+        keeper = self._keeper
+        if keeper is not None:
+            self._supervisor.extras["clock-1"] = {
+                "world_seconds": keeper.clock.now().timestamp(),
+                "speed_reached": keeper.reached(),
+            }
+        await self._supervisor.look()
+        await asyncio.sleep(PULSE_SECONDS - 1.0)
+
+    async def _watch_mongo(self) -> None:
+        mongo = self._mongo
+        if mongo is None:
+            await asyncio.Event().wait()
+            return
+        while True:
+            await asyncio.sleep(MONGO_LOOK_SECONDS)
+            if not mongo.alive():
+                log.warning("mongo.restarting")
+                await mongo.start()
+                log.info("mongo.restarted")
+
+    async def _watch_news(self) -> None:
+        """Tell the parts when rules, policies or the pause changed and nobody else told them."""
+        loader = view_loader(self._store, self._wiring)
+        seen: Any = None
+        while True:
+            with contextlib.suppress(WorldError):
+                news = (await loader.stamp(), await self._store.get_document(*PAUSE))
+                if seen is not None and news != seen:
+                    await self._supervisor.refresh()
+                seen = news
+            await asyncio.sleep(NEWS_SECONDS)
+
+    # ---------------------------------------------------------------- stop
+
+    async def _drain(self) -> None:
+        self._say("draining")
+        draining = asyncio.ensure_future(self._supervisor.drain())
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        late = draining.result() if draining.done() else list(self._supervisor.watched)
+        draining.cancel()
+        if late:
+            self._say(
+                f"not drained: {', '.join(late)}; they go on where they stood at the next start"
+            )
+        if self._keeper is not None:
+            self._say(
+                f"the world clock stands at {self._keeper.clock.now():%Y-%m-%d %H:%M} UTC; "
+                f"speed reached: {self._keeper.reached():,.0f}"
+            )
+
+
+def _is_ready(metrics: dict[str, float] | None) -> bool:
+    return metrics is not None and metrics.get("ready", 1.0) > 0
+
+
+async def _stop_started(starting: asyncio.Task[RayHead]) -> None:
+    await asyncio.wait({starting})
+    if not starting.cancelled() and starting.exception() is None:
+        await asyncio.to_thread(stop_ray, starting.result())
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - read, not bound

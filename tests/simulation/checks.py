@@ -1,0 +1,295 @@
+"""Check, when all is over, what may never be true: by the ledger, the server's own list and the clients' own.
+
+Rules
+1. Safety is looked at for the whole run, faults included; progress only after they stopped.
+2. A check knows the promise, not the code that keeps it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+
+import msgspec
+
+from agents.behavior_bot.state import BehaviorState
+from agents.rules_manager.state import ACTIVE, RulesState
+from agents.runtime.held import Stored
+from agents.runtime.registry import WIRING, senders_of
+from agents.runtime.replay import Replayer
+from messaging.journal.memory import MemoryJournal
+from messaging.store.memory import MemoryStore
+from messaging.vocabulary.events import decode_event
+from tests.simulation.smtp import Mail
+from tests.simulation.story import Story
+from tests.simulation.witness import FINAL
+from tests.simulation.world import SESSIONS, World
+
+CAPS = ((1, timedelta(hours=20)), (4, timedelta(days=14)))
+"""(touches, window) of the shipped routine."""
+
+WINDOW = timedelta(hours=72)
+ATTEMPTS_MAX = {"club": 2}
+"""Attempts of a run by path; 4 for the shipped routine."""
+GRACE = timedelta(hours=7)
+"""An answer that was journaled within its window may be taken after a gap of faults and a sweep."""
+
+WENT_OUT = ("handed over", "uncertain", "delivered", "bounced", "complained")
+_stored = msgspec.msgpack.Decoder(Stored)
+_behavior = msgspec.msgpack.Decoder(BehaviorState)
+_rules = msgspec.msgpack.Decoder(RulesState)
+
+
+async def check_everything(world: World, story: Story) -> None:
+    """Run every check; what is wrong is told to the witness."""
+    everything_was_taken(world)
+    nothing_is_due(world)
+    every_event_counted_once(world, story)
+    every_send_ended(world)
+    the_server_agrees(world)
+    caps_held(world)
+    attempts_were_limited(world)
+    every_reward_joined_once(world)
+    one_success_mail_per_order(world)
+    one_alert_per_run(world)
+    every_run_ended(world)
+    await replayed_equals_live(world)
+
+
+def root(world: World, visitor: str) -> str:
+    """Return who a visitor is in the end."""
+    seen = set()
+    while visitor in world.witness.merged and visitor not in seen:
+        seen.add(visitor)
+        visitor = world.witness.merged[visitor]
+    return visitor
+
+
+# Progress
+
+
+def everything_was_taken(world: World) -> None:
+    """Once faults stop, every queue empties."""
+    database, broken = world.database, world.witness.broken
+    for bot in WIRING:
+        for index in range(world.plan.shards[bot]):
+            name = f"{bot}-{index}"
+            positions = database.shards[name].positions if name in database.shards else {}
+            for sender in senders_of(bot, world.plan.shards):
+                tail = len(database.outbox.get((sender, name), ()))
+                if positions.get(sender, 0) != tail:
+                    broken("queue", f"{name} took {positions.get(sender, 0)}/{tail} of {sender}")
+            if not WIRING[bot].reads_journal:
+                continue
+            for number, records in enumerate(database.streams, 1):
+                taken = positions.get(f"journal:{number}", 0)
+                if records and taken < records[-1].position:
+                    broken("journal", f"{name} did not take all of stream {number}")
+
+
+def nothing_is_due(world: World) -> None:
+    """Every wake-up that came due has fired."""
+    now = world.clock.now()
+    for bot, states in world.database.states.items():
+        for visitor, due in states.dues.items():
+            if due <= now - timedelta(minutes=1):
+                world.witness.broken("wake-up", f"{bot} {visitor} due {due}")
+
+
+def every_run_ended(world: World) -> None:
+    """A lead is won, alerted, closed or stopped within 17 days; nobody stands still on the way."""
+    for visitor, body in world.database.states["rules"].bodies.items():
+        stored = _stored.decode(body)
+        if stored.moved:
+            continue
+        for run in _rules.decode(stored.state).runs.values():
+            if run.status in ACTIVE:
+                world.witness.broken(
+                    "run stands still", f"{visitor} {run.path} {run.run}: {run.status}"
+                )
+
+
+# Events
+
+
+def every_event_counted_once(world: World, story: Story) -> None:
+    """Each acknowledged event counts once in some visitor (also over the bound), or is in quarantine."""
+    witness, database = world.witness, world.database
+    for message_id in story.acknowledged:
+        if message_id not in database.message_ids:
+            witness.broken("acknowledged and lost", message_id)
+    journaled: Counter[str] = Counter()
+    seen: set[str] = set()
+    for records in database.streams:
+        for record in records:
+            if record.message_id not in seen:
+                seen.add(record.message_id)
+                journaled[_name(record.raw)] += 1
+    counted: Counter[str] = Counter()
+    for body in database.states["behavior"].bodies.values():
+        stored = _stored.decode(body)
+        if not stored.moved:
+            counted.update(_behavior.decode(stored.state).counters)
+    unreadable = journaled.pop("", 0)
+    quarantined = len(database.tables.get("quarantine", {}))
+    if quarantined != unreadable:
+        witness.broken("quarantine", f"{quarantined} rows, {unreadable} unreadable events")
+    for name in sorted(journaled.keys() | counted.keys()):
+        if journaled[name] != counted[name]:
+            witness.broken("counted", f"{name}: {counted[name]} of {journaled[name]}")
+
+
+def _name(raw: bytes) -> str:
+    try:
+        event = decode_event(raw)
+    except msgspec.DecodeError:
+        return ""
+    name: str = getattr(event, "event", "") or str(type(event).__struct_config__.tag)
+    return name
+
+
+# Sends
+
+
+def every_send_ended(world: World) -> None:
+    """Each send ends in exactly one of its final statuses."""
+    for send, row in world.witness.sends.items():
+        if row["status"] not in FINAL:
+            world.witness.broken("send not ended", f"{send}: {row['status']}")
+
+
+def the_server_agrees(world: World) -> None:
+    """SMTP got each mail at most once; what it got stands in the ledger; few are uncertain."""
+    witness, server = world.witness, world.server
+    arrived = Counter(mail.send_id for mail in server.mails)
+    for send, count in arrived.items():
+        if count > 1:
+            witness.broken("arrived twice", f"{send}: {count}")
+        row = witness.sends.get(send)
+        if row is None or row["status"] not in WENT_OUT:
+            witness.broken("arrived and not in the ledger", f"{send}: {row and row['status']}")
+    for send, row in witness.sends.items():
+        if row["status"] == "handed over" and send not in arrived:
+            witness.broken("in the ledger and not arrived", send)
+    uncertain = sum(
+        any(status == "uncertain" for _, status in history) for history in witness.history.values()
+    )
+    bound = SESSIONS * world.email_deaths + server.silent
+    if uncertain > bound:
+        witness.broken("uncertain", f"{uncertain} sends, at most {bound} can be")
+
+
+def caps_held(world: World) -> None:
+    """No window holds more marketing for a mailbox than its cap."""
+    by_mailbox: dict[str, list[Mail]] = defaultdict(list)
+    for mail in world.server.mails:
+        if not mail.success:
+            by_mailbox[mail.recipient].append(mail)
+    for mails in by_mailbox.values():
+        times = sorted(mail.at for mail in mails)
+        for count, window in CAPS:
+            for first, last in zip(times, times[count:], strict=False):
+                if last - first < window:
+                    who = {root(world, mail.visitor) for mail in mails}
+                    world.witness.broken(
+                        "cap", f"{count + 1} in {last - first} from {first}, visitors {who}"
+                    )
+
+
+def attempts_were_limited(world: World) -> None:
+    """No run has more than four attempts; after a merge those of both count as one run's."""
+    went: dict[tuple[str, str, str], list[tuple[datetime, str]]] = defaultdict(list)
+    for send, row in world.witness.sends.items():
+        if row["success"] or row["status"] not in ("handed over", "uncertain", "delivered"):
+            continue
+        begun = next(at for at, status in world.witness.history[send] if status == "handing over")
+        plan = world.witness.plans.get(send)
+        if plan is not None:
+            who = root(world, row["visitor"])
+            went[who, plan.path, plan.run].append((begun, row["visitor"]))
+    merged_at = {root(world, y): at for y, at in world.witness.merged_at.items()}
+    for (who, path, run), touches in went.items():
+        most = ATTEMPTS_MAX.get(path, 4)
+        if len(touches) <= most:
+            continue
+        touches.sort()
+        joined = merged_at.get(who)
+        one_more = touches[most][0]
+        # Before they were found to be one, each had a budget of its own.
+        if joined is None or one_more > joined + GRACE:
+            world.witness.broken("attempts", f"{len(touches)} of {who} {path} run {run}")
+
+
+def one_success_mail_per_order(world: World) -> None:
+    """An order is thanked for once."""
+    thanked: Counter[tuple[str, str]] = Counter()
+    for send, row in world.witness.sends.items():
+        if row["success"] and row["status"] in WENT_OUT:
+            thanked[root(world, row["visitor"]), row["run"]] += 1
+            if thanked[root(world, row["visitor"]), row["run"]] > 1:
+                world.witness.broken("success mail twice", f"{send} order {row['run']}")
+
+
+def one_alert_per_run(world: World) -> None:
+    """A person is called once for a run."""
+    for alert, statuses in world.witness.alerts.items():
+        if statuses.count("open") > 1 or statuses[0] != "open":
+            world.witness.broken("alert", f"{alert}: {statuses}")
+
+
+# Learning
+
+
+def every_reward_joined_once(world: World) -> None:
+    """Each reward belongs to a decision, comes after it, and an answer comes inside its window."""
+    witness = world.witness
+    decisions = world.database.tables.get("decisions", {})
+    sent = {
+        (row["visitor"], plan.path, plan.run, plan.attempt): row
+        for send, row in witness.sends.items()
+        if (plan := witness.plans.get(send)) is not None
+    }
+    for reward in world.database.tables.get("rewards", {}).values():
+        decision = decisions.get(reward["decision_id"])
+        if decision is None:
+            witness.broken("reward", f"no decision {reward['decision_id']}")
+            continue
+        if reward["at"] < decision["at"]:
+            witness.broken("reward", f"before its decision {reward['decision_id']}")
+        key = (decision["visitor"], decision["path"], decision["run"], decision["attempt"])
+        row = sent.get(key)
+        if row is None or reward["kind"] != "response" or not reward["value"]:
+            continue
+        handed = row.get("handed_over_at")
+        if handed is not None and reward["at"] > handed + WINDOW + GRACE:
+            witness.broken("reward", f"after its window {reward['decision_id']}")
+
+
+# Replay
+
+
+async def replayed_equals_live(world: World) -> None:
+    """A bot's state is the fold of its batch records, byte for byte."""
+    store, journal = MemoryStore(world.database), MemoryJournal(world.database)
+    world.publish()
+    for bot, wiring in WIRING.items():
+        states: dict[str, bytes] = {}
+        for index in range(world.plan.shards[bot]):
+            replayer = Replayer(
+                wiring.make(), (index, world.plan.shards[bot]), store, journal, world.view_at
+            )
+            await replayer.advance()
+            states.update(replayer.bodies())
+        live = world.database.states[bot].bodies if bot in world.database.states else {}
+        for visitor in sorted(live.keys() | states.keys()):
+            if live.get(visitor) != states.get(visitor):
+                # A visitor who was only looked at, and never written, is in neither.
+                if visitor not in live and _is_untouched(states[visitor]):
+                    continue
+                world.witness.broken("replay", f"{bot} {visitor}")
+                break
+
+
+def _is_untouched(body: bytes) -> bool:
+    stored = _stored.decode(body)
+    return not stored.wakes and not stored.moved

@@ -1,0 +1,57 @@
+"""Name what must occur in a run of many seeds: what never happens proves nothing.
+
+Messages are all there are; the rest is what the routine's table and the ports can do.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from messaging.vocabulary.messages import AnyMessage
+from tests.simulation.chaos import JOURNAL, NETWORK, PLANNED, SMTP, STORE
+
+EXPECTED: dict[str, tuple[str, ...]] = {
+    "faults": (*STORE, *JOURNAL, *NETWORK, *SMTP, *PLANNED, "fenced"),
+    "messages": tuple(message.__name__ for message in get_args(AnyMessage)),
+    "send statuses": (
+        "waiting",
+        "handing over",
+        "handed over",
+        "deferred",
+        "bounced",
+        "refused",
+        "cancelled",
+        "uncertain",
+    ),
+    "moves": (
+        "run (none) > planned",
+        "run planned > sending",
+        "run planned > visiting",
+        "run planned > won",
+        "run sending > waiting",
+        "run sending > stopped",
+        "run waiting > planned",
+        "run waiting > visiting",
+        "run waiting > alerted",
+        "run waiting > won",
+        "run waiting > stopped",
+        "run visiting > planned",
+        "run visiting > won",
+        "run alerted > closed",
+        "run alerted > won",
+    ),
+    "stories": (
+        "stage.reached opened",
+        "stage.reached clicked",
+        "response.by_machine",
+        "response.late",
+        "alert.settled resume",
+        "alert.settled change",
+        "alert.settled close",
+        "visitor.merged",
+        "run.stopped unsubscribed",
+        "run.stopped address bounced",
+        "send.given_back",
+        "touch.refused",
+    ),
+}

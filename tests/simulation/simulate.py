@@ -1,0 +1,104 @@
+"""Run one seed: build the world, let the month happen, check what may never be true."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections import Counter
+from importlib import import_module
+
+import msgspec
+import structlog
+
+from tests.simulation import loop
+from tests.simulation.chaos import Chaos
+from tests.simulation.checks import check_everything
+from tests.simulation.story import Story
+from tests.simulation.world import Plan, World, plan_for
+
+MUTANTS = (
+    "dedupe_dropped",
+    "commit_after_sending",
+    "epoch_only_read",
+    "wake_up_lost",
+    "one_position_for_many_streams",
+    "two_inserts_in_flight",
+    "cancel_overtaken",
+    "reward_counted_twice",
+    "merge_keeps_both_runs",
+    "cap_not_reserved",
+    "tombstone_not_followed",
+    "suppression_not_read",
+    "late_event_reopens_run",
+)
+
+
+class Result(msgspec.Struct):
+    """Hold what one seed came to."""
+
+    seed: int
+    violations: list[str]
+    trace_hash: str
+    events: int
+    visitors: int
+    faults: int
+    coverage: dict[str, dict[str, int]]
+    trace: list[str]
+    behavior: dict[str, bytes] = {}
+    """Visitor -> state of Behavior at the end."""
+
+
+def simulate(seed: int, *, trace: bool = False, plan: Plan | None = None) -> Result:
+    """Run one seed from its first event to an empty system."""
+    result: Result = loop.run(_run(seed, trace=trace, plan=plan))
+    return result
+
+
+async def _run(seed: int, *, trace: bool, plan: Plan | None) -> Result:
+    chaos = Chaos(seed)
+    drawn = plan_for(seed, chaos)
+    world = World(plan or drawn, chaos)
+    witness = world.witness
+    if trace:
+        witness.trace = []
+    story = Story(world)
+    gc.disable()  # what a collected coroutine does on its way out must not depend on when that is
+    try:
+        await story.run()
+        await check_everything(world, story)
+    finally:
+        gc.enable()
+        structlog.reset_defaults()
+    messages = dict(witness.messages)
+    return Result(
+        seed=seed,
+        violations=witness.violations,
+        trace_hash=witness.digest(),
+        events=len(world.database.message_ids),
+        visitors=len(world.database.states["behavior"].bodies),
+        faults=sum(chaos.happened.values()),
+        coverage={
+            "faults": dict(chaos.happened),
+            "messages": messages,
+            "send statuses": dict(witness.statuses),
+            "moves": dict(witness.moves),
+            "stories": dict(witness.stories),
+            "readers": dict(story.answered),
+            "log": dict(witness.logged),
+        },
+        trace=witness.trace or [],
+        behavior=dict(world.database.states["behavior"].bodies),
+    )
+
+
+def with_mutant(name: str) -> contextlib.AbstractContextManager[None]:
+    """Plant a bug for as long as the context lasts."""
+    module = import_module(f"tests.simulation.mutants.{name}")
+    planted: contextlib.AbstractContextManager[None] = module.planted()
+    return planted
+
+
+def added(total: dict[str, Counter[str]], result: Result) -> None:
+    """Add one seed's coverage to the sum."""
+    for group, counts in result.coverage.items():
+        total.setdefault(group, Counter()).update(counts)

@@ -1,0 +1,266 @@
+"""Look at every commit at the moment it is applied: count what happened, note what may never be true.
+
+Rules
+1. It knows the words (messages, rows, statuses) and nothing of how bots decide.
+2. A violation is noted and the run goes on: the first one is rarely the clearest.
+3. The trace is a hash over all commits in order; the same seed gives the same trace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agents.rules_manager.state import ACTIVE, RulesState
+from agents.runtime.held import Stored
+from messaging.ports import Clock, Commit, RowWrite
+from messaging.store.memory import MemoryDatabase
+from messaging.vocabulary.messages import (
+    GoalReached,
+    Letter,
+    MailOutcome,
+    MergedInto,
+    Responded,
+    SendPlan,
+    SendRequested,
+    StateMerged,
+    decode_letters,
+)
+
+FINAL = frozenset(
+    {
+        "handed over",
+        "delivered",
+        "bounced",
+        "complained",
+        "refused",
+        "cancelled",
+        "given up",
+        "uncertain",
+    }
+)
+SETTLED_LATER = {
+    "handed over": {"delivered", "bounced", "complained"},
+    "uncertain": {"handed over", "delivered", "bounced", "complained"},
+    "delivered": {"bounced", "complained"},
+}
+"""Final statuses that news from outside may still change."""
+
+VIOLATIONS_MAX = 50
+
+
+class Witness:
+    """Hold what was seen of one run."""
+
+    def __init__(self, database: MemoryDatabase, clock: Clock, shards: dict[str, int]) -> None:
+        self._database = database
+        self._clock = clock
+        self._shards = shards
+        self._stored = msgspec.msgpack.Decoder(Stored)
+        self._rules = msgspec.msgpack.Decoder(RulesState)
+        self._hash = hashlib.blake2b(digest_size=8)
+        self._letters: dict[tuple[str, str, int], list[Letter]] = {}
+        self.trace: list[str] | None = None
+        self.violations: list[str] = []
+        self.logged: Counter[str] = Counter()
+        self.messages: Counter[str] = Counter()
+        self.statuses: Counter[str] = Counter()
+        self.moves: Counter[str] = Counter()
+        self.stories: Counter[str] = Counter()
+        self.plans: dict[str, SendPlan] = {}
+        self.sends: dict[str, dict[str, Any]] = {}
+        """Send id -> its newest ledger row."""
+        self.history: dict[str, list[tuple[datetime, str]]] = {}
+        """Send id -> (when, status)."""
+        self.closed: dict[tuple[str, str], datetime] = {}
+        self.left: set[str] = set()
+        self.merged: dict[str, str] = {}
+        """Younger visitor -> older."""
+        self.merged_at: dict[str, datetime] = {}
+        self.runs: dict[tuple[str, str, str], str] = {}
+        """(visitor, path, run) -> status."""
+        self.alerts: dict[str, list[str]] = {}
+        self.outcomes: Counter[str] = Counter()
+        self.mailbox_of: dict[str, str] = {}
+        """Visitor -> mailbox their newest send goes to."""
+        self.on_request: Callable[[str, str], None] = lambda visitor, send_id: None
+
+    def broken(self, rule: str, what: str) -> None:
+        """Note a violation."""
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(f"{rule}: {what} [{self._clock.now():%m-%d %H:%M:%S}]")
+
+    def digest(self) -> str:
+        """Return the hash of everything that was committed."""
+        return self._hash.hexdigest()
+
+    def committed(self, commit: Commit) -> None:
+        """Look at a batch that was written just now."""
+        now = self._clock.now()
+        self._note(commit, now)
+        for out in commit.outbox:
+            letters = decode_letters(out.body)
+            self._letters[commit.shard, out.to, out.number] = letters
+            for letter in letters:
+                self.messages[type(letter.message).__name__] += 1
+                if isinstance(letter.message, SendRequested):
+                    self.plans[letter.message.plan.send_id] = letter.message.plan
+                    self.on_request(letter.message.visitor, letter.message.plan.send_id)
+                elif isinstance(letter.message, MergedInto):
+                    self.merged[letter.message.visitor] = letter.message.into
+                    self.merged_at.setdefault(letter.message.visitor, now)
+        record = commit.record
+        self.messages["Arrived"] += len(record.visitors)
+        self.messages["Woke"] += len(record.wakes)
+        local = decode_letters(record.local) if record.local else []
+        for letter in local:
+            self.messages[type(letter.message).__name__] += 1
+            if isinstance(letter.message, MailOutcome):
+                self.outcomes[letter.message.outcome] += 1
+        if commit.bot == "email":
+            self._take_in(commit)
+        for row in commit.rows:
+            self._row(row, now)
+        if commit.bot == "rules":
+            for write in commit.states:
+                self._run_states(write.visitor, write.body)
+
+    def _note(self, commit: Commit, now: datetime) -> None:
+        line = f"{now.isoformat()} {commit.shard} e{commit.epoch} b{commit.batch}"
+        self._hash.update(line.encode())
+        for write in commit.states:
+            self._hash.update(write.visitor.encode() + write.body)
+        for out in commit.outbox:
+            self._hash.update(out.to.encode() + out.body)
+        for row in commit.rows:
+            self._hash.update(f"{row.table}{row.id}".encode())
+        if self.trace is not None:
+            record = commit.record
+            rows = [
+                f"{r.table}:{r.fields.get('status') or r.fields.get('kind')}" for r in commit.rows
+            ]
+            to = [f"{out.to}#{out.number}x{out.count}" for out in commit.outbox]
+            self.trace.append(
+                f"{line} in={record.inputs} wakes={len(record.wakes)} out={to} rows={rows} "
+                f"{self._hash.copy().hexdigest()}"
+            )
+
+    # What Email took before it handed over
+
+    def _take_in(self, commit: Commit) -> None:
+        for stream, first, last in commit.record.inputs:
+            for number in range(first, last + 1):
+                for letter in self._letters.get((stream, commit.shard, number), ()):
+                    self._told(letter)
+
+    def _told(self, letter: Letter) -> None:
+        message = letter.message
+        match message:
+            case GoalReached():
+                for path in message.paths:
+                    self._close(message.visitor, path, message.at)
+            case Responded(kind="unsubscribed" | "complained"):
+                self.left.add(message.visitor)
+            case StateMerged():
+                for (visitor, path), at in list(self.closed.items()):
+                    if visitor == message.younger:
+                        self._close(message.visitor, path, at)
+                if message.younger in self.left:
+                    self.left.add(message.visitor)
+            case _:
+                pass
+
+    def _close(self, visitor: str, path: str, at: datetime) -> None:
+        before = self.closed.get((visitor, path))
+        self.closed[visitor, path] = at if before is None else max(before, at)
+
+    # Rows
+
+    def _row(self, row: RowWrite, now: datetime) -> None:
+        fields = row.fields
+        match row.table:
+            case "sends":
+                self._send_row(row.id, fields, now)
+            case "decisions":
+                self._decision_row(row.id, fields)
+            case "story":
+                self._story_row(fields)
+            case "alerts":
+                self.alerts.setdefault(row.id, []).append(fields["status"])
+            case _:
+                pass
+
+    def _send_row(self, send: str, fields: dict[str, Any], now: datetime) -> None:
+        status = fields["status"]
+        before = self.sends.get(send, {}).get("status", "")
+        self.sends[send] = fields
+        if fields["mailbox"]:
+            self.mailbox_of[fields["visitor"]] = fields["mailbox"]
+        self.history.setdefault(send, []).append((now, status))
+        if status != before:
+            self.statuses[status] += 1
+            self.moves[f"send {before or '(new)'} > {status}"] += 1
+        if before in FINAL and status != before and status not in SETTLED_LATER.get(before, set()):
+            self.broken("send ended twice", f"{send}: {before} > {status}")
+        if status != "handing over" or fields["success"]:
+            return
+        if before == "handing over":
+            self.broken("handed over twice", send)
+        if fields["mailbox"] in self._database.suppressed:
+            self.broken("handed over though suppressed", send)
+        visitor = fields["visitor"]
+        if visitor in self.left:
+            self.broken("handed over after the unsubscribe", f"{send} of {visitor}")
+        plan = self.plans.get(send)
+        closed = self.closed.get((visitor, fields["path"]))
+        if plan is None:
+            self.broken("handed over without a request", send)
+        elif closed is not None and closed >= plan.entered_at:
+            self.broken("handed over after the goal", f"{send} of {visitor}")
+
+    def _decision_row(self, decision: str, fields: dict[str, Any]) -> None:
+        candidates = [tuple(each) for each in fields["candidates"]]
+        allowed = [arm for arm, refused in candidates if not refused]
+        chances = fields["probabilities"]
+        whole = math.isclose(sum(chances), 1.0, abs_tol=1e-6)
+        drawn = [p for arm, p in zip(allowed, chances, strict=False) if arm == fields["arm"]]
+        honest = whole and len(chances) == len(allowed) and len(drawn) == 1 and 0 < drawn[0] <= 1.0
+        if not honest:
+            self.broken("propensity", f"{decision}: {fields['arm']} of {chances}")
+        self.moves[f"decision {fields['kind']} {fields['policy'].split('/')[0]}"] += 1
+
+    def _story_row(self, fields: dict[str, Any]) -> None:
+        kind, detail = fields["kind"], fields["detail"]
+        self.stories[kind] += 1
+        for name in ("rule", "action", "outcome"):
+            if name in detail:
+                self.stories[f"{kind} {detail[name]}"] += 1
+        if kind == "stage.reached":
+            self.stories[f"{kind} {detail['stage']}"] += 1
+        if kind.startswith("run.") and "reason" in detail:
+            self.stories[f"{kind} {detail['reason']}"] += 1
+
+    # Runs
+
+    def _run_states(self, visitor: str, body: bytes) -> None:
+        stored = self._stored.decode(body)
+        if stored.moved:
+            return
+        state = self._rules.decode(stored.state)
+        for run in state.runs.values():
+            key = (visitor, run.path, run.run)
+            before = self.runs.get(key, "(none)")
+            if before != run.status:
+                self.runs[key] = run.status
+                self.moves[f"run {before} > {run.status}"] += 1
+                if run.status in ACTIVE and before not in ACTIVE and before != "(none)":
+                    what = f"{visitor} {run.path} {run.run}: {before} > {run.status}"
+                    self.broken("an ended run goes on", what)
+            if run.attempts > 4 and visitor not in self.merged.values():
+                self.broken("attempts", f"{run.attempts} in run {run.run} of {visitor}")

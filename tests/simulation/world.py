@@ -1,0 +1,312 @@
+"""Put the whole system into one process on virtual time: every bot, two gateways, the ports, and a supervisor.
+
+Rules
+1. Production code runs as it is: `Shard`, `Postman`, `Courier`, the bots, the collector, the hand-over.
+2. What dies is started again after a while, as Ray would; now and then before the old one is dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import structlog
+
+from agents.protocol.bot import View
+from agents.rules.compiled import CompiledRules
+from agents.runtime.batch import describe
+from agents.runtime.limits import Limits
+from agents.runtime.postman import Letterpress, Postman
+from agents.runtime.registry import IDENTITY, WIRING, senders_of, shard_names
+from agents.runtime.shard import Shard
+from agents.runtime.spec import ShardSpec
+from config.load import DEFAULTS, compile_files, read_folder
+from messaging.mail.tokens import mailbox_hash
+from messaging.store.memory import MemoryDatabase
+from messaging.vocabulary.effects import HandOver
+from messaging.vocabulary.errors import Fenced, Unavailable
+from messaging.vocabulary.records import Snapshot
+from tests.simulation.chaos import Chaos
+from tests.simulation.gateway import SimGateway
+from tests.simulation.loop import SimClock
+from tests.simulation.network import Network
+from tests.simulation.ports import FaultyJournal, FaultyStore
+from tests.simulation.process import Process
+from tests.simulation.readers import LINKS, SECRET
+from tests.simulation.smtp import Server, SimTransport
+from tests.simulation.witness import Witness
+
+START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+SESSIONS = 2
+EXPECTED_ERRORS = {"letter.quarantined"}
+"""Errors in the log that a run makes on purpose; each other one fails it."""
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Hold what differs from seed to seed besides the dice."""
+
+    seed: int
+    shards: dict[str, int]
+    gateways: int
+    letters_max: int
+    memory_max: int
+    learning: bool
+    republish: bool
+    days: int = 30
+    quiet_days: int = 30
+    kills: int = 12
+
+
+def plan_for(seed: int, chaos: Chaos) -> Plan:
+    """Draw a plan."""
+    draw = chaos.dice("plan")
+    many = draw.random() < 0.5
+    return Plan(
+        seed=seed,
+        shards={
+            "behavior": draw.choice((1, 1, 2)),
+            "rules": draw.choice((2, 3)) if many else 1,
+            "email": draw.choice((1, 2)) if many else 1,
+            "sales": draw.choice((1, 2)) if many else 1,
+            "learner": draw.choice((1, 2)) if many else 1,
+        },
+        gateways=draw.choice((1, 2)),
+        letters_max=draw.choice((2, 20, 2_000)),
+        memory_max=draw.choice((5, 50, 20_000)),
+        learning=draw.random() < 0.8,
+        republish=draw.random() < 0.3,
+    )
+
+
+@lru_cache(maxsize=4)
+def rules_of(version: int) -> CompiledRules:
+    """Return the shipped routine, under a version number, beside a second path that shares its caps."""
+    files = read_folder(DEFAULTS)
+    routine = next(text for name, text in files.items() if name.startswith("paths/"))
+    files["paths/club.yaml"] = (
+        routine.replace("goal: [Order Completed]", "goal: [Club Joined]")
+        .replace("cohort: addressable-lead", "cohort: eager")
+        .replace("worth: 50", "worth: 80")
+        .replace("total: 4 ", "total: 2 ")
+        .replace("total: 4\n", "total: 2\n")
+    )
+    assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
+    return compile_files(files, version)
+
+
+class World:
+    """Hold everything of one run."""
+
+    def __init__(self, plan: Plan, chaos: Chaos) -> None:
+        self.plan = plan
+        self.chaos = chaos
+        self.clock = SimClock(START)
+        self.database = MemoryDatabase()
+        self.witness = Witness(self.database, self.clock, plan.shards)
+        self.network = Network(chaos)
+        self.server = Server(self.clock, chaos)
+        self.incarnations: list[Process] = []
+        self.restarting: set[str] = set()
+        self.email_deaths = 0
+        self.snapshots: dict[tuple[str, int], Snapshot] = {}
+        self.view = View(
+            rules=rules_of(1),
+            rules_version=1,
+            pinned={1: rules_of(1)},
+            snapshots={},
+            mailbox=lambda address: mailbox_hash(SECRET, address),
+            holdout=0.1,
+            learning=plan.learning,
+        )
+        self.limits = Limits(
+            sweep_seconds=6 * 3600.0,
+            batch_letters_max=plan.letters_max,
+            visitors_in_memory_max=plan.memory_max,
+        )
+        structlog.configure(processors=[self._gateway_log], cache_logger_on_first_use=False)
+
+    def _gateway_log(self, _: Any, method: str, event: dict[str, Any]) -> Any:
+        self._logged(method, str(event.get("event")), event)
+        raise structlog.DropEvent
+
+    def _logged(self, method: str, event: str, keys: dict[str, Any]) -> None:
+        self.witness.logged[event] += 1
+        if method == "error" and event not in EXPECTED_ERRORS:
+            self.witness.broken("log", f"{event} {keys}")
+
+    # Starting and ending processes
+
+    def start(self) -> None:
+        """Start every actor and gateway."""
+        for name in shard_names(self.plan.shards):
+            self.start_shard(name)
+        for number in range(1, self.plan.gateways + 1):
+            self.start_gateway(f"gateway-{number}")
+
+    def _register(self, name: str) -> Process:
+        process = Process(name, len(self.incarnations))
+        self.incarnations.append(process)
+        before = self.network.current.get(name)
+        if before is not None:
+            self.network.former[name] = before
+        self.network.current[name] = process
+        return process
+
+    def start_shard(self, name: str) -> None:
+        """Start a new incarnation of an actor."""
+        process = self._register(name)
+        bot, _, index = name.partition("-")
+        wiring = WIRING[bot]
+        store = FaultyStore(self.database, process, self.chaos, self.witness)
+        postman = None
+        if wiring.hands_mail_over:
+            transport = SimTransport(self.server, process, SESSIONS, self.witness)
+            postman = Postman(transport, compose, self.clock)
+        spec = ShardSpec(
+            bot=wiring.make(),
+            index=int(index),
+            of=self.plan.shards[bot],
+            shards=self.plan.shards,
+            senders=senders_of(bot, self.plan.shards),
+            store=store,
+            peers=self.network.peers(process),
+            clock=self.clock,
+            view=self.view,
+            log=ShardLog(self._logged),
+            jitter=self.chaos.dice("jitter").random,
+            journal=FaultyJournal(self.database, process, self.chaos)
+            if wiring.reads_journal
+            else None,
+            identity=IDENTITY if wiring.reads_journal else None,
+            postman=postman,
+            limits=self.limits,
+        )
+        process.inside = Shard(spec)
+        process.tasks.append(asyncio.ensure_future(self._supervise(process)))
+
+    async def _supervise(self, process: Process) -> None:
+        try:
+            await process.inside.run()
+        except Fenced:
+            self.chaos.note("fenced")
+            process.kill()
+            self.network.former.pop(process.name, None)
+            return
+        except Unavailable:
+            self.chaos.note("gave up")
+        except Exception as error:  # noqa: BLE001 - whatever ends an actor is looked at
+            self.witness.broken("actor died", f"{process.name}: {type(error).__name__}: {error}")
+        self.kill(process)
+
+    def start_gateway(self, name: str) -> None:
+        """Start a new incarnation of a gateway."""
+        process = self._register(name)
+        process.inside = SimGateway(
+            process,
+            store=FaultyStore(self.database, process, self.chaos, self.witness),
+            journal=FaultyJournal(self.database, process, self.chaos),
+            peers=self.network.peers(process),
+            clock=self.clock,
+            behaviors=self.plan.shards["behavior"],
+            jitter=self.chaos.dice("jitter").random,
+        )
+        process.tasks.append(asyncio.ensure_future(process.inside.run()))
+
+    def kill(self, process: Process) -> None:
+        """Let a process die, and its successor come after a while."""
+        if process.alive:
+            process.kill()
+        self.died(process)
+
+    def died(self, process: Process) -> None:
+        """Note a death; start a successor unless there is one."""
+        name = process.name
+        self.email_deaths += name.startswith("email")
+        if self.network.current.get(name) is not process or name in self.restarting:
+            return
+        self.restarting.add(name)
+        draw = self.chaos.dice("restart")
+        seconds = 1 + draw.random() * (900 if draw.random() < 0.1 else 60)
+        asyncio.get_running_loop().call_later(seconds, self._start_again, name)
+
+    def _start_again(self, name: str) -> None:
+        self.restarting.discard(name)
+        if name.startswith("gateway"):
+            self.start_gateway(name)
+        else:
+            self.start_shard(name)
+
+    def gateways(self) -> list[Process]:
+        """Return the gateways that live."""
+        found = [self.network.current[f"gateway-{n + 1}"] for n in range(self.plan.gateways)]
+        return [process for process in found if process.alive]
+
+    # Views
+
+    def publish(self) -> None:
+        """Let the actors see the newest snapshots, each a little later than the other."""
+        rows = list(self.database.tables.get("snapshots", {}).values())
+        newest = dict(self.view.snapshots)
+        for fields in rows[len(self.snapshots) :]:
+            known = {k: v for k, v in fields.items() if k != "at"}
+            snapshot = msgspec.convert(known, Snapshot)
+            self.snapshots[snapshot.policy, snapshot.version] = snapshot
+            held = newest.get(snapshot.policy)
+            if held is None or held.version < snapshot.version:
+                newest[snapshot.policy] = snapshot
+        self._show(msgspec.structs.replace(self.view, snapshots=newest))
+
+    def republish(self) -> None:
+        """Publish the rules anew, as a version of its own."""
+        rules = rules_of(2)
+        self._show(
+            msgspec.structs.replace(
+                self.view, rules=rules, rules_version=2, pinned={**self.view.pinned, 2: rules}
+            )
+        )
+
+    def _show(self, view: View) -> None:
+        self.view = view
+        loop = asyncio.get_running_loop()
+        for process in self.incarnations:
+            if process.alive and isinstance(process.inside, Shard):
+                seconds = self.chaos.dice("view").random() * 30
+                loop.call_later(seconds, process.inside.set_view, view)
+
+    async def view_at(self, version: int, snapshots: dict[str, int], code: str) -> View:
+        """Return the view of a moment, for replay."""
+        view = msgspec.structs.replace(
+            self.view,
+            rules=rules_of(version) if version else None,
+            rules_version=version,
+            pinned={number: rules_of(number) for number in range(1, version + 1)},
+            snapshots={policy: self.snapshots[policy, at] for policy, at in snapshots.items()},
+        )
+        assert describe(1, view).split(" ")[1:] == code.split(" ")[1:], code
+        return view
+
+
+class ShardLog:
+    """Look at what shards log (`agents.runtime.spec.Log`)."""
+
+    def __init__(self, logged: Any) -> None:
+        self._logged = logged
+
+    def info(self, event: str, **keys: Any) -> None:
+        self._logged("info", event, keys)
+
+    def warning(self, event: str, **keys: Any) -> None:
+        self._logged("warning", event, keys)
+
+    def error(self, event: str, **keys: Any) -> None:
+        self._logged("error", event, keys)
+
+
+def compose(visitor: str, act: HandOver) -> Letterpress:
+    """Write a mail that only the readers in here understand; the real words have tests of their own."""
+    plan = act.plan
+    body = msgspec.json.encode((plan.send_id, visitor, plan.success, len(LINKS)))
+    return Letterpress("shop@shop.example", act.address, body)

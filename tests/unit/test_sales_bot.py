@@ -1,0 +1,146 @@
+"""Try Sales on one visitor: orders once, credit where a human answered, goals to Rules and Email."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from agents.protocol.draw import Draw
+from agents.sales_bot.bot import SalesBot
+from agents.sales_bot.state import ORDERS_MAX, SalesState
+from messaging.vocabulary.effects import Effect, LogStory, Moved, PutOrder, Tell
+from messaging.vocabulary.messages import (
+    GoalReached,
+    MailSent,
+    MergedInto,
+    Message,
+    Purchased,
+    Responded,
+    StateMerged,
+)
+from tests.behavior_builders import ANN, MINUTE, START, a_view, told
+
+YOUNGER = "b" * 24
+DAY = timedelta(days=1)
+
+
+def a_purchase(order_id: str = "o1", at: Any = START, **changes: Any) -> Purchased:
+    fields: dict[str, Any] = {
+        "visitor": ANN,
+        "at": at,
+        "order_id": order_id,
+        "value": 20.0,
+        "currency": "EUR",
+        "event": "Order Completed",
+        "address": "ann@example.com",
+    }
+    return Purchased(**(fields | changes))
+
+
+def a_send(send_id: str, at: Any) -> MailSent:
+    return MailSent(ANN, at, send_id, "invite", "lead-to-customer", "d1", at)
+
+
+def an_answer(send_id: str, at: Any, human: float = 1.0, kind: str = "clicked") -> Responded:
+    return Responded(ANN, at, send_id, kind, human)
+
+
+def take(state: SalesState, *messages: Message) -> list[Effect]:
+    bot = SalesBot()
+    return [e for m in messages for e in bot.step(state, m, START + 30 * DAY, a_view(), Draw)]
+
+
+def test_an_order_is_written_and_its_goal_told_to_rules_and_email() -> None:
+    effects = take(SalesState(), a_purchase())
+    goal = told(effects, GoalReached, "rules")[0]
+    assert goal == told(effects, GoalReached, "email")[0]
+    assert (goal.paths, goal.at, goal.order_id) == (["lead-to-customer"], START, "o1")
+    assert goal.address == "ann@example.com"
+    assert [e.order_id for e in effects if isinstance(e, PutOrder)] == ["o1"]
+    assert [e.kind for e in effects if isinstance(e, LogStory)] == ["goal.reached"]
+
+
+def test_an_order_told_twice_changes_nothing() -> None:
+    state = SalesState()
+    take(state, a_purchase())
+    assert take(state, a_purchase(at=START + DAY)) == []
+    assert (state.orders_count, state.revenue) == (1, 20.0)
+
+
+def test_what_is_no_goal_of_any_path_is_told_to_nobody() -> None:
+    assert take(SalesState(), a_purchase(event="Something Else")) == []
+
+
+def test_the_last_send_that_a_human_answered_gets_the_credit() -> None:
+    state = SalesState()
+    take(
+        state,
+        a_send("s1", START - 4 * DAY),
+        an_answer("s1", START - 3 * DAY),
+        a_send("s2", START - 2 * DAY),
+        an_answer("s2", START - 2 * DAY, kind="opened"),
+        a_send("s3", START - DAY),
+        an_answer("s3", START - DAY, human=0.0),
+    )
+    assert told(take(state, a_purchase()), GoalReached)[0].credited == "s2"
+
+
+@pytest.mark.parametrize(("days", "credited"), [(5, "s1"), (5.01, "")])
+def test_no_send_gets_credit_after_five_days(days: float, credited: str) -> None:
+    state = SalesState()
+    take(state, an_answer("s1", START - days * DAY))
+    assert told(take(state, a_purchase()), GoalReached)[0].credited == credited
+
+
+def test_only_the_newest_orders_are_remembered_and_all_are_summed() -> None:
+    state = SalesState()
+    for number in range(ORDERS_MAX + 10):
+        take(state, a_purchase(f"o{number}", START + number * MINUTE))
+    assert len(state.orders) == ORDERS_MAX
+    assert state.orders_count == ORDERS_MAX + 10
+    assert state.revenue == 20.0 * (ORDERS_MAX + 10)
+
+
+def test_a_merge_sends_the_state_and_leaves_a_tombstone() -> None:
+    effects = take(SalesState(), MergedInto(ANN, START, YOUNGER))
+    assert [e.bot for e in effects if isinstance(e, Tell)] == ["sales"]
+    assert isinstance(effects[-1], Moved)
+    assert take(SalesState(), MergedInto(ANN, START, ANN)) == []
+
+
+def test_an_order_and_a_merge_come_to_the_same_in_any_order() -> None:
+    """The younger's part, an order both know, and the older's own facts, in all orders."""
+    young = SalesState()
+    take(
+        young,
+        a_purchase("o1", START),
+        a_purchase("o2", START + MINUTE),
+        a_send("s9", START - DAY),
+        an_answer("s9", START),
+    )
+    body = told(take(young, MergedInto(YOUNGER, START, ANN)), StateMerged)[0].state
+    messages = [
+        StateMerged(ANN, START, YOUNGER, body),
+        StateMerged(ANN, START, YOUNGER, body),
+        a_purchase("o1", START),
+        a_purchase("o3", START),
+        a_send("s1", START - 2 * DAY),
+    ]
+    ends = []
+    for order in permutations(messages):
+        state = SalesState()
+        take(state, *order)
+        ends.append(
+            (
+                state.orders,
+                state.orders_count,
+                state.revenue,
+                sorted(touch.send_id for touch in state.touches),
+                state.goals,
+            )
+        )
+    assert all(end == ends[0] for end in ends)
+    assert ends[0][1:3] == (3, 60.0)
