@@ -13,11 +13,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientResponseError, ClientSession, ClientTimeout
 
 from messaging.journal.mongo import MongoJournal
-from messaging.store.connection import Connection
+from messaging.store.connection import Connection, world
 from messaging.store.mongo import MongoStore
+from messaging.vocabulary.errors import Unavailable
 from scripts.compose import Wiring, connected, read_wiring
 from scripts.folder import WIRING, read_run
 
@@ -62,6 +63,16 @@ class Running:
             answer.raise_for_status()
             return await answer.json()
 
+    async def find(self, visitor: str) -> dict[str, Any] | None:
+        """Return what the API shows of a visitor, None if nobody is known by this id."""
+        try:
+            found: dict[str, Any] = await self.get(f"visitors/{visitor}")
+        except ClientResponseError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found
+
     async def post(self, path: str, body: dict[str, Any]) -> Any:
         """Order something of the admin API. Raise aiohttp's errors."""
         headers = {"Authorization": f"Bearer {self.wiring.admin_token}"}
@@ -81,27 +92,31 @@ class Running:
             answer.raise_for_status()
             await answer.read()
 
+    async def inputs(self, shard: str) -> dict[str, int]:
+        """Return how far each input stream of a shard is written: stream -> last position."""
+        found = {}
+        if shard.startswith("behavior-"):
+            tails = await self._journal.tails()
+            found = {f"journal:{stream}": tail for stream, tail in tails.items()}
+        with world():
+            async for sender in self.connection.database["shards"].find():
+                if shard in sender["sent"]:
+                    found[sender["_id"]] = sender["sent"][shard]
+        return found
+
     async def behind(self) -> dict[str, int]:
         """Return what is not taken yet: input stream of a shard -> how far behind; empty when all is quiet."""
         database = self.connection.database
-        tails = await self._journal.tails()
-        shards = {each["_id"]: each async for each in database["shards"].find()}
-        behind: dict[str, int] = {}
-        for sender, owner in shards.items():
-            for to, number in owner["sent"].items():
-                taken = shards.get(to, {}).get("positions", {}).get(sender, 0)
-                if taken < number:
-                    behind[f"{sender} to {to}"] = number - taken
-        for name, owner in shards.items():
-            if name.startswith("behavior-"):
-                for stream, tail in tails.items():
-                    taken = owner["positions"].get(f"journal:{stream}", 0)
-                    if taken < tail:
-                        behind[f"journal {stream} to {name}"] = tail - taken
-        match = {"status": {"$in": list(OPEN_SENDS)}}
-        under_way = await database["sends"].count_documents(match)
-        if under_way:
-            behind["sends"] = under_way
+        with world():
+            # What is taken is read first: what is written meanwhile counts as not taken.
+            shards = {each["_id"]: each["positions"] async for each in database["shards"].find()}
+            match = {"status": {"$in": list(OPEN_SENDS)}}
+            under_way = await database["sends"].count_documents(match)
+        behind = {"sends": under_way} if under_way else {}
+        for shard, taken in shards.items():
+            for stream, last in (await self.inputs(shard)).items():
+                if taken.get(stream, 0) < last:
+                    behind[f"{stream} to {shard}"] = last - taken.get(stream, 0)
         return behind
 
     async def quiet(self, seconds: float, *, times: int = 1) -> float:
@@ -113,7 +128,10 @@ class Running:
         first, seen = 0.0, 0
         while True:
             began = time.monotonic()
-            behind = await self.behind()
+            try:
+                behind = await self.behind()
+            except Unavailable:
+                behind = {"mongod": 1}
             if behind:
                 seen = 0
                 if began > deadline:

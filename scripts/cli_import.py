@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -164,6 +165,6 @@ def _post(api: Api, path: str, body: bytes, kind: str) -> Any:
 
 
 def _progress(total: int) -> Any:
-    # click draws nothing where it is not a terminal.
-    bar: Any = click.progressbar
-    return bar(length=total, file=click.get_text_stream("stderr"), label="sending")
+    return click.progressbar(
+        length=total, file=sys.stderr, label="sending", hidden=not sys.stderr.isatty()
+    )

@@ -136,15 +136,21 @@ class Resolver:
         self._before = known
         self._rows = dict(known)
 
-    def resolve(self, record: Record, event: Event) -> Resolution:
-        """Return whom an event belongs to, and link its keys."""
+    def resolve(self, record: Record, event: Event, keys: list[str] | None = None) -> Resolution:
+        """Return whom an event belongs to, and link its keys (`keys_of`, where the caller has them)."""
         if isinstance(event, Fact):
             return Resolution(event.visitor)
-        keys = keys_of(record, event)
+        if keys is None:
+            keys = keys_of(record, event)
         rows = [self._rows.get(key) for key in keys]
         first = rows[0] if rows else None
-        if first is not None and all(row is not None and row[0] == first[0] for row in rows):
-            return Resolution(self._owner(first)[0])
+        if first is not None:
+            owner = first[0]
+            for row in rows:
+                if row is None or row[0] != owner:
+                    break
+            else:
+                return Resolution(self._owner(first)[0])
         previous = ""
         if isinstance(event, Aliased):
             previous = user_key(text_id(event.previous_id))

@@ -69,7 +69,7 @@ class BotActor:
                 self._host.call(lambda part: part.tell_others(others))
         except (NotReady, TimeoutError):
             return None
-        return self._gauges.show(metrics | {"restarts": float(restarts)})
+        return self._gauges.show(metrics | {"restarts": float(restarts), "pid": float(os.getpid())})
 
     @ray.method(concurrency_group="orders")
     def process(self) -> int:

@@ -34,6 +34,10 @@ T = TypeVar("T")
 CALL_SECONDS = 5.0
 """A call from outside waits no longer for the part's thread than this."""
 
+WORK_SECONDS_MAX = 0.1
+"""How long a question of the gate waits for what is being done."""
+WORK_LOOK_SECONDS = 0.002
+
 LIFE_SECONDS_MIN = 2.0
 """What fails sooner waits until then before it ends."""
 
@@ -125,15 +129,33 @@ class Host:
             self._clock.grant(grant)
             self._granted.set()
         try:
-            return self._on_loop(lambda part: self._turn(part, grant))
+            return self._await(lambda part: self._turn(part, grant), CALL_SECONDS)
         except (NotReady, TimeoutError):
             return None
 
-    def _turn(self, part: Part, grant: Grant | None) -> GateReport | None:
+    async def _turn(self, part: Part, grant: Grant | None) -> GateReport | None:
+        """Take the grant, wait a little for what is being done, and report the oldest thing held meanwhile.
+
+        Waiting here costs one call; asking again and again would cost a core while a year goes by.
+        """
         clock = self._clock
         if grant is not None and isinstance(clock, GatedClock) and clock.grant(grant):
             part.poke()
-        return part.report()
+        report = part.report()
+        held = report.held_since if report is not None else None
+        deadline = time.monotonic() + WORK_SECONDS_MAX
+        while report is not None and self._is_busy(report) and time.monotonic() < deadline:
+            await asyncio.sleep(WORK_LOOK_SECONDS)
+            report = part.report()
+            if report is not None and report.held_since is not None:
+                held = report.held_since if held is None else min(held, report.held_since)
+        return GateReport(held, report.next_due) if report is not None else None
+
+    def _is_busy(self, report: GateReport) -> bool:
+        if report.held_since is not None:
+            return True
+        clock = self._clock
+        return clock is not None and report.next_due is not None and report.next_due <= clock.now()
 
     def metrics(self) -> dict[str, float]:
         """Return the part's numbers. Raise `NotReady`."""
@@ -176,11 +198,11 @@ class Host:
             done.cancel()
             raise
 
-    def _await(self, work: Callable[[Part], Coroutine[Any, Any, None]], seconds: float) -> None:
+    def _await(self, work: Callable[[Part], Coroutine[Any, Any, T]], seconds: float) -> T:
         part = self._part
         if part is None or self._drained.is_set():
             raise NotReady(self._spec.name)
-        asyncio.run_coroutine_threadsafe(work(part), self._loop).result(seconds)
+        return asyncio.run_coroutine_threadsafe(work(part), self._loop).result(seconds)
 
 
 def _at(error: BaseException) -> list[str]:

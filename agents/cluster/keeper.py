@@ -70,30 +70,29 @@ class Keeper:
         rest = REST_SECONDS_MIN
         try:
             while True:
-                moved = await self.turn()
-                rest = self._rest(rest, moved=moved)
+                rest = self._rest(rest, idle=not await self.turn())
                 await self.clock.sleep(rest)
         finally:
             await self._save(self.clock.now(), self._speed)
 
     async def turn(self) -> bool:
-        """Run one round; True when the limit was raised."""
+        """Run one round; True when the limit was raised, or there is work that will raise it."""
         clock = self.clock
         reports = await self._ask(Grant(clock.now(), clock.limit, self._speed))
         wanted = self._wanted(reports)
         moved = wanted is not None and clock.grant(Grant(clock.now(), wanted, self._speed))
         await self._save_sometimes()
-        return moved
+        return moved or any(each is not None and each.held_since is not None for each in reports)
 
     def _wanted(self, reports: list[GateReport | None]) -> datetime | None:
         if idle(reports) and not math.isinf(self._speed):
             return self.clock.now() + QUANTUM
         return limit(reports)
 
-    def _rest(self, before: float, *, moved: bool) -> float:
+    def _rest(self, before: float, *, idle: bool) -> float:
         """Return the rest until the next round: short enough that a clock of finite speed never waits."""
         if math.isinf(self._speed):
-            return REST_SECONDS_MIN if moved else min(2 * before, REST_SECONDS_MAX)
+            return min(2 * before, REST_SECONDS_MAX) if idle else REST_SECONDS_MIN
         return min(REST_SECONDS_SLOW, max(REST_SECONDS_MIN, QUANTUM_SECONDS / self._speed / 4))
 
     async def _save_sometimes(self) -> None:

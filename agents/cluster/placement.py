@@ -19,6 +19,7 @@ from ray.exceptions import ActorDiedError, RayError
 from agents.cluster.actor import actor_class
 from agents.cluster.names import NAMESPACE, PartSpec
 from agents.cluster.peers import answer
+from messaging.vocabulary.errors import Unavailable
 
 RESOLVE_TRIES = 5
 SIGN_SECONDS = 30.0
@@ -38,19 +39,19 @@ def part_names(shards: dict[str, int], gateways: int = 1) -> list[str]:
 
 
 async def place(spec: PartSpec) -> Any:
-    """Return a handle to the actor of a part, made where there is none. Raise `TimeoutError`."""
+    """Return a handle to the actor of a part, made where there is none. Raise `Unavailable`."""
     for _ in range(RESOLVE_TRIES):
         handle = await asyncio.to_thread(_make, spec)
         try:
             async with asyncio.timeout(SIGN_SECONDS):
                 await answer(handle.process.remote())
-        except ActorDiedError:
-            continue
+        except (ActorDiedError, TimeoutError):
+            continue  # it is gone, or the machine is slow: the name tells
         except RayError:
             await asyncio.sleep(0.2)  # it is being started again
             continue
         return handle
-    raise TimeoutError(f"{spec.name}: its actor does not start")
+    raise Unavailable(f"the actor {spec.name} does not start: see Ray's dashboard")
 
 
 def _make(spec: PartSpec) -> Any:

@@ -27,11 +27,14 @@ import psutil
 import ray
 
 from agents.cluster.names import NAMESPACE
+from messaging.vocabulary.errors import Unavailable
 
 OBJECT_STORE_BYTES = 150 * 2**20
 """Nothing of ours lies in it for longer than a call."""
 
 STOP_SECONDS_MAX = 10.0
+START_TRIES = 3
+"""A machine under load takes longer than the 30 s that Ray gives its own parts."""
 
 NODE_ADDRESS = "127.0.0.2"
 """Loopback, and not one of the names that Ray turns into an address other machines can reach."""
@@ -114,20 +117,7 @@ def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
     os.environ.update(_ENVIRONMENT | {"RAY_AUTH_TOKEN_PATH": str(token)})
     if code_path:
         os.environ["PYTHONPATH"] = code_path
-    with _quiet(), _smaller():
-        context = ray.init(
-            num_cpus=0,  # no worker waits for tasks: ours are actors that ask for no CPU
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=True,
-            dashboard_host="127.0.0.1",
-            namespace=NAMESPACE,
-            log_to_driver=False,
-            logging_level="error",
-            configure_logging=False,
-            _node_ip_address=NODE_ADDRESS,
-            _temp_dir=str(sessions),
-        )
-        _stop_what_nobody_needs()
+    context = _start_here(sessions)
     info = context.address_info
     return RayHead(
         str(info["address"]),
@@ -136,6 +126,35 @@ def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
         sessions,
         token,
     )
+
+
+def _start_here(sessions: Path) -> Any:
+    """Start every process of Ray, once more if the first try is too slow. Raise Unavailable."""
+    reason = ""
+    for _ in range(START_TRIES):
+        try:
+            with _quiet(), _smaller():
+                context = ray.init(
+                    num_cpus=0,  # no worker waits for tasks: ours are actors that ask for no CPU
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    include_dashboard=True,
+                    dashboard_host="127.0.0.1",
+                    namespace=NAMESPACE,
+                    log_to_driver=False,
+                    logging_level="error",
+                    configure_logging=False,
+                    _node_ip_address=NODE_ADDRESS,
+                    _temp_dir=str(sessions),
+                )
+                _stop_what_nobody_needs()
+        except Exception as error:  # noqa: BLE001 - Ray raises plain `Exception` after its fixed 30 s
+            reason = str(error).partition("\n")[0]
+            ray.shutdown()
+            clear_sessions(sessions)
+            sessions.mkdir(mode=0o700, exist_ok=True)
+        else:
+            return context
+    raise Unavailable(f"Ray does not start: {reason}")
 
 
 def stop_ray(head: RayHead) -> None:

@@ -23,6 +23,7 @@ from agents.cluster.peers import answer
 from agents.cluster.placement import place, remove
 from agents.runtime.gate import GateReport
 from messaging.clock import Grant
+from messaging.vocabulary.errors import Unavailable
 
 CALL_SECONDS = 5.0
 GATE_SECONDS = 2.0
@@ -59,7 +60,7 @@ class Supervisor:
     """Numbers of what is no actor (the world clock), told to the gateways with the others'."""
 
     async def start(self) -> None:
-        """Make every actor, or find it where it lives on. Raise `TimeoutError`."""
+        """Make every actor, or find it where it lives on. Raise `Unavailable`."""
         self.watched = {spec.name: Watched(spec) for spec in self.specs}
         handles = await asyncio.gather(*(place(spec) for spec in self.specs))
         for watched, handle in zip(self.watched.values(), handles, strict=True):
@@ -95,7 +96,7 @@ class Supervisor:
         log.warning("actor.gone", actor=watched.spec.name)
         try:
             watched.handle = await place(watched.spec)
-        except (RayError, TimeoutError) as error:
+        except (RayError, Unavailable) as error:
             log.error("actor.not_made", actor=watched.spec.name, error=type(error).__name__)  # noqa: TRY400 - Ray's text helps nobody
 
     async def gate(self, grant: Grant) -> list[GateReport | None]:

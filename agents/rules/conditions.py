@@ -105,14 +105,28 @@ def _all(conditions: list[Condition], around: Around) -> Part:
     parts = [compile_condition(condition, around) for condition in conditions]
     tests = [part.test for part in parts]
     kinds = frozenset[str]().union(*(part.kinds for part in parts))
-    return Part(lambda facts, now: all(t(facts, now) for t in tests), earliest(parts), kinds)
+
+    def test(facts: Facts, now: datetime) -> bool:
+        for each in tests:  # noqa: SIM110 - `all` over a generator takes twice as long, at each event
+            if not each(facts, now):
+                return False
+        return True
+
+    return Part(test, earliest(parts), kinds)
 
 
 def _any(conditions: list[Condition], around: Around) -> Part:
     parts = [compile_condition(condition, around) for condition in conditions]
     tests = [part.test for part in parts]
     kinds = frozenset[str]().union(*(part.kinds for part in parts))
-    return Part(lambda facts, now: any(t(facts, now) for t in tests), earliest(parts), kinds)
+
+    def test(facts: Facts, now: datetime) -> bool:
+        for each in tests:  # noqa: SIM110 - see `_all`
+            if each(facts, now):
+                return True
+        return False
+
+    return Part(test, earliest(parts), kinds)
 
 
 def _not(condition: Condition, around: Around) -> Part:

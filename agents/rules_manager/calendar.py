@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,17 +59,16 @@ def caps_free_at(touches: list[Touch], caps: list[Cap], channel: str, at: dateti
     return free
 
 
-def starts_within(earliest: datetime, hours: int, zone: ZoneInfo) -> list[datetime]:
-    """Return the moments a send may be planned for: `earliest`, then each full hour within the window."""
+def starts_within(earliest: datetime, hours: int, zone: ZoneInfo) -> Iterator[datetime]:
+    """Give the moments a send may be planned for: `earliest`, then each full hour within the window."""
     local = earliest.astimezone(zone)
     top = (local.replace(minute=0, second=0, microsecond=0)).astimezone(UTC)
-    starts = [earliest]
+    yield earliest
     end = earliest + timedelta(hours=hours)
     following = top + HOUR
     while following < end:
-        starts.append(following)
+        yield following
         following += HOUR
-    return starts
 
 
 def next_allowed(path: PathRule, zone: ZoneInfo, earliest: datetime) -> datetime:

@@ -117,9 +117,10 @@ class Builder:
         events: list[Any] = []
         groups: list[list[str]] = []
         for stream, record in records:
+            keys: list[str] = []
             try:
                 event = decode_event(record.raw)
-                groups.append(identity.keys_of(record, event))
+                keys = identity.keys_of(record, event)
             except (msgspec.DecodeError, ValueError) as error:
                 event = None
                 place = (stream, record.position, 0)
@@ -128,14 +129,15 @@ class Builder:
                 row = RowWrite("quarantine", quarantine_id(self._spec.name, place), fields)
                 plan.rows.append(row)
             events.append(event)
+            groups.append(keys)
         resolver = identity.resolver(await self._known(identity, groups))
         works = []
-        for (stream, record), event in zip(records, events, strict=True):
+        for (stream, record), event, keys in zip(records, events, groups, strict=True):
             place = (stream, record.position, 0)
             if event is None or place in self.skipped:
                 plan.visitors.append("")
                 continue
-            resolution = resolver.resolve(record, event)
+            resolution = resolver.resolve(record, event, keys)
             member = resolution.member
             plan.visitors.append(resolution.visitor + (MEMBER if member else ""))
             arrived = Arrived(
@@ -171,14 +173,13 @@ class Builder:
         wanted.update(work.message.visitor for work in plan.works)
         states: dict[str, Held] = {}
         missing = []
-        for visitor in wanted:
+        for visitor in sorted(wanted):  # what is let go of memory must not depend on a set's order
             held = self._memory.get(visitor)
             if held is None:
                 missing.append(visitor)
             else:
                 states[visitor] = held
         if missing:
-            missing.sort()
             stored = await self._spec.store.load(self._spec.bot.name, missing)
             for visitor in missing:
                 body = stored.get(visitor)

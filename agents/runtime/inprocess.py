@@ -60,7 +60,11 @@ class InProcess:
         self._dues: dict[tuple[str, str], datetime] = {}
         """What stands in the heap for a visitor, so that it is put there once."""
         self._letters: deque[tuple[str, Letter]] = deque()
-        self._depth_max = Limits().depth_max
+        depth_max = Limits().depth_max
+        self._foldings = {
+            name: Folding(bot, start, view, f"{name}-0:0", depth_max)
+            for name, bot in self._bots.items()
+        }
 
     def feed(self, records: Iterable[Record]) -> None:
         """Take events, in the order of their `received_at`."""
@@ -83,7 +87,8 @@ class InProcess:
             if held.due() != due:
                 continue
             self.now = max(self.now, due)
-            folding = self._folding(bot)
+            folding = self._foldings[bot]
+            folding.now = self.now
             for _, key in held.wakes_due(self.now):
                 if key in held.wakes:
                     folding.wake(held, visitor, key)
@@ -112,54 +117,54 @@ class InProcess:
             asked.update(wanted)
             wanted = IDENTITY.further_keys(groups, known, asked)
         resolver = IDENTITY.resolver(known)
-        for record, event in pairs:
-            resolution = resolver.resolve(record, event)
-            if self._wakes and self._wakes[0][0] <= record.received_at:
-                self.advance(record.received_at)
-            self.now = max(self.now, record.received_at)
-            arrived = Arrived(
-                visitor=resolution.visitor,
-                at=self.now,
-                record=record,
-                member=resolution.member,
-            )
+        for (record, event), keys in zip(pairs, groups, strict=True):
+            resolution = resolver.resolve(record, event, keys)
+            now = record.received_at
+            if self._wakes and self._wakes[0][0] <= now:
+                self.advance(now)
+            self.now = now = max(self.now, now)
+            arrived = Arrived(resolution.visitor, now, record, resolution.member)
             self._letters.append(("behavior", Letter(0, arrived)))
             for younger, older in resolution.merges:
-                merged = MergedInto(visitor=younger, at=self.now, into=older)
+                merged = MergedInto(visitor=younger, at=now, into=older)
                 self._letters.append(("behavior", Letter(1, merged)))
             self._settle()
         for write in resolver.writes():
             self._identity[write.key] = (write.visitor, write.born)
 
-    def _folding(self, bot: str) -> Folding:
-        return Folding(
-            self._bots[bot], self.now, self.view, f"{bot}-0:{self.messages}", self._depth_max
-        )
-
     def _settle(self) -> None:
         """Take letters until none is left."""
-        letters = self._letters
+        letters, now = self._letters, self.now
         while letters:
             bot, letter = letters.popleft()
-            folding = self._folding(bot)
+            folding = self._foldings[bot]
+            folding.now = now
             message = letter.message
-            held = self.held(bot, message.visitor)
+            held = self._states[bot].get(message.visitor) or self.held(bot, message.visitor)
             folding.take(held, Work(message, letter.depth, bot, 0, 0))
             self.messages += 1
             self._after(bot, folding)
 
     def _after(self, bot: str, folding: Folding) -> None:
+        """Pass on what one message caused."""
         folded = folding.folded
-        for visitor, held in folded.touched.items():
+        if folded.woken:
+            self._note_wakes(bot, folded.woken)
+        for peer, letters in folded.letters.items():
+            self._letters.extend([(peer, letter) for letter in letters])
+        for visitor, act in folded.acts:
+            self._letters.append(("email", Letter(0, self._act(visitor, act))))
+        if folded.rows:
+            self.rows += folded.rows
+            folding.source = f"{bot}-0:{self.messages}"
+        folded.clear()
+
+    def _note_wakes(self, bot: str, woken: dict[str, Held]) -> None:
+        for visitor, held in woken.items():
             due = held.due()
             if due is not None and self._dues.get((bot, visitor)) != due:
                 self._dues[bot, visitor] = due
                 heappush(self._wakes, (due, bot, visitor))
-        for peer, letters in folded.letters.items():
-            self._letters.extend((peer, letter) for letter in letters)
-        self.rows.extend(folded.rows)
-        for visitor, act in folded.acts:
-            self._letters.append(("email", Letter(0, self._act(visitor, act))))
 
     def _act(self, visitor: str, act: QueueSend | HandOver) -> HandOverDue | MailOutcome:
         if isinstance(act, QueueSend):

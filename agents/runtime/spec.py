@@ -41,8 +41,8 @@ class Resolution(Protocol):
 class Resolver(Protocol):
     """Resolve the events of one batch in order (pure; it collects what must be written)."""
 
-    def resolve(self, record: Record, event: Event) -> Resolution:
-        """Return whom this event belongs to."""
+    def resolve(self, record: Record, event: Event, keys: list[str] | None = None) -> Resolution:
+        """Return whom this event belongs to; `keys` are its own, where they are known already."""
         ...
 
     def writes(self) -> list[IdentityWrite]:

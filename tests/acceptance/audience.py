@@ -90,6 +90,11 @@ def entry_of(person: Person) -> tuple[datetime, dict[str, Any]]:
     return person.entered, call
 
 
+def link_of(mail: Mail) -> re.Match[str] | None:
+    """Find the first tracked link of a mail."""
+    return _LINK.search(mail.html)
+
+
 class Audience:
     """Let people act when their time has come.
 
@@ -217,7 +222,7 @@ class Audience:
         return done
 
     def _click(self, person: Person, mail: Mail) -> bool:
-        to = self._fetch(person, "GET", _LINK.search(mail.html), BROWSER, 302)
+        to = self._fetch(person, "GET", link_of(mail), BROWSER, 302)
         if to is None or "mdma_v=" not in to:
             person.told.append(f"the link does not tag the browser: {to}")
             return False

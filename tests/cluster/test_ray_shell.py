@@ -60,7 +60,7 @@ async def cluster(head):
         supervisor.remove()
 
 
-async def eventually(ask, seconds=20.0):
+async def eventually(ask, seconds=90.0):
     """Ask until the answer is true."""
     async with asyncio.timeout(seconds):
         while not (found := await ask()):

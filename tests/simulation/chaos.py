@@ -46,8 +46,8 @@ PLANNED = (
     "kill.after",
     "kill.idle",
     "zombie",
-    "kill.gateway",
-    "kill.gateway_before_hand_over",
+    "kill.gateway.before",
+    "kill.gateway.after",
     "database.restart",
     "kill.all",
 )

@@ -42,7 +42,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
     ),
     "stories": (
         "stage.reached opened",
-        "stage.reached clicked",
+        "stage.reached visited",
         "response.by_machine",
         "response.late",
         "alert.settled resume",

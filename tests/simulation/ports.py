@@ -66,7 +66,7 @@ class FaultyStore:
             raise Unavailable("the database starts again")
 
     async def commit(self, commit: Commit) -> None:
-        await self._process.enter()
+        await self._process.enter("commit")
         self._raise_while_down()
         struck = self._chaos.strikes("commit", COMMITS)
         if struck == "commit.slow" or self._process.is_slow:

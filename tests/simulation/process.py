@@ -28,6 +28,7 @@ class Process:
         self._calls_left = -1
         self._effect_first = False
         self._is_fatal = True
+        self._only = ""
         self._then: Callable[[Process], None] = lambda _: None
 
     def aim(
@@ -37,8 +38,10 @@ class Process:
         effect_first: bool,
         then: Callable[[Process], None],
         fatal: bool = True,
+        only: str = "",
     ) -> None:
-        """At the `calls`-th port call from now on: die, unless not `fatal`, and call `then`."""
+        """At the `calls`-th port call (of one kind) from now on: die, unless not `fatal`, and call `then`."""
+        self._only = only
         self._calls_left = calls
         self._effect_first = effect_first
         self._is_fatal = fatal
@@ -52,9 +55,9 @@ class Process:
         """Die now."""
         self.alive = False
 
-    async def enter(self) -> None:
+    async def enter(self, kind: str = "") -> None:
         """Begin a port call: a dead process never gets through."""
-        if self._calls_left > 0:
+        if self._calls_left > 0 and (not self._only or kind == self._only):
             self._calls_left -= 1
             if self._calls_left == 0 and not self._effect_first:
                 self._hit()

@@ -73,8 +73,8 @@ def _landing(draw: random.Random, mail: Mail, person: Person) -> list[dict[str, 
     browser = draw.choice((person.browsers[0], f"b{person.number}-{mail.send_id[:6]}"))
     context = {"page": {"url": LINKS[0], "path": "/offer/0"}}
     calls: list[dict[str, Any]] = [{"type": "page", "anonymousId": browser, "context": context}]
-    for n in range(draw.randrange(4)):
-        calls.append({"type": "page", "anonymousId": browser, "name": f"page {n}"})
+    more = draw.randrange(4)
+    calls += [{"type": "page", "anonymousId": browser, "name": f"page {n}"} for n in range(more)]
     if draw.random() < 0.4:
         added = {"product_id": "red", "price": 30.0}
         event = {"event": "Product Added", "properties": added}

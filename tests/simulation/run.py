@@ -58,7 +58,7 @@ def _simulated(job: tuple[int, str | None]) -> Result:
         except Exception as error:  # noqa: BLE001 - a run that ends in an error is a caught bug as well
             violation = f"run ended: {type(error).__name__}: {error}"
             return Result(seed, [violation], "", 0, 0, 0, {}, [])
-    result.behavior = {}
+    result.journal = []
     return result
 
 

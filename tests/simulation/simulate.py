@@ -10,6 +10,7 @@ from importlib import import_module
 import msgspec
 import structlog
 
+from messaging.vocabulary.events import Record
 from tests.simulation import loop
 from tests.simulation.chaos import Chaos
 from tests.simulation.checks import check_everything
@@ -44,8 +45,9 @@ class Result(msgspec.Struct):
     faults: int
     coverage: dict[str, dict[str, int]]
     trace: list[str]
-    behavior: dict[str, bytes] = {}
-    """Visitor -> state of Behavior at the end."""
+    journal: list[list[Record]] = []
+    """What was journaled, by stream."""
+    plan: Plan | None = None
 
 
 def simulate(seed: int, *, trace: bool = False, plan: Plan | None = None) -> Result:
@@ -87,7 +89,8 @@ async def _run(seed: int, *, trace: bool, plan: Plan | None) -> Result:
             "log": dict(witness.logged),
         },
         trace=witness.trace or [],
-        behavior=dict(world.database.states["behavior"].bodies),
+        journal=world.database.streams,
+        plan=world.plan,
     )
 
 

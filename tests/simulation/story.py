@@ -219,7 +219,7 @@ class Story:
             path=row["path"],
             run=row["run"],
             action=action,
-            stage="clicked" if action == "change" else "",
+            stage="visited" if action == "change" else "",
         )
         self.answered[f"alert {action}"] += 1
         message_id = f"alert-{alert_id}"
@@ -274,7 +274,7 @@ class Story:
     def _aim(self, process: Process, kind: str) -> None:
         draw = self.world.chaos.dice("faults")
         effect_first = draw.random() < 0.5
-        detail = kind if kind != "kill" else ("kill.after" if effect_first else "kill.before")
+        detail = kind + (".after" if effect_first else ".before")
 
         def died(dead: Process) -> None:
             self.world.chaos.note(detail)
@@ -290,13 +290,18 @@ class Story:
             if not old.alive or world.network.current[name] is not old or world.chaos.calm:
                 return
             world.chaos.note("zombie")
-            old.is_slow = True
+            old.is_slow = draw.random() < 0.5
             world.start_shard(name)
             world.email_deaths += name.startswith("email")
             asyncio.get_running_loop().call_later(draw.random() * DAY, old.kill)
 
+        in_commit = draw.random() < 0.6
         world.network.current[name].aim(
-            draw.randrange(1, 12), effect_first=False, then=replaced, fatal=False
+            draw.randrange(1, 3 if in_commit else 12),
+            effect_first=False,
+            then=replaced,
+            fatal=False,
+            only="commit" if in_commit else "",
         )
 
     def _heal(self) -> None:

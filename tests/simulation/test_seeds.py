@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from tests.simulation.simulate import simulate
-from tests.simulation.world import plan_for  # noqa: F401 - what a seed draws
 
 SEEDS = 200
 SLICES = 20
@@ -41,5 +40,6 @@ def test_the_same_seed_gives_the_same_history_in_another_process():
         printed = subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=120
         )
-        hashes.add([line for line in printed.stdout.splitlines() if line.startswith("seed 7")][0])
+        lines = printed.stdout.splitlines()
+        hashes.add(next(line for line in lines if line.startswith("seed 7")))
     assert len(hashes) == 1

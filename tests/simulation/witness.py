@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from agents.rules_manager.state import ACTIVE, RulesState
+from agents.rules_manager.state import ACTIVE, RulesState, Run
 from agents.runtime.held import Stored
 from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
@@ -51,6 +51,10 @@ SETTLED_LATER = {
     "delivered": {"bounced", "complained"},
 }
 """Final statuses that news from outside may still change."""
+
+ATTEMPTS_OF_ROUTINE = 4
+ATTEMPTS_MAX = {"club": 2}
+"""Attempts of a run, by path; all others are the routine's."""
 
 VIOLATIONS_MAX = 50
 
@@ -87,6 +91,8 @@ class Witness:
         """(visitor, path, run) -> status."""
         self.alerts: dict[str, list[str]] = {}
         self.outcomes: Counter[str] = Counter()
+        self._tries: dict[tuple[str, str, str], set[str]] = {}
+        self._asked_by: dict[str, str] = {}
         self.mailbox_of: dict[str, str] = {}
         """Visitor -> mailbox their newest send goes to."""
         self.on_request: Callable[[str, str], None] = lambda visitor, send_id: None
@@ -111,6 +117,7 @@ class Witness:
                 self.messages[type(letter.message).__name__] += 1
                 if isinstance(letter.message, SendRequested):
                     self.plans[letter.message.plan.send_id] = letter.message.plan
+                    self._asked_by[letter.message.plan.send_id] = letter.message.visitor
                     self.on_request(letter.message.visitor, letter.message.plan.send_id)
                 elif isinstance(letter.message, MergedInto):
                     self.merged[letter.message.visitor] = letter.message.into
@@ -262,5 +269,21 @@ class Witness:
                 if run.status in ACTIVE and before not in ACTIVE and before != "(none)":
                     what = f"{visitor} {run.path} {run.run}: {before} > {run.status}"
                     self.broken("an ended run goes on", what)
-            if run.attempts > 4 and visitor not in self.merged.values():
-                self.broken("attempts", f"{run.attempts} in run {run.run} of {visitor}")
+            self._attempts_within(visitor, run)
+        paths = [run.path for run in state.runs.values()]
+        if len(set(paths)) < len(paths):
+            self.broken("two runs of one path", f"{visitor}: {paths}")
+
+    def _attempts_within(self, visitor: str, run: Run) -> None:
+        """Attempts may add up over the limit in a merge; no further one may be made then."""
+        key = (visitor, run.path, run.run)
+        made = {attempt.send_id for attempt in run.tries}
+        before = self._tries.get(key, set())
+        self._tries[key] = made | before
+        most = ATTEMPTS_MAX.get(run.path, ATTEMPTS_OF_ROUTINE)
+        for send in made - before:
+            # A send that was another visitor's came by the merge.
+            plan = self.plans.get(send)
+            is_own = plan is not None and self._asked_by.get(send) == visitor
+            if is_own and run.attempts > most:
+                self.broken("attempts", f"{run.attempts} in {run.path} {run.run} of {visitor}")

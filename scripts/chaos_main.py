@@ -1,0 +1,171 @@
+"""Break real parts under traffic, then prove that nothing was lost or doubled."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from scripts.bench_measure import Say, percentile, progress, progress_over
+from scripts.bench_rules import write_rules_now
+from scripts.bench_smtp import mailbox
+from scripts.bench_system import Running, running
+from scripts.chaos_checks import Ended, checked, differences
+from scripts.chaos_client import Client
+from scripts.chaos_kills import PARTS, Kill, kill
+from scripts.chaos_script import Visitor, script
+
+EVENTS_A_ROUND = 20_000
+MINUTES_A_ROUND = 2.0
+PART_SECONDS = 4.0
+"""How long a part is left in peace before it is killed: the traffic of one kill is spread over this and its recovery."""
+RECOVER_GOAL_SECONDS = 10.0
+QUIET_SECONDS = 180.0
+
+
+def main() -> int:
+    """Run the script without faults and with them, check, and print. Return 0 if all is well, else 1."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/chaos",
+        description="Kill each part of a running system under traffic, then audit what is left.",
+        epilog="Example: scripts/chaos --minutes 10",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=MINUTES_A_ROUND,
+        metavar="N",
+        help=f"go on so long: each part is killed once in {MINUTES_A_ROUND:g} minutes (one round)",
+    )
+    given = parser.parse_args()
+    if not given.minutes > 0:
+        parser.error("--minutes must be more than 0")
+    rounds = max(1, math.ceil(given.minutes / MINUTES_A_ROUND))
+    visitors = script(EVENTS_A_ROUND * rounds)
+    with tempfile.TemporaryDirectory(prefix="mdma-chaos-") as folder:
+        try:
+            problems = uvloop.run(broken(Path(folder), visitors, PARTS * rounds, _tell))
+        except (RuntimeError, TimeoutError, OSError) as error:
+            problems = [f"{error or type(error).__name__}"]
+    progress_over()
+    for problem in problems:
+        print(f"WRONG: {problem}")
+    print("nothing was lost or doubled" if not problems else f"{len(problems)} things are wrong")
+    return 1 if problems else 0
+
+
+def _tell(text: str) -> None:
+    """Print what stays; show what passes."""
+    if text.startswith("  "):
+        progress(text.strip())
+    else:
+        progress_over()
+        print(text, flush=True)
+
+
+async def broken(
+    folder: Path, visitors: list[Visitor], parts: Sequence[str], say: Say, *, compare: bool = True
+) -> list[str]:
+    """Play the script with these kills; return everything that is wrong.
+
+    Args:
+        folder: where the systems keep their files.
+        visitors: the script.
+        parts: what to kill, in this order.
+        say: tells the person; a line that begins with two blanks passes.
+        compare: play it without any kill first, and hold the one against the other.
+    """
+    rules = folder / "rules"
+    write_rules_now(rules)
+    calm = None
+    if compare:
+        calm, _ = await _played(folder / "calm", rules, visitors, (), say)
+        say(f"without faults: {calm.mails} e-mails, {len(calm.problems)} things wrong")
+    disturbed, kills = await _played(folder / "disturbed", rules, visitors, parts, say)
+    problems = [*(calm.problems if calm else ()), *disturbed.problems]
+    problems += [f"{each.part} did not recover" for each in kills if each.seconds is None]
+    if calm is not None:
+        problems += differences(calm, disturbed, visitors)
+    _tell_kills(kills, disturbed, say)
+    return problems
+
+
+async def _played(
+    folder: Path, rules: Path, visitors: list[Visitor], parts: Sequence[str], say: Say
+) -> tuple[Ended, list[Kill]]:
+    """Play the script on a system of its own, with these kills."""
+    say("  starting the system")
+    async with (
+        mailbox() as box,
+        running(folder, box.port, config=rules, holdout="0", learning="off") as system,
+    ):
+        client = Client(system.url, system.write_key, box)
+        playing = asyncio.ensure_future(client.play(visitors))
+        try:
+            kills = await _kills(system, client, parts, visitors, say)
+            await client.allow(math.inf)
+            say("  the last events")
+            await playing
+        finally:
+            playing.cancel()
+        say("  waiting until all is quiet")
+        await system.quiet(QUIET_SECONDS, times=3)
+        say("  checking")
+        ended = await checked(system, visitors, client, box, len(kills))
+        say(
+            f"{len(client.acknowledged):,} events acknowledged, {client.again:,} requests sent again"
+        )
+    return ended, kills
+
+
+async def _kills(
+    system: Running, client: Client, parts: Sequence[str], visitors: list[Visitor], say: Say
+) -> list[Kill]:
+    """Kill part after part while the traffic goes on; each has its share of the events."""
+    events = sum(len(step.calls) for visitor in visitors for step in visitor.steps)
+    share = events / (len(parts) + 1)
+    kills: list[Kill] = []
+    for number, part in enumerate(parts):
+        flowing = asyncio.ensure_future(_flow(client, share * number, share))
+        try:
+            await asyncio.sleep(PART_SECONDS)
+            say(f"  killing {part}")
+            kills.append(await kill(system, part, client))
+        finally:
+            flowing.cancel()
+        seconds = kills[-1].seconds
+        say(
+            f"killed {part:11} " + ("lost" if seconds is None else f"recovered in {seconds:5.2f} s")
+        )
+    return kills
+
+
+async def _flow(client: Client, start: float, events: float) -> None:
+    """Let a share of the events go, evenly over the time that a kill is expected to take."""
+    pieces = 100
+    for piece in range(1, pieces + 1):
+        await client.allow(start + events * piece / pieces)
+        await asyncio.sleep((PART_SECONDS + RECOVER_GOAL_SECONDS) / pieces)
+
+
+def _tell_kills(kills: list[Kill], ended: Ended, say: Say) -> None:
+    seconds = [each.seconds for each in kills if each.seconds is not None]
+    if seconds:
+        late = percentile(seconds, 0.95)
+        reached = "reached" if late <= RECOVER_GOAL_SECONDS else "NOT REACHED"
+        say(
+            f"time to recover: p95 {late:.2f} s (goal {RECOVER_GOAL_SECONDS:g} s: {reached}), "
+            f"longest {max(seconds):.2f} s"
+        )
+    for message, recipient in sorted(ended.uncertain.items()):
+        say(f"uncertain: {message} to {recipient}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""`mdma up` on real parts: ready, used, hurt, stopped; nothing is left behind and nothing is lost."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from agents.cluster.ray_head import sessions_folder
+from scripts.folder import read_run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 240.0
+
+
+class Running:
+    """One system in a folder of its own."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        self.data = folder / "data"
+        self.folder = folder
+        self.flags = flags
+        self.start()
+
+    def start(self) -> None:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("MDMA_", "RAY_"))}
+        self.environment = clean | {"PYTHONPATH": str(ROOT), "HOME": str(self.folder)}
+        self.out = (self.folder / "out.log").open("a+")
+        self.process = subprocess.Popen(
+            [*MDMA, "up", "--data", "data", "--port", "0", *self.flags],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=self.out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            eventually(self.is_ready, START_SECONDS)
+        except AssertionError:
+            self.out.close()
+            raise
+        self.run = json.loads((self.data / "run.json").read_text())
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.said()
+        run = read_run(self.data)
+        return run is not None and run["pid"] == self.process.pid
+
+    def said(self) -> str:
+        return (self.folder / "out.log").read_text()
+
+    def mdma(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*MDMA, *arguments, "--data", str(self.data)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def parts(self) -> dict[str, dict[str, float]]:
+        done = self.mdma("status", "--json")
+        return json.loads(done.stdout)["parts"] if done.returncode == 0 else {}
+
+    def track(self, user: str, event: str) -> None:
+        key = (self.data / "write_key").read_text()
+        call = {"type": "track", "userId": user, "event": event, "messageId": f"{user}-{event}"}
+        request = urllib.request.Request(
+            self.run["local_url"] + "/v1/track",
+            data=json.dumps(call).encode(),
+            headers={
+                "Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode(),
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 200
+
+    def counters(self, user: str) -> dict[str, int]:
+        done = self.mdma("visitor", user, "--json")
+        return json.loads(done.stdout)["counters"] if done.returncode == 0 else {}
+
+    def processes(self) -> list[psutil.Process]:
+        found = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            root = psutil.Process(self.process.pid)
+            found = [root, *root.children(recursive=True)]
+        return found
+
+    def pid_of(self, name: str) -> int:
+        return int(self.parts().get(name, {}).get("pid", 0))
+
+    def stop(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(60)
+        self.out.close()
+        return code
+
+
+MDMA = [sys.executable, "-P", "-m", "scripts.cli"]
+
+
+def eventually(ask, seconds=90.0):
+    deadline = time.monotonic() + seconds
+    while not (found := ask()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    running = Running(tmp_path_factory.mktemp("up"))
+    yield running
+    running.out.close()
+    if running.process.poll() is None:
+        running.process.terminate()
+        running.process.wait(60)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(running.data) in " ".join(process.cmdline()):
+                process.kill()
+
+
+def test_it_says_where_everything_is(system):
+    said = system.said()
+    for word in ("gateway", "write key", "admin", "dashboard", "mail", "ready"):
+        assert word in said
+    assert system.run["pid"] == system.process.pid
+
+
+def test_status_names_every_bot(system):
+    bots = {"behavior-0", "rules-0", "email-0", "sales-0", "learner-0", "gateway-1"}
+    eventually(lambda: set(system.parts()) >= bots)
+    for bot in bots - {"gateway-1"}:
+        assert {"rate", "lag_seconds", "commit_ms", "restarts"} <= set(system.parts()[bot])
+
+
+def test_the_metrics_page_has_rate_and_lag_of_each_bot(system):
+    with urllib.request.urlopen(system.run["local_url"] + "/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    assert 'mdma_rate{bot="rules",shard="rules-0"}' in text
+    assert 'mdma_lag_seconds{bot="email",shard="email-0"}' in text
+
+
+def test_a_second_copy_is_refused_in_one_line(system):
+    done = system.mdma("up")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_event_reaches_the_visitor(system):
+    system.track("ann", "Tried")
+    eventually(lambda: system.counters("ann").get("Tried", 0) == 1)
+
+
+def test_rules_are_pulled_byte_for_byte_and_pushed_once(system, tmp_path):
+    assert system.mdma("rules", "pull", str(tmp_path / "rules")).returncode == 0
+    shipped = ROOT / "config/defaults/scores.yaml"
+    assert (tmp_path / "rules/scores.yaml").read_bytes() == shipped.read_bytes()
+    assert "the same files" in system.mdma("rules", "push", str(tmp_path / "rules")).stdout
+    (tmp_path / "rules/scores.yaml").write_bytes(shipped.read_bytes() + b"# changed\n")
+    done = system.mdma("rules", "push", str(tmp_path / "rules"), "--publish")
+    assert "version 2, published" in done.stdout
+
+
+def test_a_pause_is_kept_and_ends(system):
+    assert "all paths" in system.mdma("pause").stdout
+    assert "nothing is paused" in system.mdma("resume").stdout
+
+
+def test_killed_actors_and_mongod_come_back_and_nothing_is_lost(system):
+    for name in ("gateway-1", "behavior-0"):
+        os.kill(eventually(lambda name=name: system.pid_of(name)), signal.SIGKILL)
+        user = f"after-{name}"
+
+        def try_again(user=user):
+            with contextlib.suppress(OSError):
+                system.track(user, "Tried")
+                return True
+            return False
+
+        eventually(try_again)
+        eventually(lambda user=user: system.counters(user).get("Tried", 0) == 1)
+    mongod = next(p for p in system.processes() if p.name() == "mongod")
+    mongod.kill()
+    system.track("after-mongod", "Tried")
+    eventually(lambda: system.counters("after-mongod").get("Tried", 0) == 1)
+
+
+def test_a_start_after_kill_9_recovers_by_itself(system):
+    before = system.processes()
+    system.process.kill()
+    system.process.wait()
+    system.out.close()
+    system.start()
+    assert system.counters("ann").get("Tried") == 1
+    # Whatever the killed run had left is gone: a process either ended or was ended by the start.
+    eventually(lambda: not [p for p in before if p.is_running()])
+
+
+def test_ctrl_c_leaves_no_process_and_no_lock(system):
+    processes = system.processes()
+    assert system.stop(signal.SIGINT) == 0
+    eventually(lambda: not [p for p in processes if p.is_running()], 30)
+    assert not sessions_folder(system.data).exists()
+    assert not (system.data / "run.json").exists()
+    assert "mdma up" in system.mdma("status").stderr
