@@ -48,7 +48,7 @@ def main() -> int:
         rows = _measure(given.names or list(ROWS), given.data)
     except (RuntimeError, TimeoutError, OSError) as error:
         progress_over()
-        print(f"scripts/bench: {error or type(error).__name__}", file=sys.stderr)
+        print(f"scripts/bench: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
     progress_over()
     print(table(rows))

@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Any
 
@@ -31,13 +32,14 @@ class Client:
         self.acknowledged: set[str] = set()
         self.rejected: list[str] = []
         self.again = 0
-        self.last_sent_at = 0.0
-        """Machine time at which the last acknowledged request had been sent."""
         self._url = f"{url}/v1/batch"
         self._key = write_key
         self._box = box
         self._turn = asyncio.Semaphore(CONNECTIONS)
-        self.is_done = False
+        self._last_sent_at = 0.0
+        """Machine time at which the last acknowledged request had been sent."""
+        self._news = asyncio.Event()
+        self._is_done = False
         self._sent = 0
         self._allowed = 0.0
         self._more = asyncio.Condition()
@@ -49,21 +51,26 @@ class Client:
             self._allowed = events
             self._more.notify_all()
 
+    async def taken_after(self, moment: float) -> None:
+        """Wait until a request that was sent after a moment is acknowledged, or all were."""
+        while self._last_sent_at <= moment and not self._is_done:
+            self._news.clear()
+            await self._news.wait()
+
     async def play(self, visitors: list[Visitor]) -> None:
         """Play all visitors to their end."""
         connector = TCPConnector(limit=CONNECTIONS)
         timeout = ClientTimeout(total=REQUEST_SECONDS)
         async with ClientSession(connector=connector, timeout=timeout) as self._session:
             await asyncio.gather(*(self._visitor(each) for each in visitors))
-        self.is_done = True
+        self._is_done = True
+        self._news.set()
 
     async def _visitor(self, visitor: Visitor) -> None:
         for step in visitor.steps:
             if step.after_mail:
-                try:
+                with contextlib.suppress(TimeoutError):  # the check names the visitor then
                     await self._box.wait_for(visitor.address, MAIL_SECONDS_MAX)
-                except TimeoutError:
-                    pass  # the check names the visitor, unless the send is an uncertain one
             await self._step(step)
 
     async def _step(self, step: Step) -> None:
@@ -88,5 +95,6 @@ class Client:
             return False
         if "rejected" in told:
             self.rejected.append(str(told["rejected"]))
-        self.last_sent_at = max(self.last_sent_at, began)
+        self._last_sent_at = max(self._last_sent_at, began)
+        self._news.set()
         return True

@@ -48,7 +48,7 @@ def process_of(data: Path, part: str) -> int | None:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             folder = Path(f"/proc/{process.pid}/fd")
-            if any(os.readlink(each) == log for each in folder.iterdir()):
+            if any(str(each.readlink()) == log for each in folder.iterdir()):
                 return process.pid
     return None
 
@@ -72,8 +72,7 @@ async def kill(system: Running, part: str, client: Client) -> Kill:
 
 async def _recovered(system: Running, part: str, client: Client, epoch: int, began: float) -> None:
     if part in (GATEWAY, MONGOD):
-        while client.last_sent_at <= began and not client.is_done:
-            await asyncio.sleep(LOOK_SECONDS)
+        await client.taken_after(began)
     if part == GATEWAY:
         return
     shard = "behavior-0" if part == MONGOD else part

@@ -24,7 +24,7 @@ from scripts.chaos_script import Visitor, script
 EVENTS_A_ROUND = 20_000
 MINUTES_A_ROUND = 2.0
 PART_SECONDS = 4.0
-"""How long a part is left in peace before it is killed: the traffic of one kill is spread over this and its recovery."""
+"""How long a part is left in peace before it is killed; traffic goes on over this and over its recovery."""
 RECOVER_GOAL_SECONDS = 10.0
 QUIET_SECONDS = 180.0
 
@@ -52,7 +52,7 @@ def main() -> int:
         try:
             problems = uvloop.run(broken(Path(folder), visitors, PARTS * rounds, _tell))
         except (RuntimeError, TimeoutError, OSError) as error:
-            problems = [f"{error or type(error).__name__}"]
+            problems = [str(error) or type(error).__name__]
     progress_over()
     for problem in problems:
         print(f"WRONG: {problem}")

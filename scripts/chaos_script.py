@@ -74,9 +74,8 @@ def _visitor(number: int) -> Visitor:
     kind = (BROWSER, LEAD, BROWSER, BUYER, LEAD)[number % 5]
     name = f"{kind}-{number}"
     calls = list(_calls(name, kind))
-    steps = []
-    for at in range(0, len(calls), CALLS_A_REQUEST):
-        steps.append(Step(calls[at : at + CALLS_A_REQUEST]))
+    starts = range(0, len(calls), CALLS_A_REQUEST)
+    steps = [Step(calls[at : at + CALLS_A_REQUEST]) for at in starts]
     if kind == BUYER:
         # The order comes in the first request that contains it; that one waits for the e-mail.
         steps[_BUYS_AT // CALLS_A_REQUEST].after_mail = True

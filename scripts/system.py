@@ -36,7 +36,6 @@ from agents.cluster.ray_head import (
 from agents.cluster.supervisor import Supervisor
 from config.load import DEFAULTS
 from config.settings import SPEED_MAX, Settings
-from messaging.gateway.admin import PAUSE
 from messaging.mail.sink import Sink
 from messaging.store.connection import Connection
 from messaging.store.embedded import EmbeddedMongo
@@ -58,8 +57,8 @@ from scripts.version import code_version
 READY_SECONDS_MAX = 120.0
 READY_LOOK_SECONDS = 0.1
 MONGO_LOOK_SECONDS = 0.5
-NEWS_SECONDS = 2.0
-PULSE_SECONDS = 2.0
+NEWS_SECONDS = 3.0
+PULSE_SECONDS = 3.0
 """Ray tells by itself when a process dies; the pulse finds what hangs, and feeds /metrics."""
 ROOT = str(Path(__file__).resolve().parents[1])
 FACTORY = "scripts.compose:build"
@@ -213,7 +212,14 @@ class System:
         write_private(self._data / WIRING, text)
         code = code_version()
         return [
-            PartSpec(name, FACTORY, text, code, self._start_at is not None)
+            PartSpec(
+                name=name,
+                factory=FACTORY,
+                settings=text,
+                code=code,
+                dozes=self._settings.ray_address is None,
+                gated=self._start_at is not None,
+            )
             for name in part_names(shards)
         ]
 
@@ -335,12 +341,12 @@ class System:
                 log.info("mongo.restarted")
 
     async def _watch_news(self) -> None:
-        """Tell the parts when rules, policies or the pause changed and nobody else told them."""
+        """Tell the parts when rules or policies changed and nobody else told them."""
         loader = view_loader(self._store, self._wiring)
         seen: Any = None
         while True:
             with contextlib.suppress(WorldError):
-                news = (await loader.stamp(), await self._store.get_document(*PAUSE))
+                news = await loader.stamp()
                 if seen is not None and news != seen:
                     await self._supervisor.refresh()
                 seen = news

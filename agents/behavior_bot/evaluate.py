@@ -179,7 +179,10 @@ def _band(
         return None  # it fades into the next band later than the wake-up that stands
     if band != points.band:
         points.band = band
-        effects.append(Tell("rules", ScoreCrossed(here.visitor, here.now, rule.name, value, band)))
+        if state.address:
+            # Of a browser that nobody can write to, a third of all messages were of this kind.
+            crossed = ScoreCrossed(here.visitor, here.now, rule.name, value, band)
+            effects.append(Tell("rules", crossed))
     # Bands are passed by the points themselves: a cap cuts what is read, not how it fades.
     return fades_at(raw, [start for start, _ in rule.bands], rule.half_life_days, here.now)
 

@@ -44,6 +44,7 @@ from messaging.vocabulary.messages import (
     Arrived,
     MailSent,
     MergedInto,
+    MergeStarted,
     Message,
     Responded,
     SessionEnded,
@@ -58,8 +59,12 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
     """Take one message; return what Behavior wants done."""
     here = moment(message.visitor, now, view)
     match message:
-        case Arrived(record=record, member=member):
-            return _arrived(state, record, here, member=member)
+        case Arrived(record=record, member=member, merging=merging):
+            # Before all that the event causes: or Rules sends without knowing of the younger's touches.
+            first: list[Effect] = [
+                Tell("rules", MergeStarted(here.visitor, now, younger)) for younger in merging
+            ]
+            return first + _arrived(state, record, here, member=member)
         case Woke(key=key):
             return _woke(state, key, here)
         case MailSent():

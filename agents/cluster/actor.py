@@ -17,6 +17,7 @@ import msgspec
 import ray
 import structlog
 
+from agents.cluster.doorbell import Doorbell, may_doze
 from agents.cluster.gauges import Gauges
 from agents.cluster.host import Host, NotReady
 from agents.cluster.names import PENDING_CALLS_MAX, PartSpec
@@ -45,6 +46,8 @@ class BotActor:
         configure(self._spec.name, self._spec.settings)
         self._host = Host(self._spec, cast("Factory", _resolve(self._spec.factory)), RayPeers())
         self._host.start()
+        if self._spec.dozes and may_doze():
+            self._doorbell = Doorbell(ray.get_runtime_context().gcs_address, self._spec.name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._spec.name}, code {self._spec.code})"
@@ -61,15 +64,19 @@ class BotActor:
         return b"" if report is None else _encode(report)
 
     @ray.method(concurrency_group="orders")
-    def pulse(self, restarts: int, others: dict[str, dict[str, float]]) -> dict[str, float] | None:
-        """Say how it fares; hear how often it was restarted, and how the others do. None: not ready."""
+    def pulse(
+        self, restarts: int, others: dict[str, dict[str, float]]
+    ) -> tuple[int, dict[str, float] | None]:
+        """Return the process id and how it fares (None: not ready); hear how the others do."""
+        pid = os.getpid()
         try:
             metrics = self._host.metrics()
             if others:
                 self._host.call(lambda part: part.tell_others(others))
         except (NotReady, TimeoutError):
-            return None
-        return self._gauges.show(metrics | {"restarts": float(restarts), "pid": float(os.getpid())})
+            return pid, None
+        more = {"restarts": float(restarts), "pid": float(pid)}
+        return pid, self._gauges.show(metrics | more)
 
     @ray.method(concurrency_group="orders")
     def process(self) -> int:

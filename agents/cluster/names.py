@@ -22,6 +22,8 @@ class PartSpec(msgspec.Struct, frozen=True):
     """JSON that the factory reads."""
     code: str
     """Version of the code, for the actor's repr."""
+    dozes: bool = False
+    """True: all callers are on this machine, so that an idle actor may doze (`doorbell`)."""
     gated: bool = False
     """True: world time comes by grants; the part is built after the first one."""
 

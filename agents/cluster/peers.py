@@ -10,12 +10,15 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 from typing import Any
 
 import msgspec
 import ray
 from ray.exceptions import GetTimeoutError, RayError
 
+from agents.cluster.doorbell import Ringer
 from agents.cluster.names import NAMESPACE
 from messaging.ports import Chunk
 
@@ -36,7 +39,7 @@ class RayPeers:
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
                 handle = await self._handle(to)
-                return bool(await answer(handle.deliver.remote(_encode(chunk))))
+                return bool(await call(handle, to, "deliver", _encode(chunk)))
         except (ray.exceptions.ActorDiedError, ValueError):
             self._handles.pop(to, None)
         except (RayError, GetTimeoutError, TimeoutError):
@@ -48,7 +51,7 @@ class RayPeers:
         try:
             async with asyncio.timeout(DELIVER_SECONDS):
                 handle = await self._handle(name)
-                return bool(await answer(getattr(handle, order).remote()))
+                return bool(await call(handle, name, order))
         except (ray.exceptions.ActorDiedError, ValueError):
             self._handles.pop(name, None)
         except (RayError, GetTimeoutError, TimeoutError):
@@ -62,6 +65,19 @@ class RayPeers:
             handle = await asyncio.to_thread(ray.get_actor, name, namespace=NAMESPACE)
             self._handles[name] = handle
         return handle
+
+
+async def call(handle: Any, name: str, method: str, *arguments: Any) -> Any:
+    """Ring at an actor's door, call it and wait for its answer."""
+    _ringer(ray.get_runtime_context().gcs_address).ring(name)
+    return await answer(getattr(handle, method).remote(*arguments))
+
+
+@functools.cache
+def _ringer(cluster: str) -> Ringer:
+    ringer = Ringer(cluster)
+    atexit.register(ringer.close)
+    return ringer
 
 
 async def answer(reference: Any) -> Any:

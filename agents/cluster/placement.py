@@ -18,7 +18,7 @@ from ray.exceptions import ActorDiedError, RayError
 
 from agents.cluster.actor import actor_class
 from agents.cluster.names import NAMESPACE, PartSpec
-from agents.cluster.peers import answer
+from agents.cluster.peers import call
 from messaging.vocabulary.errors import Unavailable
 
 RESOLVE_TRIES = 5
@@ -44,7 +44,7 @@ async def place(spec: PartSpec) -> Any:
         handle = await asyncio.to_thread(_make, spec)
         try:
             async with asyncio.timeout(SIGN_SECONDS):
-                await answer(handle.process.remote())
+                await call(handle, spec.name, "process")
         except (ActorDiedError, TimeoutError):
             continue  # it is gone, or the machine is slow: the name tells
         except RayError:

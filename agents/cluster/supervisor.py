@@ -19,7 +19,7 @@ from ray.exceptions import ActorDiedError, RayError
 
 from agents.cluster.actor import DRAIN_SECONDS_MAX
 from agents.cluster.names import PartSpec
-from agents.cluster.peers import answer
+from agents.cluster.peers import call
 from agents.cluster.placement import place, remove
 from agents.runtime.gate import GateReport
 from messaging.clock import Grant
@@ -78,14 +78,13 @@ class Supervisor:
         name = watched.spec.name
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                pid = await answer(watched.handle.process.remote())
-                if watched.pid not in (0, pid):
-                    watched.restarts += 1
-                    log.warning("actor.restarted", actor=name, restarts=watched.restarts)
-                watched.pid = pid
-                watched.metrics = await answer(
-                    watched.handle.pulse.remote(watched.restarts, others)
-                )
+                pid, metrics = await call(watched.handle, name, "pulse", watched.restarts, others)
+            if watched.pid not in (0, pid):
+                watched.restarts += 1
+                log.warning("actor.restarted", actor=name, restarts=watched.restarts)
+            watched.pid = pid
+            # The actor hears of its restart with the next pulse; who asks now is told now.
+            watched.metrics = metrics and metrics | {"restarts": float(watched.restarts)}
         except ActorDiedError:
             watched.metrics = None
             await self._make_again(watched)
@@ -107,7 +106,7 @@ class Supervisor:
     async def _gate(self, watched: Watched, grant: bytes) -> GateReport | None:
         try:
             async with asyncio.timeout(GATE_SECONDS):
-                report = await answer(watched.handle.gate.remote(grant))
+                report = await call(watched.handle, watched.spec.name, "gate", grant)
         except (RayError, TimeoutError):
             return None
         return _reports.decode(report) if report else None
@@ -131,7 +130,7 @@ class Supervisor:
     async def _tell(self, watched: Watched, order: str, seconds: float, *arguments: Any) -> bool:
         try:
             async with asyncio.timeout(seconds):
-                return bool(await answer(getattr(watched.handle, order).remote(*arguments)))
+                return bool(await call(watched.handle, watched.spec.name, order, *arguments))
         except (RayError, TimeoutError):
             return False
 

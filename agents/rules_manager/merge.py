@@ -7,10 +7,10 @@ import msgspec
 from agents.rules.compiled import PathRule
 from agents.rules_manager.loop import go_on
 from agents.rules_manager.planning import plan, stop
-from agents.rules_manager.state import ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
+from agents.rules_manager.state import ABSORBED_MAX, ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Moved, Tell
-from messaging.vocabulary.messages import MergedInto, StateMerged
+from messaging.vocabulary.messages import MergedInto, MergeStarted, StateMerged
 
 ENDS = ("planned", "sending", "waiting", "visiting", "closed", "alerted", "stopped", "won")
 """Statuses by what wins in a merge: later ones end the merged run."""
@@ -30,6 +30,13 @@ def merged_into(turn: Turn, message: MergedInto) -> None:
         )
     )
     turn.effects.append(Moved(message.into))
+
+
+def merge_started(turn: Turn, message: MergeStarted) -> None:
+    """Send nothing until the younger visitor's state has come: its touches count for the caps."""
+    state = turn.state
+    if message.younger not in state.absorbed and message.younger not in state.awaiting:
+        state.awaiting.append(message.younger)
 
 
 def state_merged(turn: Turn, message: StateMerged) -> None:
@@ -55,7 +62,22 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
             for attempt in run.tries:
                 turn.close(run, attempt)
             stop(turn, run, "goal reached", "won")
+    state.absorbed = [*state.absorbed, *younger.absorbed, message.younger][-ABSORBED_MAX:]
+    waiting = dict.fromkeys([*state.awaiting, *younger.awaiting])
+    state.awaiting = [each for each in waiting if each not in state.absorbed]
+    if not state.awaiting:
+        _plan_again(turn)
     turn.story("visitor.merged", None, younger=message.younger)
+
+
+def _plan_again(turn: Turn) -> None:
+    """Plan again what came due while nothing was sent."""
+    for run in turn.state.runs.values():
+        path = turn.path(run)
+        due = run.planned_at is not None and run.planned_at <= turn.now
+        if run.status == "planned" and due and path is not None:
+            run.hour_choice.open = False
+            plan(turn, run, path, turn.now)
 
 
 def _merge_run(turn: Turn, other: Run) -> None:

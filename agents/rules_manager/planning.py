@@ -161,6 +161,8 @@ def _log(
 
 def trigger_due(turn: Turn) -> None:
     """Trigger everything of this visitor that is due, the most valuable first; what the caps stop waits."""
+    if turn.state.awaiting:
+        return  # `merge.state_merged` plans again when the younger's touches are known
     due = [
         (run, path)
         for run in turn.state.runs.values()

@@ -12,6 +12,9 @@ TRIES_MAX = 16
 TOUCHES_MAX = 48
 """Touches kept for the caps, newest first to stay; far more than any cap counts."""
 
+ABSORBED_MAX = 32
+"""Younger visitors remembered, so that word of a merge that comes after its state is not waited for."""
+
 RUNS_MAX = 24
 """Paths kept for one visitor; the oldest ended run goes first."""
 
@@ -124,3 +127,7 @@ class RulesState(msgspec.Struct, array_like=True):
     touches: list[Touch] = []
     refused: int = 0
     """Touches refused so far, by any rule."""
+    awaiting: list[str] = []
+    """Younger visitors found to be this one, whose states are on their way: nothing is sent until then."""
+    absorbed: list[str] = []
+    """Younger visitors whose states have come, the newest last."""

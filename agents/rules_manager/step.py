@@ -23,6 +23,7 @@ from messaging.vocabulary.messages import (
     GoalReached,
     Identified,
     MergedInto,
+    MergeStarted,
     Message,
     Responded,
     SendSettled,
@@ -57,6 +58,8 @@ def step(
             loop.alert_answered(turn, message)
         case MergedInto():
             merge.merged_into(turn, message)
+        case MergeStarted():
+            merge.merge_started(turn, message)
         case StateMerged():
             merge.state_merged(turn, message)
         case Woke():

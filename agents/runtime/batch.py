@@ -36,6 +36,9 @@ from messaging.vocabulary.records import IdentityWrite
 MEMBER = "+"
 """Follows a visitor in the batch record where the event's address is another visitor's mailbox."""
 
+MERGING = "<"
+"""Stands there before each younger visitor whom the event showed to be one with this visitor."""
+
 Place = tuple[str, int, int]
 """(stream, position, index) of one letter."""
 
@@ -139,9 +142,14 @@ class Builder:
                 continue
             resolution = resolver.resolve(record, event, keys)
             member = resolution.member
-            plan.visitors.append(resolution.visitor + (MEMBER if member else ""))
+            merging = [younger for younger, _ in resolution.merges]
+            plan.visitors.append(owner_text(resolution.visitor, member=member, merging=merging))
             arrived = Arrived(
-                visitor=resolution.visitor, at=intake.now, record=record, member=member
+                visitor=resolution.visitor,
+                at=intake.now,
+                record=record,
+                member=member,
+                merging=merging,
             )
             if self._mine(resolution.visitor):
                 works.append(Work(arrived, 0, stream, record.position, 0))
@@ -265,6 +273,21 @@ class Builder:
             suppressed=sorted(view.suppressed),
             skipped=sorted(self.skipped),
         )
+
+
+def owner_text(visitor: str, *, member: bool, merging: list[str]) -> str:
+    """Return how a batch record keeps whose an event was.
+
+    >>> read_owner(owner_text("aa", member=True, merging=["bb", "cc"]))
+    ('aa', True, ['bb', 'cc'])
+    """
+    return visitor + (MEMBER if member else "") + "".join(MERGING + each for each in merging)
+
+
+def read_owner(text: str) -> tuple[str, bool, list[str]]:
+    """Return (visitor, member, merging) from a batch record's text."""
+    visitor, *merging = text.split(MERGING)
+    return visitor.removesuffix(MEMBER), visitor.endswith(MEMBER), merging
 
 
 def wake_place(visitor: str, key: str) -> Place:

@@ -123,7 +123,8 @@ class InProcess:
             if self._wakes and self._wakes[0][0] <= now:
                 self.advance(now)
             self.now = now = max(self.now, now)
-            arrived = Arrived(resolution.visitor, now, record, resolution.member)
+            merging = [younger for younger, _ in resolution.merges]
+            arrived = Arrived(resolution.visitor, now, record, resolution.member, merging)
             self._letters.append(("behavior", Letter(0, arrived)))
             for younger, older in resolution.merges:
                 merged = MergedInto(visitor=younger, at=now, into=older)

@@ -14,7 +14,7 @@ from datetime import datetime
 import msgspec
 
 from agents.protocol.bot import Bot, View
-from agents.runtime.batch import MEMBER, describe, wake_place
+from agents.runtime.batch import describe, read_owner, wake_place
 from agents.runtime.fold import Folded, Folding, Work
 from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
@@ -197,13 +197,13 @@ class Replayer:
             )
             found = [r for r in found if r.position <= last]
             for r in found:
-                who = record.visitors[seen]
-                member = who.endswith(MEMBER)
-                who = who.removesuffix(MEMBER)
+                who, member, merging = read_owner(record.visitors[seen])
                 seen += 1
                 mine = who and partition_of(who) * self._of // PARTITIONS == self._index
                 if mine and (visitor is None or who == visitor):
-                    arrived = Arrived(visitor=who, at=record.at, record=r, member=member)
+                    arrived = Arrived(
+                        visitor=who, at=record.at, record=r, member=member, merging=merging
+                    )
                     works.append(Work(arrived, 0, stream, r.position, 0))
             if reached == after:
                 break

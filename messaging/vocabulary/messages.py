@@ -32,6 +32,8 @@ class Arrived(Message):
     record: Record
     member: bool = False
     """True where the event's e-mail address is another visitor's mailbox (equal address, other user id)."""
+    merging: list[str] = []
+    """Younger visitors whom this event showed to be one with this visitor; their states are on their way."""
 
 
 class Woke(Message):
@@ -46,6 +48,12 @@ class MergedInto(Message):
     """Tell a bot that this visitor (the younger) was found to be one with the visitor `into`."""
 
     into: str
+
+
+class MergeStarted(Message):
+    """Tell Rules that a younger visitor's state is on its way: nothing is sent before it is there."""
+
+    younger: str
 
 
 class StateMerged(Message):
@@ -229,6 +237,7 @@ AnyMessage = (
     Arrived
     | Woke
     | MergedInto
+    | MergeStarted
     | StateMerged
     | Identified
     | CohortEntered

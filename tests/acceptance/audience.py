@@ -25,17 +25,8 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-from frame import (
-    ROOT,
-    Failed,
-    Mail,
-    Mailbox,
-    Report,
-    System,
-    free_port,
-    say,
-    side_by_side,
-)
+from frame import ROOT, Failed, Report, System, say, side_by_side
+from mailbox_server import Mail, Mailbox, free_port
 from routine import read_routine
 from rows import ROWS, Judge, Person
 

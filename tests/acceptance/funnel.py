@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from frame import ROOT, SLACK, Failed, Mail, Mailbox, Report, System, read_time, say, side_by_side
+from frame import ROOT, SLACK, Failed, Report, System, read_time, say, side_by_side
+from mailbox_server import Mail, Mailbox
 from routine import Routine, read_routine
 
 CLOCK_START = datetime(2017, 6, 1, tzinfo=UTC)
@@ -85,7 +86,10 @@ def read_leads(data: Path, limit: int | None) -> list[Lead]:
     if limit is None:
         return leads
     early = [lead for lead in leads if lead.won and lead.won < lead.entered]
-    winners = [lead for lead in leads if lead.won and lead not in early][: limit // 5]
+    late = [lead for lead in leads if lead.won and lead.won >= lead.entered]
+    late.sort(key=lambda lead: (lead.won or lead.entered) - lead.entered)
+    step = max(1, len(late) // max(1, limit // 5))
+    winners = late[::step][: limit // 5]  # from the fastest to the slowest
     losers = [lead for lead in leads if not lead.won][: limit - len(winners) - len(early)]
     return early + winners + losers
 
@@ -224,7 +228,7 @@ def wait_until_done(system: System, mailbox: Mailbox, minutes: float) -> dict[st
         runs = {k: v for k, v in stats["runs"].items() if k in UNDER_WAY}
         sends = {k: v for k, v in stats["sends"].items() if k in OPEN_SENDS and v}
         world = max((mail.date for mail in mailbox.mails[-50:]), default=CLOCK_START)
-        speed = (world - CLOCK_START).total_seconds() / max(1e-9, time.monotonic() - began)
+        speed = (world - CLOCK_START).total_seconds() / max(1.0, time.monotonic() - began)
         say(
             f"world {world:%Y-%m-%d %H:%M}  mails {len(mailbox.mails)}  calls to feed {waiting}  "
             f"under way {sum(runs.values())}  alerts {stats['alerts']}  {speed:,.0f} × real time"

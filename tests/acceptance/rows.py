@@ -9,13 +9,15 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from frame import SLACK, Mail, read_time
+from frame import SLACK, read_time
+from mailbox_server import Mail
 from routine import Routine
 
 IDLE = timedelta(minutes=30)
@@ -32,7 +34,7 @@ class Row:
     stages: tuple[str, ...]
     end: str
     """Status of the run at the end."""
-    answers: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    answers: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     alerts: int = 0
     success: bool = False
     at_alert: str = ""
@@ -144,7 +146,8 @@ class Judge:
         """Return all that differs from the row."""
         row = ROWS[person.row]
         rows = {send["message_id"]: send for send in person.visitor["sends"]}
-        marketing, success = [], []
+        marketing: list[tuple[Mail, str]] = []
+        success: list[tuple[Mail, str]] = []
         for mail in person.mails:
             send = rows.get(mail.message_id.strip("<>").split("@")[0], {"template": ""})
             is_success = send["template"] == self._routine.success

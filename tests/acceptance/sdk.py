@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from audience import BROWSER, UNDER_WAY, link_of
-from frame import ROOT, WRITE_KEY, Failed, Mail, Mailbox, Report, System, say, side_by_side
+from frame import ROOT, WRITE_KEY, Failed, Report, System, say, side_by_side
+from mailbox_server import Mail, Mailbox
 from routine import Routine, read_routine
 from segment.analytics.client import Client
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +43,7 @@ def head(tmp_path_factory):
 
 
 def a_part(name="rules-0", gated=False, **settings) -> PartSpec:
-    return PartSpec(name, FACTORY, json.dumps(settings), "test", gated)
+    return PartSpec(name, FACTORY, json.dumps(settings), "test", dozes=True, gated=gated)
 
 
 @pytest.fixture
@@ -86,6 +87,31 @@ async def test_chunks_of_one_sender_arrive_in_order(cluster):
     metrics = await metrics_of(supervisor, "rules-0")
     assert metrics["processed_total"] == 29
     assert metrics["in_order"] == 1
+
+
+async def test_an_idle_actor_dozes_and_hears_the_bell(cluster):
+    """A quiet main thread uses next to nothing, and a call that rings is answered at once."""
+    supervisor = await cluster(a_part())
+    first = await eventually(lambda: metrics_of(supervisor, "rules-0"))
+    main = Path(f"/proc/{int(first['pid'])}/task/{int(first['pid'])}/status")
+    await asyncio.sleep(2.5)
+    before = wakeups(main)
+    await asyncio.sleep(2.0)
+    assert (wakeups(main) - before) / 2.0 < 40, "Ray alone wakes it 100 times a second"
+    peers = RayPeers()
+    assert await peers.deliver("rules-0", a_chunk(1))
+    waits = []
+    for number in range(2, 6):
+        await asyncio.sleep(1.6)
+        started = time.perf_counter()
+        assert await peers.deliver("rules-0", a_chunk(number))
+        waits.append(time.perf_counter() - started)
+    assert min(waits) < 0.03, waits
+
+
+def wakeups(status: Path) -> int:
+    line = next(x for x in status.read_text().splitlines() if x.startswith("voluntary_ctxt"))
+    return int(line.split()[1])
 
 
 async def test_a_chunk_for_nobody_is_an_answer_not_an_error(head):

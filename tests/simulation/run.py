@@ -46,7 +46,7 @@ def _one(seed: int, mutant: str | None, *, trace: bool) -> int:
     _print_coverage([result])
     print(f"seed {seed}: hash {result.trace_hash}, {result.events} events")
     for violation in result.violations:
-        print(f"  {violation}")
+        print(f"  {violation}", flush=True)
     return 1 if result.violations else 0
 
 
@@ -69,9 +69,9 @@ def _many(seeds: range, mutant: str | None, processes: int) -> int:
         for result in pool.imap_unordered(_simulated, [(seed, mutant) for seed in seeds]):
             results.append(result)
             if result.violations:
-                print(f"seed {result.seed}: {len(result.violations)} violations")
+                print(f"seed {result.seed}: {len(result.violations)} violations", flush=True)
                 for violation in result.violations[:5]:
-                    print(f"  {violation}")
+                    print(f"  {violation}", flush=True)
                 if mutant:
                     pool.terminate()
                     break

@@ -226,10 +226,17 @@ def test_a_cohort_that_time_alone_ends_is_left_by_a_wake_up() -> None:
 
 def test_a_score_tells_its_band_when_it_changes_and_when_it_fades() -> None:
     ann = Ann()
-    effects = ann.sees(a_page(1), *(a_track(n, "Product Added") for n in (2, 3)))
+    ann.sees(an_identify(1, "u1", email="ann@example.com"))
+    effects = ann.sees(a_page(2), *(a_track(n, "Product Added") for n in (3, 4)))
     assert [m.band for m in told(effects, ScoreCrossed)] == ["cool", "warm", "hot"]
     bands = told(ann.wakes_until(START + timedelta(days=60)), ScoreCrossed)
     assert [m.band for m in bands] == ["warm", "cool"]
+
+
+def test_the_score_of_a_browser_nobody_can_write_to_is_kept_and_not_told() -> None:
+    ann = Ann()
+    assert not told(ann.sees(a_page(1)), ScoreCrossed)
+    assert ann.state.scores["interest"].value > 0
 
 
 def test_rules_of_a_new_version_are_asked_in_full_at_the_next_event() -> None:

@@ -11,6 +11,7 @@ from messaging.vocabulary.messages import (
     AlertAnswered,
     CohortEntered,
     MergedInto,
+    MergeStarted,
     StateMerged,
 )
 from tests.rules_builders import MONDAY, PATH, VISITOR, OneVisitor, a_view, some_rules
@@ -309,3 +310,38 @@ def test_a_send_may_be_handed_over_until_the_next_quiet_hours_begin() -> None:
     assert until is not None
     assert until.hour == 21
     assert lead.sent_at[0] < until <= lead.sent_at[0] + timedelta(hours=13)
+
+
+def test_nothing_is_sent_while_a_younger_visitors_touches_are_on_their_way() -> None:
+    younger = OneVisitor().enter()
+    younger.pass_time(3)
+    sent = len(younger.plans)
+    told = next(
+        e.message
+        for e in younger.take(MergedInto(visitor=VISITOR, at=younger.now, into="00" * 12))
+        if isinstance(e, Tell)
+    )
+    older = OneVisitor(at=younger.now)
+    older.take(MergeStarted(visitor=VISITOR, at=older.now, younger=told.younger))
+    older.enter().pass_time(DAY)
+    assert not older.plans
+    older.take(told)
+    assert not older.state.awaiting
+    older.pass_time(17 * DAY)
+    assert sent + len(older.plans) <= 4
+    gaps = [b - a for a, b in zip(older.sent_at, older.sent_at[1:], strict=False)]
+    assert all(gap >= timedelta(hours=20) for gap in gaps)
+
+
+def test_word_of_a_merge_that_comes_after_its_state_is_not_waited_for() -> None:
+    younger = OneVisitor()
+    told = next(
+        e.message
+        for e in younger.take(MergedInto(visitor=VISITOR, at=younger.now, into="00" * 12))
+        if isinstance(e, Tell)
+    )
+    older = OneVisitor()
+    older.take(told)
+    older.take(MergeStarted(visitor=VISITOR, at=older.now, younger=told.younger))
+    older.enter().pass_time(DAY)
+    assert len(older.plans) == 1

@@ -1,0 +1,102 @@
+"""Let an idle actor's main thread doze, and ring when a call is on its way.
+
+Ray's worker wakes its main thread 100 times a second to look for signals; where a wake-up is dear (a virtual
+machine: 60 µs measured) that is 0.6 % of a core for each actor that does nothing. The look itself runs
+Python's signal handlers, so a handler that waits makes it wait too, with calls in line behind it: a caller
+therefore rings first. Measured: 0.84 % -> 0.29 % of a core an actor, the same 2.5 ms for a call that rings.
+
+Rules
+1. Everything here may fail or be lost: a call that nobody rang for waits `DOZE_SECONDS` at most.
+2. After a ring there is no dozing for a while: where calls are frequent nothing changes.
+3. The signal goes to the main thread alone; no other thread's system call is interrupted.
+4. Only where all callers are on this machine, and on Linux (abstract sockets leave no file behind).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+DOZE_SECONDS = 0.24
+EVERY_SECONDS = 0.25
+AWAKE_SECONDS = 0.2
+"""How long after a ring the main thread stays awake: the call it announces is milliseconds behind."""
+
+_SIGNAL = signal.SIGALRM
+
+
+def _address(cluster: str, name: str) -> str:
+    return f"\0mdma-{os.getuid()}-{cluster}-{name}"
+
+
+class Doorbell:
+    """Belong to one actor; made on its main thread.
+
+    Parameters:
+        cluster: Ray's address, so that two systems on one machine do not hear each other.
+        name: the actor's.
+    """
+
+    def __init__(self, cluster: str, name: str) -> None:
+        assert threading.current_thread() is threading.main_thread(), (
+            "signals are the main thread's"
+        )
+        self._bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._bell.setblocking(False)
+        self._bell.bind(_address(cluster, name))
+        self._rung_at = time.monotonic()
+        self._main = threading.get_ident()
+        signal.signal(_SIGNAL, self._doze)
+        threading.Thread(target=self._nod, name="doorbell", daemon=True).start()
+
+    def _nod(self) -> None:
+        while True:
+            time.sleep(EVERY_SECONDS)
+            signal.pthread_kill(self._main, _SIGNAL)
+
+    def _doze(self, *_: Any) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._bell.recv(16):
+                self._rung_at = time.monotonic()
+        if time.monotonic() - self._rung_at < AWAKE_SECONDS:
+            return
+        if select.select([self._bell], [], [], DOZE_SECONDS)[0]:
+            self._rung_at = time.monotonic()
+
+
+def may_doze() -> bool:
+    """Say whether this machine has what it needs."""
+    return sys.platform == "linux"
+
+
+class Ringer:
+    """Ring at actors' doors: one for each process that calls.
+
+    Parameters:
+        cluster: Ray's address.
+    """
+
+    def __init__(self, cluster: str) -> None:
+        self._cluster = cluster
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if may_doze() else None
+        if self._socket is not None:
+            self._socket.setblocking(False)
+
+    def ring(self, name: str) -> None:
+        """Wake an actor's main thread, if it is here and dozes."""
+        if self._socket is not None:
+            # No such door, or a full one: it is elsewhere, gone, or awake.
+            with contextlib.suppress(OSError):
+                self._socket.sendto(b".", _address(self._cluster, name))
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        if self._socket is not None:
+            self._socket.close()
