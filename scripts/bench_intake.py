@@ -12,7 +12,7 @@ from scripts.bench_ceilings import Ceilings, ceilings
 from scripts.bench_load import Load, Outcome, loaded
 from scripts.bench_measure import RUNS, Pair, Row, Say, row_of, shown
 from scripts.bench_mix import Mix, call_records
-from scripts.bench_system import Running
+from scripts.bench_system import Meter, Running
 
 BATCH_EVENTS = 100
 BATCH_CONNECTIONS = 8
@@ -31,11 +31,13 @@ async def measure_intake(system: Running, say: Say, runs: int = RUNS) -> list[Ro
     pairs: list[Pair] = []
     outcomes: list[Outcome] = []
     sizes: list[int] = []
+    used = ""
     async with ceilings(system.wiring.mongo_url) as ceiling:
         for number in range(1, runs + 1):
             say(f"intake: run {number} of {runs}, the ceiling")
             best, size = await _best_insert(ceiling, number)
             say(f"intake: run {number} of {runs}, the gateway")
+            meter = Meter(system)
             outcome = await loaded(_batches(system))
             _check(outcome)
             pairs.append(Pair(outcome.events / outcome.seconds, best))
@@ -43,7 +45,9 @@ async def measure_intake(system: Running, say: Say, runs: int = RUNS) -> list[Ro
             sizes.append(size)
             say(f"intake: run {number} of {runs}, the bots catch up")
             await system.quiet(QUIET_SECONDS)
+            used = meter.used(outcome.events)
     row = row_of("intake", "events/s", pairs, against="insert_many", goal=INTAKE_GOAL)
+    row.notes.append(used)
     row.notes.append(
         f"{BATCH_EVENTS} events a request, {BATCH_CONNECTIONS} connections, bots at work; "
         f"{_latency(outcomes)}; ceiling at its best batch sizes {sorted(set(sizes))}"
@@ -56,11 +60,13 @@ async def measure_single(system: Running, say: Say, runs: int = RUNS) -> list[Ro
     pairs: list[Pair] = []
     outcomes: list[Outcome] = []
     bare: list[Outcome] = []
+    used = ""
     async with bare_server() as port:
         for number in range(1, runs + 1):
             say(f"single: run {number} of {runs}, the bare handler")
             peer = await loaded(_singles(port, system.write_key))
             say(f"single: run {number} of {runs}, the gateway")
+            meter = Meter(system)
             outcome = await loaded(_singles(_port(system), system.write_key))
             _check(outcome)
             pairs.append(Pair(outcome.events / outcome.seconds, peer.events / peer.seconds))
@@ -68,7 +74,9 @@ async def measure_single(system: Running, say: Say, runs: int = RUNS) -> list[Ro
             bare.append(peer)
             say(f"single: run {number} of {runs}, the bots catch up")
             await system.quiet(QUIET_SECONDS)
+            used = meter.used(outcome.events)
     row = row_of("single", "requests/s", pairs, against="bare handler", goal=SINGLE_GOAL)
+    row.notes.append(used)
     row.notes.append(
         f"{SINGLE_CONNECTIONS} connections, bots at work; {_latency(outcomes)}; "
         f"bare {_latency(bare)}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvloop
 
 from scripts.bench_measure import Row, Say, progress, progress_over, table, write_json
+from scripts.bench_system import running, stop_on_sigterm
 
 ROWS = {
     "intake": "batches of 100 events on 8 connections, acknowledged when durable; against insert_many",
@@ -46,6 +47,8 @@ def main() -> int:
         parser.error(f"no row is called {strange[0]}; there are {', '.join(ROWS)}")
     try:
         rows = _measure(given.names or list(ROWS), given.data)
+    except asyncio.CancelledError:
+        return 143
     except (RuntimeError, TimeoutError, OSError) as error:
         progress_over()
         print(f"scripts/bench: {str(error) or type(error).__name__}", file=sys.stderr)
@@ -66,6 +69,7 @@ def _measure(names: list[str], data: Path | None) -> list[Row]:
 
 async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
     """Return the rows of these names, in the order of `ROWS`."""
+    stop_on_sigterm()
     rows: list[Row] = []
     if set(names) & set(ON_MIX):
         rows += await _on_mix(names, folder / "mix", say)
@@ -83,7 +87,6 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
 async def _on_mix(names: list[str], folder: Path, say: Say) -> list[Row]:
     from scripts import bench_intake, bench_processed
     from scripts.bench_smtp import mailbox
-    from scripts.bench_system import running
 
     rows: list[Row] = []
     say("starting the system")

@@ -23,7 +23,7 @@ from scripts.bench_ceilings import ceilings
 from scripts.bench_measure import RUNS, Pair, Row, Say, row_of, shown
 from scripts.bench_mix import Mix, records
 from scripts.bench_simulator import default_view
-from scripts.bench_system import Running
+from scripts.bench_system import Meter, Running
 
 EVENTS = 20_000
 WARM_EVENTS = 5_000
@@ -59,6 +59,7 @@ async def measure(system: Running, say: Say, runs: int = RUNS) -> list[Row]:
     await _processed(system, mix, WARM_EVENTS)
     pairs: list[Pair] = []
     sizes: list[int] = []
+    used = ""
     async with ceilings(system.wiring.mongo_url) as ceiling:
         for number in range(1, runs + 1):
             say(f"processed: run {number} of {runs}, the ceiling")
@@ -67,9 +68,11 @@ async def measure(system: Running, say: Say, runs: int = RUNS) -> list[Row]:
             size = max(rates, key=lambda each: rates[each])
             sizes.append(size)
             say(f"processed: run {number} of {runs}, the bots")
+            meter = Meter(system)
             pairs.append(Pair(await _processed(system, mix, EVENTS), rates[size]))
+            used = meter.used(EVENTS)
     row = row_of("processed", "events/s", pairs, against="raw transaction", goal=GOAL)
-    row.notes += [f"ceiling at its best batch sizes {sorted(set(sizes))}", _shares()]
+    row.notes += [used, f"ceiling at its best batch sizes {sorted(set(sizes))}", _shares()]
     return [row]
 
 

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from aiohttp import ClientResponseError, ClientSession, ClientTimeout
 
 from messaging.journal.mongo import MongoJournal
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 90.0
 LOOK_SECONDS = 0.02
+MONGOD = "mongod"
 OPEN_SENDS = ("waiting", "handing over", "deferred")
 
 
@@ -142,6 +144,76 @@ class Running:
                 if seen >= times:
                     return first
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM cancel this task, so that what it has started is stopped."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def process_of(data: Path, part: str) -> int | None:
+    """Return the id of the process that is a part (`rules-0`, `gateway-1`, `mongod`), None if there is none now.
+
+    An actor is known by the log file it holds open.
+    """
+    if part == MONGOD:
+        try:
+            return int((data / "mongo" / "data" / "mongod.lock").read_text())
+        except (OSError, ValueError):
+            return None
+    log = str((data / "logs" / f"{part}.log").resolve())
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            folder = Path(f"/proc/{process.pid}/fd")
+            if any(str(each.readlink()) == log for each in folder.iterdir()):
+                return process.pid
+    return None
+
+
+class Meter:
+    """Measure what each part of a system uses of the processors: a figure that no neighbour changes."""
+
+    def __init__(self, system: Running) -> None:
+        parts = [*(file.stem for file in (system.folder / "logs").glob("*-*.log")), MONGOD]
+        found = {part: process_of(system.folder, part) for part in sorted(parts)}
+        self._processes = {part: psutil.Process(pid) for part, pid in found.items() if pid}
+        known = {process.pid for process in self._processes.values()}
+        self._others = [
+            process
+            for process in psutil.process_iter()
+            if process.pid not in known and str(system.folder) in " ".join(_command(process))
+        ]
+        self._before = self._now()
+
+    def used(self, events: int) -> str:
+        """Return what was used since the last time, in ms of one core for 1,000 events."""
+        now, before = self._now(), self._before
+        self._before = now
+        each = {part: 1e6 * (now[part] - before.get(part, 0.0)) / events for part in now}
+        text = ", ".join(f"{part} {used:.0f}" for part, used in each.items() if used >= 1)
+        return f"ms of a core for 1,000 events: {sum(each.values()):.0f} ({text})"
+
+    def _now(self) -> dict[str, float]:
+        used = {part: _seconds(process) for part, process in self._processes.items()}
+        used["ray and up"] = sum(_seconds(process) for process in self._others)
+        return used
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Kill a part of a running system and watch how long it takes until it is back and has caught up.
 
 Rules
-1. SIGKILL, to the one process that is that part: an actor is known by the log file it holds open, mongod by its lock.
+1. SIGKILL, to the one process that is that part: see `process_of`.
 2. *Recovered*: the shard has a new owner, and what was written for it until a moment is taken within a second
    of that moment; the gateway: a request sent after the kill is acknowledged; mongod: both.
 """
@@ -13,17 +13,15 @@ import contextlib
 import os
 import signal
 import time
-from pathlib import Path
 
 import msgspec
-import psutil
 from pymongo.errors import PyMongoError
 
 from messaging.vocabulary.errors import WorldError
-from scripts.bench_system import Running
+from scripts.bench_system import MONGOD, Running, process_of
 from scripts.chaos_client import Client
 
-MONGOD, GATEWAY = "mongod", "gateway-1"
+GATEWAY = "gateway-1"
 PARTS = ("behavior-0", "rules-0", "email-0", "sales-0", "learner-0", GATEWAY, MONGOD)
 RECOVER_SECONDS_MAX = 60.0
 LAG_SECONDS = 1.0
@@ -35,22 +33,6 @@ class Kill(msgspec.Struct):
 
     part: str
     seconds: float | None
-
-
-def process_of(data: Path, part: str) -> int | None:
-    """Return the id of the process that is a part, None if there is none now."""
-    if part == MONGOD:
-        try:
-            return int((data / "mongo" / "data" / "mongod.lock").read_text())
-        except (OSError, ValueError):
-            return None
-    log = str((data / "logs" / f"{part}.log").resolve())
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            folder = Path(f"/proc/{process.pid}/fd")
-            if any(str(each.readlink()) == log for each in folder.iterdir()):
-                return process.pid
-    return None
 
 
 async def kill(system: Running, part: str, client: Client) -> Kill:

@@ -7,15 +7,16 @@ import asyncio
 import math
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from scripts.bench_measure import Say, percentile, progress, progress_over
 from scripts.bench_rules import write_rules_now
 from scripts.bench_smtp import mailbox
-from scripts.bench_system import Running, running
+from scripts.bench_system import Running, running, stop_on_sigterm
 from scripts.chaos_checks import Ended, checked, differences
 from scripts.chaos_client import Client
 from scripts.chaos_kills import PARTS, Kill, kill
@@ -50,7 +51,9 @@ def main() -> int:
     visitors = script(EVENTS_A_ROUND * rounds)
     with tempfile.TemporaryDirectory(prefix="mdma-chaos-") as folder:
         try:
-            problems = uvloop.run(broken(Path(folder), visitors, PARTS * rounds, _tell))
+            problems = uvloop.run(_stoppable(broken(Path(folder), visitors, PARTS * rounds, _tell)))
+        except asyncio.CancelledError:
+            return 143
         except (RuntimeError, TimeoutError, OSError) as error:
             problems = [str(error) or type(error).__name__]
     progress_over()
@@ -58,6 +61,11 @@ def main() -> int:
         print(f"WRONG: {problem}")
     print("nothing was lost or doubled" if not problems else f"{len(problems)} things are wrong")
     return 1 if problems else 0
+
+
+async def _stoppable(work: Coroutine[Any, Any, list[str]]) -> list[str]:
+    stop_on_sigterm()
+    return await work
 
 
 def _tell(text: str) -> None:

@@ -144,7 +144,7 @@ def _start_here(sessions: Path) -> Any:
                     logging_level="error",
                     configure_logging=False,
                     _node_ip_address=NODE_ADDRESS,
-                    _temp_dir=str(sessions),
+                    _temp_dir=str(sessions / "r"),  # Ray opens its own folder to everybody
                 )
                 _stop_what_nobody_needs()
         except Exception as error:  # noqa: BLE001 - Ray raises plain `Exception` after its fixed 30 s
@@ -154,6 +154,7 @@ def _start_here(sessions: Path) -> Any:
             sessions.mkdir(mode=0o700, exist_ok=True)
         else:
             return context
+    shutil.rmtree(sessions, ignore_errors=True)
     raise Unavailable(f"Ray does not start: {reason}")
 
 

@@ -192,9 +192,9 @@ class Replayer:
         number = int(stream.removeprefix("journal:"))
         after = first - 1
         while after < last:
-            found, reached = await self._journal.read(
-                number, after, READ_MAX, (self._index, self._of)
-            )
+            # No more than the batch took: the next batch reads on from there.
+            limit = min(READ_MAX, last - after)
+            found, reached = await self._journal.read(number, after, limit, (self._index, self._of))
             found = [r for r in found if r.position <= last]
             for r in found:
                 who, member, merging = read_owner(record.visitors[seen])

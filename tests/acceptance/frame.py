@@ -78,6 +78,9 @@ class System:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     left_over: list[str] = field(default_factory=list)
+    """Processes that outlived the stop; known after it."""
+    errors: list[str] = field(default_factory=list)
+    """Lines that were logged as errors: somebody would have had to act."""
     _process: subprocess.Popen[bytes] | None = None
     _local: threading.local = field(default_factory=threading.local)
 
@@ -143,7 +146,8 @@ class System:
                 last = f"{status} {content[:200]!r}"
             time.sleep(min(0.05 * 2**attempt, 2.0))
             if self._process is not None and self._process.poll() is not None:
-                raise Failed(f"the system ended by itself: {self.last_words()}")
+                code = self._process.returncode
+                raise Failed(f"`mdma up` ended by itself with {code}: {self.last_words()}")
         raise Failed(f"{method} {path}: {last}")
 
     def api(self, path: str, body: Any = None) -> Any:
@@ -208,6 +212,9 @@ class System:
         if process.poll() is None:
             process.kill()
         process.wait(10)
+        for file in [self.data / "up.log", *sorted((self.data / "logs").glob("*.log*"))]:
+            lines = file.read_text(errors="replace").splitlines()
+            self.errors += [f"{file.name}: {line[:400]}" for line in lines if _is_error(line)]
 
     def _environment(self) -> dict[str, str]:
         own = {
@@ -218,6 +225,7 @@ class System:
             "MDMA_ADMIN_TOKEN": ADMIN_TOKEN,
             "MDMA_WRITE_KEYS": WRITE_KEY,
             "MDMA_PUBLIC_URL": self.url,
+            "MDMA_LOG": "json:info",
         }
         clean = {k: v for k, v in os.environ.items() if not k.startswith("MDMA_")}
         return {**clean, **own, **self.environment}
@@ -253,6 +261,10 @@ class System:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+
+def _is_error(line: str) -> bool:
+    return '"level": "error"' in line or "Traceback (most recent call last)" in line
 
 
 def _processes_of(data: Path) -> Iterator[tuple[int, str]]:
@@ -299,6 +311,12 @@ class Report:
     def fact(self, what: str, found: Any) -> None:
         """Note a figure that nothing is asked of."""
         self.rows.append((what, "", str(found), True))
+
+    def system(self, system: System, audit: int) -> None:
+        """Check what must hold for the system itself, after it was stopped."""
+        self.equal("exit code of `mdma audit`", 0, audit)
+        self.none("errors logged", system.errors)
+        self.none("processes left behind", system.left_over)
 
     def finish(self, lines_max: int = 60) -> int:
         """Print the violations and the table; return the exit code."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.chaos_kills import GATEWAY, MONGOD
+from scripts.bench_system import MONGOD
+from scripts.chaos_kills import GATEWAY
 from scripts.chaos_main import broken
 from scripts.chaos_script import script
 

@@ -207,8 +207,9 @@ async def test_the_dashboard_lists_actors_by_name_and_asks_for_a_token(head, clu
     assert "sales-0, code test" in actor["repr_name"]
 
 
-def test_only_we_can_read_the_token(head):
+def test_only_we_can_read_the_token_and_the_sessions(head):
     assert head.token_file.stat().st_mode & 0o077 == 0
+    assert head.sessions.stat().st_mode & 0o077 == 0
 
 
 async def test_a_call_that_nobody_waits_for_leaves_no_warning(head):
