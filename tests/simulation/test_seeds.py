@@ -1,4 +1,4 @@
-"""Run a few hundred seeds: faults, merges, unsubscribes and purchases, and nothing that may never be true."""
+"""Run a hundred seeds: faults, merges, unsubscribes and purchases, and nothing that may never be true."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulation.simulate import simulate
 
-SEEDS = 200
+SEEDS = 100
 SLICES = 20
 
 
