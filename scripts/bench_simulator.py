@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from datetime import UTC, datetime
 
 from agents.protocol.bot import View
+from agents.runtime.garbage import collect_seldom
 from agents.runtime.inprocess import InProcess
 from config.load import DEFAULTS, compile_folder
 from scripts.bench_measure import RUNS, Row, Say, limit_row
@@ -28,12 +28,12 @@ def measure(say: Say, events: int = EVENTS, runs: int = RUNS) -> list[Row]:
     say("simulator: drawing the mix")
     drawn = list(records(events, 1, START))
     view = default_view()
+    collect_seldom()  # as every actor does
     values, shares = [], []
     messages = 0
     for number in range(1, runs + 1):
         say(f"simulator: run {number} of {runs}")
         simulator = InProcess(view, START)
-        gc.collect()
         began, used = time.perf_counter(), time.process_time()
         simulator.feed(drawn)
         took = time.perf_counter() - began

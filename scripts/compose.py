@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from agents.protocol.bot import View
+from agents.runtime.garbage import collect_seldom
 from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
 from agents.runtime.shard import Shard
@@ -144,6 +145,7 @@ def view_loader(store: MongoStore, wiring: Wiring) -> ViewLoader:
 
 async def build(name: str, wiring: str, clock: RealClock, peers: Peers) -> Any:
     """Return the part of this name (`agents.cluster.part.Factory`)."""
+    collect_seldom()
     read = read_wiring(wiring)
     kind, _, number = name.rpartition("-")
     if kind == "gateway":
