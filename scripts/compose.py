@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import os
 import random
 from email.utils import parseaddr
 from pathlib import Path
@@ -37,6 +38,9 @@ from messaging.store.mongo import MongoStore
 from messaging.vocabulary.effects import HandOver
 from scripts.logs import configure
 from scripts.parts import ShardPart, ViewBox
+
+BOT_NICENESS = 10
+"""Who waits for an acknowledgement goes before what can be caught up with."""
 
 log = structlog.get_logger()
 
@@ -153,6 +157,7 @@ async def build(name: str, wiring: str, clock: RealClock, peers: Peers) -> Any:
         from scripts.gateway_part import build_gateway
 
         return await build_gateway(name, read, clock, peers)
+    os.nice(BOT_NICENESS)  # of this thread and of those it starts: they do the bot's work
     return await _shard(kind, int(number), read, clock, peers)
 
 

@@ -43,6 +43,8 @@ NODE_ADDRESS = "127.0.0.2"
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TQDM": "0",
+    # Ray's own is 15: with it a gateway gives way to whatever else runs here. Bots lower themselves.
+    "RAY_worker_niceness": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # How often Ray's own processes look around (milliseconds and seconds).
     "RAY_metrics_report_interval_ms": "10000",

@@ -135,21 +135,30 @@ class MongoJournal:
     ) -> tuple[list[Record], int]:
         """Return a shard's records among the next `limit` of a stream, and the position reached."""
         lowest = max(after, position(stream, 0))
-        bounds = {"$gt": Int64(lowest), "$lt": Int64(position(stream + 1, 0))}
+        match: dict[str, Any] = {
+            "_id": {"$gt": Int64(lowest), "$lt": Int64(position(stream + 1, 0))}
+        }
+        if partition_bounds(shard) == partition_bounds((0, 1)):
+            with world():
+                found = await self._records(match, limit)
+            return found, found[-1].position if found else after
         with world():
             # The index of `_id` alone says how far `limit` records reach, whosever they are.
-            cursor = self._journal.find({"_id": bounds}, {"_id": 1}).sort("_id", ASCENDING)
+            cursor = self._journal.find(match, {"_id": 1}).sort("_id", ASCENDING)
             seen = await cursor.limit(limit).to_list(None)
             if not seen:
                 return [], after
             reached = int(seen[-1]["_id"])
             first, last = partition_bounds(shard)
-            match: dict[str, Any] = {"_id": {"$gt": Int64(lowest), "$lte": Int64(reached)}}
-            if (first, last) != partition_bounds((0, 1)):
-                match["p"] = {"$gte": first, "$lte": last}
-            found = self._journal.find(match, {"b": 1}).sort("_id", ASCENDING)
-            records = [_decoder.decode(each["b"]) for each in await found.to_list(None)]
-        return records, reached
+            mine = {
+                "_id": {"$gt": Int64(lowest), "$lte": Int64(reached)},
+                "p": {"$gte": first, "$lte": last},
+            }
+            return await self._records(mine, limit), reached
+
+    async def _records(self, match: dict[str, Any], limit: int) -> list[Record]:
+        found = self._journal.find(match, {"b": 1}).sort("_id", ASCENDING).limit(limit)
+        return [_decoder.decode(each["b"]) for each in await found.to_list(None)]
 
     async def tails(self) -> dict[int, int]:
         """Return stream -> last position, in one query; streams without a record are left out.
