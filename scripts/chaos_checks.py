@@ -42,8 +42,8 @@ async def checked(
     uncertain = await _uncertain(system, pages)
     ended = Ended([], {}, uncertain, sum(box.seen.values()))
     ended.problems += [f"the gateway refused events: {text}" for text in client.rejected]
-    _check_counters(ended, visitors, client, pages)
-    _check_mails(ended, visitors, box)
+    ended.problems += problems_of_counters(visitors, client.acknowledged, pages)
+    ended.problems += problems_of_mails(visitors, box, Counter(uncertain.values()))
     if len(uncertain) > SESSIONS * kills:
         ended.problems.append(f"{len(uncertain)} uncertain sends by {kills} kills")
     for visitor in visitors:
@@ -88,34 +88,35 @@ async def _uncertain(system: Running, pages: dict[str, dict[str, Any] | None]) -
     return {row["id"]: addresses.get(row["visitor"], "") for row in answer["sends"]}
 
 
-def _check_counters(
-    ended: Ended,
-    visitors: list[Visitor],
-    client: Client,
-    pages: dict[str, dict[str, Any] | None],
-) -> None:
+def problems_of_counters(
+    visitors: list[Visitor], acknowledged: set[str], pages: dict[str, dict[str, Any] | None]
+) -> list[str]:
+    """Return whose counters are not what their acknowledged events make."""
+    problems = []
     for visitor in visitors:
-        expected = expected_counters(visitor, client.acknowledged)
+        expected = expected_counters(visitor, acknowledged)
         page = pages[visitor.name]
-        found = Counter(page["counters"]) if page is not None else Counter()
-        for name in MAIL_FACTS:
-            del found[name]
+        counters = page["counters"] if page is not None else {}
+        found = Counter({name: n for name, n in counters.items() if name not in MAIL_FACTS})
         if found != expected:
             lost, more = dict(expected - found), dict(found - expected)
-            ended.problems.append(f"{visitor.name}: not counted {lost}, counted too often {more}")
+            problems.append(f"{visitor.name}: not counted {lost}, counted too often {more}")
+    return problems
 
 
-def _check_mails(ended: Ended, visitors: list[Visitor], box: Mailbox) -> None:
-    for message, times in box.seen.items():
-        if times > 1:
-            ended.problems.append(f"e-mail {message} was handed over {times} times")
+def problems_of_mails(visitors: list[Visitor], box: Mailbox, uncertain: Counter[str]) -> list[str]:
+    """Return what is wrong with the e-mails that came; `uncertain`: address -> sends that may be missing."""
+    problems = [
+        f"e-mail {message} was handed over {times} times"
+        for message, times in box.seen.items()
+        if times > 1
+    ]
     came = Counter(box.recipients.values())
-    excused = Counter(ended.uncertain.values())
     for visitor in visitors:
         count = came.pop(visitor.address, 0)
-        if not visitor.mails - excused[visitor.address] <= count <= visitor.mails:
-            ended.problems.append(f"{visitor.name} got {count} e-mails, {visitor.mails} were due")
-    ended.problems += [f"{address} got e-mails and is nobody" for address in came]
+        if not visitor.mails - uncertain[visitor.address] <= count <= visitor.mails:
+            problems.append(f"{visitor.name} got {count} e-mails, {visitor.mails} were due")
+    return problems + [f"{address} got e-mails and is nobody" for address in came]
 
 
 def _runs(page: dict[str, Any]) -> RunFacts:
