@@ -275,6 +275,14 @@ class Builder:
         )
 
 
+def newest(rows: list[RowWrite]) -> list[RowWrite]:
+    """Return the rows to write, of those put more than once in a batch only the last."""
+    last = {(row.table, row.id): row for row in rows if row.mode == "put"}
+    if len(last) == len(rows):
+        return rows
+    return [row for row in rows if row.mode != "put" or last[row.table, row.id] is row]
+
+
 def owner_text(visitor: str, *, member: bool, merging: list[str]) -> str:
     """Return how a batch record keeps whose an event was.
 

@@ -9,10 +9,20 @@ Rules
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from datetime import datetime
 
 from messaging.ports import Chunk
+
+
+LETTER_BYTES = 400
+"""A letter of usual size: what a chunk weighs is guessed by its bytes, since counting would decode it."""
+
+
+def weight_of(chunk: Chunk) -> int:
+    """Return about how many letters a chunk holds."""
+    return 1 + len(chunk.body) // LETTER_BYTES
 
 
 class Stream:
@@ -99,6 +109,12 @@ class Inbox:
             (at for stream in self.streams.values() if (at := stream.oldest()) is not None),
             default=None,
         )
+
+    def weight(self) -> float:
+        """Return how much waits, in letters; what is only known of counts as very much."""
+        if any(s.known > s.queued for s in self.streams.values()):
+            return math.inf
+        return sum(weight_of(chunk) for s in self.streams.values() for chunk in s.queue)
 
     def lag(self) -> int:
         """Return how many chunks wait in memory."""

@@ -97,11 +97,20 @@ class Postman:
 
     def give_sessions(self) -> None:
         """Give free sessions to the first in the line that may go."""
+        for due in self.next_due(0):
+            self._tell(due)
+
+    def next_due(self, settled: int) -> list[HandOverDue]:
+        """Take sessions for the first in the line that may go, and return who they are for.
+
+        `settled` sessions count as free: the batch that takes these messages commits their outcomes, too.
+        """
+        found: list[HandOverDue] = []
         if self._paused is None:
-            return
+            return found
         for _ in range(len(self._waiting)):
-            if len(self._held) >= self._transport.sessions:
-                return
+            if len(self._held) - settled >= self._transport.sessions:
+                break
             visitor, send, path, queued_at = self._waiting.popleft()
             if path and path in self._paused:
                 self._waiting.append((visitor, send, path, queued_at))
@@ -109,7 +118,24 @@ class Postman:
             self._queued.discard(send)
             now = self._clock.now()
             self._held[send] = now
-            self._tell(HandOverDue(visitor=visitor, at=now, send_id=send))
+            found.append(HandOverDue(visitor=visitor, at=now, send_id=send))
+        return found
+
+    def claim(self, visitor: str, effect: QueueSend, settled: int) -> HandOverDue | None:
+        """Give a send that was queued just now a free session at once, unless others wait for one.
+
+        The batch that queues it can then commit its hand-over too: one commit less on the way of an e-mail. A
+        batch that is built anew keeps the claim; one that commits no hand-over gives the session back.
+        `settled` as for `next_due`.
+        """
+        send = effect.send_id
+        is_held = self._paused is None or effect.path in self._paused
+        if is_held or self._waiting or send in self._held:
+            return None
+        if len(self._held) - settled >= self._transport.sessions:
+            return None
+        self._held[send] = self._clock.now()
+        return HandOverDue(visitor=visitor, at=self._held[send], send_id=send)
 
     def committed(
         self, acts: list[tuple[str, QueueSend | HandOver]], settled: set[str], asked: set[str]
@@ -165,6 +191,10 @@ class Postman:
     def waiting(self) -> int:
         """Return how many sends wait for a session."""
         return len(self._waiting)
+
+    def under_way(self) -> int:
+        """Return how many sends are between their commit and their outcome's."""
+        return len(self._held)
 
     def busy(self) -> bool:
         """Return whether any send is between its commit and its outcome's."""

@@ -22,14 +22,16 @@ from typing import TypeVar
 import msgspec
 
 from agents.protocol.bot import View
-from agents.runtime.batch import Builder, Built, Intake, quarantine_fields, quarantine_id
+from agents.runtime.batch import Builder, Built, Intake, newest, quarantine_fields, quarantine_id
 from agents.runtime.courier import Courier, backoff
-from agents.runtime.fold import Poisoned, Work
+from agents.runtime.fold import Folding, Poisoned, Work
 from agents.runtime.gate import GateReport
 from agents.runtime.held import Codec, Memory
-from agents.runtime.inbox import Inbox
+from agents.runtime.inbox import Inbox, weight_of
+from agents.runtime.pace import Pace
 from agents.runtime.spec import ShardSpec
 from messaging.ports import Chunk, Commit, Ownership, RowWrite
+from messaging.vocabulary.effects import QueueSend
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Suppressed, Unavailable
 from messaging.vocabulary.messages import (
     HandOverDue,
@@ -61,6 +63,9 @@ class Shard:
         self._inbox = Inbox({}, spec.limits.inbox_chunks_max)
         self._local: deque[Letter] = deque()
         self._poke = asyncio.Event()
+        self._pace = Pace(may_linger=spec.may_linger)
+        self._ahead: dict[str, asyncio.Task[None]] = {}
+        """Journal stream -> the reading of what follows, under way while a batch is committed."""
         self._owner = Ownership(0, 0, {}, {})
         self._next_due: datetime | None = None
         self._batch_at: datetime | None = None
@@ -86,7 +91,10 @@ class Shard:
                     return
                 await self.spec.clock.sleep(0.01)
                 continue
+            await self._let_fill()
+            began = self.spec.clock.machine()
             await self._one_batch()
+            self._pace.worked(began, self.spec.clock.machine())
 
     async def drain(self) -> None:
         """Take nothing new from the sources, finish what has arrived, then let `run` return."""
@@ -186,6 +194,7 @@ class Shard:
 
     async def _refill(self, name: str) -> None:
         spec = self.spec
+        # Both before the reading: what is heard of meanwhile may not be in it.
         after, known = self._inbox.stream(name).queued, self._inbox.stream(name).known
         if name.startswith(SOURCES):
             assert spec.journal is not None, "only a bot with identities reads the journal"
@@ -233,6 +242,25 @@ class Shard:
                 rest = min(rest, 0.02)
             await self._idle(rest if due is None else min(rest, due))
 
+    async def _let_fill(self) -> None:
+        """Wait a moment for more, if the shard is busy and there is little to take."""
+        clock = self.spec.clock
+        now = clock.machine()
+        until = now + self._pace.linger_seconds(now)
+        if until == now or self._stopping:
+            return
+        while (left := until - clock.machine()) > 0 and not self._is_full():
+            self._poke.clear()
+            await self._idle(left)
+        self._pace.lingered(clock.machine())
+
+    def _is_full(self) -> bool:
+        """Say whether waiting brings nothing: a batch is full, or every e-mail under way has its outcome."""
+        limits, postman = self.spec.limits, self.spec.postman
+        if self._stopping or self._inbox.weight() >= limits.batch_letters_max:
+            return True
+        return postman is not None and postman.under_way() <= len(self._local) > 0
+
     async def _idle(self, seconds: float) -> None:
         # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes with the result.
         # Never shorter than a clock can tell apart: a wait of 1e-10 s may leave time where it is, for ever.
@@ -266,7 +294,7 @@ class Shard:
             if choked and name.startswith(SOURCES):
                 continue
             if not stream.queue and stream.pending():
-                await self._again(lambda name=name: self._refill(name))  # type: ignore[misc]
+                await self._read_on(name)
             while stream.queue and size < limits.batch_letters_max:
                 chunk = stream.queue.popleft()
                 if chunk.last <= self._owner.positions.get(name, 0):
@@ -275,10 +303,35 @@ class Shard:
                     raise AssertionError(f"an empty chunk in the queue of {name}")
                 self._lower(chunk.at)
                 chunks.append(chunk)
-                size += 1 + len(chunk.body) // 400
+                size += weight_of(chunk)
+            self._read_ahead(name)
         local = list(self._local)
         self._local.clear()
+        if spec.postman is not None:
+            # An outcome and the session's next hand-over are one commit: no more are ever under way.
+            settled, _ = _mail_messages(local)
+            local += [Letter(0, due) for due in spec.postman.next_due(len(settled))]
         return Intake(now, chunks, local, wakes, self._owner.positions)
+
+    async def _read_on(self, name: str) -> None:
+        """Read what follows on a stream; mostly the last batch had begun to."""
+        ahead = self._ahead.pop(name, None)
+        if ahead is not None:
+            await asyncio.wait({ahead})
+        stream = self._inbox.stream(name)
+        if not stream.queue and stream.pending():
+            await self._again(lambda: self._refill(name))
+
+    def _read_ahead(self, name: str) -> None:
+        """Begin to read what follows on a journal stream, to be there when this batch is committed."""
+        stream = self._inbox.stream(name)
+        if not name.startswith(SOURCES) or stream.queue or not stream.pending():
+            return
+        self._ahead[name] = asyncio.ensure_future(self._refill_if_there(name))
+
+    async def _refill_if_there(self, name: str) -> None:
+        with contextlib.suppress(Unavailable):  # `_read_on` asks again, and patiently
+            await self._refill(name)
 
     # One batch
 
@@ -319,6 +372,7 @@ class Shard:
             try:
                 source = f"{spec.name}:{number}"
                 folding, fired = builder.fold(plan, intake, states, view, source)
+                self._claim_sessions(folding, intake)
             except Poisoned as poisoned:
                 builder.drop(states, None)
                 self._poison(poisoned, intake.now)
@@ -340,11 +394,27 @@ class Shard:
                 record=builder.record(intake, plan, fired, view),
                 states=writes,
                 outbox=outbox,
-                rows=folded.rows + plan.rows + self._poisoned_rows,
+                rows=newest(folded.rows + plan.rows + self._poisoned_rows),
                 identities=plan.identities,
                 guards=sorted(set(folded.guards)),
             )
             return Built(commit, folded, bodies, len(plan.works) + len(fired))
+
+    def _claim_sessions(self, folding: Folding, intake: Intake) -> None:
+        """Let sends that this batch queues be handed over by it, as far as sessions are free."""
+        if self.spec.postman is None:
+            return
+        settled, _ = _mail_messages(intake.local)
+        for visitor, effect in list(folding.folded.acts):
+            if not isinstance(effect, QueueSend):
+                continue
+            due = self.spec.postman.claim(visitor, effect, len(settled))
+            if due is None:
+                continue
+            # Behind everything else the batch took, as a replay will find it.
+            index = len(intake.local)
+            intake.local.append(Letter(0, due))
+            folding.take(folding.folded.touched[visitor], Work(due, 0, "local", 0, index))
 
     def _poison(self, poisoned: Poisoned, now: datetime) -> None:
         work: Work = poisoned.work

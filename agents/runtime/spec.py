@@ -97,6 +97,8 @@ class ShardSpec:
     identity: Identity | None = None
     postman: Postman | None = None
     limits: Limits = field(default_factory=Limits)
+    may_linger: bool = True
+    """False where a world clock waits for the shard (`agents.runtime.pace`)."""
 
     @property
     def name(self) -> str:
