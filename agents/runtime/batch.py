@@ -3,8 +3,7 @@
 Rules
 1. The order is fixed and recorded: wake-ups (visitor by visitor as they came due), then each stream's chunks,
    then what came from the shard's own hands. A replay repeats it.
-2. States that a failed try has touched are dropped from memory: they are read again from the store.
-3. A batch that meets a conflict, a suppression or a poisonous letter is built anew, knowing that.
+2. A batch that meets a conflict, a suppression or a poisonous letter is built anew, knowing that.
 """
 
 from __future__ import annotations
@@ -75,7 +74,6 @@ class Built:
 
     commit: Commit
     folded: Folded
-    bodies: dict[str, bytes]
     letters: int
 
 
@@ -89,8 +87,11 @@ class Builder:
         self.skipped: dict[Place, str] = {}
         """Letters in quarantine within the batch under way, with the reason."""
 
-    async def plan(self, intake: Intake) -> Plan:
-        """Decode a batch's chunks; for journaled events find out whose they are."""
+    async def plan(self, intake: Intake, given: list[IdentityWrite]) -> Plan:
+        """Decode a batch's chunks; for journaled events find out whose they are.
+
+        `given`: identities that a commit under way gives, and that the store may not show yet.
+        """
         plan = Plan()
         records: list[tuple[str, Record]] = []
         done = dict(intake.taken)
@@ -106,14 +107,18 @@ class Builder:
                     work = Work(letter.message, letter.depth, chunk.stream, chunk.last, index)
                     plan.works.append(work)
         if records:
-            arrivals = await self._resolve(intake, records, plan)
+            arrivals = await self._resolve(intake, records, plan, given)
             plan.works[:0] = arrivals
         for index, letter in enumerate(intake.local):
             plan.works.append(Work(letter.message, letter.depth, "local", 0, index))
         return plan
 
     async def _resolve(
-        self, intake: Intake, records: list[tuple[str, Record]], plan: Plan
+        self,
+        intake: Intake,
+        records: list[tuple[str, Record]],
+        plan: Plan,
+        given: list[IdentityWrite],
     ) -> list[Work]:
         identity = self._spec.identity
         assert identity is not None, "only a bot with identities reads the journal"
@@ -133,7 +138,7 @@ class Builder:
                 plan.rows.append(row)
             events.append(event)
             groups.append(keys)
-        resolver = identity.resolver(await self._known(identity, groups))
+        resolver = identity.resolver(await self._known(identity, groups, given))
         works = []
         for (stream, record), event, keys in zip(records, events, groups, strict=True):
             place = (stream, record.position, 0)
@@ -160,13 +165,17 @@ class Builder:
         plan.identities = resolver.writes()
         return works
 
-    async def _known(self, identity: Identity, groups: list[list[str]]) -> Rows:
+    async def _known(
+        self, identity: Identity, groups: list[list[str]], given: list[IdentityWrite]
+    ) -> Rows:
         """Read the identity rows a batch needs: mostly one query, further ones where keys disagree."""
         known: Rows = {}
+        newer = {write.key: (write.visitor, write.born) for write in given}
         asked: set[str] = set()
         wanted = sorted({key for keys in groups for key in keys})
         while wanted:
             known.update(await self._spec.store.identities(wanted))
+            known.update((key, newer[key]) for key in wanted if key in newer)
             asked.update(wanted)
             wanted = identity.further_keys(groups, known, asked)
         return known
@@ -223,11 +232,6 @@ class Builder:
             folding.folded.letters.setdefault(spec.bot.name, []).extend(plan.told)
         return folding, fired
 
-    def drop(self, states: dict[str, Held], folded: Folded | None) -> None:
-        """Forget the states that a failed try has touched."""
-        for visitor in states if folded is None else folded.touched:
-            self._memory.drop(visitor)
-
     def outbox(
         self, letters: dict[str, list[Letter]], sent: dict[str, int], now: datetime
     ) -> list[OutboxWrite]:
@@ -246,16 +250,15 @@ class Builder:
             for to, some in by_shard.items()
         ]
 
-    def states(self, folded: Folded) -> tuple[list[StateWrite], dict[str, bytes]]:
-        """Encode the states that changed."""
+    def states(self, folded: Folded) -> list[StateWrite]:
+        """Encode the states that changed, and note them as stored: a commit that fails makes them forgotten."""
         writes = []
-        bodies = {}
         for visitor, held in folded.touched.items():
             body = self._codec.encode(held)
             if body != held.stored:
                 writes.append(StateWrite(visitor, body, held.due()))
-                bodies[visitor] = body
-        return writes, bodies
+                held.stored = body
+        return writes
 
     def record(
         self, intake: Intake, plan: Plan, fired: list[tuple[str, str]], view: View

@@ -7,7 +7,9 @@ a plain field of the document, since only it is searched.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Container
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -100,7 +102,11 @@ class Memory:
         """Forget a state, so that the next batch loads what is stored."""
         self._held.pop(visitor, None)
 
-    def shrink(self) -> None:
-        """Let the least recently used states go until the bound holds; called between batches only."""
-        while len(self._held) > self._visitors_max:
-            self._held.popitem(last=False)
+    def shrink(self, pinned: Container[str]) -> None:
+        """Let the least recently used states go until the bound holds, but none that is newer than the store's."""
+        over = len(self._held) - self._visitors_max
+        if over <= 0:
+            return
+        going = islice((each for each in self._held if each not in pinned), over)
+        for visitor in list(going):
+            del self._held[visitor]

@@ -15,7 +15,6 @@ from datetime import datetime
 
 from messaging.ports import Chunk
 
-
 LETTER_BYTES = 400
 """A letter of usual size: what a chunk weighs is guessed by its bytes, since counting would decode it."""
 

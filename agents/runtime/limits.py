@@ -10,6 +10,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     batch_letters_max: int = 2_000
     """A batch of 2,000 letters commits in well under a second, so that a crash repeats little."""
+    overlap_letters_min: int = 256
+    """A batch of so many is built while another one is committed; fewer had better join the next."""
     batch_wakes_max: int = 500
     """What came due while everything was down is taken in slices, not as a storm."""
     inbox_chunks_max: int = 128

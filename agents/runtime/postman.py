@@ -157,7 +157,7 @@ class Postman:
         for send in asked - started:
             self._held.pop(send, None)
         for visitor, act in acts:
-            if isinstance(act, QueueSend):
+            if isinstance(act, QueueSend) and act.send_id not in asked:
                 self.queue(visitor, act)
 
     async def _hand_over(self, visitor: str, act: HandOver) -> None:

@@ -19,6 +19,7 @@ STORE = {
     "commit.unavailable_after": 0.004,
     "commit.unknown_after": 0.004,
     "commit.unknown_before": 0.002,
+    "commit.conflict": 0.006,
 }
 JOURNAL = {
     "journal.slow": 0.05,

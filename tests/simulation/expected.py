@@ -40,6 +40,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "run alerted > closed",
         "run alerted > won",
     ),
+    "runtime": ("overlapped_total", "voided_total"),
     "stories": (
         "stage.reached opened",
         "stage.reached visited",

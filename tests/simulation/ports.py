@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Appended, BatchRecord, Chunk, Commit, Ownership
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from messaging.vocabulary.errors import CommitUnknown, Unavailable
+from messaging.vocabulary.errors import CommitUnknown, Conflict, Unavailable
 from messaging.vocabulary.events import Record
 from tests.simulation.chaos import JOURNAL, STORE, Chaos
 from tests.simulation.process import Process
@@ -78,6 +78,8 @@ class FaultyStore:
         elif struck == "commit.unknown_before":
             await self._chaos.pause("commit", 3.0)
             raise CommitUnknown("no answer to the commit")
+        elif struck == "commit.conflict":
+            raise Conflict("another transaction held a document")
         await self._write(commit)
         await self._process.leave()
         if struck == "commit.unavailable_after":

@@ -87,6 +87,7 @@ async def _run(seed: int, *, trace: bool, plan: Plan | None) -> Result:
             "stories": dict(witness.stories),
             "readers": dict(story.answered),
             "log": dict(witness.logged),
+            "runtime": world.runtime_counts(),
         },
         trace=witness.trace or [],
         journal=world.database.streams,

@@ -18,6 +18,7 @@ import structlog
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.runtime.batch import describe
+from agents.runtime.committing import OutcomeUnknown
 from agents.runtime.limits import Limits
 from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.registry import IDENTITY, WIRING, senders_of, shard_names
@@ -58,6 +59,7 @@ class Plan(msgspec.Struct, frozen=True):
     days: int = 30
     quiet_days: int = 30
     kills: int = 12
+    overlap_letters_min: int = 256
 
 
 def plan_for(seed: int, chaos: Chaos) -> Plan:
@@ -78,6 +80,7 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
         memory_max=draw.choice((5, 50, 20_000)),
         learning=draw.random() < 0.8,
         republish=draw.random() < 0.3,
+        overlap_letters_min=draw.choice((1, 1, 256)),
     )
 
 
@@ -125,6 +128,7 @@ class World:
             sweep_seconds=6 * 3600.0,
             batch_letters_max=plan.letters_max,
             visitors_in_memory_max=plan.memory_max,
+            overlap_letters_min=plan.overlap_letters_min,
         )
         structlog.configure(processors=[self._gateway_log], cache_logger_on_first_use=False)
 
@@ -195,7 +199,7 @@ class World:
             process.kill()
             self.network.former.pop(process.name, None)
             return
-        except Unavailable:
+        except (Unavailable, OutcomeUnknown):
             self.chaos.note("gave up")
         except Exception as error:  # noqa: BLE001 - whatever ends an actor is looked at
             self.witness.broken("actor died", f"{process.name}: {type(error).__name__}: {error}")
@@ -243,6 +247,12 @@ class World:
         """Return the gateways that live."""
         found = [self.network.current[f"gateway-{n + 1}"] for n in range(self.plan.gateways)]
         return [process for process in found if process.alive]
+
+    def runtime_counts(self) -> dict[str, int]:
+        """Return how often shards did what only happens under load or after a conflict."""
+        shards = [each.inside for each in self.incarnations if isinstance(each.inside, Shard)]
+        names = ("overlapped_total", "voided_total")
+        return {name: int(sum(shard.metrics()[name] for shard in shards)) for name in names}
 
     # Views
 

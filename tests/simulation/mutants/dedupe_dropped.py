@@ -26,12 +26,13 @@ def offer(self: Inbox, chunk: Chunk) -> bool:
 
 
 async def take(self: Shard) -> Any:
-    owner = self._owner
-    self._owner = msgspec.structs.replace(owner, positions={})
+    committer = self._committer
+    head = committer.head
+    committer.head = msgspec.structs.replace(head, positions={})
     try:
         return await _take(self)
     finally:
-        self._owner = owner
+        committer.head = head
 
 
 @contextmanager

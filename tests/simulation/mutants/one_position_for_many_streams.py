@@ -13,8 +13,8 @@ from tests.simulation.mutants.plant import replaced
 _build = Shard._build
 
 
-async def build(self: Shard, intake: Any) -> Any:
-    built = await _build(self, intake)
+async def build(self: Shard, batch: Any) -> Any:
+    built = await _build(self, batch)
     positions = built.commit.positions
     highest: dict[str, int] = {}
     for name, at in positions.items():
