@@ -60,6 +60,7 @@ async def measure(system: Running, say: Say, runs: int = RUNS) -> list[Row]:
     pairs: list[Pair] = []
     sizes: list[int] = []
     used = ""
+    commits: list[str] = []
     async with ceilings(system.wiring.mongo_url) as ceiling:
         for number in range(1, runs + 1):
             say(f"processed: run {number} of {runs}, the ceiling")
@@ -68,11 +69,16 @@ async def measure(system: Running, say: Say, runs: int = RUNS) -> list[Row]:
             size = max(rates, key=lambda each: rates[each])
             sizes.append(size)
             say(f"processed: run {number} of {runs}, the bots")
-            meter = Meter(system)
+            meter, before = Meter(system), await _batches(system)
             pairs.append(Pair(await _processed(system, mix, EVENTS), rates[size]))
             used = meter.used(EVENTS)
+            commits = [
+                f"{shard} {1000 * (number - before[shard]) / EVENTS:.1f}"
+                for shard, number in (await _batches(system)).items()
+            ]
     row = row_of("processed", "events/s", pairs, against="raw transaction", goal=GOAL)
-    row.notes += [used, f"ceiling at its best batch sizes {sorted(set(sizes))}", _shares()]
+    row.notes += [used, f"commits for 1,000 events: {', '.join(commits)}"]
+    row.notes += [f"ceiling at its best batch sizes {sorted(set(sizes))}", _shares()]
     return [row]
 
 
@@ -88,6 +94,12 @@ async def _processed(system: Running, mix: Mix, events: int) -> float:
     over = await system.quiet(SECONDS_MAX, times=2)
     first = await _first_batch(system, stream, began)
     return events / (over - machine + (world - first).total_seconds())
+
+
+async def _batches(system: Running) -> dict[str, int]:
+    """Return shard -> number of its last batch."""
+    owners = await system.connection.database["shards"].find({}, {"batch": 1}).to_list(None)
+    return {each["_id"]: each["batch"] for each in sorted(owners, key=lambda each: each["_id"])}
 
 
 async def _fill(journal: MongoJournal, drawn: list[Record]) -> None:
