@@ -5,6 +5,8 @@ Rules
    not matter in which order they are told: a late one extends a span, or joins two.
 2. The newest spans are kept; the older ones are a number, which what comes still later cannot mend.
 3. Pages, screens, track calls and human clicks are activity; what servers say about somebody is not.
+4. After each activity the end of the newest session is untold again, however late the activity came: for
+   what it caused (a cart, say) makes others wait for that end.
 """
 
 from __future__ import annotations
@@ -26,14 +28,19 @@ def touch(state: BehaviorState, at: float, pages: int) -> bool:
         if latest.start <= at < latest.last + IDLE_SECONDS:
             latest.last = max(latest.last, at)
             latest.depth += pages
+            latest.told = False
             return False
-    return _place(state, Span(at, at, pages))
+    alone = _place(state, Span(at, at, pages))
+    state.sessions[-1].told = False
+    return alone
 
 
 def absorb(state: BehaviorState, spans: list[Span], before: int) -> None:
     """Take in another visitor's sessions."""
     for span in spans:
         _place(state, span)
+    if spans:
+        state.sessions[-1].told = False
     state.sessions_before += before
 
 
@@ -62,19 +69,14 @@ def _place(state: BehaviorState, span: Span) -> bool:
     if state.sessions_before and spans and span.last + IDLE_SECONDS <= spans[0].start:
         return False  # it lies among the sessions that are only a number
     apart = []
-    joined = Span(span.start, span.last, span.depth, span.told)
+    joined = Span(span.start, span.last, span.depth)
     alone = True
     for each in spans:
         if each.last + IDLE_SECONDS <= joined.start or joined.last + IDLE_SECONDS <= each.start:
             apart.append(each)
             continue
-        # A session whose end was told and that goes on after all ends a second time.
-        told = each.told if each.last >= joined.last else joined.told
         joined = Span(
-            min(each.start, joined.start),
-            max(each.last, joined.last),
-            each.depth + joined.depth,
-            told,
+            min(each.start, joined.start), max(each.last, joined.last), each.depth + joined.depth
         )
         alone = False
     apart.append(joined)

@@ -6,9 +6,9 @@ The table of a run (the routine's e-mail rows):
 |----------|-----------------------------------|-------------------------------------------------------------|
 | (none)   | cohort of the entry entered       | planned                                                     |
 | planned  | wake `send`                       | sending (reserved) · planned (refused by cap or quiet)      |
-| sending  | handed over, uncertain            | waiting                                                     |
+| sending  | handed over, uncertain            | waiting · visiting (a visit began meanwhile)                |
 | sending  | bounced                           | stopped, alert                                              |
-| sending  | refused, cancelled, given up      | planned · stopped                                           |
+| sending  | refused, cancelled, given up      | planned · visiting · stopped                                |
 | waiting  | human open                        | waiting, stage `opened`                                     |
 | any      | human click                       | visiting, stage `clicked`; the rest of the budget is open   |
 | any      | cohort of a later stage entered   | visiting when that stage holds, else as it was              |
@@ -111,16 +111,21 @@ def cohort_entered(turn: Turn, cohort: str) -> None:
 
 def _visit(turn: Turn, run: Run, path: PathRule) -> None:
     """Leave the visitor alone while on the site; go on some hours after the visit's end."""
+    run.visit_over_at = turn.now + timedelta(hours=path.after_visit_hours) + VISIT_FALLBACK
     if run.status == "sending":
-        run.not_before = turn.now + timedelta(hours=path.after_visit_hours)
-        return
+        return  # what becomes of the send comes first: see `send_settled`
     if run.status == "planned":
         turn.cancel(f"send:{run.path}")
         run.planned_at = None
         run.hour_choice.open = False
+    leave_alone(turn, run)
+
+
+def leave_alone(turn: Turn, run: Run) -> None:
+    """Do nothing until the visit under way is over."""
+    assert run.visit_over_at is not None, f"{run.path}: nobody is left alone without a visit"
     run.status = "visiting"
-    ends = turn.now + timedelta(hours=path.after_visit_hours) + VISIT_FALLBACK
-    turn.wake(f"visit:{run.path}", ends)
+    turn.wake(f"visit:{run.path}", max(run.visit_over_at, turn.now))
 
 
 def session_ended(turn: Turn, message: SessionEnded) -> None:
@@ -133,8 +138,10 @@ def session_ended(turn: Turn, message: SessionEnded) -> None:
             continue  # the visit in which the lead became known does not put the first e-mail off
         after = message.ended_at + timedelta(hours=path.after_visit_hours)
         run.not_before = max(after, run.not_before or after)
+        if run.visit_over_at is not None:
+            run.visit_over_at = after
         if run.status == "visiting":
-            turn.wake(f"visit:{run.path}", max(after, turn.now))
+            leave_alone(turn, run)
         elif run.status == "planned" and run.planned_at is not None and run.planned_at < after:
             run.hour_choice.open = False
             plan(turn, run, path, after)
@@ -144,6 +151,7 @@ def visit_over(turn: Turn, run: Run) -> None:
     """Go on after a visit without the goal."""
     path = turn.path(run)
     if path is not None and run.status == "visiting":
+        run.visit_over_at = None
         go_on(turn, run, path)
 
 
@@ -216,7 +224,10 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         stop(turn, run, "address bounced")
         alert(turn, run, path.alert, "address bounced")
     elif message.outcome == "given up" and run.given_back < GIVEN_BACK_MAX:
-        plan(turn, run, path, turn.now)
+        if run.visit_over_at is not None:
+            leave_alone(turn, run)
+        else:
+            plan(turn, run, path, turn.now)
     elif message.outcome == "given up":
         stop(turn, run, "cannot be sent")
         alert(turn, run, path.alert, "cannot be sent")
@@ -233,12 +244,12 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
             touch.at = message.at
     turn.wake(f"window:{run.path}:{attempt.attempt}", attempt.window_ends)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
-    if run.status == "sending":
-        if attempt.clicked:
-            run.status = "waiting"
-            _visit(turn, run, path)
-        else:
-            run.status = "waiting"
+    if run.status != "sending":
+        return
+    if run.visit_over_at is not None:
+        leave_alone(turn, run)
+    else:
+        run.status = "waiting"
 
 
 def window_ended(turn: Turn, run: Run, attempt: Try) -> None:

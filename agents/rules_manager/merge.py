@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager.loop import go_on
+from agents.rules_manager.loop import go_on, leave_alone
 from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.state import ABSORBED_MAX, ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
@@ -101,6 +101,8 @@ def _merge_run(turn: Turn, other: Run) -> None:
         mine.alert_id = mine.alert_id or other.alert_id
         mine.alerted_at = mine.alerted_at or other.alerted_at
         mine.given_back += other.given_back + 1
+        visits = [at for at in (mine.visit_over_at, other.visit_over_at) if at is not None]
+        mine.visit_over_at = max(visits, default=None)
     _rearm(turn, mine)
 
 
@@ -121,6 +123,11 @@ def _rearm(turn: Turn, run: Run) -> None:
     if any(t.status == "reserved" for t in run.tries):
         run.status = "sending"
         turn.cancel(f"send:{run.path}")
+        return
+    if run.visit_over_at is not None:
+        run.planned_at = None
+        turn.cancel(f"send:{run.path}")
+        leave_alone(turn, run)
         return
     last = run.last_try()
     if last is not None and last.window_ends is not None and last.window_ends > turn.now:

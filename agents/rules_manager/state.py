@@ -84,6 +84,8 @@ class Run(msgspec.Struct, array_like=True):
     alert_id: str = ""
     alerted_at: datetime | None = None
     tries: list[Try] = []
+    visit_over_at: datetime | None = None
+    """When the loop goes on after the visit that is under way, by what is known of its end; None: no visit."""
 
     @property
     def active(self) -> bool:

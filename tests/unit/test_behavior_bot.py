@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
+import pytest
 
 from agents.behavior_bot.merge import pack
 from agents.behavior_bot.state import OTHER, BehaviorState
@@ -164,6 +165,19 @@ def test_thirty_minutes_without_activity_end_a_session_and_are_told_once() -> No
     assert [(m.ended_at, m.depth) for m in ended] == [(START + 300 * SECOND, 2)]
     ann.sees(a_page(20_000))
     assert [span.depth for span in ann.state.sessions] == [2, 1]
+
+
+@pytest.mark.parametrize("second", [1000, 300, 150])
+def test_what_comes_after_the_end_of_its_session_was_told_has_the_end_told_again(
+    second: int,
+) -> None:
+    """Or Rules, which leaves the visitor alone because of it, would wait for an end that never comes."""
+    ann = Ann()
+    ann.sees(a_lead(1), a_page(100), a_page(300))
+    assert told(ann.wakes_until(START + timedelta(hours=1)), SessionEnded)
+    ann.sees(a_track(second, "Product Added"))
+    ended = told(ann.wakes_until(START + timedelta(hours=2)), SessionEnded)
+    assert [m.ended_at for m in ended] == [START + max(second, 300) * SECOND]
 
 
 def test_a_late_page_joins_the_two_sessions_it_lies_between() -> None:
@@ -374,6 +388,16 @@ def test_a_merge_tells_anew_who_the_visitor_is_and_what_it_is_in() -> None:
     assert told(effects, Identified, "rules")[0].address == "ann@example.com"
     assert {"addressable-lead", "in-cart"} <= {m.cohort for m in told(effects, CohortEntered)}
     assert any(isinstance(e, WakeAt) and e.key == "session" for e in effects)
+
+
+def test_after_a_merge_the_end_of_the_visit_is_told_again() -> None:
+    young, ann = Ann(visitor="b" * 24), Ann()
+    young.sees(a_track(150, "Product Added"))
+    ann.sees(a_lead(1), a_page(100), a_page(300))
+    assert told(ann.wakes_until(START + timedelta(hours=1)), SessionEnded)
+    ann.take(StateMerged(ANN, ann.now, "b" * 24, pack(young.state)))
+    ended = told(ann.wakes_until(START + timedelta(hours=2)), SessionEnded)
+    assert [m.ended_at for m in ended] == [START + 300 * SECOND]
 
 
 def test_a_merge_leaves_the_cohorts_that_the_whole_visitor_is_not_in() -> None:

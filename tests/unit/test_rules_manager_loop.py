@@ -95,6 +95,24 @@ def test_after_a_visit_the_loop_goes_on_a_day_after_the_sessions_end() -> None:
     assert lead.sent_at[1] - ended >= timedelta(hours=24)
 
 
+@pytest.mark.parametrize("outcome", ["handed over", "uncertain", "given up"])
+def test_a_visit_that_begins_and_ends_while_a_send_is_handed_over_puts_the_next_off_by_a_day(
+    outcome: str,
+) -> None:
+    lead = OneVisitor()
+    lead.outcome = ""
+    lead.enter()
+    while not lead.plans:
+        lead.pass_time(1)
+    lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort="in-cart"))
+    lead.end_session()
+    ended = lead.now
+    lead.pass_time(1)
+    lead.settle(lead.plans[0], outcome)
+    assert lead.run.status == "visiting"
+    assert lead.wakes["visit:" + PATH] == ended + timedelta(hours=24)
+
+
 def test_a_machines_open_and_click_change_nothing() -> None:
     lead = OneVisitor().enter()
     lead.pass_time(DAY)
@@ -287,6 +305,23 @@ def test_a_merge_adds_the_attempts_and_keeps_one_run() -> None:
     older.pass_time(30 * DAY)
     assert older.run.attempts <= 4
     assert len(older.alerts) == 1
+
+
+def test_a_visitor_on_the_site_is_left_alone_after_a_merge_too() -> None:
+    younger = OneVisitor().enter()
+    younger.pass_time(DAY)
+    younger.answer("clicked")
+    told = next(
+        e.message
+        for e in younger.take(MergedInto(visitor=VISITOR, at=younger.now, into="00" * 12))
+        if isinstance(e, Tell)
+    )
+    older = OneVisitor(at=younger.now).enter()
+    older.take(told)
+    assert older.run.status == "visiting"
+    assert "send:" + PATH not in older.wakes
+    older.end_session()
+    assert older.wakes["visit:" + PATH] == older.now + timedelta(hours=24)
 
 
 def test_a_merge_with_a_customer_wins_the_run() -> None:
