@@ -9,10 +9,11 @@ The table of a run (the routine's e-mail rows):
 | sending  | handed over, uncertain            | waiting · visiting (a visit began meanwhile)                |
 | sending  | bounced                           | stopped, alert                                              |
 | sending  | refused, cancelled, given up      | planned · visiting · stopped                                |
-| waiting  | human open                        | waiting, stage `opened`                                     |
+| any      | human open                        | as it was, stage `opened`; at most so many more             |
 | any      | human click                       | visiting, stage `clicked`; the rest of the budget is open   |
 | any      | cohort of a later stage entered   | visiting when that stage holds, else as it was              |
 | waiting  | wake `window` of the last e-mail  | planned · alerted                                           |
+| visiting | wake `window` of the last e-mail  | alerted, if the budget is used                              |
 | visiting | session ended                     | visiting, wake `visit` after the path's hours               |
 | visiting | wake `visit`                      | planned · waiting (budget used, window open) · alerted      |
 | any      | goal reached                      | won                                                         |
@@ -173,6 +174,8 @@ def go_on(turn: Turn, run: Run, path: PathRule) -> None:
         return
     alert(turn, run, path.alert, "attempts used")
     run.status = "alerted"
+    run.visit_over_at = None
+    turn.cancel(f"visit:{run.path}")
     turn.story("run.alerted", run, attempts=run.attempts)
 
 
@@ -257,13 +260,12 @@ def window_ended(turn: Turn, run: Run, attempt: Try) -> None:
     turn.close(run, attempt)
     path = turn.path(run)
     last = run.last_try()
-    if path is None or run.status != "waiting" or last is None:
+    if path is None or last is None or last.send_id != attempt.send_id:
         return
-    if last.send_id != attempt.send_id:
-        return
-    if attempt.opened and not attempt.clicked and not run.open_limit:
-        run.open_limit = attempt.attempt + path.attempts_after_open
-    go_on(turn, run, path)
+    used_up = run.attempts >= limit_of(run, path)
+    # Nothing more goes to this visitor: a person need not wait for the end of the visit.
+    if run.status == "waiting" or (run.status == "visiting" and used_up):
+        go_on(turn, run, path)
 
 
 def responded(turn: Turn, message: Responded) -> None:
@@ -320,6 +322,9 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
     if clicked and first:
         run.open_limit = 0
         _visit(turn, run, path)
+    elif first and not run.open_limit:
+        sent = max(t.attempt for t in run.tries if t is attempt or t.status != "reserved")
+        run.open_limit = sent + path.attempts_after_open
 
 
 def goal_reached(turn: Turn, message: GoalReached) -> None:

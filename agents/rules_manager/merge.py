@@ -95,7 +95,8 @@ def _merge_run(turn: Turn, other: Run) -> None:
         mine.attempts += other.attempts
         mine.tries = sorted([*mine.tries, *other.tries], key=lambda t: t.at)[-TRIES_MAX:]
         limits = [limit for limit in (mine.open_limit, other.open_limit) if limit]
-        mine.open_limit = min(limits, default=0)
+        clicked = any(attempt.clicked for attempt in mine.tries)
+        mine.open_limit = 0 if clicked else min(limits, default=0)
         mine.entered_at = min(mine.entered_at, other.entered_at)
         mine.status = max(mine.status, other.status, key=ENDS.index)
         mine.alert_id = mine.alert_id or other.alert_id

@@ -56,6 +56,16 @@ def test_an_open_without_a_click_leaves_two_more_at_most(opened: int, sends: int
     assert len(lead.alerts) == 1
 
 
+def test_an_open_after_its_window_leaves_two_more_as_well() -> None:
+    lead = OneVisitor().enter()
+    while lead.run.status != "planned" or not lead.plans:
+        lead.pass_time(1)
+    assert len(lead.plans) == 1
+    lead.answer("opened")
+    lead.pass_time(17 * DAY)
+    assert len(lead.plans) == 3
+
+
 def test_a_second_open_does_not_open_the_budget_again() -> None:
     lead = OneVisitor().enter()
     for count in (1, 2):
@@ -111,6 +121,19 @@ def test_a_visit_that_begins_and_ends_while_a_send_is_handed_over_puts_the_next_
     lead.settle(lead.plans[0], outcome)
     assert lead.run.status == "visiting"
     assert lead.wakes["visit:" + PATH] == ended + timedelta(hours=24)
+
+
+def test_the_alert_comes_at_the_end_of_the_last_window_whether_they_visit_or_not() -> None:
+    lead = OneVisitor().enter()
+    while len(lead.plans) < 4:
+        lead.pass_time(1)
+    due = lead.sent_at[3] + timedelta(hours=72)
+    lead.pass_time((due - lead.now) / timedelta(hours=1) - 2)
+    lead.answer("clicked")
+    lead.pass_time(30 * DAY)
+    assert [alert.at for alert in lead.alerts] == [due]
+    assert lead.run.status == "alerted"
+    assert not lead.wakes
 
 
 def test_a_machines_open_and_click_change_nothing() -> None:
@@ -305,6 +328,21 @@ def test_a_merge_adds_the_attempts_and_keeps_one_run() -> None:
     older.pass_time(30 * DAY)
     assert older.run.attempts <= 4
     assert len(older.alerts) == 1
+
+
+def test_a_click_gives_the_rest_of_the_four_also_where_a_merge_brings_it() -> None:
+    younger, older = OneVisitor().enter(), OneVisitor().enter()
+    for visitor, kind in ((younger, "clicked"), (older, "opened")):
+        visitor.pass_time(DAY)
+        visitor.answer(kind)
+    told = next(
+        e.message
+        for e in younger.take(MergedInto(visitor=VISITOR, at=younger.now, into="00" * 12))
+        if isinstance(e, Tell)
+    )
+    older.take(told)
+    older.pass_time(30 * DAY)
+    assert older.run.attempts == 4
 
 
 def test_a_visitor_on_the_site_is_left_alone_after_a_merge_too() -> None:
