@@ -59,6 +59,13 @@ class Mailbox:
 async def mailbox() -> AsyncIterator[Mailbox]:
     """Listen on a free port of this machine for a while."""
     box = Mailbox()
+    async with listening(box):
+        yield box
+
+
+@asynccontextmanager
+async def listening(box: Mailbox) -> AsyncIterator[None]:
+    """Put what comes to a free port of this machine into a box, for a while."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: SMTP(box, data_size_limit=SIZE_MAX, loop=loop, hostname="bench.invalid"),
@@ -67,6 +74,6 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     )
     box.port = server.sockets[0].getsockname()[1]
     try:
-        yield box
+        yield
     finally:
         server.close()

@@ -207,10 +207,10 @@ class Letters:
         template = rules.templates.get(plan.template) if rules is not None else None
         if template is None:
             raise ValueError(f"template {plan.template} of version {plan.rules_version} is gone")
-        sender, url = self._sender(rules, plan.sender)
+        sender = self._sender(rules, plan.sender)
         message = compose(
             TemplateText(template.subject, template.preheader, template.html, template.text),
-            {"shop_name": sender.name, "shop_url": url, **plan.variables},
+            plan.variables,
             plan=plan,
             visitor=visitor,
             address=act.address,
@@ -226,13 +226,13 @@ class Letters:
         view: View = self._views.view
         return view.pinned.get(version)
 
-    def _sender(self, rules: Any, name: str) -> tuple[Sender, str]:
+    def _sender(self, rules: Any, name: str) -> Sender:
         """Return who writes; the setting replaces name and address, not where the shop is."""
         written = rules.senders.get(name)
         url = written.url if written is not None else ""
         own_name, own_address = self._own
         if own_address:
-            return Sender(own_name or own_address, own_address), url
+            return Sender(own_name or own_address, own_address, url)
         if written is None:
             raise ValueError(f"sender {name} is gone")
-        return Sender(written.name, written.address), url
+        return Sender(written.name, written.address, url)
