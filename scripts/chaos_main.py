@@ -7,6 +7,8 @@ import asyncio
 import math
 import sys
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,19 +17,29 @@ import uvloop
 
 from scripts.bench_measure import Say, percentile, progress, progress_over
 from scripts.bench_rules import write_rules_now
-from scripts.bench_smtp import mailbox
+from scripts.bench_smtp import listening
 from scripts.bench_system import Running, running, stop_on_sigterm
 from scripts.chaos_checks import Ended, checked, differences
 from scripts.chaos_client import Client
 from scripts.chaos_kills import PARTS, Kill, kill
+from scripts.chaos_mail import ReadMailbox
 from scripts.chaos_script import Visitor, script
+from scripts.chaos_world import WorldTime
 
 EVENTS_A_ROUND = 20_000
-MINUTES_A_ROUND = 2.0
+MINUTES_A_ROUND = 3.0
+SPEED = 6_000
+CLOCK_START = "2026-03-02T00:00:00Z"
+RESPONSE_HOURS = 24
+"""The loop passes through its four e-mails while parts are killed: a day is 14 s at this speed, and answers come
+within seconds. While a part is dead the gate holds the world, so no fault makes an answer late."""
 PART_SECONDS = 4.0
 """How long a part is left in peace before it is killed; traffic goes on over this and over its recovery."""
 RECOVER_GOAL_SECONDS = 10.0
 QUIET_SECONDS = 180.0
+RUNS_SECONDS_MAX = 600.0
+RUNS_LOOK_SECONDS = 1.0
+UNDER_WAY = ("planned", "sending", "waiting", "visiting")
 
 
 def main() -> int:
@@ -90,7 +102,7 @@ async def broken(
         compare: play it without any kill first, and hold the one against the other.
     """
     rules = folder / "rules"
-    write_rules_now(rules)
+    write_rules_now(rules, response_hours=RESPONSE_HOURS)
     calm = None
     if compare:
         calm, _ = await _played(folder / "calm", rules, visitors, (), say)
@@ -109,27 +121,69 @@ async def _played(
 ) -> tuple[Ended, list[Kill]]:
     """Play the script on a system of its own, with these kills."""
     say("  starting the system")
-    async with (
-        mailbox() as box,
-        running(folder, box.port, config=rules, holdout="0", learning="off") as system,
-    ):
-        client = Client(system.url, system.write_key, box)
-        playing = asyncio.ensure_future(client.play(visitors))
+    # The snapshot is pinned: nobody learns, so that both runs choose alike.
+    settings = {"holdout": "0", "learning": "off", "speed": f"{SPEED}", "clock_start": CLOCK_START}
+    box, world = ReadMailbox(), WorldTime()
+    async with listening(box), running(folder, box.port, config=rules, **settings) as system:
+        client = Client(system.url, system.write_key, box, world)
+        tasks = [
+            asyncio.ensure_future(world.follow(system)),
+            asyncio.ensure_future(client.play(visitors)),
+        ]
         try:
             kills = await _kills(system, client, parts, visitors, say)
             await client.allow(math.inf)
             say("  the last events")
-            await playing
+            await _first_of(client.everything_sent(), *tasks)
+            say("  waiting until every run has ended")
+            await _first_of(_runs_ended(system, client), *tasks)
         finally:
-            playing.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         say("  waiting until all is quiet")
         await system.quiet(QUIET_SECONDS, times=3)
         say("  checking")
         ended = await checked(system, visitors, client, box, len(kills))
         say(
-            f"{len(client.acknowledged):,} events acknowledged, {client.again:,} requests sent again"
+            f"{len(client.acknowledged):,} events and {client.facts.total():,} answers to e-mails "
+            f"acknowledged, {client.again:,} requests sent again; "
+            + ", ".join(f"{fact} {count}" for fact, count in sorted(_by_name(client).items()))
         )
     return ended, kills
+
+
+def _by_name(client: Client) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for fact, count in client.facts.items():
+        counts[fact.name] += count
+    return counts
+
+
+async def _first_of(work: Coroutine[Any, Any, None], *others: asyncio.Future[None]) -> None:
+    """Do some work; what fails beside it fails here."""
+    doing = asyncio.ensure_future(work)
+    try:
+        while not doing.done():
+            under_way = {doing, *(each for each in others if not each.done())}
+            done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+    finally:
+        doing.cancel()
+
+
+async def _runs_ended(system: Running, client: Client) -> None:
+    """Wait until no run goes on and nobody has anything to do. Raise TimeoutError with what still goes on."""
+    deadline = time.monotonic() + RUNS_SECONDS_MAX
+    quiet = 0
+    while quiet < 3:
+        await asyncio.sleep(RUNS_LOOK_SECONDS)
+        runs = (await system.get("stats"))["runs"]
+        going = sum(count for status, count in runs.items() if status in UNDER_WAY)
+        quiet = 0 if going or client.acting else quiet + 1
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"runs still go on after {RUNS_SECONDS_MAX:.0f} s: {runs}")
 
 
 async def _kills(

@@ -13,7 +13,7 @@ from scripts.chaos_script import script
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_nothing_is_lost_or_doubled_when_a_bot_the_gateway_and_mongod_are_killed(
     tmp_path: Path,
 ) -> None:
