@@ -7,7 +7,8 @@ Rules
    so facts of one visitor are ordered alike in every bot.
 3. The wake-up for the end of a session is set once and asked again when it fires: a page view must not
    cost a write of it.
-4. Sessions of visitors whose address is not known end untold, unless a cohort looks at the session.
+4. Sessions of visitors whose address is not known end untold; their end is watched only where a cohort looks
+   at the session. The newest is told once the address is known: Rules may be waiting for it.
 """
 
 from __future__ import annotations
@@ -151,8 +152,8 @@ def _session_over(state: BehaviorState, here: Moment) -> list[Effect]:
     span = sessions.untold(state)
     effects: list[Effect] = []
     if span is not None and here.seconds >= span.last + sessions.IDLE_SECONDS:
-        span.told = True
         if state.address:
+            span.told = True
             ended_at = datetime.fromtimestamp(span.last, UTC)
             message = SessionEnded(here.visitor, here.now, ended_at, span.depth)
             effects.append(Tell("rules", message))
@@ -166,7 +167,10 @@ def _arm(state: BehaviorState, here: Moment, effects: list[Effect]) -> None:
     if state.session_armed:
         return
     span = sessions.untold(state)
-    if span is None or not (state.address or _session_counts(state, here)):
+    if span is None:
+        return
+    is_over = here.seconds >= span.last + sessions.IDLE_SECONDS
+    if not state.address and (is_over or not _session_counts(state, here)):
         return
     state.session_armed = True
     ends_at = datetime.fromtimestamp(span.last + sessions.IDLE_SECONDS, UTC)

@@ -4,7 +4,7 @@ The table of a run (the routine's e-mail rows):
 
 | status   | message                           | next                                                        |
 |----------|-----------------------------------|-------------------------------------------------------------|
-| (none)   | cohort of the entry entered       | planned                                                     |
+| (none)   | cohort of the entry entered       | planned · visiting (a stage holds already)                  |
 | planned  | wake `send`                       | sending (reserved) · planned (refused by cap or quiet)      |
 | sending  | handed over, uncertain            | waiting · visiting (a visit began meanwhile)                |
 | sending  | bounced                           | stopped, alert                                              |
@@ -30,7 +30,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agents.rules.compiled import PathRule, StageRule
-from agents.rules_manager.planning import GIVEN_BACK_MAX, give_back, plan, stop
+from agents.rules_manager.planning import give_back, plan, stop
 from agents.rules_manager.state import RUNS_MAX, Run, Try
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import PutAlert
@@ -46,6 +46,12 @@ from messaging.vocabulary.messages import (
 HUMAN = 0.5
 """Below this probability an open or click is a machine's."""
 
+GIVEN_UP_MAX = 7
+"""Sends given up in one run before a person is asked: something is wrong with them."""
+
+MISSED_ITS_HOURS = "quiet_hours"
+"""Email's reason for a send that a pause or a slow server kept past its hours: nothing is wrong with it."""
+
 VISIT_FALLBACK = timedelta(hours=12)
 """Added to the wait after a click when no end of the visit is told (a site without the snippet)."""
 
@@ -60,11 +66,18 @@ def enter(turn: Turn, path: PathRule, at: datetime, version: int) -> None:
     if goal is not None and goal >= at:
         turn.story("run.refused", None, path=path.name, rule="goal_reached")
         return
-    open_run(turn, path, at, version, path.stages[0].name)
+    run = open_run(turn, path, at, version, path.stages[0].name)
+    held = path.stage(run.stage)
+    if held is not None and held.hold:
+        _visit(
+            turn, run, path
+        )  # the cart came before the address: they are on the way all the same
+    else:
+        plan(turn, run, path, turn.now)
 
 
 def open_run(turn: Turn, path: PathRule, at: datetime, version: int, stage: str) -> Run:
-    """Open a new run with a new budget and plan its first e-mail."""
+    """Open a new run with a new budget, at the stage that the visitor has reached."""
     state = turn.state
     number = state.entries.get(path.name, 0) + 1
     state.entries[path.name] = number
@@ -76,7 +89,6 @@ def open_run(turn: Turn, path: PathRule, at: datetime, version: int, stage: str)
     state.runs[path.name] = run
     turn.story("run.entered", run, version=version)
     _advance_by_cohorts(turn, run, path)
-    plan(turn, run, path, turn.now)
     return run
 
 
@@ -226,7 +238,7 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     if message.outcome == "bounced":
         stop(turn, run, "address bounced")
         alert(turn, run, path.alert, "address bounced")
-    elif message.outcome == "given up" and run.given_back < GIVEN_BACK_MAX:
+    elif message.outcome == "given up" and _may_try_again(run, message.reason):
         if run.visit_over_at is not None:
             leave_alone(turn, run)
         else:
@@ -236,6 +248,14 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         alert(turn, run, path.alert, "cannot be sent")
     else:
         stop(turn, run, message.reason)
+
+
+def _may_try_again(run: Run, reason: str) -> bool:
+    """Say whether a send that was given up is planned anew; what only missed its hours always is."""
+    if reason == MISSED_ITS_HOURS:
+        return True
+    run.given_up += 1
+    return run.given_up <= GIVEN_UP_MAX
 
 
 def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: SendSettled) -> None:
@@ -364,4 +384,4 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
     if message.action == "close":
         return
     stage = message.stage if path.stage(message.stage) is not None else run.stage
-    open_run(turn, path, message.at, run.version, stage)
+    plan(turn, open_run(turn, path, message.at, run.version, stage), path, turn.now)

@@ -102,6 +102,7 @@ def _merge_run(turn: Turn, other: Run) -> None:
         mine.alert_id = mine.alert_id or other.alert_id
         mine.alerted_at = mine.alerted_at or other.alerted_at
         mine.given_back += other.given_back + 1
+        mine.given_up += other.given_up
         visits = [at for at in (mine.visit_over_at, other.visit_over_at) if at is not None]
         mine.visit_over_at = max(visits, default=None)
     _rearm(turn, mine)

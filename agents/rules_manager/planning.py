@@ -38,9 +38,6 @@ from messaging.vocabulary.ids import decision_id, send_id
 from messaging.vocabulary.messages import SendPlan, SendRequested
 from messaging.vocabulary.records import Decision
 
-GIVEN_BACK_MAX = 8
-"""Reservations given back in one run before a person is asked: something is wrong with this send."""
-
 
 def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     """Plan the run's next e-mail from `earliest` on: pick the hour and ask to be woken then."""

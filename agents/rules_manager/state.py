@@ -86,6 +86,8 @@ class Run(msgspec.Struct, array_like=True):
     tries: list[Try] = []
     visit_over_at: datetime | None = None
     """When the loop goes on after the visit that is under way, by what is known of its end; None: no visit."""
+    given_up: int = 0
+    """Sends that Email gave up for another reason than their hours."""
 
     @property
     def active(self) -> bool:

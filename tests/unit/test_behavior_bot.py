@@ -180,6 +180,18 @@ def test_what_comes_after_the_end_of_its_session_was_told_has_the_end_told_again
     assert [m.ended_at for m in ended] == [START + max(second, 300) * SECOND]
 
 
+def test_the_end_of_a_session_is_told_once_the_visitor_becomes_known() -> None:
+    """A visitor in a cohort that looks at sessions has their end watched before that, too."""
+    ann = Ann()
+    ann.sees(a_page(1), a_page(3 * 3600))
+    assert "returning" in ann.state.cohorts
+    assert not told(ann.wakes_until(START + timedelta(hours=5)), SessionEnded)
+    assert not ann.wakes.get("session"), "nobody is to be told"
+    effects = ann.sees(a_lead(6 * 3600))
+    effects += ann.wakes_until(START + timedelta(hours=6, minutes=1))
+    assert [m.ended_at for m in told(effects, SessionEnded)] == [START + timedelta(hours=3)]
+
+
 def test_a_late_page_joins_the_two_sessions_it_lies_between() -> None:
     ann = Ann()
     ann.sees(a_page(1), a_page(2400), a_page(1200))

@@ -159,6 +159,43 @@ def test_a_cart_holds_every_trigger_until_the_visit_is_over() -> None:
     assert [plan.stage for plan in lead.plans][-1] == "cart"
 
 
+def test_a_lead_who_becomes_known_with_a_full_cart_is_left_alone_as_well() -> None:
+    """Whether the address or the cart came first must not decide whether they are disturbed at the checkout."""
+    lead = OneVisitor()
+    lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort="in-cart"))
+    lead.enter()
+    assert lead.run.status == "visiting"
+    lead.pass_time(1)
+    lead.end_session()
+    lead.pass_time(23.9)
+    assert not lead.plans
+    lead.pass_time(24.2)
+    assert [plan.stage for plan in lead.plans] == ["cart"]
+
+
+def test_a_send_that_missed_its_hours_is_planned_anew_however_often() -> None:
+    """A path that is paused for weeks loses nobody."""
+    lead = OneVisitor()
+    lead.outcome = ""
+    lead.enter()
+    for _ in range(30):
+        lead.pass_time(DAY)
+        lead.settle(lead.plans[-1], "given up", "quiet_hours")
+    assert lead.run.status == "planned"
+    assert not lead.alerts
+    lead.outcome = "handed over"
+    lead.pass_time(17 * DAY)
+    assert lead.run.attempts == 4
+
+
+def test_a_send_that_can_never_be_handed_over_calls_a_person_in_the_end() -> None:
+    lead = OneVisitor()
+    lead.outcome = "given up"
+    lead.enter().pass_time(40 * DAY)
+    assert lead.run.status == "stopped"
+    assert len(lead.alerts) == 1
+
+
 def test_a_purchase_ends_the_run_at_once_and_cancels_what_waits() -> None:
     lead = OneVisitor().enter()
     lead.pass_time(DAY)
