@@ -35,18 +35,23 @@ CLICKED_AT = START + timedelta(hours=26)
 class Visit:
     """Let one lead click and look around; carry what Behavior tells to the Rules Manager at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, known: bool = True) -> None:
         self.behavior = Ann()
         self.rules = OneVisitor(self.behavior.view, START)
         self.rules.outcome = ""
         """Sends are settled by the test, for it may be late."""
-        consent = {"consent": {"categoryPreferences": {"email": True}}}
-        self.take(START, an_identify(0, "u1", email="ann@example.com", context=consent))
+        if known:
+            self.becomes_known(START)
 
     @property
     def run(self) -> Run:
         """Return the run on the routine's path."""
         return self.rules.state.runs[PATH]
+
+    def becomes_known(self, now: datetime) -> None:
+        """Tell the address."""
+        consent = {"consent": {"categoryPreferences": {"email": True}}}
+        self.take(now, an_identify(0, "u1", at=now, email="ann@example.com", context=consent))
 
     def first_mail(self) -> SendPlan:
         """Let time pass until the click; Behavior hears of the first e-mail's hand-over, Rules not yet."""
@@ -136,3 +141,24 @@ def test_within_two_days_of_a_visit_the_next_mail_comes(kind: str, stage: str) -
     visit.take(CLICKED_AT, a_click(plan.send_id), an_activity(2, kind, 0))
     visit.pass_until(CLICKED_AT + 2 * DAY)
     assert [each.stage for each in visit.rules.plans] == ["invited", stage]
+
+
+@given(
+    st.lists(st.integers(0, 200), min_size=1, max_size=4),
+    st.integers(0, 400),
+    st.sampled_from(["page", "cart"]),
+)
+def test_a_lead_who_filled_a_cart_before_the_address_was_known_is_left_alone_for_a_day(
+    minutes: list[int], known_after: int, last: str
+) -> None:
+    """`minutes`: when they were active; `known_after`: minutes between the last of it and the address."""
+    visit = Visit(known=False)
+    for number, minute in enumerate(sorted(minutes)):
+        kind = last if number else "cart"
+        visit.take(CLICKED_AT + minute * MINUTE, an_activity(2 + number, kind, minute))
+    ended = CLICKED_AT + max(minutes) * MINUTE
+    visit.becomes_known(ended + known_after * MINUTE)
+    assert visit.run.stage == "cart"
+    visit.pass_until(ended + timedelta(hours=8))
+    assert visit.run.status == "visiting"
+    assert visit.rules.wakes[f"visit:{PATH}"] == ended + DAY
