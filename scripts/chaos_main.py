@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from aiohttp import ClientError
 
 from scripts.bench_measure import Say, percentile, progress, progress_over
 from scripts.bench_rules import write_rules_now
@@ -39,6 +40,8 @@ RECOVER_GOAL_SECONDS = 10.0
 QUIET_SECONDS = 180.0
 RUNS_SECONDS_MAX = 600.0
 RUNS_LOOK_SECONDS = 1.0
+RUNS_LOOKS = 3
+"""So often in a row nothing must go on: one look may fall between two steps of a run."""
 UNDER_WAY = ("planned", "sending", "waiting", "visiting")
 
 
@@ -176,14 +179,17 @@ async def _first_of(work: Coroutine[Any, Any, None], *others: asyncio.Future[Non
 async def _runs_ended(system: Running, client: Client) -> None:
     """Wait until no run goes on and nobody has anything to do. Raise TimeoutError with what still goes on."""
     deadline = time.monotonic() + RUNS_SECONDS_MAX
-    quiet = 0
-    while quiet < 3:
+    quiet, runs = 0, {"unknown": 1}
+    while quiet < RUNS_LOOKS:
         await asyncio.sleep(RUNS_LOOK_SECONDS)
-        runs = (await system.get("stats"))["runs"]
-        going = sum(count for status, count in runs.items() if status in UNDER_WAY)
-        quiet = 0 if going or client.acting else quiet + 1
         if time.monotonic() > deadline:
             raise TimeoutError(f"runs still go on after {RUNS_SECONDS_MAX:.0f} s: {runs}")
+        try:
+            runs = (await system.get("stats"))["runs"]
+        except (ClientError, TimeoutError):
+            continue  # the gateway is busy
+        going = sum(count for status, count in runs.items() if status in UNDER_WAY)
+        quiet = 0 if going or client.acting else quiet + 1
 
 
 async def _kills(
