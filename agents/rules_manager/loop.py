@@ -20,7 +20,7 @@ The table of a run (the routine's e-mail rows):
 | alerted  | resume, change                    | a new run                                                   |
 
 Rules
-1. A run that has ended stays ended: late answers are told in the story and change nothing.
+1. A run that has ended stays ended: late answers are told in the story and plan nothing.
 2. The goal ends every run that was entered until then, in whatever order the messages come.
 3. The alert comes once a run.
 """
@@ -29,8 +29,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from agents.rules.compiled import PathRule, StageRule
+from agents.rules.compiled import PathRule
 from agents.rules_manager.planning import give_back, plan, stop
+from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import RUNS_MAX, Run, Try
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import PutAlert
@@ -88,37 +89,21 @@ def open_run(turn: Turn, path: PathRule, at: datetime, version: int, stage: str)
     run = Run(path.name, version, str(number), at, stage, "planned", turn.held_out())
     state.runs[path.name] = run
     turn.story("run.entered", run, version=version)
-    _advance_by_cohorts(turn, run, path)
+    starts_at(run, path)
+    advance_by_cohorts(turn, run, path)
     return run
 
 
-def _advance_by_cohorts(turn: Turn, run: Run, path: PathRule) -> None:
-    for stage in path.stages:
-        if stage.on == "cohort" and stage.on_cohort in turn.state.cohorts:
-            advance(turn, run, path, stage)
-
-
-def advance(turn: Turn, run: Run, path: PathRule, stage: StageRule) -> bool:
-    """Move a run to a later stage; return whether it moved. It never moves back."""
-    names = [s.name for s in path.stages]
-    if names.index(stage.name) <= names.index(run.stage):
-        return False
-    run.stage = stage.name
-    run.in_stage = 0
-    turn.story("stage.reached", run, opportunity=stage.opportunity)
-    return True
-
-
-def cohort_entered(turn: Turn, cohort: str) -> None:
+def cohort_entered(turn: Turn, cohort: str, at: datetime) -> None:
     """Move the runs whose path has a stage for this cohort; where the stage holds, leave them alone."""
     for run in turn.state.runs.values():
         path = turn.path(run)
-        if path is None or not run.active:
+        if path is None:
             continue
         for stage in path.stages:
             if stage.on == "cohort" and stage.on_cohort == cohort:
-                moved = advance(turn, run, path, stage)
-                if moved or (stage.hold and run.stage == stage.name):
+                moved = advance(turn, run, path, stage, at)
+                if run.active and (moved or (stage.hold and run.stage == stage.name)):
                     _visit(turn, run, path)
 
 
@@ -328,15 +313,14 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
     in_window = attempt.window_ends is None or turn.now <= attempt.window_ends
     if in_window:
         turn.reward(run, attempt.hour_choice, "response", 1.0, message.human)
+    moved = False
+    for stage in path.stages if path is not None else ():
+        if path is not None and stage.on == message.kind:
+            moved = advance(turn, run, path, stage, message.at) or moved
     if path is None or not run.active:
         if first:
             turn.story("response.late", run, response=message.kind)
         return
-    before = run.stage
-    for stage in path.stages:
-        if stage.on == message.kind:
-            advance(turn, run, path, stage)
-    moved = run.stage != before
     if in_window and (moved or clicked):
         turn.reward(run, attempt.template_choice, "response", 1.0, message.human)
     if clicked and first:
@@ -362,6 +346,7 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
                 turn.reward(run, attempt.template_choice, "response", 1.0, 1.0)
                 turn.purchase(run, attempt.template_choice, message.value)
             turn.close(run, attempt)
+        won(run, turn.path(run), message.at)
         stop(turn, run, "goal reached", "won")
         if was_alerted:
             turn.effects.append(_alert(turn, run, "goal reached", "closed", "goal"))

@@ -7,6 +7,7 @@ import msgspec
 from agents.rules.compiled import PathRule
 from agents.rules_manager.loop import go_on, leave_alone
 from agents.rules_manager.planning import plan, stop
+from agents.rules_manager.stages import won
 from agents.rules_manager.state import ABSORBED_MAX, ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Moved, Tell
@@ -61,6 +62,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
         if goal is not None and goal >= run.entered_at and run.status != "won":
             for attempt in run.tries:
                 turn.close(run, attempt)
+            won(run, turn.path(run), goal)
             stop(turn, run, "goal reached", "won")
     state.absorbed = [*state.absorbed, *younger.absorbed, message.younger][-ABSORBED_MAX:]
     waiting = dict.fromkeys([*state.awaiting, *younger.awaiting])
@@ -92,6 +94,9 @@ def _merge_run(turn: Turn, other: Run) -> None:
         mine.stage = max(
             mine.stage, other.stage, key=lambda s: names.index(s) if s in names else -1
         )
+        for stage, at in other.reached.items():
+            mine.reached[stage] = min(at, mine.reached.get(stage, at))
+        mine.won_at = mine.won_at or other.won_at
         mine.attempts += other.attempts
         mine.tries = sorted([*mine.tries, *other.tries], key=lambda t: t.at)[-TRIES_MAX:]
         limits = [limit for limit in (mine.open_limit, other.open_limit) if limit]

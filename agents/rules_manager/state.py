@@ -88,6 +88,10 @@ class Run(msgspec.Struct, array_like=True):
     """When the loop goes on after the visit that is under way, by what is known of its end; None: no visit."""
     given_up: int = 0
     """Sends that Email gave up for another reason than their hours."""
+    reached: dict[str, datetime] = {}
+    """Stage -> `at` of the first cause to be there; the path's first stage is reached by entering."""
+    won_at: datetime | None = None
+    """`at` of the goal that ended it."""
 
     @property
     def active(self) -> bool:

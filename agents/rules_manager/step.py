@@ -93,7 +93,7 @@ def _cohort_entered(turn: Turn, cohort: str, at: datetime) -> None:
     for path in rules.paths.values():
         if path.entry.cohort == cohort:
             loop.enter(turn, path, at, turn.view.rules_version)
-    loop.cohort_entered(turn, cohort)
+    loop.cohort_entered(turn, cohort, at)
 
 
 def _woke(turn: Turn, key: str) -> None:

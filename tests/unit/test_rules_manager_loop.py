@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from messaging.vocabulary.messages import (
     CohortEntered,
     MergedInto,
     MergeStarted,
+    Responded,
     StateMerged,
 )
 from tests.rules_builders import MONDAY, PATH, VISITOR, OneVisitor, a_view, some_rules
@@ -204,6 +206,44 @@ def test_a_purchase_ends_the_run_at_once_and_cancels_what_waits() -> None:
     lead.pass_time(60 * DAY)
     assert len(lead.plans) == 1
     assert not lead.alerts
+
+
+def test_how_far_a_customer_had_come_does_not_depend_on_which_message_overtook_which() -> None:
+    """The cart comes from Behavior, the goal by way of Sales; later answers count for the run no more."""
+    ends = set()
+    for order in itertools.permutations(("cart", "goal", "late click")):
+        lead = OneVisitor().enter()
+        lead.pass_time(DAY)
+        cart_at, goal_at = lead.now, lead.now + timedelta(minutes=1)
+        click_at = goal_at + timedelta(minutes=1)
+        lead.now = click_at
+        send = lead.plans[0].send_id
+        for each in order:
+            if each == "cart":
+                lead.take(CohortEntered(visitor=VISITOR, at=cart_at, cohort="in-cart"))
+            elif each == "goal":
+                lead.buy(at=goal_at)
+            else:
+                lead.take(Responded(VISITOR, click_at, send, "clicked", 1.0))
+        ends.add((lead.run.stage, lead.run.status, lead.run.attempts))
+        lead.pass_time(30 * DAY)
+        assert len(lead.plans) == 1
+    assert ends == {("cart", "won", 1)}
+
+
+@pytest.mark.parametrize("goal_first", [True, False])
+def test_what_is_done_after_the_goal_moves_the_run_no_more(goal_first: bool) -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    goal_at = lead.now
+    lead.now += timedelta(minutes=1)
+    clicked = Responded(VISITOR, lead.now, lead.plans[0].send_id, "clicked", 1.0)
+    if not goal_first:
+        lead.take(clicked)
+    lead.buy(at=goal_at)
+    if goal_first:
+        lead.take(clicked)
+    assert (lead.run.stage, lead.run.status) == ("invited", "won")
 
 
 def test_a_goal_that_overtakes_the_entry_keeps_the_run_from_opening() -> None:
