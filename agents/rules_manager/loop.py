@@ -314,9 +314,10 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
     if in_window:
         turn.reward(run, attempt.hour_choice, "response", 1.0, message.human)
     moved = False
-    for stage in path.stages if path is not None else ():
-        if path is not None and stage.on == message.kind:
-            moved = advance(turn, run, path, stage, message.at) or moved
+    if path is not None:
+        for stage in path.stages:
+            if stage.on == message.kind:
+                moved = advance(turn, run, path, stage, message.at) or moved
     if path is None or not run.active:
         if first:
             turn.story("response.late", run, response=message.kind)
