@@ -9,9 +9,11 @@ Rules
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgspec
 import ray
@@ -23,9 +25,13 @@ from agents.cluster.host import Host, NotReady
 from agents.cluster.names import PENDING_CALLS_MAX, PartSpec
 from agents.cluster.part import Factory
 from agents.cluster.peers import RayPeers
+from agents.cluster.slack import exact_timers
 from agents.runtime.gate import GateReport
 from messaging.clock import Grant
 from messaging.ports import Chunk
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 DRAIN_SECONDS_MAX = 20.0
 
@@ -36,11 +42,26 @@ _encode = msgspec.msgpack.Encoder().encode
 log = structlog.get_logger()
 
 
+def _call(method: Callable[Concatenate[BotActor, P], T]) -> Callable[Concatenate[BotActor, P], T]:
+    """Tell the doorbell when a call has come, so that the main thread need not wait for it any longer."""
+
+    @functools.wraps(method)
+    def told(self: BotActor, *arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return method(self, *arguments, **named)
+        finally:
+            self.has_come()
+
+    return cast("Callable[Concatenate[BotActor, P], T]", told)
+
+
 class BotActor:
     """Run one shard of one bot."""
 
     def __init__(self, spec: bytes) -> None:
+        exact_timers()
         self._spec = msgspec.msgpack.decode(spec, type=PartSpec)
+        self._doorbell: Doorbell | None = None
         self._gauges = Gauges(self._spec.name, self._spec.kind)
         configure = _resolve(self._spec.factory.partition(":")[0] + ":configure_logs")
         configure(self._spec.name, self._spec.settings)
@@ -52,18 +73,26 @@ class BotActor:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._spec.name}, code {self._spec.code})"
 
+    def has_come(self) -> None:
+        """Let the main thread doze again: a call has come and is done."""
+        if self._doorbell is not None:
+            self._doorbell.has_come()
+
     @ray.method(concurrency_group="deliver")
+    @_call
     def deliver(self, chunk: bytes) -> bool:
         """Take a chunk from a peer or a gateway."""
         return self._host.deliver(_chunks.decode(chunk))
 
     @ray.method(concurrency_group="gate")
+    @_call
     def gate(self, grant: bytes) -> bytes:
         """Take a grant (or nothing) and report what the world clock must wait for; empty: not known."""
         report: GateReport | None = self._host.gate(_grants.decode(grant) if grant else None)
         return b"" if report is None else _encode(report)
 
     @ray.method(concurrency_group="orders")
+    @_call
     def pulse(
         self, restarts: int, others: dict[str, dict[str, float]]
     ) -> tuple[int, dict[str, float] | None]:
@@ -79,11 +108,13 @@ class BotActor:
         return pid, self._gauges.show(metrics | more)
 
     @ray.method(concurrency_group="orders")
+    @_call
     def process(self) -> int:
         """Return the process id: a sign of life, also of a part that is not ready."""
         return os.getpid()
 
     @ray.method(concurrency_group="orders")
+    @_call
     def pause(self, paths: list[str] | None) -> bool:
         """Hold the hand-overs of these paths (None: of all); False: not ready."""
         held = None if paths is None else frozenset(paths)
@@ -94,6 +125,7 @@ class BotActor:
         return True
 
     @ray.method(concurrency_group="orders")
+    @_call
     def refresh(self) -> bool:
         """Load the view again; False: not ready."""
         try:
@@ -103,6 +135,7 @@ class BotActor:
         return True
 
     @ray.method(concurrency_group="orders")
+    @_call
     def drain(self) -> bool:
         """Finish what is there; True when nothing is left to do."""
         return self._host.drain(DRAIN_SECONDS_MAX)

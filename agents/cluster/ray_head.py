@@ -27,6 +27,7 @@ import psutil
 import ray
 
 from agents.cluster.names import NAMESPACE
+from agents.cluster.slack import late_timers
 from messaging.vocabulary.errors import Unavailable
 
 OBJECT_STORE_BYTES = 150 * 2**20
@@ -47,12 +48,18 @@ _ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # How often Ray's own processes look around (milliseconds and seconds).
-    "RAY_metrics_report_interval_ms": "10000",
+    "RAY_metrics_report_interval_ms": "20000",
     "RAY_enable_worker_prestart": "0",
     "RAY_enable_ray_event": "0",
     "RAY_event_stats": "0",
     "RAY_core_worker_internal_heartbeat_ms": "5000",
-    "RAY_task_events_report_interval_ms": "5000",
+    # Every call of an actor is a task to Ray; nobody reads their events, and each process keeps a client for them.
+    "RAY_task_events_report_interval_ms": "0",
+    "RAY_raylet_death_check_interval_milliseconds": "5000",
+    "RAY_grpc_client_check_connection_status_interval_milliseconds": "5000",
+    "RAY_io_context_monitor_probe_interval_ms": "10000",
+    "RAY_kill_idle_workers_interval_ms": "10000",
+    "RAY_object_manager_rpc_threads_num": "1",
     "RAY_raylet_report_resources_period_milliseconds": "1000",
     "RAY_gcs_pull_resource_loads_period_milliseconds": "10000",
     "RAY_raylet_liveness_self_check_interval_ms": "30000",
@@ -67,13 +74,16 @@ _ENVIRONMENT = {
     "RAY_core_worker_num_server_call_thread": "1",
     "RAY_DASHBOARD_AGENT_CHECK_PARENT_INTERVAL_S": "5",
     "REPORTER_UPDATE_INTERVAL_MS": "30000",
+    "SCAN_EVENT_DIR_INTERVAL_SECONDS": "60",
     "METRICS_RECORD_INTERVAL_S": "30",
     "GCS_CHECK_ALIVE_INTERVAL_SECONDS": "15",
     "NODE_STATS_UPDATE_INTERVAL_SECONDS": "30",
     "AUTOSCALER_UPDATE_INTERVAL_S": "60",
 }
 
-DASHBOARD_PARTS = ("NodeHead", "StateHead", "JobHead", "ReportHead", "UsageStatsHead")
+DASHBOARD_PARTS = ("NodeHead", "StateHead", "UsageStatsHead")
+"""Nodes and actors with their metrics, and the state API. Each part is a process of its own that is asked every
+second whether it is well. Left out: what submits jobs and profiles processes, that is, runs code for a caller."""
 
 _ONE_AT_A_TIME = "--maximum_startup_concurrency=1"
 _SOME_AT_A_TIME = f"--maximum_startup_concurrency={os.cpu_count() or 1}"
@@ -135,7 +145,7 @@ def _start_here(sessions: Path) -> Any:
     reason = ""
     for _ in range(START_TRIES):
         try:
-            with _quiet(), _smaller():
+            with _quiet(), _smaller(sessions), late_timers():
                 context = ray.init(
                     num_cpus=0,  # no worker waits for tasks: ours are actors that ask for no CPU
                     object_store_memory=OBJECT_STORE_BYTES,
@@ -216,11 +226,12 @@ def _token_file(data: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _smaller() -> Iterator[None]:
-    """Change two command lines while Ray starts its processes; `ray.init` has no arguments for them.
+def _smaller(sessions: Path) -> Iterator[None]:
+    """Change how Ray starts its processes; `ray.init` has no arguments for it.
 
     The dashboard's pages on data sets, Serve, training, Prometheus and exported events are a process of
     90 MB each and show nothing of ours. With no CPUs to give, Ray would start one actor after the other.
+    Temporary files lie with the sessions: the dashboard leaves a folder wherever it is told to put them.
     """
     services = ray._private.services  # noqa: SLF001
     start = services.start_ray_process
@@ -230,6 +241,7 @@ def _smaller() -> Iterator[None]:
             command = [*command, f"--modules-to-load={','.join(DASHBOARD_PARTS)}"]
         if process_type == "raylet":
             command = [part.replace(_ONE_AT_A_TIME, _SOME_AT_A_TIME) for part in command]
+        options["env_updates"] = (options.get("env_updates") or {}) | {"TMPDIR": str(sessions)}
         return start(command, process_type, *args, **options)
 
     services.start_ray_process = start_smaller

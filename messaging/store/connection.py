@@ -82,6 +82,9 @@ def connect(url: str, *, operation_ms: int = OPERATION_MS) -> Connection:
         serverSelectionTimeoutMS=operation_ms,
         connectTimeoutMS=CONNECT_MS,
         maxPoolSize=POOL_MAX,
+        # Not `stream`: that is a second thread for each process. A server that went away is found by the
+        # operation that needs it, which then asks for a look at once.
+        serverMonitoringMode="poll",
         tz_aware=True,
         tzinfo=UTC,
         appname="mdma",

@@ -46,10 +46,14 @@ _OPTIONS = {
     "--networkMessageCompressors": "disabled",
     "--wiredTigerCacheSizeGB": "0.25",
     "--oplogSize": "256",
+    # Default 100 ms, ten wake-ups a second. Our writes ask for the journal and start a flush at once.
+    "--journalCommitInterval": "500",
 }
 _PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",  # samples the whole server every second
     "ttlMonitorEnabled": "false",  # no TTL index stands on a world-time field
+    "writePeriodicNoops": "false",  # they move the clock of secondaries, and there is none
+    "enableFlowControl": "false",  # nor anybody who could fall behind
     # A process that died inside a transaction holds its documents until then (default: 60).
     "transactionLifetimeLimitSeconds": "10",
     # Default 300: every version of every document of the last five minutes stays in the cache.
