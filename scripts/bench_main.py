@@ -19,6 +19,7 @@ ROWS = {
     "single": "one durable event a request on 64 connections; against a bare aiohttp handler",
     "latency": "a page visit to its e-mail at the SMTP server; a purchase to everything cancelled",
     "simulator": "all bots in one process on a clock that jumps",
+    "idle": "all processes of a system to which nothing happens: processor time and memory",
 }
 ON_MIX = ("intake", "processed", "single")
 """Rows that run on one system with the routine that ships."""
@@ -77,6 +78,10 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
         from scripts.bench_latency import measure as measure_latency
 
         rows += await measure_latency(folder / "latency", say)
+    if "idle" in names:
+        from scripts.bench_idle import measure as measure_idle
+
+        rows += await measure_idle(folder / "idle", say)
     if "simulator" in names:
         from scripts.bench_simulator import measure as measure_simulator
 

@@ -234,15 +234,23 @@ def _seconds(process: psutil.Process) -> float:
 
 @asynccontextmanager
 async def running(
-    folder: Path, smtp_port: int, *, config: Path | None = None, **settings: str
+    folder: Path, smtp_port: int | None, *, config: Path | None = None, **settings: str
 ) -> AsyncIterator[Running]:
-    """Start a system, give it once it is ready, stop it. Raise RuntimeError with its last words."""
+    """Start a system, give it once it is ready, stop it. Raise RuntimeError with its last words.
+
+    Parameters:
+        folder: its data.
+        smtp_port: of a server on this machine; None: the system brings its own sink.
+        config: rules to publish.
+        settings: `MDMA_` settings by their names in small letters.
+    """
     words = ["up", "--data", str(folder), "--port", "0"]
     if config is not None:
         words += ["--config", str(config)]
     environment = {name: value for name, value in os.environ.items() if name[:5] != "MDMA_"}
     environment |= {f"MDMA_{name.upper()}": value for name, value in settings.items()}
-    environment["MDMA_SMTP_URL"] = f"smtp://127.0.0.1:{smtp_port}"
+    if smtp_port is not None:
+        environment["MDMA_SMTP_URL"] = f"smtp://127.0.0.1:{smtp_port}"
     environment.setdefault("MDMA_LOG", "console:warning")
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs on this loop yet
     with (folder / "up.log").open("ab") as log:
