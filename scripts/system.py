@@ -52,6 +52,7 @@ from scripts.folder import (
     write_run,
 )
 from scripts.rules import publish_when_empty
+from scripts.shards import agree_on_shards
 from scripts.version import code_version
 
 READY_SECONDS_MAX = 120.0
@@ -199,6 +200,7 @@ class System:
 
         await self._store.ensure_indexes()
         await MongoJournal(connection).ensure_indexes()
+        await agree_on_shards(self._store, shards_of(self._settings))
         folder = self._settings.config or DEFAULTS
         now = datetime.now(UTC)
         version = await publish_when_empty(self._store, folder, now)

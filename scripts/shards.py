@@ -1,0 +1,43 @@
+"""Keep by how many shards each bot's visitors are divided: the number of the first start holds for its data.
+
+A visitor's partition belongs to a shard by the number of shards. Other numbers on stored data would give visitors
+to shards that have never read what the others had taken, so a start with them is refused.
+"""
+
+from __future__ import annotations
+
+from messaging.ports import Store
+from scripts.folder import Refused
+
+SHARDS = ("control", "shards")
+
+
+async def agree_on_shards(store: Store, asked: dict[str, int]) -> None:
+    """Keep the numbers of a first start. Raise Refused where the data was divided otherwise."""
+    kept = await _kept(store, asked)
+    other = {bot: of for bot, of in kept.items() if asked.get(bot, of) != of}
+    if other:
+        names = " ".join(f"bots.{bot}={of}" for bot, of in other.items())
+        flags = " ".join(f"--set {each}" for each in names.split())
+        raise Refused(
+            f"this data was started with {names}, and its visitors cannot be divided anew yet: "
+            f"start with {flags}, or name an empty folder with --data"
+        )
+    if kept != asked:
+        await store.put_document(*SHARDS, {"shards": asked})
+
+
+async def _kept(store: Store, asked: dict[str, int]) -> dict[str, int]:
+    """Return what is written down; for older data, how many shards of each bot have ever run."""
+    found = await store.get_document(*SHARDS)
+    if found is not None:
+        return dict(found["shards"])
+    counts = {bot: await _owned(store, bot) for bot in asked}
+    return {bot: count for bot, count in counts.items() if count}
+
+
+async def _owned(store: Store, bot: str) -> int:
+    count = 0
+    while await store.owner(f"{bot}-{count}") is not None:
+        count += 1
+    return count

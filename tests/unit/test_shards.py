@@ -1,0 +1,34 @@
+"""How many shards a bot has is settled by the first start on its data."""
+
+from __future__ import annotations
+
+import pytest
+
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from scripts.folder import Refused
+from scripts.shards import agree_on_shards
+
+
+async def test_the_numbers_of_the_first_start_hold():
+    store = MemoryStore(MemoryDatabase())
+    await agree_on_shards(store, {"behavior": 2, "rules": 1})
+    await agree_on_shards(store, {"behavior": 2, "rules": 1})
+    with pytest.raises(Refused, match=r"--set bots\.behavior=2") as refused:
+        await agree_on_shards(store, {"behavior": 1, "rules": 1})
+    assert refused.value.code == 1
+
+
+async def test_a_bot_that_is_new_to_the_data_may_have_any_number():
+    store = MemoryStore(MemoryDatabase())
+    await agree_on_shards(store, {"behavior": 1})
+    await agree_on_shards(store, {"behavior": 1, "social": 3})
+    with pytest.raises(Refused, match="social=3"):
+        await agree_on_shards(store, {"behavior": 1, "social": 1})
+
+
+async def test_older_data_says_by_its_owners_how_it_was_divided():
+    store = MemoryStore(MemoryDatabase())
+    for shard in ("behavior-0", "behavior-1", "rules-0"):
+        await store.acquire(shard)
+    with pytest.raises(Refused, match="behavior=2"):
+        await agree_on_shards(store, {"behavior": 4, "rules": 1})
