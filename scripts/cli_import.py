@@ -34,10 +34,11 @@ file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 @click.command(
     "import",
+    short_help="Bring past calls in from JSON lines, or from CSV with a mapping.",
     epilog="Example: mdma import leads.csv --map leads.yaml --replay"
     " (several files: one --map for each, in their order)",
 )
-@click.argument("files", metavar="FILE", type=file_type, nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", type=file_type, nargs=-1, required=True)
 @click.option(
     "--map",
     "maps",

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from messaging.journal.mongo import MongoJournal
     from messaging.store.mongo import MongoStore
 
-DIFFERENCE_BYTES_SHOWN = 400
+SAID = {"decisions": "decisions to send"}
+"""How a count is called on the console: the audit compares sends with the decisions that ask for one."""
+VERDICT_GOOD = "no findings: nothing was lost, doubled or sent against a refusal"
+VERDICT_BAD = "each is named above"
 
 
 @dataclass
@@ -53,7 +56,10 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
         await connection.close()
 
 
-@click.command(epilog="Example: mdma replay --visitor ann@example.com")
+@click.command(
+    short_help="Repeat a visitor's steps and compare them with what is stored.",
+    epilog="Example: mdma replay --visitor ann@example.com",
+)
 @click.option("--visitor", "id_", metavar="ID", required=True, help="Whose steps to repeat.")
 @click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 @data_option
@@ -74,13 +80,44 @@ def replay(id_: str, data: Path, as_json: bool) -> int:
         click.echo(json.dumps({"steps": lines, "unequal": unequal}, indent=1))
     else:
         for step in steps:
+            took = f"{step.shard.rpartition('-')[0]:9} took {step.kind}"
             click.echo(
-                f"{step.at:%Y-%m-%d %H:%M:%S}  {step.shard:12} {step.kind:18} "
-                f"{', '.join(step.effects) or '-'}"
+                f"{step.at:%Y-%m-%d %H:%M:%S}  {took:32} {effects_said(step.effects)}".rstrip()
             )
-        said = f"differs in {', '.join(unequal)}" if unequal else "equal to what is stored"
-        click.echo(f"{len(steps)} steps; {said}")
+        said = f"DIFFERS in {', '.join(unequal)}" if unequal else "equal to what is stored"
+        click.echo(f"{counted(len(steps), 'steps')} repeated: {said}")
     return 1 if unequal else 0
+
+
+def effects_said(effects: list[str]) -> str:
+    """Return what a step caused: what it told whom, and what it wrote.
+
+    >>> effects_said(["rules: Identified", "story run.entered", "rules: CohortEntered"])
+    'told rules Identified, CohortEntered; wrote story run.entered'
+    """
+    told: dict[str, list[str]] = {}
+    written = []
+    for effect in effects:
+        to, colon, what = effect.partition(": ")
+        if colon:
+            told.setdefault(to, []).append(what)
+        else:
+            written.append(effect)
+    said = [f"told {to} {', '.join(some)}" for to, some in told.items()]
+    return "; ".join(said + ([f"wrote {', '.join(written)}"] if written else []))
+
+
+def counted(count: int, many: str) -> str:
+    """Return a count with its word, in the singular for one.
+
+    >>> counted(1, "sends"), counted(2000, "decisions to send")
+    ('1 send', '2,000 decisions to send')
+    """
+    if count != 1:
+        return f"{count:,} {many}"
+    first, *more = many.split(" ")
+    one = {"batches": "batch"}.get(first, first.removesuffix("s"))
+    return " ".join(["1", one, *more])
 
 
 async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
@@ -115,7 +152,10 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
     return steps, unequal
 
 
-@click.command(epilog="Example: mdma audit --since 2026-11-01")
+@click.command(
+    short_help="Prove: nothing lost, doubled or sent against a refusal.",
+    epilog="Example: mdma audit --since 2026-11-01",
+)
 @click.option("--visitor", "id_", metavar="ID", help="Audit one visitor only.")
 @click.option(
     "--since",
@@ -141,8 +181,11 @@ def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) ->
     else:
         for finding in report.findings:
             click.echo(f"{finding.rule:10} {finding.what}")
-        looked = ", ".join(f"{count} {name}" for name, count in report.looked_at.items())
-        click.echo(f"looked at {looked}: {len(report.findings) or 'no'} findings")
+        looked = (counted(count, SAID.get(n, n)) for n, count in report.looked_at.items())
+        click.echo(f"looked at {', '.join(looked)}")
+        count = len(report.findings)
+        said = f"{counted(count, 'findings')}: {VERDICT_BAD}" if count else VERDICT_GOOD
+        click.echo(said)
     return 0 if report.clean else 1
 
 

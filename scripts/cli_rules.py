@@ -14,7 +14,10 @@ from scripts.folder import Refused
 folder_type = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
-@click.group(epilog="Example: mdma rules validate my-rules")
+@click.group(
+    short_help="Check the rules' files, make versions, write them out.",
+    epilog="Example: mdma rules validate my-rules",
+)
 def rules() -> None:
     """Check the marketer's files, make versions of them, write versions out."""
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,37 +17,76 @@ from scripts.client import Api, data_option, running
 from scripts.folder import Refused, read_run
 
 STOP_SECONDS_MAX = 90.0
-COLUMNS = ("rate", "lag_seconds", "batch_size", "commit_ms", "visitors_in_memory", "restarts")
+COLUMNS = {
+    "events/s": ("rate", 1),
+    "lag s": ("lag_seconds", 1),
+    "batch": ("batch_size", 0),
+    "commit ms": ("commit_ms", 1),
+    "visitors": ("visitors_in_memory", 0),
+    "restarts": ("restarts", 0),
+}
+"""Title -> the number it shows, and with how many decimals."""
+WIDTH = 11
 
 
-@click.command(epilog="Example: mdma status --json")
+@click.command(epilog="Example: mdma status")
 @click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 @data_option
 def status(data: Path, as_json: bool) -> None:
-    """Show what runs, with rate and lag of each bot."""
+    """Show what runs, with rate and lag of each bot, and what came of it so far."""
     run = running(data)
     stats = Api(data).get("/api/v1/stats")
     if as_json:
         click.echo(json.dumps({"run": run, **stats}, indent=1))
         return
-    click.echo(f"{run['url']}  process {run['pid']}  code {run['code']}")
-    parts: dict[str, dict[str, float]] = stats.get("parts", {})
+    parts: dict[str, dict[str, float]] = stats.pop("parts", {})
     clock = parts.pop("clock-1", None)
+    click.echo(f"{run['url']}   process {run['pid']}, code {run['code']}")
     if clock is not None:
         world = datetime.fromtimestamp(clock["world_seconds"], UTC)
-        click.echo(f"world {world:%Y-%m-%d %H:%M} UTC, speed reached {clock['speed_reached']:,.0f}")
-    click.echo(f"{'':14}" + "".join(f"{name.removesuffix('_seconds'):>20}" for name in COLUMNS))
+        click.echo(
+            f"world time {world:%Y-%m-%d %H:%M} UTC, {clock['speed_reached']:,.0f} x as fast"
+        )
+    click.echo("")
+    click.echo(table(parts))
+    click.echo("")
+    for name, value in totals(stats):
+        click.echo(f"{name:9} {value}")
+
+
+def table(parts: dict[str, dict[str, float]]) -> str:
+    """Return how each bot fares, a line for each.
+
+    >>> print(table({"rules-0": {"rate": 2.0, "restarts": 1.0}}))
+                   events/s      lag s      batch  commit ms   visitors   restarts
+    rules-0             2.0          -          -          -          -          1
+    """
+    lines = ["".join([" " * 12, *(f"{title:>{WIDTH}}" for title in COLUMNS)])]
     for name, numbers in sorted(parts.items()):
-        click.echo(f"{name:14}" + "".join(_cell(numbers.get(column)) for column in COLUMNS))
+        cells = (_cell(numbers.get(key), places) for key, places in COLUMNS.values())
+        lines.append("".join([f"{name:12}", *cells]))
+    return "\n".join(lines)
+
+
+def _cell(value: Any, places: int) -> str:
+    return f"{'-':>{WIDTH}}" if value is None else f"{value:>{WIDTH},.{places}f}"
+
+
+def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what came of it all so far, as names and words."""
     gateway = stats.get("gateway", {})
-    click.echo(
-        f"gateway: {gateway.get('waiting_events', 0)} events wait for the journal, "
-        f"{gateway.get('replay_waiting', 0)} calls for their time"
-    )
+    yield "runs", _counted(stats["runs"]) or "none yet"
+    yield "e-mails", _counted(stats["sends"]) or "none yet"
+    yield "orders", f"{stats['orders']:,}"
+    yield "alerts", f"{stats['alerts_open']:,} wait for a person, {stats['alerts']:,} in all"
+    if stats["quarantined"]:
+        yield "set aside", f"{stats['quarantined']:,} events that could not be taken"
+    events, calls = gateway.get("waiting_events", 0), gateway.get("replay_waiting", 0)
+    yield "waiting", f"{events:,} events for the journal, {calls:,} replayed calls for their time"
 
 
-def _cell(value: Any) -> str:
-    return f"{'-':>20}" if value is None else f"{value:>20,.1f}"
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
 
 
 @click.command(epilog="Example: mdma stop")

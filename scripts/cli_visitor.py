@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,31 +11,53 @@ from urllib.parse import quote
 import click
 
 from scripts.client import Api, data_option
+from scripts.story import moment, sentence, words
 
 
-@click.command(epilog="Example: mdma visitor ann@example.com --json")
+@click.command(epilog="Example: mdma visitor ann@example.com")
 @click.argument("id_", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print all facts, each decision in full.")
 @data_option
 def visitor(id_: str, data: Path, as_json: bool) -> None:
-    """Show a visitor: ID is a visitor id, user id, anonymous id or e-mail address."""
+    """Show a visitor: who they are, where they stand, and their story.
+
+    ID is a visitor id, user id, anonymous id or e-mail address. Times are UTC.
+    """
     api = Api(data)
     found = api.get(f"/api/v1/visitors/{quote(id_, safe='')}")
     timeline = api.get(f"/api/v1/visitors/{quote(id_, safe='')}/timeline")["timeline"]
     if as_json:
         click.echo(json.dumps({**found, "timeline": timeline}, indent=1))
         return
-    for name, value in found.items():
-        click.echo(f"{name:14} {_words(value)}")
+    click.echo(found["email"] or next(iter(found["user_ids"]), "not known by name"))
+    for name, value in facts(found):
+        click.echo(f"  {name:13} {value}")
     click.echo("")
-    for line in timeline:
-        rest = {k: v for k, v in line.items() if k not in {"at", "kind", "id", "visitor", "_id"}}
-        click.echo(f"{str(line.get('at', ''))[:19]:20} {line.get('kind', ''):24} {_words(rest)}")
+    for row in timeline:
+        click.echo(f"{str(row.get('at', ''))[:19].replace('T', ' '):20} {sentence(row)}")
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return "  ".join(f"{name}={_words(each)}" for name, each in value.items()) or "-"
-    if isinstance(value, list):
-        return "; ".join(_words(each) for each in value) or "-"
-    return "-" if value in ("", None) else str(value)
+def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what is known of a visitor, as names and words."""
+    yield "visitor", found["visitor_id"]
+    yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
+    for name in ("traits", "consent", "cohorts", "scores"):
+        yield name, ", ".join(found[name]) or "-" if name == "cohorts" else words(found[name])
+    yield "has done", ", ".join(f"{count} x {what}" for what, count in found["counters"].items())
+    for run in found["runs"]:
+        yield "path", _run(run)
+    for send in found["sends"]:
+        yield "e-mail", _send(send)
+
+
+def _run(run: dict[str, Any]) -> str:
+    said = f"{run['path']}, run {run['run']}: {run['status']} at stage {run['stage']}"
+    said += f", {run['attempt']} of its e-mails sent, since {moment(run['entered_at'])}"
+    if run["planned_at"]:
+        said += f", the next e-mail {moment(run['planned_at'])}"
+    return said + (", held out from learning" if run["holdout"] else "")
+
+
+def _send(send: dict[str, Any]) -> str:
+    reason = f" ({send['reason']})" if send["reason"] else ""
+    return f"{send['template']}: {send['status']}{reason}, {moment(send['at'])}"

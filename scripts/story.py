@@ -1,0 +1,223 @@
+"""Say a visitor's story in plain sentences: what the API gives as rows, one sentence for each.
+
+Rules
+1. Whatever comes gets a sentence: what is not known here is said by its own words, nothing is left out.
+2. A decision says what was chosen, how likely that was, and what was refused by which rule.
+3. Hours are the visitor's own, as the path's hours are; all other times are UTC and say so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+Row = dict[str, Any]
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+EVENTS = {
+    "identify": "said who they are",
+    "page": "viewed a page",
+    "screen": "viewed a screen",
+    "group": "joined a group",
+    "alias": "got another user id",
+    "opened": "opened an e-mail",
+    "clicked": "clicked in an e-mail",
+    "unsubscribed": "unsubscribed",
+    "bounced": "an e-mail came back",
+    "complained": "complained of an e-mail",
+}
+
+NOT_SAID = frozenset(
+    {"at", "kind", "bot", "id", "_id", "visitor", "detail", "path", "run", "stage"}
+)
+"""What stands elsewhere in a line, or says nothing to a person."""
+
+
+def sentence(row: Row) -> str:
+    """Return the sentence of one row of a timeline.
+
+    >>> sentence({"kind": "event", "what": "Product Added"})
+    'did "Product Added"'
+    >>> sentence(
+    ...     {
+    ...         "kind": "story: run.won",
+    ...         "detail": {"path": "p", "run": "1", "reason": "goal reached"},
+    ...     }
+    ... )
+    'run 1 of p ended: won (goal reached)'
+    """
+    table, _, kind = str(row.get("kind", "")).partition(": ")
+    if table == "event":
+        return EVENTS.get(row["what"], f'did "{row["what"]}"')
+    if table == "decisions":
+        return decided(row)
+    if table == "sends":
+        return _send(row)
+    if table == "alerts":
+        return _alert(row, kind)
+    if table == "story":
+        return _told(kind, row.get("detail") or {})
+    return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
+
+
+def decided(row: Row) -> str:
+    """Return what a decision chose, of what.
+
+    >>> decided(
+    ...     {
+    ...         "kind": "decisions: send_hour",
+    ...         "arm": "86",
+    ...         "step": "invitation",
+    ...         "probabilities": [0.95, 0.05],
+    ...         "candidates": [["86", ""], ["87", ""], ["70", "quiet_hours"]],
+    ...         "policy": "send_time",
+    ...     }
+    ... )
+    'chose Thu 14:00 for the e-mail "invitation" (95 %; 2 of 3 hours allowed, 1 refused: quiet_hours)'
+    """
+    is_hour = row["kind"].endswith("send_hour")
+    allowed = [arm for arm, refused in row["candidates"] if not refused]
+    rules = Counter(refused for _, refused in row["candidates"] if refused)
+    chance = dict(zip(allowed, row["probabilities"], strict=False)).get(row["arm"], 0.0)
+    what = hour(row["arm"]) if is_hour else f"template {row['arm']}"
+    kind = "hours" if is_hour else "templates"
+    counts = f"{len(allowed)} of {len(row['candidates'])} {kind} allowed"
+    if rules:
+        counts += f", {rules.total()} refused: {_named(rules)}"
+    how = "as the rules say: held out from learning" if row.get("holdout") else percent(chance)
+    return f'chose {what} for the e-mail "{row["step"]}" ({how}; {counts})'
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, small ones with a decimal.
+
+    >>> percent(0.954), percent(0.0042)
+    ('95 %', '0.4 %')
+    """
+    return f"{100 * share:.0f} %" if share >= 0.01 or not share else f"{100 * share:.1f} %"
+
+
+def _named(rules: Counter[str]) -> str:
+    if len(rules) == 1:
+        return next(iter(rules))
+    return ", ".join(f"{count} by {rule}" for rule, count in rules.most_common())
+
+
+def hour(slot: str) -> str:
+    """Return an hour of the week as people say it.
+
+    >>> hour("86"), hour("0")
+    ('Thu 14:00', 'Mon 00:00')
+    """
+    day, at = divmod(int(slot), 24)
+    return f"{DAYS[day % 7]} {at:02}:00"
+
+
+def moment(value: Any) -> str:
+    """Return a time in UTC.
+
+    >>> moment("2026-11-26T14:00:00Z")
+    'Thu 2026-11-26 14:00 UTC'
+    """
+    if not value:
+        return "-"
+    at = datetime.fromisoformat(str(value))
+    return f"{DAYS[at.weekday()]} {at:%Y-%m-%d %H:%M} UTC"
+
+
+def words(value: Any) -> str:
+    """Return anything in words: names and values one after the other, never brackets.
+
+    >>> words({"city": "Rio", "tags": ["a", "b"]}), words([]), words(True)
+    ('city Rio, tags a + b', '-', 'yes')
+    """
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {words(each)}" for name, each in value.items()) or "-"
+    if isinstance(value, list):
+        return " + ".join(words(each) for each in value) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value in ("", None) else str(value)
+
+
+def _rest(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in NOT_SAID}
+
+
+def _mail(row: Row) -> str:
+    """Return which e-mail is spoken of."""
+    if row.get("success") or row.get("step") == "success":
+        return f"success e-mail {row['template']} for order {row['run']}"
+    return f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']})"
+
+
+def _because(row: Row) -> str:
+    return f": {row['reason']}" if row.get("reason") else ""
+
+
+def _send(row: Row) -> str:
+    return f"{_mail(row)} {row['status']}{_because(row)}"
+
+
+def _alert(row: Row, kind: str) -> str:
+    if row["status"] == "open":
+        return f"alert, waits for a person: {kind}"
+    return f"alert {row['status']}{f' by {by}' if (by := row.get('by')) else ''}: {kind}"
+
+
+def _goal(d: Row) -> str:
+    worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
+    credit = ", thanks to an e-mail of ours" if d.get("credited") else ""
+    return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
+
+
+def _given_back(d: Row) -> str:
+    return f"the attempt does not count: {d['outcome']}{_because(d)}"
+
+
+_TOLD: dict[str, Callable[[Row], str]] = {
+    "run.entered": lambda d: (
+        f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
+    ),
+    "run.refused": lambda d: f"did not enter path {d['path']}: {d['rule']}",
+    "run.alerted": lambda d: (
+        f"run {d['run']} of {d['path']} rests after {d['attempts']} attempts: a person is called"
+    ),
+    "stage.reached": lambda d: (
+        f"moved on to stage {d['stage']}{', a sales opportunity' if d.get('opportunity') else ''}"
+    ),
+    "send.planned": lambda d: f'planned the e-mail "{d["step"]}" for {moment(d["at"])}',
+    "send.given_back": _given_back,
+    "send.settled": lambda d: f"attempt {d['attempt']} is done: {d['outcome']}",
+    "send.refused": lambda d: f"{_mail(d)} refused{_because(d)}",
+    "send.cancelled": lambda d: f"{_mail(d)} cancelled{_because(d)}",
+    "send.bounced": lambda d: f"{_mail(d)} came back{_because(d)}",
+    "send.resent": lambda d: f"{_mail(d)} is sent once more{_because(d)}",
+    "success.refused": lambda d: f"no success e-mail for order {d['run']}{_because(d)}",
+    "touch.refused": lambda d: f"the e-mail of stage {d['stage']} was put off: {d['rule']}",
+    "response.by_machine": lambda d: f"a machine {d['response']} an e-mail: it counts nothing",
+    "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",
+    "goal.reached": _goal,
+    "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",
+    "alert.stale": lambda d: (
+        f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"
+    ),
+    "visitor.merged": lambda d: f"is the same person as visitor {d['younger']}: both are one now",
+    "outcome.unexpected": lambda d: (
+        f"an outcome came for an e-mail that did not wait for one: {d['outcome']}"
+    ),
+}
+"""Kind of a line -> its sentence. What ends a run (`run.won` and the like) is said alike for all."""
+
+
+def _told(kind: str, detail: Row) -> str:
+    if kind in _TOLD:
+        return _TOLD[kind](detail)
+    group, _, what = kind.partition(".")
+    if group == "run" and "path" in detail:
+        reason = f" ({detail['reason']})" if detail.get("reason") else ""
+        return f"run {detail['run']} of {detail['path']} ended: {what}{reason}"
+    return f"{kind}  {words(detail)}"

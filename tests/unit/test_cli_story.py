@@ -1,0 +1,140 @@
+"""What the console says of a visitor: each row of a timeline is one plain sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.cli_status import totals
+from scripts.cli_visitor import facts
+from scripts.story import sentence
+
+AGENTS = Path(__file__).parents[2] / "agents"
+WRITTEN = re.compile(r'(?:story|LogStory)\(\s*"([a-z_]+\.[a-z_]+)"')
+
+EVERYTHING = {
+    "path": "leads",
+    "run": "1",
+    "stage": "invited",
+    "step": "invitation",
+    "version": 1,
+    "rule": "weekly_cap",
+    "reason": "unsubscribed",
+    "outcome": "refused",
+    "attempt": 2,
+    "attempts": 4,
+    "template": "hello",
+    "response": "opened",
+    "action": "resume",
+    "by": "eve",
+    "younger": "f60d",
+    "at": "2026-11-26T14:00:00Z",
+    "paths": ["leads"],
+    "event": "Order Completed",
+    "order_id": "o-1",
+    "value": 49.0,
+    "currency": "EUR",
+    "credited": "s-1",
+}
+"""What any line of a story may hold."""
+
+
+def a_decision(**changed):
+    candidates = [["86", ""], ["87", ""], ["70", "quiet_hours"], ["71", "quiet_hours"]]
+    return {
+        "kind": "decisions: send_hour",
+        "step": "invitation",
+        "candidates": candidates,
+        "probabilities": [0.954, 0.046],
+        "arm": "86",
+        "holdout": False,
+    } | changed
+
+
+def test_a_decision_says_what_was_chosen_how_likely_and_what_was_refused():
+    assert sentence(a_decision()) == (
+        'chose Thu 14:00 for the e-mail "invitation" '
+        "(95 %; 2 of 4 hours allowed, 2 refused: quiet_hours)"
+    )
+
+
+def test_several_rules_that_refused_are_counted_each():
+    found = a_decision(
+        kind="decisions: template",
+        candidates=[
+            ["hello", ""],
+            ["help", "sent_before"],
+            ["ask", "sent_before"],
+            ["x", "cohort"],
+        ],
+        probabilities=[1.0],
+        arm="hello",
+    )
+    assert "template hello" in sentence(found)
+    assert "1 of 4 templates allowed, 3 refused: 2 by sent_before, 1 by cohort" in sentence(found)
+
+
+def test_who_is_held_out_got_what_the_rules_say():
+    assert "held out" in sentence(a_decision(holdout=True))
+
+
+def written() -> set[str]:
+    return {kind for file in AGENTS.rglob("*.py") for kind in WRITTEN.findall(file.read_text())}
+
+
+@pytest.mark.parametrize("kind", sorted(written() | {"run.won", "run.stopped"}))
+def test_every_line_that_a_bot_writes_has_a_sentence(kind):
+    said = sentence({"kind": f"story: {kind}", "detail": EVERYTHING})
+    assert kind not in said, "it is said by its name only"
+    assert not set("{}[]=") & set(said)
+
+
+def test_what_is_not_known_is_said_by_its_own_words():
+    said = sentence({"kind": "story: moon.rose", "detail": {"phase": "full"}})
+    assert said == "moon.rose  phase full"
+
+
+def test_a_send_says_its_template_its_place_and_why_it_ended():
+    row = {"kind": "sends: sends", "status": "refused", "reason": "no_consent", "template": "hello"}
+    row |= {"attempt": 2, "stage": "invited", "step": "invitation", "success": False}
+    assert sentence(row) == "e-mail hello (attempt 2, stage invited) refused: no_consent"
+
+
+def test_an_open_alert_waits_for_a_person():
+    row = {"kind": "alerts: Four attempts (attempts used)", "status": "open", "by": ""}
+    assert sentence(row) == "alert, waits for a person: Four attempts (attempts used)"
+
+
+def test_the_facts_of_a_visitor_are_words():
+    found = {
+        "visitor_id": "5c31",
+        "user_ids": ["user-1"],
+        "anonymous_ids": [],
+        "traits": {"city": "Rio"},
+        "counters": {"page": 2},
+        "scores": {"interest": 11.0},
+        "cohorts": ["in-cart", "customers"],
+        "consent": {"email": True},
+        "runs": [
+            EVERYTHING | {"status": "won", "entered_at": EVERYTHING["at"], "planned_at": None}
+        ],
+        "sends": [EVERYTHING | {"status": "handed over", "reason": ""}],
+    }
+    found["runs"][0]["holdout"] = False
+    said = dict(facts(found))
+    assert said["consent"] == "email yes"
+    assert said["cohorts"] == "in-cart, customers"
+    assert said["has done"] == "2 x page"
+    assert "won at stage invited" in said["path"]
+    assert said["e-mail"].startswith("hello: handed over")
+
+
+def test_status_says_what_came_of_it_and_is_silent_of_nothing_set_aside():
+    stats = {"runs": {"won": 2}, "sends": {"handed over": 1_200, "refused": 0}, "orders": 2}
+    stats |= {"alerts": 3, "alerts_open": 1, "quarantined": 0}
+    said = dict(totals(stats))
+    assert said["runs"] == "2 won"
+    assert said["e-mails"] == "1,200 handed over"
+    assert "set aside" not in said
