@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -16,7 +20,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agents.cluster.ray_head import sessions_folder
 from scripts.folder import read_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -31,12 +34,18 @@ class Running:
     def __init__(self, folder: Path, *flags: str) -> None:
         self.data = folder / "data"
         self.folder = folder
+        # Ray's sockets need a short path.
+        self.temporary = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
         self.flags = flags
         self.start()
 
     def start(self) -> None:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("MDMA_", "RAY_"))}
-        self.environment = clean | {"PYTHONPATH": str(ROOT), "HOME": str(self.folder)}
+        self.environment = clean | {
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.temporary),
+        }
         self.out = (self.folder / "out.log").open("a+")
         self.process = subprocess.Popen(
             [*MDMA, "up", "--data", "data", "--port", "0", *self.flags],
@@ -77,10 +86,19 @@ class Running:
         return json.loads(done.stdout)["parts"] if done.returncode == 0 else {}
 
     def track(self, user: str, event: str) -> None:
+        self.send("track", userId=user, event=event, messageId=f"{user}-{event}")
+
+    def buyer(self, user: str) -> None:
+        """Let somebody become known and buy: that concerns every bot."""
+        traits = {"email": f"{user}@example.com", "email_consent": True}
+        self.send("identify", userId=user, traits=traits)
+        order = {"order_id": user, "total": 20.0}
+        self.send("track", userId=user, event="Order Completed", properties=order)
+
+    def send(self, kind: str, **call: object) -> None:
         key = (self.data / "write_key").read_text()
-        call = {"type": "track", "userId": user, "event": event, "messageId": f"{user}-{event}"}
         request = urllib.request.Request(
-            self.run["local_url"] + "/v1/track",
+            f"{self.run['local_url']}/v1/{kind}",
             data=json.dumps(call).encode(),
             headers={
                 "Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode(),
@@ -134,6 +152,7 @@ def system(tmp_path_factory):
         with contextlib.suppress(psutil.Error):
             if str(running.data) in " ".join(process.cmdline()):
                 process.kill()
+    shutil.rmtree(running.temporary)
 
 
 def test_it_says_where_everything_is(system):
@@ -155,6 +174,37 @@ def test_the_metrics_page_has_rate_and_lag_of_each_bot(system):
         text = answer.read().decode()
     assert 'mdma_rate{bot="rules",shard="rules-0"}' in text
     assert 'mdma_lag_seconds{bot="email",shard="email-0"}' in text
+
+
+def numbers(url: str, name: str) -> dict[str, float]:
+    """Return a gauge of each shard, from our metrics page or from Ray's."""
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        text = answer.read().decode()
+    line = re.compile(rf'^(?:ray_)?mdma_{name}\{{.*shard="([^"]+)".*\}} (\S+)', re.MULTILINE)
+    return {shard: float(value) for shard, value in line.findall(text)}
+
+
+@pytest.mark.parametrize("whose", ["ours", "ray's"])
+def test_rate_and_lag_of_each_bot_move_under_load(system, whose):
+    """Ours say it of the last seconds; Ray's own come by the half minute, from each actor."""
+    urls = {
+        "ours": system.run["local_url"] + "/metrics",
+        "ray's": f"http://127.0.0.1:{system.run['ray_metrics_port']}/metrics",
+    }
+    bots = {"behavior-0", "rules-0", "email-0", "sales-0", "learner-0"}
+    still = {(name, bot) for name in ("rate", "lag_seconds") for bot in bots}
+    number = itertools.count()
+
+    def all_have_moved():
+        system.buyer(f"{whose[:3]}-{next(number)}")
+        for name in ("rate", "lag_seconds"):
+            still.difference_update(
+                (name, bot) for bot, v in numbers(urls[whose], name).items() if v
+            )
+        return not still
+
+    eventually(all_have_moved)
+    eventually(lambda: set(numbers(urls[whose], "rate").values()) == {0.0})
 
 
 def test_a_second_copy_is_refused_in_one_line(system):
@@ -213,10 +263,35 @@ def test_a_start_after_kill_9_recovers_by_itself(system):
     eventually(lambda: not [p for p in before if p.is_running()])
 
 
-def test_ctrl_c_leaves_no_process_and_no_lock(system):
+def test_a_start_after_kill_9_of_every_process_recovers_by_itself(system):
+    system.track("all", "Tried")  # acknowledged: it is on disk, whether or not a bot has seen it
+    killed = system.processes()
+    for process in killed:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    system.process.wait()
+    system.out.close()
+    assert not system.parts()
+    system.start()
+    eventually(lambda: system.counters("all").get("Tried") == 1)
+    assert system.counters("ann").get("Tried") == 1
+    done = system.mdma("audit")
+    assert "no findings" in done.stdout, done.stdout
+
+
+def test_ctrl_c_leaves_no_process_no_lock_and_no_file_elsewhere(system):
     processes = system.processes()
     assert system.stop(signal.SIGINT) == 0
     eventually(lambda: not [p for p in processes if p.is_running()], 30)
-    assert not sessions_folder(system.data).exists()
     assert not (system.data / "run.json").exists()
     assert "mdma up" in system.mdma("status").stderr
+    assert not list(system.temporary.iterdir())
+    assert {each.name for each in system.folder.iterdir()} == {"data", "out.log"}
+
+
+def test_other_numbers_of_shards_on_the_same_data_are_refused(system):
+    done = system.mdma("up", "--port", "0", "--set", "bots.behavior=2")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "bots.behavior=1" in done.stderr
+    assert not list(system.temporary.iterdir())
