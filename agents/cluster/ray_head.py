@@ -4,8 +4,8 @@ Rules
 1. Ray's dashboard and job API run code for whoever reaches them (CVE-2023-48022): they listen on loopback
    and ask for a token, which lies in a file that only we can read.
 2. The folder of Ray's sessions is short: its sockets' paths must stay under 108 bytes.
-3. The settings below trade the age of what the dashboard shows for an idle machine: measured, they,
-   the missing log monitor and `doorbell.py` halve what Ray uses when nothing happens.
+3. The settings below trade the age of what the dashboard shows for an idle machine; so do `slack.py` and
+   `doorbell.py`. `scripts/bench idle` measures what the whole system uses when nothing happens.
 """
 
 from __future__ import annotations

@@ -176,6 +176,23 @@ def test_the_metrics_page_has_rate_and_lag_of_each_bot(system):
     assert 'mdma_lag_seconds{bot="email",shard="email-0"}' in text
 
 
+def test_rays_dashboard_lists_every_bot_by_name_and_shard(system):
+    token = Path(system.run["ray_token_file"]).read_text()
+    request = urllib.request.Request(
+        system.run["dashboard"] + "/api/v0/actors?detail=1",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+
+    def alive():
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            found = json.load(answer)["data"]["result"]["result"]
+        return {row["name"]: row["repr_name"] for row in found if row["state"] == "ALIVE"}
+
+    bots = {"behavior-0", "rules-0", "email-0", "sales-0", "learner-0", "gateway-1"}
+    eventually(lambda: set(alive()) == bots)
+    assert all(name in said for name, said in alive().items())
+
+
 def numbers(url: str, name: str) -> dict[str, float]:
     """Return a gauge of each shard, from our metrics page or from Ray's."""
     with urllib.request.urlopen(url, timeout=30) as answer:
