@@ -47,6 +47,11 @@ class Held:
         """Return (due, key) of every wake-up that is due, earliest first, ties by key."""
         return sorted((due, key) for key, (due, _) in self.wakes.items() if due <= now)
 
+    def is_due(self, key: str, now: datetime) -> bool:
+        """Say whether a wake-up still is due: one that fired before it may have taken it back or put it off."""
+        found = self.wakes.get(key)
+        return found is not None and found[0] <= now
+
 
 class Codec:
     """Turn a bot's states into bytes and back, upgrading older layouts."""

@@ -90,7 +90,7 @@ class InProcess:
             folding = self._foldings[bot]
             folding.now = self.now
             for _, key in held.wakes_due(self.now):
-                if key in held.wakes:
+                if held.is_due(key, self.now):
                     folding.wake(held, visitor, key)
                     self.messages += 1
             self._after(bot, folding)

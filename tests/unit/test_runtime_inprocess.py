@@ -1,0 +1,53 @@
+"""The simulator's promises: what the durable runtime does with wake-ups, it does as well."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from agents.protocol.bot import View
+from agents.runtime.inprocess import InProcess
+from config.load import DEFAULTS, compile_files, read_folder
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.ids import email_key, partition_of, position, visitor_id_for
+
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+VISITOR = visitor_id_for(email_key("ann@example.com"))
+
+
+def a_lead_identified() -> Record:
+    """Return the event by which a browser's visitor becomes a lead that may be written to."""
+    call = {
+        "type": "identify",
+        "anonymousId": "b1",
+        "traits": {"email": "ann@example.com", "email_consent": True},
+    }
+    raw = msgspec.json.encode(call)
+    return Record(position(1, 1), "m1", partition_of(VISITOR), START, START, "", raw)
+
+
+def a_view_of_two_paths() -> View:
+    """Return the routine beside a second path that the same people enter at the same moment."""
+    files = read_folder(DEFAULTS)
+    routine = next(text for name, text in files.items() if name.startswith("paths/"))
+    files["paths/club.yaml"] = routine.replace("goal: [Order Completed]", "goal: [Club Joined]")
+    rules = compile_files(files, 1)
+    return View(rules, 1, {1: rules}, {}, learning=False)
+
+
+def test_a_wake_up_that_a_step_put_off_still_comes() -> None:
+    """Both runs are due at one moment and the cap lets one of them pass: the other is put off, not lost."""
+    simulator = InProcess(a_view_of_two_paths(), START)
+    simulator.feed([a_lead_identified()])
+    simulator.advance(START + timedelta(days=60))
+    handed_over: dict[str, list[datetime]] = {}
+    for row in simulator.rows:
+        if row.table == "sends" and row.fields["status"] == "handed over":
+            handed_over.setdefault(row.fields["path"], []).append(row.fields["at"])
+    first, second = sorted(min(times) for times in handed_over.values())
+    assert timedelta(hours=20) <= second - first <= timedelta(hours=24)
+    assert {path: len(times) for path, times in handed_over.items()} == {
+        "lead-to-customer": 4,
+        "club": 4,
+    }
