@@ -166,7 +166,7 @@ class MemoryStore:
         owner.sent = dict(commit.sent)
         owner.batches.append((commit.epoch, _encoder.encode(commit.record)))
         database.identity.update(given)
-        states = database.states.setdefault(commit.bot, _States())
+        states = self._states(commit.bot)
         for state in commit.states:
             states.put(state.visitor, state.body, state.due)
         for write in commit.outbox:
@@ -230,7 +230,10 @@ class MemoryStore:
         return found[0][1] if found else None
 
     def _states(self, bot: str) -> _States:
-        return self._database.states.setdefault(bot, _States())
+        states = self._database.states.get(bot)
+        if states is None:
+            states = self._database.states[bot] = _States()
+        return states
 
     # ------------------------------------------------------------------ identities and mailboxes
 

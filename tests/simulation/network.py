@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from messaging.ports import Chunk
 from tests.simulation.chaos import NETWORK, Chaos
-from tests.simulation.process import Process
+from tests.simulation.process import Process, forever
 
 FATES = {kind: share for kind, share in NETWORK.items() if kind != "peer.stale_address"}
 
@@ -52,7 +52,8 @@ class SimPeers:
 
     async def deliver(self, to: str, chunk: Chunk) -> bool:
         network, chaos = self._network, self._network.chaos
-        await self._process.enter()
+        if not self._process.enters():
+            await forever()
         struck = chaos.strikes("network", FATES)
         if struck == "peer.refused":
             return False
@@ -67,7 +68,8 @@ class SimPeers:
         taken = network.offer(to, chunk)
         if struck == "peer.twice":
             self._later(lambda: network.offer(to, chunk), 10.0)
-        await self._process.leave()
+        if not self._process.leaves():
+            await forever()
         return taken
 
     def _later(self, act: Callable[[], bool], most: float) -> None:

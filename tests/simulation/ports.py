@@ -18,7 +18,7 @@ from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Unavailable
 from messaging.vocabulary.events import Record
 from tests.simulation.chaos import JOURNAL, STORE, Chaos
-from tests.simulation.process import Process
+from tests.simulation.process import Process, forever
 
 T = TypeVar("T")
 
@@ -45,9 +45,11 @@ class FaultyStore:
         self._process = process
         self._chaos = chaos
         self._watch = watch
+        self._loop = asyncio.get_running_loop()
 
     async def _call(self, ask: Callable[[], Awaitable[T]]) -> T:
-        await self._process.enter()
+        if not self._process.enters():
+            await forever()
         self._raise_while_down()
         struck = self._chaos.strikes("store", READS)
         if struck == "store.slow":
@@ -58,15 +60,17 @@ class FaultyStore:
             await self._chaos.pause("store", 2.0)
             raise Unavailable("the store does not answer")
         answer = await ask()
-        await self._process.leave()
+        if not self._process.leaves():
+            await forever()
         return answer
 
     def _raise_while_down(self) -> None:
-        if asyncio.get_running_loop().time() < self._chaos.down_until:
+        if self._loop.time() < self._chaos.down_until:
             raise Unavailable("the database starts again")
 
     async def commit(self, commit: Commit) -> None:
-        await self._process.enter("commit")
+        if not self._process.enters("commit"):
+            await forever()
         self._raise_while_down()
         struck = self._chaos.strikes("commit", COMMITS)
         if struck == "commit.slow" or self._process.is_slow:
@@ -81,7 +85,8 @@ class FaultyStore:
         elif struck == "commit.conflict":
             raise Conflict("another transaction held a document")
         await self._write(commit)
-        await self._process.leave()
+        if not self._process.leaves():
+            await forever()
         if struck == "commit.unavailable_after":
             raise Unavailable("the store does not answer")
         if struck == "commit.unknown_after":
@@ -148,9 +153,10 @@ class FaultyJournal:
         self._inner = MemoryJournal(database)
         self._process = process
         self._chaos = chaos
+        self._loop = asyncio.get_running_loop()
 
     def _raise_while_down(self) -> None:
-        if asyncio.get_running_loop().time() < self._chaos.down_until:
+        if self._loop.time() < self._chaos.down_until:
             raise Unavailable("the database starts again")
 
     async def open_stream(self, writer: str) -> int:

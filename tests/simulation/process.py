@@ -57,19 +57,30 @@ class Process:
 
     async def enter(self, kind: str = "") -> None:
         """Begin a port call: a dead process never gets through."""
-        if self._calls_left > 0 and (not self._only or kind == self._only):
-            self._calls_left -= 1
-            if self._calls_left == 0 and not self._effect_first:
-                self._hit()
-        if not self.alive:
+        if not self.enters(kind):
             await forever()
 
     async def leave(self) -> None:
         """End a port call: its effect stands, its answer may never come."""
+        if not self.leaves():
+            await forever()
+
+    def enters(self, kind: str = "") -> bool:
+        """Begin a port call; False: the process is dead, and whoever calls must wait `forever`.
+
+        What is asked so often is asked without a coroutine.
+        """
+        if self._calls_left > 0 and (not self._only or kind == self._only):
+            self._calls_left -= 1
+            if self._calls_left == 0 and not self._effect_first:
+                self._hit()
+        return self.alive
+
+    def leaves(self) -> bool:
+        """End a port call; False: the process is dead, as in `enters`."""
         if self._calls_left == 0 and self._effect_first and self.alive:
             self._hit()
-        if not self.alive:
-            await forever()
+        return self.alive
 
     def _hit(self) -> None:
         self._calls_left = -1

@@ -18,7 +18,6 @@ from typing import Any
 import msgspec
 
 from agents.rules_manager.state import ACTIVE, RulesState, Run
-from agents.runtime.held import Stored
 from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.messages import (
@@ -59,6 +58,15 @@ ATTEMPTS_MAX = {"club": 2}
 VIOLATIONS_MAX = 50
 
 
+class StoredRules(msgspec.Struct, array_like=True):
+    """Read a stored state of the Rules Manager (`agents.runtime.held.Stored`) in one go."""
+
+    version: int
+    wakes: msgspec.Raw
+    moved: str
+    state: RulesState
+
+
 class Witness:
     """Hold what was seen of one run."""
 
@@ -66,8 +74,7 @@ class Witness:
         self._database = database
         self._clock = clock
         self._shards = shards
-        self._stored = msgspec.msgpack.Decoder(Stored)
-        self._rules = msgspec.msgpack.Decoder(RulesState)
+        self._stored = msgspec.msgpack.Decoder(StoredRules)
         self._hash = hashlib.blake2b(digest_size=8)
         self._letters: dict[tuple[str, str, int], list[Letter]] = {}
         self.trace: list[str] | None = None
@@ -140,13 +147,13 @@ class Witness:
 
     def _note(self, commit: Commit, now: datetime) -> None:
         line = f"{now.isoformat()} {commit.shard} e{commit.epoch} b{commit.batch}"
-        self._hash.update(line.encode())
+        noted = [line.encode()]
         for write in commit.states:
-            self._hash.update(write.visitor.encode() + write.body)
+            noted += write.visitor.encode(), write.body
         for out in commit.outbox:
-            self._hash.update(out.to.encode() + out.body)
-        for row in commit.rows:
-            self._hash.update(f"{row.table}{row.id}".encode())
+            noted += out.to.encode(), out.body
+        noted += [f"{row.table}{row.id}".encode() for row in commit.rows]
+        self._hash.update(b"".join(noted))
         if self.trace is not None:
             record = commit.record
             rows = [
@@ -259,7 +266,7 @@ class Witness:
         stored = self._stored.decode(body)
         if stored.moved:
             return
-        state = self._rules.decode(stored.state)
+        state = stored.state
         for run in state.runs.values():
             key = (visitor, run.path, run.run)
             before = self.runs.get(key, "(none)")
