@@ -26,7 +26,7 @@ MAIL_FACTS = frozenset({"mail_opened", "mail_clicked"})
 class VisitorFacts:
     """Look at one visitor's state at one moment."""
 
-    __slots__ = ("_consent", "_now", "_scores", "_state", "visitor_id")
+    __slots__ = ("_consent", "_now", "_scores", "_standing", "_state", "visitor_id")
 
     def __init__(
         self,
@@ -41,6 +41,8 @@ class VisitorFacts:
         self._now = now
         self._scores = scores
         self._consent = consent
+        self._standing: dict[str, tuple[datetime, float]] = {}
+        """Score -> (moment, value): a cohort's test and its `until` ask for the same one."""
 
     @property
     def lifecycle(self) -> str:
@@ -139,10 +141,15 @@ class VisitorFacts:
 
     def score(self, name: str, now: datetime) -> float:
         """Return a score, decayed to `now` and cut at its cap."""
+        known = self._standing.get(name)
+        if known is not None and known[0] is now:
+            return known[1]
         rule, points = self._scores.get(name), self._state.scores.get(name)
         if rule is None or points is None:
             return 0.0
-        return standing(points.value, points.at, rule, now.timestamp())
+        value = standing(points.value, points.at, rule, now.timestamp())
+        self._standing[name] = (now, value)
+        return value
 
 
 def standing(value: float, at: float, rule: ScoreRule, now: float) -> float:

@@ -254,7 +254,7 @@ def trim_buckets(state: BehaviorState, tally: Tally) -> None:
 
 def keep(ring: list[Any], entry: Any, count_max: int) -> None:
     """Put an entry into a ring that holds the newest so many, by time, then text."""
-    if not ring or entry[:2] >= ring[-1][:2]:
+    if not ring or entry[0] > ring[-1][0] or entry[:2] >= ring[-1][:2]:
         ring.append(entry)
     else:
         place = len(ring)

@@ -171,7 +171,8 @@ def _measure(state: PolicyState, message: RewardSeen) -> None:
 def _ripen(state: PolicyState, now: datetime) -> None:
     """Move what is ripe into the arms' counts, after discounting those."""
     _discount(state, now)
-    for bundle in sorted(bundle for bundle in state.ripening if _ripe_at(bundle) <= now):
+    ripe_to = (now - _EPOCH) // BUNDLE
+    for bundle in sorted(bundle for bundle in state.ripening if bundle <= ripe_to):
         learned = 0.0
         for arm, ripe in state.ripening.pop(bundle).items():
             tally = state.tally(arm)
@@ -236,7 +237,7 @@ def snapshot_of(state: PolicyState) -> Snapshot:
 
 def _wake_when_needed(state: PolicyState) -> list[Effect]:
     """Keep one wake-up standing at the next moment at which something can ripen or be published."""
-    moments = [_ripe_at(bundle) for bundle in state.ripening]
+    moments = [_ripe_at(min(state.ripening))] if state.ripening else []
     if state.unpublished_since is not None and state.policy:
         moments.append(state.unpublished_since + PUBLISH_AFTER)
     wanted = min(moments, default=None)

@@ -26,9 +26,16 @@ def fades_at(
     """
     if half_life_days is None or value == 0:
         return None
-    ratios = [value / bound for bound in bounds if bound]
-    days = [half_life_days * math.log2(ratio) for ratio in ratios if ratio >= 1]
-    if not days or min(days) > FAR_DAYS:
+    least = 0.0
+    for bound in bounds:
+        if bound:
+            ratio = value / bound
+            if ratio >= 1 and (not least or ratio < least):
+                least = ratio
+    if not least:
         return None
-    passed = now + timedelta(days=min(days))
+    days = half_life_days * math.log2(least)
+    if days > FAR_DAYS:
+        return None
+    passed = now + timedelta(days=days)
     return passed.replace(microsecond=0) + SECOND

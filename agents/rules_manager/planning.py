@@ -83,7 +83,7 @@ def _pick_hour(
     for start in starts_within(opens, step.window_hours, zone):
         slot = slot_of(start, zone)
         starts.setdefault(slot, start)
-        if path.is_quiet(hour_of(start, zone)):
+        if path.is_quiet(slot % 24):
             refused[slot] = "quiet_hours"
         elif start < free:
             refused[slot] = "cap"

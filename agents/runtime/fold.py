@@ -70,9 +70,16 @@ class Folded:
 
     def clear(self) -> None:
         """Forget all that was collected."""
-        for each in (self.letters, self.rows, self.acts, self.guards, self.touched, self.woken):
-            if each:
-                each.clear()
+        self.touched.clear()
+        if self.letters:
+            self.letters.clear()
+        if self.woken:
+            self.woken.clear()
+        if self.rows:
+            self.rows.clear()
+        if self.acts:
+            self.acts.clear()
+            self.guards.clear()
 
 
 class Folding:

@@ -84,10 +84,11 @@ class Replayer:
             self._wake(fold, number, record, visitor)
             skipped = {tuple(place) for place in record.skipped}
             for work in works:
-                if (work.stream, work.position, work.index) not in skipped:
-                    before = _marks(fold)
-                    fold.take(self._held(work.message.visitor), work)
-                    self._note(fold, before, number, record, type(work.message).__name__, visitor)
+                if skipped and (work.stream, work.position, work.index) in skipped:
+                    continue
+                before = _marks(fold) if visitor is not None else None
+                fold.take(self._held(work.message.visitor), work)
+                self._note(fold, before, number, record, type(work.message).__name__)
             self.observe(number, record, works, fold.folded)
             self.batch = number
         return count
@@ -95,22 +96,21 @@ class Replayer:
     def _wake(self, fold: Folding, number: int, record: BatchRecord, visitor: str | None) -> None:
         for who, key in record.wakes:
             if visitor is None or who == visitor:
-                before = _marks(fold)
+                before = _marks(fold) if visitor is not None else None
                 fold.wake(self._held(who), who, key)
-                self._note(fold, before, number, record, f"Woke {key}", visitor)
+                self._note(fold, before, number, record, f"Woke {key}")
         for place in record.skipped:
             self._drop_wake(place[0])
 
     def _note(
         self,
         fold: Folding,
-        before: Marks,
+        before: Marks | None,
         number: int,
         record: BatchRecord,
         kind: str,
-        visitor: str | None,
     ) -> None:
-        if visitor is not None:
+        if before is not None:
             self.steps.append(Step(record.at, self.name, number, kind, _since(fold, before)))
 
     def bodies(self) -> dict[str, bytes]:
@@ -146,13 +146,15 @@ class Replayer:
         view = self._views.get(key)
         if view is None:
             view = await self._view_at(record.rules_version, record.snapshots, record.code)
+            now = describe(self._bot.version, view)
+            assert now == record.code, (
+                f"{self.name}: recorded under {record.code}, replayed under {now}"
+            )
             if len(self._views) > 64:
                 self._views.clear()
             self._views[key] = view
-        assert describe(self._bot.version, view) == record.code, (
-            f"{self.name}: recorded under {record.code}, replayed under "
-            f"{describe(self._bot.version, view)}"
-        )
+        if not record.suppressed:
+            return view
         return msgspec.structs.replace(view, suppressed=frozenset(record.suppressed))
 
     async def _works(self, record: BatchRecord, visitor: str | None) -> list[Work]:

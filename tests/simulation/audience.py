@@ -17,6 +17,8 @@ DAY = 86_400.0
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo", "UTC", "", "No/Where")
 PAGES = ("/", "/shoes", "/shoes/red", "/specification", "/wish-list", "/about", "/cart", "/help")
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Person(msgspec.Struct):
     """Hold one made-up person."""
@@ -239,7 +241,7 @@ class Maker:
             self._send(ended + late + n, calls[begin : begin + size])
 
     def _send(self, at: float, calls: list[dict[str, Any]]) -> None:
-        self.requests.append(Request(at, [msgspec.json.encode(call) for call in calls]))
+        self.requests.append(Request(at, [_encode(call) for call in calls]))
 
     def _call(self, kind: str, at: float, browser: str, user: str | None = None) -> dict[str, Any]:
         self._ids += 1

@@ -52,7 +52,12 @@ class Result(msgspec.Struct):
 
 def simulate(seed: int, *, trace: bool = False, plan: Plan | None = None) -> Result:
     """Run one seed from its first event to an empty system."""
-    result: Result = loop.run(_run(seed, trace=trace, plan=plan))
+    gc.disable()  # what a collected coroutine does on its way out must not depend on when that is
+    try:
+        result: Result = loop.run(_run(seed, trace=trace, plan=plan))
+    finally:
+        gc.collect(0)  # the whole world is young still, and nobody holds it any more
+        gc.enable()
     return result
 
 
@@ -64,16 +69,20 @@ async def _run(seed: int, *, trace: bool, plan: Plan | None) -> Result:
     if trace:
         witness.trace = []
     story = Story(world)
-    gc.disable()  # what a collected coroutine does on its way out must not depend on when that is
     try:
         await story.run()
         await check_everything(world, story)
     finally:
-        gc.enable()
         structlog.reset_defaults()
-    messages = dict(witness.messages)
+    result = _result(world, story)
+    world.forget()
+    return result
+
+
+def _result(world: World, story: Story) -> Result:
+    witness, chaos = world.witness, world.chaos
     return Result(
-        seed=seed,
+        seed=chaos.seed,
         violations=witness.violations,
         trace_hash=witness.digest(),
         events=len(world.database.message_ids),
@@ -81,7 +90,7 @@ async def _run(seed: int, *, trace: bool, plan: Plan | None) -> Result:
         faults=sum(chaos.happened.values()),
         coverage={
             "faults": dict(chaos.happened),
-            "messages": messages,
+            "messages": dict(witness.messages),
             "send statuses": dict(witness.statuses),
             "moves": dict(witness.moves),
             "stories": dict(witness.stories),

@@ -25,6 +25,17 @@ from tests.simulation.world import START, World
 DAY = 86_400.0
 
 
+class Named(msgspec.Struct):
+    """Read of a call only what it is called."""
+
+    messageId: str  # noqa: N815 - as it is written in the call
+    type: str
+    event: str = ""
+
+
+_named = msgspec.json.Decoder(Named)
+
+
 class Story:
     """Drive one world."""
 
@@ -107,8 +118,8 @@ class Story:
         await asyncio.sleep(after)
         names = {}
         for call in calls:
-            read = msgspec.json.decode(call)
-            names[read["messageId"]] = read.get("event") or read["type"]
+            read = _named.decode(call)
+            names[read.messageId] = read.event or read.type
         self.sent.update(names)
         await self._insist(lambda gateway: gateway.calls(calls, tagged))
         self.acknowledged.update(names)

@@ -254,6 +254,12 @@ class World:
         names = ("overlapped_total", "voided_total")
         return {name: int(sum(shard.metrics()[name] for shard in shards)) for name in names}
 
+    def forget(self) -> None:
+        """Let what was stored go, when all is over: the collector would have to walk through it."""
+        database = self.database
+        for kept in (database.shards, database.states, database.outbox, database.tables):
+            kept.clear()
+
     # Views
 
     def publish(self) -> None:
