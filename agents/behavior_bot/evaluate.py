@@ -29,7 +29,7 @@ Scored = tuple[ScoreRule, bool]
 """A score that was given points, and whether they raised it."""
 
 
-class Moment(msgspec.Struct):
+class Moment(msgspec.Struct, gc=False):
     """Hold what all parts of one step need to know."""
 
     visitor: str
@@ -83,7 +83,7 @@ def evaluate(
     due: datetime | None = None
     for rule, rising in scored:
         due = _earlier(due, _band(state, here, rule, effects, rising=rising))
-    cohorts = _touched(rules, kinds)
+    cohorts = rules.cohorts_touched(kinds[0]) if len(kinds) == 1 else _touched(rules, kinds)
     left: list[str] = []
     if everything:
         left = sorted({*state.cohorts, *tell_again} - rules.cohorts.keys())
@@ -126,8 +126,6 @@ def _add(state: BehaviorState, rule: ScoreRule, value: float, at: float) -> None
 
 def _touched(rules: CompiledRules, kinds: Sequence[str]) -> list[CompiledCohort]:
     """Return the cohorts that any of these kinds may change, each once."""
-    if len(kinds) == 1:
-        return rules.cohorts_touched(kinds[0])
     lists = [rules.cohorts_touched(kind) for kind in kinds]
     return list({cohort.name: cohort for found in lists for cohort in found}.values())
 
@@ -152,9 +150,10 @@ def _cohorts(
                 entered.append(name)
         elif name in inside or name in again:
             left.append(name)
-        until = cohort.until(facts, now)
-        if until is not None and (due is None or until < due):
-            due = until
+        if cohort.until is not None:
+            until = cohort.until(facts, now)
+            if until is not None and (due is None or until < due):
+                due = until
     if entered or left:
         state.cohorts = sorted({*inside, *entered} - {*left})
         visitor = here.visitor

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agents.behavior_bot.knowing import may_email, place_of, trait_of
-from agents.behavior_bot.sessions import number, present
+from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import (
     DAY_SECONDS,
     DETAIL_CHARACTERS_MAX,
@@ -79,7 +79,7 @@ class VisitorFacts:
     @property
     def session_number(self) -> int:
         """Return which session of this visitor it is."""
-        return number(self._state)
+        return self._state.sessions_before + len(self._state.sessions)
 
     @property
     def session_depth(self) -> int:

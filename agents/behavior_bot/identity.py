@@ -87,13 +87,13 @@ def keys_of(record: Record, event: Event) -> list[str]:
     if isinstance(event, Fact):
         return []
     keys = []
-    user = text_id(event.user_id)
+    user = text_id(event.user_id) if event.user_id is not None else ""
     if user:
         keys.append(user_key(user))
     previous = text_id(event.previous_id) if isinstance(event, Aliased) else ""
     if previous and previous != user:
         keys.append(user_key(previous))
-    if event.context is not None or isinstance(event, Identify):
+    if isinstance(event, Identify) or (event.context is not None and event.context.traits):
         address = address_of(event)
         if address is not None:
             keys.append(email_key(address))
@@ -119,6 +119,8 @@ def further_keys(groups: Iterable[list[str]], known: dict[str, Row], asked: set[
     """
     wanted: set[str] = set()
     for keys in groups:
+        if len(keys) <= 1:
+            continue  # one key agrees with itself
         rows = [known.get(key) for key in keys]
         owners = {row[0] for row in rows if row is not None}
         if len(owners) <= 1 and None not in rows:
@@ -142,14 +144,14 @@ class Resolver:
             return Resolution(event.visitor)
         if keys is None:
             keys = keys_of(record, event)
-        rows = [self._rows.get(key) for key in keys]
-        first = rows[0] if rows else None
-        if first is not None:
-            owner = first[0]
-            for row in rows:
-                if row is None or row[0] != owner:
-                    break
-            else:
+        first: Row | None = None
+        for key in keys:
+            row = self._rows.get(key)
+            if row is None or (first is not None and row[0] != first[0]):
+                break
+            first = row
+        else:
+            if first is not None:
                 return Resolution(self._owner(first)[0])
         previous = ""
         if isinstance(event, Aliased):

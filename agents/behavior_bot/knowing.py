@@ -91,12 +91,14 @@ _NO = frozenset({"false", "no", "0"})
 def learn(state: BehaviorState, event: Call, at: float, position: int, *, member: bool) -> bool:
     """Take what a call says of the visitor; return whether anything that `identify` touches changed."""
     changed = False
-    user = text_id(event.user_id)
-    if user and note_id(state.user_ids, user, at, USER_IDS_MAX):
-        changed = True
-    anonymous = text_id(event.anonymous_id)
-    if anonymous:
-        note_id(state.anonymous_ids, anonymous, at, ANONYMOUS_IDS_MAX)
+    if event.user_id is not None:
+        user = text_id(event.user_id)
+        if user and note_id(state.user_ids, user, at, USER_IDS_MAX):
+            changed = True
+    if event.anonymous_id is not None:
+        anonymous = text_id(event.anonymous_id)
+        if anonymous:
+            note_id(state.anonymous_ids, anonymous, at, ANONYMOUS_IDS_MAX)
     if isinstance(event, Aliased):
         note_id(state.anonymous_ids, text_id(event.previous_id), at, ANONYMOUS_IDS_MAX)
     context = event.context

@@ -51,11 +51,6 @@ def present(state: BehaviorState, now: float) -> Span | None:
     return None
 
 
-def number(state: BehaviorState) -> int:
-    """Return how many sessions there were."""
-    return state.sessions_before + len(state.sessions)
-
-
 def untold(state: BehaviorState) -> Span | None:
     """Return the newest session if its end is not told yet."""
     if state.sessions and not state.sessions[-1].told:

@@ -14,6 +14,7 @@ Rules
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import assert_never
 
 from agents.behavior_bot import sessions
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
@@ -62,10 +63,11 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
     match message:
         case Arrived(record=record, member=member, merging=merging):
             # Before all that the event causes: or Rules sends without knowing of the younger's touches.
-            first: list[Effect] = [
-                Tell("rules", MergeStarted(here.visitor, now, younger)) for younger in merging
-            ]
-            return first + _arrived(state, record, here, member=member)
+            effects = _arrived(state, record, here, member=member)
+            if merging:
+                told = [MergeStarted(here.visitor, now, younger) for younger in merging]
+                effects = [*(Tell("rules", each) for each in told), *effects]
+            return effects
         case Woke(key=key):
             return _woke(state, key, here)
         case MailSent():
@@ -82,6 +84,8 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
 
 def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool) -> list[Effect]:
     event = decode_event(record.raw)
+    if isinstance(event, Call):  # nearly all of them
+        return _call(state, event, record, here, member=member)
     match event:
         case MailOpened() | MailClicked():
             name = "mail_opened" if isinstance(event, MailOpened) else "mail_clicked"
@@ -95,7 +99,7 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             count(state, "alert_settled", record)
             return [_answered(event, here)]
         case _:
-            return _call(state, event, record, here, member=member)
+            assert_never(event)
 
 
 def _call(

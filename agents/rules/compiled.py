@@ -34,8 +34,8 @@ class CompiledCohort:
     name: str
     test: Test
     """Whether the visitor matches now."""
-    until: Until
-    """Earliest time, after now, at which time alone may change that; None: it never will."""
+    until: Until | None
+    """Earliest time, after now, at which time alone may change that; None, also as its answer: it never will."""
     kinds: frozenset[str]
     """Kinds of events that may change it (`agents.rules.facts`, rule 4), or `track:*`."""
 

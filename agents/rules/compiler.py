@@ -53,8 +53,7 @@ def _cohorts(rules: RuleSet, scores: dict[str, compiled.ScoreRule]) -> dict[str,
 
 
 def _cohort(name: str, part: Part) -> CompiledCohort:
-    until = part.until if part.until is not None else lambda _facts, _now: None
-    return CompiledCohort(name=name, test=part.test, until=until, kinds=part.kinds)
+    return CompiledCohort(name=name, test=part.test, until=part.until, kinds=part.kinds)
 
 
 def _score(name: str, score: Score) -> compiled.ScoreRule:

@@ -97,8 +97,8 @@ class Folding:
         self._depth_max = depth_max
         self._ends = getattr(bot, "ends_at_tombstone", None)
 
-    def take(self, held: Held, work: Work) -> None:
-        """Step one work on its visitor's state. Raise `Poisoned` if the step does."""
+    def take(self, held: Held, work: Work) -> bool:
+        """Step one work on its visitor's state; return whether it wanted anything. Raise `Poisoned` if it raises."""
         message = work.message
         visitor = message.visitor
         self.folded.touched[visitor] = held
@@ -107,10 +107,12 @@ class Folding:
                 effects = self._follow(held.moved, message)
             else:
                 effects = self._step(held.state, message, self.now, self._view, Draw)
-            if effects:
-                self._apply(held, visitor, work.depth, effects)
+            if not effects:
+                return False
+            self._apply(held, visitor, work.depth, effects)
         except Exception as error:  # the supervisor of steps: whatever a core raises is quarantined
             raise Poisoned(work, error) from error
+        return True
 
     def wake(self, held: Held, visitor: str, key: str) -> None:
         """Fire one wake-up."""

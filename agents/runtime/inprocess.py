@@ -135,26 +135,30 @@ class InProcess:
 
     def _settle(self) -> None:
         """Take letters until none is left."""
-        letters, now = self._letters, self.now
+        letters, foldings, states, now = self._letters, self._foldings, self._states, self.now
         while letters:
             bot, letter = letters.popleft()
-            folding = self._foldings[bot]
+            folding = foldings[bot]
             folding.now = now
             message = letter.message
-            held = self._states[bot].get(message.visitor) or self.held(bot, message.visitor)
-            folding.take(held, Work(message, letter.depth, bot, 0, 0))
+            held = states[bot].get(message.visitor) or self.held(bot, message.visitor)
+            wanted = folding.take(held, Work(message, letter.depth, bot, 0, 0))
             self.messages += 1
-            self._after(bot, folding)
+            if wanted:
+                self._after(bot, folding)
 
     def _after(self, bot: str, folding: Folding) -> None:
         """Pass on what one message caused."""
         folded = folding.folded
         if folded.woken:
             self._note_wakes(bot, folded.woken)
-        for peer, letters in folded.letters.items():
-            self._letters.extend([(peer, letter) for letter in letters])
-        for visitor, act in folded.acts:
-            self._letters.append(("email", Letter(0, self._act(visitor, act))))
+        if folded.letters:
+            for peer, letters in folded.letters.items():
+                for letter in letters:
+                    self._letters.append((peer, letter))
+        if folded.acts:
+            for visitor, act in folded.acts:
+                self._letters.append(("email", Letter(0, self._act(visitor, act))))
         if folded.rows:
             self.rows += folded.rows
             folding.source = f"{bot}-0:{self.messages}"

@@ -80,7 +80,8 @@ def choose_hour(
     refusals = {str(slot): rule for slot, rule in refused.items()}
     arms = allowed_arms([str(slot) for slot in allowed], refusals)
     scores = slot_scores(snapshot)
-    probabilities = _greedy([float(scores[int(arm)]) for arm in arms], [int(arm) for arm in arms])
+    slots = [int(arm) for arm in arms]
+    probabilities = _greedy([scores.item(slot) for slot in slots], slots)
     version = 0 if snapshot is None else snapshot.version
     return draw_choice(arms, probabilities, draw, refused=refusals, policy=POLICY, version=version)
 
