@@ -10,6 +10,7 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.runtime.limits import Limits
+from agents.runtime.registry import IDENTITY
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from messaging.ports import Chunk
@@ -17,6 +18,7 @@ from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import LogStory, Tell, WakeAt
 from messaging.vocabulary.ids import visitor_id_for
 from messaging.vocabulary.messages import (
+    Arrived,
     CohortEntered,
     CohortLeft,
     Letter,
@@ -36,7 +38,10 @@ class Count(msgspec.Struct, array_like=True):
 
 
 class CountingBot:
-    """Keep the cohorts in the order they came; tells `sales` of each, wakes on `CohortLeft`."""
+    """Keep the cohorts, and the ids of events, in the order they came; tells `sales` of each cohort.
+
+    `CohortLeft` asks for a wake-up in an hour, and the wake-up `a puts off b` moves `b` on by another one.
+    """
 
     name = "rules"
     version = 1
@@ -58,8 +63,13 @@ class CountingBot:
                 return [Tell("sales", message), LogStory("seen", {"cohort": cohort})]
             case CohortLeft(cohort=cohort):
                 return [WakeAt(cohort, now + timedelta(hours=1))]
-            case Woke():
+            case Arrived(record=record):
+                state.seen.append(record.message_id)
+            case Woke(key=key):
                 state.woken += 1
+                other = key.partition(" puts off ")[2]
+                if other:
+                    return [WakeAt(other, now + timedelta(hours=1))]
             case ScoreCrossed():
                 return [Tell("rules", message)]
         return []
@@ -114,9 +124,14 @@ class Peer:
 
 
 def a_shard(
-    store: Any, *, peer: Peer | None = None, clock: FakeClock | None = None, **limits: Any
+    store: Any,
+    *,
+    peer: Peer | None = None,
+    clock: FakeClock | None = None,
+    journal: Any = None,
+    **limits: Any,
 ) -> Shard:
-    """Return a shard of the counting bot that hears `behavior-0` and itself."""
+    """Return a shard of the counting bot that hears `behavior-0` and itself, and the journal if there is one."""
     spec = ShardSpec(
         bot=CountingBot(),
         index=0,
@@ -129,6 +144,8 @@ def a_shard(
         view=View(None, 0, {}, {}),
         log=Silent(),
         jitter=lambda: 0.5,
+        journal=journal,
+        identity=IDENTITY if journal is not None else None,
         limits=Limits(sweep_seconds=0.05, **limits),
     )
     return Shard(spec)

@@ -8,9 +8,12 @@ from datetime import timedelta
 import pytest
 
 from agents.runtime.held import Codec
+from messaging.journal.memory import MemoryJournal
 from messaging.ports import Chunk, Commit
-from messaging.store.memory import MemoryStore
+from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import CommitUnknown, Fenced, Unavailable
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.ids import partition_of, position
 from messaging.vocabulary.messages import CohortLeft, ScoreCrossed
 from tests.runtime_builders import (
     START,
@@ -172,3 +175,67 @@ async def test_draining_finishes_what_has_arrived() -> None:
         while shard.metrics()["batches_total"] < 1:
             await asyncio.sleep(0)
     assert (await state_of(store, 1)).seen == ["a"]
+
+
+async def test_a_wake_up_that_a_step_put_off_comes_later_and_not_at_once() -> None:
+    """Both are due at one moment; the step of the first one puts the second off by an hour."""
+    store, clock = a_store(a_database()), FakeClock()
+    async with Running(a_shard(store, clock=clock)) as shard:
+        keys = ("a puts off b", "b")
+        asked = [CohortLeft(visitor=visitor(1), at=START, cohort=key) for key in keys]
+        shard.deliver(a_chunk(1, *asked))
+        await settle(shard, 1)
+    for hours, woken in ((1, 1), (2, 2)):
+        clock.world = START + timedelta(hours=hours)
+        async with Running(a_shard(store, clock=clock)) as shard:
+            await settle(shard, 1)
+        assert (await state_of(store, 1)).woken == woken
+
+
+def a_record(number: int, raw: bytes) -> Record:
+    """Return a journaled event of one visitor."""
+    at = position(1, number)
+    return Record(at, f"m{number}", partition_of(visitor(1)), START, START, "", raw)
+
+
+async def test_an_event_that_cannot_be_read_gets_a_row_in_quarantine_once() -> None:
+    """Its bytes stay as they came, the events around it count, and the next owner makes no second row."""
+    database = a_database()
+    store, journal = a_store(database), MemoryJournal(database)
+    await journal.open_stream("gateway-1")
+    good, bad = b'{"type": "page", "userId": "1"}', b'{"type": "page", "properties": 7}'
+    await journal.append([a_record(1, good), a_record(2, bad), a_record(3, good)])
+    for _ in range(2):
+        async with Running(a_shard(store, journal=journal)) as shard:
+            while shard.positions().get("journal:1", 0) < position(1, 3):
+                await asyncio.sleep(0.001)
+    rows = await store.rows("quarantine", {})
+    assert [(row["stream"], row["position"], row["body"]) for row in rows] == [
+        ("journal:1", position(1, 2), bad)
+    ]
+    assert rows[0]["reason"].startswith("unreadable")
+    assert (await state_of(store, 1)).seen == ["m1", "m3"]
+
+
+class Asked(MemoryStore):
+    """Keep which states were asked for."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self.loads: list[list[str]] = []
+
+    async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
+        """Return the stored states of these visitors."""
+        self.loads.append(visitors)
+        return await super().load(bot, visitors)
+
+
+async def test_which_states_leave_memory_does_not_depend_on_the_order_of_a_set() -> None:
+    """Of one batch's visitors those with the highest ids stay, in every process and under any hash seed."""
+    store = Asked(a_database())
+    everybody = sorted(visitor(number) for number in range(40))
+    async with Running(a_shard(store, visitors_in_memory_max=5)) as shard:
+        for number in (1, 2):
+            shard.deliver(a_chunk(number, *(entered(each, f"c{number}") for each in range(40))))
+            await settle(shard, number)
+    assert store.loads == [everybody, everybody[:-5]]
