@@ -3,7 +3,8 @@
 Rules
 1. Time is a whole number of microseconds, so that the world clock made of it is exact.
 2. Nothing outside can make a callback ready: there are no sockets, signals or threads in here.
-3. The order of callbacks is asyncio's own, so one seed gives one history. Chance comes in by the ports.
+3. The order of callbacks is asyncio's own, and timers of one moment fire in the order in which they were set:
+   so one seed gives one history. Chance comes in by the ports.
 """
 
 from __future__ import annotations

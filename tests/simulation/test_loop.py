@@ -44,6 +44,31 @@ def test_the_world_clock_is_exact_when_a_wait_is_over():
     loop.run(wait())
 
 
+def test_timers_of_one_moment_fire_in_the_order_in_which_they_were_set():
+    async def wait() -> list[int]:
+        fired: list[int] = []
+        virtual = asyncio.get_running_loop()
+        for number in range(20):
+            virtual.call_at(10.0, fired.append, number)
+        virtual.call_at(10.0, fired.append, 20).cancel()
+        await asyncio.sleep(20)
+        return fired
+
+    assert loop.run(wait()) == list(range(20))
+
+
+def test_a_callback_that_raises_ends_the_run():
+    def fail() -> None:
+        raise ValueError("a callback's own fault")
+
+    async def wait() -> None:
+        asyncio.get_running_loop().call_later(5, fail)
+        await asyncio.sleep(10)
+
+    with pytest.raises(ValueError, match="own fault"):
+        loop.run(wait())
+
+
 def test_everybody_waiting_for_nothing_is_an_error():
     async def wait() -> None:
         await asyncio.Event().wait()

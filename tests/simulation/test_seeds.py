@@ -1,4 +1,4 @@
-"""Run a hundred seeds: faults, merges, unsubscribes and purchases, and nothing that may never be true."""
+"""Run a few hundred seeds: faults, merges, unsubscribes and purchases, and nothing that may never be true."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from tests.simulation.simulate import simulate
 
-SEEDS = 100
-SLICES = 20
+SEEDS = 240
+SLICES = 40
+"""Tests that the seeds are dealt to, so that all cores are busy to the end."""
 
 
 @pytest.mark.slow
