@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from agents.protocol.bot import Bot, View
@@ -100,12 +101,12 @@ class ShardSpec:
     may_linger: bool = True
     """False where a world clock waits for the shard (`agents.runtime.pace`)."""
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Return the shard's name: `behavior-0`."""
         return f"{self.bot.name}-{self.index}"
 
-    @property
+    @cached_property
     def slice(self) -> tuple[int, int]:
         """Return (index, of how many)."""
         return self.index, self.of

@@ -100,6 +100,11 @@ def rules_of(version: int) -> CompiledRules:
     return compile_files(files, version)
 
 
+@lru_cache(maxsize=1024)
+def _mailbox(address: str) -> str:
+    return mailbox_hash(SECRET, address)
+
+
 class World:
     """Hold everything of one run."""
 
@@ -120,7 +125,7 @@ class World:
             rules_version=1,
             pinned={1: rules_of(1)},
             snapshots={},
-            mailbox=lambda address: mailbox_hash(SECRET, address),
+            mailbox=_mailbox,
             holdout=0.1,
             learning=plan.learning,
         )
