@@ -6,7 +6,8 @@ Rules
 2. What comes before we know of the hand-over waits for that (a minute at most): "two seconds after the
    hand-over" cannot be judged earlier.
 3. Only what a human probably did (one half or more) is activity, stands in windows and moves a path.
-4. Each fact is counted when it comes and told once, when it is judged.
+4. Each fact is counted when it comes and told once, when it is judged, with the moment at which it was taken:
+   a purchase right after a click stands after it, although the click waits to be judged.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def take_answer(
             user_agent=event.user_agent[:USER_AGENT_CHARACTERS_MAX],
             method=event.method,
             judge_at=here.seconds + wait,
+            taken_at=here.now,
         )
     )
     return judge(state, here)
@@ -118,7 +120,8 @@ def _judge(state: BehaviorState, answer: Answer, here: Moment, judged: Judged) -
         seconds_since_hand_over=None if handed_over_at is None else answer.at - handed_over_at,
         links_at_once=len(links) if answer.kind == "mail_clicked" else 0,
     )
-    told = Responded(here.visitor, here.now, answer.send_id, _TOLD[answer.kind], human)
+    taken_at = answer.taken_at or here.now
+    told = Responded(here.visitor, taken_at, answer.send_id, _TOLD[answer.kind], human)
     judged.effects.extend(Tell(bot, told) for bot in ("rules", "email", "sales"))
     if human > 0:
         judged.scored += add_points(state, here.rules, answer.kind, answer.at, human)

@@ -10,6 +10,7 @@ Rules
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -103,6 +104,8 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
     user_agent: str
     method: str
     judge_at: float
+    taken_at: datetime | None = None
+    """When Behavior took it: what is told of it later carries this moment."""
 
 
 class Order(msgspec.Struct, array_like=True, gc=False):

@@ -348,6 +348,17 @@ def test_a_human_click_is_told_after_two_seconds_and_is_activity() -> None:
     assert "session" in ann.wakes
 
 
+def test_an_answer_is_told_with_the_moment_at_which_it_was_taken_however_late_it_is_judged() -> (
+    None
+):
+    """So that a purchase right after a click stands after it in every bot."""
+    ann = Ann()
+    ann.sees(a_click(60))
+    ann.take(a_hand_over(), START + 90 * SECOND)
+    effects = ann.wakes_until(START + 95 * SECOND)
+    assert [m.at for m in told(effects, Responded, "rules")] == [START + 60 * SECOND]
+
+
 def test_three_links_within_two_seconds_are_a_scanner_and_none_counts() -> None:
     ann = Ann()
     ann.take(a_hand_over())
