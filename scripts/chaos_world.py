@@ -18,7 +18,8 @@ LOOK_SECONDS = 0.25
 class WorldTime:
     """Read the position that the keeper of the world clock writes down: it is never ahead of any part."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, look_seconds: float = LOOK_SECONDS) -> None:
+        self._look_seconds = look_seconds
         self.now = datetime.min.replace(tzinfo=UTC)
         self._turned = asyncio.Condition()
 
@@ -31,7 +32,7 @@ class WorldTime:
                     async with self._turned:
                         self.now = kept["at"]
                         self._turned.notify_all()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
 
     async def reached(self, at: datetime) -> None:
         """Wait until the world has come to a moment."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -15,9 +16,11 @@ from aiosmtpd.smtp import Envelope
 from config.load import validate_folder
 from messaging.mail.compose import Sender, TemplateText, compose
 from messaging.mail.pool import SESSIONS
+from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.messages import SendPlan
 from scripts.bench_rules import write_rules_now
 from scripts.bench_smtp import Mailbox
+from scripts.bench_system import Running
 from scripts.chaos_checks import (
     Ended,
     differences,
@@ -46,6 +49,7 @@ from scripts.chaos_script import (
     script,
     taken,
 )
+from scripts.chaos_world import WorldTime
 
 VISITORS = script(200)
 NOBODY: Counter[str] = Counter()
@@ -295,3 +299,26 @@ async def test_a_mail_that_comes_twice_is_counted_twice_and_read_once() -> None:
     assert sorted(box.seen.values()) == [1, 2]
     first, second = await box.next("ann@example.com"), await box.next("ann@example.com")
     assert first.pixel != second.pixel
+
+
+class Clockwork:
+    """Be the store of a system whose database is away every second time."""
+
+    def __init__(self) -> None:
+        self.store = self
+        self.asked = 0
+
+    async def get_document(self, _table: str, _key: str) -> dict[str, Any] | None:
+        self.asked += 1
+        if self.asked % 2:
+            raise Unavailable("the database is away")
+        return {"at": NOW + self.asked * timedelta(minutes=1)} if self.asked > 2 else None
+
+
+async def test_whoever_waits_for_a_moment_of_the_world_goes_on_once_it_has_come() -> None:
+    world, clockwork = WorldTime(look_seconds=0.001), Clockwork()
+    following = asyncio.ensure_future(world.follow(cast("Running", clockwork)))
+    await world.reached(NOW + timedelta(minutes=7))
+    assert clockwork.asked == 8
+    assert world.now == NOW + timedelta(minutes=8)
+    following.cancel()
