@@ -56,8 +56,6 @@ _ENVIRONMENT = {
     # Every call of an actor is a task to Ray; nobody reads their events, and each process keeps a client for them.
     "RAY_task_events_report_interval_ms": "0",
     "RAY_raylet_death_check_interval_milliseconds": "5000",
-    "RAY_grpc_client_check_connection_status_interval_milliseconds": "5000",
-    "RAY_io_context_monitor_probe_interval_ms": "10000",
     "RAY_kill_idle_workers_interval_ms": "10000",
     "RAY_object_manager_rpc_threads_num": "1",
     "RAY_raylet_report_resources_period_milliseconds": "1000",
