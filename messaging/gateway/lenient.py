@@ -15,7 +15,7 @@ _BLANK = re.compile(r"[ \t\n\r]*")
 
 
 def split_batch(body: bytes) -> tuple[list[bytes], dict[str, bytes]] | None:
-    """Return the items of `batch` and the other members as bytes, or None if this is no JSON object at all.
+    """Return the items of `batch` and the other members as bytes, or None if this is no object with a list so named.
 
     >>> split_batch(b'{"batch":[{"a":NaN},2],"sentAt":"x"}')
     ([b'{"a":NaN}', b'2'], {'sentAt': b'"x"'})
@@ -27,7 +27,7 @@ def split_batch(body: bytes) -> tuple[list[bytes], dict[str, bytes]] | None:
 
 
 def _split(text: str) -> tuple[list[bytes], dict[str, bytes]]:
-    items: list[bytes] = []
+    items: list[bytes] | None = None
     others: dict[str, bytes] = {}
     at = _expect(text, 0, "{")
     while text[at] != "}":
@@ -41,6 +41,8 @@ def _split(text: str) -> tuple[list[bytes], dict[str, bytes]]:
         at = _separator(text, at, "}")
     if _skip(text, at + 1) != len(text):
         raise ValueError("something follows the object")
+    if items is None:
+        raise ValueError("has no batch")  # an empty one would be a success for what was not read
     return items, others
 
 

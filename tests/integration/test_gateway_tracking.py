@@ -312,6 +312,15 @@ async def test_a_batch_over_a_limit_is_413() -> None:
         assert await _post(session, "/v1/batch", {"batch": []}) == {"success": True}
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"type":"page","userId":"u"}', b"{}", b'{"batch":{}}', b'{"batch":1}']
+)
+async def test_what_has_no_list_of_calls_is_no_batch(body: bytes) -> None:
+    """A 200 would tell the sender that a call was taken which nobody read."""
+    async with a_site() as (session, _):
+        await _post(session, "/v1/batch", body, status=400)
+
+
 async def test_a_browser_may_ask_whether_it_may_post() -> None:
     async with a_site() as (session, _), session.options("/v1/track") as answer:
         assert answer.status == 204
