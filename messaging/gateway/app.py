@@ -63,7 +63,7 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
     runner = runner_for(app)
     await runner.setup()
     try:
-        await GuardedSite(runner, host, port, app[GATEWAY].deps.limits).start()
+        await GuardedSite(runner, host, port, app[GATEWAY]).start()
     except BaseException:
         await runner.cleanup()
         raise

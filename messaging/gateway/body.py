@@ -13,7 +13,7 @@ import asyncio
 import zlib
 
 import aiohttp
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from messaging.gateway.problems import ProblemError, unreadable
@@ -42,7 +42,8 @@ async def read_body(
         raise _too_large(bytes_max)
     try:
         if request.content.is_eof():  # the usual case: all of it came with the head
-            body = await _read(request.content, bytes_max)
+            body = request.content.read_nowait()
+            _check_size(len(body), bytes_max)
         else:
             async with asyncio.timeout(seconds_max):
                 body = await _read(request.content, bytes_max)
@@ -81,13 +82,13 @@ def unpack(packed: bytes, bytes_max: int) -> bytes:
 
 
 def _check_type(request: web.Request, types: frozenset[str]) -> None:
-    given = request.headers.get("Content-Type", "")
-    if given.split(";", 1)[0].strip().lower() not in types:
+    given = request.headers.get(hdrs.CONTENT_TYPE, "")
+    if given not in types and given.split(";", 1)[0].strip().lower() not in types:
         raise ProblemError(415, "send JSON as application/json or text/plain", field="Content-Type")
 
 
 def _encoding(request: web.Request) -> str:
-    given = request.headers.get("Content-Encoding", "").strip().lower()
+    given = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
     if given in {"", "identity"}:
         return ""
     if given in {"gzip", "x-gzip"}:

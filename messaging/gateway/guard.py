@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
+from messaging.gateway.acknowledged import Acknowledged
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.problems import ProblemError
 from messaging.gateway.supervise import place_of
@@ -27,14 +28,20 @@ _CLOSING = frozenset({408, 413})
 
 @web.middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a request whatever happens in its handler."""
-    gateway = request.app[GATEWAY]
-    machine = gateway.deps.clock.machine
-    began = machine()
+    """Answer a request of the application's whatever happens in its handler."""
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unmatched"
+    return await answered(request.app[GATEWAY], request, route, handler(request))
+
+
+async def answered(
+    gateway: Gateway, request: web.Request, route: str, answer: Awaitable[web.StreamResponse]
+) -> web.StreamResponse:
+    """Answer a request whatever happens on the way to its answer."""
+    machine = gateway.deps.clock.machine
+    began = machine()
     try:
-        response = await handler(request)
+        response = await answer
     except ProblemError as problem:
         response = problem.response()
     except web.HTTPException as error:
@@ -59,11 +66,12 @@ def _finish(
     status = response.status
     if status in _CLOSING:
         response.force_close()
-    if route.startswith("/v1/"):
-        response.headers["Access-Control-Allow-Origin"] = "*"
     gateway.metrics.count(route, status, seconds)
-    if status < 400 and seconds < gateway.deps.limits.slow_seconds and route.startswith("/v1/"):
-        return  # thousands a second: the metrics count them
+    if route.startswith("/v1/"):
+        if not isinstance(response, Acknowledged):  # it has the header by itself
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        if status < 400 and seconds < gateway.deps.limits.slow_seconds:
+            return  # thousands a second: the metrics count them
     level = log.warning if status >= 500 else log.info if status >= 400 else log.debug
     level(
         "request.done",

@@ -10,7 +10,7 @@ import binascii
 import hmac
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from messaging.gateway.problems import ProblemError
 
@@ -30,7 +30,7 @@ class Keys:
 
     def check_write_header(self, request: web.Request) -> bool:
         """Return whether the header gives a write key; False if the body has to. Raise a 401."""
-        given = request.headers.get("Authorization")
+        given = request.headers.get(hdrs.AUTHORIZATION)
         if given in self._usual:
             return True
         if given is None or not given.lower().startswith("basic"):

@@ -14,8 +14,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from messaging.gateway.deps import GATEWAY
+from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.limits import Limits
+from messaging.gateway.shortway import short_way
 
 LINGERING_SECONDS = 2.0
 """How long the rest of a refused body is read away, so that the client gets to see the refusal."""
@@ -46,11 +47,12 @@ def _settings(limits: Limits) -> dict[str, Any]:
 class GuardedSite(web.BaseSite):
     """Listen at one address through `GuardedHandler`."""
 
-    def __init__(self, runner: web.AppRunner, host: str, port: int, limits: Limits) -> None:
+    def __init__(self, runner: web.AppRunner, host: str, port: int, gateway: Gateway) -> None:
         super().__init__(runner)
         self._host = host
         self._port = port
-        self._limits = limits
+        self._gateway = gateway
+        self._limits = gateway.deps.limits
 
     @property
     def name(self) -> str:
@@ -64,6 +66,7 @@ class GuardedSite(web.BaseSite):
         server = self._runner.server
         assert server is not None
         limits = self._limits
+        server.request_handler = short_way(self._gateway, server.request_handler)
 
         def protocol() -> asyncio.Protocol:
             if len(server.connections) >= limits.connections_max:

@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from messaging.gateway import admin, health, mailroutes, tracking, upload
+from messaging.gateway import admin, health, mailroutes, upload
+from messaging.gateway.tracking import CALLS, TAKERS, handler
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-CALLS = ("track", "identify", "page", "screen", "group", "alias")
 
 PUBLIC, WRITE_KEY, ADMIN = "public", "write key", "admin"
 
@@ -45,11 +44,11 @@ def all_routes() -> list[Route]:
 
 
 def _tracking() -> list[Route]:
-    def post(path: str, handler: Handler, summary: str, body: str) -> Route:
+    def post(path: str, summary: str, body: str) -> Route:
         return Route(
             method="POST",
             path=path,
-            handler=handler,
+            handler=handler(TAKERS[path]),
             summary=summary,
             group="tracking",
             access=WRITE_KEY,
@@ -60,13 +59,12 @@ def _tracking() -> list[Route]:
 
     now = "Take a batch of calls as they happen."
     past = "Take a batch of calls of the past, with the times they carry."
-    handlers = {call: tracking.single(call) for call in CALLS}
     return [
-        *(post(f"/v1/{c}", handlers[c], f"Take one {c} call.", "Call") for c in CALLS),
-        *(post(f"/v1/{c[0]}", handlers[c], f"Take one {c} call.", "Call") for c in CALLS),
-        post("/v1/batch", tracking.batch, now, "Batch"),
-        post("/v1/b", tracking.batch, now, "Batch"),
-        post("/v1/import", tracking.import_, past, "Batch"),
+        *(post(f"/v1/{call}", f"Take one {call} call.", "Call") for call in CALLS),
+        *(post(f"/v1/{call[0]}", f"Take one {call} call.", "Call") for call in CALLS),
+        post("/v1/batch", now, "Batch"),
+        post("/v1/b", now, "Batch"),
+        post("/v1/import", past, "Batch"),
     ]
 
 
