@@ -3,7 +3,9 @@
 Rules
 1. Chunks of one stream follow each other without a hole: each begins after the last position of the one
    before, also where records of other shards lie between.
-2. One chunk is under way to a shard; what comes meanwhile joins the next.
+2. One chunk is under way to a shard; what comes meanwhile joins the next. After a large chunk the next waits
+   a little, unless it is full: a call costs the gateway about a millisecond and the shard a whole batch,
+   whatever is in it. What comes alone never waits.
 3. What is held for a slow shard is bounded. Over the bound the payload is dropped and the shard gets a hint
    (an empty body): the records are in the journal, and it reads them at its own pace.
 4. A failure is harmless: it is tried again, and the shard's sweeper reads the journal anyway.
@@ -12,6 +14,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Callable
@@ -59,6 +62,8 @@ class HandOver:
 
     async def stop(self) -> None:
         """Deliver what is held (within the drain time), and end."""
+        for lane in self._lanes:
+            lane.hurry()
         try:
             async with asyncio.timeout(self._limits.drain_seconds_max):
                 await asyncio.gather(*(lane.empty.wait() for lane in self._lanes))
@@ -136,6 +141,9 @@ class _Lane:
         self._next = 0
         self._pieces: deque[_Piece] = deque()
         self._wanted = asyncio.Event()
+        self._grown = asyncio.Event()
+        self._linger_until = 0.0
+        self._hurries = False
 
     def add(self, records: list[Record], last: int) -> None:
         """Take this shard's records of the positions up to `last`."""
@@ -161,11 +169,32 @@ class _Lane:
         while True:
             await self._wanted.wait()
             while self._pieces:
+                await self._linger()
                 piece = self._pieces[0]
                 await self._deliver(piece)
+                self._linger_until = self._clock.machine() + self._linger_seconds(piece)
                 self._forget(piece)
             self._wanted.clear()
             self.empty.set()
+
+    def hurry(self) -> None:
+        """Let no chunk wait any more."""
+        self._hurries = True
+        self._grown.set()
+
+    async def _linger(self) -> None:
+        """Let the next chunk grow after a large one; see rule 2."""
+        seconds = self._linger_until - self._clock.machine()
+        if seconds <= 0 or self._hurries or len(self._pieces) > 1:
+            return
+        self._grown.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._grown.wait()
+
+    def _linger_seconds(self, piece: _Piece) -> float:
+        many = len(piece.records) * self._limits.linger_seconds_an_event
+        return min(many, self._limits.linger_seconds_max)
 
     async def _deliver(self, piece: _Piece) -> None:
         pause = RETRY_SECONDS_FIRST
@@ -184,6 +213,8 @@ class _Lane:
         if piece is None or not self._fits(piece, last, len(records), size):
             piece = _Piece(self._next, records[0].received_at)
             self._pieces.append(piece)
+            if len(self._pieces) > 1:
+                self._grown.set()  # the first is full
         piece.last = last
         self._next = last + 1
         if not piece.is_hint:

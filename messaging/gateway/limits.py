@@ -44,6 +44,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Records of one insert: beyond ~1,000 the rate grows no more, only the wait does."""
     commit_bytes_max: int = 12 * 1024 * 1024
     """MongoDB takes messages of 48 MB; a group of this size is still one message."""
+    crowd_requests_min: int = 8
+    crowd_events_max: int = 200
+    crowd_seconds_max: float = 0.006
+    """An insert waits for those of the last to be back if they were so many requests, until so many events wait,
+    and no longer than this."""
     bodies_bytes_max: int = 128 * 1024 * 1024
     """Bytes of all bodies that are being read at one time."""
     waiting_events_max: int = 20_000
@@ -53,6 +58,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long an insert is tried again before its requests are answered 503."""
     chunk_events_max: int = 2_000
     chunk_bytes_max: int = 4 * 1024 * 1024
+    linger_seconds_an_event: float = 0.002
+    linger_seconds_max: float = 0.5
+    """How long the chunk after one of so many events waits for more: above 500 events a second chunks grow."""
     backlog_events_max: int = 20_000
     backlog_bytes_max: int = 32 * 1024 * 1024
     """What is held for one slow shard; over it the shard gets a hint and reads the journal itself."""

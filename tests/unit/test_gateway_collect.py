@@ -11,10 +11,12 @@ from messaging.gateway.limits import Limits
 from messaging.gateway.problems import ProblemError
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.ids import number_of, stream_of
+from messaging.vocabulary.messages import decode_records
 from tests.gateway_builders import (
     NOON,
     FailingJournal,
     FakePeers,
+    StillClock,
     a_gateway,
     a_record,
     until,
@@ -209,3 +211,97 @@ async def test_stopping_writes_and_hands_over_what_was_taken() -> None:
     assert len(peers.records()) == 1
     with pytest.raises(ProblemError):
         await gateway.collector.take([a_record(2)])
+
+
+class SetClock(StillClock):
+    """Tell the machine time it was set to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 1000.0
+
+    def machine(self) -> float:
+        return self.at
+
+
+async def test_after_a_large_chunk_the_next_grows_until_the_stop_and_what_comes_alone_goes() -> (
+    None
+):
+    peers, clock = FakePeers(), SetClock()
+    limits = _limits(linger_seconds_an_event=1.0, linger_seconds_max=100.0)
+    async with a_gateway(peers=peers, clock=clock, limits=limits) as gateway:
+        await gateway.collector.take([a_record(n) for n in range(100)])
+        await until(lambda: len(peers.records()) == 100)
+        clock.at += 101.0
+        await gateway.collector.take([a_record(100)])
+        await until(lambda: len(peers.records()) == 101)
+        clock.at += 2.0
+        await gateway.collector.take([a_record(n) for n in range(101, 131)])
+        await until(lambda: len(peers.records()) == 131)
+        for number in range(131, 136):
+            await gateway.collector.take([a_record(number)])
+        assert len(peers.chunks["behavior-0"]) == 3
+    assert [len(decode_records(c.body)) for c in peers.chunks["behavior-0"]] == [100, 1, 30, 5]
+
+
+async def test_a_full_chunk_waits_no_longer() -> None:
+    peers, clock = FakePeers(), SetClock()
+    limits = _limits(chunk_events_max=10, linger_seconds_an_event=100.0, linger_seconds_max=1000.0)
+    async with a_gateway(peers=peers, clock=clock, limits=limits) as gateway:
+        await gateway.collector.take([a_record(n) for n in range(10)])
+        await until(lambda: len(peers.records()) == 10)
+        for number in range(10, 25):
+            await gateway.collector.take([a_record(number)])
+        await until(lambda: len(peers.records()) == 20)
+        assert gateway.handover.backlog() == {"behavior-0": 5}
+
+
+async def test_an_insert_waits_for_the_crowd_of_the_last_to_be_back() -> None:
+    """64 clients in two halves that alternate would pay for twice as many inserts."""
+    journal, clock = FailingJournal(MemoryDatabase()), SetClock()
+    limits = _limits(crowd_seconds_max=30.0)
+    async with a_gateway(journal=journal, clock=clock, limits=limits) as gateway:
+
+        async def client(number: int) -> None:
+            await gateway.collector.take([a_record(number)])
+            for _ in range(number):  # they do not come back in one turn of the loop
+                await asyncio.sleep(0)
+            await gateway.collector.take([a_record(100 + number)])
+
+        journal.gate.clear()
+        clients = [asyncio.create_task(client(number)) for number in range(16)]
+        await until(lambda: journal.under_way == 1)
+        clock.at += 50.0  # a slow insert is worth a wait
+        journal.gate.set()
+        await asyncio.gather(*clients)
+    assert journal.sizes[-1] == 16
+    assert sum(journal.sizes) == 32
+
+
+async def test_a_few_requests_never_wait_for_more() -> None:
+    journal, clock = FailingJournal(MemoryDatabase()), SetClock()
+    limits = _limits(crowd_seconds_max=1e6)
+    async with a_gateway(journal=journal, clock=clock, limits=limits) as gateway:
+        journal.gate.clear()
+        first = asyncio.create_task(gateway.collector.take([a_record(0)]))
+        others = [asyncio.create_task(gateway.collector.take([a_record(n)])) for n in range(1, 5)]
+        await until(lambda: journal.under_way == 1)
+        clock.at += 50.0
+        journal.gate.set()
+        await asyncio.gather(first, *others)
+        async with asyncio.timeout(5.0):
+            await gateway.collector.take([a_record(9)])
+
+
+async def test_a_crowd_that_does_not_come_back_is_not_waited_for_long() -> None:
+    journal, clock = FailingJournal(MemoryDatabase()), SetClock()
+    limits = _limits(crowd_seconds_max=0.01)
+    async with a_gateway(journal=journal, clock=clock, limits=limits) as gateway:
+        journal.gate.clear()
+        crowd = [asyncio.create_task(gateway.collector.take([a_record(n)])) for n in range(16)]
+        await until(lambda: journal.under_way == 1)
+        clock.at += 50.0
+        journal.gate.set()
+        await asyncio.gather(*crowd)
+        async with asyncio.timeout(5.0):
+            await gateway.collector.take([a_record(99)])
