@@ -39,7 +39,7 @@ from messaging.vocabulary.effects import HandOver
 from scripts.logs import configure
 from scripts.parts import ShardPart, ViewBox
 
-BOT_NICENESS = 5
+BOT_NICENESS = 19
 """Who waits for an acknowledgement goes before what can be caught up with."""
 
 log = structlog.get_logger()

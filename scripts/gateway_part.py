@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 import structlog
@@ -25,11 +26,17 @@ from messaging.store.mongo import MongoStore
 from scripts.compose import Wiring, connected
 from scripts.telling import Reading, Telling, prometheus
 
+SWITCH_SECONDS = 0.0002
+"""How long a thread that wants the interpreter waits for it. An insert is the work of the driver's thread, and a busy
+loop lets it in only then: at Python's 5 ms that was much of what an insert took. Measured with a gateway alone,
+median of three: 6,400 -> 8,000 single requests a second."""
+
 log = structlog.get_logger()
 
 
 async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peers) -> GatewayPart:
     """Return the part of a gateway, ready to run."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     connection = connected(wiring)
     store = MongoStore(connection)
     replay = MongoReplayQueue(connection)
