@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -312,10 +313,12 @@ def describe(version: int, view: View) -> str:
     >>> describe(1, View(None, 0, {}, {}))
     'state=1 consent=opt-in holdout=0.05 learning=1'
     """
-    return (
-        f"state={version} consent={view.consent} holdout={view.holdout:g} "
-        f"learning={int(view.learning)}"
-    )
+    return _described(version, view.consent, view.holdout, view.learning)
+
+
+@lru_cache(maxsize=64)
+def _described(version: int, consent: str, holdout: float, learning: bool) -> str:
+    return f"state={version} consent={consent} holdout={holdout:g} learning={int(learning)}"
 
 
 def quarantine_fields(work: Work, reason: str, now: datetime) -> dict[str, Any]:

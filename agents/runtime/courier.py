@@ -72,7 +72,7 @@ class Courier:
 
     def undelivered(self) -> int:
         """Return how many chunks are not yet held by their receivers."""
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(map(len, self._queues.values()))
 
     def oldest(self) -> datetime | None:
         """Return the world time of the oldest undelivered chunk."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import datetime
+from functools import lru_cache
 
 from agents.runtime.inbox import Inbox, weight_of
 from agents.runtime.patience import patiently
@@ -132,6 +133,7 @@ class Taker:
         return self.inbox.oldest()
 
 
+@lru_cache(maxsize=1024)
 def stream_order(name: str) -> tuple[str, int]:
     """Return the place of an input stream in a batch: journal streams in the order they were opened.
 
