@@ -26,7 +26,7 @@ from agents.runtime.spec import ShardSpec
 from agents.runtime.views import ViewLoader, ViewSettings
 from config.load import compile_files
 from config.settings import Settings
-from messaging.clock import RealClock
+from messaging.clock import GatedClock, RealClock
 from messaging.journal.mongo import MongoJournal
 from messaging.mail.compose import Sender, TemplateText, compose
 from messaging.mail.pool import SmtpPool
@@ -183,6 +183,7 @@ async def _shard(bot: str, index: int, wiring: Wiring, clock: RealClock, peers: 
         journal=MongoJournal(connection) if wired.reads_journal else None,
         identity=IDENTITY if wired.reads_journal else None,
         postman=Postman(pool, Letters(wiring, views), clock) if pool is not None else None,
+        may_linger=not isinstance(clock, GatedClock),
     )
     return ShardPart(Shard(spec), views, connection, store, pool)
 

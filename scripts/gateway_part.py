@@ -15,9 +15,10 @@ import structlog
 
 from agents.runtime.gate import GateReport
 from agents.runtime.readers import StoreReader
-from messaging.clock import RealClock
+from messaging.clock import GatedClock, RealClock
 from messaging.gateway.app import build_app, serve
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
+from messaging.gateway.limits import Limits
 from messaging.gateway.replay_mongo import MongoReplayQueue
 from messaging.journal.mongo import MongoJournal
 from messaging.ports import Chunk, Peers, Store
@@ -54,6 +55,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         admin_token=wiring.admin_token,
         behavior_shards=wiring.shards["behavior"],
         name=name,
+        limits=Limits(linger_seconds_max=0.0) if isinstance(clock, GatedClock) else Limits(),
         more_metrics=part.others_text,
         is_ready=part.is_ready,
     )
