@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter
 from datetime import UTC, datetime
 
 from agents.protocol.bot import View
@@ -35,17 +34,15 @@ BANDS = (CohortEntered, CohortLeft, ScoreCrossed)
 
 
 class Counting(InProcess):
-    """Count what the mix causes: messages by bot, events that changed a cohort or band, or caused a decision."""
+    """Count the events of the mix that changed a cohort or band, and those that caused a decision."""
 
     def __init__(self, view: View, start: datetime) -> None:
         super().__init__(view, start)
-        self.by_bot: Counter[str] = Counter()
         self.changed = 0
         self.decided = 0
 
     def _after(self, bot: str, folding: Folding) -> None:
         folded = folding.folded
-        self.by_bot[bot] += 1
         told = folded.letters.get("rules", ()) if bot == "behavior" else ()
         self.changed += any(isinstance(letter.message, BANDS) for letter in told)
         self.decided += any(row.table == "decisions" for row in folded.rows)
@@ -125,7 +122,7 @@ def _shares() -> str:
     counting = Counting(default_view(), start)
     counting.feed(records(WARM_EVENTS, 1, start))
     each = ", ".join(
-        f"{bot} {count / WARM_EVENTS:.2f}" for bot, count in sorted(counting.by_bot.items())
+        f"{bot} {count / WARM_EVENTS:.2f}" for bot, count in sorted(counting.taken.items())
     )
     return (
         f"messages an event: {each}; {shown(100 * counting.changed / WARM_EVENTS)} % of the events "

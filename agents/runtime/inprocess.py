@@ -50,7 +50,8 @@ class InProcess:
         self.view = view
         self.now = start
         self.rows: list[RowWrite] = []
-        self.messages = 0
+        self.taken = dict.fromkeys(WIRING, 0)
+        """Bot -> messages it took, wake-ups included."""
         self._answer = answer
         self._bots: dict[str, Bot] = {name: wiring.make() for name, wiring in WIRING.items()}
         self._codecs = {name: Codec(bot) for name, bot in self._bots.items()}
@@ -92,10 +93,15 @@ class InProcess:
             for _, key in held.wakes_due(self.now):
                 if held.is_due(key, self.now):
                     folding.wake(held, visitor, key)
-                    self.messages += 1
+                    self.taken[bot] += 1
             self._after(bot, folding)
             self._settle()
         self.now = max(self.now, until)
+
+    @property
+    def messages(self) -> int:
+        """Return how many messages all bots took."""
+        return sum(self.taken.values())
 
     def held(self, bot: str, visitor: str) -> Held:
         """Return one visitor's state of one bot."""
@@ -143,7 +149,7 @@ class InProcess:
             message = letter.message
             held = states[bot].get(message.visitor) or self.held(bot, message.visitor)
             wanted = folding.take(held, Work(message, letter.depth, bot, 0, 0))
-            self.messages += 1
+            self.taken[bot] += 1
             if wanted:
                 self._after(bot, folding)
 
