@@ -8,7 +8,8 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from datetime import datetime
 
 import msgspec
@@ -76,22 +77,27 @@ class Replayer:
         With `visitor`, only that visitor's messages are folded, and `steps` tells each of them.
         """
         count = 0
-        async for number, record in self._batches(upto):
-            count += 1
-            works = await self._works(record, visitor)
-            view = await self._view(record)
-            fold = Folding(self._bot, record.at, view, f"{self.name}:{number}", Limits().depth_max)
-            self._wake(fold, number, record, visitor)
-            skipped = {tuple(place) for place in record.skipped}
-            for work in works:
-                if skipped and (work.stream, work.position, work.index) in skipped:
-                    continue
-                before = _marks(fold) if visitor is not None else None
-                fold.take(self._held(work.message.visitor), work)
-                self._note(fold, before, number, record, type(work.message).__name__)
-            self.observe(number, record, works, fold.folded)
-            self.batch = number
+        # Closed also where a step raises: a generator left open is closed at some later, unknown moment.
+        async with aclosing(self._batches(upto)) as batches:
+            async for number, record in batches:
+                count += 1
+                await self._fold(number, record, visitor)
+                self.batch = number
         return count
+
+    async def _fold(self, number: int, record: BatchRecord, visitor: str | None) -> None:
+        works = await self._works(record, visitor)
+        view = await self._view(record)
+        fold = Folding(self._bot, record.at, view, f"{self.name}:{number}", Limits().depth_max)
+        self._wake(fold, number, record, visitor)
+        skipped = {tuple(place) for place in record.skipped}
+        for work in works:
+            if skipped and (work.stream, work.position, work.index) in skipped:
+                continue
+            before = _marks(fold) if visitor is not None else None
+            fold.take(self._held(work.message.visitor), work)
+            self._note(fold, before, number, record, type(work.message).__name__)
+        self.observe(number, record, works, fold.folded)
 
     def _wake(self, fold: Folding, number: int, record: BatchRecord, visitor: str | None) -> None:
         for who, key in record.wakes:
@@ -129,7 +135,7 @@ class Replayer:
             held = self._states[visitor] = self._codec.fresh(visitor)
         return held
 
-    async def _batches(self, upto: int | None) -> AsyncIterator[tuple[int, BatchRecord]]:
+    async def _batches(self, upto: int | None) -> AsyncGenerator[tuple[int, BatchRecord], None]:
         after = self.batch
         while True:
             some = await self._store.batches(self.name, after, READ_MAX)

@@ -212,7 +212,8 @@ class Witness:
 
     def _send_row(self, send: str, fields: dict[str, Any], now: datetime) -> None:
         status = fields["status"]
-        before = self.sends.get(send, {}).get("status", "")
+        earlier = self.sends.get(send, {})
+        before = earlier.get("status", "")
         self.sends[send] = fields
         if fields["mailbox"]:
             self.mailbox_of[fields["visitor"]] = fields["mailbox"]
@@ -224,11 +225,13 @@ class Witness:
             self.broken("send ended twice", f"{send}: {before} > {status}")
         if status != "handing over" or fields["success"]:
             return
+        visitor = fields["visitor"]
+        if before == status and visitor != earlier["visitor"] and earlier["visitor"] in self.merged:
+            return  # a merge carries what is on its way already; the server counts what arrives
         if before == "handing over":
             self.broken("handed over twice", send)
         if fields["mailbox"] in self._database.suppressed:
             self.broken("handed over though suppressed", send)
-        visitor = fields["visitor"]
         if visitor in self.left:
             self.broken("handed over after the unsubscribe", f"{send} of {visitor}")
         plan = self.plans.get(send)
