@@ -47,11 +47,21 @@ from messaging.vocabulary.messages import (
 HUMAN = 0.5
 """Below this probability an open or click is a machine's."""
 
+WENT_OUT = ("handed over", "uncertain")
+"""Outcomes of a send that count as a touch and an attempt."""
+
 GIVEN_UP_MAX = 7
 """Sends given up in one run before a person is asked: something is wrong with them."""
 
 MISSED_ITS_HOURS = "quiet_hours"
 """Email's reason for a send that a pause or a slow server kept past its hours: nothing is wrong with it."""
+
+UNCERTAIN_FOR = timedelta(minutes=15)
+"""Added, for the caps, to the hand-over time of an uncertain send: it may arrive after it was called uncertain.
+
+A server has ten minutes for its answer to the final dot (RFC 5321, 4.5.3.2.6), which is longer than we wait; and a
+process that was replaced, and has not noticed, ends the hand-over that it had begun.
+"""
 
 VISIT_FALLBACK = timedelta(hours=12)
 """Added to the wait after a click when no end of the visit is told (a site without the snippet)."""
@@ -206,6 +216,8 @@ def _alert(turn: Turn, run: Run, kind: str, status: str, by: str) -> PutAlert:
 
 def send_settled(turn: Turn, message: SendSettled) -> None:
     """Count a send that was handed over (or may have been); give the reservation of any other back."""
+    if message.outcome in WENT_OUT:
+        _date_touch(turn, message)
     run = turn.state.runs.get(message.path)
     attempt = run.find(message.send_id) if run is not None else None
     if run is None or attempt is None or attempt.status != "reserved":
@@ -213,7 +225,7 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     path = turn.path(run)
     if path is None:
         return
-    if message.outcome in ("handed over", "uncertain"):
+    if message.outcome in WENT_OUT:
         _handed_over(turn, run, path, attempt, message)
         return
     give_back(turn, run, attempt)
@@ -243,13 +255,18 @@ def _may_try_again(run: Run, reason: str) -> bool:
     return run.given_up <= GIVEN_UP_MAX
 
 
+def _date_touch(turn: Turn, message: SendSettled) -> None:
+    """Count the touch from its hand-over, or the last moment it may be; its run may be over and replaced."""
+    at = message.at + UNCERTAIN_FOR if message.outcome == "uncertain" else message.at
+    for touch in turn.state.touches:
+        if touch.send_id == message.send_id:
+            touch.at = at
+
+
 def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: SendSettled) -> None:
     attempt.status = message.outcome
     attempt.at = message.at
     attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
-    for touch in turn.state.touches:
-        if touch.send_id == attempt.send_id:
-            touch.at = message.at
     turn.wake(f"window:{run.path}:{attempt.attempt}", attempt.window_ends)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
     if run.status != "sending":

@@ -111,6 +111,7 @@ class Touch(msgspec.Struct, array_like=True):
     """Count one touch against the caps."""
 
     at: datetime
+    """Reserved at; from the hand-over on: handed over at, or the last moment it may be if that is uncertain."""
     channel: str
     send_id: str
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
+from agents.rules.compiled import CompiledRules
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -301,6 +304,39 @@ def test_an_uncertain_send_counts_as_an_attempt() -> None:
     lead.enter().pass_time(17 * DAY)
     assert lead.run.attempts == 4
     assert lead.run.status == "alerted"
+
+
+def test_caps_hold_for_an_uncertain_send_that_arrives_minutes_after_it_was_told() -> None:
+    """A process that was replaced, and has not noticed, ends the hand-over that it had begun."""
+    rules = _with_path(some_rules(timing="now", window_hours=0), after_visit_hours=1)
+    lead = OneVisitor(a_view(rules), at=MONDAY + timedelta(hours=6))
+    lead.outcome = "uncertain"
+    lead.enter().pass_time(1)
+    arrived = lead.sent_at[0] + timedelta(minutes=10)
+    lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort="in-cart"))
+    lead.end_session()
+    lead.pass_time(DAY)
+    assert len(lead.sent_at) == 2
+    assert lead.sent_at[1] - arrived >= timedelta(hours=20)
+
+
+def test_the_touch_of_a_run_that_a_new_one_replaced_counts_from_its_hand_over_too() -> None:
+    lead = OneVisitor(a_view(_with_path(some_rules(), reentry="after_end")))
+    lead.outcome = ""
+    lead.enter()
+    while not lead.plans:
+        lead.pass_time(1)
+    lead.buy()
+    lead.pass_time(0.1)
+    lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort="addressable-lead"))
+    assert lead.run.run == "2"
+    lead.settle(lead.plans[0], "handed over")
+    assert [touch.at for touch in lead.state.touches] == [lead.now]
+
+
+def _with_path(rules: CompiledRules, **changes: Any) -> CompiledRules:
+    rules.paths[PATH] = msgspec.structs.replace(rules.paths[PATH], **changes)
+    return rules
 
 
 def test_withdrawn_consent_stops_the_run() -> None:
