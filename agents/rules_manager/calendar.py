@@ -47,13 +47,19 @@ def hour_of(at: datetime, zone: ZoneInfo) -> int:
     return at.astimezone(zone).hour
 
 
-def caps_free_at(touches: list[Touch], caps: list[Cap], channel: str, at: datetime) -> datetime:
-    """Return the first moment from `at` on at which one more touch on a channel keeps every cap."""
+def caps_free_at(
+    touches: list[Touch], caps: list[Cap], channel: str, at: datetime, *, now: datetime
+) -> datetime:
+    """Return the first moment from `at` on at which one more touch on a channel keeps every cap.
+
+    A touch that is reserved and has not gone out counts as of `now`: a pause may keep it for longer than a cap.
+    """
     free = at
     for cap in caps:
         if cap.channel not in (channel, "total"):
             continue
-        times = sorted((t.at for t in touches if cap.channel in (t.channel, "total")), reverse=True)
+        counted = [t for t in touches if cap.channel in (t.channel, "total")]
+        times = sorted((max(t.at, now) if t.open else t.at for t in counted), reverse=True)
         if len(times) >= cap.count:
             free = max(free, times[cap.count - 1] + timedelta(hours=cap.hours))
     return free

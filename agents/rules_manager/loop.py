@@ -216,8 +216,7 @@ def _alert(turn: Turn, run: Run, kind: str, status: str, by: str) -> PutAlert:
 
 def send_settled(turn: Turn, message: SendSettled) -> None:
     """Count a send that was handed over (or may have been); give the reservation of any other back."""
-    if message.outcome in WENT_OUT:
-        _date_touch(turn, message)
+    _date_touch(turn, message)
     run = turn.state.runs.get(message.path)
     attempt = run.find(message.send_id) if run is not None else None
     if run is None or attempt is None or attempt.status != "reserved":
@@ -257,10 +256,12 @@ def _may_try_again(run: Run, reason: str) -> bool:
 
 def _date_touch(turn: Turn, message: SendSettled) -> None:
     """Count the touch from its hand-over, or the last moment it may be; its run may be over and replaced."""
-    at = message.at + UNCERTAIN_FOR if message.outcome == "uncertain" else message.at
     for touch in turn.state.touches:
         if touch.send_id == message.send_id:
-            touch.at = at
+            touch.open = False
+            if message.outcome in WENT_OUT:
+                late = message.outcome == "uncertain"
+                touch.at = message.at + UNCERTAIN_FOR if late else message.at
 
 
 def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: SendSettled) -> None:

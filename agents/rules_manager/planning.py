@@ -47,7 +47,7 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     if run.not_before is not None:
         earliest = max(earliest, run.not_before)
     earliest = max(earliest, turn.now)
-    free = caps_free_at(turn.state.touches, path.caps, "email", earliest)
+    free = caps_free_at(turn.state.touches, path.caps, "email", earliest, now=turn.now)
     first = next_allowed(path, zone, free)
     run.status = "planned"
     run.plans += 1
@@ -182,7 +182,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule) -> None:
         stop(turn, run, reason)
         return
     late = path.is_quiet(hour_of(turn.now, zone))
-    free = caps_free_at(state.touches, path.caps, "email", turn.now)
+    free = caps_free_at(state.touches, path.caps, "email", turn.now, now=turn.now)
     if late or free > turn.now:
         _refuse(turn, run, "quiet_hours" if late else "cap")
         plan(turn, run, path, turn.now)
@@ -223,7 +223,7 @@ def _request(turn: Turn, run: Run, path: PathRule, stage: StageRule, zone: ZoneI
     run.hour_choice = Choice()
     run.planned_at = None
     run.status = "sending"
-    state.touches.append(Touch(turn.now, "email", send))
+    state.touches.append(Touch(turn.now, "email", send, open=True))
     del state.touches[:-TOUCHES_MAX]
     turn.tell(
         "email",

@@ -114,6 +114,8 @@ class Touch(msgspec.Struct, array_like=True):
     """Reserved at; from the hand-over on: handed over at, or the last moment it may be if that is uncertain."""
     channel: str
     send_id: str
+    open: bool = False
+    """True from the reservation until its send has an end: it may go out at any moment, so it counts as now."""
 
 
 class RulesState(msgspec.Struct, array_like=True):
