@@ -43,8 +43,12 @@ def up(assignments: tuple[str, ...], **given: Any) -> None:
 
     if given["speed"] == "max":
         given["speed"] = SPEED_MAX
+    flags = {name: value for name, value in given.items() if value is not None}
+    others = assigned(assignments)
+    for twice in flags.keys() & others.keys():
+        raise click.UsageError(f"{twice} is given twice: as a flag and by --set")
     try:
-        settings = read_settings(**given, **assigned(assignments))
+        settings = read_settings(**flags, **others)
     except SettingsInvalid as error:
         raise Refused(str(error), 2) from None
     forbidden = non_loopback_smtp(settings) or web_look_ups(settings)
@@ -83,6 +87,10 @@ def assigned(assignments: tuple[str, ...]) -> dict[str, Any]:
         inner = found
         for group in groups:
             inner = inner.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise click.UsageError(f"--set {assignment}: {group} has a value already")
+        if last in inner:
+            raise click.UsageError(f"--set {assignment}: {name} has a value already")
         inner[last] = value
     return found
 

@@ -126,6 +126,8 @@ class System:
         stack.callback(clear_run, self._data)
         if left:
             self._say(f"ended {left} processes that a killed run had left")
+        if settings.port:
+            _refuse_taken(settings.host, settings.port)
         self._make_secrets()
         self._made.port = settings.port or _free_port(settings.host)
         self._made.public_url = settings.base_url.replace(":0", f":{self._made.port}")
@@ -394,6 +396,19 @@ def _free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Raise Refused where somebody listens already: later it would look like a gateway that never gets ready."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Refused(
+                f"cannot listen at {host} port {port} ({error.strerror}): free it, or name another with --port"
+            ) from None
 
 
 def _reachable(host: str) -> str:

@@ -58,6 +58,11 @@ class Reading:
         found: list[dict[str, Any]] = await self._reader.page(after, limit)
         return found
 
+    async def stages(self) -> dict[str, list[str]]:
+        """Return path -> names of its stages."""
+        found: dict[str, list[str]] = await self._reader.stages()
+        return found
+
     async def stats(self) -> dict[str, Any]:
         """Return counts, with `parts`: name -> numbers."""
         return {**await self._reader.stats(), "parts": self._parts()}

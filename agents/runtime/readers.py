@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
+
+import yaml
 
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
+from agents.runtime.views import VERSIONS, VERSIONS_MAX
 from messaging.ports import Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -144,6 +148,17 @@ class StoreReader:
             "quarantined": await self._store.count("quarantine", {}),
             "runs": await self._runs(),
         }
+
+    async def stages(self) -> dict[str, list[str]]:
+        """Return path -> names of its stages, over all versions that are kept."""
+        found: dict[str, list[str]] = {}
+        for row in await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX):
+            for name, text in row["files"].items():
+                if name.startswith("paths/"):
+                    names = found.setdefault(PurePosixPath(name).stem, [])
+                    stages = yaml.safe_load(text)["stages"]
+                    names += [each["name"] for each in stages if each["name"] not in names]
+        return found
 
     async def _runs(self) -> dict[str, int]:
         counts: dict[str, int] = {}

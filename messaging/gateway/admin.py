@@ -84,15 +84,15 @@ async def stats(request: web.Request) -> web.Response:
     return answer({**await gateway.deps.reader.stats(), "gateway": own})
 
 
-def rows(table: str, *filters: str) -> Handler:
-    """Return the handler that shows the newest rows of a table, by equality of the named fields."""
+def rows(table: str, *filters: str, name: str) -> Handler:
+    """Return the handler that shows the newest rows of a table under a name, by equality of the named fields."""
 
     async def handle(request: web.Request) -> web.Response:
-        match = {name: request.query[name] for name in filters if name in request.query}
+        match = {field: request.query[field] for field in filters if field in request.query}
         if any("\0" in value or len(value) > ID_CHARS_MAX for value in match.values()):
             raise unreadable("is no value of a field")
         found = await _gateway(request).deps.store.rows(table, match, limit=_limit(request))
-        return answer({table: found})
+        return answer({name: found})
 
     return handle
 
@@ -111,6 +111,10 @@ async def settle(request: web.Request) -> web.Response:
         raise _unknown("alert")
     if alert["status"] != "open":
         raise ProblemError(409, f"this alert is {alert['status']}")
+    if action == "change":
+        stages = (await gateway.deps.reader.stages()).get(alert["path"], [])
+        if body.stage not in stages:
+            raise ProblemError(422, f"is no stage of the path: {', '.join(stages)}", field="stage")
     fact = AlertSettled(
         visitor=alert["visitor"],
         alert_id=alert["id"],
@@ -132,7 +136,7 @@ async def settle(request: web.Request) -> web.Response:
 
 async def pause(request: web.Request) -> web.Response:
     """Hold every hand-over, or those of one path; nothing is lost."""
-    path = (await _body(request, PauseBody)).path
+    path = await _path(request)
     paused = await _paused(request)
     return await _set_paused(
         request, "all" if paused == "all" or not path else sorted({*paused, path})
@@ -141,11 +145,21 @@ async def pause(request: web.Request) -> web.Response:
 
 async def resume(request: web.Request) -> web.Response:
     """Go on, with all or with one path."""
-    path = (await _body(request, PauseBody)).path
+    path = await _path(request)
     paused = await _paused(request)
     if paused == "all" and path:
         raise ProblemError(409, "everything is paused; resume without a path first")
     return await _set_paused(request, [each for each in paused if path and each != path])
+
+
+async def _path(request: web.Request) -> str:
+    """Return the path that a body names, empty for all; a name that no version has is a 422."""
+    path = (await _body(request, PauseBody)).path
+    if path:
+        known = await _gateway(request).deps.reader.stages()
+        if path not in known:
+            raise ProblemError(422, f"is no path: {', '.join(sorted(known))}", field="path")
+    return path
 
 
 async def _paused(request: web.Request) -> Any:

@@ -3,8 +3,8 @@
 Rules
 1. aiohttp unpacks nothing (`auto_decompress=False`): its own unpacking turns a broken gzip body into a 500
    and unpacks a bomb before it looks. Here nothing grows past the limit by more than one byte.
-2. A body is JSON in UTF-8 whatever it calls itself among `application/json`, `text/plain` and nothing:
-   browsers' beacons can say no better.
+2. A body is JSON in UTF-8 whatever it calls itself among `JSON_TYPES`: browsers' beacons can say no better,
+   and some libraries do not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from messaging.gateway.problems import ProblemError, unreadable
 
-JSON_TYPES = frozenset({"", "application/json", "text/plain"})
+JSON_TYPES = frozenset(
+    {
+        "",
+        "application/json",
+        "text/plain",
+        # RudderStack's library for Node packs its batches itself, and its HTTP client then calls them a form.
+        "application/x-www-form-urlencoded",
+        "application/octet-stream",
+    }
+)
 
 GZIP_MEMBERS_MAX = 16
 """Each member of a gzip file costs a copy of what follows: thousands of empty ones would cost seconds."""

@@ -27,6 +27,10 @@ class VisitorReader(Protocol):
         """Return visitors by visitor id, those after `after`; each has at least `visitor_id`."""
         ...
 
+    async def stages(self) -> dict[str, list[str]]:
+        """Return path -> names of its stages, over all versions that are kept."""
+        ...
+
     async def stats(self) -> dict[str, Any]:
         """Return counts of the whole system."""
         ...

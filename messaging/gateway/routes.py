@@ -112,7 +112,8 @@ def _admin() -> list[Route]:
         )
 
     def table(path: str, name: str, summary: str, *filters: str) -> Route:
-        return route("GET", path, admin.rows(name, *filters), summary, query=(*filters, "limit"))
+        handler = admin.rows(name, *filters, name=path)
+        return route("GET", path, handler, summary, query=(*filters, "limit"))
 
     settling = "Settle an alert: resume, change (names a stage) or close."
     return [
@@ -136,7 +137,7 @@ def _admin() -> list[Route]:
             admin.settle,
             settling,
             body="Settle",
-            problems=(404, 409, 413, 415),
+            problems=(404, 409, 413, 415, 422),
         ),
         route("GET", "stats", admin.stats, "Show counts of the system."),
         table("sends", "sends", "List the send ledger.", "visitor", "status", "path", "template"),
@@ -149,9 +150,11 @@ def _admin() -> list[Route]:
             admin.pause,
             "Hold every hand-over, or one path's.",
             body="Pause",
-            problems=(413, 415),
+            problems=(413, 415, 422),
         ),
-        route("POST", "resume", admin.resume, "Go on.", body="Pause", problems=(409, 413, 415)),
+        route(
+            "POST", "resume", admin.resume, "Go on.", body="Pause", problems=(409, 413, 415, 422)
+        ),
         route(
             "POST",
             "replay",

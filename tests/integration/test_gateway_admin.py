@@ -74,7 +74,7 @@ async def test_tables_are_shown_by_equality_of_named_fields() -> None:
         found = await _ask(session, "/api/v1/sends?status=handed+over&limit=1")
         assert [row["status"] for row in found["sends"]] == ["handed over"]
         assert await _ask(session, "/api/v1/decisions") == {"decisions": []}
-        assert await _ask(session, "/api/v1/policies") == {"snapshots": []}
+        assert await _ask(session, "/api/v1/policies") == {"policies": []}
         for bad in ("limit=-1", "limit=x", "limit=9999999", "status=%00"):
             await _ask(session, f"/api/v1/sends?{bad}", status=400)
 
@@ -85,7 +85,7 @@ async def test_an_alert_is_settled_once_and_durably(action: str) -> None:
     _alert(database)
     async with a_site(database=database) as (session, _):
         path = f"/api/v1/alerts/a1/{action}"
-        body = {"stage": "interest", "by": "kim"} if action == "change" else {}
+        body = {"stage": "opened", "by": "kim"} if action == "change" else {}
         assert (await _ask(session, path, method="POST", body=body))["success"] is True
         await _ask(session, path, method="POST", body=body, status=409)
     [record] = database.streams[0]
@@ -110,6 +110,12 @@ async def test_what_is_no_open_alert_cannot_be_settled() -> None:
             session, "/api/v1/alerts/a1/change", method="POST", body=body, status=400
         )
         assert problem["field"] == "stage"
+        body = {"stage": "nowhere"}
+        problem = await _ask(
+            session, "/api/v1/alerts/a1/change", method="POST", body=body, status=422
+        )
+        assert problem["field"] == "stage"
+        assert "opened" in problem["detail"]
     assert not any(database.streams)
 
 
@@ -123,6 +129,11 @@ async def test_pause_and_resume_keep_the_list_of_paths() -> None:
     async with a_site(database=database) as (session, _):
         for path in ("b", "a", "a"):
             await _ask(session, "/api/v1/pause", method="POST", body={"path": path})
+        assert await paused() == ["a", "b"]
+        for order in ("pause", "resume"):
+            body = {"path": "typo"}
+            problem = await _ask(session, f"/api/v1/{order}", method="POST", body=body, status=422)
+            assert problem["field"] == "path"
         assert await paused() == ["a", "b"]
         await _ask(session, "/api/v1/resume", method="POST", body={"path": "a"})
         assert await paused() == ["b"]

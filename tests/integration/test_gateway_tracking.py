@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 
 from messaging.gateway.limits import Limits
@@ -382,3 +383,18 @@ async def test_over_the_cap_a_connection_is_told_to_come_back() -> None:
         assert b"Retry-After" in answer
         writer.close()
         first[1].close()
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "application/octet-stream", "text/plain", ""]
+)
+async def test_a_batch_is_taken_whatever_its_library_calls_it(kind: str) -> None:
+    """RudderStack's library for Node packs a batch itself, and its HTTP client calls that a form."""
+    database = MemoryDatabase()
+    body = gzip.compress(b'{"batch":[{"type":"track","event":"Seen","userId":"u"}]}')
+    async with a_site(database=database) as (session, _):
+        headers = {"Content-Encoding": "gzip", "Content-Type": kind}
+        auth = aiohttp.BasicAuth(KEY, "")
+        async with session.post("/v1/batch", data=body, headers=headers, auth=auth) as answer:
+            assert (answer.status, await answer.json()) == (200, {"success": True})
+    assert len(database.streams[0]) == 1

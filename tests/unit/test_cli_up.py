@@ -1,0 +1,37 @@
+"""What `mdma up` refuses before it starts anything."""
+
+from __future__ import annotations
+
+import socket
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from scripts.cli_up import assigned, up
+from scripts.folder import Refused
+from scripts.system import _refuse_taken
+
+
+def test_a_taken_port_is_refused_in_one_line_that_names_it() -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        with pytest.raises(Refused, match=f"port {port} .*--port"):
+            _refuse_taken("127.0.0.1", port)
+    _refuse_taken("127.0.0.1", port)
+
+
+def test_a_setting_given_twice_is_wrong_use() -> None:
+    result = CliRunner().invoke(up, ["--host", "127.0.0.1", "--set", "host=0.0.0.0"])
+    assert result.exit_code == 2
+    assert "host is given twice" in result.output
+
+
+@pytest.mark.parametrize(
+    "pair", [("bots=1", "bots.behavior=2"), ("bots.behavior=2", "bots=1"), ("a=1", "a=2")]
+)
+def test_settings_that_contradict_each_other_are_wrong_use(pair: tuple[str, str]) -> None:
+    with pytest.raises(click.UsageError):
+        assigned(pair)
