@@ -8,7 +8,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
 import pytest
 
 from messaging.gateway.limits import Limits
@@ -394,7 +393,6 @@ async def test_a_batch_is_taken_whatever_its_library_calls_it(kind: str) -> None
     body = gzip.compress(b'{"batch":[{"type":"track","event":"Seen","userId":"u"}]}')
     async with a_site(database=database) as (session, _):
         headers = {"Content-Encoding": "gzip", "Content-Type": kind}
-        auth = aiohttp.BasicAuth(KEY, "")
-        async with session.post("/v1/batch", data=body, headers=headers, auth=auth) as answer:
+        async with session.post("/v1/batch", data=body, headers={**AUTH, **headers}) as answer:
             assert (answer.status, await answer.json()) == (200, {"success": True})
     assert len(database.streams[0]) == 1
