@@ -17,13 +17,24 @@ from scripts.folder import WIRING, Refused, read_run
 
 REQUEST_SECONDS = 60.0
 
+
+def data_folder() -> Path:
+    """Return the data folder that `.env` or the settings file name, as `mdma up` would. Raise UsageError."""
+    from config.settings import SettingsInvalid, read_settings
+
+    try:
+        return read_settings().data
+    except SettingsInvalid as error:
+        raise click.UsageError(str(error)) from None
+
+
 data_option = click.option(
     "--data",
     metavar="DIR",
     type=click.Path(path_type=Path),
     envvar="MDMA_DATA",
-    default=Path(".mdma"),
-    show_default=True,
+    default=data_folder,
+    show_default="as in the settings, else .mdma",
     help="Data folder of the system.",
 )
 

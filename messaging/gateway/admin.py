@@ -114,7 +114,9 @@ async def settle(request: web.Request) -> web.Response:
     if action == "change":
         stages = (await gateway.deps.reader.stages()).get(alert["path"], [])
         if body.stage not in stages:
-            raise ProblemError(422, f"no stage has this name; there are {', '.join(stages)}", field="stage")
+            raise ProblemError(
+                422, f"no stage has this name; there are {', '.join(stages)}", field="stage"
+            )
     fact = AlertSettled(
         visitor=alert["visitor"],
         alert_id=alert["id"],
@@ -158,7 +160,9 @@ async def _path(request: web.Request) -> str:
     if path:
         known = await _gateway(request).deps.reader.stages()
         if path not in known:
-            raise ProblemError(422, f"no path has this name; there are {', '.join(sorted(known))}", field="path")
+            raise ProblemError(
+                422, f"no path has this name; there are {', '.join(sorted(known))}", field="path"
+            )
     return path
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from scripts.cli_up import assigned, up
+from scripts.client import data_folder
 from scripts.folder import Refused
 from scripts.system import _refuse_taken
 
@@ -35,3 +37,15 @@ def test_a_setting_given_twice_is_wrong_use() -> None:
 def test_settings_that_contradict_each_other_are_wrong_use(pair: tuple[str, str]) -> None:
     with pytest.raises(click.UsageError):
         assigned(pair)
+
+
+def test_every_command_finds_the_data_folder_that_the_settings_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MDMA_DATA", raising=False)
+    assert data_folder() == Path(".mdma")
+    (tmp_path / ".env").write_text("MDMA_DATA=kept/here\n")
+    assert data_folder() == Path("kept/here")
+    monkeypatch.setenv("MDMA_DATA", "elsewhere")
+    assert data_folder() == Path("elsewhere")
