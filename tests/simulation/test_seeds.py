@@ -10,7 +10,7 @@ import pytest
 
 from tests.simulation.simulate import simulate
 
-SEEDS = 240
+SEEDS = 200
 SLICES = 40
 """Tests that the seeds are dealt to, so that all cores are busy to the end."""
 
