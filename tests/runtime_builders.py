@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from agents.protocol.bot import View
+from agents.runtime.held import Codec
 from agents.runtime.limits import Limits
 from agents.runtime.registry import IDENTITY
 from agents.runtime.shard import Shard
@@ -202,3 +203,10 @@ async def settle(shard: Shard, batches: int, seconds: float = 2.0) -> None:
     while shard.metrics()["batches_total"] < batches:
         assert asyncio.get_event_loop().time() < until, shard.metrics()
         await asyncio.sleep(0.001)
+
+
+async def state_of(store: MemoryStore, number: int) -> Count:
+    """Return a visitor's stored state."""
+    body = (await store.load("rules", [visitor(number)]))[visitor(number)]
+    state: Count = Codec(CountingBot()).decode(body).state
+    return state

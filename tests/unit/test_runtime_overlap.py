@@ -7,13 +7,10 @@ import asyncio
 import pytest
 
 from agents.runtime.committing import OutcomeUnknown
-from agents.runtime.held import Codec
 from messaging.ports import Commit
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.errors import CommitUnknown, Conflict
 from tests.runtime_builders import (
-    Count,
-    CountingBot,
     Peer,
     Running,
     a_chunk,
@@ -22,15 +19,13 @@ from tests.runtime_builders import (
     a_store,
     entered,
     settle,
-    visitor,
+    state_of,
 )
 
 
 async def seen(store: MemoryStore, number: int) -> list[str]:
     """Return the cohorts a visitor's stored state has counted."""
-    body = (await store.load("rules", [visitor(number)]))[visitor(number)]
-    state: Count = Codec(CountingBot()).decode(body).state
-    return state.seen
+    return (await state_of(store, number)).seen
 
 
 class Gated(MemoryStore):

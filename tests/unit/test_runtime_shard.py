@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from agents.runtime.held import Codec
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Chunk, Commit
 from messaging.store.memory import MemoryDatabase, MemoryStore
@@ -17,8 +16,6 @@ from messaging.vocabulary.ids import partition_of, position
 from messaging.vocabulary.messages import CohortLeft, ScoreCrossed
 from tests.runtime_builders import (
     START,
-    Count,
-    CountingBot,
     FakeClock,
     Peer,
     Running,
@@ -28,15 +25,9 @@ from tests.runtime_builders import (
     a_store,
     entered,
     settle,
+    state_of,
     visitor,
 )
-
-
-async def state_of(store: MemoryStore, number: int) -> Count:
-    """Return a visitor's stored state."""
-    body = (await store.load("rules", [visitor(number)]))[visitor(number)]
-    state: Count = Codec(CountingBot()).decode(body).state
-    return state
 
 
 async def test_messages_change_state_once_in_order_whatever_is_delivered_twice() -> None:
