@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import orjson
@@ -55,6 +55,8 @@ class Mix:
         """Those who have told their address."""
         self._sends: list[tuple[str, str]] = []
         """(visitor, send) of the success e-mails that follow from what was drawn."""
+        self.reached = datetime.min.replace(tzinfo=UTC)
+        """World time of the last record that `records` drew."""
 
     def call(self, at: datetime) -> dict[str, object]:
         """Return the next Segment call; answers to e-mails are drawn by `record` only."""
@@ -140,12 +142,22 @@ def bodies(count: int, events: int, at: datetime, seed: int = 1) -> Iterator[byt
 
 
 def records(
-    count: int, stream: int, start: datetime, seed: int = 1, mix: Mix | None = None
+    count: int,
+    stream: int,
+    start: datetime,
+    seed: int = 1,
+    mix: Mix | None = None,
+    apart: timedelta = timedelta(milliseconds=1),
 ) -> Iterator[Record]:
-    """Return journal records of the whole mix, a millisecond apart; `mix` goes on from where it stands."""
+    """Return journal records of the whole mix, each so long after the other.
+
+    `mix` goes on from where it stands, in time too: no event is earlier than one it drew before.
+    """
     mix = mix or Mix(seed)
+    start = max(start, mix.reached)
     for number in range(1, count + 1):
-        yield mix.record(stream, number, start + timedelta(milliseconds=number))
+        mix.reached = start + number * apart
+        yield mix.record(stream, number, mix.reached)
 
 
 def call_records(mix: Mix, count: int, at: datetime) -> Iterator[Record]:

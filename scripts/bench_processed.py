@@ -3,14 +3,14 @@
 Rules
 1. The clock runs from the first batch that took one of the records (its own record says when) until every
    shard has taken all that was written for it and no e-mail is under way: success e-mails count in.
-2. The mix goes on from run to run: the visitors of the first run are those of the next.
+2. The mix goes on from run to run, in time too: the visitors of the first run are those of the next.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from agents.protocol.bot import View
 from agents.runtime.fold import Folding
@@ -24,7 +24,11 @@ from scripts.bench_mix import Mix, records
 from scripts.bench_simulator import default_view
 from scripts.bench_system import Meter, Running
 
-EVENTS = 20_000
+EVENTS = 100_000
+"""Long enough that the rate counts, and not how long the last batch's e-mails take: that is the row `latency`."""
+APART = timedelta(milliseconds=10)
+"""World time between two events. Any closer and the busiest visitors would pass the bound of 1,000 events a minute,
+from which on an event is only counted: a tenth to a third of the mix would be work that nobody does."""
 WARM_EVENTS = 5_000
 CEILING_EVENTS = 10_000
 APPEND_EVENTS = 2_000
@@ -83,7 +87,7 @@ async def _processed(system: Running, mix: Mix, events: int) -> float:
     """Fill a new stream of the journal and return the events a second at which the bots took it."""
     journal = MongoJournal(system.connection)
     stream = await journal.open_stream("bench")
-    drawn = list(records(events, stream, datetime.now(UTC), mix=mix))
+    drawn = list(records(events, stream, datetime.now(UTC), mix=mix, apart=APART))
     began = datetime.now(UTC)
     await _fill(journal, drawn)
     machine, world = time.monotonic(), datetime.now(UTC)

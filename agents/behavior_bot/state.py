@@ -10,7 +10,9 @@ Rules
 
 from __future__ import annotations
 
+from bisect import insort_right
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -44,6 +46,8 @@ WAITING_MAX = 8
 ORDERS_MAX = 24
 ABSORBED_MAX = 16
 UNREACHABLE_MAX = 4
+
+_time_and_text = itemgetter(0, 1)
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86400
@@ -257,13 +261,10 @@ def trim_buckets(state: BehaviorState, tally: Tally) -> None:
 
 def keep(ring: list[Any], entry: Any, count_max: int) -> None:
     """Put an entry into a ring that holds the newest so many, by time, then text."""
-    if not ring or entry[0] > ring[-1][0] or entry[:2] >= ring[-1][:2]:
+    if not ring or entry[0] > ring[-1][0]:
         ring.append(entry)
     else:
-        place = len(ring)
-        while place > 0 and ring[place - 1][:2] > entry[:2]:
-            place -= 1
-        ring.insert(place, entry)
+        insort_right(ring, entry, key=_time_and_text)
     if len(ring) > count_max:
         del ring[0]
 

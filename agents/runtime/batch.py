@@ -236,7 +236,7 @@ class Builder:
     def outbox(
         self, letters: dict[str, list[Letter]], sent: dict[str, int], now: datetime
     ) -> list[OutboxWrite]:
-        """Sort letters by receiving shard: one document each, numbered on from `sent`."""
+        """Sort letters by receiving shard, numbered on from `sent`: one document each, several if it would be large."""
         by_shard: dict[str, list[Letter]] = {}
         shards = self._spec.shards
         for bot, some in letters.items():
@@ -246,10 +246,13 @@ class Builder:
             for letter in some:
                 to = shard_of(bot, letter.message.visitor, shards)
                 by_shard.setdefault(to, []).append(letter)
-        return [
-            OutboxWrite(to, sent.get(to, 0) + 1, now, encode_letters(some), len(some))
-            for to, some in by_shard.items()
-        ]
+        writes = []
+        for to, some in by_shard.items():
+            number = sent.get(to, 0)
+            for body, count in in_pieces(some, self._spec.limits.outbox_bytes_max):
+                number += 1
+                writes.append(OutboxWrite(to, number, now, body, count))
+        return writes
 
     def states(self, folded: Folded) -> list[StateWrite]:
         """Encode the states that changed, and note them as stored: a commit that fails makes them forgotten."""
@@ -277,6 +280,15 @@ class Builder:
             suppressed=sorted(view.suppressed),
             skipped=sorted(self.skipped),
         )
+
+
+def in_pieces(letters: list[Letter], bytes_max: int) -> list[tuple[bytes, int]]:
+    """Return (bytes, number of letters) of each piece, in order; one letter alone may be larger than the bound."""
+    body = encode_letters(letters)
+    if len(body) <= bytes_max or len(letters) == 1:
+        return [(body, len(letters))]
+    half = len(letters) // 2
+    return in_pieces(letters[:half], bytes_max) + in_pieces(letters[half:], bytes_max)
 
 
 def newest(rows: list[RowWrite]) -> list[RowWrite]:

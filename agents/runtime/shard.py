@@ -4,7 +4,7 @@ Rules
 1. One batch after the other. Everything a batch writes is one transaction, under the shard's epoch.
 2. Nothing leaves before its commit: neither a letter to a peer nor an e-mail.
 3. While a commit is under way the next batch is built, if there is much to take (`committing`); a shard that
-   hands mail over, and one whose wake-ups came due, waits for the commit first.
+   hands mail over waits for the commit first, and so does one that would fire wake-ups a second time in a row.
 4. A newer owner fences this one: it stops at once, without a further write.
 5. Sources (journal, wake-ups) wait while peers are behind; letters of peers are always taken, so that a
    circle of bots cannot stand still.
@@ -45,11 +45,13 @@ class Shard:
         builder = Builder(spec, self._memory, Codec(spec.bot))
         self._committer = Committer(spec, builder, self._memory, self._committed, self.poke)
         self._courier = Courier(spec.peers, spec.clock, spec.limits, spec.jitter)
-        self._taker = Taker(spec)
+        self._taker = Taker(spec, self.poke)
         self._pace = Pace(may_linger=spec.may_linger)
         self._local: deque[Letter] = deque()
         self._poke = asyncio.Event()
         self._next_due: datetime | None = None
+        self._fired_at: datetime | None = None
+        """World time at which wake-ups were fired whose commit is under way: what is due next is not known yet."""
         self._building_at: datetime | None = None
         self._low: datetime | None = None
         self._ready = False
@@ -121,7 +123,7 @@ class Shard:
         oldest = self._oldest()
         held = self._low if oldest is None or (self._low and self._low < oldest) else oldest
         self._low = oldest
-        return GateReport(held_since=held, next_due=self._next_due)
+        return GateReport(held_since=held, next_due=self._fired_at or self._next_due)
 
     def metrics(self) -> dict[str, float]:
         """Return how the shard fares: rate is for the asker to derive from `processed_total`."""
@@ -244,11 +246,7 @@ class Shard:
         choked = self._choked()
         wakes: list[tuple[str, datetime]] = []
         if not choked and not self._stopping and self._next_due and self._next_due <= now:
-            await self._committer.land()  # it may have fired some of them
-            limit = spec.limits.batch_wakes_max
-            wakes = await patiently(
-                spec, lambda: spec.store.due(spec.bot.name, spec.slice, now, limit)
-            )
+            wakes = await self._take_due(now)
         positions = self._committer.head.positions
         chunks = await self._taker.take(positions, choked=choked)
         for chunk in chunks:
@@ -260,6 +258,17 @@ class Shard:
             settled, _ = mail_messages(local)
             local += [Letter(0, due) for due in spec.postman.next_due(len(settled))]
         return Intake(now, chunks, local, wakes, positions)
+
+    async def _take_due(self, now: datetime) -> list[tuple[str, datetime]]:
+        """Return whose wake-ups are due. The states in memory know which of them a commit under way has fired."""
+        spec, limit = self.spec, self.spec.limits.batch_wakes_max
+        flying = self._committer.flying
+        if flying is not None and flying.intake.wakes_due:
+            await self._committer.land()  # the store would show the same ones again
+        wakes = await patiently(spec, lambda: spec.store.due(spec.bot.name, spec.slice, now, limit))
+        if wakes and len(wakes) < limit:
+            self._next_due, self._fired_at = None, now
+        return wakes
 
     # One batch
 
@@ -278,7 +287,7 @@ class Shard:
             await self._build(batch)
         self._committer.take_off(batch)
         self._building_at = None
-        if self.spec.postman is not None or intake.wakes_due:
+        if self.spec.postman is not None:
             await self._committer.land()
 
     async def _build(self, batch: Batch) -> Built:
@@ -309,6 +318,7 @@ class Shard:
             self._next_due = await patiently(
                 spec, lambda: spec.store.next_due(spec.bot.name, spec.slice)
             )
+            self._fired_at = None
             return
         for write in built.commit.states:
             if write.due is not None and (self._next_due is None or write.due < self._next_due):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 
@@ -27,8 +28,10 @@ SOURCES = "journal:"
 class Taker:
     """Hold the input streams of one shard."""
 
-    def __init__(self, spec: ShardSpec) -> None:
+    def __init__(self, spec: ShardSpec, wake: Callable[[], None]) -> None:
+        """`wake` is called when something was read ahead."""
         self._spec = spec
+        self._wake = wake
         self._ahead: dict[str, asyncio.Task[None]] = {}
         """Journal stream -> the reading of what follows."""
         self.inbox = Inbox({}, spec.limits.inbox_chunks_max)
@@ -103,30 +106,34 @@ class Taker:
     async def _refill_if_there(self, name: str) -> None:
         with contextlib.suppress(Unavailable):  # `_read_on` asks again, and patiently
             await self._refill(name)
+            self._wake()  # a batch may be begun upon the commit under way
 
     async def _refill(self, name: str) -> None:
         spec = self._spec
         stream = self.inbox.stream(name)
-        # Both before the reading: what is heard of meanwhile may not be in it.
-        after, known = stream.queued, stream.known
+        after = stream.queued
         if not name.startswith(SOURCES):
             limit = spec.limits.read_chunks_max
             chunks = await spec.store.read_outbox(name, spec.name, after, limit)
             self.inbox.refill(name, chunks, chunks[-1].last if chunks else after)
             return
+        room = spec.limits.batch_letters_max
+        while room > 0 and stream.known > stream.queued:
+            chunk = await self._read_journal(name, stream.queued, stream.known)
+            self.inbox.refill(name, [chunk], chunk.last)
+            room -= weight_of(chunk)
+
+    async def _read_journal(self, name: str, after: int, known: int) -> Chunk:
+        """Read the next records of a journal stream; what is not there up to `known` was a repeat."""
+        spec = self._spec
         assert spec.journal is not None, "only a bot with identities reads the journal"
         number = int(name.removeprefix(SOURCES))
-        records, reached = await spec.journal.read(
-            number, after, spec.limits.batch_letters_max, spec.slice
-        )
+        limit = spec.limits.journal_read_max
+        records, reached = await spec.journal.read(number, after, limit, spec.slice)
         if reached == after:
-            # Everything up to `known` was durable before we knew of it: what is not there was a repeat.
-            reached = known
-        chunks = []
-        if reached > after:
-            at = min((r.received_at for r in records), default=spec.clock.now())
-            chunks = [Chunk(name, after + 1, reached, at, encode_records(records))]
-        self.inbox.refill(name, chunks, reached)
+            reached = known  # everything up to it was durable before we knew of it
+        at = min((r.received_at for r in records), default=spec.clock.now())
+        return Chunk(name, after + 1, reached, at, encode_records(records))
 
     def oldest(self) -> datetime | None:
         """Return the world time of the oldest thing not taken."""

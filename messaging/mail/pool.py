@@ -21,7 +21,7 @@ from messaging.mail.outcomes import BOUNCED, DEFERRED, HANDED_OVER, answered, fa
 from messaging.mail.target import SmtpTarget
 from messaging.ports import MailOutcomeCode
 
-SESSIONS = 8
+SESSIONS = 16
 MAILS_PER_SESSION = 100
 """Relays close sessions after 50 to 1,000 mails; they like it better if we do."""
 

@@ -23,6 +23,8 @@ from motor.motor_asyncio import (
     AsyncIOMotorCollection,
     AsyncIOMotorDatabase,
 )
+from pymongo.client_session import ClientSession
+from pymongo.database import Database as BlockingDatabase
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -117,9 +119,14 @@ def session_key(session: Session) -> Binary:
     return cast("Binary", cast("Any", session).session_id["id"])
 
 
-def in_transaction(session: Session) -> bool:
-    """Say whether a transaction of this session is open."""
-    return bool(cast("Any", session).in_transaction)
+def blocking_database(database: Database) -> BlockingDatabase[dict[str, Any]]:
+    """Return the database as the driver underneath has it: for a thread, never for the loop."""
+    return cast("BlockingDatabase[dict[str, Any]]", cast("Any", database).delegate)
+
+
+def blocking_session(session: Session) -> ClientSession:
+    """Return the session as the driver underneath has it: for a thread, never for the loop."""
+    return cast("ClientSession", cast("Any", session).delegate)
 
 
 def is_network(error: PyMongoError) -> bool:

@@ -44,10 +44,16 @@ _OPTIONS = {
     "--bind_ip": "127.0.0.1",
     "--replSet": REPLICA_SET,
     "--networkMessageCompressors": "disabled",
-    "--wiredTigerCacheSizeGB": "0.25",
+    "--wiredTigerCacheSizeGB": "0.5",
     "--oplogSize": "256",
     # Default 100 ms, ten wake-ups a second. Our writes ask for the journal and start a flush at once.
     "--journalCommitInterval": "500",
+    # The defaults (5, 20, 2.5, 10 % of the cache) are for caches of many gigabytes: of ours they are 6 MB of
+    # updates, and every hot state was packed and written out again and again between two checkpoints.
+    "--wiredTigerEngineConfigString": (
+        "eviction_dirty_target=75,eviction_dirty_trigger=90,"
+        "eviction_updates_target=70,eviction_updates_trigger=85"
+    ),
 }
 _PARAMETERS = {
     "diagnosticDataCollectionEnabled": "false",  # samples the whole server every second

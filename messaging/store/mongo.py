@@ -1,7 +1,8 @@
 """Keep everything in MongoDB, behind the port `Store`.
 
 Rules
-1. Reads are majority reads: nothing is seen that a crash could take back.
+1. Reads are majority reads: nothing is seen that a crash could take back. What a batch needs comes in one answer:
+   the server's first answer has 101 documents unless it is told how many.
 2. What people ask for (`rows`, `count`) is matched by equality only; a value is never read as an operator.
 3. A commit once begun runs to its end even if whoever asked for it is cancelled: a session serves one
    operation at a time, and an abandoned one would meet its successor inside.
@@ -18,7 +19,14 @@ from bson import Int64
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 
 from messaging.ports import BatchRecord, Chunk, Commit, Ownership
-from messaging.store.connection import Connection, Session, session_key, world
+from messaging.store.connection import (
+    Connection,
+    Session,
+    blocking_database,
+    blocking_session,
+    session_key,
+    world,
+)
 from messaging.store.mongo_layout import ensure_store, states_of
 from messaging.store.mongo_transaction import run_commit
 from messaging.store.tables import BOTS
@@ -106,7 +114,9 @@ class MongoStore:
         async with self._turns.setdefault(commit.shard, asyncio.Lock()):
             with world():
                 session = await self._session(commit.shard)
-                await run_commit(self._database, session, commit)
+                await asyncio.to_thread(
+                    run_commit, blocking_database(self._database), blocking_session(session), commit
+                )
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._commits.discard(task)
@@ -141,7 +151,7 @@ class MongoStore:
             return {}
         with world():
             cursor = self._database[states_of(bot)].find({"_id": {"$in": visitors}}, {"s": 1})
-            found = await cursor.to_list(None)
+            found = await cursor.batch_size(len(visitors) + 1).to_list(None)
         return {document["_id"]: bytes(document["s"]) for document in found}
 
     async def due(
@@ -175,7 +185,7 @@ class MongoStore:
             return {}
         with world():
             cursor = self._database["identity"].find({"_id": {"$in": keys}})
-            found = await cursor.to_list(None)
+            found = await cursor.batch_size(len(keys) + 1).to_list(None)
         return {document["_id"]: (document["v"], int(document["n"])) for document in found}
 
     async def suppress(self, mailbox: str, reason: str, at: datetime) -> None:

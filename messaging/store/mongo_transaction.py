@@ -1,4 +1,7 @@
-"""Write one batch in one MongoDB transaction.
+"""Write one batch in one MongoDB transaction, in a thread of its own.
+
+The driver's own threads change hands at each command; a batch has about eight. So all of it runs in one thread,
+with the blocking driver that motor is made of.
 
 Rules
 1. The owner document is written first, and *written*: under snapshot isolation a commit that only read the
@@ -12,7 +15,7 @@ Rules
 
 from __future__ import annotations
 
-import asyncio
+import time
 import zlib
 from collections.abc import Iterable
 from typing import Any
@@ -20,19 +23,14 @@ from typing import Any
 import msgspec
 from bson import Binary, Int64
 from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from messaging.ports import Commit, IdentityWrite, OutboxWrite, RowWrite, StateWrite
-from messaging.store.connection import (
-    Database,
-    Session,
-    duplicates,
-    in_transaction,
-    is_network,
-    translated,
-)
+from messaging.store.connection import duplicates, is_network, translated
 from messaging.store.mongo_layout import states_of
 from messaging.store.tables import ROW_INDEXES
 from messaging.store.values import numbered, outbox_prefix, to_micros
@@ -47,6 +45,8 @@ COMMIT_ATTEMPTS_MAX = 3
 PAUSE_SECONDS = 0.01
 """Pause before the second try; it doubles, and each batch takes its own share of it."""
 
+Session = ClientSession
+Documents = Database[dict[str, Any]]
 _Operation = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne
 
 
@@ -62,13 +62,13 @@ class _TryAgainError(Exception):
         self.cause = cause
 
 
-async def run_commit(database: Database, session: Session, commit: Commit) -> None:
+def run_commit(database: Documents, session: Session, commit: Commit) -> None:
     """Write a batch; see `Store.commit` for what is raised."""
     attempt = 0
     while True:
         attempt += 1
         try:
-            await _attempt(database, session, commit)
+            _attempt(database, session, commit)
             return
         except _AlreadyThereError:
             return
@@ -78,17 +78,17 @@ async def run_commit(database: Database, session: Session, commit: Commit) -> No
                 if network:
                     raise translated(error.cause) from error
                 raise Conflict(f"batch {commit.shard}:{commit.batch}: write conflict") from error
-        await asyncio.sleep(_pause(commit, attempt))
+        time.sleep(_pause(commit, attempt))
 
 
-async def _attempt(database: Database, session: Session, commit: Commit) -> None:
+def _attempt(database: Documents, session: Session, commit: Commit) -> None:
     session.start_transaction(
         read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
     )
     try:
-        await _write(database, session, commit)
+        _write(database, session, commit)
     except PyMongoError as error:
-        await _abort(session)
+        _abort(session)
         if error.has_error_label("TransientTransactionError"):
             raise _TryAgainError(error) from error
         if isinstance(error, BulkWriteError) and duplicates(error):
@@ -96,20 +96,20 @@ async def _attempt(database: Database, session: Session, commit: Commit) -> None
             raise AssertionError(f"batch {commit.shard}:{commit.batch}: inserted twice") from error
         raise translated(error) from error
     except BaseException:
-        await _abort(session)
+        _abort(session)
         raise
-    await _finish(session, commit)
+    _finish(session, commit)
 
 
-async def _write(database: Database, session: Session, commit: Commit) -> None:
-    await _take_turn(database, session, commit)
-    await _guard(database, session, commit)
-    await _give_identities(database, session, commit.identities)
-    await _put_states(database, session, commit.bot, commit.states)
+def _write(database: Documents, session: Session, commit: Commit) -> None:
+    _take_turn(database, session, commit)
+    _guard(database, session, commit)
+    _give_identities(database, session, commit.identities)
+    _put_states(database, session, commit.bot, commit.states)
     if commit.outbox:
         documents = [_outbox_document(commit.shard, write) for write in commit.outbox]
-        await database["outbox"].insert_many(documents, session=session)
-    await database["batches"].insert_one(
+        database["outbox"].insert_many(documents, session=session)
+    database["batches"].insert_one(
         {
             "_id": numbered(commit.shard, commit.batch),
             "e": commit.epoch,
@@ -117,15 +117,15 @@ async def _write(database: Database, session: Session, commit: Commit) -> None:
         },
         session=session,
     )
-    await _write_rows(database, session, commit.rows)
+    _write_rows(database, session, commit.rows)
 
 
-async def _finish(session: Session, commit: Commit) -> None:
+def _finish(session: Session, commit: Commit) -> None:
     """Commit; ask again while the server does not say whether it did."""
     unknown: PyMongoError | None = None
     for attempt in range(1, COMMIT_ATTEMPTS_MAX + 1):
         try:
-            await session.commit_transaction()
+            session.commit_transaction()
             return
         except PyMongoError as error:
             if error.has_error_label("UnknownTransactionCommitResult"):
@@ -134,19 +134,19 @@ async def _finish(session: Session, commit: Commit) -> None:
                 raise _TryAgainError(error) from error  # certain: it was rolled back
             else:
                 raise translated(error) from error
-        await asyncio.sleep(_pause(commit, attempt))
+        time.sleep(_pause(commit, attempt))
     raise CommitUnknown(f"batch {commit.shard}:{commit.batch}: no answer") from unknown
 
 
-async def _abort(session: Session) -> None:
+def _abort(session: Session) -> None:
     """End the transaction; where that fails the server ends it by itself."""
-    if in_transaction(session):
-        await session.abort_transaction()  # the driver swallows what the world does here
+    if session.in_transaction:
+        session.abort_transaction()  # the driver swallows what the world does here
 
 
-async def _take_turn(database: Database, session: Session, commit: Commit) -> None:
+def _take_turn(database: Documents, session: Session, commit: Commit) -> None:
     """Move the owner document on from the batch before, in our epoch."""
-    result = await database["shards"].update_one(
+    result = database["shards"].update_one(
         {"_id": commit.shard, "epoch": commit.epoch, "batch": commit.batch - 1},
         {
             "$set": {
@@ -159,11 +159,11 @@ async def _take_turn(database: Database, session: Session, commit: Commit) -> No
     )
     if result.matched_count == 1:
         return
-    owner = await database["shards"].find_one({"_id": commit.shard}, session=session)
+    owner = database["shards"].find_one({"_id": commit.shard}, session=session)
     if owner is None or owner["epoch"] != commit.epoch:
         found = owner["epoch"] if owner else "none"
         raise Fenced(f"shard {commit.shard}: epoch {commit.epoch} is over (now {found})")
-    ours = await database["batches"].find_one(
+    ours = database["batches"].find_one(
         {"_id": numbered(commit.shard, commit.batch), "e": commit.epoch},
         {"_id": 1},
         session=session,
@@ -172,7 +172,7 @@ async def _take_turn(database: Database, session: Session, commit: Commit) -> No
     raise _AlreadyThereError
 
 
-async def _guard(database: Database, session: Session, commit: Commit) -> None:
+def _guard(database: Documents, session: Session, commit: Commit) -> None:
     """Touch the mailboxes that mail is handed over to; refuse the batch if one is suppressed."""
     if not commit.guards:
         return
@@ -181,17 +181,17 @@ async def _guard(database: Database, session: Session, commit: Commit) -> None:
     )  # one order for all: two batches cannot hold each other up
     touch = {"$set": {"touched": f"{commit.shard}:{commit.batch}"}}
     touches: list[_Operation] = [UpdateOne({"_id": box}, touch, upsert=True) for box in mailboxes]
-    await database["mailboxes"].bulk_write(touches, session=session)
+    database["mailboxes"].bulk_write(touches, session=session)
     found = database["mailboxes"].find(
         {"_id": {"$in": mailboxes}, "suppressed": True}, {"_id": 1}, session=session
     )
-    refused = frozenset([document["_id"] async for document in found])
+    refused = frozenset([document["_id"] for document in found])
     if refused:
         raise Suppressed(refused)
 
 
-async def _give_identities(
-    database: Database, session: Session, identities: list[IdentityWrite]
+def _give_identities(
+    database: Documents, session: Session, identities: list[IdentityWrite]
 ) -> None:
     """Give keys to visitors, each only if its owner is still the one that was read."""
     if not identities:
@@ -205,7 +205,7 @@ async def _give_identities(
             operations.append(UpdateOne({"_id": write.key, "v": write.expected}, {"$set": owner}))
     moved = sum(write.expected is not None for write in identities)
     try:
-        result = await database["identity"].bulk_write(operations, session=session)
+        result = database["identity"].bulk_write(operations, session=session)
     except BulkWriteError as error:
         if duplicates(error):
             raise Conflict("an identity key was given away by another shard") from error
@@ -214,15 +214,13 @@ async def _give_identities(
         raise Conflict("an identity key has another owner by now")
 
 
-async def _put_states(
-    database: Database, session: Session, bot: str, states: list[StateWrite]
-) -> None:
+def _put_states(database: Documents, session: Session, bot: str, states: list[StateWrite]) -> None:
     if states:
         # $set is logged as what changed, a replacement as the whole: 13 to 17 ms against 18 to 21 for 300.
         operations: list[_Operation] = [
             UpdateOne({"_id": write.visitor}, _state_update(write), upsert=True) for write in states
         ]
-        await database[states_of(bot)].bulk_write(operations, ordered=False, session=session)
+        database[states_of(bot)].bulk_write(operations, ordered=False, session=session)
 
 
 def _state_update(write: StateWrite) -> dict[str, Any]:
@@ -242,7 +240,7 @@ def _outbox_document(sender: str, write: OutboxWrite) -> dict[str, Any]:
     }
 
 
-async def _write_rows(database: Database, session: Session, rows: Iterable[RowWrite]) -> None:
+def _write_rows(database: Documents, session: Session, rows: Iterable[RowWrite]) -> None:
     tables: dict[str, list[_Operation]] = {}
     for row in rows:
         assert row.table in ROW_INDEXES, row.table
@@ -254,7 +252,7 @@ async def _write_rows(database: Database, session: Session, rows: Iterable[RowWr
         )
         tables.setdefault(row.table, []).append(operation)
     for table, operations in tables.items():
-        await database[table].bulk_write(operations, session=session)
+        database[table].bulk_write(operations, session=session)
 
 
 def _pause(commit: Commit, attempt: int) -> float:

@@ -171,7 +171,7 @@ class Record(msgspec.Struct, array_like=True):
 _event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=16_384)
 def decode_event(raw: bytes) -> Event:
     """Read one event's JSON. Raise `msgspec.DecodeError` (with the field's path) if it cannot be read.
 

@@ -10,7 +10,12 @@ from pymongo.errors import OperationFailure
 
 from messaging.journal.mongo import MongoJournal
 from messaging.ports import BatchRecord, Commit, StateWrite
-from messaging.store.connection import Connection, connect
+from messaging.store.connection import (
+    Connection,
+    blocking_database,
+    blocking_session,
+    connect,
+)
 from messaging.store.mongo import MongoStore
 from messaging.store.mongo_transaction import _guard, _take_turn
 from messaging.vocabulary.errors import CommitUnknown, Fenced, Suppressed, Unavailable
@@ -71,6 +76,12 @@ class CuttingProxy:
             while data := await reader.read(2**20):
                 writer.write(data)
                 await writer.drain()
+
+
+async def in_thread(part, connection, session, commit):
+    """Run one part of a commit as the store does, in a thread, inside a transaction that a test holds open."""
+    database, session = blocking_database(connection.database), blocking_session(session)
+    await asyncio.to_thread(part, database, session, commit)
 
 
 @pytest.fixture
@@ -179,7 +190,7 @@ async def test_an_owner_that_died_inside_a_transaction_does_not_hold_its_shard(c
     await dead.acquire("rules-0")
     session = dead._sessions["rules-0"]
     session.start_transaction()
-    await _take_turn(connection.database, session, a_commit(1, 1))
+    await in_thread(_take_turn, connection, session, a_commit(1, 1))
     async with asyncio.timeout(3):
         owner = await heir.acquire("rules-0")
         assert (owner.epoch, owner.batch) == (2, 0)
@@ -197,10 +208,10 @@ async def test_a_hand_over_that_read_before_a_suppression_conflicts_with_it(conn
     commit = a_commit(1, 1, shard="email-0", guards=["box"])
     session = store._sessions["email-0"]
     session.start_transaction()
-    await _take_turn(connection.database, session, commit)
+    await in_thread(_take_turn, connection, session, commit)
     await gateway.suppress("box", "unsubscribed", NOON)
     with pytest.raises(OperationFailure) as caught:
-        await _guard(connection.database, session, commit)
+        await in_thread(_guard, connection, session, commit)
     assert caught.value.has_error_label("TransientTransactionError")
     await session.abort_transaction()
     with pytest.raises(Suppressed):
@@ -213,8 +224,8 @@ async def test_a_suppression_waits_for_the_hand_over_that_was_first(connection):
     commit = a_commit(1, 1, shard="email-0", guards=["box"])
     session = store._sessions["email-0"]
     session.start_transaction()
-    await _take_turn(connection.database, session, commit)
-    await _guard(connection.database, session, commit)
+    await in_thread(_take_turn, connection, session, commit)
+    await in_thread(_guard, connection, session, commit)
     told = asyncio.ensure_future(gateway.suppress("box", "unsubscribed", NOON))
     done, _ = await asyncio.wait({told}, timeout=0.2)
     assert not done
