@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,10 @@ from agents.runtime.committing import OutcomeUnknown
 from messaging.ports import Commit
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.errors import CommitUnknown, Conflict
+from messaging.vocabulary.messages import CohortLeft
 from tests.runtime_builders import (
+    START,
+    FakeClock,
     Peer,
     Running,
     a_chunk,
@@ -20,6 +24,7 @@ from tests.runtime_builders import (
     entered,
     settle,
     state_of,
+    visitor,
 )
 
 
@@ -140,3 +145,48 @@ async def test_an_owner_that_cannot_know_whether_its_commit_happened_ends_and_it
         shard.deliver(a_chunk(2, entered(1, "b")))
         await settle(shard, 1)
     assert await seen(heir, 1) == ["a", "b"]
+
+
+async def test_a_wake_up_whose_commit_is_under_way_fires_once_and_the_world_waits_for_it() -> None:
+    store, clock = Gated(a_database()), FakeClock()
+    store.go.release()
+    async with Running(a_shard(store, clock=clock, overlap_letters_min=1)) as shard:
+        shard.deliver(a_chunk(1, CohortLeft(visitor=visitor(1), at=START, cohort="wake")))
+        await settle(shard, 1)
+        clock.world = due = START + timedelta(hours=1)
+        shard.poke()
+        await until(lambda: store.asked == [1, 2])
+        for number in (2, 3):
+            shard.deliver(a_chunk(number, entered(1, str(number))))
+        await until(lambda: shard._committer.overlapped_total == 1)
+        report = shard.report()
+        assert report is not None
+        assert report.next_due == due, "what is due next is not known before the commit"
+        for _ in range(9):
+            store.go.release()
+        await until(lambda: shard.positions().get("behavior-0") == 3)
+        await until(lambda: shard._next_due is None and shard._fired_at is None)
+        after = shard.report()
+        assert after is not None
+        assert after.next_due is None
+    state = await state_of(store, 1)
+    assert (state.woken, state.seen) == (1, ["2", "3"])
+
+
+async def test_a_conflict_of_a_batch_that_fired_wake_ups_fires_them_once() -> None:
+    store, clock = Gated(a_database()), FakeClock()
+    store.errors = [None, Conflict("somebody else was there")]
+    store.go.release()
+    async with Running(a_shard(store, clock=clock, overlap_letters_min=1)) as shard:
+        shard.deliver(a_chunk(1, CohortLeft(visitor=visitor(1), at=START, cohort="wake")))
+        await settle(shard, 1)
+        clock.world = START + timedelta(hours=1)
+        shard.poke()
+        await until(lambda: store.asked == [1, 2])
+        shard.deliver(a_chunk(2, entered(1, "a")))
+        await until(lambda: shard._committer.overlapped_total == 1)
+        for _ in range(9):
+            store.go.release()
+        await until(lambda: shard.positions().get("behavior-0") == 2)
+    state = await state_of(store, 1)
+    assert (state.woken, state.seen) == (1, ["a"])

@@ -13,7 +13,7 @@ from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import CommitUnknown, Fenced, Unavailable
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import partition_of, position
-from messaging.vocabulary.messages import CohortLeft, ScoreCrossed
+from messaging.vocabulary.messages import CohortLeft, ScoreCrossed, decode_letters
 from tests.runtime_builders import (
     START,
     FakeClock,
@@ -206,6 +206,56 @@ async def test_an_event_that_cannot_be_read_gets_a_row_in_quarantine_once() -> N
     ]
     assert rows[0]["reason"].startswith("unreadable")
     assert (await state_of(store, 1)).seen == ["m1", "m3"]
+
+
+class Reads(MemoryJournal):
+    """Keep how many records were asked for at once."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self.limits: set[int] = set()
+
+    async def read(
+        self, stream: int, after: int, limit: int, shard: tuple[int, int]
+    ) -> tuple[list[Record], int]:
+        """Return a shard's records among the next `limit` of a stream."""
+        self.limits.add(limit)
+        return await super().read(stream, after, limit, shard)
+
+
+async def test_a_journal_that_is_far_behind_is_read_in_parts_and_taken_in_larger_batches() -> None:
+    database = a_database()
+    store, journal = a_store(database), Reads(database)
+    await journal.open_stream("gateway-1")
+    page = b'{"type": "page", "userId": "1"}'
+    await journal.append([a_record(number, page) for number in range(1, 24)])
+    shard = a_shard(store, journal=journal, journal_read_max=5, batch_letters_max=10)
+    async with Running(shard):
+        while shard.positions().get("journal:1", 0) < position(1, 23):
+            await asyncio.sleep(0.001)
+    assert journal.limits == {5}
+    assert (await state_of(store, 1)).seen == [f"m{number}" for number in range(1, 24)]
+    assert len(await store.batches("rules-0", 0, 99)) < 5
+
+
+async def test_letters_that_no_document_could_hold_leave_in_several_and_all_arrive_in_order() -> (
+    None
+):
+    store, peer = a_store(a_database()), Peer()
+    cohorts = [f"a cohort with quite a long name {number}" for number in range(40)]
+    async with Running(a_shard(store, peer=peer, outbox_bytes_max=700)) as shard:
+        shard.deliver(a_chunk(1, *(entered(1, cohort) for cohort in cohorts)))
+        await settle(shard, 1)
+        shard.deliver(a_chunk(2, entered(1, "last")))
+        await settle(shard, 2)
+    sent = [chunk for to, chunk in peer.got if to == "sales-0"]
+    assert [chunk.first for chunk in sent] == list(range(1, len(sent) + 1))
+    assert len(sent) > 3
+    assert all(len(chunk.body) <= 700 for chunk in sent)
+    letters = [letter for chunk in sent for letter in decode_letters(chunk.body)]
+    assert [letter.message.cohort for letter in letters] == [*cohorts, "last"]
+    stored = await store.read_outbox("rules-0", "sales-0", 0, 99)
+    assert [chunk.body for chunk in stored] == [chunk.body for chunk in sent]
 
 
 class Asked(MemoryStore):
