@@ -48,7 +48,7 @@ _OPTIONS = {
     "--oplogSize": "256",
     # Default 100 ms, ten wake-ups a second. Our writes ask for the journal and start a flush at once.
     "--journalCommitInterval": "500",
-    # The defaults (5, 20, 2.5, 10 % of the cache) are for caches of many gigabytes: of ours they are 6 MB of
+    # The defaults (5, 20, 2.5, 10 % of the cache) are for caches of many gigabytes: of ours they are 13 MB of
     # updates, and every hot state was packed and written out again and again between two checkpoints.
     "--wiredTigerEngineConfigString": (
         "eviction_dirty_target=75,eviction_dirty_trigger=90,"
