@@ -29,7 +29,8 @@ SCHEMAS: dict[str, Any] = {
     "Call": {
         "type": "object",
         "description": f"A call of the Segment HTTP Tracking API, at most {EVENT_BYTES_MAX} bytes. "
-        "Needs a userId, an anonymousId or traits.email.",
+        "Needs a userId, an anonymousId or traits.email. Fields of context (but consent) that have the wrong type "
+        "are left out; [] stands for an empty object.",
         "properties": {
             "type": {"enum": ["track", "identify", "page", "screen", "group", "alias"]},
             "messageId": {"type": "string", "maxLength": ID_CHARS_MAX},

@@ -2,7 +2,7 @@
 
 Rules
 1. Bytes pass through as they came: an item is cut out of its batch, read once to see that it can be read,
-   and never written again. Only a missing type or a batch-wide context makes a new text.
+   and never written again. Only a missing type, a batch-wide context or what `mending` leaves out makes a new text.
 2. What is taken here can be read by `decode_event` everywhere: both use the same types.
 3. A refusal names the item by index and the field by path, never the value.
 """
@@ -21,6 +21,7 @@ import msgspec
 from messaging.gateway.hygiene import check_event, is_suspicious, read_tree
 from messaging.gateway.lenient import split_batch
 from messaging.gateway.limits import BATCH_EVENTS_MAX, EVENT_BYTES_MAX, ID_CHARS_MAX
+from messaging.gateway.mending import mended
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.timing import live_time, read_time
 from messaging.vocabulary import ids
@@ -125,7 +126,7 @@ class Reader:
         return self._record(raw, lambda _: (at, at), suspicious=is_suspicious(raw))
 
     def _record(self, raw: bytes, times: Times, *, suspicious: bool) -> Record:
-        call = read_call(raw, suspicious=suspicious)
+        call, raw = read_call(raw, suspicious=suspicious)
         at, received_at = times(call.timestamp)
         return Record(
             position=0,
@@ -204,10 +205,15 @@ def read_batch(body: bytes) -> BatchEnvelope:
         raise unreadable(rejected.reason, rejected.field) from None
 
 
-def read_call(raw: bytes, *, suspicious: bool) -> Call:
-    """Read one public call and check everything that its types cannot say; raise `RejectedEvent`."""
+def read_call(raw: bytes, *, suspicious: bool) -> tuple[Call, bytes]:
+    """Read one public call and check everything that its types cannot say; raise `RejectedEvent`.
+
+    Return it with its text: what was given, or without the parts that cannot be read and that nobody needs.
+    """
     try:
         call = _call_decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        call, raw = _read_mended(raw, error)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise rejection(error) from None
     check_event(raw, suspicious=suspicious)
@@ -222,7 +228,20 @@ def read_call(raw: bytes, *, suspicious: bool) -> Call:
         raise RejectedEvent("is empty", "event")
     if isinstance(call, Aliased):
         _check_previous(call.previous_id)
-    return call
+    return call, raw
+
+
+def _read_mended(raw: bytes, refused: msgspec.ValidationError) -> tuple[Call, bytes]:
+    """Read a call that was refused without what may be left out of it; raise `RejectedEvent`."""
+    text = mended(raw)
+    if text is None:
+        raise rejection(refused) from None
+    try:
+        call = _call_decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise rejection(error) from None
+    _check_size(text)  # a number may be longer when it is written anew
+    return call, text
 
 
 def _check_size(raw: bytes) -> None:
@@ -305,7 +324,7 @@ def _common_context(raw: msgspec.Raw | None) -> dict[str, Any] | None:
         common = read_tree(bytes(raw))
     except RejectedEvent as error:
         raise unreadable(error.reason, "context") from None
-    if common is not None and not isinstance(common, dict):
+    if common not in (None, []) and not isinstance(common, dict):
         raise unreadable("Expected `object`", "context")
     return common or None
 
@@ -314,6 +333,7 @@ def _with_context(raw: bytes, common: dict[str, Any]) -> bytes:
     """Return an item with the batch's context under its own (the item's own members win)."""
     item = read_tree(raw)
     own = item.get("context") if isinstance(item, dict) else None
+    own = None if own == [] else own
     if not isinstance(item, dict) or not isinstance(own, dict | None):
         return raw  # the typed reader says what is wrong with it
     return msgspec.json.encode({**item, "context": {**common, **(own or {})}})

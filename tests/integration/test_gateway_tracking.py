@@ -86,7 +86,7 @@ async def test_a_batch_keeps_the_good_and_names_the_bad_by_index() -> None:
         {"type": "mail_opened", "visitor": "v", "send_id": "s"},
         {"type": "page"},
         {"type": "page", "userId": 2**64},
-        {"type": "page", "userId": "u", "context": {"page": {"url": 3}}},
+        {"type": "page", "userId": "u", "context": {"consent": {"categoryPreferences": 3}}},
         {"type": "page", "userId": "u", "properties": {"a": {"b": "x\0"}}},
         {"type": "page", "userId": "x" * 513},
         {"type": "page", "userId": "u", "timestamp": "yesterday"},
@@ -106,7 +106,7 @@ async def test_a_batch_keeps_the_good_and_names_the_bad_by_index() -> None:
         3: "type",
         4: "userId",
         5: "userId",
-        6: "context.page.url",
+        6: "context.consent.categoryPreferences",
         7: "properties.a.b",
         8: "userId",
         9: "timestamp",
@@ -116,6 +116,84 @@ async def test_a_batch_keeps_the_good_and_names_the_bad_by_index() -> None:
         13: "previousId",
     }
     assert len(database.streams[0]) == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"properties": []}, {"properties": {}}),
+        ({"traits": []}, {"traits": {}}),
+        ({"context": []}, {"context": {}}),
+        ({"context": {"traits": []}}, {"context": {"traits": {}}}),
+        ({"context": {"consent": []}}, {"context": {"consent": {}}}),
+        ({"context": {"campaign": "x"}}, {"context": {}}),
+        ({"context": {"campaign": ["x"]}}, {"context": {}}),
+        ({"context": {"page": 5}}, {"context": {}}),
+        ({"context": {"userAgent": 7, "locale": "de"}}, {"context": {"locale": "de"}}),
+        ({"context": {"timezone": {}, "ip": 9}}, {"context": {"ip": 9}}),
+        ({"context": {"location": True, "page": []}}, {"context": {"page": {}}}),
+        (
+            {"context": {"page": {"url": 3, "title": "é"}}, "properties": {"n": 1.5}},
+            {"context": {"page": {"title": "é"}}, "properties": {"n": 1.5}},
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["identify", "page", "group"])
+async def test_a_call_is_taken_without_the_fields_of_its_context_that_cannot_be_read(
+    kind: str, sent: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    """An empty object as PHP writes it is one; what is left out of the context costs nothing else."""
+    database = MemoryDatabase()
+    call = {"type": kind, "userId": "u", "groupId": "g"}
+    async with a_site(database=database) as (session, _):
+        assert await _post(session, f"/v1/{kind}", {**call, **sent}) == {"success": True}
+        batch = [{**call, **sent, "userId": "v"}]
+        assert await _post(session, "/v1/batch", {"batch": batch}) == {"success": True}
+        assert await _post(session, "/v1/import", {"batch": batch}) == {"success": True}
+    for record, user in zip(database.streams[0], "uvv", strict=True):
+        if record.raw != json.dumps({**call, **sent, "userId": user}).encode():  # it was mended
+            assert json.loads(record.raw) == {**call, **kept, "userId": user}
+        assert decode_event(record.raw).user_id == user
+
+
+async def test_a_batchs_empty_context_is_none_and_its_bad_fields_cost_no_call() -> None:
+    database = MemoryDatabase()
+    batch = [{"type": "page", "userId": "u", "context": []}]
+    async with a_site(database=database) as (session, _):
+        for context in ([], {"locale": "de", "page": 5}):
+            answer = await _post(session, "/v1/batch", {"batch": batch, "context": context})
+            assert answer == {"success": True}
+    empty, other = (decode_event(record.raw).context for record in database.streams[0])
+    assert empty.locale is None
+    assert (other.locale, other.page) == ("de", None)
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        ({"userId": {}, "context": []}, "userId"),
+        ({"userId": "u", "event": 5, "context": {"page": 5}}, "event"),
+        ({"userId": "u", "timestamp": 5, "properties": []}, "timestamp"),
+        ({"userId": "u", "properties": "x"}, "properties"),
+        ({"userId": "u", "properties": [1]}, "properties"),
+        ({"userId": "u", "context": "x"}, "context"),
+        ({"userId": "u", "context": 0}, "context"),
+        ({"userId": "u", "context": {"consent": "no", "page": 5}}, "context.consent"),
+    ],
+)
+async def test_what_a_call_stands_on_stays_refused_by_name(
+    call: dict[str, Any], field: str
+) -> None:
+    """Who, what, when, and whether we may write: these are never left out."""
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        call = {"event": "e", **call}
+        problem = await _post(session, "/v1/track", call, status=400)
+        batch = {"batch": [{"type": "track", **call}], "context": {"locale": "de"}}
+        answer = await _post(session, "/v1/batch", batch)
+    assert problem["field"] == field
+    assert [each["field"] for each in answer["rejected"]] == [field]
+    assert not any(database.streams)
 
 
 async def test_one_event_with_nan_or_a_lone_surrogate_does_not_cost_its_batch() -> None:
