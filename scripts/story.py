@@ -165,7 +165,8 @@ def _send(row: Row) -> str:
 def _alert(row: Row, kind: str) -> str:
     if row["status"] == "open":
         return f"alert, waits for a person: {kind}"
-    return f"alert {row['status']}{f' by {by}' if (by := row.get('by')) else ''}: {kind}"
+    when = f", {moment(row['settled_at'])}" if row.get("settled_at") else ""
+    return f"alert {row['status']}{f' by {by}' if (by := row.get('by')) else ''}{when}: {kind}"
 
 
 def _goal(d: Row) -> str:

@@ -76,7 +76,10 @@ def _settle_later(
 
 def _close_alert(turn: Turn, past: PastSend) -> None:
     plan = past.plan
-    line = {"at": past.at, "send_id": plan.send_id, "reason": f"settled: {past.status}"}
+    lines = [
+        {"at": past.at, "send_id": plan.send_id, "reason": "uncertain"},
+        {"at": turn.now, "send_id": plan.send_id, "reason": f"settled: {past.status}"},
+    ]
     turn.effects.append(
         PutAlert(
             alert_id=derive("alert", plan.send_id, "uncertain"),
@@ -84,8 +87,9 @@ def _close_alert(turn: Turn, past: PastSend) -> None:
             path=plan.path,
             run=plan.run,
             status="closed",
-            at=turn.now,
-            history=[line],
+            at=past.at,
+            history=lines,
             by="answer",
+            settled_at=turn.now,
         )
     )

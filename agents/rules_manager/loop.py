@@ -192,11 +192,19 @@ def alert(turn: Turn, run: Run, title: str, reason: str) -> None:
         return
     run.alert_id = derive("alert", turn.state.visitor, run.path, run.run)
     run.alerted_at = turn.now
+    run.alert_kind = f"{title} ({reason})" if title else reason
     run.planned_at = None
-    turn.effects.append(_alert(turn, run, f"{title} ({reason})" if title else reason, "open", ""))
+    turn.effects.append(_alert(turn, run, "open"))
 
 
-def _alert(turn: Turn, run: Run, kind: str, status: str, by: str) -> PutAlert:
+def _settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime) -> None:
+    """Add to what the alert says how, by whom and when it was settled."""
+    alert = _alert(turn, run, status)
+    alert.by, alert.settled_at = by, at
+    turn.effects.append(alert)
+
+
+def _alert(turn: Turn, run: Run, status: str) -> PutAlert:
     history = [
         {
             "attempt": t.attempt,
@@ -211,7 +219,7 @@ def _alert(turn: Turn, run: Run, kind: str, status: str, by: str) -> PutAlert:
         for t in run.tries
     ]
     at = run.alerted_at or turn.now
-    return PutAlert(run.alert_id, kind, run.path, run.run, status, at, history, by)
+    return PutAlert(run.alert_id, run.alert_kind, run.path, run.run, status, at, history)
 
 
 def send_settled(turn: Turn, message: SendSettled) -> None:
@@ -368,7 +376,7 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
         won(run, turn.path(run), message.at)
         stop(turn, run, "goal reached", "won")
         if was_alerted:
-            turn.effects.append(_alert(turn, run, "goal reached", "closed", "goal"))
+            _settle_alert(turn, run, "closed", "goal", message.at)
 
 
 def alert_answered(turn: Turn, message: AlertAnswered) -> None:
@@ -382,7 +390,7 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
         turn.story("alert.stale", run, action=message.action, by=message.by)
         return
     status = {"resume": "resumed", "change": "changed", "close": "closed"}[message.action]
-    turn.effects.append(_alert(turn, run, path.alert, status, message.by))
+    _settle_alert(turn, run, status, message.by, message.at)
     turn.story("alert.settled", run, action=message.action, by=message.by)
     run.status = "closed"
     if message.action == "close":

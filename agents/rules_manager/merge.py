@@ -104,6 +104,7 @@ def _merge_run(turn: Turn, other: Run) -> None:
         mine.open_limit = 0 if clicked else min(limits, default=0)
         mine.entered_at = min(mine.entered_at, other.entered_at)
         mine.status = max(mine.status, other.status, key=ENDS.index)
+        mine.alert_kind = mine.alert_kind if mine.alert_id else other.alert_kind
         mine.alert_id = mine.alert_id or other.alert_id
         mine.alerted_at = mine.alerted_at or other.alerted_at
         mine.given_back += other.given_back + 1

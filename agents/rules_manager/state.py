@@ -92,6 +92,8 @@ class Run(msgspec.Struct, array_like=True):
     """Stage -> `at` of the first cause to be there; the path's first stage is reached by entering."""
     won_at: datetime | None = None
     """`at` of the goal that ended it."""
+    alert_kind: str = ""
+    """What the alert says of itself, so that it says the same when it is settled."""
 
     @property
     def active(self) -> bool:

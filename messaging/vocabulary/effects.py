@@ -100,13 +100,17 @@ class PutAlert(msgspec.Struct):
 
     alert_id: str
     kind: str
+    """What it is about and why it came; stays when it is settled."""
     path: str
     run: str
     status: str
     """`open`, `resumed`, `changed` or `closed`."""
     at: datetime
+    """When it came; stays when it is settled."""
     history: list[dict[str, Any]]
     by: str = ""
+    """Who settled it: a person, `goal` or `answer`; empty while it is open."""
+    settled_at: datetime | None = None
 
 
 class PutOrder(msgspec.Struct):

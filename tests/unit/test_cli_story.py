@@ -107,6 +107,14 @@ def test_an_open_alert_waits_for_a_person():
     assert sentence(row) == "alert, waits for a person: Four attempts (attempts used)"
 
 
+def test_a_settled_alert_says_what_it_was_and_who_settled_it_when():
+    row = {"kind": "alerts: Four attempts (attempts used)", "status": "resumed", "by": "kim"}
+    row |= {"settled_at": "2026-11-26T14:00:00Z"}
+    assert sentence(row) == (
+        "alert resumed by kim, Thu 2026-11-26 14:00 UTC: Four attempts (attempts used)"
+    )
+
+
 def test_the_facts_of_a_visitor_are_words():
     found = {
         "visitor_id": "5c31",

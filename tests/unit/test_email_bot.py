@@ -505,8 +505,11 @@ def test_an_uncertain_success_mail_calls_a_person_until_an_answer_settles_it():
     world.due(success)
     [alert] = of(world.outcome("uncertain", success, 0), fx.PutAlert)
     assert (alert.kind, alert.status, alert.run) == ("uncertain success mail", "open", "o1")
+    world.now += timedelta(hours=1)
     [closed] = of(world.respond("opened", success), fx.PutAlert)
     assert (closed.alert_id, closed.status) == (alert.alert_id, "closed")
+    assert (closed.kind, closed.at) == (alert.kind, alert.at)
+    assert (closed.by, closed.settled_at) == ("answer", world.now)
 
 
 def test_a_send_may_go_out_again_if_the_marketer_says_so_and_is_counted_apart():

@@ -369,6 +369,37 @@ def test_resume_opens_a_new_run_with_a_new_budget_and_nothing_else_does() -> Non
     assert [a.status for a in lead.alerts] == ["open", "resumed", "open"]
 
 
+@pytest.mark.parametrize(
+    ("action", "status"), [("resume", "resumed"), ("change", "changed"), ("close", "closed")]
+)
+def test_a_settled_alert_says_all_that_it_said_and_by_whom_and_when(
+    action: str, status: str
+) -> None:
+    """The row is replaced: what it does not say any more is lost to whoever asks later."""
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    [alert] = lead.alerts
+    assert alert.kind.endswith("(attempts used)")
+    assert (alert.by, alert.settled_at) == ("", None)
+    asked = {"alert_id": alert.alert_id, "path": PATH, "run": alert.run, "action": action}
+    stage = "opened" if action == "change" else ""
+    lead.pass_time(DAY)
+    lead.take(AlertAnswered(visitor=VISITOR, at=lead.now, by="ann", stage=stage, **asked))
+    settled = lead.alerts[1]
+    assert settled == msgspec.structs.replace(alert, status=status, by="ann", settled_at=lead.now)
+
+
+def test_an_alert_that_the_goal_settles_says_why_it_had_come() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(17 * DAY)
+    [alert] = lead.alerts
+    lead.pass_time(DAY)
+    lead.buy()
+    assert lead.alerts[-1] == msgspec.structs.replace(
+        alert, status="closed", by="goal", settled_at=lead.now
+    )
+
+
 def test_close_ends_the_run_for_good() -> None:
     lead = OneVisitor().enter()
     lead.pass_time(17 * DAY)
