@@ -66,8 +66,8 @@ async def timeline(request: web.Request) -> web.Response:
 
 async def visitors(request: web.Request) -> web.Response:
     """Show a page of visitors; `after` of the next page is the last one's id."""
-    after = request.query.get("after", "")
-    found = await _gateway(request).deps.reader.page(after, _limit(request))
+    gateway = _gateway(request)
+    found = await gateway.deps.reader.page(_asked(request, "after"), _limit(request))
     return answer({"visitors": found, "after": found[-1]["visitor_id"] if found else None})
 
 
@@ -88,10 +88,9 @@ def rows(table: str, *filters: str, name: str) -> Handler:
     """Return the handler that shows the newest rows of a table under a name, by equality of the named fields."""
 
     async def handle(request: web.Request) -> web.Response:
-        match = {field: request.query[field] for field in filters if field in request.query}
-        if any("\0" in value or len(value) > ID_CHARS_MAX for value in match.values()):
-            raise unreadable("is no value of a field")
-        found = await _gateway(request).deps.store.rows(table, match, limit=_limit(request))
+        gateway = _gateway(request)
+        match = {field: _asked(request, field) for field in filters if field in request.query}
+        found = await gateway.deps.store.rows(table, match, limit=_limit(request))
         return answer({name: found})
 
     return handle
@@ -195,20 +194,33 @@ def _gateway(request: web.Request) -> Gateway:
 
 def _id(request: web.Request) -> str:
     given = request.match_info["id"]
-    if "\0" in given or len(given) > ID_CHARS_MAX or not _is_text(given):
+    if not _is_text(given):
         raise unreadable("is no id", "id")
     return given
 
 
 def _is_text(given: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in given)
+    is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in given)
+    return is_plain and len(given) <= ID_CHARS_MAX
+
+
+def _asked(request: web.Request, name: str) -> str:
+    """Return a text of the query, empty if it is not given; what no row can hold is a 422."""
+    given = request.query.get(name, "")
+    if not _is_text(given):
+        allowed = f"must be a text of at most {ID_CHARS_MAX} characters, without NUL"
+        raise ProblemError(422, f"{name} {allowed}", field=name)
+    return given
 
 
 def _limit(request: web.Request) -> int:
     given = request.query.get("limit", str(PAGE_ROWS))
-    if not (given.isascii() and given.isdigit() and 0 < len(given) <= 6):
-        raise unreadable(f"is no number from 1 to {PAGE_ROWS_MAX}", "limit")
-    return max(1, min(int(given), PAGE_ROWS_MAX))
+    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(PAGE_ROWS_MAX))
+    if not is_number or not 1 <= int(given) <= PAGE_ROWS_MAX:
+        raise ProblemError(
+            422, f"limit must be a whole number from 1 to {PAGE_ROWS_MAX}", field="limit"
+        )
+    return int(given)
 
 
 async def _body(request: web.Request, kind: type[Body]) -> Body:

@@ -113,12 +113,17 @@ def _admin() -> list[Route]:
 
     def table(path: str, name: str, summary: str, *filters: str) -> Route:
         handler = admin.rows(name, *filters, name=path)
-        return route("GET", path, handler, summary, query=(*filters, "limit"))
+        return route("GET", path, handler, summary, query=(*filters, "limit"), problems=(422,))
 
     settling = "Settle an alert: resume, change (names a stage) or close."
     return [
         route(
-            "GET", "visitors", admin.visitors, "Page through visitors.", query=("after", "limit")
+            "GET",
+            "visitors",
+            admin.visitors,
+            "Page through visitors.",
+            query=("after", "limit"),
+            problems=(422,),
         ),
         route(
             "GET",

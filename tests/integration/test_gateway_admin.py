@@ -75,8 +75,23 @@ async def test_tables_are_shown_by_equality_of_named_fields() -> None:
         assert [row["status"] for row in found["sends"]] == ["handed over"]
         assert await _ask(session, "/api/v1/decisions") == {"decisions": []}
         assert await _ask(session, "/api/v1/policies") == {"policies": []}
-        for bad in ("limit=-1", "limit=x", "limit=9999999", "status=%00"):
-            await _ask(session, f"/api/v1/sends?{bad}", status=400)
+
+
+@pytest.mark.parametrize("route", [r for r in all_routes() if "limit" in r.query])
+async def test_a_bad_value_in_the_query_of_a_list_is_a_422_that_says_what_is_allowed(
+    route: Any,
+) -> None:
+    limits = ["", "0", "00", "-1", "x", "1.5", "1001", "9999999", "%00", "%C2%B2"]
+    texts = ["%00", "a%00b", "x" * 513]
+    async with a_site() as (session, _):
+        for name in route.query:
+            for value in limits if name == "limit" else texts:
+                path = f"{route.path}?{name}={value}"
+                problem = await _ask(session, path, status=422)
+                assert problem["field"] == name
+                assert problem["detail"].startswith(name)
+                assert ("1 to 1000" if name == "limit" else "512") in problem["detail"]
+            await _ask(session, f"{route.path}?{name}={1000 if name == 'limit' else 'x'}")
 
 
 @pytest.mark.parametrize("action", ["resume", "change", "close"])
