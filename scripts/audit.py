@@ -28,6 +28,7 @@ from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from messaging.vocabulary.messages import GoalReached, Responded
+from scripts.counting import counted
 
 CATCH_UP_TRIES = 25
 """How often a shard that goes on committing is caught up with before the audit says it cannot be cut."""
@@ -142,7 +143,8 @@ class Auditor:
         lost = sum(1 for visitor in record.visitors if not visitor)
         self._looked["events"] += len(record.visitors)
         if lost > len(skipped):
-            self._found("once", f"{name}:{number}: {lost - len(skipped)} events have no visitor")
+            without = counted(lost - len(skipped), "events")
+            self._found("once", f"{name}:{number}: {without} without a visitor")
 
     async def _unequal(
         self, bot: str, index: int, replayer: Replayer, only: str | None

@@ -19,6 +19,7 @@ import click
 import orjson
 
 from scripts.client import Api, ApiError, data_option
+from scripts.counting import counted
 from scripts.folder import Refused
 
 BATCH_EVENTS = 1_000
@@ -101,7 +102,7 @@ def _import(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
             answer = _post(api, "/v1/import", head + b",".join(lines) + b"]}", "application/json")
             rejected += _tell_rejected(answer, bar.pos)
             bar.update(len(lines))
-    return f"{total - rejected} calls sent, {rejected} refused"
+    return f"{counted(total - rejected, 'calls')} sent, {rejected:,} refused"
 
 
 def _replay(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
@@ -117,7 +118,8 @@ def _replay(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
             known += answer["known"]
             rejected += _tell_rejected(answer, bar.pos)
             bar.update(len(some))
-    return f"{added} calls wait for their time, {known} were known, {rejected} refused"
+    wait = "waits for its time" if added == 1 else "wait for their time"
+    return f"{counted(added, 'calls')} {wait}, {known:,} known before, {rejected:,} refused"
 
 
 def _time_of(call: dict[str, Any]) -> str:

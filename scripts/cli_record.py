@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.client import data_option, wiring_in_use
+from scripts.counting import counted
 from scripts.folder import Refused
 
 if TYPE_CHECKING:
@@ -105,19 +106,6 @@ def effects_said(effects: list[str]) -> str:
             written.append(effect)
     said = [f"told {to} {', '.join(some)}" for to, some in told.items()]
     return "; ".join(said + ([f"wrote {', '.join(written)}"] if written else []))
-
-
-def counted(count: int, many: str) -> str:
-    """Return a count with its word, in the singular for one.
-
-    >>> counted(1, "sends"), counted(2000, "decisions to send")
-    ('1 send', '2,000 decisions to send')
-    """
-    if count != 1:
-        return f"{count:,} {many}"
-    first, *more = many.split(" ")
-    one = {"batches": "batch"}.get(first, first.removesuffix("s"))
-    return " ".join(["1", one, *more])
 
 
 async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:

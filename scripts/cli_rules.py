@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from scripts.client import data_option, opened_store
+from scripts.counting import counted
 from scripts.folder import Refused
 
 folder_type = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -32,7 +33,7 @@ def validate(folder: Path | None) -> None:
     for error in errors:
         click.echo(str(error), err=True)
     if errors:
-        raise Refused(f"{len(errors)} errors in {folder or DEFAULTS}")
+        raise Refused(f"{counted(len(errors), 'errors')} in {folder or DEFAULTS}")
     click.echo(f"{folder or DEFAULTS}: no errors")
 
 
@@ -49,7 +50,9 @@ def push(folder: Path, publishes: bool, data: Path) -> None:
     except RulesInvalid as error:
         for each in error.errors:
             click.echo(str(each), err=True)
-        raise Refused(f"{len(error.errors)} errors in {folder}: nothing was pushed") from None
+        raise Refused(
+            f"{counted(len(error.errors), 'errors')} in {folder}: nothing was pushed"
+        ) from None
     said = "" if is_new else " (the same files as before)"
     click.echo(f"version {version}{said}" + (", published" if publishes else ""))
 
@@ -73,7 +76,7 @@ async def _push(folder: Path, *, publishes: bool, data: Path) -> tuple[int, bool
 def pull(folder: Path, version: int | None, data: Path) -> None:
     """Write a version's files out, byte for byte."""
     count, number = asyncio.run(_pull(folder, version, data))
-    click.echo(f"version {number}: {count} files in {folder}")
+    click.echo(f"version {number}: {counted(count, 'files')} in {folder}")
 
 
 async def _pull(folder: Path, version: int | None, data: Path) -> tuple[int, int]:

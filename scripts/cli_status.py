@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from scripts.client import Api, data_option, running
+from scripts.counting import counted
 from scripts.folder import Refused, read_run
 
 STOP_SECONDS_MAX = 90.0
@@ -78,11 +79,15 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "runs", _counted(stats["runs"]) or "none yet"
     yield "e-mails", _counted(stats["sends"]) or "none yet"
     yield "orders", f"{stats['orders']:,}"
-    yield "alerts", f"{stats['alerts_open']:,} wait for a person, {stats['alerts']:,} in all"
+    wait = "waits" if stats["alerts_open"] == 1 else "wait"
+    yield "alerts", f"{stats['alerts_open']:,} {wait} for a person, {stats['alerts']:,} in all"
     if stats["quarantined"]:
-        yield "set aside", f"{stats['quarantined']:,} events that could not be taken"
+        yield "set aside", counted(stats["quarantined"], "events that could not be taken")
     events, calls = gateway.get("waiting_events", 0), gateway.get("replay_waiting", 0)
-    yield "waiting", f"{events:,} events for the journal, {calls:,} replayed calls for their time"
+    yield (
+        "waiting",
+        f"{counted(events, 'events')} for the journal, {counted(calls, 'calls')} of a replay",
+    )
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from scripts.counting import counted
+
 Row = dict[str, Any]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -185,7 +187,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     ),
     "run.refused": lambda d: f"did not enter path {d['path']}: {d['rule']}",
     "run.alerted": lambda d: (
-        f"run {d['run']} of {d['path']} rests after {d['attempts']} attempts: a person is called"
+        f"run {d['run']} of {d['path']} rests after {counted(d['attempts'], 'attempts')}: a person is called"
     ),
     "stage.reached": lambda d: (
         f"moved on to stage {d['stage']}{', a sales opportunity' if d.get('opportunity') else ''}"

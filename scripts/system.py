@@ -42,6 +42,7 @@ from messaging.store.embedded import EmbeddedMongo
 from messaging.store.mongo import MongoStore
 from messaging.vocabulary.errors import WorldError
 from scripts.compose import Made, Wiring, connected, shards_of, view_loader, wiring_of
+from scripts.counting import counted
 from scripts.folder import (
     WIRING,
     Refused,
@@ -125,7 +126,7 @@ class System:
         clear_run(self._data)
         stack.callback(clear_run, self._data)
         if left:
-            self._say(f"ended {left} processes that a killed run had left")
+            self._say(f"ended {counted(left, 'processes')} that a killed run had left")
         if settings.port:
             _refuse_taken(settings.host, settings.port)
         self._make_secrets()

@@ -110,6 +110,7 @@ def test_rules_validate_names_file_and_line(tmp_path):
     done = mdma("rules", "validate", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 1
     assert "scores.yaml:" in done.stderr
+    assert f"1 error in {tmp_path}" in done.stderr
     assert mdma("rules", "validate", cwd=tmp_path).returncode == 0
 
 
