@@ -192,7 +192,9 @@ def _rows(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]
 def csv_calls(lines: Iterable[str], mapping: ImportMapping) -> Iterator[Call]:
     """Give the calls that the rows make. Raise RowError."""
     rows = _rows(lines, mapping.separator)
-    header = next(rows, (1, []))[1]
+    _, header = next(rows, (1, None))
+    if header is None:
+        return  # an empty file makes no calls; whether that is right is for the caller to say
     _check_header(header, mapping)
     for number, fields in rows:
         if not fields:

@@ -53,11 +53,16 @@ file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @data_option
 def import_(files: tuple[Path, ...], maps: tuple[Path, ...], replay: bool, data: Path) -> None:
-    """Take JSON lines of Segment calls, or CSV with a mapping; keeps the given times."""
+    """Take JSON lines of Segment calls, or CSV with a mapping; keeps the given times.
+
+    Exit code 1 if the files hold no call at all.
+    """
     if maps and len(maps) != len(files):
         raise click.UsageError("name one --map for each FILE")
     sources = [(file, _mapping(maps[at] if maps else None, file)) for at, file in enumerate(files)]
-    total = sum(_count(file, mapping) for file, mapping in sources)
+    counts = {file: _count(file, mapping) for file, mapping in sources}
+    _say_empty([file for file, count in counts.items() if not count], len(counts))
+    total = sum(counts.values())
     api = Api(data)
     calls = _calls(sources)
     done = _replay(api, calls, total) if replay else _import(api, calls, total)
@@ -85,6 +90,15 @@ def _count(file: Path, mapping: Any) -> int:
     if error is not None:
         raise Refused(f"{file}: {error}; nothing was sent")
     return count
+
+
+def _say_empty(empty: list[Path], files: int) -> None:
+    """Name the files without a call; raise Refused if there is no other."""
+    names = ", ".join(str(file) for file in empty)
+    if empty and len(empty) == files:
+        raise Refused(f"no call is in {names} (a header alone makes none): nothing was sent")
+    if empty:
+        click.echo(f"no call is in {names}", err=True)
 
 
 def _calls(sources: list[tuple[Path, Any]]) -> Iterator[dict[str, Any]]:

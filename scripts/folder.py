@@ -15,7 +15,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 
@@ -32,9 +32,8 @@ class Refused(Exception):  # noqa: N818 - a fact, as in vocabulary.errors
 
 @contextlib.contextmanager
 def locked(data: Path) -> Iterator[None]:
-    """Hold the folder. Raise Refused when another system does."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (data / "lock").open("wb") as lock:
+    """Hold the folder. Raise Refused when another system does, or where there can be no such folder."""
+    with _opened_lock(data) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -43,6 +42,22 @@ def locked(data: Path) -> Iterator[None]:
                 "stop it with `mdma stop`, or name another folder with --data"
             ) from None
         yield
+
+
+def _opened_lock(data: Path) -> BinaryIO:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (data / "lock").open("wb")
+    except (FileExistsError, NotADirectoryError):
+        file = next(each for each in (data, *data.parents) if each.exists())
+        raise Refused(
+            f"{file} is a file, not a folder: name another data folder with --data", 2
+        ) from None
+    except OSError as error:
+        raise Refused(
+            f"cannot write in {data} ({error.strerror}): "
+            "give this user the right to, or name another folder with --data"
+        ) from None
 
 
 def _who(data: Path) -> str:

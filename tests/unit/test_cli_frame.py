@@ -83,6 +83,27 @@ def test_a_second_copy_on_the_same_data_is_refused_in_one_line(tmp_path):
     assert "runs on" in done.stderr
 
 
+def test_a_data_folder_that_is_a_file_is_wrong_use_in_one_line(tmp_path):
+    (tmp_path / "notes").write_text("x")
+    for data in ("notes", "notes/data"):
+        done = mdma("up", "--data", data, "--port", "0", cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+        assert "is a file, not a folder" in done.stderr
+        assert "--data" in done.stderr
+
+
+@pytest.mark.parametrize("data", ["/proc/self", "/proc/data"])
+def test_a_data_folder_that_cannot_be_written_is_named_with_what_to_do(data):
+    """Not even root writes there."""
+    with (
+        pytest.raises(Refused, match=f"cannot write in {data}.*--data") as refused,
+        locked(Path(data)),
+    ):
+        pass
+    assert refused.value.code == 1
+
+
 def test_the_lock_ends_with_its_holder(tmp_path):
     with pytest.raises(Refused, match="already"), locked(tmp_path), locked(tmp_path):
         pass
@@ -121,6 +142,22 @@ def test_an_import_with_a_bad_row_sends_nothing(tmp_path):
     assert done.returncode == 1
     assert "row 1" in done.stderr
     assert "nothing was sent" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("c.jsonl", ""), ("c.jsonl", "\n\n"), ("c.jsonl.gz", ""), ("c.csv", ""), ("c.csv", "id,at\n")],
+)
+def test_an_import_without_a_call_fails_and_says_so(name, text, tmp_path):
+    call = "{type: track, event: Lead, user_id: '{id}', message_id: '{id}', time: at}"
+    (tmp_path / "map.yaml").write_text(f"calls: [{call}]\n")
+    raw = text.encode()
+    (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    mapped = ["--map", "map.yaml"] if name.endswith(".csv") else []
+    done = mdma("import", name, *mapped, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"no call is in {name}" in done.stderr
 
 
 def test_csv_needs_a_mapping(tmp_path):
