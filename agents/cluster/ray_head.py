@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,9 @@ _ENVIRONMENT = {
     "AUTOSCALER_UPDATE_INTERVAL_S": "60",
 }
 
+NO_CRASH_HANDLER = "RAY_DISABLE_FAILURE_SIGNAL_HANDLER"
+"""In the driver Ray's handler would take SIGTERM from us and abort; its own processes and the actors keep it."""
+
 DASHBOARD_PARTS = ("NodeHead", "StateHead", "UsageStatsHead")
 """Nodes and actors with their metrics, and the state API. Each part is a process of its own that is asked every
 second whether it is well. Left out: what submits jobs and profiles processes, that is, runs code for a caller."""
@@ -124,7 +128,7 @@ def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
     sessions.mkdir(mode=0o700, exist_ok=True)
     if sessions.stat().st_uid != os.getuid():
         raise PermissionError(f"{sessions} belongs to another user: remove it")
-    os.environ.update(_ENVIRONMENT | {"RAY_AUTH_TOKEN_PATH": str(token)})
+    os.environ.update(_ENVIRONMENT | {"RAY_AUTH_TOKEN_PATH": str(token), NO_CRASH_HANDLER: "1"})
     if code_path:
         os.environ["PYTHONPATH"] = code_path
     context = _start_here(sessions)
@@ -230,25 +234,29 @@ def _smaller(sessions: Path) -> Iterator[None]:
     The dashboard's pages on data sets, Serve, training, Prometheus and exported events are a process of
     90 MB each and show nothing of ours. With no CPUs to give, Ray would start one actor after the other.
     Temporary files lie with the sessions: the dashboard leaves a folder wherever it is told to put them.
+    Each process has a session of its own: a signal to our whole group (a service manager's TERM) is for us, who
+    stop Ray last. Its processes would end at once, and a start under way waits 60 s for them and aborts.
     """
     services = ray._private.services  # noqa: SLF001
-    start = services.start_ray_process
+    start, popen = services.start_ray_process, services.ConsolePopen
 
     def start_smaller(command: list[str], process_type: str, *args: Any, **options: Any) -> Any:
         if process_type == "dashboard":
             command = [*command, f"--modules-to-load={','.join(DASHBOARD_PARTS)}"]
         if process_type == "raylet":
             command = [part.replace(_ONE_AT_A_TIME, _SOME_AT_A_TIME) for part in command]
-        options["env_updates"] = (options.get("env_updates") or {}) | {"TMPDIR": str(sessions)}
+        own = {"TMPDIR": str(sessions), NO_CRASH_HANDLER: "0"}
+        options["env_updates"] = (options.get("env_updates") or {}) | own
         return start(command, process_type, *args, **options)
 
     services.start_ray_process = start_smaller
+    services.ConsolePopen = partial(popen, start_new_session=True)
     # Its advice on every worker that died fills a console; the supervisor says who was restarted.
     ray._private.worker.print_to_stdstream = _unheard  # noqa: SLF001
     try:
         yield
     finally:
-        services.start_ray_process = start
+        services.start_ray_process, services.ConsolePopen = start, popen
 
 
 def _unheard(*_: Any, **__: Any) -> None:
