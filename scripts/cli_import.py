@@ -18,7 +18,7 @@ from typing import Any
 import click
 import orjson
 
-from scripts.client import Api, ApiError, data_option
+from scripts.client import Api, ApiError, data_option, json_option, tell
 from scripts.counting import counted
 from scripts.folder import Refused
 
@@ -51,8 +51,11 @@ file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option(
     "--replay", is_flag=True, help="Feed each call when the world clock reaches its time."
 )
+@json_option
 @data_option
-def import_(files: tuple[Path, ...], maps: tuple[Path, ...], replay: bool, data: Path) -> None:
+def import_(
+    files: tuple[Path, ...], maps: tuple[Path, ...], replay: bool, data: Path, as_json: bool
+) -> None:
     """Take JSON lines of Segment calls, or CSV with a mapping; keeps the given times.
 
     Exit code 1 if the files hold no call at all.
@@ -65,8 +68,8 @@ def import_(files: tuple[Path, ...], maps: tuple[Path, ...], replay: bool, data:
     total = sum(counts.values())
     api = Api(data)
     calls = _calls(sources)
-    done = _replay(api, calls, total) if replay else _import(api, calls, total)
-    click.echo(done)
+    facts = _replay(api, calls, total) if replay else _import(api, calls, total)
+    tell(facts, _said(facts), as_json=as_json)
 
 
 def _mapping(path: Path | None, file: Path) -> Any:
@@ -108,7 +111,7 @@ def _calls(sources: list[tuple[Path, Any]]) -> Iterator[dict[str, Any]]:
         yield from read_calls(file, mapping)
 
 
-def _import(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
+def _import(api: Api, calls: Iterable[dict[str, Any]], total: int) -> dict[str, int]:
     head = b'{"writeKey":' + orjson.dumps(api.write_key) + b',"batch":['
     rejected = 0
     with _progress(total) as bar:
@@ -116,10 +119,10 @@ def _import(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
             answer = _post(api, "/v1/import", head + b",".join(lines) + b"]}", "application/json")
             rejected += _tell_rejected(answer, bar.pos)
             bar.update(len(lines))
-    return f"{counted(total - rejected, 'calls')} sent, {rejected:,} refused"
+    return {"sent": total - rejected, "refused": rejected}
 
 
-def _replay(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
+def _replay(api: Api, calls: Iterable[dict[str, Any]], total: int) -> dict[str, int]:
     timed = sorted(
         ((_time_of(call), orjson.dumps(call)) for call in calls), key=lambda each: each[0]
     )
@@ -132,8 +135,15 @@ def _replay(api: Api, calls: Iterable[dict[str, Any]], total: int) -> str:
             known += answer["known"]
             rejected += _tell_rejected(answer, bar.pos)
             bar.update(len(some))
-    wait = "waits for its time" if added == 1 else "wait for their time"
-    return f"{counted(added, 'calls')} {wait}, {known:,} known before, {rejected:,} refused"
+    return {"waiting": added, "known": known, "refused": rejected}
+
+
+def _said(facts: dict[str, int]) -> str:
+    if "sent" in facts:
+        return f"{counted(facts['sent'], 'calls')} sent, {facts['refused']:,} refused"
+    wait = "waits for its time" if facts["waiting"] == 1 else "wait for their time"
+    known = f"{facts['known']:,} known before"
+    return f"{counted(facts['waiting'], 'calls')} {wait}, {known}, {facts['refused']:,} refused"
 
 
 def _time_of(call: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scripts.client import data_option, wiring_in_use
+from scripts.client import data_option, json_option, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
 
@@ -62,7 +62,7 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
     epilog="Example: mdma replay --visitor ann@example.com",
 )
 @click.option("--visitor", "id_", metavar="ID", required=True, help="Whose steps to repeat.")
-@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+@json_option
 @data_option
 def replay(id_: str, data: Path, as_json: bool) -> int:
     """Repeat a visitor's steps from the record and compare the result with what is stored."""
@@ -150,7 +150,7 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
     help="Leave older sends out of the ledger's checks (UTC).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+@json_option
 @data_option
 def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) -> int:
     """Prove from the record that nothing was lost, doubled, or sent against a refusal."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from scripts.client import Api, data_option, running
+from scripts.client import Api, data_option, json_option, running, tell
 from scripts.counting import counted
 from scripts.folder import Refused, read_run
 
@@ -31,7 +31,7 @@ WIDTH = 11
 
 
 @click.command(epilog="Example: mdma status")
-@click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+@json_option
 @data_option
 def status(data: Path, as_json: bool) -> None:
     """Show what runs, with rate and lag of each bot, and what came of it so far."""
@@ -95,8 +95,9 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 @click.command(epilog="Example: mdma stop")
+@json_option
 @data_option
-def stop(data: Path) -> None:
+def stop(data: Path, as_json: bool) -> None:
     """Drain and stop; return when it is done."""
     run = running(data)
     os.kill(run["pid"], signal.SIGTERM)
@@ -105,29 +106,29 @@ def stop(data: Path) -> None:
         if time.monotonic() > deadline:
             raise Refused(f"process {run['pid']} still drains: look at its console")
         time.sleep(0.1)
-    click.echo("stopped")
+    tell({"stopped": True, "pid": run["pid"]}, "stopped", as_json=as_json)
 
 
 @click.command(epilog="Example: mdma pause --path lead-to-customer")
 @click.option("--path", metavar="P", default="", help="Only this path's hand-overs.")
+@json_option
 @data_option
-def pause(data: Path, path: str) -> None:
+def pause(data: Path, path: str, as_json: bool) -> None:
     """Hold every hand-over within a second; nothing is lost."""
-    _hold(data, "pause", path)
+    _hold(data, "pause", path, as_json=as_json)
 
 
 @click.command(epilog="Example: mdma resume")
 @click.option("--path", metavar="P", default="", help="Only this path's hand-overs.")
+@json_option
 @data_option
-def resume(data: Path, path: str) -> None:
+def resume(data: Path, path: str, as_json: bool) -> None:
     """Go on with hand-overs."""
-    _hold(data, "resume", path)
+    _hold(data, "resume", path, as_json=as_json)
 
 
-def _hold(data: Path, order: str, path: str) -> None:
+def _hold(data: Path, order: str, path: str, *, as_json: bool) -> None:
     answer = Api(data).post(f"/api/v1/{order}", json.dumps({"path": path}).encode())
     paused = answer["paused"]
-    if not paused:
-        click.echo("nothing is paused")
-    else:
-        click.echo("paused: " + ("all paths" if paused == "all" else ", ".join(paused)))
+    said = "all paths" if paused == "all" else ", ".join(paused)
+    tell({"paused": paused}, f"paused: {said}" if paused else "nothing is paused", as_json=as_json)

@@ -39,6 +39,14 @@ data_option = click.option(
 )
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
+
+
+def tell(facts: dict[str, Any], said: str, *, as_json: bool) -> None:
+    """Print facts as JSON, or what they say in words."""
+    click.echo(json.dumps(facts, indent=1) if as_json else said)
+
+
 def running(data: Path) -> dict[str, Any]:
     """Return what `run.json` says. Raise Refused where nothing runs."""
     run = read_run(data.resolve())

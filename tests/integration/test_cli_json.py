@@ -1,0 +1,136 @@
+"""Commands that change something say with `--json` what they did, in the same run as the words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from messaging.store.embedded import EmbeddedMongo
+from scripts.compose import Made, wiring_of
+from scripts.folder import WIRING, write_private, write_run
+from tests.gateway_builders import KEY, a_site
+
+ROOT = Path(__file__).parents[2]
+CALL = {"type": "track", "event": "Lead", "userId": "u", "timestamp": "2017-05-01T00:00:00Z"}
+STOPPED = """
+import signal, sys, time
+from pathlib import Path
+from scripts.folder import clear_run, write_run
+data = Path(sys.argv[1])
+signal.signal(signal.SIGTERM, lambda *_: (clear_run(data), sys.exit(0)))
+write_run(data, {"url": "x"})
+print("runs", flush=True)
+time.sleep(60)
+"""
+
+
+def _environment() -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MDMA_")}
+    return clean | {"PYTHONPATH": str(ROOT)}
+
+
+def _mdma(*arguments: str, cwd: Path, code: int = 0) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "scripts.cli", *arguments, "--json"],
+        cwd=cwd,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def _is_system(data: Path, *, url: str = "", mongo_url: str = "") -> None:
+    """Write what `up` writes of a running system: this process, and how its parts are reached."""
+    from config.settings import read_settings
+
+    data.mkdir(exist_ok=True)
+    made = Made()
+    made.mongo_url, made.write_keys, made.admin_token = mongo_url, [KEY], "the-token"
+    wiring = wiring_of(read_settings(), made, log_folder=data)
+    write_private(data / WIRING, msgspec.json.encode(wiring).decode())
+    write_run(data, {"url": url, "local_url": url})
+
+
+async def test_a_pause_and_its_end_say_what_is_paused(tmp_path: Path) -> None:
+    async with a_site() as (session, _):
+        _is_system(tmp_path / ".mdma", url=str(session._base_url).rstrip("/"))
+        ask = partial(asyncio.to_thread, _mdma, cwd=tmp_path)
+        assert await ask("pause", "--path", "lead") == {"paused": ["lead"]}
+        assert await ask("pause") == {"paused": "all"}
+        assert await ask("resume") == {"paused": []}
+
+
+async def test_an_import_says_how_many_calls_were_sent_refused_and_known(tmp_path: Path) -> None:
+    lines = [{**CALL, "messageId": "1"}, {**CALL, "messageId": "2", "userId": {}}]
+    (tmp_path / "calls.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    async with a_site() as (session, _):
+        _is_system(tmp_path / ".mdma", url=str(session._base_url).rstrip("/"))
+        ask = partial(asyncio.to_thread, _mdma, cwd=tmp_path)
+        assert await ask("import", "calls.jsonl") == {"sent": 1, "refused": 1}
+        said = await ask("import", "calls.jsonl", "--replay")
+        assert said == {"waiting": 1, "known": 0, "refused": 1}
+
+
+def test_a_stop_says_which_process_ended(tmp_path: Path) -> None:
+    data = tmp_path / ".mdma"
+    data.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", STOPPED, str(data)],
+        env=_environment(),
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            assert _mdma("stop", cwd=tmp_path) == {"stopped": True, "pid": process.pid}
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    mongo = EmbeddedMongo(tmp_path_factory.mktemp("cli-mongo"))
+    yield asyncio.run(mongo.start())
+    asyncio.run(mongo.stop())
+
+
+def test_versions_of_the_rules_are_pushed_and_pulled_with_their_facts(
+    tmp_path: Path, mongo_url: str
+) -> None:
+    _is_system(tmp_path / ".mdma", mongo_url=mongo_url)
+    shipped = str(ROOT / "config/defaults")
+    first = _mdma("rules", "push", shipped, "--publish", cwd=tmp_path)
+    assert first == {"version": 1, "new": True, "published": True}
+    again = _mdma("rules", "push", shipped, cwd=tmp_path)
+    assert again == {"version": 1, "new": False, "published": False}
+    pulled = _mdma("rules", "pull", "out", cwd=tmp_path)
+    files = sum(1 for each in (tmp_path / "out").rglob("*") if each.is_file())
+    assert pulled == {"version": 1, "files": files, "folder": "out"}
+
+
+@pytest.mark.parametrize("command", ["validate", "push"])
+def test_errors_in_rules_are_facts_too_and_the_exit_code_stays_1(
+    command: str, tmp_path: Path
+) -> None:
+    _is_system(tmp_path / ".mdma", mongo_url="mongodb://127.0.0.1:9")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/scores.yaml").write_text("scores:\n  - nonsense\n")
+    [error] = _mdma("rules", command, "mine", cwd=tmp_path, code=1)["errors"]
+    assert error.keys() == {"file", "line", "problem", "hint"}
+    assert error["file"].endswith("scores.yaml")
+    assert error["line"] == 1
+    assert _mdma("rules", "validate", cwd=tmp_path)["errors"] == []
