@@ -16,10 +16,14 @@ import msgspec
 
 from messaging.gateway.hygiene import check_tree, read_tree
 from messaging.vocabulary.errors import RejectedEvent
-from messaging.vocabulary.events import Consent, Context, Page
+from messaging.vocabulary.events import Context, Page
 
 _OBJECTS = ("context", "properties", "traits")
 _CONSENT, _PREFERENCES = "consent", "categoryPreferences"
+_FIELDS: dict[type[msgspec.Struct], frozenset[str]] = {
+    kind: frozenset(field.encode_name for field in msgspec.structs.fields(kind)) - {_CONSENT}
+    for kind in (Context, Page)
+}
 
 
 def mended(raw: bytes) -> bytes | None:
@@ -61,10 +65,9 @@ def _fill(owner: dict[str, Any], name: str) -> None:
 
 def _leave_out(owner: dict[str, Any], kind: type[msgspec.Struct]) -> None:
     """Take the fields out whose types are not those of `kind`, but never the consent."""
-    for field in msgspec.structs.fields(kind):
-        if field.type == Consent | None or field.encode_name not in owner:
-            continue
+    for name in _FIELDS[kind] & owner.keys():
         try:
-            msgspec.convert(owner[field.encode_name], field.type)
+            # As a member of its struct: msgspec knows that type, any other it looks through each time.
+            msgspec.convert({name: owner[name]}, kind)
         except msgspec.ValidationError:
-            del owner[field.encode_name]
+            del owner[name]
