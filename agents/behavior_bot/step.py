@@ -30,7 +30,7 @@ from agents.behavior_bot.responses import (
 )
 from agents.behavior_bot.state import UNREACHABLE_MAX, BehaviorState
 from agents.protocol.bot import View
-from messaging.vocabulary.effects import Effect, Moved, Tell, WakeAt
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Moved, Tell, WakeAt
 from messaging.vocabulary.events import (
     AlertSettled,
     Call,
@@ -223,7 +223,7 @@ def _answered(event: AlertSettled, here: Moment) -> Effect:
         by=event.by,
         stage=event.stage,
     )
-    return Tell("rules", message)
+    return Tell("email" if event.kind == UNCERTAIN_SUCCESS else "rules", message)
 
 
 def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:

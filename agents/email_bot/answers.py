@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agents.email_bot.state import HANDING_OVER, PastSend, past_send
 from agents.email_bot.turn import Turn
-from messaging.vocabulary.effects import PutAlert, PutSend
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, LogStory, PutAlert, PutSend
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import Responded
+from messaging.vocabulary.messages import AlertAnswered, Responded, SendPlan
 
 
 def responded(turn: Turn, message: Responded) -> None:
@@ -70,26 +70,42 @@ def _settle_later(
             past.plan, status, reason or f"was {was}", turn.now, past.mailbox, past.handed_over_at
         )
     )
-    if past.plan.success and was == "uncertain":
-        _close_alert(turn, past)
+    if past.plan.success and was == "uncertain" and not past.is_alert_closed:
+        _close_alert(turn, past, "answer", f"settled: {past.status}")
 
 
-def _close_alert(turn: Turn, past: PastSend) -> None:
+def alert_answered(turn: Turn, message: AlertAnswered) -> None:
+    """Take that a person has closed the alert about an uncertain success e-mail."""
+    found = [each for each in turn.state.past if alert_id_of(each.plan) == message.alert_id]
+    is_open = bool(found) and found[0].status == "uncertain" and not found[0].is_alert_closed
+    detail = {"path": message.path, "run": message.run, "action": message.action, "by": message.by}
+    turn.effects.append(LogStory("alert.settled" if is_open else "alert.stale", detail))
+    if is_open:
+        found[0].is_alert_closed = True
+        _close_alert(turn, found[0], message.by, "closed by a person")
+
+
+def alert_id_of(plan: SendPlan) -> str:
+    """Return the id of the alert about a success e-mail that may or may not have arrived."""
+    return derive("alert", plan.send_id, "uncertain")
+
+
+def _close_alert(turn: Turn, past: PastSend, by: str, reason: str) -> None:
     plan = past.plan
     lines = [
         {"at": past.at, "send_id": plan.send_id, "reason": "uncertain"},
-        {"at": turn.now, "send_id": plan.send_id, "reason": f"settled: {past.status}"},
+        {"at": turn.now, "send_id": plan.send_id, "reason": reason},
     ]
     turn.effects.append(
         PutAlert(
-            alert_id=derive("alert", plan.send_id, "uncertain"),
-            kind="uncertain success mail",
+            alert_id=alert_id_of(plan),
+            kind=UNCERTAIN_SUCCESS,
             path=plan.path,
             run=plan.run,
             status="closed",
             at=past.at,
             history=lines,
-            by="answer",
+            by=by,
             settled_at=turn.now,
         )
     )

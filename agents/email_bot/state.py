@@ -68,6 +68,8 @@ class PastSend(msgspec.Struct, array_like=True):
     at: datetime
     mailbox: str
     handed_over_at: datetime | None = None
+    is_alert_closed: bool = False
+    """True where it is uncertain, and a person has closed the alert about it."""
 
 
 class EmailState(msgspec.Struct, array_like=True):

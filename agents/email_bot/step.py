@@ -31,9 +31,10 @@ from agents.email_bot.state import (
 from agents.email_bot.turn import Turn
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from messaging.vocabulary.effects import Effect, LogStory, PutAlert, Tell
-from messaging.vocabulary.ids import derive, send_id
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, LogStory, PutAlert, Tell
+from messaging.vocabulary.ids import send_id
 from messaging.vocabulary.messages import (
+    AlertAnswered,
     GoalReached,
     HandOverDue,
     Identified,
@@ -77,6 +78,8 @@ def step(
             _identified(turn, message)
         case Responded():
             answers.responded(turn, message)
+        case AlertAnswered():
+            answers.alert_answered(turn, message)
         case Woke(key=key):
             _woke(turn, key)
         case MergedInto(into=into):
@@ -165,8 +168,8 @@ def _uncertain(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
         line = {"at": turn.now, "send_id": plan.send_id, "reason": message.reason}
         turn.effects.append(
             PutAlert(
-                alert_id=derive("alert", plan.send_id, "uncertain"),
-                kind="uncertain success mail",
+                alert_id=answers.alert_id_of(plan),
+                kind=UNCERTAIN_SUCCESS,
                 path=plan.path,
                 run=plan.run,
                 status="open",

@@ -19,6 +19,7 @@ from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.limits import ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
 from messaging.vocabulary.ids import derive
 
@@ -116,6 +117,8 @@ async def settle(request: web.Request) -> web.Response:
             raise ProblemError(
                 422, f"no stage has this name; there are {', '.join(stages)}", field="stage"
             )
+    if alert["kind"] == UNCERTAIN_SUCCESS and action != "close":
+        raise ProblemError(422, "this alert is about one e-mail, and can only be closed")
     fact = AlertSettled(
         visitor=alert["visitor"],
         alert_id=alert["id"],
@@ -124,6 +127,7 @@ async def settle(request: web.Request) -> web.Response:
         action=action,
         by=body.by,
         stage=body.stage,
+        kind=alert["kind"],
     )
     # Derived: of two who press the same button at once, one is told so. Different buttons go to the Rules
     # Manager, which takes the first.

@@ -95,6 +95,10 @@ class PutSend(msgspec.Struct):
     handed_over_at: datetime | None = None
 
 
+UNCERTAIN_SUCCESS = "uncertain success mail"
+"""Kind of the alerts that Email raises, and has to hear of; all others are the Rules Manager's."""
+
+
 class PutAlert(msgspec.Struct):
     """Insert or replace an alert for a person."""
 

@@ -136,6 +136,8 @@ class AlertSettled(Fact, tag="alert_settled"):
     by: str = "admin"
     stage: str = ""
     """With `change`: the stage at which the new run starts."""
+    kind: str = ""
+    """What the alert is about: by it the bot that raised it is told."""
 
 
 Event = (

@@ -9,6 +9,7 @@ import pytest
 from messaging.gateway.routes import ADMIN as ADMIN_ACCESS
 from messaging.gateway.routes import all_routes
 from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import AlertSettled, decode_event
 from messaging.vocabulary.ids import visitor_id_for
@@ -108,6 +109,19 @@ async def test_an_alert_is_settled_once_and_durably(action: str) -> None:
     assert isinstance(event, AlertSettled)
     assert (event.visitor, event.alert_id, event.action) == (VISITOR, "a1", action)
     assert (event.path, event.run, event.stage) == ("lead", "1", body.get("stage", ""))
+
+
+async def test_an_alert_about_one_email_can_only_be_closed_and_its_bot_hears_of_it() -> None:
+    database = MemoryDatabase()
+    _alert(database)
+    database.tables["alerts"]["a1"]["kind"] = UNCERTAIN_SUCCESS
+    async with a_site(database=database) as (session, _):
+        problem = await _ask(session, "/api/v1/alerts/a1/resume", method="POST", status=422)
+        assert "only be closed" in problem["detail"]
+        await _ask(session, "/api/v1/alerts/a1/close", method="POST")
+    event = decode_event(database.streams[0][0].raw)
+    assert isinstance(event, AlertSettled)
+    assert event.kind == UNCERTAIN_SUCCESS
 
 
 async def test_what_is_no_open_alert_cannot_be_settled() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled, Unsubscribed
 from messaging.vocabulary.ids import visitor_id_for
 from tests.simulation.audience import Audience, Maker, Person
@@ -224,6 +225,8 @@ class Story:
                         self._go(self._settle(alert_id, dict(row), action))
 
     async def _settle(self, alert_id: str, row: dict[str, Any], action: str) -> None:
+        if row["kind"] == UNCERTAIN_SUCCESS:
+            action = "close"  # the gateway takes nothing else
         fact = AlertSettled(
             visitor=row["visitor"],
             alert_id=alert_id,
@@ -231,6 +234,7 @@ class Story:
             run=row["run"],
             action=action,
             stage="visited" if action == "change" else "",
+            kind=row["kind"],
         )
         self.answered[f"alert {action}"] += 1
         message_id = f"alert-{alert_id}"

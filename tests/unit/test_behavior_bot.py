@@ -375,6 +375,14 @@ def test_an_answer_to_an_alert_goes_to_rules() -> None:
     assert (answer.alert_id, answer.action, answer.by) == ("x", "resume", "eve")
 
 
+def test_an_answer_to_an_alert_of_email_goes_to_email() -> None:
+    fields = {"alert_id": "x", "path": "p", "run": "r", "action": "close", "by": "eve"}
+    fields["kind"] = "uncertain success mail"
+    effects = Ann().sees(a_record(1, type="alert_settled", visitor=ANN, **fields))
+    assert told(effects, AlertAnswered, "rules") == []
+    assert told(effects, AlertAnswered, "email")[0].alert_id == "x"
+
+
 # ----------------------------------------------------------------------------------- merges
 
 

@@ -512,6 +512,34 @@ def test_an_uncertain_success_mail_calls_a_person_until_an_answer_settles_it():
     assert (closed.by, closed.settled_at) == ("answer", world.now)
 
 
+def test_a_person_can_close_the_alert_about_an_uncertain_success_mail_once():
+    world = World()
+    world.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    world.due(success)
+    [alert] = of(world.outcome("uncertain", success, 0), fx.PutAlert)
+    world.now += timedelta(hours=1)
+    answer = msg.AlertAnswered(
+        visitor=VISITOR,
+        at=world.now,
+        alert_id=alert.alert_id,
+        path=alert.path,
+        run=alert.run,
+        action="close",
+        by="eve",
+        stage="",
+    )
+    found = world.take(answer)
+    [closed] = of(found, fx.PutAlert)
+    assert (closed.alert_id, closed.kind, closed.at) == (alert.alert_id, alert.kind, alert.at)
+    assert (closed.status, closed.by, closed.settled_at) == ("closed", "eve", world.now)
+    assert stories(found) == ["alert.settled"]
+    assert stories(world.take(answer)) == ["alert.stale"]
+    later = world.respond("opened", success)
+    assert rows(later) == [(success, "handed over", "opened")]
+    assert of(later, fx.PutAlert) == [], "who closed it stays who closed it"
+
+
 def test_a_send_may_go_out_again_if_the_marketer_says_so_and_is_counted_apart():
     world = World()
     world.handing_over(a_plan(on_uncertain="resend"))
