@@ -13,8 +13,7 @@ import asyncio
 import contextlib
 import math
 import signal
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,16 +51,14 @@ from scripts.folder import (
     write_private,
     write_run,
 )
+from scripts.listening import free_port, reachable, refuse_taken
 from scripts.rules import publish_when_empty
 from scripts.shards import agree_on_shards
 from scripts.version import code_version
+from scripts.watching import Watchers, always, end
 
 READY_SECONDS_MAX = 120.0
 READY_LOOK_SECONDS = 0.1
-MONGO_LOOK_SECONDS = 0.5
-NEWS_SECONDS = 3.0
-PULSE_SECONDS = 3.0
-"""Ray tells by itself when a process dies; the pulse finds what hangs, and feeds /metrics."""
 ROOT = str(Path(__file__).resolve().parents[1])
 FACTORY = "scripts.compose:build"
 
@@ -128,9 +125,9 @@ class System:
         if left:
             self._say(f"ended {counted(left, 'processes')} that a killed run had left")
         if settings.port:
-            _refuse_taken(settings.host, settings.port)
+            refuse_taken(settings.host, settings.port)
         self._make_secrets()
-        self._made.port = settings.port or _free_port(settings.host)
+        self._made.port = settings.port or free_port(settings.host)
         self._made.public_url = settings.base_url.replace(":0", f":{self._made.port}")
         self._start_sink(stack)
         head, _ = await asyncio.gather(self._start_ray(stack), self._start_store(stack))
@@ -251,8 +248,8 @@ class System:
         speed = math.inf if speed >= SPEED_MAX else speed
         await self._save_clock(self._start_at, speed)
         self._keeper = Keeper(self._start_at, speed, self._supervisor.gate, self._save_clock)
-        task = asyncio.create_task(self._always("keeper", self._keeper.run))
-        stack.push_async_callback(_end, task)
+        task = asyncio.create_task(always("keeper", self._keeper.run))
+        stack.push_async_callback(end, task)
 
     async def _save_clock(self, at: datetime, speed: float) -> None:
         with contextlib.suppress(WorldError):  # the next save will do
@@ -280,7 +277,7 @@ class System:
         made, data = self._made, self._data
         facts = {
             "url": made.public_url,
-            "local_url": f"http://{_reachable(self._settings.host)}:{made.port}",
+            "local_url": f"http://{reachable(self._settings.host)}:{made.port}",
             "dashboard": f"http://{head.dashboard}" if head.dashboard else "",
             "ray_address": head.address,
             "ray_token_file": str(head.token_file or ""),
@@ -305,57 +302,13 @@ class System:
         self._say("ready; Ctrl-C drains and stops")
 
     async def _watch(self) -> None:
-        tasks = [
-            asyncio.create_task(self._always("supervisor", self._pulse)),
-            asyncio.create_task(self._always("mongo", self._watch_mongo)),
-            asyncio.create_task(self._always("news", self._watch_news)),
-        ]
-        await self._stop.wait()
-        for task in tasks:
-            await _end(task)
-
-    async def _always(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run a watcher, and again when it fails: the one place where every exception is caught."""
-        while True:
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - see above
-                log.error("watch.failed", of=name, error=type(error).__name__, reason=str(error))  # noqa: TRY400 - one line
-            await asyncio.sleep(1.0)
-
-    async def _pulse(self) -> None:
-        keeper = self._keeper
-        if keeper is not None:
-            self._supervisor.extras["clock-1"] = {
-                "world_seconds": keeper.clock.now().timestamp(),
-                "speed_reached": keeper.reached(),
-            }
-        await self._supervisor.look()
-        await asyncio.sleep(PULSE_SECONDS - 1.0)
-
-    async def _watch_mongo(self) -> None:
-        mongo = self._mongo
-        if mongo is None:
-            await asyncio.Event().wait()
-            return
-        while True:
-            await asyncio.sleep(MONGO_LOOK_SECONDS)
-            if not mongo.alive():
-                log.warning("mongo.restarting")
-                await mongo.start()
-                log.info("mongo.restarted")
-
-    async def _watch_news(self) -> None:
-        """Tell the parts when rules or policies changed and nobody else told them."""
-        loader = view_loader(self._store, self._wiring)
-        seen: Any = None
-        while True:
-            with contextlib.suppress(WorldError):
-                news = await loader.stamp()
-                if seen is not None and news != seen:
-                    await self._supervisor.refresh()
-                seen = news
-            await asyncio.sleep(NEWS_SECONDS)
+        watchers = Watchers(
+            self._supervisor,
+            view_loader(self._store, self._wiring),
+            mongo=self._mongo,
+            keeper=self._keeper,
+        )
+        await watchers.watch(self._stop)
 
     # ---------------------------------------------------------------- stop
 
@@ -386,31 +339,3 @@ async def _stop_started(starting: asyncio.Task[RayHead]) -> None:
     await asyncio.wait({starting})
     if not starting.cancelled() and starting.exception() is None:
         await asyncio.to_thread(stop_ray, starting.result())
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Raise Refused where somebody listens already: later it would look like a gateway that never gets ready."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Refused(
-                f"cannot listen at {host} port {port} ({error.strerror}): free it, or name another with --port"
-            ) from None
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - read, not bound

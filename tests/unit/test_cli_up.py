@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from scripts.cli_up import assigned, up
 from scripts.client import data_folder
 from scripts.folder import Refused
-from scripts.system import _refuse_taken
+from scripts.listening import refuse_taken
 
 
 def test_a_taken_port_is_refused_in_one_line_that_names_it() -> None:
@@ -21,8 +21,8 @@ def test_a_taken_port_is_refused_in_one_line_that_names_it() -> None:
         stranger.listen()
         port = stranger.getsockname()[1]
         with pytest.raises(Refused, match=f"port {port} .*--port"):
-            _refuse_taken("127.0.0.1", port)
-    _refuse_taken("127.0.0.1", port)
+            refuse_taken("127.0.0.1", port)
+    refuse_taken("127.0.0.1", port)
 
 
 def test_a_setting_given_twice_is_wrong_use() -> None:

@@ -1,0 +1,110 @@
+"""Watch a running system: its actors, its mongod, and what was published for them.
+
+Nothing here is needed for a crash of an actor to heal; mongod is started again when it dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from agents.cluster.keeper import Keeper
+from agents.cluster.supervisor import Supervisor
+from agents.runtime.views import ViewLoader
+from messaging.store.embedded import EmbeddedMongo
+from messaging.vocabulary.errors import WorldError
+
+MONGO_LOOK_SECONDS = 0.5
+NEWS_SECONDS = 3.0
+PULSE_SECONDS = 3.0
+"""Ray tells by itself when a process dies; the pulse finds what hangs, and feeds /metrics."""
+
+log = structlog.get_logger()
+
+
+async def always(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run a watcher, and again when it fails: the one place where every exception is caught."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - see above
+            log.error("watch.failed", of=name, error=type(error).__name__, reason=str(error))  # noqa: TRY400 - one line
+        await asyncio.sleep(1.0)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+class Watchers:
+    """Hold what is watched.
+
+    Parameters:
+        supervisor: of the actors.
+        loader: says when rules or policies changed.
+        mongo: the embedded server, None where one was given.
+        keeper: of the world clock, None where world time is real time.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        loader: ViewLoader,
+        *,
+        mongo: EmbeddedMongo | None,
+        keeper: Keeper | None,
+    ) -> None:
+        self._supervisor = supervisor
+        self._loader = loader
+        self._mongo = mongo
+        self._keeper = keeper
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Watch until asked to stop."""
+        tasks = [
+            asyncio.create_task(always("supervisor", self._pulse)),
+            asyncio.create_task(always("mongo", self._watch_mongo)),
+            asyncio.create_task(always("news", self._watch_news)),
+        ]
+        await stop.wait()
+        for task in tasks:
+            await end(task)
+
+    async def _pulse(self) -> None:
+        keeper = self._keeper
+        if keeper is not None:
+            self._supervisor.extras["clock-1"] = {
+                "world_seconds": keeper.clock.now().timestamp(),
+                "speed_reached": keeper.reached(),
+            }
+        await self._supervisor.look()
+        await asyncio.sleep(PULSE_SECONDS - 1.0)
+
+    async def _watch_mongo(self) -> None:
+        mongo = self._mongo
+        if mongo is None:
+            await asyncio.Event().wait()
+            return
+        while True:
+            await asyncio.sleep(MONGO_LOOK_SECONDS)
+            if not mongo.alive():
+                log.warning("mongo.restarting")
+                await mongo.start()
+                log.info("mongo.restarted")
+
+    async def _watch_news(self) -> None:
+        """Tell the parts when rules or policies changed and nobody else told them."""
+        seen: Any = None
+        while True:
+            with contextlib.suppress(WorldError):
+                news = await self._loader.stamp()
+                if seen is not None and news != seen:
+                    await self._supervisor.refresh()
+                seen = news
+            await asyncio.sleep(NEWS_SECONDS)
