@@ -13,7 +13,6 @@ from datetime import timedelta
 import msgspec
 
 from agents.behavior_bot.state import BehaviorState
-from agents.rules_manager.state import ACTIVE, RulesState
 from agents.runtime.held import Stored
 from agents.runtime.registry import WIRING, senders_of
 from agents.runtime.replay import Replayer
@@ -21,7 +20,7 @@ from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import decode_event
 from tests.simulation.smtp import Mail
-from tests.simulation.story import Story
+from tests.simulation.story import Story, active_runs
 from tests.simulation.witness import ATTEMPTS_MAX, ATTEMPTS_OF_ROUTINE, FINAL
 from tests.simulation.world import SESSIONS, World
 
@@ -35,7 +34,6 @@ GRACE = timedelta(hours=7)
 WENT_OUT = ("handed over", "uncertain", "delivered", "bounced", "complained")
 _stored = msgspec.msgpack.Decoder(Stored)
 _behavior = msgspec.msgpack.Decoder(BehaviorState)
-_rules = msgspec.msgpack.Decoder(RulesState)
 
 
 async def check_everything(world: World, story: Story) -> None:
@@ -95,16 +93,10 @@ def nothing_is_due(world: World) -> None:
 
 
 def every_run_ended(world: World) -> None:
-    """A lead is won, alerted, closed or stopped within 17 days; nobody stands still on the way."""
-    for visitor, body in world.database.states["rules"].bodies.items():
-        stored = _stored.decode(body)
-        if stored.moved:
-            continue
-        for run in _rules.decode(stored.state).runs.values():
-            if run.status in ACTIVE:
-                world.witness.broken(
-                    "run stands still", f"{visitor} {run.path} {run.run}: {run.status}"
-                )
+    """A lead is won, alerted, closed or stopped in the end; nobody stands still on the way."""
+    for visitor, run in active_runs(world.database):
+        about = f"{visitor} {run.path} {run.run}: {run.status}"
+        world.witness.broken("run stands still", about)
 
 
 # Events

@@ -12,6 +12,9 @@ from typing import Any
 
 import msgspec
 
+from agents.rules_manager.state import ACTIVE, RulesState, Run
+from agents.runtime.held import Stored
+from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled, Unsubscribed
 from messaging.vocabulary.ids import visitor_id_for
@@ -24,6 +27,8 @@ from tests.simulation.witness import VIOLATIONS_MAX
 from tests.simulation.world import START, World
 
 DAY = 86_400.0
+LATE_DAYS = 21
+"""Days more for the runs that are still under way when the quiet days are over."""
 
 
 class Named(msgspec.Struct):
@@ -35,6 +40,19 @@ class Named(msgspec.Struct):
 
 
 _named = msgspec.json.Decoder(Named)
+_stored = msgspec.msgpack.Decoder(Stored)
+_rules = msgspec.msgpack.Decoder(RulesState)
+
+
+def active_runs(database: MemoryDatabase) -> list[tuple[str, Run]]:
+    """Return (visitor, run) of every run that has not come to its end."""
+    found = []
+    for visitor, body in database.states["rules"].bodies.items():
+        stored = _stored.decode(body)
+        if not stored.moved:
+            runs = _rules.decode(stored.state).runs.values()
+            found += [(visitor, run) for run in runs if run.status in ACTIVE]
+    return found
 
 
 class Story:
@@ -74,6 +92,9 @@ class Story:
         await self._days(2)  # what clients and readers still try to say
         self._closing = True
         await self._days(plan.quiet_days - 2)
+        for _ in range(LATE_DAYS):  # two runs that a person resumed share one cap of 4 in 14 days
+            if active_runs(world.database):
+                await self._days(1)
         for task in tasks:
             task.cancel()
         self._raise_errors(tasks)
