@@ -15,7 +15,7 @@ from agents.protocol.draw import Draw
 from agents.rules.compiled import CompiledRules
 from config.load import DEFAULTS, compile_folder
 from messaging.vocabulary.effects import CancelWake, Effect, Moved, Tell, WakeAt
-from messaging.vocabulary.events import Record, decode_event
+from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import position
 from messaging.vocabulary.messages import Arrived, MergedInto, Message, Woke
 
@@ -143,7 +143,7 @@ class World:
 
     def batch(self, records: list[Record], now: datetime) -> None:
         """Take one batch: resolve all, write the rows, step all, carry letters around at once."""
-        events = [decode_event(record.raw) for record in records]
+        events = [record.event for record in records]
         resolver = Resolver(self._known(records, events))
         letters: list[Message] = []
         for record, event in zip(records, events, strict=True):

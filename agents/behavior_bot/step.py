@@ -39,7 +39,6 @@ from messaging.vocabulary.events import (
     Record,
     Track,
     Unsubscribed,
-    decode_event,
 )
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -83,7 +82,7 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
 
 
 def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool) -> list[Effect]:
-    event = decode_event(record.raw)
+    event = record.event
     if isinstance(event, Call):  # nearly all of them
         return _call(state, event, record, here, member=member)
     match event:

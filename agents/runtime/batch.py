@@ -20,7 +20,7 @@ from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
-from messaging.vocabulary.events import Record, decode_event
+from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import (
     Arrived,
@@ -128,7 +128,7 @@ class Builder:
         for stream, record in records:
             keys: list[str] = []
             try:
-                event = decode_event(record.raw)
+                event = record.event
                 keys = identity.keys_of(record, event)
             except (msgspec.DecodeError, ValueError) as error:
                 event = None
@@ -183,7 +183,7 @@ class Builder:
 
     def _mine(self, visitor: str) -> bool:
         spec = self._spec
-        return shard_of(spec.bot.name, visitor, spec.shards) == spec.name
+        return spec.of == 1 or shard_of(spec.bot.name, visitor, spec.shards) == spec.name
 
     async def load(self, plan: Plan, intake: Intake) -> dict[str, Held]:
         """Return the states a batch needs: from memory, else in one query from the store."""

@@ -22,7 +22,7 @@ from agents.runtime.limits import Limits
 from agents.runtime.registry import IDENTITY, WIRING
 from messaging.ports import MailOutcomeCode, RowWrite
 from messaging.vocabulary.effects import HandOver, QueueSend
-from messaging.vocabulary.events import Record, decode_event
+from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import (
     Arrived,
     HandOverDue,
@@ -112,7 +112,7 @@ class InProcess:
         return held
 
     def _take(self, records: list[Record]) -> None:
-        events = [decode_event(record.raw) for record in records]
+        events = [record.event for record in records]
         pairs = list(zip(records, events, strict=True))
         groups = [IDENTITY.keys_of(record, event) for record, event in pairs]
         known: dict[str, tuple[str, int]] = {}

@@ -1,7 +1,7 @@
 """Say what can come in from outside: the six calls of the Segment API, and facts the gateway saw itself.
 
 Rules
-1. The journal keeps the bytes as they came. `Record` is what surrounds them; `decode_event` reads them.
+1. The journal keeps the bytes as they came. `Record` is what surrounds them; `Record.event` reads them once.
 2. Public routes take only `track identify page screen group alias`; the other types are written by the
    gateway alone, so that nobody outside can claim that a mail was opened or an alert settled.
 3. `at` is the corrected time of the event, `received_at` the world time at which the gateway took it.
@@ -10,7 +10,7 @@ Rules
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -156,7 +156,15 @@ Event = (
 PUBLIC_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 
 
-class Record(msgspec.Struct, array_like=True):
+_event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def decode_event(raw: bytes) -> Event:
+    """Read one event's JSON. Raise `msgspec.DecodeError` (with the field's path) if it cannot be read."""
+    return _event_decoder.decode(raw)
+
+
+class Record(msgspec.Struct, array_like=True, dict=True):
     """Surround one journaled event: where it stands, when it was, and the bytes as they came."""
 
     position: int
@@ -169,15 +177,7 @@ class Record(msgspec.Struct, array_like=True):
     raw: bytes
     """JSON of the event, as it came."""
 
-
-_event_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-
-
-@lru_cache(maxsize=16_384)
-def decode_event(raw: bytes) -> Event:
-    """Read one event's JSON. Raise `msgspec.DecodeError` (with the field's path) if it cannot be read.
-
-    A batch's events are read twice, to find out whose they are and to take them: hence the cache, of two
-    batches' size. Nobody changes an event.
-    """
-    return _event_decoder.decode(raw)
+    @cached_property
+    def event(self) -> Event:
+        """Return the event, read once for all who ask. Nobody changes it. Raises what `decode_event` does."""
+        return decode_event(self.raw)

@@ -159,7 +159,7 @@ def _judge_tracking(pattern: str, sent: Sent, answer: dict[str, Any], taken: lis
 
 def _judge_record(record: Record, *, public: bool) -> None:
     """Check that what is taken can be read everywhere behind."""
-    event = decode_event.__wrapped__(record.raw)
+    event = decode_event(record.raw)
     assert (type(event).__struct_config__.tag in PUBLIC_TYPES) == public
     check_tree(json.loads(record.raw))
     json.dumps(json.loads(record.raw), allow_nan=False, ensure_ascii=False).encode()
@@ -168,8 +168,8 @@ def _judge_record(record: Record, *, public: bool) -> None:
 def _alerts() -> MemoryDatabase:
     """Return a database in which one alert is open, for the routes that settle alerts."""
     database = MemoryDatabase()
-    alert = {"id": "open", "status": "open", "visitor": _VISITOR, "path": "p", "run": "r"}
-    database.tables["alerts"] = {"open": alert}
+    alert = {"status": "open", "visitor": _VISITOR, "path": "p", "run": "r", "kind": "attempts"}
+    database.tables["alerts"] = {"open": {"id": "open", **alert}}
     return database
 
 
