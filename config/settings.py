@@ -278,21 +278,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def unreal_because(settings: Settings, *, demo: bool = False) -> str:
-    """Return which flag makes the world unreal, empty if it is the real one."""
+def unreal_because(settings: Settings, *, demo: bool = False, kept: bool = False) -> str:
+    """Return what makes the world unreal, empty if it is the real one.
+
+    `kept`: the data has a world clock of its own, from an earlier start.
+    """
     if demo:
         return "--demo"
     if settings.speed != 1:
         return f"--speed {settings.speed:g}"
-    return "--clock-start" if settings.clock_start is not None else ""
+    if settings.clock_start is not None:
+        return "--clock-start"
+    return f"the world clock kept in {settings.data}" if kept else ""
 
 
-def non_loopback_smtp(settings: Settings, *, demo: bool = False) -> str:
+def non_loopback_smtp(settings: Settings, *, demo: bool = False, kept: bool = False) -> str:
     """Return why these settings must not start: unreal time would send mail to real people.
 
     Empty if they may. There is no override.
     """
-    because = unreal_because(settings, demo=demo)
+    because = unreal_because(settings, demo=demo, kept=kept)
     if not because or settings.smtp_url is None:
         return ""
     host = urlsplit(settings.smtp_url.get_secret_value().strip()).hostname or ""
@@ -301,12 +306,12 @@ def non_loopback_smtp(settings: Settings, *, demo: bool = False) -> str:
     return f"{because} refuses the SMTP host {host}: only loopback is taken; unset MDMA_SMTP_URL"
 
 
-def web_look_ups(settings: Settings, *, demo: bool = False) -> str:
+def web_look_ups(settings: Settings, *, demo: bool = False, kept: bool = False) -> str:
     """Return why these settings must not start: unreal time would look real people up on the web.
 
     Empty if they may. There is no override.
     """
-    because = unreal_because(settings, demo=demo)
+    because = unreal_because(settings, demo=demo, kept=kept)
     if not because or not settings.social:
         return ""
     return f"{because} refuses look-ups on the web; set MDMA_SOCIAL=off"

@@ -58,7 +58,7 @@ def import_(
 ) -> None:
     """Take JSON lines of Segment calls, or CSV with a mapping; keeps the given times.
 
-    Exit code 1 if the files hold no call at all.
+    Exit code 1 if the files hold no call at all, or none that was taken.
     """
     if maps and len(maps) != len(files):
         raise click.UsageError("name one --map for each FILE")
@@ -70,6 +70,8 @@ def import_(
     calls = _calls(sources)
     facts = _replay(api, calls, total) if replay else _import(api, calls, total)
     tell(facts, _said(facts), as_json=as_json)
+    if facts["refused"] and facts["refused"] == sum(facts.values()):
+        raise SystemExit(1)
 
 
 def _mapping(path: Path | None, file: Path) -> Any:

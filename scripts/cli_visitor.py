@@ -43,6 +43,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
     for name in ("traits", "consent", "cohorts", "scores"):
         yield name, ", ".join(found[name]) or "-" if name == "cohorts" else words(found[name])
+    if found["unsubscribed_at"]:
+        yield "unsubscribed", moment(found["unsubscribed_at"])
     yield "has done", ", ".join(f"{count} x {what}" for what, count in found["counters"].items())
     for run in found["runs"]:
         yield "path", _run(run)

@@ -34,7 +34,7 @@ from agents.cluster.ray_head import (
 )
 from agents.cluster.supervisor import Supervisor
 from config.load import DEFAULTS
-from config.settings import SPEED_MAX, Settings
+from config.settings import SPEED_MAX, Settings, non_loopback_smtp, web_look_ups
 from messaging.mail.sink import Sink
 from messaging.store.connection import Connection
 from messaging.store.embedded import EmbeddedMongo
@@ -232,6 +232,10 @@ class System:
         settings = self._settings
         kept = await resume_at(self._store, shards)
         if kept is not None:
+            # The flags may be gone, the leads of that world are still there.
+            forbidden = non_loopback_smtp(settings, kept=True) or web_look_ups(settings, kept=True)
+            if forbidden:
+                raise Refused(forbidden, 2)
             if settings.clock_start is not None and settings.clock_start != kept:
                 self._say(
                     f"the world clock goes on from {kept:%Y-%m-%d %H:%M}: it had been started"

@@ -28,7 +28,7 @@ from agents.behavior_bot.responses import (
     note_hand_over,
     take_answer,
 )
-from agents.behavior_bot.state import UNREACHABLE_MAX, BehaviorState
+from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, keep
 from agents.protocol.bot import View
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Moved, Tell, WakeAt
 from messaging.vocabulary.events import (
@@ -188,7 +188,9 @@ def _session_counts(state: BehaviorState, here: Moment) -> bool:
 
 
 def _unsubscribed(state: BehaviorState, send_id: str, record: Record, here: Moment) -> list[Effect]:
-    state.unsubscribed_at = max(state.unsubscribed_at, record.at.timestamp())
+    at = record.at.timestamp()
+    state.unsubscribed_at = max(state.unsubscribed_at, at)
+    keep(state.recent, (at, "unsubscribed"), RECENT_MAX)
     told = Responded(here.visitor, here.now, send_id, "unsubscribed", 1.0)
     effects: list[Effect] = [Tell("rules", told), Tell("email", told)]
     effects += _who(state, here)
@@ -203,6 +205,7 @@ def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Eff
     address = state.address
     if address and address not in state.unreachable:
         state.unreachable = [*state.unreachable, address][-UNREACHABLE_MAX:]
+    keep(state.recent, (here.seconds, message.kind), RECENT_MAX)
     if message.kind == "complained":
         state.unsubscribed_at = max(state.unsubscribed_at, here.seconds)
     told = Responded(here.visitor, here.now, message.send_id, message.kind, message.human)

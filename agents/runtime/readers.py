@@ -84,7 +84,8 @@ class StoreReader:
             "cohorts": list(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
-            "consent": {name: stamp.value for name, stamp in behavior.consents.items()},
+            "consent": _consent(behavior),
+            "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "probabilities": {},
         }
 
@@ -178,6 +179,16 @@ class StoreReader:
     async def _state(self, bot: str, visitor: str) -> Any:
         held = await self._held(bot, visitor)
         return None if held is None else held.state
+
+
+def _consent(state: Any) -> dict[str, Any]:
+    """Return category -> yes or no as it stands: who unsubscribed has taken back what they said before."""
+    said = {name: stamp.value for name, stamp in state.consents.items()}
+    return said | {"email": False} if state.unsubscribed_at else said
+
+
+def _moment(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _run(run: Any) -> dict[str, Any]:

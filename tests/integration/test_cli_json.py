@@ -81,6 +81,8 @@ async def test_an_import_says_how_many_calls_were_sent_refused_and_known(tmp_pat
         _is_system(tmp_path / ".mdma", url=str(session._base_url).rstrip("/"))
         ask = partial(asyncio.to_thread, _mdma, cwd=tmp_path)
         assert await ask("import", "calls.jsonl") == {"sent": 1, "refused": 1}
+        (tmp_path / "bad.jsonl").write_text(json.dumps(lines[1]))
+        assert await ask("import", "bad.jsonl", code=1) == {"sent": 0, "refused": 1}
         said = await ask("import", "calls.jsonl", "--replay")
         assert said == {"waiting": 1, "known": 0, "refused": 1}
 

@@ -104,6 +104,7 @@ def test_an_unsubscribe_stands_against_traits_that_a_site_repeats() -> None:
     assert [m.cohort for m in told(effects, CohortLeft)] == ["addressable-lead"]
     ann.sees(a_lead(3, email_consent=True))
     assert not told(ann.sees(a_lead(4, firstName="A")), Identified)[0].may_email
+    assert "unsubscribed" in [what for _, what in ann.state.recent]
 
 
 def test_a_bounce_is_told_to_rules_and_ends_mail_to_that_address_only() -> None:

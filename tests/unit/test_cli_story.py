@@ -124,7 +124,8 @@ def test_the_facts_of_a_visitor_are_words():
         "counters": {"page": 2},
         "scores": {"interest": 11.0},
         "cohorts": ["in-cart", "customers"],
-        "consent": {"email": True},
+        "consent": {"email": False},
+        "unsubscribed_at": "2026-11-26T14:00:00Z",
         "runs": [
             EVERYTHING | {"status": "won", "entered_at": EVERYTHING["at"], "planned_at": None}
         ],
@@ -132,7 +133,8 @@ def test_the_facts_of_a_visitor_are_words():
     }
     found["runs"][0]["holdout"] = False
     said = dict(facts(found))
-    assert said["consent"] == "email yes"
+    assert said["consent"] == "email no"
+    assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"
     assert said["has done"] == "2 x page"
     assert "won at stage invited" in said["path"]

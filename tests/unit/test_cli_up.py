@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from agents.cluster.keeper import CLOCK, CONTROL
+from config.settings import read_settings
+from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.cli_up import assigned, up
 from scripts.client import data_folder
 from scripts.folder import Refused
 from scripts.listening import refuse_taken
+from scripts.system import System
 
 
 def test_a_taken_port_is_refused_in_one_line_that_names_it() -> None:
@@ -49,3 +54,24 @@ def test_every_command_finds_the_data_folder_that_the_settings_name(
     assert data_folder() == Path("kept/here")
     monkeypatch.setenv("MDMA_DATA", "elsewhere")
     assert data_folder() == Path("elsewhere")
+
+
+async def test_data_with_a_world_clock_of_its_own_never_meets_a_real_smtp_host(
+    tmp_path: Path,
+) -> None:
+    """Its flags may be gone at the next start, the leads of that world are still there."""
+    store = MemoryStore(MemoryDatabase())
+    for url, is_refused in (("smtp://mail.example:25", True), ("smtp://127.0.0.1:25", False)):
+        system = System(read_settings(tmp_path, data=tmp_path / "data", smtp_url=url), print)
+        system._store = store
+        assert await system._clock_start([]) is None or not is_refused
+        at = datetime(2017, 6, 1, tzinfo=UTC)
+        await store.put_document(CONTROL, CLOCK, {"at": at, "speed": "max"})
+        if is_refused:
+            with pytest.raises(
+                Refused, match=r"kept in .* refuses the SMTP host mail\.example"
+            ) as no:
+                await system._clock_start([])
+            assert no.value.code == 2
+        else:
+            assert await system._clock_start([]) == at

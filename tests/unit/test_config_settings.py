@@ -181,12 +181,15 @@ def test_an_unreal_clock_takes_no_smtp_host_but_loopback(tmp_path: Path) -> None
         assert non_loopback_smtp(unreal(tmp_path, **given)) == ""
     assert "--demo" in non_loopback_smtp(unreal(tmp_path, smtp_url=real), demo=True)
     assert non_loopback_smtp(unreal(tmp_path, smtp_url=real)) == ""
+    kept = non_loopback_smtp(unreal(tmp_path, smtp_url=real), kept=True)
+    assert "the world clock kept in" in kept
 
 
 def test_an_unreal_clock_looks_nobody_up(tmp_path: Path) -> None:
     assert "look-ups" in web_look_ups(unreal(tmp_path, speed=2.0, social=True))
     assert web_look_ups(unreal(tmp_path, social=True)) == ""
     assert web_look_ups(unreal(tmp_path, speed=2.0)) == ""
+    assert "look-ups" in web_look_ups(unreal(tmp_path, social=True), kept=True)
 
 
 def test_names_that_only_look_like_loopback_are_not() -> None:
