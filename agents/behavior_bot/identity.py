@@ -23,6 +23,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.events import Aliased, Call, Event, Fact, Identify, Record
 from messaging.vocabulary.ids import (
     anonymous_key,
@@ -35,9 +36,6 @@ from messaging.vocabulary.records import IdentityWrite
 
 ID_CHARACTERS_MAX = 256
 """A longer id is known by its hash, so that no key grows past what an index holds well."""
-
-ADDRESS_CHARACTERS_MAX = 254
-"""RFC 5321 section 4.5.3.1.3: what is longer cannot be written to."""
 
 Row = tuple[str, int]
 
@@ -58,7 +56,10 @@ def visitor_key(visitor: str) -> str:
 
 
 def address_of(event: Call | Fact) -> str | None:
-    """Return the e-mail address that an event carries for its visitor, None if there is none."""
+    """Return the e-mail address that an event carries for its visitor, None if there is none.
+
+    What cannot be written to is none: nobody is known by it, and no e-mail is planned that must fail.
+    """
     if not isinstance(event, Call):
         return None
     found = None
@@ -68,10 +69,11 @@ def address_of(event: Call | Fact) -> str | None:
         found = event.context.traits.get("email")
     if not isinstance(found, str):
         return None
-    found = found.strip()
-    if not 3 <= len(found) <= ADDRESS_CHARACTERS_MAX or "@" not in found[1:-1]:
+    try:
+        written_address(found)
+    except AddressRefused:
         return None
-    return found
+    return found.strip()
 
 
 def text_id(value: str | int | None) -> str:

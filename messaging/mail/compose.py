@@ -18,11 +18,11 @@ from typing import Any
 
 import msgspec
 
-from messaging.mail.addresses import AddressRefused, written_address
 from messaging.mail.links import Links
 from messaging.mail.mime import alternative, date_field, mailbox, one_line, words
 from messaging.mail.templates import NOW, TemplateFailed, fill
 from messaging.mail.tokens import TAG_VALID, mailbox_hash
+from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.messages import SendPlan
 
 __all__ = ["Sender", "TemplateFailed", "TemplateText", "compose"]

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from messaging.mail.addresses import AddressRefused, written_address
 from messaging.mail.outcomes import BOUNCED, DEFERRED, HANDED_OVER, UNCERTAIN
 from messaging.ports import MailOutcomeCode
+from messaging.vocabulary.addresses import AddressRefused, written_address
 
 Script = Callable[[int, str], str]
 """(number of the send from 1, recipient) -> what happens: one of `FAULTS`, or empty for a success."""

@@ -16,10 +16,10 @@ import ssl
 from aiosmtplib import SMTP
 from aiosmtplib.errors import SMTPException, SMTPResponseException, SMTPServerDisconnected
 
-from messaging.mail.addresses import AddressRefused, written_address
 from messaging.mail.outcomes import BOUNCED, DEFERRED, HANDED_OVER, answered, failed
 from messaging.mail.target import SmtpTarget
 from messaging.ports import MailOutcomeCode
+from messaging.vocabulary.addresses import AddressRefused, written_address
 
 SESSIONS = 16
 MAILS_PER_SESSION = 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from messaging.vocabulary.ids import visitor_id_for
 from tests.behavior_builders import START, World, a_page, a_record, an_identify
 
@@ -113,3 +115,30 @@ def test_a_claim_seen_by_one_browser_protects_the_other_browser_too() -> None:
     )
     assert world.owner("u:u2") == visitor_id_for("u:u2")
     assert world.owner("a:a2") == world.owner("u:u1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "eve@example.com\r\nBcc: mallory@example.com",
+        "eve@example.com\x00",
+        "e\x1bve@example.com",
+        "eve smith@example.com",
+        "eve@example.com, mallory@example.com",
+        "eve@mallory@example.com",
+        "eve@" + "e" * 250 + ".com",
+        "eve@",
+    ],
+)
+def test_what_cannot_be_written_to_is_nobodys_address(text: str) -> None:
+    world = a_world(an_identify(1, "u1", email=text))
+    assert world.states[visitor_id_for("u:u1")].email is None
+    assert world.owner("u:u1") == visitor_id_for("u:u1")
+    assert not [key for key in world.rows if key.startswith("e:")]
+
+
+def test_an_address_keeps_its_letters_and_loses_the_space_around_it() -> None:
+    world = a_world(an_identify(1, "u1", email=" Ann@bücher.example\n"))
+    email = world.states[visitor_id_for("u:u1")].email
+    assert email is not None
+    assert email.value == "Ann@bücher.example"

@@ -1,4 +1,4 @@
-"""Check and write e-mail addresses as they stand in envelopes and headers."""
+"""Check and write e-mail addresses as they stand in identities, envelopes and headers."""
 
 from __future__ import annotations
 
