@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from messaging.vocabulary.errors import MdmaError
+from scripts.visible import say
 
 COMMANDS = {
     "up": "cli_up:up",
@@ -79,7 +80,7 @@ def main() -> int:
 
 def _fail(text: str, code: int) -> int:
     line = " ".join(text.split())
-    click.echo(f"mdma: {line}", err=True)
+    say(f"mdma: {line}", err=True)
     return code
 
 

@@ -21,6 +21,7 @@ import orjson
 from scripts.client import Api, ApiError, data_option, json_option, tell
 from scripts.counting import counted
 from scripts.folder import Refused
+from scripts.visible import say, shown
 
 BATCH_EVENTS = 1_000
 BATCH_BYTES = 450_000
@@ -103,7 +104,7 @@ def _say_empty(empty: list[Path], files: int) -> None:
     if empty and len(empty) == files:
         raise Refused(f"no call is in {names} (a header alone makes none): nothing was sent")
     if empty:
-        click.echo(f"no call is in {names}", err=True)
+        say(f"no call is in {names}", err=True)
 
 
 def _calls(sources: list[tuple[Path, Any]]) -> Iterator[dict[str, Any]]:
@@ -158,7 +159,7 @@ def _time_of(call: dict[str, Any]) -> str:
 def _tell_rejected(answer: Any, before: int) -> int:
     rejected = answer.get("rejected") or []
     for each in rejected[:5]:
-        click.echo(f"call {before + each['index'] + 1} refused: {each['reason']}", err=True)
+        say(f"call {before + each['index'] + 1} refused: {shown(each['reason'])}", err=True)
     return len(rejected)
 
 

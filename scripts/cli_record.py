@@ -17,6 +17,7 @@ import click
 from scripts.client import data_option, json_option, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
+from scripts.visible import FINDING_CHARACTERS_MAX, say, shown
 
 if TYPE_CHECKING:
     from agents.runtime.replay import Step, ViewAt
@@ -81,12 +82,10 @@ def replay(id_: str, data: Path, as_json: bool) -> int:
         click.echo(json.dumps({"steps": lines, "unequal": unequal}, indent=1))
     else:
         for step in steps:
-            took = f"{step.shard.rpartition('-')[0]:9} took {step.kind}"
-            click.echo(
-                f"{step.at:%Y-%m-%d %H:%M:%S}  {took:32} {effects_said(step.effects)}".rstrip()
-            )
+            took = f"{step.shard.rpartition('-')[0]:9} took {shown(step.kind)}"
+            say(f"{step.at:%Y-%m-%d %H:%M:%S}  {took:32} {effects_said(step.effects)}".rstrip())
         said = f"DIFFERS in {', '.join(unequal)}" if unequal else "equal to what is stored"
-        click.echo(f"{counted(len(steps), 'steps')} repeated: {said}")
+        say(f"{counted(len(steps), 'steps')} repeated: {said}")
     return 1 if unequal else 0
 
 
@@ -168,15 +167,15 @@ def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) ->
         click.echo(json.dumps({"looked_at": report.looked_at, "findings": found}, indent=1))
     else:
         for finding in report.findings:
-            click.echo(f"{finding.rule:10} {finding.what}")
+            say(f"{finding.rule:10} {shown(finding.what, FINDING_CHARACTERS_MAX)}")
         looked = (counted(count, SAID.get(n, n)) for n, count in report.looked_at.items())
-        click.echo(f"looked at {', '.join(looked)}")
+        say(f"looked at {', '.join(looked)}")
         count = len(report.findings)
         said = f"{counted(count, 'findings')}: {VERDICT_BAD}" if count else VERDICT_GOOD
-        click.echo(said)
+        say(said)
     return 0 if report.clean else 1
 
 
 def _say(text: str) -> None:
     if sys.stderr.isatty():
-        click.echo(text, err=True)
+        say(text, err=True)

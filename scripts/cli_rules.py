@@ -12,6 +12,7 @@ import click
 from scripts.client import data_option, json_option, opened_store, tell
 from scripts.counting import counted
 from scripts.folder import Refused
+from scripts.visible import say
 
 if TYPE_CHECKING:
     from messaging.vocabulary.errors import RuleError
@@ -54,7 +55,7 @@ def _tell_errors(errors: list[RuleError], where: str, *, as_json: bool) -> int:
         tell({"errors": facts}, "", as_json=True)
         return 1
     for error in errors:
-        click.echo(str(error), err=True)
+        say(str(error), err=True)
     raise Refused(f"{counted(len(errors), 'errors')} {where}")
 
 

@@ -16,6 +16,7 @@ import click
 from scripts.client import Api, data_option, json_option, running, tell
 from scripts.counting import counted
 from scripts.folder import Refused, read_run
+from scripts.visible import say
 
 STOP_SECONDS_MAX = 90.0
 COLUMNS = {
@@ -42,17 +43,16 @@ def status(data: Path, as_json: bool) -> None:
         return
     parts: dict[str, dict[str, float]] = stats.pop("parts", {})
     clock = parts.pop("clock-1", None)
-    click.echo(f"{run['url']}   process {run['pid']}, code {run['code']}")
+    say(f"{run['url']}   process {run['pid']}, code {run['code']}")
     if clock is not None:
         world = datetime.fromtimestamp(clock["world_seconds"], UTC)
-        click.echo(
-            f"world time {world:%Y-%m-%d %H:%M} UTC, {clock['speed_reached']:,.0f} x as fast"
-        )
-    click.echo("")
-    click.echo(table(parts))
-    click.echo("")
+        say(f"world time {world:%Y-%m-%d %H:%M} UTC, {clock['speed_reached']:,.0f} x as fast")
+    say("")
+    for line in table(parts).split("\n"):
+        say(line)
+    say("")
     for name, value in totals(stats):
-        click.echo(f"{name:9} {value}")
+        say(f"{name:9} {value}")
 
 
 def table(parts: dict[str, dict[str, float]]) -> str:

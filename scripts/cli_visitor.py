@@ -12,6 +12,7 @@ import click
 
 from scripts.client import Api, data_option
 from scripts.story import moment, sentence, words
+from scripts.visible import plain, say, shown
 
 
 @click.command(epilog="Example: mdma visitor ann@example.com")
@@ -29,23 +30,27 @@ def visitor(id_: str, data: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({**found, "timeline": timeline}, indent=1))
         return
-    click.echo(found["email"] or next(iter(found["user_ids"]), "not known by name"))
+    say(shown(found["email"] or next(iter(found["user_ids"]), "not known by name")))
     for name, value in facts(found):
-        click.echo(f"  {name:13} {value}")
-    click.echo("")
+        say(f"  {name:13} {value}")
+    say("")
     for row in timeline:
-        click.echo(f"{str(row.get('at', ''))[:19].replace('T', ' '):20} {sentence(row)}")
+        say(f"{str(row.get('at', ''))[:19].replace('T', ' '):20} {sentence(row)}")
 
 
 def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Return what is known of a visitor, as names and words."""
+    found = plain(found)
     yield "visitor", found["visitor_id"]
     yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
     for name in ("traits", "consent", "cohorts", "scores"):
         yield name, ", ".join(found[name]) or "-" if name == "cohorts" else words(found[name])
     if found["unsubscribed_at"]:
         yield "unsubscribed", moment(found["unsubscribed_at"])
-    yield "has done", ", ".join(f"{count} x {what}" for what, count in found["counters"].items())
+    yield (
+        "has done",
+        ", ".join(f"{count} x {shown(what)}" for what, count in found["counters"].items()),
+    )
     for run in found["runs"]:
         yield "path", _run(run)
     for send in found["sends"]:

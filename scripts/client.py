@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 import click
 
 from scripts.folder import WIRING, Refused, read_run
+from scripts.visible import say
 
 REQUEST_SECONDS = 60.0
 
@@ -44,7 +45,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print facts 
 
 def tell(facts: dict[str, Any], said: str, *, as_json: bool) -> None:
     """Print facts as JSON, or what they say in words."""
-    click.echo(json.dumps(facts, indent=1) if as_json else said)
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+    else:
+        say(said)
 
 
 def running(data: Path) -> dict[str, Any]:

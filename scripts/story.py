@@ -3,7 +3,8 @@
 Rules
 1. Whatever comes gets a sentence: what is not known here is said by its own words, nothing is left out.
 2. A decision says what was chosen, how likely that was, and what was refused by which rule.
-3. Hours are the visitor's own, as the path's hours are; all other times are UTC and say so.
+3. What others wrote is shown (scripts/visible.py): nothing in it reaches the terminal as an order.
+4. Hours are the visitor's own, as the path's hours are; all other times are UTC and say so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from scripts.counting import counted
+from scripts.visible import plain, shown
 
 Row = dict[str, Any]
 
@@ -51,6 +53,7 @@ def sentence(row: Row) -> str:
     ... )
     'run 1 of p ended: won (goal reached)'
     """
+    row = plain(row)
     table, _, kind = str(row.get("kind", "")).partition(": ")
     if table == "event":
         return EVENTS.get(row["what"], f'did "{row["what"]}"')
@@ -137,12 +140,12 @@ def words(value: Any) -> str:
     ('city Rio, tags a + b', '-', 'yes')
     """
     if isinstance(value, dict):
-        return ", ".join(f"{name} {words(each)}" for name, each in value.items()) or "-"
+        return ", ".join(f"{shown(name)} {words(each)}" for name, each in value.items()) or "-"
     if isinstance(value, list):
         return " + ".join(words(each) for each in value) or "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "-" if value in ("", None) else str(value)
+    return "-" if value in ("", None) else shown(value)
 
 
 def _rest(row: Row) -> Row:
