@@ -60,6 +60,9 @@ def main() -> int:
 
     try:
         result = group.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "mdma"
         return _fail(f"{error.format_message()} (see {where} --help)", 2)

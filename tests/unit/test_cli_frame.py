@@ -67,6 +67,14 @@ def test_wrong_use_is_exit_2_and_one_line(arguments, word, tmp_path):
     assert word.lower() in done.stderr.lower()
 
 
+@pytest.mark.parametrize("group", [[], ["rules"]])
+def test_a_group_without_a_command_prints_its_help_as_it_is(group, tmp_path):
+    done = mdma(*group, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == mdma(*group, "--help", cwd=tmp_path).stdout
+    assert "\nCommands:\n" in done.stderr
+
+
 @pytest.mark.parametrize("flag", [["--speed", "60"], ["--clock-start", "2017-06-01"]])
 def test_unreal_time_refuses_a_real_smtp_host(flag, tmp_path):
     done = mdma("up", *flag, cwd=tmp_path, MDMA_SMTP_URL="smtp://mail.example:25")
