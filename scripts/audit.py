@@ -29,6 +29,7 @@ from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from messaging.vocabulary.messages import GoalReached, Responded
 from scripts.counting import counted
+from scripts.folder import Refused
 
 CATCH_UP_TRIES = 25
 """How often a shard that goes on committing is caught up with before the audit says it cannot be cut."""
@@ -79,13 +80,15 @@ class Auditor:
     async def run(
         self, *, visitor: str | None = None, since: datetime | None = None, say: Progress = print
     ) -> Report:
-        """Audit everything, or one visitor; `since` leaves older sends out of the ledger's checks."""
+        """Audit everything, or one visitor; `since` leaves older sends out of the ledger's checks.
+
+        Raise Refused where nobody is known by the visitor's id.
+        """
         only = None
         if visitor is not None:
             only = await StoreReader(self._store).find(visitor)
             if only is None:
-                self._found("visitor", f"{visitor} is unknown")
-                return Report(dict(self._looked), self._findings)
+                raise Refused(f"nobody is known as {visitor}")
         for bot in WIRING:
             for index in range(self._shards[bot]):
                 say(f"folding {bot}-{index}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scripts.client import data_option, json_option, wiring_in_use
+from scripts.client import data_option, json_option, named, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
 from scripts.visible import FINDING_CHARACTERS_MAX, say, shown
@@ -62,7 +62,9 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
     short_help="Repeat a visitor's steps and compare them with what is stored.",
     epilog="Example: mdma replay --visitor ann@example.com",
 )
-@click.option("--visitor", "id_", metavar="ID", required=True, help="Whose steps to repeat.")
+@click.option(
+    "--visitor", "id_", metavar="ID", required=True, callback=named, help="Whose steps to repeat."
+)
 @json_option
 @data_option
 def replay(id_: str, data: Path, as_json: bool) -> int:
@@ -118,7 +120,7 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
     async with opened(data) as record:
         visitor = await StoreReader(record.store).find(id_)
         if visitor is None:
-            raise Refused(f"no visitor is known as {id_}")
+            raise Refused(f"nobody is known as {id_}")
         for bot, wiring in WIRING.items():
             if bot == "learner":
                 continue  # its states are policies, not visitors
@@ -139,14 +141,27 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
     return steps, unequal
 
 
+def moment(ctx: click.Context, _: click.Parameter, text: str | None) -> datetime | None:
+    """Read a time given on the command line, as it is shown or shorter; UTC if it names no zone."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        said = f"{text} is no time: write it like 2026-11-01 or 2026-11-01T14:00:00Z"
+        raise click.UsageError(said, ctx) from None
+
+
 @click.command(
     short_help="Prove: nothing lost, doubled or sent against a refusal.",
     epilog="Example: mdma audit --since 2026-11-01",
 )
-@click.option("--visitor", "id_", metavar="ID", help="Audit one visitor only.")
+@click.option("--visitor", "id_", metavar="ID", callback=named, help="Audit one visitor only.")
 @click.option(
     "--since",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    metavar="T",
+    callback=moment,
     help="Leave older sends out of the ledger's checks (UTC).",
 )
 @json_option
@@ -158,8 +173,7 @@ def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) ->
     async def run() -> Report:
         async with opened(data) as record:
             auditor = Auditor(record.store, record.journal, record.shards, record.view_at)
-            at = since.replace(tzinfo=UTC) if since is not None else None
-            return await auditor.run(visitor=id_, since=at, say=_say)
+            return await auditor.run(visitor=id_, since=since, say=_say)
 
     report = asyncio.run(run())
     if as_json:

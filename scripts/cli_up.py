@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +92,3 @@ def assigned(assignments: tuple[str, ...]) -> dict[str, Any]:
             raise click.UsageError(f"--set {assignment}: {name} has a value already")
         inner[last] = value
     return found
-
-
-def moment(text: str) -> datetime:
-    """Read a time given on the command line. Raise UsageError."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise click.UsageError(f"{text} is no time: write it like 2017-06-01") from None

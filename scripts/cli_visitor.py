@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import click
 
-from scripts.client import Api, data_option
+from scripts.client import Api, data_option, named
 from scripts.story import moment, sentence, words
 from scripts.visible import plain, say, shown
 
 
 @click.command(epilog="Example: mdma visitor ann@example.com")
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", callback=named)
 @click.option("--json", "as_json", is_flag=True, help="Print all facts, each decision in full.")
 @data_option
 def visitor(id_: str, data: Path, as_json: bool) -> None:

@@ -43,6 +43,13 @@ data_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")
 
 
+def named(ctx: click.Context, _: click.Parameter, id_: str | None) -> str | None:
+    """Return the id that names a visitor on the command line. Raise UsageError for an empty one."""
+    if id_ is not None and not id_.strip():
+        raise click.UsageError("name a visitor by an id or an e-mail address", ctx)
+    return id_
+
+
 def tell(facts: dict[str, Any], said: str, *, as_json: bool) -> None:
     """Print facts as JSON, or what they say in words."""
     if as_json:
