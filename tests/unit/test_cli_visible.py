@@ -29,6 +29,7 @@ FOUND = {
     "scores": {},
     "cohorts": [ATTACK],
     "consent": {ATTACK: True},
+    "unsubscribed_at": None,
     "runs": [],
     "sends": [{"template": ATTACK, "status": "refused", "reason": ATTACK, "at": None}],
 }
