@@ -3,7 +3,9 @@
 Rules
 1. A head that has begun must be whole within seconds; a connection without a request is idle and ends by
    the keep-alive time.
-2. Over the cap a connection is answered 503 and closed at once: a client that waits in a queue learns nothing.
+2. What cannot be read as HTTP is answered like any other problem. Neither the answer nor the log repeats its bytes:
+   the line at which a parser gives up may hold a token or an address.
+3. Over the cap a connection is answered 503 and closed at once: a client that waits in a queue learns nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +13,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.limits import Limits
+from messaging.gateway.problems import ProblemError
 from messaging.gateway.shortway import short_way
+
+log = structlog.get_logger()
 
 LINGERING_SECONDS = 2.0
 """How long the rest of a refused body is read away, so that the client gets to see the refusal."""
@@ -99,6 +105,26 @@ class GuardedHandler(RequestHandler):
         """Forget the connection."""
         self._head_is_whole()
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
+    ) -> web.StreamResponse:
+        """Answer what the parser refused, and what failed outside the guard."""
+        log.warning("request.unreadable", status=status, error=type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        detail = "this is no HTTP that can be read" if status < 500 else "this failed on our side"
+        response = ProblemError(status, detail).response()
+        response.force_close()
+        return response
+
+    def log_exception(self, *_: Any, **keys: Any) -> None:
+        """Log that serving failed, without what was served."""
+        log.warning("connection.failed", error=type(keys.get("exc_info")).__name__)
 
     def _head_is_whole(self) -> None:
         if self._head_late is not None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from messaging.gateway.limits import Limits
 from messaging.mail.tokens import BrowserTag, sign
@@ -474,3 +476,34 @@ async def test_a_batch_is_taken_whatever_its_library_calls_it(kind: str) -> None
         async with session.post("/v1/batch", data=body, headers={**AUTH, **headers}) as answer:
             assert (answer.status, await answer.json()) == (200, {"success": True})
     assert len(database.streams[0]) == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /api/v1/stats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret-token\x01\r\n\r\n",
+        b"GET /api/v1/stats HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer s3cret-token\r\n\r\n",
+        b"GET /o/s3cret-token?a=b " + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: s3cret-token\r\n\r\n",
+    ],
+    ids=["control character", "blank before the colon", "long line", "length"],
+)
+async def test_what_is_no_http_is_a_problem_and_its_bytes_are_repeated_nowhere(
+    head: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with structlog.testing.capture_logs() as lines:
+        async with a_site() as (session, _):
+            url = session._base_url
+            assert url is not None
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            writer.write(head)
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+    first, _, body = answer.partition(b"\r\n\r\n")
+    assert first.split()[1] == b"400"
+    assert b"application/problem+json" in first
+    assert json.loads(body)["status"] == 400
+    assert any(line["event"] == "request.unreadable" for line in lines)
+    for said in (answer.decode(), caplog.text, str(lines)):
+        assert "s3cret" not in said
