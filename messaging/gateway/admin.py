@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -36,15 +36,18 @@ Body = TypeVar("Body")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class SettleBody(msgspec.Struct):
+class SettleBody(msgspec.Struct, forbid_unknown_fields=True):
     """Read the body of `POST alerts/{id}/{action}`."""
 
-    by: str = "admin"
+    by: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")] = "admin"
     stage: str = ""
 
 
-class PauseBody(msgspec.Struct):
-    """Read the body of `POST pause` and `POST resume`; without a path it is all of them."""
+class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Read the body of `POST pause` and `POST resume`; without a path it is all of them.
+
+    A misspelt `path` must not mean all.
+    """
 
     path: str = ""
 
@@ -111,7 +114,7 @@ async def settle(request: web.Request) -> web.Response:
         raise _unknown("alert")
     if alert["status"] != "open":
         raise ProblemError(409, f"this alert is {alert['status']}")
-    if action == "change":
+    if body.stage:
         stages = (await gateway.deps.reader.stages()).get(alert["path"], [])
         if body.stage not in stages:
             raise ProblemError(

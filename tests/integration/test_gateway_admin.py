@@ -124,6 +124,29 @@ async def test_an_alert_about_one_email_can_only_be_closed_and_its_bot_hears_of_
     assert event.kind == UNCERTAIN_SUCCESS
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("pause", {"pth": "lead"}, 400),
+        ("resume", {"pth": "lead"}, 400),
+        ("alerts/a1/close", {"stag": "opened"}, 400),
+        ("alerts/a1/close", {"by": "k" * 101}, 400),
+        ("alerts/a1/close", {"by": "kim\x1b[31m"}, 400),
+        ("alerts/a1/close", {"by": "kim\n"}, 400),
+        ("alerts/a1/resume", {"stage": "nowhere"}, 422),
+    ],
+)
+async def test_an_order_that_is_misspelt_does_nothing(path, body, status) -> None:
+    database = MemoryDatabase()
+    _alert(database)
+    async with a_site(database=database) as (session, _):
+        before = await _ask(session, "/api/v1/stats")
+        await _ask(session, f"/api/v1/{path}", method="POST", body=body, status=status)
+        assert await _ask(session, "/api/v1/stats") == before
+    assert not any(database.streams)
+    assert not database.tables.get("control")
+
+
 async def test_what_is_no_open_alert_cannot_be_settled() -> None:
     database = MemoryDatabase()
     async with a_site(database=database) as (session, _):

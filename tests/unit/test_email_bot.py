@@ -498,12 +498,18 @@ def test_an_answer_before_the_outcome_settles_it_too():
     assert rows(world.outcome("uncertain", code=0))[0][1] == "handed over"
 
 
-def test_an_uncertain_success_mail_calls_a_person_until_an_answer_settles_it():
+def an_uncertain_success():
+    """Return a world, its success e-mail whose outcome is uncertain, and the alert about it."""
     world = World()
     world.goal()
     success = send_id(VISITOR, "welcome", "o1", "success", 0)
     world.due(success)
     [alert] = of(world.outcome("uncertain", success, 0), fx.PutAlert)
+    return world, success, alert
+
+
+def test_an_uncertain_success_mail_calls_a_person_until_an_answer_settles_it():
+    world, success, alert = an_uncertain_success()
     assert (alert.kind, alert.status, alert.run) == ("uncertain success mail", "open", "o1")
     world.now += timedelta(hours=1)
     [closed] = of(world.respond("opened", success), fx.PutAlert)
@@ -513,11 +519,7 @@ def test_an_uncertain_success_mail_calls_a_person_until_an_answer_settles_it():
 
 
 def test_a_person_can_close_the_alert_about_an_uncertain_success_mail_once():
-    world = World()
-    world.goal()
-    success = send_id(VISITOR, "welcome", "o1", "success", 0)
-    world.due(success)
-    [alert] = of(world.outcome("uncertain", success, 0), fx.PutAlert)
+    world, success, alert = an_uncertain_success()
     world.now += timedelta(hours=1)
     answer = msg.AlertAnswered(
         visitor=VISITOR,
