@@ -114,6 +114,8 @@ class Chunk(msgspec.Struct, array_like=True):
     """World time of the oldest thing in it."""
     body: bytes
     """`encode_records` for a journal stream, `encode_letters` for an outbox; empty: a hint, read it yourself."""
+    records: list[Record] | None = None
+    """Of a journal stream that its shard has read itself, instead of the body: nobody writes what it reads again."""
 
 
 class Store(Protocol):

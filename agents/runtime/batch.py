@@ -101,7 +101,8 @@ class Builder:
             done[chunk.stream] = chunk.last
             plan.inputs.append((chunk.stream, max(chunk.first, taken + 1), chunk.last))
             if chunk.stream.startswith("journal:"):
-                fresh = [r for r in decode_records(chunk.body) if r.position > taken]
+                found = decode_records(chunk.body) if chunk.records is None else chunk.records
+                fresh = [record for record in found if record.position > taken]
                 records.extend((chunk.stream, record) for record in fresh)
             else:
                 for index, letter in enumerate(decode_letters(chunk.body)):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import gc
 
-YOUNG_MAX = 100_000
-"""New objects before the collector looks at them: about one batch."""
-YOUNG_ROUNDS = 20
-OLD_ROUNDS = 100
+YOUNG_MAX = 1_000_000
+"""New objects before the collector looks at them: a few large batches, most of which are freed by then."""
+YOUNG_ROUNDS = 10
+OLD_ROUNDS = 20
 
 
 def collect_seldom() -> None:

@@ -16,11 +16,13 @@ from datetime import datetime
 from messaging.ports import Chunk
 
 LETTER_BYTES = 400
-"""A letter of usual size: what a chunk weighs is guessed by its bytes, since counting would decode it."""
+"""A letter of usual size: a chunk weighs by its bytes, for a batch of large events must not fill the memory."""
 
 
 def weight_of(chunk: Chunk) -> int:
     """Return about how many letters a chunk holds."""
+    if chunk.records is not None:
+        return 1 + sum(len(record.raw) for record in chunk.records) // LETTER_BYTES
     return 1 + len(chunk.body) // LETTER_BYTES
 
 

@@ -8,8 +8,8 @@ import msgspec
 class Limits(msgspec.Struct, frozen=True):
     """Bound a shard's queues, batches, retries and waits."""
 
-    batch_letters_max: int = 8_000
-    """A batch of 8,000 letters takes half a second, so that a crash repeats little. It is the size of one that is
+    batch_letters_max: int = 16_000
+    """A batch of 16,000 letters takes a second, so that a crash repeats little. It is the size of one that is
     far behind: twice the batch, a tenth less work for an event."""
     journal_read_max: int = 2_000
     """Records read from the journal at once: 64 MB if each is as large as can be."""

@@ -19,7 +19,6 @@ from agents.runtime.patience import patiently
 from agents.runtime.spec import ShardSpec
 from messaging.ports import Chunk
 from messaging.vocabulary.errors import Unavailable
-from messaging.vocabulary.messages import encode_records
 
 SOURCES = "journal:"
 """What the names of journal streams begin with; outbox streams are named by their shard."""
@@ -82,7 +81,7 @@ class Taker:
                 chunk = stream.queue.popleft()
                 if chunk.last <= positions.get(name, 0):
                     continue
-                if not chunk.body:
+                if not chunk.body and chunk.records is None:
                     raise AssertionError(f"an empty chunk in the queue of {name}")
                 chunks.append(chunk)
                 room -= weight_of(chunk)
@@ -133,7 +132,7 @@ class Taker:
         if reached == after:
             reached = known  # everything up to it was durable before we knew of it
         at = min((r.received_at for r in records), default=spec.clock.now())
-        return Chunk(name, after + 1, reached, at, encode_records(records))
+        return Chunk(name, after + 1, reached, at, b"", records)
 
     def oldest(self) -> datetime | None:
         """Return the world time of the oldest thing not taken."""
