@@ -147,7 +147,7 @@ def some_deps(**changes: object) -> GatewayDeps:
         "secret": SECRET,
         "write_keys": frozenset({KEY}),
         "admin_token": "the-token",
-        "limits": Limits(append_seconds_max=0.3, drain_seconds_max=1.0),
+        "limits": Limits(append_seconds_max=0.3, drain_seconds_max=1.0, settle_seconds_max=0.1),
         "wall_now": lambda: NOON,
         **changes,
     }

@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
@@ -26,6 +27,8 @@ from messaging.vocabulary.ids import derive
 PAGE_ROWS = 100
 PAGE_ROWS_MAX = 1_000
 BODY_BYTES_MAX = 16 * 1024
+
+SETTLE_LOOK_SECONDS = 0.05
 
 SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
 
@@ -101,7 +104,7 @@ def rows(table: str, *filters: str, name: str) -> Handler:
 
 
 async def settle(request: web.Request) -> web.Response:
-    """Journal what a person decided on an alert; 409 when it is settled already."""
+    """Journal what a person decided on an alert; 409 when it is settled already, or somebody else was first."""
     gateway = _gateway(request)
     action = request.match_info["action"]
     if action not in SETTLING:
@@ -132,14 +135,28 @@ async def settle(request: web.Request) -> web.Response:
         stage=body.stage,
         kind=alert["kind"],
     )
-    # Derived: of two who press the same button at once, one is told so. Different buttons go to the Rules
-    # Manager, which takes the first.
+    # Derived: of two who press the same button at once, one is told so. Of different buttons the bot takes the first.
     is_first = await gateway.journal_fact(
         fact, message_id=derive("alert settled", alert["id"], action, body.stage)
     )
     if not is_first:
         raise ProblemError(409, f"this alert is being {SETTLING[action]}")
+    status = await _status_after(request, alert["id"])
+    if status not in ("open", SETTLING[action]):
+        raise ProblemError(409, f"this alert is {status}: somebody else was first")
     return answer({"success": True, "status": SETTLING[action]})
+
+
+async def _status_after(request: web.Request, alert: str) -> str:
+    """Return what an alert's bot made of it; `open` if it has not said so within a while: it will."""
+    deps = _gateway(request).deps
+    left = deps.limits.settle_seconds_max
+    while True:
+        found = await deps.store.get_document("alerts", alert)
+        if found is None or found["status"] != "open" or left <= 0:
+            return found["status"] if found is not None else "open"
+        await asyncio.sleep(SETTLE_LOOK_SECONDS)
+        left -= SETTLE_LOOK_SECONDS
 
 
 async def pause(request: web.Request) -> web.Response:

@@ -8,7 +8,9 @@ await runner.cleanup()          # takes no more, writes and hands over what it h
 
 from __future__ import annotations
 
-from aiohttp import web
+from functools import partial
+
+from aiohttp import HttpVersion11, web
 
 from messaging.gateway import openapi, tracking
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
@@ -41,11 +43,12 @@ def build_app(deps: GatewayDeps) -> web.Application:
         ),
     ]
     for route in (*routes, *pages):
-        app.router.add_route(route.method, route.path, route.handler)
+        add = partial(app.router.add_route, path=route.path, expect_handler=_go_on)
+        add(route.method, handler=route.handler)
         if route.method == "GET":
-            app.router.add_route("HEAD", route.path, route.handler)
+            add("HEAD", handler=route.handler)
         if route.group == "tracking":
-            app.router.add_route("OPTIONS", route.path, tracking.preflight)
+            add("OPTIONS", handler=tracking.preflight)
 
     async def start(_: web.Application) -> None:
         await gateway.start()
@@ -56,6 +59,13 @@ def build_app(deps: GatewayDeps) -> web.Application:
     app.on_startup.append(start)
     app.on_cleanup.append(stop)
     return app
+
+
+async def _go_on(request: web.Request) -> None:
+    """Ask for the body of a client that waits to be asked; any other expectation is passed over (RFC 9110, 10.1.1)."""
+    if request.version >= HttpVersion11 and request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # it is no part of the answer
 
 
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:

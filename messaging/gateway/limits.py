@@ -64,6 +64,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     backlog_events_max: int = 20_000
     backlog_bytes_max: int = 32 * 1024 * 1024
     """What is held for one slow shard; over it the shard gets a hint and reads the journal itself."""
+    settle_seconds_max: float = 2.0
+    """How long the answer to an alert waits for what its bot makes of it."""
     drain_seconds_max: float = 10.0
     slow_seconds: float = 1.0
     """A request that takes longer gets its line in the log even when all went well."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from messaging.gateway.limits import Limits
 from messaging.gateway.routes import ADMIN as ADMIN_ACCESS
 from messaging.gateway.routes import all_routes
 from messaging.store.memory import MemoryDatabase, MemoryStore
@@ -109,6 +111,18 @@ async def test_an_alert_is_settled_once_and_durably(action: str) -> None:
     assert isinstance(event, AlertSettled)
     assert (event.visitor, event.alert_id, event.action) == (VISITOR, "a1", action)
     assert (event.path, event.run, event.stage) == ("lead", "1", body.get("stage", ""))
+
+
+async def test_who_decides_otherwise_a_moment_too_late_is_told_what_became_of_the_alert() -> None:
+    database = MemoryDatabase()
+    _alert(database)
+    async with a_site(database=database, limits=Limits(settle_seconds_max=5.0)) as (session, _):
+        late = asyncio.create_task(
+            _ask(session, "/api/v1/alerts/a1/close", method="POST", status=409)
+        )
+        await until(lambda: bool(database.streams and database.streams[0]))
+        database.tables["alerts"]["a1"]["status"] = "resumed"
+        assert "resumed: somebody else was first" in (await late)["detail"]
 
 
 async def test_an_alert_about_one_email_can_only_be_closed_and_its_bot_hears_of_it() -> None:

@@ -89,6 +89,12 @@ async def test_who_asks_whether_to_send_a_body_is_told_to() -> None:
     assert [status for status, _, _ in answers] == [100, 200]
 
 
+async def test_an_expectation_that_nobody_knows_is_passed_over() -> None:
+    async with a_site() as (session, _):
+        answers = await _answers(session, _request("/v1/track", "Expect: <b>tea</b>"), 1)
+    assert [status for status, _, _ in answers] == [200]
+
+
 async def test_a_client_that_leaves_before_the_answer_leaves_its_event() -> None:
     database = MemoryDatabase()
     async with a_site(database=database) as (session, gateway):
