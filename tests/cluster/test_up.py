@@ -160,12 +160,15 @@ def system(tmp_path_factory):
     shutil.rmtree(running.temporary)
 
 
-def test_a_start_that_a_signal_to_the_whole_group_cuts_off_ends_soon_and_leaves_nothing(tmp_path):
-    """A service manager signals every process of the group, Ray's among them: the start must not wait for those."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_start_that_a_signal_to_the_whole_group_cuts_off_ends_soon_and_leaves_nothing(
+    tmp_path, number
+):
+    """A service manager or a closed terminal signals every process of the group, Ray's among them."""
     cut = Running(tmp_path)
     cut.launch()
     ray = eventually(lambda: [p for p in cut.processes() if p.name() == "gcs_server"])
-    os.killpg(cut.process.pid, signal.SIGTERM)
+    os.killpg(cut.process.pid, number)
     started = {*ray, *cut.processes()}
     assert cut.process.wait(GIVEN_UP_SECONDS) == 0, cut.said()
     cut.out.close()
