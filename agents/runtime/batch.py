@@ -20,7 +20,7 @@ from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
-from messaging.vocabulary.events import Record
+from messaging.vocabulary.events import Event, Record
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import (
     Arrived,
@@ -122,27 +122,14 @@ class Builder:
         plan: Plan,
         given: list[IdentityWrite],
     ) -> list[Work]:
+        """Return the works of journaled events; what else follows from them goes into the plan."""
         identity = self._spec.identity
         assert identity is not None, "only a bot with identities reads the journal"
-        events: list[Any] = []
-        groups: list[list[str]] = []
-        for stream, record in records:
-            keys: list[str] = []
-            try:
-                event = record.event
-                keys = identity.keys_of(record, event)
-            except (msgspec.DecodeError, ValueError) as error:
-                event = None
-                place = (stream, record.position, 0)
-                self.skipped.setdefault(place, f"unreadable: {error}")
-                fields = unreadable_fields(record, place, self.skipped[place], intake.now)
-                row = RowWrite("quarantine", quarantine_id(self._spec.name, place), fields)
-                plan.rows.append(row)
-            events.append(event)
-            groups.append(keys)
-        resolver = identity.resolver(await self._known(identity, groups, given))
+        read = [self._read(identity, *each, plan, intake.now) for each in records]
+        known = await self._known(identity, [keys for _, keys in read], given)
+        resolver = identity.resolver(known)
         works = []
-        for (stream, record), event, keys in zip(records, events, groups, strict=True):
+        for (stream, record), (event, keys) in zip(records, read, strict=True):
             place = (stream, record.position, 0)
             if event is None or place in self.skipped:
                 plan.visitors.append("")
@@ -166,6 +153,20 @@ class Builder:
                 plan.told.append(Letter(1, MergedInto(visitor=younger, at=intake.now, into=older)))
         plan.identities = resolver.writes()
         return works
+
+    def _read(
+        self, identity: Identity, stream: str, record: Record, plan: Plan, now: datetime
+    ) -> tuple[Event | None, list[str]]:
+        """Return (event, its identity keys); what cannot be read is None, and a row for the quarantine."""
+        try:
+            event = record.event
+            return event, identity.keys_of(record, event)
+        except (msgspec.DecodeError, ValueError) as error:
+            place = (stream, record.position, 0)
+            self.skipped.setdefault(place, f"unreadable: {error}")
+            fields = unreadable_fields(record, place, self.skipped[place], now)
+            plan.rows.append(RowWrite("quarantine", quarantine_id(self._spec.name, place), fields))
+            return None, []
 
     async def _known(
         self, identity: Identity, groups: list[list[str]], given: list[IdentityWrite]
