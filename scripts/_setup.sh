@@ -88,6 +88,8 @@ mdma_make_venv() {
       return 0
     }
   fi
+  # Making it anew empties it first: never that of another folder.
+  [ -L "$MDMA_VENV" ] && mdma_die ".venv is a link to the environment of another folder: remove it (rm .venv) and try again"
   python="$(mdma_find_python)" ||
     mdma_die "Python 3.11 or newer is needed and none was found: install one, or name it in MDMA_PYTHON"
   mdma_say "making .venv with $("$python" -V)"
