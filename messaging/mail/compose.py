@@ -178,10 +178,11 @@ def _html_footer(html: str, variables: Mapping[str, Any], leave: str, postal_add
     parts = []
     if leave not in html:
         parts.append(f'<a href="{leave}">Unsubscribe</a>')
-    # As Liquid escapes it, so that a marketer's own footer is recognised.
-    written = fill("{{ postal_address }}", variables, html=True)
-    if postal_address and written not in html:
-        parts.append(written)
+    if postal_address and postal_address not in html:
+        # As Liquid escapes it, so that it is recognised in a marketer's own footer.
+        written = fill("{{ postal_address }}", variables, html=True)
+        if written not in html:
+            parts.append(written)
     if not parts:
         return ""
     return f'<p style="font-size:12px;color:#666">{"<br>".join(parts)}</p>'
