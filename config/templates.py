@@ -11,16 +11,17 @@ Rules
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import UTC, datetime
 
 from liquid import Environment, FalsyStrictUndefined
 from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
 
 from agents.rules.models import TemplateFile
-from agents.rules.ruleset import RuleSet, layout_file
+from agents.rules.ruleset import RuleSet, layout_file, layout_of
 from agents.rules.source import Source
-from config.mjml import HTML_BYTES_MAX, Mistake, combined, compiled, read
+from config.mjml import HTML_BYTES_MAX, combined, compiled
+from config.mjml_reading import Mistake, read
 from messaging.vocabulary.errors import RuleError
 
 ALWAYS_KNOWN = {
@@ -40,6 +41,7 @@ IN_A_LAYOUT = {"content": "", "subject": ""}
 """What a layout is given besides, and before anything is sent."""
 
 COLUMN = "mj-column"
+"""Where a layout takes the content, as a rule."""
 
 
 class _Limited(Environment):
@@ -59,21 +61,19 @@ def make_bodies(rules: RuleSet, ready: Mapping[str, str] | None = None) -> list[
     """
     environment = _Limited(undefined=FalsyStrictUndefined)
     errors = list(_check_layouts(environment, rules))
-    broken = {error.file for error in errors}
+    broken = {layout_of(error.file) for error in errors}
     staged = _staged(rules)
     for name, template in rules.templates.items():
         source = rules.sources[f"templates/{name}.yaml"]
         known = ALWAYS_KNOWN if name in staged else ALWAYS_KNOWN | KNOWN_AFTER_GOAL
         found = list(_try_texts(environment, source, template, known))
         errors += found
-        if found or (template.layout is not None and layout_file(template.layout) in broken):
-            continue
-        body = ready[name] if ready and name in ready else _body(rules, source, template)
+        body = ready[name] if ready and name in ready else _body(rules, source, template, broken)
         if isinstance(body, list):
             errors += body
             continue
         rules.bodies[name] = body
-        failure = _failure(environment, body, known)
+        failure = None if found else _failure(environment, body, known)
         if failure is not None:
             errors.append(_template_error(source, template.body_key, failure))
     return errors
@@ -92,34 +92,38 @@ def _staged(rules: RuleSet) -> set[str]:
 # ------------------------------------------------------------------------------------ bodies
 
 
-def _body(rules: RuleSet, source: Source, template: TemplateFile) -> str | list[RuleError]:
-    """Return a template's HTML with its Liquid, or what is wrong with it."""
+def _body(
+    rules: RuleSet, source: Source, template: TemplateFile, broken: Container[str | None]
+) -> str | list[RuleError]:
+    """Return a template's HTML with its Liquid, or what is wrong with it (nothing, where its layout is broken)."""
     if (template.html is None) == (template.mjml is None):
         problem = "a template has one body, html or mjml"
         return [source.error((template.body_key,), problem, "keep one of them, or write one")]
-    if template.mjml is None:
-        if template.layout is not None:
-            return [source.error(("layout",), "a layout is for mjml", "delete it, or write mjml")]
-        assert template.html is not None
-        return template.html
-    return _compiled(rules, source, template, template.mjml)
+    if template.mjml is not None:
+        return _compiled(rules, source, template, template.mjml, broken)
+    assert template.html is not None
+    if template.layout is not None:
+        return [source.error(("layout",), "a layout is for mjml", "delete it, or write mjml")]
+    return template.html
 
 
 def _compiled(
-    rules: RuleSet, source: Source, template: TemplateFile, mjml: str
+    rules: RuleSet,
+    source: Source,
+    template: TemplateFile,
+    mjml: str,
+    broken: Container[str | None],
 ) -> str | list[RuleError]:
-    inside, document, start = "", mjml, 0
-    if template.layout is not None:
-        layout = rules.layouts.get(template.layout)
-        if layout is None:
-            names = ", ".join(sorted(rules.layouts)) or "none"
-            problem = f"the layout {template.layout} does not exist"
-            return [source.error(("layout",), problem, f"there are: {names}")]
-        inside = read(layout).slots[0]
-        document, start = combined(layout, mjml, template.subject)
+    layout = None if template.layout is None else rules.layouts.get(template.layout)
+    if layout is None and template.layout is not None:
+        names = ", ".join(sorted(rules.layouts)) or "none"
+        problem = f"the layout {template.layout} does not exist"
+        return [source.error(("layout",), problem, f"there are: {names}")]
+    inside = "" if layout is None else next(iter(read(layout).slots), COLUMN)
     mistakes = read(mjml, inside).mistakes
-    if mistakes:
+    if mistakes or template.layout in broken:
         return [_mistake_error(source, mjml, each) for each in sorted(mistakes)]
+    document, start = (mjml, 0) if layout is None else combined(layout, mjml, template.subject)
     html = compiled(document)
     if isinstance(html, Mistake):
         return [_mistake_error(source, mjml, html._replace(offset=max(html.offset - start, 0)))]

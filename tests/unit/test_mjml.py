@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from config.mjml import DEPTH_MAX, Mistake, combined, compiled, read
+from config.mjml import combined, compiled
+from config.mjml_reading import DEPTH_MAX, Mistake, read
 from messaging.mail.templates import fill
 
 COLUMN = "mj-column"
@@ -171,6 +172,19 @@ def test_a_mistake_is_told_with_its_place(
     assert hint in first.hint
     if at is not None:
         assert source[first.offset :].startswith(at)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "<mj-buton>Go <b>on</b></mj-buton><mj-text>x</mj-text>",
+        "<mj-buton>Go <b>on</b></mj-button>",
+        "<p>A text and <b>{{ x }}</b></p><mj-text>x</mj-text>",
+        "<mj-text>a < b, 1 <= 2</mj-text>",
+    ],
+)
+def test_one_mistake_is_told_once(source: str) -> None:
+    assert len(read(source, COLUMN).mistakes) == 1
 
 
 @pytest.mark.parametrize(
