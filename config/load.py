@@ -3,25 +3,23 @@
 Rules
 1. A version is its files, byte for byte: what `push` took is what `pull` writes.
 2. Every error is found in one go, with its file and line; nothing is compiled while there is one.
-3. A template is tried with made-up values: what would fail for a visitor fails here first.
+3. A version's e-mails are compiled once: who stores a version stores their HTML with it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-
-from liquid import Environment, FalsyStrictUndefined
-from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
 
 from agents.rules.checks import check
 from agents.rules.compiled import CompiledRules
 from agents.rules.compiler import compile_rules
+from agents.rules.condition_models import NAME
 from agents.rules.reading import read_model
-from agents.rules.ruleset import RuleSet, model_of
-from agents.rules.source import Source, parse
+from agents.rules.ruleset import RuleSet, layout_of, model_of
+from agents.rules.source import SIZE_MAX, parse
+from config.templates import make_bodies
 from messaging.vocabulary.errors import RuleError
 
 DEFAULTS = Path(__file__).parent / "defaults"
@@ -33,27 +31,6 @@ SETTINGS = "settings.yaml"
 FILES_MAX = 1_000
 ENDINGS = (".yaml", ".yml", ".liquid", ".html", ".mjml", ".txt")
 """What is taken from a folder; other files (a README) are none of the rules."""
-
-ALWAYS_KNOWN = {
-    "now": datetime(2024, 1, 31, 9, tzinfo=UTC),
-    "postal_address": "1 Example Street, Example Town",
-    "sender_name": "Your Shop",
-    "shop_name": "Your Shop",
-    "shop_url": "https://shop.example",
-    "unsubscribe_url": "https://shop.example/leave",
-}
-"""What every template is given, here with made-up values. A visitor's traits come on top, if known."""
-
-KNOWN_AFTER_GOAL = {"order_id": "A-1001", "order_value": 59.9, "order_currency": "EUR"}
-"""What a success e-mail is given besides."""
-
-
-class _Limited(Environment):
-    """Parse and render within limits: a sandbox is no limit of time."""
-
-    loop_iteration_limit = 1_000
-    output_stream_limit = 200_000
-    local_namespace_limit = 100_000
 
 
 class RulesInvalid(RuleError):  # noqa: N818 - stands beside `RuleError`, which it collects
@@ -108,9 +85,14 @@ def validate_files(files: Mapping[str, str]) -> list[RuleError]:
     return _read(files)[1]
 
 
-def compile_files(files: Mapping[str, str], version: int) -> CompiledRules:
-    """Return the compiled form of a version's files. Raise RulesInvalid with every error."""
-    rules, errors = _read(files)
+def compile_files(
+    files: Mapping[str, str], version: int, html: Mapping[str, str] | None = None
+) -> CompiledRules:
+    """Return the compiled form of a version's files. Raise RulesInvalid with every error.
+
+    `html` holds template -> HTML that was compiled of the same files before, if it was kept.
+    """
+    rules, errors = _read(files, html)
     if errors:
         raise RulesInvalid(errors)
     return compile_rules(rules, version)
@@ -121,14 +103,16 @@ def compile_folder(path: Path, version: int = 0) -> CompiledRules:
     return compile_files(read_folder(path), version)
 
 
-def _read(files: Mapping[str, str]) -> tuple[RuleSet, list[RuleError]]:
+def _read(
+    files: Mapping[str, str], html: Mapping[str, str] | None = None
+) -> tuple[RuleSet, list[RuleError]]:
     rules = RuleSet()
     errors: list[RuleError] = []
     if len(files) > FILES_MAX:
         return rules, [RuleError("", 1, f"there are more than {FILES_MAX} files")]
     for file, text in sorted(files.items()):
         errors += _read_file(rules, file, text)
-    errors += _try_templates(rules)
+    errors += make_bodies(rules, html)
     if not errors:
         errors = check(rules)
     if not errors and not rules.paths:
@@ -137,9 +121,12 @@ def _read(files: Mapping[str, str]) -> tuple[RuleSet, list[RuleError]]:
 
 
 def _read_file(rules: RuleSet, file: str, text: str) -> list[RuleError]:
+    layout = layout_of(file)
+    if layout is not None:
+        return _read_layout(rules, file, layout, text)
     kind = model_of(file)
     if kind is None:
-        hint = "cohorts.yaml, scores.yaml, senders.yaml, paths/*.yaml, templates/*.yaml"
+        hint = "cohorts.yaml, scores.yaml, senders.yaml, paths/*.yaml, templates/*.yaml, layouts/*.mjml"
         return [RuleError(file, 1, "this is none of the rule files", hint)]
     try:
         source = parse(file, text)
@@ -152,57 +139,11 @@ def _read_file(rules: RuleSet, file: str, text: str) -> list[RuleError]:
     return []
 
 
-def _try_templates(rules: RuleSet) -> Iterator[RuleError]:
-    staged = {
-        each.id
-        for path in rules.paths.values()
-        for stage in path.stages
-        for each in stage.email.templates
-    }
-    environment = _Limited(undefined=FalsyStrictUndefined)
-    for name, template in rules.templates.items():
-        known = ALWAYS_KNOWN if name in staged else ALWAYS_KNOWN | KNOWN_AFTER_GOAL
-        source = rules.sources[f"templates/{name}.yaml"]
-        for part in ("subject", "preheader", "html", "text"):
-            error = _failure(environment, getattr(template, part), known)
-            if error is not None:
-                yield _template_error(source, part, error)
-
-
-def _failure(
-    environment: Environment, text: str, known: Mapping[str, object]
-) -> LiquidError | None:
-    try:
-        environment.from_string(text).render(known)
-    except LiquidError as error:
-        return error
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
-        # Filters were written for honest arguments; what they raise otherwise is the template's.
-        return LiquidError(f"a filter failed: {type(error).__name__}", token=None)
-    return None
-
-
-def _template_error(source: Source, part: str, error: LiquidError) -> RuleError:
-    problem = f"{part}: {_first_line(error)}"
-    hint = "check the braces {{ }} and {% %}, and the names of tags and filters"
-    if isinstance(error, UndefinedError):
-        hint = (
-            'not every visitor has it: write {{ name | default: "…" }}, or ask {% if name %} first'
-        )
-    elif isinstance(error, ResourceLimitError):
-        hint = "make it shorter"
-    return RuleError(source.file, _line_in_file(source, part, error), problem, hint)
-
-
-def _line_in_file(source: Source, part: str, error: LiquidError) -> int:
-    """Return the file's line: a block begins below its key, any other text stands on the key's line."""
-    start = source.blocks.get((part,))
-    token = error.token
-    if start is None or token is None:
-        return source.line((part,))
-    return start + token.source.count("\n", 0, max(token.start_index, 0))
-
-
-def _first_line(error: LiquidError) -> str:
-    text = re.sub(r"\s+", " ", str(error.message or error)).strip()
-    return text.partition(" --> ")[0]
+def _read_layout(rules: RuleSet, file: str, name: str, text: str) -> list[RuleError]:
+    if len(text) > SIZE_MAX:
+        return [RuleError(file, 1, f"the file is longer than {SIZE_MAX} characters", "shorten it")]
+    if not re.match(NAME, name):
+        hint = "small letters, digits, - and _, 64 at most"
+        return [RuleError(file, 1, f"a file cannot be called {name!r}", hint)]
+    rules.layouts[name] = text
+    return []

@@ -17,12 +17,15 @@ async def push(store: Store, folder: Path, *, at: datetime, by: str) -> tuple[in
     Raise RulesInvalid with every error.
     """
     files = read_folder(folder)
-    compile_files(files, 0)
+    compiled = compile_files(files, 0)
     newest = await _newest(store)
     if newest is not None and newest["files"] == files:
         return int(newest["id"]), False
     version = int(newest["id"]) + 1 if newest is not None else 1
-    await store.put_document(VERSIONS, str(version), {"files": files, "at": at, "by": by})
+    # The HTML is kept as it was compiled: no release of the compiler changes what a version says.
+    html = {name: template.html for name, template in compiled.templates.items()}
+    row = {"files": files, "html": html, "at": at, "by": by}
+    await store.put_document(VERSIONS, str(version), row)
     return version, True
 
 

@@ -24,7 +24,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
                 id=name,
                 subject=each.subject,
                 preheader=each.preheader,
-                html=each.html,
+                html=rules.bodies[name],
                 text=each.text,
                 cohort=each.cohort,
             )

@@ -68,13 +68,20 @@ class ScoresFile(Model):
 
 
 class TemplateFile(Model):
-    """Hold `templates/<id>.yaml`: Liquid in every text."""
+    """Hold `templates/<id>.yaml`: Liquid in every text; the body is `html`, or `mjml` with or without a layout."""
 
     subject: Annotated[str, Field(pattern=ONE_LINE, max_length=300)]
     preheader: Annotated[str, Field(pattern=ONE_LINE, max_length=300)] = ""
     cohort: Name | None = None
-    html: Annotated[str, Field(min_length=1, max_length=100_000)]
+    layout: Name | None = None
+    html: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
+    mjml: Annotated[str, Field(min_length=1, max_length=100_000)] | None = None
     text: Annotated[str, Field(min_length=1, max_length=100_000)]
+
+    @property
+    def body_key(self) -> str:
+        """Return the key under which the body stands."""
+        return "html" if self.mjml is None else "mjml"
 
 
 class SenderModel(Model):

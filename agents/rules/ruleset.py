@@ -27,6 +27,10 @@ class RuleSet:
 
     sources: dict[str, Source] = field(default_factory=dict)
     models: dict[str, Model] = field(default_factory=dict)
+    layouts: dict[str, str] = field(default_factory=dict)
+    """Layout -> its MJML."""
+    bodies: dict[str, str] = field(default_factory=dict)
+    """Template -> its HTML, compiled where it is written as MJML."""
 
     @property
     def cohorts(self) -> Mapping[str, Cohort]:
@@ -80,6 +84,21 @@ def model_of(file: str) -> type[Model] | None:
     if not name.endswith(".yaml"):
         return None
     return single.get(file) or in_folder.get(folder)
+
+
+def layout_file(name: str) -> str:
+    """Return the file that holds a layout."""
+    return f"layouts/{name}.mjml"
+
+
+def layout_of(file: str) -> str | None:
+    """Return the layout that a file holds, None for a file that holds none.
+
+    >>> layout_of("layouts/letter.mjml")
+    'letter'
+    """
+    folder, _, name = file.rpartition("/")
+    return name.removesuffix(".mjml") if folder == "layouts" and name.endswith(".mjml") else None
 
 
 def walk(condition: Condition, at: Location) -> Iterator[tuple[Location, Condition]]:

@@ -20,8 +20,8 @@ from messaging.vocabulary.records import Snapshot
 VERSIONS, PUBLISHED, SNAPSHOTS = "rules_versions", ("control", "published"), "snapshots"
 VERSIONS_MAX = 10_000
 
-Compile = Callable[[Mapping[str, str], int], Any]
-"""(files, version) -> compiled rules."""
+Compile = Callable[[Mapping[str, str], int, Mapping[str, str] | None], Any]
+"""(files, version, template -> HTML as it was compiled when the version was made) -> compiled rules."""
 
 
 class ViewSettings(msgspec.Struct, frozen=True):
@@ -43,10 +43,11 @@ class Versions(dict[int, Any]):
     def __init__(self, compile_: Compile) -> None:
         super().__init__()
         self.files: dict[int, Mapping[str, str]] = {}
+        self.html: dict[int, Mapping[str, str] | None] = {}
         self._compile = compile_
 
     def __missing__(self, version: int) -> Any:
-        rules = self[version] = self._compile(self.files[version], version)
+        rules = self[version] = self._compile(self.files[version], version, self.html.get(version))
         return rules
 
     def __contains__(self, version: object) -> bool:
@@ -137,7 +138,9 @@ class ViewLoader:
     async def _read_versions(self) -> None:
         rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False)
         for row in rows:
-            self._versions.files.setdefault(int(row["id"]), row["files"])
+            version = int(row["id"])
+            self._versions.html.setdefault(version, row.get("html"))
+            self._versions.files.setdefault(version, row["files"])
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

@@ -33,6 +33,13 @@ NAME_CHARACTERS_MAX = 100
 SEND_HEADER = "X-MDMA-Send"
 """Carries the send's id through a server that rewrites the Message-ID."""
 
+_PREHEADER = (
+    '\n<div style="display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;mso-hide:all;'
+    'font-size:1px;line-height:1px;color:transparent">{}</div>\n'
+)
+_PREHEADER_FILL = "&zwnj;&nbsp;" * 50
+"""Blanks behind the preheader: an inbox shows some hundred characters, and would go on with the body's first words."""
+
 _SEND_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _BODY_START = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
 _BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
@@ -154,26 +161,28 @@ def _html(
     footer: tuple[str, str] | None,
 ) -> str:
     html = links.in_html(fill(template.html, variables, html=True))
-    last = "" if footer is None else _html_footer(html, *footer)
+    last = "" if footer is None else _html_footer(html, variables, *footer)
     pixel = f'<img src="{links.pixel()}" width="1" height="1" alt="" style="display:none">'
     html = _before_body_ends(html, f"{last}{pixel}")
     preheader = one_line(fill(template.preheader, variables, html=False), SUBJECT_CHARACTERS_MAX)
     if not preheader:
         return html
-    hidden = f'<div style="display:none;max-height:0;overflow:hidden">{escape(preheader)}</div>'
+    hidden = _PREHEADER.format(escape(preheader) + _PREHEADER_FILL)
     start = _BODY_START.search(html)
     at = start.end() if start else 0
     return html[:at] + hidden + html[at:]
 
 
-def _html_footer(html: str, leave: str, postal_address: str) -> str:
+def _html_footer(html: str, variables: Mapping[str, Any], leave: str, postal_address: str) -> str:
     """Return what the marketer's own footer lacks: the link to leave, the postal address."""
     parts = []
     if leave not in html:
         parts.append(f'<a href="{leave}">Unsubscribe</a>')
-    written = escape(postal_address)
-    if written and written not in html:
-        parts.append(written)
+    if postal_address and postal_address not in html:
+        # As Liquid escapes it, so that it is recognised in a marketer's own footer.
+        written = fill("{{ postal_address }}", variables, html=True)
+        if written not in html:
+            parts.append(written)
     if not parts:
         return ""
     return f'<p style="font-size:12px;color:#666">{"<br>".join(parts)}</p>'

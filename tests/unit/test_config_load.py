@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from config.load import (
-    ALWAYS_KNOWN,
     DEFAULTS,
     RulesInvalid,
     compile_files,
@@ -20,6 +19,7 @@ from config.load import (
     validate_folder,
     write_folder,
 )
+from config.templates import ALWAYS_KNOWN
 from messaging.mail.templates import fill
 from messaging.vocabulary.errors import RuleError
 
@@ -155,6 +155,18 @@ MISTAKES = [
     ("unknown filter", "templates/invite-hello.yaml", '"there" }},\n', '"there" | shout }},\n', '"there" | shout', "shout"),
     ("unknown tag", "templates/invite-hello.yaml", "  You asked", "  {% include 'footer' %}You asked", "{% include", "text: "),
     ("endless loop", "templates/invite-hello.yaml", "  You asked", "  {% for i in (1..9999999) %}x{% endfor %}You asked", "{% for", "limit"),
+    ("misspelt tag", "templates/cart-last.yaml", "  <mj-button", "  <mj-buton", "<mj-buton", "mjml: <mj-buton> is not known"),
+    ("misspelt attribute", "templates/cart-last.yaml", "<mj-button href", "<mj-button hrf", "<mj-button hrf", "mjml: hrf is no attribute of <mj-button>"),
+    ("open tag", "templates/cart-last.yaml", "</h1>", "", "<h1>", "mjml: <h1> is not closed"),
+    ("text between blocks", "templates/cart-last.yaml", "  <mj-button", "  Go: <mj-button", "Go: <mj-button", "mjml: a text stands between blocks"),
+    ("Liquid in mjml", "templates/cart-last.yaml", "<h1>", "<h1>{{ nickname }}", "<h1>{{ nickname", "mjml: 'nickname' is undefined"),
+    ("Liquid that gets lost", "templates/cart-last.yaml", "  <mj-button", '  <mj-image src="x.png" width="{{ shop_url }}" />\n  <mj-button', "<mj-image", "mjml: {{ shop_url }} gets lost"),
+    ("if without an end", "templates/cart-last.yaml", "  <mj-button", "  {% if firstName %}\n  <mj-button", "  <mj-text>", "mjml: expected tag endif"),
+    ("unknown layout", "templates/cart-last.yaml", "layout: letter", "layout: postcard", "layout: postcard", "the layout postcard does not exist"),
+    ("two bodies", "templates/cart-last.yaml", "layout: letter", "html: <p>Hi</p>", "mjml: |", "a template has one body"),
+    ("layout without a place", "layouts/letter.mjml", "        {{ content }}\n", "", "<!-- What", "{{ content }} stands 0 times"),
+    ("layout with a misspelt tag", "layouts/letter.mjml", "<mj-section padding", "<mj-sektion padding", "<mj-sektion", "<mj-sektion> is not known"),
+    ("layout with unknown Liquid", "layouts/letter.mjml", "&middot; {{ postal_address }}", "{{ phone }}", "{{ phone", "'phone' is undefined"),
     ("no YAML", "cohorts.yaml", "cohorts:\n", "cohorts:\n\tx: 1\n", "\tx: 1", "this is no YAML"),
     ("key twice", "senders.yaml", "    name: Your Shop\n", "    name: Your Shop\n    name: My Shop\n", "name: My Shop", "name is given twice"),
     ("empty value", "senders.yaml", "name: Your Shop", "name:", "name:", "name is empty"),
@@ -175,6 +187,48 @@ def test_a_mistake_is_named_with_its_file_and_line(
     assert (file, line_of(files, file, at)) in told, [str(each) for each in errors]
 
 
+def test_a_template_without_a_body_and_a_layout_for_html_are_told() -> None:
+    files = read_folder(DEFAULTS)
+    name = "templates/cart-last.yaml"
+    words = files[name][: files[name].index("layout:")]
+    (error,) = validate_files(files | {name: words})
+    assert "a template has one body, html or mjml" in error.problem
+    (error,) = validate_files(files | {name: words + "layout: letter\nhtml: <p>Hi</p>\n"})
+    assert (error.line, error.problem) == (words.count("\n") + 1, "a layout is for mjml")
+
+
+def test_plain_html_and_a_whole_document_of_mjml_are_bodies_too() -> None:
+    files = read_folder(DEFAULTS)
+    html, mjml = "templates/cart-last.yaml", "templates/cart-question.yaml"
+    for name in (html, mjml):
+        files[name] = files[name][: files[name].index("layout:")]
+    files[html] += "html: <p>Hi {{ shop_name }}</p>\n"
+    files[mjml] += (
+        "mjml: |\n  <mjml><mj-body><mj-section><mj-column>\n"
+        "  <mj-text>Hi {{ shop_name }}</mj-text>\n  </mj-column></mj-section></mj-body></mjml>\n"
+    )
+    templates = compile_files(files, 1).templates
+    assert templates["cart-last"].html == "<p>Hi {{ shop_name }}</p>"
+    assert ">Hi {{ shop_name }}</div>" in templates["cart-question"].html
+
+
+def test_an_email_that_gmail_would_clip_is_a_mistake() -> None:
+    name = "templates/cart-last.yaml"
+    files = changed(
+        name, "  <mj-button", "  <mj-text>" + "word " * 19_000 + "</mj-text>\n  <mj-button"
+    )
+    (error,) = validate_files(files)
+    assert "Gmail cuts at 102" in error.problem
+
+
+def test_a_mistake_in_a_layout_is_told_once() -> None:
+    files = changed("layouts/letter.mjml", "<mj-title>", "<mj-titel>")
+    assert [error.file for error in validate_files(files)] == ["layouts/letter.mjml"]
+    name = "templates/cart-last.yaml"
+    files[name] = files[name].replace("<mj-button", "<mj-buton")
+    assert [error.file for error in validate_files(files)] == ["layouts/letter.mjml", name]
+
+
 def test_all_mistakes_are_told_in_one_go_and_nothing_is_compiled() -> None:
     files = changed(PATH, "sender: shop", "sender: shp")
     files[PATH] = files[PATH].replace("zone: UTC", "zone: Mars/Base")
@@ -185,7 +239,13 @@ def test_all_mistakes_are_told_in_one_go_and_nothing_is_compiled() -> None:
 
 
 def test_a_file_that_is_none_of_the_rules_is_an_error() -> None:
-    for name in ("cohort.yaml", "paths/deep/x.yaml", "templates/x.html", "paths/X y.yaml"):
+    for name in (
+        "cohort.yaml",
+        "paths/deep/x.yaml",
+        "templates/x.html",
+        "paths/X y.yaml",
+        "layouts/X y.mjml",
+    ):
         files = read_folder(DEFAULTS)
         files[name] = files[PATH]
         assert any(error.file == name for error in validate_files(files)), name

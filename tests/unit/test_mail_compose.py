@@ -120,6 +120,13 @@ def test_a_marketers_own_footer_is_not_doubled():
     assert text.count("Main Street") == 1
 
 
+def test_an_address_with_any_sign_is_recognised_in_a_marketers_footer():
+    address = '3 King\'s "Old" Road & <Yard>'
+    for html in ("<p>{{ postal_address }}</p>", "<p>Hi</p>"):
+        _, written = parts(composed(html=html, postal_address=address))
+        assert unescape(written).count(address) == 1
+
+
 def test_every_web_link_leads_through_us_and_on_to_where_it_was_to():
     raw = composed(
         html=(
@@ -173,6 +180,14 @@ def test_a_link_that_cannot_be_tracked_stays_as_it_is():
 def test_the_preheader_comes_first_and_is_hidden():
     _, html = parts(composed(preheader="Only <today>, {{ name }}", variables={"name": "Ann"}))
     assert html.index("<body>") < html.index("Only &lt;today&gt;, Ann") < html.index("<p>Hi")
+    assert "display:none" in html[html.index("<body>") : html.index("Only")]
+
+
+def test_an_inbox_shows_nothing_but_blanks_behind_the_preheader():
+    _, html = parts(composed(preheader="Only today"))
+    behind = unescape(html[html.index("Only today") + 10 : html.index("<p>Hi")].partition("<")[0])
+    assert len(behind) >= 100
+    assert set(behind) == {"\u200c", "\u00a0"}
 
 
 def test_a_template_finds_the_shop_whatever_a_visitor_calls_himself():
