@@ -139,7 +139,10 @@ def _read(files: Mapping[str, str]) -> tuple[RuleSet, list[RuleError]]:
 def _read_file(rules: RuleSet, file: str, text: str) -> list[RuleError]:
     kind = model_of(file)
     if kind is None:
-        hint = "cohorts.yaml, scores.yaml, senders.yaml, paths/*.yaml, templates/*.yaml"
+        hint = (
+            "cohorts.yaml, scores.yaml, senders.yaml, "
+            "paths/*.yaml, templates/*.yaml, interactions/*.yaml"
+        )
         return [RuleError(file, 1, "this is none of the rule files", hint)]
     try:
         source = parse(file, text)

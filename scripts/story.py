@@ -63,6 +63,8 @@ def sentence(row: Row) -> str:
         return _send(row)
     if table == "alerts":
         return _alert(row, kind)
+    if table == "engagements":
+        return f"{_offer(row)} stands as: {row['status']}{_because(row)}"
     if table == "story":
         return _told(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
@@ -83,6 +85,8 @@ def decided(row: Row) -> str:
     ... )
     'chose Thu 14:00 for the e-mail "invitation" (95 %; 2 of 3 hours allowed, 1 refused: quiet_hours)'
     """
+    if row["kind"].endswith("interaction"):
+        return _decided_on_site(row)
     is_hour = row["kind"].endswith("send_hour")
     allowed = [arm for arm, refused in row["candidates"] if not refused]
     rules = Counter(refused for _, refused in row["candidates"] if refused)
@@ -94,6 +98,12 @@ def decided(row: Row) -> str:
         counts += f", {rules.total()} refused: {_named(rules)}"
     how = "as the rules say: held out from learning" if row.get("holdout") else percent(chance)
     return f'chose {what} for the e-mail "{row["step"]}" ({how}; {counts})'
+
+
+def _decided_on_site(row: Row) -> str:
+    refused = [f"{arm}: {rule}" for arm, rule in row["candidates"] if rule]
+    instead = f"; not {', '.join(refused)}" if refused else ""
+    return f'chose to offer "{row["arm"]}" on the site{instead}'
 
 
 def percent(share: float) -> str:
@@ -159,6 +169,16 @@ def _mail(row: Row) -> str:
     return f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']})"
 
 
+def _offer(row: Row) -> str:
+    """Return which interaction is spoken of.
+
+    >>> _offer({"interaction": "opinion", "type": "opinion_form"})
+    'opinion form "opinion"'
+    """
+    type_ = row.get("type") or row.get("interaction_type") or "interaction"
+    return f'{type_.replace("_", " ")} "{row["interaction"]}"'
+
+
 def _because(row: Row) -> str:
     return f": {row['reason']}" if row.get("reason") else ""
 
@@ -178,6 +198,10 @@ def _goal(d: Row) -> str:
     worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
     credit = ", thanks to an e-mail of ours" if d.get("credited") else ""
     return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
+
+
+def _seen(d: Row) -> str:
+    return "after it was seen" if d.get("seen") else "unseen"
 
 
 def _given_back(d: Row) -> str:
@@ -210,6 +234,18 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",
     "alert.stale": lambda d: (
         f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"
+    ),
+    "offer.refused": lambda d: f"was not offered the {_offer(d)}: {d['rule']}",
+    "engagement.refused": lambda d: f"the {_offer(d)} was not put up{_because(d)}",
+    "engagement.offered": lambda d: f"the {_offer(d)} stands ready on the site",
+    "engagement.shown": lambda d: f"saw the {_offer(d)}",
+    "engagement.clicked": lambda d: f"took up the {_offer(d)}",
+    "engagement.submitted": lambda d: f"answered the {_offer(d)}",
+    "engagement.dismissed": lambda d: f"closed the {_offer(d)}",
+    "engagement.expired": lambda d: f"the {_offer(d)} ended {_seen(d)}: its time was over",
+    "engagement.withdrawn": lambda d: f"the {_offer(d)} was taken back {_seen(d)}{_because(d)}",
+    "engagement.late": lambda d: (
+        f"{d['response']} the {_offer(d)}, which had been taken back meanwhile"
     ),
     "visitor.merged": lambda d: f"is the same person as visitor {d['younger']}: both are one now",
     "outcome.unexpected": lambda d: (

@@ -87,6 +87,14 @@ class VisitorFacts:
         span = present(self._state, self._now)
         return span.depth if span is not None else 0
 
+    def session_pages(self, texts: tuple[str, ...]) -> int:
+        """Count the bounded recent pages of the present session whose path contains any of these."""
+        span = present(self._state, self._now)
+        if span is None:
+            return 0
+        pages = [path for at, path in self._state.pages if at >= span.start]
+        return sum(any(text in path for text in texts) for path in pages)
+
     def trait(self, name: str) -> Any:
         """Return a trait, None if it is not known."""
         return trait_of(self._state, name)

@@ -45,6 +45,10 @@ OTHER_KINDS = frozenset(
         "unsubscribed",
         "bounced",
         "complained",
+        "engagement_shown",
+        "engagement_clicked",
+        "engagement_dismissed",
+        "engagement_submitted",
     }
 )
 """What can happen besides track events (`agents.rules.facts`, rule 4)."""
@@ -104,7 +108,15 @@ def earliest(parts: list[Part]) -> Until | None:
 def _all(conditions: list[Condition], around: Around) -> Part:
     parts = [compile_condition(condition, around) for condition in conditions]
     tests = [part.test for part in parts]
+    lasting = [part.test for part in parts if part.until is None]
     kinds = frozenset[str]().union(*(part.kinds for part in parts))
+    first = earliest(parts)
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        for each in lasting:
+            if not each(facts, now):
+                return None  # whatever time does to the others, this one stays as it is
+        return first(facts, now) if first is not None else None
 
     def test(facts: Facts, now: datetime) -> bool:
         for each in tests:  # noqa: SIM110 - `all` over a generator takes twice as long, at each event
@@ -112,7 +124,7 @@ def _all(conditions: list[Condition], around: Around) -> Part:
                 return False
         return True
 
-    return Part(test, earliest(parts), kinds)
+    return Part(test, until if first is not None else None, kinds)
 
 
 def _any(conditions: list[Condition], around: Around) -> Part:
@@ -232,11 +244,14 @@ def _counted(
 
 def _happened(event: str, at_least: int, hours: int | None) -> Part:
     """Count an event in its buckets, the one that most rules need."""
+    return _counted(_counter(event), at_least, hours, _kinds_of(event))
 
+
+def _counter(event: str) -> Callable[[Facts, datetime | None], int]:
     def count(facts: Facts, since: datetime | None) -> int:
         return facts.counter(event) if since is None else facts.recent(event, since)
 
-    return _counted(count, at_least, hours, _kinds_of(event))
+    return count
 
 
 def _happened_with(event: EventNone, at_least: int) -> Part:
@@ -261,6 +276,10 @@ def _not_event(event: EventNone, _: Around) -> Part:
 
 
 def _responded(answer: RespondedWith, _: Around) -> Part:
+    if answer.to != "email":
+        kind, hours = f"engagement_{answer.kind}", answer.hours
+        count = _counter(f"{kind}:{answer.to}")
+        return _counted(count, answer.at_least, hours, frozenset({kind}))
     return _happened(f"mail_{answer.kind}", answer.at_least, answer.hours)
 
 
@@ -277,11 +296,14 @@ def _page(page: PageSeen, _: Around) -> Part:
 
 def _session(session: SessionIs, _: Around) -> Part:
     number, depth = session.number_at_least or 0, session.depth_at_least or 0
-    return Part(
-        lambda facts, _: facts.session_number >= number and facts.session_depth >= depth,
-        None,
-        CALLS | {"session"},
-    )
+    texts, pages = tuple(session.pages_contain or ()), session.pages_at_least
+
+    def test(facts: Facts, _: datetime) -> bool:
+        if facts.session_depth < depth or facts.session_number < number:
+            return False
+        return not texts or facts.session_pages(texts) >= pages
+
+    return Part(test, None, CALLS | {"session"})
 
 
 def _orders(orders: OrdersAre, around: Around) -> Part:

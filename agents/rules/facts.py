@@ -12,8 +12,10 @@ Rules
    `page` `screen` `identify` `group` `alias` `mail_opened` `mail_clicked` `unsubscribed` `bounced`
    `complained` for what they say; `purchase` (an order was counted otherwise than by one of the
    purchase events); `session` (one began or ended otherwise than by a call); `merge` (everything
-   may have changed). A call that carries identity, traits or consent without being an `identify`
-   (`context.traits`, `context.consent`) also touches what `identify` touches: ask for both.
+   may have changed); `engagement_shown` and the like (see 5). A call that carries identity, traits
+   or consent without being an `identify` (`context.traits`, `context.consent`) also touches what
+   `identify` touches: ask for both.
+5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
 from __future__ import annotations
@@ -69,6 +71,10 @@ class Facts(Protocol):
     @property
     def session_depth(self) -> int:
         """Return how many pages were viewed in the present session, 0 when there is none."""
+        ...
+
+    def session_pages(self, texts: tuple[str, ...]) -> int:
+        """Count the bounded recent pages of the present session whose path contains any of these."""
         ...
 
     def trait(self, name: str) -> Any:

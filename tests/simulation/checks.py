@@ -18,7 +18,7 @@ from agents.runtime.registry import WIRING, senders_of
 from agents.runtime.replay import Replayer
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
-from messaging.vocabulary.events import decode_event
+from messaging.vocabulary.events import Engaged, decode_event
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
 from tests.simulation.witness import ATTEMPTS_MAX, ATTEMPTS_OF_ROUTINE, FINAL
@@ -134,6 +134,8 @@ def _name(raw: bytes) -> str:
         event = decode_event(raw)
     except msgspec.DecodeError:
         return ""
+    if isinstance(event, Engaged):
+        return f"engagement_{event.response}:{event.interaction_type}"
     name: str = getattr(event, "event", "") or str(type(event).__struct_config__.tag)
     return name
 

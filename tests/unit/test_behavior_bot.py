@@ -395,6 +395,7 @@ def test_a_younger_visitor_sends_its_state_and_leaves_a_tombstone() -> None:
         "rules",
         "email",
         "sales",
+        "engagement",
     ]
     assert told(effects, StateMerged, "behavior")[0].visitor == "b" * 24
     assert isinstance(effects[-1], Moved)

@@ -37,6 +37,8 @@ EVERYTHING = {
     "value": 49.0,
     "currency": "EUR",
     "credited": "s-1",
+    "interaction": "opinion",
+    "type": "opinion_form",
 }
 """What any line of a story may hold."""
 
@@ -80,11 +82,24 @@ def test_who_is_held_out_got_what_the_rules_say():
     assert "held out" in sentence(a_decision(holdout=True))
 
 
+def test_a_choice_on_the_site_says_what_was_offered_and_what_was_not():
+    candidates = [["notice-new", ""], ["notice-returning", "cohort"]]
+    found = a_decision(kind="decisions: interaction", candidates=candidates, arm="notice-new")
+    assert sentence(found) == (
+        'chose to offer "notice-new" on the site; not notice-returning: cohort'
+    )
+
+
+ENDS = {
+    f"engagement.{end}" for end in ("clicked", "submitted", "dismissed", "expired", "withdrawn")
+}
+
+
 def written() -> set[str]:
     return {kind for file in AGENTS.rglob("*.py") for kind in WRITTEN.findall(file.read_text())}
 
 
-@pytest.mark.parametrize("kind", sorted(written() | {"run.won", "run.stopped"}))
+@pytest.mark.parametrize("kind", sorted(written() | {"run.won", "run.stopped"} | ENDS))
 def test_every_line_that_a_bot_writes_has_a_sentence(kind):
     said = sentence({"kind": f"story: {kind}", "detail": EVERYTHING})
     assert kind not in said, "it is said by its name only"
