@@ -50,6 +50,8 @@ class Ended(msgspec.Struct, array_like=True):
     number: int
     shown_at: datetime | None = None
     tab: str = ""
+    fields: list[dict[str, Any]] = []
+    """Of a form that was on a screen: what a late answer may hold."""
 
 
 class EngagementState(msgspec.Struct, array_like=True):

@@ -177,6 +177,8 @@ def _end(
     plan, seen = offer.plan, offer.shown_at is not None
     state.offers.remove(offer)
     ended = Ended(plan, outcome, state.next_number(), offer.shown_at, offer.tab)
+    if seen:
+        ended.fields = offer.content.get("fields", [])
     state.ended = [*state.ended, ended][-ENDED_MAX:]
     return [
         PutEngagement(plan, outcome, reason, now, offer.shown_at),
