@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,28 +10,30 @@ from hypothesis import strategies as st
 from tests.on_site_builders import ASSIST, Browser
 
 PAGES = st.sampled_from(["/", "/shoes", ASSIST, "/wish-list"])
-ACTIONS = st.lists(
-    st.one_of(
-        st.tuples(st.just("view"), PAGES),
-        st.tuples(st.just("answer"), st.sampled_from(["shown", "clicked", "dismissed"])),
-        st.tuples(st.just("wait"), st.sampled_from([1, 20, 31, 300, 1_500])),
-        st.tuples(st.just("cart"), st.none()),
+ANSWERS = st.sampled_from(["shown", "clicked", "dismissed", "nothing"])
+VISITS = st.lists(
+    st.tuples(
+        st.lists(st.tuples(PAGES, ANSWERS), min_size=2, max_size=6),
+        st.sampled_from([False, False, False, True]),
+        st.sampled_from([1, 20, 31, 60, 300, 1_500]),
     ),
-    max_size=60,
+    min_size=1,
+    max_size=8,
 )
+"""Each: (pages, what is done with what stands open after each), whether something is put in the cart, minutes away."""
+
+Visit = tuple[list[tuple[str, str]], bool, int]
 
 
-def _do(ann: Browser, what: str, how: Any) -> None:
-    match what:
-        case "view":
-            ann.views(how)
-        case "answer":
-            for offer in list(ann.engagement.offers)[:1]:
-                ann.answers(offer, how)
-        case "wait":
-            ann.site.pass_time(minutes=how)
-        case "cart":
+def _go_through(ann: Browser, visits: list[Visit]) -> None:
+    for pages, fills_cart, minutes in visits:
+        for page, answer in pages:
+            ann.views(page)
+            for offer in list(ann.engagement.offers) if answer != "nothing" else []:
+                ann.answers(offer, answer)
+        if fills_cart:
             ann.tracks("Product Added", product_id="p")
+        ann.site.pass_time(minutes=minutes)
 
 
 def _sessions(starts: list[datetime], at: datetime) -> int:
@@ -40,11 +41,10 @@ def _sessions(starts: list[datetime], at: datetime) -> int:
 
 
 @settings(max_examples=120, deadline=None)
-@given(ACTIONS)
-def test_no_session_and_no_day_holds_more_than_its_cap(actions: list[tuple[str, Any]]) -> None:
+@given(VISITS)
+def test_no_session_and_no_day_holds_more_than_its_cap(visits: list[Visit]) -> None:
     ann = Browser()
-    for what, how in actions:
-        _do(ann, what, how)
+    _go_through(ann, visits)
     rows = [row for row in ann.rows("engagements") if row["shown_at"] is not None]
     times = sorted(row["shown_at"] for row in rows)
     for first, last in zip(times, times[3:], strict=False):
@@ -57,15 +57,16 @@ def test_no_session_and_no_day_holds_more_than_its_cap(actions: list[tuple[str, 
 
 
 @settings(max_examples=60, deadline=None)
-@given(ACTIONS, st.sampled_from(["buys", "leaves"]))
-def test_who_has_bought_or_gone_has_nothing_open(actions: list[tuple[str, Any]], ends: str) -> None:
+@given(VISITS, st.sampled_from(["buys", "fills the cart", "leaves"]))
+def test_who_has_bought_or_gone_has_nothing_open(visits: list[Visit], ends: str) -> None:
     ann = Browser()
-    for what, how in actions:
-        _do(ann, what, how)
+    _go_through(ann, visits)
     if ends == "buys":
         ann.tracks("Order Completed", order_id="o1", total=5)
         assert ann.open() == []
         ann.views(ASSIST, ASSIST, ASSIST, ASSIST)
+    elif ends == "fills the cart":
+        ann.tracks("Product Added", product_id="p")
     else:
         ann.site.pass_time(hours=2)
     assert ann.open() == []
