@@ -21,7 +21,7 @@ VERSION = 1
 OFFERS_MAX = 8
 """Open at once; the caps keep them below a handful."""
 
-ENDED_MAX = 24
+ENDED_MAX = 12
 """Ended ones remembered, so that browsers that were away take them down, and late answers are told from false ones."""
 
 ABSORBED_MAX = 16
