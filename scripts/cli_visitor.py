@@ -56,7 +56,7 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for send in found["sends"]:
         yield "e-mail", _send(send)
     for offer in found.get("engagements", []):
-        yield "on the site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
+        yield "on site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
 
 
 def _run(run: dict[str, Any]) -> str:

@@ -34,6 +34,11 @@ EVENTS = {
     "complained": "complained of an e-mail",
 }
 
+TYPES = frozenset({"notice_bar", "opinion_form", "chat_invitation", "exit_offer"})
+
+RESPONSES = {"shown": "saw", "clicked": "took up", "dismissed": "closed", "submitted": "answered"}
+"""What was done with an interaction, followed by its type."""
+
 NOT_SAID = frozenset(
     {"at", "kind", "bot", "id", "_id", "visitor", "detail", "path", "run", "stage"}
 )
@@ -56,7 +61,7 @@ def sentence(row: Row) -> str:
     row = plain(row)
     table, _, kind = str(row.get("kind", "")).partition(": ")
     if table == "event":
-        return EVENTS.get(row["what"], f'did "{row["what"]}"')
+        return _did(str(row["what"]))
     if table == "decisions":
         return decided(row)
     if table == "sends":
@@ -68,6 +73,18 @@ def sentence(row: Row) -> str:
     if table == "story":
         return _told(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
+
+
+def _did(what: str) -> str:
+    """Return what a visitor did.
+
+    >>> _did("shown opinion_form"), _did("page"), _did("shown the way")
+    ('saw the opinion form', 'viewed a page', 'did "shown the way"')
+    """
+    response, _, type_ = what.partition(" ")
+    if response in RESPONSES and type_ in TYPES:
+        return f"{RESPONSES[response]} the {type_.replace('_', ' ')}"
+    return EVENTS.get(what, f'did "{what}"')
 
 
 def decided(row: Row) -> str:
