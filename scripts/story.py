@@ -69,7 +69,7 @@ def sentence(row: Row) -> str:
     if table == "alerts":
         return _alert(row, kind)
     if table == "engagements":
-        return f"{_offer(row)} stands as: {row['status']}{_because(row)}"
+        return _engagement(row)
     if table == "story":
         return _told(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
@@ -196,6 +196,23 @@ def _offer(row: Row) -> str:
     return f'{type_.replace("_", " ")} "{row["interaction"]}"'
 
 
+_STANDS = {
+    "offered": "stands ready on the site",
+    "shown": "is on the screen",
+    "clicked": "was taken up",
+    "submitted": "was answered",
+    "dismissed": "was closed",
+}
+"""Status of an engagement that the visitor brought about -> what is said; the others are said by their own words."""
+
+
+def _engagement(row: Row) -> str:
+    said = _STANDS.get(row["status"])
+    if said is None:
+        said = f"{row['status']} {'after it was seen' if row.get('shown_at') else 'unseen'}"
+    return f"{_offer(row)} {said}{_because(row)}"
+
+
 def _because(row: Row) -> str:
     return f": {row['reason']}" if row.get("reason") else ""
 
@@ -215,10 +232,6 @@ def _goal(d: Row) -> str:
     worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
     credit = ", thanks to an e-mail of ours" if d.get("credited") else ""
     return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
-
-
-def _seen(d: Row) -> str:
-    return "after it was seen" if d.get("seen") else "unseen"
 
 
 def _given_back(d: Row) -> str:
@@ -254,13 +267,6 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     ),
     "offer.refused": lambda d: f"was not offered the {_offer(d)}: {d['rule']}",
     "engagement.refused": lambda d: f"the {_offer(d)} was not put up{_because(d)}",
-    "engagement.offered": lambda d: f"the {_offer(d)} stands ready on the site",
-    "engagement.shown": lambda d: f"saw the {_offer(d)}",
-    "engagement.clicked": lambda d: f"took up the {_offer(d)}",
-    "engagement.submitted": lambda d: f"answered the {_offer(d)}",
-    "engagement.dismissed": lambda d: f"closed the {_offer(d)}",
-    "engagement.expired": lambda d: f"the {_offer(d)} ended {_seen(d)}: its time was over",
-    "engagement.withdrawn": lambda d: f"the {_offer(d)} was taken back {_seen(d)}{_because(d)}",
     "engagement.late": lambda d: (
         f"{d['response']} the {_offer(d)}, which had been taken back meanwhile"
     ),

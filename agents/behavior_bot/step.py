@@ -120,7 +120,7 @@ def _call(
         return [] if bought is None else [Tell("sales", bought), *_who(state, here)]
     at = record.at.timestamp()
     changed = learn(state, event, at, record.position, member=member)
-    remember(state, event, name, at)
+    another_session = remember(state, event, name, at)
     effects: list[Effect] = []
     if bought is not None:
         bought.address = state.address
@@ -129,6 +129,8 @@ def _call(
         effects += _who(state, here)
     kind = f"track:{name}" if is_track else name
     kinds = (kind, "identify") if changed and kind != "identify" else (kind,)
+    if another_session:
+        kinds = (*kinds, "session")
     scored = add_points(state, here.rules, kind, at)
     effects += evaluate(state, here, kinds, scored)
     _arm(state, here, effects)

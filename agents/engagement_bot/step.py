@@ -12,7 +12,9 @@
 Rules
 1. Rules hears of every end, and whether it was seen: what was not is given back.
 2. The goal ends all that was decided until then, in whatever order the messages come; so nobody waits for Rules.
-3. An answer without a `shown` before it was seen all the same: who clicks has looked.
+3. The ledger's row says how an offer stands; of an offer there is no line in the story besides. Most are never
+   seen, and two rows for each of those would be a third of all that is written.
+4. An answer without a `shown` before it was seen all the same: who clicks has looked.
 """
 
 from __future__ import annotations
@@ -117,7 +119,7 @@ def _requested(
         return refused(visitor, plan, "too many are open", now)
     number = state.next_number()
     state.offers.append(Offer(plan, rule.trigger, rule.content, number, decided_at))
-    return [PutEngagement(plan, "offered", "", now), _story("engagement.offered", plan)]
+    return [PutEngagement(plan, "offered", "", now)]
 
 
 def _answered(state: EngagementState, message: EngagementAnswered, now: datetime) -> list[Effect]:
@@ -131,7 +133,6 @@ def _answered(state: EngagementState, message: EngagementAnswered, now: datetime
         offer.shown_at, offer.tab = message.at, message.tab
         effects = [
             PutEngagement(plan, "shown", "", now, offer.shown_at),
-            _story("engagement.shown", plan),
             _settled(visitor, plan, "shown", "", message.at, seen=True),
         ]
     if response != "shown":
@@ -182,7 +183,6 @@ def _end(
     state.ended = [*state.ended, ended][-ENDED_MAX:]
     return [
         PutEngagement(plan, outcome, reason, now, offer.shown_at),
-        _story(f"engagement.{outcome}", plan, reason=reason, seen=seen),
         _settled(visitor, plan, outcome, reason, now, seen=seen),
     ]
 

@@ -109,8 +109,9 @@ def _check_interactions(rules: RuleSet) -> Iterator[RuleError]:
         source = rules.sources[f"interactions/{name}.yaml"]
         when = interaction.when
         yield from _unknown(source, ("when", "cohort"), "cohort", when.cohort, rules.cohorts)
-        if when.only is not None:
-            yield from _unknown(source, ("when", "only"), "cohort", when.only, rules.cohorts)
+        for key, cohort in (("only", when.only), ("unless", when.unless)):
+            if cohort is not None:
+                yield from _unknown(source, ("when", key), "cohort", cohort, rules.cohorts)
         names = [each.name for each in interaction.content.fields or []]
         for index, field in enumerate(names):
             if field in names[:index]:

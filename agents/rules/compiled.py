@@ -101,6 +101,8 @@ class InteractionRule(msgspec.Struct, frozen=True):
     """Whoever enters it while on the site is offered this; whoever leaves it loses it."""
     only: str
     """Of these, only visitors of this cohort; empty: all."""
+    unless: str
+    """Nobody of this cohort, and whoever enters it loses the offer; empty: all."""
     trigger: str
     """`now`, or `exit`: when the visitor is about to leave."""
     priority: int

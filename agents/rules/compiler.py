@@ -74,6 +74,7 @@ def _interaction(name: str, file: InteractionFile) -> compiled.InteractionRule:
         type=file.type,
         cohort=file.when.cohort,
         only=file.when.only or "",
+        unless=file.when.unless or "",
         trigger=file.trigger,
         priority=file.priority,
         minutes=file.minutes,

@@ -147,6 +147,27 @@ def _not(condition: Condition, around: Around) -> Part:
     return Part(lambda facts, now: not test(facts, now), part.until, part.kinds)
 
 
+def _cohort(name: str, around: Around) -> Part:
+    """Ask another cohort, once in a moment: several may stand on the same one."""
+    part = around.cohort(name)
+    asked, ends = part.test, part.until
+
+    def test(facts: Facts, now: datetime) -> bool:
+        known = facts.asked.get(name)
+        if known is None or known[0] is not now:
+            known = facts.asked[name] = (now, asked(facts, now))
+        return known[1]
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        assert ends is not None, "only where time alone may change it"
+        known = facts.ends.get(name)
+        if known is None or known[0] is not now:
+            known = facts.ends[name] = (now, ends(facts, now))
+        return known[1]
+
+    return Part(test, until if ends is not None else None, part.kinds)
+
+
 # ------------------------------------------------------------------------------- who they are
 
 
@@ -242,16 +263,27 @@ def _counted(
     )
 
 
-def _happened(event: str, at_least: int, hours: int | None) -> Part:
-    """Count an event in its buckets, the one that most rules need."""
-    return _counted(_counter(event), at_least, hours, _kinds_of(event))
+def _happened(
+    event: str, at_least: int, hours: int | None, kinds: frozenset[str] | None = None
+) -> Part:
+    """Count an event in its buckets, the one that most rules need.
 
+    What did not happen so often ever did not within a window: that is looked at first, without any clock.
+    """
 
-def _counter(event: str) -> Callable[[Facts, datetime | None], int]:
     def count(facts: Facts, since: datetime | None) -> int:
         return facts.counter(event) if since is None else facts.recent(event, since)
 
-    return count
+    kinds = kinds if kinds is not None else _kinds_of(event)
+    part = _counted(count, at_least, hours, kinds)
+    ends = part.until
+    if ends is None:
+        return part
+    return Part(
+        lambda facts, now: facts.counter(event) >= at_least and part.test(facts, now),
+        lambda facts, now: ends(facts, now) if facts.counter(event) >= at_least else None,
+        kinds,
+    )
 
 
 def _happened_with(event: EventNone, at_least: int) -> Part:
@@ -277,9 +309,9 @@ def _not_event(event: EventNone, _: Around) -> Part:
 
 def _responded(answer: RespondedWith, _: Around) -> Part:
     if answer.to != "email":
-        kind, hours = f"engagement_{answer.kind}", answer.hours
-        count = _counter(f"{kind}:{answer.to}")
-        return _counted(count, answer.at_least, hours, frozenset({kind}))
+        kind = f"engagement_{answer.kind}"
+        event = f"{kind}:{answer.to}"
+        return _happened(event, answer.at_least, answer.hours, frozenset({kind}))
     return _happened(f"mail_{answer.kind}", answer.at_least, answer.hours)
 
 
@@ -303,7 +335,9 @@ def _session(session: SessionIs, _: Around) -> Part:
             return False
         return not texts or facts.session_pages(texts) >= pages
 
-    return Part(test, None, CALLS | {"session"})
+    # A track call changes the number of sessions alone, and that is a kind of its own.
+    views = {"page", "screen"} if depth or texts else set()
+    return Part(test, None, frozenset(views | {"session"}))
 
 
 def _orders(orders: OrdersAre, around: Around) -> Part:
@@ -366,7 +400,7 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "trait": _trait,
     "event": _event,
     "not_event": _not_event,
-    "cohort": lambda name, around: around.cohort(name),
+    "cohort": _cohort,
     "score": _score,
     "session": _session,
     "page": _page,

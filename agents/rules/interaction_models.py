@@ -66,10 +66,11 @@ class Content(Model):
 
 
 class OnCohort(Model):
-    """Say who gets it: whoever enters `cohort` while on the site; with `only`, of these the ones in that cohort."""
+    """Say who gets it: whoever enters `cohort` while on the site, is in `only` and not in `unless`."""
 
     cohort: Name
     only: Name | None = None
+    unless: Name | None = None
 
 
 class InteractionFile(Model):

@@ -42,8 +42,14 @@ CAP_SESSION, CAP_DAY = "cap_session", "cap_day"
 
 
 def entered(turn: Turn, message: CohortEntered) -> None:
-    """Offer what a cohort is offered; of each type one."""
+    """Take back what nobody of a cohort is offered, and offer what it is offered; of each type one."""
     state = turn.state
+    rules = turn.view.rules.interactions
+    stale = {name for name, rule in rules.items() if rule.unless == message.cohort}
+    if stale:
+        offered = state.offered.items()
+        ids = [i for i, o in offered if o.interaction in stale and o.status != "ended"]
+        _withdraw(turn, ids, f"entered {message.cohort}")
     if message.visit_at is not None:
         state.visit_at = message.visit_at
     if not message.may_show:
@@ -143,6 +149,8 @@ def _refusal(turn: Turn, rule: InteractionRule) -> str:
     state, now = turn.state, turn.now
     if rule.only and rule.only not in state.cohorts:
         return "cohort"
+    if rule.unless and rule.unless in state.cohorts:
+        return rule.unless
     since = state.visit_at
     in_session = sum(
         each.type == rule.type and (each.unseen or since is None or each.at >= since)

@@ -114,6 +114,7 @@ class StoreReader:
             ("decisions", "rules"),
             ("sends", "email"),
             ("alerts", "rules"),
+            ("engagements", "engagement"),
         ):
             for row in await self._store.rows(table, {"visitor": visitor}, limit=TIMELINE_MAX):
                 row.pop("visitor", None)

@@ -60,6 +60,8 @@ class ListedFacts:
     session_number: int = 0
     session_depth: int = 0
     session_paths: list[str] = field(default_factory=list)
+    asked: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
+    ends: dict[str, tuple[datetime, datetime | None]] = field(default_factory=dict)
 
     def session_pages(self, texts: tuple[str, ...]) -> int:
         return sum(any(text in path for text in texts) for path in self.session_paths)

@@ -90,16 +90,26 @@ def test_a_choice_on_the_site_says_what_was_offered_and_what_was_not():
     )
 
 
-ENDS = {
-    f"engagement.{end}" for end in ("clicked", "submitted", "dismissed", "expired", "withdrawn")
-}
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"status": "offered"}, "stands ready on the site"),
+        ({"status": "submitted", "shown_at": "2026-11-26T14:00:00Z"}, "was answered"),
+        ({"status": "withdrawn", "reason": "made room"}, "withdrawn unseen: made room"),
+        ({"status": "expired", "shown_at": "2026-11-26T14:00:00Z"}, "expired after it was seen"),
+    ],
+)
+def test_an_engagement_says_how_it_stands(changed, said):
+    row = {"kind": "engagements: engagements", "interaction": "opinion", "reason": ""}
+    row |= {"interaction_type": "opinion_form", "shown_at": None} | changed
+    assert sentence(row) == f'opinion form "opinion" {said}'
 
 
 def written() -> set[str]:
     return {kind for file in AGENTS.rglob("*.py") for kind in WRITTEN.findall(file.read_text())}
 
 
-@pytest.mark.parametrize("kind", sorted(written() | {"run.won", "run.stopped"} | ENDS))
+@pytest.mark.parametrize("kind", sorted(written() | {"run.won", "run.stopped"}))
 def test_every_line_that_a_bot_writes_has_a_sentence(kind):
     said = sentence({"kind": f"story: {kind}", "detail": EVERYTHING})
     assert kind not in said, "it is said by its name only"

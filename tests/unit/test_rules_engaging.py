@@ -34,6 +34,7 @@ def an_interaction(name: str, **changes: Any) -> InteractionRule:
         "type": name,
         "cohort": name,
         "only": "",
+        "unless": "",
         "trigger": "now",
         "priority": 0,
         "minutes": 30,
