@@ -12,7 +12,9 @@ from agents.engagement_bot.bot import EngagementBot
 from agents.engagement_bot.state import ENDED_MAX, OFFERS_MAX, EngagementState
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
+from agents.runtime.batch import newest
 from config.load import DEFAULTS, compile_folder
+from messaging.ports import RowWrite
 from messaging.vocabulary.effects import CancelWake, Effect, Moved, PutEngagement, Tell, WakeAt
 from messaging.vocabulary.messages import (
     EngagementAnswered,
@@ -225,3 +227,12 @@ def test_a_trigger_for_a_merged_visitor_ends_with_a_refusal() -> None:
 def test_another_layout_is_refused() -> None:
     with pytest.raises(ValueError, match="no layout 9"):
         EngagementBot().upgrade(9, b"")
+
+
+def test_of_an_offer_that_ends_in_its_batch_one_row_is_written() -> None:
+    """Its first row is an insert; the last one replaces it before either is written."""
+    offered = RowWrite("engagements", "e1", {"status": "offered"}, "insert")
+    other = RowWrite("engagements", "e2", {"status": "offered"}, "insert")
+    gone = RowWrite("engagements", "e1", {"status": "withdrawn"})
+    assert newest([offered, other, gone]) == [other, gone]
+    assert newest([offered, other]) == [offered, other]
