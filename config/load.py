@@ -126,7 +126,10 @@ def _read_file(rules: RuleSet, file: str, text: str) -> list[RuleError]:
         return _read_layout(rules, file, layout, text)
     kind = model_of(file)
     if kind is None:
-        hint = "cohorts.yaml, scores.yaml, senders.yaml, paths/*.yaml, templates/*.yaml, layouts/*.mjml"
+        hint = (
+            "cohorts.yaml, scores.yaml, senders.yaml, paths/*.yaml, templates/*.yaml, "
+            "layouts/*.mjml, interactions/*.yaml"
+        )
         return [RuleError(file, 1, "this is none of the rule files", hint)]
     try:
         source = parse(file, text)

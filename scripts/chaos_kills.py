@@ -22,7 +22,16 @@ from scripts.bench_system import MONGOD, Running, process_of
 from scripts.chaos_client import Client
 
 GATEWAY = "gateway-1"
-PARTS = ("behavior-0", "rules-0", "email-0", "sales-0", "learner-0", GATEWAY, MONGOD)
+PARTS = (
+    "behavior-0",
+    "rules-0",
+    "engagement-0",
+    "email-0",
+    "sales-0",
+    "learner-0",
+    GATEWAY,
+    MONGOD,
+)
 RECOVER_SECONDS_MAX = 60.0
 LAG_SECONDS = 1.0
 LOOK_SECONDS = 0.05

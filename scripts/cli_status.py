@@ -78,6 +78,7 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     gateway = stats.get("gateway", {})
     yield "runs", _counted(stats["runs"]) or "none yet"
     yield "e-mails", _counted(stats["sends"]) or "none yet"
+    yield "on site", _counted(stats.get("engagements", {})) or "nothing offered yet"
     yield "orders", f"{stats['orders']:,}"
     wait = "waits" if stats["alerts_open"] == 1 else "wait"
     yield "alerts", f"{stats['alerts_open']:,} {wait} for a person, {stats['alerts']:,} in all"

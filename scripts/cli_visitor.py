@@ -55,6 +55,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "path", _run(run)
     for send in found["sends"]:
         yield "e-mail", _send(send)
+    for offer in found.get("engagements", []):
+        yield "on site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
 
 
 def _run(run: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from agents.runtime.gate import GateReport
+from agents.runtime.offers import StoredOffers
 from agents.runtime.readers import StoreReader
 from messaging.clock import GatedClock, RealClock
 from messaging.gateway.app import build_app, serve
@@ -50,6 +51,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         clock=clock,
         reader=part.reading(StoreReader(store)),
         replay=replay,
+        offers=StoredOffers(store),
         secret=wiring.key,
         write_keys=frozenset(wiring.write_keys),
         admin_token=wiring.admin_token,

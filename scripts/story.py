@@ -34,6 +34,11 @@ EVENTS = {
     "complained": "complained of an e-mail",
 }
 
+TYPES = frozenset({"notice_bar", "opinion_form", "chat_invitation", "exit_offer"})
+
+RESPONSES = {"shown": "saw", "clicked": "took up", "dismissed": "closed", "submitted": "answered"}
+"""What was done with an interaction, followed by its type."""
+
 NOT_SAID = frozenset(
     {"at", "kind", "bot", "id", "_id", "visitor", "detail", "path", "run", "stage"}
 )
@@ -56,16 +61,30 @@ def sentence(row: Row) -> str:
     row = plain(row)
     table, _, kind = str(row.get("kind", "")).partition(": ")
     if table == "event":
-        return EVENTS.get(row["what"], f'did "{row["what"]}"')
+        return _did(str(row["what"]))
     if table == "decisions":
         return decided(row)
     if table == "sends":
         return _send(row)
     if table == "alerts":
         return _alert(row, kind)
+    if table == "engagements":
+        return _engagement(row)
     if table == "story":
         return _told(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
+
+
+def _did(what: str) -> str:
+    """Return what a visitor did.
+
+    >>> _did("shown opinion_form"), _did("page"), _did("shown the way")
+    ('saw the opinion form', 'viewed a page', 'did "shown the way"')
+    """
+    response, _, type_ = what.partition(" ")
+    if response in RESPONSES and type_ in TYPES:
+        return f"{RESPONSES[response]} the {type_.replace('_', ' ')}"
+    return EVENTS.get(what, f'did "{what}"')
 
 
 def decided(row: Row) -> str:
@@ -83,6 +102,8 @@ def decided(row: Row) -> str:
     ... )
     'chose Thu 14:00 for the e-mail "invitation" (95 %; 2 of 3 hours allowed, 1 refused: quiet_hours)'
     """
+    if row["kind"].endswith("interaction"):
+        return _decided_on_site(row)
     is_hour = row["kind"].endswith("send_hour")
     allowed = [arm for arm, refused in row["candidates"] if not refused]
     rules = Counter(refused for _, refused in row["candidates"] if refused)
@@ -94,6 +115,12 @@ def decided(row: Row) -> str:
         counts += f", {rules.total()} refused: {_named(rules)}"
     how = "as the rules say: held out from learning" if row.get("holdout") else percent(chance)
     return f'chose {what} for the e-mail "{row["step"]}" ({how}; {counts})'
+
+
+def _decided_on_site(row: Row) -> str:
+    refused = [f"{arm}: {rule}" for arm, rule in row["candidates"] if rule]
+    instead = f"; not {', '.join(refused)}" if refused else ""
+    return f'chose to offer "{row["arm"]}" on the site{instead}'
 
 
 def percent(share: float) -> str:
@@ -159,6 +186,33 @@ def _mail(row: Row) -> str:
     return f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']})"
 
 
+def _offer(row: Row) -> str:
+    """Return which interaction is spoken of.
+
+    >>> _offer({"interaction": "opinion", "type": "opinion_form"})
+    'opinion form "opinion"'
+    """
+    type_ = row.get("type") or row.get("interaction_type") or "interaction"
+    return f'{type_.replace("_", " ")} "{row["interaction"]}"'
+
+
+_STANDS = {
+    "offered": "stands ready on the site",
+    "shown": "is on the screen",
+    "clicked": "was taken up",
+    "submitted": "was answered",
+    "dismissed": "was closed",
+}
+"""Status of an engagement that the visitor brought about -> what is said; the others are said by their own words."""
+
+
+def _engagement(row: Row) -> str:
+    said = _STANDS.get(row["status"])
+    if said is None:
+        said = f"{row['status']} {'after it was seen' if row.get('shown_at') else 'unseen'}"
+    return f"{_offer(row)} {said}{_because(row)}"
+
+
 def _because(row: Row) -> str:
     return f": {row['reason']}" if row.get("reason") else ""
 
@@ -210,6 +264,11 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",
     "alert.stale": lambda d: (
         f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"
+    ),
+    "offer.refused": lambda d: f"was not offered the {_offer(d)}: {d['rule']}",
+    "engagement.refused": lambda d: f"the {_offer(d)} was not put up{_because(d)}",
+    "engagement.late": lambda d: (
+        f"{d['response']} the {_offer(d)}, which had been taken back meanwhile"
     ),
     "visitor.merged": lambda d: f"is the same person as visitor {d['younger']}: both are one now",
     "outcome.unexpected": lambda d: (

@@ -11,11 +11,13 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
 from agents.behavior_bot.facts import VisitorFacts, faded
+from agents.behavior_bot.knowing import may_show_to
+from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import BehaviorState, Points
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledCohort, CompiledRules, ScoreRule
@@ -158,7 +160,14 @@ def _cohorts(
         state.cohorts = sorted({*inside, *entered} - {*left})
         visitor = here.visitor
         effects.extend(Tell("rules", CohortLeft(visitor, now, name)) for name in left)
-        effects.extend(Tell("rules", CohortEntered(visitor, now, name)) for name in entered)
+        if entered:
+            span = present(state, here.seconds)
+            visit_at = datetime.fromtimestamp(span.start, UTC) if span is not None else None
+            may_show = may_show_to(state)
+            effects.extend(
+                Tell("rules", CohortEntered(visitor, now, name, visit_at, may_show))
+                for name in entered
+            )
     return due
 
 

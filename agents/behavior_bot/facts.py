@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from agents.behavior_bot.knowing import may_email, place_of, trait_of
@@ -26,7 +27,18 @@ MAIL_FACTS = frozenset({"mail_opened", "mail_clicked"})
 class VisitorFacts:
     """Look at one visitor's state at one moment."""
 
-    __slots__ = ("_consent", "_now", "_scores", "_standing", "_state", "visitor_id")
+    __slots__ = (
+        "_consent",
+        "_depth",
+        "_now",
+        "_pages",
+        "_scores",
+        "_standing",
+        "_state",
+        "asked",
+        "ends",
+        "visitor_id",
+    )
 
     def __init__(
         self,
@@ -41,6 +53,11 @@ class VisitorFacts:
         self._now = now
         self._scores = scores
         self._consent = consent
+        self._depth = -1
+        self.asked: dict[str, tuple[datetime, bool]] = {}
+        self.ends: dict[str, tuple[datetime, datetime | None]] = {}
+        self._pages: dict[tuple[str, ...], int] = {}
+        """Texts -> pages of the session that contain any: several cohorts ask for the same ones."""
         self._standing: dict[str, tuple[datetime, float]] = {}
         """Score -> (moment, value): a cohort's test and its `until` ask for the same one."""
 
@@ -84,8 +101,20 @@ class VisitorFacts:
     @property
     def session_depth(self) -> int:
         """Return how many pages were viewed in the present session."""
-        span = present(self._state, self._now)
-        return span.depth if span is not None else 0
+        if self._depth < 0:
+            span = present(self._state, self._now)
+            self._depth = span.depth if span is not None else 0
+        return self._depth
+
+    def session_pages(self, texts: tuple[str, ...]) -> int:
+        """Count the bounded recent pages of the present session whose path contains any of these."""
+        known = self._pages.get(texts)
+        if known is None:
+            span = present(self._state, self._now)
+            start = span.start if span is not None else float("inf")
+            pages = [path for at, path in self._state.pages if at >= start]
+            known = self._pages[texts] = sum([_holds_any(path, texts) for path in pages])
+        return known
 
     def trait(self, name: str) -> Any:
         """Return a trait, None if it is not known."""
@@ -150,6 +179,12 @@ class VisitorFacts:
         value = standing(points.value, points.at, rule, now.timestamp())
         self._standing[name] = (now, value)
         return value
+
+
+@lru_cache(maxsize=8_192)
+def _holds_any(path: str, texts: tuple[str, ...]) -> bool:
+    """Say whether a path contains any of some texts. Sites have few paths, and each is asked for at each page."""
+    return any(text in path for text in texts)
 
 
 def standing(value: float, at: float, rule: ScoreRule, now: float) -> float:

@@ -77,8 +77,9 @@ def count(state: BehaviorState, name: str, record: Record) -> bool:
     return True
 
 
-def remember(state: BehaviorState, event: Call, name: str, at: float) -> None:
-    """Put a call into buckets, rings and the session."""
+def remember(state: BehaviorState, event: Call, name: str, at: float) -> bool:
+    """Put a call into buckets, rings and the session; return whether the number of sessions changed."""
+    before = state.sessions_before + len(state.sessions)
     if not state.first_seen or at < state.first_seen:
         state.first_seen = at
     put_in_buckets(state, tally_of(state, name), at)
@@ -97,7 +98,8 @@ def remember(state: BehaviorState, event: Call, name: str, at: float) -> None:
             if seen or present(state, at) is not None:
                 touch(state, at, 0)
         case _:
-            pass
+            return False
+    return state.sessions_before + len(state.sessions) != before
 
 
 def path_of(event: PageViewed | ScreenViewed) -> str:

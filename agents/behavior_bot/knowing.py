@@ -167,6 +167,19 @@ def may_email(state: BehaviorState, consent: str) -> bool:
     return stamp is not None and stamp.value is True
 
 
+def may_show_to(state: BehaviorState) -> bool:
+    """Say whether the visitor may be spoken to on the site: yes, unless they said no."""
+    stamp = state.consents.get("site")
+    return stamp is None or stamp.value is not False
+
+
+def learn_answers(
+    state: BehaviorState, answers: dict[str, str | int], at: float, position: int
+) -> bool:
+    """Take the answers of a form as traits; return whether any changed."""
+    return _learn_traits(state, answers, at, position)
+
+
 def tell_who(
     state: BehaviorState, visitor: str, now: datetime, consent: str, *, again: bool = False
 ) -> list[Effect]:

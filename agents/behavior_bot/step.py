@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from agents.behavior_bot import sessions
+from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import learn, tell_who
@@ -34,6 +35,7 @@ from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Moved, Tell,
 from messaging.vocabulary.events import (
     AlertSettled,
     Call,
+    Engaged,
     MailClicked,
     MailOpened,
     Record,
@@ -94,6 +96,8 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case Unsubscribed(send_id=send_id):
             count(state, "unsubscribed", record)
             return _unsubscribed(state, send_id, record, here)
+        case Engaged():
+            return _engaged(state, event, record, here)
         case AlertSettled():
             count(state, "alert_settled", record)
             return [_answered(event, here)]
@@ -116,7 +120,7 @@ def _call(
         return [] if bought is None else [Tell("sales", bought), *_who(state, here)]
     at = record.at.timestamp()
     changed = learn(state, event, at, record.position, member=member)
-    remember(state, event, name, at)
+    another_session = remember(state, event, name, at)
     effects: list[Effect] = []
     if bought is not None:
         bought.address = state.address
@@ -125,6 +129,8 @@ def _call(
         effects += _who(state, here)
     kind = f"track:{name}" if is_track else name
     kinds = (kind, "identify") if changed and kind != "identify" else (kind,)
+    if another_session:
+        kinds = (*kinds, "session")
     scored = add_points(state, here.rules, kind, at)
     effects += evaluate(state, here, kinds, scored)
     _arm(state, here, effects)
@@ -198,6 +204,19 @@ def _unsubscribed(state: BehaviorState, send_id: str, record: Record, here: Mome
     return effects + evaluate(state, here, ("unsubscribed",), scored)
 
 
+def _engaged(state: BehaviorState, event: Engaged, record: Record, here: Moment) -> list[Effect]:
+    """Tell Engagement of the answer, and Rules of what follows from it."""
+    told, kinds = take_engaged(state, event, record, here)
+    effects: list[Effect] = [told]
+    if not kinds:
+        return effects
+    effects += _who(state, here)
+    scored = add_points(state, here.rules, kinds[0], record.at.timestamp())
+    effects += evaluate(state, here, kinds, scored)
+    _arm(state, here, effects)
+    return effects
+
+
 def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Effect]:
     """Take what Email learned of an address: it bounced, or its owner complained."""
     if message.kind not in ("bounced", "complained"):
@@ -234,7 +253,7 @@ def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
         return []  # it followed the tombstone of a merge that was done already
     message = MergedInto(here.visitor, here.now, into)
     return [
-        *(Tell(bot, message) for bot in ("rules", "email", "sales")),
+        *(Tell(bot, message) for bot in ("rules", "email", "sales", "engagement")),
         Tell("behavior", StateMerged(into, here.now, here.visitor, pack(state))),
         Moved(into),
     ]

@@ -23,6 +23,7 @@ def check(rules: RuleSet) -> list[RuleError]:
         *_check_cycles(rules),
         *_check_scores(rules),
         *_check_templates(rules),
+        *_check_interactions(rules),
     ]
     for name, path in rules.paths.items():
         found += _check_path(rules, rules.sources[f"paths/{name}.yaml"], path)
@@ -101,6 +102,21 @@ def _check_templates(rules: RuleSet) -> Iterator[RuleError]:
         if template.cohort is not None:
             source = rules.sources[f"templates/{name}.yaml"]
             yield from _unknown(source, ("cohort",), "cohort", template.cohort, rules.cohorts)
+
+
+def _check_interactions(rules: RuleSet) -> Iterator[RuleError]:
+    for name, interaction in rules.interactions.items():
+        source = rules.sources[f"interactions/{name}.yaml"]
+        when = interaction.when
+        yield from _unknown(source, ("when", "cohort"), "cohort", when.cohort, rules.cohorts)
+        for key, cohort in (("only", when.only), ("unless", when.unless)):
+            if cohort is not None:
+                yield from _unknown(source, ("when", key), "cohort", cohort, rules.cohorts)
+        names = [each.name for each in interaction.content.fields or []]
+        for index, field in enumerate(names):
+            if field in names[:index]:
+                at = ("content", "fields", index, "name")
+                yield source.error(at, f"two fields are called {field}", "rename one")
 
 
 # -------------------------------------------------------------------------------------- paths

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -88,6 +89,32 @@ class Sender(msgspec.Struct, frozen=True):
     name: str
     address: str
     url: str = ""
+
+
+class InteractionRule(msgspec.Struct, frozen=True):
+    """Say what is offered on the site, to whom, for how long and how often."""
+
+    name: str
+    type: str
+    """`notice_bar`, `opinion_form`, `chat_invitation` or `exit_offer`."""
+    cohort: str
+    """Whoever enters it while on the site is offered this; whoever leaves it loses it."""
+    only: str
+    """Of these, only visitors of this cohort; empty: all."""
+    unless: str
+    """Nobody of this cohort, and whoever enters it loses the offer; empty: all."""
+    trigger: str
+    """`now`, or `exit`: when the visitor is about to leave."""
+    priority: int
+    """Of one type the higher goes; at the day's cap what was not seen makes room for the higher."""
+    minutes: int
+    """How long it stands."""
+    per_session: int
+    """At most so many of its type in one session."""
+    per_day: int
+    """Not where so many of any type were offered in the last 24 hours."""
+    content: dict[str, Any]
+    """Plain text, in the shape in which it is sent to the browser."""
 
 
 class Cap(msgspec.Struct, frozen=True):
@@ -207,6 +234,7 @@ class CompiledRules:
     """Every path's goal events."""
     touched: Mapping[str, list[CompiledCohort]] = field(repr=False)
     """Kind -> cohorts, for the kinds that the rules name; `track:*` for all other track events."""
+    interactions: Mapping[str, InteractionRule] = field(default_factory=dict)
 
     def cohorts_touched(self, kind: str) -> list[CompiledCohort]:
         """Return the cohorts whose result an event of this kind may change.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.rules import compiled
 from agents.rules.compiled import PURCHASE_EVENTS, CompiledCohort, CompiledRules, index_by_kind
 from agents.rules.conditions import Around, Part, compile_condition
+from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import Email, PathFile, Score, Stage
 from agents.rules.ruleset import RuleSet
 
@@ -37,6 +38,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         purchase_events=PURCHASE_EVENTS,
         goal_events=frozenset[str]().union(*(path.goal_events for path in paths.values())),
         touched=index_by_kind(cohorts),
+        interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
     )
 
 
@@ -63,6 +65,22 @@ def _score(name: str, score: Score) -> compiled.ScoreRule:
         cap=score.cap,
         bands=[(band.start, band.name) for band in score.bands],
         points_by_kind=dict(score.points),
+    )
+
+
+def _interaction(name: str, file: InteractionFile) -> compiled.InteractionRule:
+    return compiled.InteractionRule(
+        name=name,
+        type=file.type,
+        cohort=file.when.cohort,
+        only=file.when.only or "",
+        unless=file.when.unless or "",
+        trigger=file.trigger,
+        priority=file.priority,
+        minutes=file.minutes,
+        per_session=file.frequency.per_session,
+        per_day=file.frequency.per_day,
+        content=file.content.model_dump(exclude_none=True),
     )
 
 

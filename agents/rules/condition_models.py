@@ -24,6 +24,7 @@ HourOfDay = Annotated[int, Field(ge=0, le=23)]
 Hours = Annotated[int, Field(ge=1, le=HOURS_MAX)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Plain = str | bool | int | float
+InteractionType = Literal["notice_bar", "opinion_form", "chat_invitation", "exit_offer"]
 
 
 class Model(BaseModel):
@@ -97,15 +98,21 @@ class ScoreIn(Model):
 
 
 class SessionIs(Model):
-    """Ask for the session's number (first, second, …) or depth (pages viewed in it)."""
+    """Ask for the session's number (first, second, …), its depth (pages viewed in it), or which pages those were."""
 
     number_at_least: Count | None = None
     depth_at_least: Count | None = None
+    pages_contain: list[Text] | None = Field(default=None, min_length=1, max_length=20)
+    """Pages of the session whose path contains any of these."""
+    pages_at_least: Count = 1
+    """How many such pages there must be."""
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
-        if self.number_at_least is None and self.depth_at_least is None:
-            raise ValueError("a session needs number_at_least, depth_at_least, or both")
+        if (self.number_at_least, self.depth_at_least, self.pages_contain) == (None, None, None):
+            raise ValueError("a session needs number_at_least, depth_at_least or pages_contain")
+        if self.pages_at_least > 1 and self.pages_contain is None:
+            raise ValueError("pages_at_least needs pages_contain")
         return self
 
 
@@ -164,11 +171,22 @@ class ShareOf(Model):
         return self
 
 
-class RespondedWith(Windowed):
-    """Ask whether an e-mail of ours was opened or clicked, by a human."""
+_ANSWERS = frozenset({"shown", "clicked", "dismissed", "submitted"})
 
-    kind: Literal["opened", "clicked"]
+
+class RespondedWith(Windowed):
+    """Ask whether an e-mail of ours was opened or clicked by a human, or how an interaction was answered."""
+
+    kind: Literal["opened", "clicked", "shown", "dismissed", "submitted"]
+    to: Literal["email"] | InteractionType = "email"
     at_least: Count = 1
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        possible = {"opened", "clicked"} if self.to == "email" else _ANSWERS
+        if self.kind not in possible:
+            raise ValueError(f"{self.to} is never {self.kind}: {', '.join(sorted(possible))}")
+        return self
 
 
 class Condition(Model):

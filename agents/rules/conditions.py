@@ -45,6 +45,10 @@ OTHER_KINDS = frozenset(
         "unsubscribed",
         "bounced",
         "complained",
+        "engagement_shown",
+        "engagement_clicked",
+        "engagement_dismissed",
+        "engagement_submitted",
     }
 )
 """What can happen besides track events (`agents.rules.facts`, rule 4)."""
@@ -104,7 +108,15 @@ def earliest(parts: list[Part]) -> Until | None:
 def _all(conditions: list[Condition], around: Around) -> Part:
     parts = [compile_condition(condition, around) for condition in conditions]
     tests = [part.test for part in parts]
+    lasting = [part.test for part in parts if part.until is None]
     kinds = frozenset[str]().union(*(part.kinds for part in parts))
+    first = earliest(parts)
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        for each in lasting:
+            if not each(facts, now):
+                return None  # whatever time does to the others, this one stays as it is
+        return first(facts, now) if first is not None else None
 
     def test(facts: Facts, now: datetime) -> bool:
         for each in tests:  # noqa: SIM110 - `all` over a generator takes twice as long, at each event
@@ -112,7 +124,7 @@ def _all(conditions: list[Condition], around: Around) -> Part:
                 return False
         return True
 
-    return Part(test, earliest(parts), kinds)
+    return Part(test, until if first is not None else None, kinds)
 
 
 def _any(conditions: list[Condition], around: Around) -> Part:
@@ -133,6 +145,27 @@ def _not(condition: Condition, around: Around) -> Part:
     part = compile_condition(condition, around)
     test = part.test
     return Part(lambda facts, now: not test(facts, now), part.until, part.kinds)
+
+
+def _cohort(name: str, around: Around) -> Part:
+    """Ask another cohort, once in a moment: several may stand on the same one."""
+    part = around.cohort(name)
+    asked, ends = part.test, part.until
+
+    def test(facts: Facts, now: datetime) -> bool:
+        known = facts.asked.get(name)
+        if known is None or known[0] is not now:
+            known = facts.asked[name] = (now, asked(facts, now))
+        return known[1]
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        assert ends is not None, "only where time alone may change it"
+        known = facts.ends.get(name)
+        if known is None or known[0] is not now:
+            known = facts.ends[name] = (now, ends(facts, now))
+        return known[1]
+
+    return Part(test, until if ends is not None else None, part.kinds)
 
 
 # ------------------------------------------------------------------------------- who they are
@@ -230,13 +263,27 @@ def _counted(
     )
 
 
-def _happened(event: str, at_least: int, hours: int | None) -> Part:
-    """Count an event in its buckets, the one that most rules need."""
+def _happened(
+    event: str, at_least: int, hours: int | None, kinds: frozenset[str] | None = None
+) -> Part:
+    """Count an event in its buckets, the one that most rules need.
+
+    What did not happen so often ever did not within a window: that is looked at first, without any clock.
+    """
 
     def count(facts: Facts, since: datetime | None) -> int:
         return facts.counter(event) if since is None else facts.recent(event, since)
 
-    return _counted(count, at_least, hours, _kinds_of(event))
+    kinds = kinds if kinds is not None else _kinds_of(event)
+    part = _counted(count, at_least, hours, kinds)
+    ends = part.until
+    if ends is None:
+        return part
+    return Part(
+        lambda facts, now: facts.counter(event) >= at_least and part.test(facts, now),
+        lambda facts, now: ends(facts, now) if facts.counter(event) >= at_least else None,
+        kinds,
+    )
 
 
 def _happened_with(event: EventNone, at_least: int) -> Part:
@@ -261,6 +308,10 @@ def _not_event(event: EventNone, _: Around) -> Part:
 
 
 def _responded(answer: RespondedWith, _: Around) -> Part:
+    if answer.to != "email":
+        kind = f"engagement_{answer.kind}"
+        event = f"{kind}:{answer.to}"
+        return _happened(event, answer.at_least, answer.hours, frozenset({kind}))
     return _happened(f"mail_{answer.kind}", answer.at_least, answer.hours)
 
 
@@ -277,11 +328,16 @@ def _page(page: PageSeen, _: Around) -> Part:
 
 def _session(session: SessionIs, _: Around) -> Part:
     number, depth = session.number_at_least or 0, session.depth_at_least or 0
-    return Part(
-        lambda facts, _: facts.session_number >= number and facts.session_depth >= depth,
-        None,
-        CALLS | {"session"},
-    )
+    texts, pages = tuple(session.pages_contain or ()), session.pages_at_least
+
+    def test(facts: Facts, _: datetime) -> bool:
+        if facts.session_depth < depth or facts.session_number < number:
+            return False
+        return not texts or facts.session_pages(texts) >= pages
+
+    # A track call changes the number of sessions alone, and that is a kind of its own.
+    views = {"page", "screen"} if depth or texts else set()
+    return Part(test, None, frozenset(views | {"session"}))
 
 
 def _orders(orders: OrdersAre, around: Around) -> Part:
@@ -344,7 +400,7 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "trait": _trait,
     "event": _event,
     "not_event": _not_event,
-    "cohort": lambda name, around: around.cohort(name),
+    "cohort": _cohort,
     "score": _score,
     "session": _session,
     "page": _page,

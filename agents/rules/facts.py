@@ -11,9 +11,11 @@ Rules
 4. Kinds, for `CompiledRules.cohorts_touched` and `ScoreRule.points`, are `track:<event name>`, and
    `page` `screen` `identify` `group` `alias` `mail_opened` `mail_clicked` `unsubscribed` `bounced`
    `complained` for what they say; `purchase` (an order was counted otherwise than by one of the
-   purchase events); `session` (one began or ended otherwise than by a call); `merge` (everything
-   may have changed). A call that carries identity, traits or consent without being an `identify`
-   (`context.traits`, `context.consent`) also touches what `identify` touches: ask for both.
+   purchase events); `session` (one began, ended, or was joined to another); `merge` (everything
+   may have changed); `engagement_shown` and the like (see 5). A call that carries identity, traits
+   or consent without being an `identify` (`context.traits`, `context.consent`) also touches what
+   `identify` touches: ask for both.
+5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,11 @@ from typing import Any, Protocol
 
 class Facts(Protocol):
     """Answer what conditions ask about one visitor."""
+
+    asked: dict[str, tuple[datetime, bool]]
+    """Cohort -> (moment, whether it held): what is asked again at the same moment is not worked out again."""
+    ends: dict[str, tuple[datetime, datetime | None]]
+    """Cohort -> (moment, when time alone may change it)."""
 
     @property
     def visitor_id(self) -> str:
@@ -69,6 +76,10 @@ class Facts(Protocol):
     @property
     def session_depth(self) -> int:
         """Return how many pages were viewed in the present session, 0 when there is none."""
+        ...
+
+    def session_pages(self, texts: tuple[str, ...]) -> int:
+        """Count the bounded recent pages of the present session whose path contains any of these."""
         ...
 
     def trait(self, name: str) -> Any:

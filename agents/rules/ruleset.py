@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agents.rules.condition_models import Condition, Model
+from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import (
     Cohort,
     CohortsFile,
@@ -62,6 +63,12 @@ class RuleSet:
         models = sorted(self.models.items())
         return {name_of(file): each for file, each in models if isinstance(each, TemplateFile)}
 
+    @property
+    def interactions(self) -> Mapping[str, InteractionFile]:
+        """Return the interactions by name, in the order of their names."""
+        models = sorted(self.models.items())
+        return {name_of(f): each for f, each in models if isinstance(each, InteractionFile)}
+
 
 def name_of(file: str) -> str:
     """Return the name of what a file holds.
@@ -79,7 +86,11 @@ def model_of(file: str) -> type[Model] | None:
         SCORES: ScoresFile,
         SENDERS: SendersFile,
     }
-    in_folder: dict[str, type[Model]] = {"paths": PathFile, "templates": TemplateFile}
+    in_folder: dict[str, type[Model]] = {
+        "paths": PathFile,
+        "templates": TemplateFile,
+        "interactions": InteractionFile,
+    }
     folder, _, name = file.rpartition("/")
     if not name.endswith(".yaml"):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agents.rules.compiled import PathRule
+from agents.rules_manager import engaging
 from agents.rules_manager.loop import go_on, leave_alone
 from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.stages import won
@@ -50,6 +51,8 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     state.orders += younger.orders
     state.traits = {**younger.traits, **state.traits}
     state.refused += younger.refused
+    state.offers = max(state.offers, younger.offers)
+    engaging.merged(turn, younger.offered, younger.visit_at)
     state.touches = sorted([*state.touches, *younger.touches], key=lambda t: t.at)[-TOUCHES_MAX:]
     for path, at in younger.goals.items():
         state.goals[path] = max(at, state.goals.get(path, at))

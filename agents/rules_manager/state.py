@@ -15,6 +15,9 @@ TOUCHES_MAX = 48
 ABSORBED_MAX = 32
 """Younger visitors remembered, so that word of a merge that comes after its state is not waited for."""
 
+OFFERED_MAX = 24
+"""Offers on the site kept for the caps; a day and a session hold a handful."""
+
 RUNS_MAX = 24
 """Paths kept for one visitor; the oldest ended run goes first."""
 
@@ -120,6 +123,27 @@ class Touch(msgspec.Struct, array_like=True):
     """True from the reservation until its send has an end: it may go out at any moment, so it counts as now."""
 
 
+class Offered(msgspec.Struct, array_like=True):
+    """Count one interaction offered on the site against the caps."""
+
+    interaction: str
+    type: str
+    cohort: str
+    """Who leaves it loses the offer."""
+    at: datetime
+    """Reserved at; once it was seen: shown at."""
+    expires_at: datetime
+    priority: int = 0
+    status: str = "shown"
+    """`open`, `withdrawing` (Engagement was asked to), `shown` or `ended` (it was seen)."""
+    choice: Choice = msgspec.field(default_factory=Choice)
+
+    @property
+    def unseen(self) -> bool:
+        """Return whether it was not on a screen yet, as far as is known: it may be at any moment."""
+        return self.status in ("open", "withdrawing")
+
+
 class RulesState(msgspec.Struct, array_like=True):
     """Hold everything for one visitor."""
 
@@ -144,3 +168,13 @@ class RulesState(msgspec.Struct, array_like=True):
     """Younger visitors found to be this one, whose states are on their way: nothing is sent until then."""
     absorbed: list[str] = []
     """Younger visitors whose states have come, the newest last."""
+    offered: dict[str, Offered] = {}
+    """Engagement id -> what is open on the site, or was seen of late."""
+    offers: int = 0
+    """How many were ever offered; part of the next one's id."""
+    visit_at: datetime | None = None
+    """When the newest session on the site began."""
+    room_for: str = ""
+    """Cohort for which an offer was asked back; it is offered once that is known to have ended unseen."""
+    room_at: datetime | None = None
+    """`at` of the cause that waits for room."""

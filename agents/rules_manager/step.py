@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules_manager import loop, merge
+from agents.rules_manager import engaging, loop, merge
 from agents.rules_manager.planning import stop, trigger_due
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
@@ -20,6 +20,7 @@ from messaging.vocabulary.messages import (
     AlertAnswered,
     CohortEntered,
     CohortLeft,
+    EngagementSettled,
     GoalReached,
     Identified,
     MergedInto,
@@ -43,13 +44,18 @@ def step(
             _identified(turn, message)
         case CohortEntered(cohort=cohort):
             _cohort_entered(turn, cohort, message.at)
+            engaging.entered(turn, message)
         case CohortLeft(cohort=cohort):
             if cohort in state.cohorts:
                 state.cohorts.remove(cohort)
+            engaging.left(turn, cohort)
         case Responded():
             loop.responded(turn, message)
         case SessionEnded():
             loop.session_ended(turn, message)
+            engaging.visit_over(turn)
+        case EngagementSettled():
+            engaging.settled(turn, message)
         case SendSettled():
             loop.send_settled(turn, message)
         case GoalReached():

@@ -294,11 +294,11 @@ def in_pieces(letters: list[Letter], bytes_max: int) -> list[tuple[bytes, int]]:
 
 
 def newest(rows: list[RowWrite]) -> list[RowWrite]:
-    """Return the rows to write, of those put more than once in a batch only the last."""
+    """Return the rows to write: of those put again in their batch only the last, also where the first was an insert."""
     last = {(row.table, row.id): row for row in rows if row.mode == "put"}
     if len(last) == len(rows):
         return rows
-    return [row for row in rows if row.mode != "put" or last[row.table, row.id] is row]
+    return [row for row in rows if last.get((row.table, row.id), row) is row]
 
 
 def owner_text(visitor: str, *, member: bool, merging: list[str]) -> str:

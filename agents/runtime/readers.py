@@ -40,6 +40,9 @@ STATUSES = (
 )
 """States of a send that are counted."""
 
+ENDS_ON_SITE = ("offered", "shown", "clicked", "submitted", "dismissed", "withdrawn", "expired")
+"""States of an engagement that are counted."""
+
 
 class StoreReader:
     """Read visitors from the store."""
@@ -72,6 +75,7 @@ class StoreReader:
         behavior = await self._state("behavior", visitor)
         rules = await self._state("rules", visitor)
         sends = await self._store.rows("sends", {"visitor": visitor}, limit=TIMELINE_MAX)
+        offered = await self._store.rows("engagements", {"visitor": visitor}, limit=TIMELINE_MAX)
         return {
             "visitor_id": visitor,
             "user_ids": sorted(behavior.user_ids),
@@ -84,6 +88,7 @@ class StoreReader:
             "cohorts": list(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
+            "engagements": [_engagement(row) for row in reversed(offered)],
             "consent": _consent(behavior),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "probabilities": {},
@@ -109,6 +114,7 @@ class StoreReader:
             ("decisions", "rules"),
             ("sends", "email"),
             ("alerts", "rules"),
+            ("engagements", "engagement"),
         ):
             for row in await self._store.rows(table, {"visitor": visitor}, limit=TIMELINE_MAX):
                 row.pop("visitor", None)
@@ -143,6 +149,9 @@ class StoreReader:
             "success_mails": await self._store.count(
                 "sends", {"success": True, "status": "handed over"}
             ),
+            "engagements": {
+                s: await self._store.count("engagements", {"status": s}) for s in ENDS_ON_SITE
+            },
             "alerts_open": await self._store.count("alerts", {"status": "open"}),
             "alerts": await self._store.count("alerts", {}),
             "orders": await self._store.count("orders", {}),
@@ -210,3 +219,8 @@ def _run(run: Any) -> dict[str, Any]:
 def _send(row: dict[str, Any]) -> dict[str, Any]:
     kept = ("template", "status", "reason", "at", "path", "run", "stage", "attempt", "success")
     return {"message_id": row["id"], **{name: row.get(name) for name in kept}}
+
+
+def _engagement(row: dict[str, Any]) -> dict[str, Any]:
+    kept = ("interaction", "interaction_type", "status", "reason", "at", "shown_at")
+    return {"engagement_id": row["id"], **{name: row.get(name) for name in kept}}

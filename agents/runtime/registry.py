@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agents.behavior_bot.bot import BehaviorBot
 from agents.behavior_bot.identity import Resolver, further_keys, keys_of
 from agents.email_bot.bot import EmailBot
+from agents.engagement_bot.bot import EngagementBot
 from agents.learner_bot.bot import LearnerBot
 from agents.protocol.bot import Bot
 from agents.rules_manager.bot import RulesBot
@@ -28,7 +29,8 @@ class Wiring:
 
 WIRING: dict[str, Wiring] = {
     "behavior": Wiring(BehaviorBot, ("behavior", "email"), reads_journal=True),
-    "rules": Wiring(RulesBot, ("behavior", "rules", "sales", "email")),
+    "rules": Wiring(RulesBot, ("behavior", "rules", "sales", "email", "engagement")),
+    "engagement": Wiring(EngagementBot, ("behavior", "rules", "sales", "engagement")),
     "email": Wiring(EmailBot, ("behavior", "rules", "sales", "email"), hands_mail_over=True),
     "sales": Wiring(SalesBot, ("behavior", "email", "sales")),
     "learner": Wiring(LearnerBot, ("rules",)),

@@ -3,7 +3,7 @@
 Rules
 1. An order is counted once, by its id; a repeat changes nothing and tells nobody.
 2. The last send that a human answered within five days before gets the credit, nothing else does.
-3. Rules and Email are both told of a goal by Sales itself: neither may wait for the other to stop.
+3. Rules, Email and Engagement are all told of a goal by Sales itself: none may wait for another to stop.
 4. `at` of what is told is `at` of the purchase: every run entered until then is over.
 """
 
@@ -101,7 +101,7 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         "currency": message.currency,
         "credited": credit,
     }
-    told = [Tell("rules", reached), Tell("email", reached)]
+    told = [Tell(bot, reached) for bot in ("rules", "email", "engagement")]
     return [*effects, *told, LogStory("goal.reached", story)]
 
 

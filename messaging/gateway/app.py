@@ -47,7 +47,7 @@ def build_app(deps: GatewayDeps) -> web.Application:
         add(route.method, handler=route.handler)
         if route.method == "GET":
             add("HEAD", handler=route.handler)
-        if route.group == "tracking":
+        if route.group in {"tracking", "site"}:
             add("OPTIONS", handler=tracking.preflight)
 
     async def start(_: web.Application) -> None:
@@ -56,7 +56,11 @@ def build_app(deps: GatewayDeps) -> web.Application:
     async def stop(_: web.Application) -> None:
         await gateway.stop()
 
+    async def end_streams(_: web.Application) -> None:
+        gateway.watch.end()
+
     app.on_startup.append(start)
+    app.on_shutdown.append(end_streams)
     app.on_cleanup.append(stop)
     return app
 

@@ -16,9 +16,10 @@ from messaging.gateway.limits import Limits
 from messaging.gateway.lowwater import oldest
 from messaging.gateway.metrics import GatewayMetrics
 from messaging.gateway.problems import overloaded
-from messaging.gateway.readers import ReplayQueue, VisitorReader
+from messaging.gateway.readers import NoOffers, OfferReader, ReplayQueue, VisitorReader
 from messaging.gateway.replay import Feeder
 from messaging.gateway.validate import Reader
+from messaging.gateway.watch import Watch
 from messaging.mail.tokens import verify_browser_tag
 from messaging.ports import Clock, Journal, Peers, Store
 from messaging.vocabulary.events import Fact, Record
@@ -44,6 +45,8 @@ class GatewayDeps:
     write_keys: frozenset[str]
     """At least one; no request without one of them is taken."""
     admin_token: str
+    offers: OfferReader = field(default_factory=NoOffers)
+    """Looks at what stands open on the site."""
     behavior_shards: int = 1
     name: str = "gateway-1"
     limits: Limits = field(default_factory=Limits)
@@ -72,6 +75,7 @@ class Gateway:
         )
         self.reader = Reader(self._visitor_of_tag, deps.clock.now, deps.wall_now)
         self.feeder = Feeder(deps.replay, self.collector, self.reader, deps.clock)
+        self.watch = Watch(deps.offers, deps.clock, deps.limits)
         self.metrics.read(self._readings)
 
     async def start(self) -> None:
@@ -79,9 +83,11 @@ class Gateway:
         self.handover.start()
         await self.collector.start()
         self.feeder.start()
+        self.watch.start()
 
     async def stop(self) -> None:
         """Feed no more, write what waits, hand over what is held; each within the drain time."""
+        await self.watch.stop()
         await self.feeder.stop()
         await self.collector.stop()
         await self.handover.stop()
@@ -122,6 +128,7 @@ class Gateway:
         events, size = self.collector.waiting()
         return {
             "mdma_gateway_waiting": {"events": events, "bytes": size},
+            "mdma_gateway_streams": {"open": float(len(self.watch))},
             "mdma_gateway_backlog_events": {
                 shard: float(held) for shard, held in self.handover.backlog().items()
             },

@@ -67,5 +67,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     settle_seconds_max: float = 2.0
     """How long the answer to an alert waits for what its bot makes of it."""
     drain_seconds_max: float = 10.0
+    streams_max: int = 1_000
+    """Browsers that are told of engagements as they come; over it they are asked to poll."""
+    stream_seconds_max: float = 3_600.0
+    """A stream ends then, and its browser comes back: nobody is held for ever."""
+    heartbeat_seconds: float = 15.0
+    look_seconds: float = 0.5
+    """How often the engagements of all connected browsers are looked at, in one go."""
+    look_visitors_max: int = 500
+    """Browsers of one look."""
+    write_seconds_max: float = 10.0
+    """A browser that takes longer for a line is gone."""
     slow_seconds: float = 1.0
     """A request that takes longer gets its line in the log even when all went well."""

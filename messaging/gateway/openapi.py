@@ -56,6 +56,19 @@ SCHEMAS: dict[str, Any] = {
             "writeKey": {"type": "string"},
         },
     },
+    "Response": {
+        "type": "object",
+        "description": "A tab may show an engagement once `shown` is answered 200; 409 says that it is over, or "
+        "that another tab shows it. Each response counts once, however often it is sent.",
+        "required": ["visitor"],
+        "properties": {
+            "visitor": {"type": "string", "description": "The browser's anonymousId."},
+            "writeKey": {"type": "string"},
+            "messageId": {"type": "string", "maxLength": ID_CHARS_MAX},
+            "tab": {"type": "string", "description": "Names the tab; `shown` needs it."},
+            "answers": {"type": "object", "description": "With submitted: field -> answer."},
+        },
+    },
     "Settle": {
         "type": "object",
         "properties": {"by": {"type": "string"}, "stage": {"type": "string"}},

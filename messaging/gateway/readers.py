@@ -36,6 +36,59 @@ class VisitorReader(Protocol):
         ...
 
 
+class OpenOffer(msgspec.Struct):
+    """Show one engagement that stands open."""
+
+    id: str
+    type: str
+    trigger: str
+    name: str
+    content: dict[str, Any]
+    expires_at: datetime
+    number: int
+    """Of the change by which it opened; grows with each change for one visitor."""
+    tab: str = ""
+    """The tab that shows it, empty if none does."""
+
+
+class EndedOffer(msgspec.Struct):
+    """Show one engagement that ended of late, with what a late answer to it may hold."""
+
+    id: str
+    type: str
+    name: str
+    outcome: str
+    number: int
+    fields: list[dict[str, Any]] = []
+
+
+class Offers(msgspec.Struct):
+    """Hold what stands open for one visitor, and what ended of late."""
+
+    visitor: str
+    number: int
+    """Of the last change."""
+    open: list[OpenOffer]
+    ended: list[EndedOffer]
+
+
+class OfferReader(Protocol):
+    """Look at what Engagement holds open. Raises `Unavailable`."""
+
+    async def offers(self, anonymous_ids: list[str]) -> dict[str, Offers]:
+        """Return anonymous id -> offers, for those of whom anything is known; one look for all of them."""
+        ...
+
+
+class NoOffers:
+    """Know of no offers: for a gateway without an Engagement bot behind it."""
+
+    async def offers(self, anonymous_ids: list[str]) -> dict[str, Offers]:
+        """Return nothing."""
+        del anonymous_ids
+        return {}
+
+
 class ReplayCall(msgspec.Struct):
     """Hold one call that is fed when the world clock reaches its time."""
 

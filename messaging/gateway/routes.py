@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from messaging.gateway import admin, health, mailroutes, upload
+from messaging.gateway import admin, engagements, health, mailroutes, upload
 from messaging.gateway.tracking import CALLS, TAKERS, handler
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,7 +40,7 @@ _TRACKING_PROBLEMS = (400, 401, 408, 413, 415, 429, 503)
 
 def all_routes() -> list[Route]:
     """Return every route of the gateway, in the order of the documentation."""
-    return [*_tracking(), *_mail(), *_admin(), *_health()]
+    return [*_tracking(), *_site(), *_mail(), *_admin(), *_health()]
 
 
 def _tracking() -> list[Route]:
@@ -65,6 +65,33 @@ def _tracking() -> list[Route]:
         post("/v1/batch", now, "Batch"),
         post("/v1/b", now, "Batch"),
         post("/v1/import", past, "Batch"),
+    ]
+
+
+def _site() -> list[Route]:
+    return [
+        Route(
+            method="GET",
+            path="/v1/engagements",
+            handler=engagements.standing,
+            summary="Show what stands open for a browser: as a stream of events, or once.",
+            group="site",
+            access=WRITE_KEY,
+            query=("visitor", "writeKey", "after"),
+            answers=_JSON,
+            problems=(401, 422, 503),
+        ),
+        Route(
+            method="POST",
+            path="/v1/engagements/{id}/{response}",
+            handler=engagements.answered,
+            summary="Tell that one was shown, clicked, dismissed or submitted.",
+            group="site",
+            access=WRITE_KEY,
+            body="Response",
+            answers=_JSON,
+            problems=(400, 401, 404, 408, 409, 413, 415, 422, 503),
+        ),
     ]
 
 
@@ -146,6 +173,7 @@ def _admin() -> list[Route]:
         ),
         route("GET", "stats", admin.stats, "Show counts of the system."),
         table("sends", "sends", "List the send ledger.", "visitor", "status", "path", "template"),
+        table("engagements", "engagements", "List engagements.", "visitor", "status"),
         table("decisions", "decisions", "List decisions.", "visitor", "kind", "path"),
         table("snapshots", "snapshots", "List policy snapshots.", "policy"),
         table("policies", "snapshots", "List policy snapshots.", "policy"),

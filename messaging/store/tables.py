@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BOTS = ("behavior", "rules", "email", "sales", "learner")
+BOTS = ("behavior", "rules", "engagement", "email", "sales", "learner")
 
 ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "decisions": (("visitor", "at"),),
@@ -10,6 +10,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "story": (("visitor", "at"),),
     "sends": (("visitor", "at"), ("status", "at")),
     "alerts": (("visitor", "at"), ("status", "at")),
+    "engagements": (("visitor", "at"), ("at",)),
     "orders": (("visitor", "at"), ("at",)),
     "quarantine": (("at",),),
     "snapshots": (("policy", "at"),),

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from messaging.vocabulary.messages import Message, SendPlan
+from messaging.vocabulary.messages import EngagementPlan, Message, SendPlan
 from messaging.vocabulary.records import Decision, Reward, Snapshot
 
 
@@ -117,6 +117,17 @@ class PutAlert(msgspec.Struct):
     settled_at: datetime | None = None
 
 
+class PutEngagement(msgspec.Struct):
+    """Insert or replace a row of the engagements. The rest of the row is the plan."""
+
+    plan: EngagementPlan
+    status: str
+    """`offered`, `shown`, an answer, `withdrawn`, `expired` or `refused`."""
+    reason: str
+    at: datetime
+    shown_at: datetime | None = None
+
+
 class PutOrder(msgspec.Struct):
     """Insert or replace an order with its credit."""
 
@@ -145,6 +156,7 @@ Effect = (
     | LogStory
     | PutSend
     | PutAlert
+    | PutEngagement
     | PutOrder
     | PublishSnapshot
 )

@@ -126,6 +126,20 @@ class Unsubscribed(Fact, tag="unsubscribed"):
     mailbox: str = ""
 
 
+class Engaged(Fact, tag="engaged"):
+    """Tell how a visitor answered an engagement; the gateway has checked that it is theirs."""
+
+    engagement_id: str
+    response: str
+    """`shown`, `clicked`, `dismissed` or `submitted`."""
+    interaction: str
+    interaction_type: str
+    tab: str = ""
+    """The tab of the browser that answers; of `shown`: the only one that may show it."""
+    answers: dict[str, str | int] = {}
+    """With `submitted`: field of the interaction -> answer; each becomes a trait."""
+
+
 class AlertSettled(Fact, tag="alert_settled"):
     """Tell what a person decided on an alert: `resume`, `change` or `close`."""
 
@@ -150,6 +164,7 @@ Event = (
     | MailOpened
     | MailClicked
     | Unsubscribed
+    | Engaged
     | AlertSettled
 )
 

@@ -74,6 +74,11 @@ def send_id(visitor_id: str, path: str, run: str, step: str, attempt: int) -> st
     return derive("send", visitor_id, path, run, step, str(attempt))
 
 
+def engagement_id(visitor_id: str, interaction: str, number: int) -> str:
+    """Return the id of a visitor's n-th offer on the site."""
+    return derive("engagement", visitor_id, interaction, str(number))
+
+
 def policy_key(name: str) -> str:
     """Return the address of a policy's state at the learner: what a visitor id is to the other bots."""
     return derive("policy", name)

@@ -82,6 +82,10 @@ class CohortEntered(Message):
     """Tell that a visitor matches a cohort's rule now."""
 
     cohort: str
+    visit_at: datetime | None = None
+    """When the session under way began; None if the visitor is not on the site."""
+    may_show: bool = True
+    """False where the visitor has refused to be spoken to on the site."""
 
 
 class CohortLeft(Message):
@@ -215,6 +219,50 @@ class MailOutcome(Message):
     reason: str
 
 
+class EngagementPlan(msgspec.Struct, array_like=True):
+    """Describe one interaction that Rules wants offered, with its reservation."""
+
+    engagement_id: str
+    interaction: str
+    interaction_type: str
+    rules_version: int
+    expires_at: datetime
+    decision_id: str
+
+
+class EngagementRequested(Message):
+    """Ask Engagement to offer an interaction; the touch is reserved against the visitor's caps."""
+
+    plan: EngagementPlan
+
+
+class EngagementsWithdrawn(Message):
+    """Ask Engagement to take offers back, also those that are on a screen."""
+
+    engagement_ids: list[str]
+    reason: str
+
+
+class EngagementAnswered(Message):
+    """Tell Engagement how the visitor answered: `shown`, `clicked`, `dismissed` or `submitted`."""
+
+    engagement_id: str
+    response: str
+    tab: str
+
+
+class EngagementSettled(Message):
+    """Tell Rules what became of an offer: `shown`, an answer, `withdrawn`, `expired` or `refused`."""
+
+    engagement_id: str
+    interaction: str
+    interaction_type: str
+    outcome: str
+    reason: str
+    seen: bool
+    """True once it was on a screen: then the touch counts."""
+
+
 class DecisionMade(Message):
     """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
 
@@ -253,6 +301,10 @@ AnyMessage = (
     | MailSent
     | HandOverDue
     | MailOutcome
+    | EngagementRequested
+    | EngagementsWithdrawn
+    | EngagementAnswered
+    | EngagementSettled
     | DecisionMade
     | RewardSeen
 )

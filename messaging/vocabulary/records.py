@@ -36,7 +36,7 @@ class Decision(msgspec.Struct, kw_only=True):
     step: str
     attempt: int
     kind: str
-    """`template` or `send_hour`."""
+    """`template`, `send_hour`, or `interaction` (on the site: without path, run and stage)."""
     candidates: list[Candidate]
     probabilities: list[float]
     """One for each allowed candidate, in their order."""

@@ -186,7 +186,7 @@ def test_it_says_where_everything_is(system):
 
 
 def test_status_names_every_bot(system):
-    bots = {"behavior-0", "rules-0", "email-0", "sales-0", "learner-0", "gateway-1"}
+    bots = {"behavior-0", "rules-0", "engagement-0", "email-0", "sales-0", "learner-0", "gateway-1"}
     eventually(lambda: set(system.parts()) >= bots)
     for bot in bots - {"gateway-1"}:
         assert {"rate", "lag_seconds", "commit_ms", "restarts"} <= set(system.parts()[bot])
@@ -211,7 +211,7 @@ def test_rays_dashboard_lists_every_bot_by_name_and_shard(system):
             found = json.load(answer)["data"]["result"]["result"]
         return {row["name"]: row["repr_name"] for row in found if row["state"] == "ALIVE"}
 
-    bots = {"behavior-0", "rules-0", "email-0", "sales-0", "learner-0", "gateway-1"}
+    bots = {"behavior-0", "rules-0", "engagement-0", "email-0", "sales-0", "learner-0", "gateway-1"}
     eventually(lambda: set(alive()) == bots)
     assert all(name in said for name, said in alive().items())
 
@@ -231,7 +231,7 @@ def test_rate_and_lag_of_each_bot_move_under_load(system, whose):
         "ours": system.run["local_url"] + "/metrics",
         "ray's": f"http://127.0.0.1:{system.run['ray_metrics_port']}/metrics",
     }
-    bots = {"behavior-0", "rules-0", "email-0", "sales-0", "learner-0"}
+    bots = {"behavior-0", "rules-0", "engagement-0", "email-0", "sales-0", "learner-0"}
     still = {(name, bot) for name in ("rate", "lag_seconds") for bot in bots}
     number = itertools.count()
 

@@ -44,9 +44,12 @@ _TOKENS = {
 ROUTES = [
     (route.method, route.path)
     for route in all_routes()
-    if route.group in {"tracking", "mail"} or (route.group == "admin" and route.method == "POST")
+    if route.group in {"tracking", "mail"}
+    or (route.group in {"admin", "site"} and route.method == "POST")
 ]
 _BATCHES = {"/v1/batch", "/v1/b", "/v1/import"}
+_RESPONSES = "/v1/engagements/{id}/{response}"
+"""Nothing stands open here: what comes is refused, whatever it is."""
 
 
 class WatchedJournal:
@@ -89,6 +92,8 @@ def _path(pattern: str, number: int) -> str:
         return pattern.replace("{token}", good if number % 2 else bad[number // 2 % len(bad)])
     if "{id}" in pattern:
         pattern = pattern.replace("{id}", ["open", "%00", "%FF", "x" * 600][number % 4])
+        answers = ["shown", "clicked", "submitted", "%00"]
+        pattern = pattern.replace("{response}", answers[number // 4 % 4])
         return pattern.replace("{action}", ["resume", "change", "close", "%00"][number // 4 % 4])
     return f"{pattern}?a=%00" if number % 4 == 3 else pattern
 
@@ -254,11 +259,13 @@ def _judge_spread(seen: Counter[tuple[str, int]], requests: int) -> None:
     """Check that the bodies say something: on each route some are taken and some are not."""
     for _, pattern in ROUTES:
         statuses = {status for path, status in seen if path == pattern}
-        if pattern.startswith("/v1/"):
+        if pattern == _RESPONSES:
+            assert {400, 404, 413, 415, 422} <= statuses, (pattern, statuses)
+        elif pattern.startswith("/v1/"):
             assert {200, 400, 401, 413, 415} <= statuses, (pattern, statuses)
         else:
             assert len(statuses) >= 2, (pattern, statuses)
-    tracking = [pattern for _, pattern in ROUTES if pattern.startswith("/v1/")]
+    tracking = [p for _, p in ROUTES if p.startswith("/v1/") and p != _RESPONSES]
     taken = sum(seen[pattern, 200] for pattern in tracking)
     assert taken > len(tracking) * requests / 20, "enough is taken to say something"
 

@@ -18,7 +18,15 @@ from agents.rules.conditions import _COMPILERS, Around, Part, compile_condition
 from agents.rules.values import same
 
 NOW = datetime(2026, 3, 4, 15, 27, 31, tzinfo=UTC)
-EVENTS = ["Product Added", "Order Completed", "Form Sent", "page", "mail_opened", "mail_clicked"]
+EVENTS = [
+    "Product Added",
+    "Order Completed",
+    "Form Sent",
+    "page",
+    "mail_opened",
+    "mail_clicked",
+    "engagement_submitted:opinion_form",
+]
 PATHS = ["/", "/pricing", "/pricing/big", "/blog/pricing"]
 HALF_LIFE_DAYS = 7.0
 SCORES = {
@@ -51,6 +59,12 @@ class ListedFacts:
     order_value: float = 0.0
     session_number: int = 0
     session_depth: int = 0
+    session_paths: list[str] = field(default_factory=list)
+    asked: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
+    ends: dict[str, tuple[datetime, datetime | None]] = field(default_factory=dict)
+
+    def session_pages(self, texts: tuple[str, ...]) -> int:
+        return sum(any(text in path for text in texts) for path in self.session_paths)
 
     def trait(self, name: str) -> Any:
         return self.traits.get(name)
@@ -153,7 +167,9 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
         case "not_event":
             return _count(facts, asked, now) == 0
         case "responded":
-            asked = asked | {"name": f"mail_{asked['kind']}"}
+            to = asked.get("to", "email")
+            name = f"engagement_{asked['kind']}:{to}" if to != "email" else f"mail_{asked['kind']}"
+            asked = asked | {"name": name}
             return _count(facts, asked, now) >= asked.get("at_least", 1)
         case "cohort":
             return facts.email_known
@@ -162,6 +178,9 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
             return asked.get("from", -math.inf) <= value < asked.get("to", math.inf)
         case "session":
             deep = facts.session_depth >= asked.get("depth_at_least", 0)
+            texts = asked.get("pages_contain")
+            seen = [p for p in facts.session_paths if any(text in p for text in texts or [])]
+            deep = deep and (texts is None or len(seen) >= asked.get("pages_at_least", 1))
             return deep and facts.session_number >= asked.get("number_at_least", 0)
         case "page":
             seen = [
@@ -236,8 +255,14 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     ),
     "responded": _windowed(
         st.builds(
-            lambda kind, more: {"kind": kind} | more,
-            st.sampled_from(["opened", "clicked"]),
+            lambda kind, more: kind | more,
+            st.sampled_from(
+                [
+                    {"kind": "opened"},
+                    {"kind": "clicked"},
+                    {"kind": "submitted", "to": "opinion_form"},
+                ]
+            ),
             _with(at_least=SOME),
         )
     ),
@@ -255,7 +280,12 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
         [{"from": 8.0}, {"to": 8.0}, {"from": 2.0, "to": 8.0}, {"from": -4.0, "to": 0.5}]
     ).map(lambda asked: asked | {"name": "interest"}),
     "session": st.sampled_from(
-        [{"number_at_least": 2}, {"number_at_least": 1, "depth_at_least": 3}]
+        [
+            {"number_at_least": 2},
+            {"number_at_least": 1, "depth_at_least": 3},
+            {"depth_at_least": 1, "pages_contain": ["pricing", "/b"]},
+            {"pages_contain": ["big"], "pages_at_least": 2},
+        ]
     ),
     "orders": st.sampled_from([{"at_least": 1}, {"value_at_least": 50.0}, {"at_least": 2}]),
     "campaign": st.sampled_from([{"source": "news"}, {"source": "ads", "medium": "cpc"}]),
@@ -304,6 +334,7 @@ FACTS = st.builds(
     order_value=st.sampled_from([0.0, 49.9, 50.0]),
     session_number=st.integers(0, 3),
     session_depth=st.integers(0, 4),
+    session_paths=st.lists(st.sampled_from(PATHS), max_size=4),
 )
 
 

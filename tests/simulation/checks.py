@@ -8,7 +8,7 @@ Rules
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -18,14 +18,17 @@ from agents.runtime.registry import WIRING, senders_of
 from agents.runtime.replay import Replayer
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
-from messaging.vocabulary.events import decode_event
+from messaging.vocabulary.events import Engaged, decode_event
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
-from tests.simulation.witness import ATTEMPTS_MAX, ATTEMPTS_OF_ROUTINE, FINAL
+from tests.simulation.witness import ATTEMPTS_MAX, ATTEMPTS_OF_ROUTINE, ENDED_ON_SITE, FINAL
 from tests.simulation.world import SESSIONS, World
 
 CAPS = ((1, timedelta(hours=20)), (4, timedelta(days=14)))
 """(touches, window) of the shipped routine."""
+
+SHOWN_A_DAY_MAX = 3
+"""Engagements of one visitor in any 24 hours."""
 
 WINDOW = timedelta(hours=72)
 GRACE = timedelta(hours=7)
@@ -44,6 +47,8 @@ async def check_everything(world: World, story: Story) -> None:
     every_send_ended(world)
     the_server_agrees(world)
     caps_held(world)
+    every_offer_ended(world)
+    caps_held_on_site(world)
     attempts_were_limited(world)
     every_reward_joined_once(world)
     one_success_mail_per_order(world)
@@ -134,6 +139,8 @@ def _name(raw: bytes) -> str:
         event = decode_event(raw)
     except msgspec.DecodeError:
         return ""
+    if isinstance(event, Engaged):
+        return f"engagement_{event.response}:{event.interaction_type}"
     name: str = getattr(event, "event", "") or str(type(event).__struct_config__.tag)
     return name
 
@@ -184,6 +191,29 @@ def caps_held(world: World) -> None:
                     world.witness.broken(
                         "cap", f"{count + 1} in {last - first} from {first}, visitors {who}"
                     )
+
+
+def every_offer_ended(world: World) -> None:
+    """Nothing stands open on the site when nobody is there any more."""
+    for id_, row in world.witness.offers.items():
+        if row["status"] not in ENDED_ON_SITE:
+            world.witness.broken("offer not ended", f"{id_}: {row['status']}")
+
+
+def caps_held_on_site(world: World) -> None:
+    """No visitor saw more in a day than the cap; what was on its way when it was taken back is counted apart."""
+    seen: dict[str, list[datetime]] = defaultdict(list)
+    for row in world.witness.offers.values():
+        if row["shown_at"] is not None and row["reason"] != "seen all the same":
+            seen[row["visitor"]].append(row["shown_at"])
+    for visitor, times in seen.items():
+        if visitor in world.witness.merged.values():
+            continue  # whoever took another in has seen what that one had seen as well
+        times.sort()
+        for first, last in zip(times, times[SHOWN_A_DAY_MAX:], strict=False):
+            if last - first < timedelta(hours=24):
+                what = f"{SHOWN_A_DAY_MAX + 1} in {last - first} from {first}"
+                world.witness.broken("cap on the site", f"{visitor}: {what}")
 
 
 def attempts_were_limited(world: World) -> None:

@@ -31,6 +31,8 @@ MUTANTS = (
     "tombstone_not_followed",
     "suppression_not_read",
     "late_event_reopens_run",
+    "offer_not_reserved",
+    "offer_outlives_goal",
 )
 
 

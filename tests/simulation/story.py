@@ -16,8 +16,8 @@ from agents.rules_manager.state import ACTIVE, RulesState, Run
 from agents.runtime.held import Stored
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
-from messaging.vocabulary.events import AlertSettled, Unsubscribed
-from messaging.vocabulary.ids import visitor_id_for
+from messaging.vocabulary.events import AlertSettled, Engaged, Unsubscribed
+from messaging.vocabulary.ids import derive, visitor_id_for
 from tests.simulation.audience import Audience, Maker, Person
 from tests.simulation.gateway import SimGateway, ask
 from tests.simulation.process import Process
@@ -73,6 +73,7 @@ class Story:
         world.server.bad_addresses = self.audience.bad_addresses
         world.server.on_mail = self._mail_arrived
         world.witness.on_request = self._at_the_worst_moment
+        world.witness.on_offer = self._offered
 
     async def run(self) -> None:
         """Live through the days with faults, heal, and let the rest of the time pass."""
@@ -227,6 +228,51 @@ class Story:
         fact = Unsubscribed(visitor=visitor, mailbox=mailbox)
         await self._insist(lambda gateway: gateway.fact(fact, f"leave-{send_id}"))
         self.acknowledged[f"leave-{send_id}"] = ""
+
+    # Browsers
+
+    def _offered(self, engagement_id: str) -> None:
+        """Let a browser find what stands open on the site; not every one is there to look."""
+        draw = random.Random(f"{self.world.plan.seed}/site/{engagement_id}")
+        if not self._closing and draw.random() < 0.7:
+            self._go(self._looks(engagement_id, draw))
+
+    async def _looks(self, engagement_id: str, draw: random.Random) -> None:
+        """Show it in one or two tabs, and answer or leave it."""
+        await asyncio.sleep(0.5 + draw.random() * draw.choice((2, 60)))
+        for tab in ("t1", "t2")[: draw.choice((1, 1, 2))]:
+            if self.world.witness.offers[engagement_id]["status"] not in ("offered", "shown"):
+                self.answered["came too late on the site"] += 1
+                return
+            await self._responds(engagement_id, "shown", tab, {})
+        kinds = ("submitted", "dismissed", "")
+        if self.world.witness.offers[engagement_id]["interaction_type"] != "opinion_form":
+            kinds = ("clicked", "dismissed", "")
+        response = draw.choice(kinds)
+        await asyncio.sleep(1 + draw.random() * 90)
+        if response:
+            said = {"wants_help_with": draw.choice(("The price", "Just looking"))}
+            await self._responds(
+                engagement_id, response, "t1", said if response == "submitted" else {}
+            )
+
+    async def _responds(
+        self, engagement_id: str, response: str, tab: str, answers: dict[str, str | int]
+    ) -> None:
+        row = self.world.witness.offers[engagement_id]
+        fact = Engaged(
+            visitor=row["visitor"],
+            engagement_id=engagement_id,
+            response=response,
+            interaction=row["interaction"],
+            interaction_type=row["interaction_type"],
+            tab=tab,
+            answers=answers,
+        )
+        self.answered[f"{response} on the site"] += 1
+        message_id = derive("engaged", engagement_id, response)
+        await self._insist(lambda gateway: gateway.fact(fact, message_id))
+        self.acknowledged[message_id] = ""
 
     # People
 

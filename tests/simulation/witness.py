@@ -21,6 +21,7 @@ from agents.rules_manager.state import ACTIVE, RulesState, Run
 from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.messages import (
+    EngagementRequested,
     GoalReached,
     Letter,
     MailOutcome,
@@ -50,6 +51,8 @@ SETTLED_LATER = {
     "delivered": {"bounced", "complained"},
 }
 """Final statuses that news from outside may still change."""
+
+ENDED_ON_SITE = frozenset({"clicked", "dismissed", "submitted", "withdrawn", "expired", "refused"})
 
 ATTEMPTS_OF_ROUTINE = 4
 ATTEMPTS_MAX = {"club": 2}
@@ -102,6 +105,13 @@ class Witness:
         self._asked_by: dict[str, str] = {}
         self.mailbox_of: dict[str, str] = {}
         """Visitor -> mailbox their newest send goes to."""
+        self.offers: dict[str, dict[str, Any]] = {}
+        """Engagement id -> its newest row."""
+        self._offered_by: dict[str, datetime] = {}
+        """Engagement id -> `at` of what caused it."""
+        self._goals: dict[str, datetime] = {}
+        """Visitor -> latest goal that Engagement took."""
+        self.on_offer: Callable[[str], None] = lambda engagement_id: None
         self.on_request: Callable[[str, str], None] = lambda visitor, send_id: None
 
     def broken(self, rule: str, what: str) -> None:
@@ -126,6 +136,9 @@ class Witness:
                     self.plans[letter.message.plan.send_id] = letter.message.plan
                     self._asked_by[letter.message.plan.send_id] = letter.message.visitor
                     self.on_request(letter.message.visitor, letter.message.plan.send_id)
+                elif isinstance(letter.message, EngagementRequested):
+                    requested = letter.message
+                    self._offered_by[requested.plan.engagement_id] = requested.at
                 elif isinstance(letter.message, MergedInto):
                     self.merged[letter.message.visitor] = letter.message.into
                     self.merged_at.setdefault(letter.message.visitor, now)
@@ -137,7 +150,7 @@ class Witness:
             self.messages[type(letter.message).__name__] += 1
             if isinstance(letter.message, MailOutcome):
                 self.outcomes[letter.message.outcome] += 1
-        if commit.bot == "email":
+        if commit.bot in ("email", "engagement"):
             self._take_in(commit)
         for row in commit.rows:
             self._row(row, now)
@@ -171,7 +184,16 @@ class Witness:
         for stream, first, last in commit.record.inputs:
             for number in range(first, last + 1):
                 for letter in self._letters.get((stream, commit.shard, number), ()):
-                    self._told(letter)
+                    if commit.bot == "email":
+                        self._told(letter)
+                    else:
+                        self._told_engagement(letter)
+
+    def _told_engagement(self, letter: Letter) -> None:
+        message = letter.message
+        if isinstance(message, GoalReached):
+            before = self._goals.get(message.visitor, message.at)
+            self._goals[message.visitor] = max(before, message.at)
 
     def _told(self, letter: Letter) -> None:
         message = letter.message
@@ -201,6 +223,8 @@ class Witness:
         match row.table:
             case "sends":
                 self._send_row(row.id, fields, now)
+            case "engagements":
+                self._engagement_row(row.id, fields)
             case "decisions":
                 self._decision_row(row.id, fields)
             case "story":
@@ -240,6 +264,22 @@ class Witness:
             self.broken("handed over without a request", send)
         elif closed is not None and closed >= plan.entered_at:
             self.broken("handed over after the goal", f"{send} of {visitor}")
+
+    def _engagement_row(self, id_: str, fields: dict[str, Any]) -> None:
+        status, visitor = fields["status"], fields["visitor"]
+        before = self.offers.get(id_, {}).get("status", "")
+        self.offers[id_] = fields
+        if status != before:
+            self.moves[f"engagement {before or '(new)'} > {status}"] += 1
+        if before in ENDED_ON_SITE and status != before:
+            self.broken("engagement ended twice", f"{id_}: {before} > {status}")
+        goal, caused_at = self._goals.get(visitor), self._offered_by.get(id_)
+        if caused_at is None:
+            self.broken("offered without a request", id_)
+        elif status not in ENDED_ON_SITE and goal is not None and caused_at <= goal:
+            self.broken("open after the goal", f"{id_} of {visitor}")
+        if status == "offered":
+            self.on_offer(id_)
 
     def _decision_row(self, decision: str, fields: dict[str, Any]) -> None:
         candidates = [tuple(each) for each in fields["candidates"]]

@@ -74,6 +74,7 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
             "email": draw.choice((1, 2)) if many else 1,
             "sales": draw.choice((1, 2)) if many else 1,
             "learner": draw.choice((1, 2)) if many else 1,
+            "engagement": 2 if many else 1,
         },
         gateways=draw.choice((1, 2)),
         letters_max=draw.choice((2, 20, 2_000)),

@@ -395,6 +395,7 @@ def test_a_younger_visitor_sends_its_state_and_leaves_a_tombstone() -> None:
         "rules",
         "email",
         "sales",
+        "engagement",
     ]
     assert told(effects, StateMerged, "behavior")[0].visitor == "b" * 24
     assert isinstance(effects[-1], Moved)
@@ -450,3 +451,11 @@ def test_a_stored_state_reads_back_as_it_was() -> None:
 
 def _is_response(effect: object) -> bool:
     return isinstance(effect, Tell) and isinstance(effect.message, Responded)
+
+
+def test_a_session_that_a_track_call_begins_is_told_to_the_cohorts_that_look_at_sessions() -> None:
+    ann = Ann()
+    ann.sees(a_track(1, "Song Played"))
+    later = START + 60 * MINUTE
+    effects = ann.sees(a_record(2, at=later, type="track", event="Song Played", anonymousId="a1"))
+    assert [m.cohort for m in told(effects, CohortEntered, "rules")] == ["returning"]

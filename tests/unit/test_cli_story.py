@@ -37,6 +37,8 @@ EVERYTHING = {
     "value": 49.0,
     "currency": "EUR",
     "credited": "s-1",
+    "interaction": "opinion",
+    "type": "opinion_form",
 }
 """What any line of a story may hold."""
 
@@ -78,6 +80,29 @@ def test_several_rules_that_refused_are_counted_each():
 
 def test_who_is_held_out_got_what_the_rules_say():
     assert "held out" in sentence(a_decision(holdout=True))
+
+
+def test_a_choice_on_the_site_says_what_was_offered_and_what_was_not():
+    candidates = [["notice-new", ""], ["notice-returning", "cohort"]]
+    found = a_decision(kind="decisions: interaction", candidates=candidates, arm="notice-new")
+    assert sentence(found) == (
+        'chose to offer "notice-new" on the site; not notice-returning: cohort'
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"status": "offered"}, "stands ready on the site"),
+        ({"status": "submitted", "shown_at": "2026-11-26T14:00:00Z"}, "was answered"),
+        ({"status": "withdrawn", "reason": "made room"}, "withdrawn unseen: made room"),
+        ({"status": "expired", "shown_at": "2026-11-26T14:00:00Z"}, "expired after it was seen"),
+    ],
+)
+def test_an_engagement_says_how_it_stands(changed, said):
+    row = {"kind": "engagements: engagements", "interaction": "opinion", "reason": ""}
+    row |= {"interaction_type": "opinion_form", "shown_at": None} | changed
+    assert sentence(row) == f'opinion form "opinion" {said}'
 
 
 def written() -> set[str]:

@@ -52,9 +52,16 @@ def test_the_shipped_routine_holds_the_numbers_of_the_default_path() -> None:
         ("email", 1, 20),
         ("email", 4, 14 * 24),
     ]
-    assert [stage.name for stage in path.stages] == ["invited", "opened", "visited", "cart"]
-    assert [stage.on for stage in path.stages] == ["entry", "opened", "clicked", "cohort"]
-    cart = path.stages[3]
+    assert [stage.name for stage in path.stages] == [
+        "invited",
+        "opened",
+        "visited",
+        "talk",
+        "cart",
+    ]
+    assert [stage.on for stage in path.stages] == ["entry", "opened", "clicked", "cohort", "cohort"]
+    talk, cart = path.stages[3:]
+    assert (talk.on_cohort, talk.hold, talk.opportunity) == ("in-talk", True, True)
     assert (cart.on_cohort, cart.hold, cart.opportunity) == ("in-cart", True, True)
     assert path.goal_events == {"Order Completed"}
     assert path.entry.cohort == "addressable-lead"
@@ -122,8 +129,8 @@ MISTAKES = [
     ("unknown success template", PATH, "template: thank-you", "template: thanks", "template: thanks", "template thanks does not exist"),
     ("unknown sender", PATH, "sender: shop", "sender: shp", "sender: shp", "sender shp does not exist"),
     ("unknown zone", PATH, "zone: UTC", "zone: Mars/Base", "zone: Mars", "zone Mars/Base does not exist"),
-    ("no templates", PATH, "templates: [cart-waiting, cart-question, cart-last]", "templates: []", "templates: []", "stages[4].email.templates is empty"),
-    ("templates missing", PATH, "      templates: [cart-waiting, cart-question, cart-last]\n", "", "    email:\n      name: reminder", "stages[4].email.templates is missing"),
+    ("no templates", PATH, "templates: [cart-waiting, cart-question, cart-last]", "templates: []", "templates: []", "stages[5].email.templates is empty"),
+    ("templates missing", PATH, "      templates: [cart-waiting, cart-question, cart-last]\n", "", "    email:\n      name: reminder", "stages[5].email.templates is missing"),
     ("attempts missing", PATH, "attempts:\n  total: 4\n  after_open: 2 ", "#", "title:", "attempts is missing"),
     ("after_open missing", PATH, "  after_open: 2 ", "#", "attempts:", "attempts.after_open is missing"),
     ("after_open above total", PATH, "after_open: 2", "after_open: 5", "after_open: 5", "after_open is above total"),
@@ -167,6 +174,16 @@ MISTAKES = [
     ("layout without a place", "layouts/letter.mjml", "        {{ content }}\n", "", "<!-- What", "{{ content }} stands 0 times"),
     ("layout with a misspelt tag", "layouts/letter.mjml", "<mj-section padding", "<mj-sektion padding", "<mj-sektion", "<mj-sektion> is not known"),
     ("layout with unknown Liquid", "layouts/letter.mjml", "&middot; {{ postal_address }}", "{{ phone }}", "{{ phone", "'phone' is undefined"),
+    ("unknown type", "interactions/chat.yaml", "type: chat_invitation", "type: chat", "type: chat", "chat_invitation"),
+    ("unknown cohort of an interaction", "interactions/chat.yaml", "cohort: needs-help", "cohort: nobody", "cohort: nobody", "cohort nobody does not exist"),
+    ("unknown narrower cohort", "interactions/notice-returning.yaml", "only: returning", "only: nobody", "only: nobody", "cohort nobody does not exist"),
+    ("script for a link", "interactions/chat.yaml", "url: /contact", "url: 'javascript:alert(1)'", "url: 'javascript", "is not allowed"),
+    ("other site by a trick", "interactions/chat.yaml", "url: /contact", "url: //evil.example", "url: //evil", "is not allowed"),
+    ("form without questions", "interactions/opinion.yaml", "type: opinion_form", "type: notice_bar", "title:", "has content.fields"),
+    ("address for an answer", "interactions/opinion.yaml", "name: remark", "name: email", "- name: email", "cannot be called email"),
+    ("two questions of a name", "interactions/opinion.yaml", "name: remark", "name: wants_help_with", "name: wants_help_with\n      label: Any", "two fields are called wants_help_with"),
+    ("choice without options", "interactions/opinion.yaml", "kind: text", "kind: choice", "- name: remark", "a choice, and nothing else, has options"),
+    ("offer for the end now", "interactions/leaving.yaml", "trigger: exit", "trigger: now", "title:", "has trigger: exit"),
     ("no YAML", "cohorts.yaml", "cohorts:\n", "cohorts:\n\tx: 1\n", "\tx: 1", "this is no YAML"),
     ("key twice", "senders.yaml", "    name: Your Shop\n", "    name: Your Shop\n    name: My Shop\n", "name: My Shop", "name is given twice"),
     ("empty value", "senders.yaml", "name: Your Shop", "name:", "name:", "name is empty"),
@@ -263,8 +280,12 @@ def test_an_event_touches_only_the_cohorts_it_can_change() -> None:
     def touched(kind: str) -> set[str]:
         return {cohort.name for cohort in rules.cohorts_touched(kind)}
 
-    assert touched("track:Song Played") == {"returning"}
-    assert touched("track:Product Added") == {"in-cart", "returning", "eager"}
+    on_site = {"browsing", "looks-around", "wants-detail", "needs-help"}
+    assert touched("track:Song Played") == set()
+    assert touched("session") == {"returning", *on_site}
+    assert on_site <= touched("page")
+    assert touched("track:Product Added") == {"in-cart", "eager"}
+    assert touched("engagement_clicked") == {"needs-help", "in-talk"}
     assert touched("mail_opened") == {"eager"}
     assert touched("purchase") <= touched("track:Order Completed")
     assert "addressable-lead" in touched("unsubscribed")

@@ -1,0 +1,1 @@
+"""Offer interactions on the site, and follow each to its end."""

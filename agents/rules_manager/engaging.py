@@ -1,0 +1,262 @@
+"""Choose what is offered on the site: the routine's on-site rows.
+
+Rules
+1. Consent is asked before any limit; nothing is offered to who is not on the site.
+2. A touch is reserved when it is offered and given back when it ended unseen: two tabs cannot show more than the
+   caps allow. What is open counts as of now.
+3. At the day's cap an offer that nobody has seen makes room for one of higher priority, once Engagement has
+   taken it back.
+4. What is refused stays in the decision as a refused candidate. Without a policy of its own the highest
+   priority goes: the rules' choice.
+5. Who leaves the cohort loses what was offered for it. Of a purchase Engagement hears from Sales itself.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from agents.rules.compiled import InteractionRule
+from agents.rules_manager.state import OFFERED_MAX, Choice, Offered
+from agents.rules_manager.turn import Turn
+from learning.serving import fixed
+from messaging.vocabulary.effects import LogDecision, LogReward
+from messaging.vocabulary.ids import decision_id, engagement_id
+from messaging.vocabulary.messages import (
+    CohortEntered,
+    EngagementPlan,
+    EngagementRequested,
+    EngagementSettled,
+    EngagementsWithdrawn,
+)
+from messaging.vocabulary.records import Decision, Reward
+
+DAY = timedelta(hours=24)
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""After its time an offer whose end was never told (it ended with a visitor who was merged) is given back."""
+
+ANSWERS = ("clicked", "submitted")
+"""Outcomes that are worth a reward."""
+
+CAP_SESSION, CAP_DAY = "cap_session", "cap_day"
+
+
+def entered(turn: Turn, message: CohortEntered) -> None:
+    """Take back what nobody of a cohort is offered, and offer what it is offered; of each type one."""
+    state = turn.state
+    rules = turn.view.rules.interactions
+    stale = {name for name, rule in rules.items() if rule.unless == message.cohort}
+    if stale:
+        offered = state.offered.items()
+        ids = [i for i, o in offered if o.interaction in stale and o.status != "ended"]
+        _withdraw(turn, ids, f"entered {message.cohort}")
+    if message.visit_at is not None:
+        state.visit_at = message.visit_at
+    if not message.may_show:
+        refused = "consent"
+    elif message.visit_at is None:
+        refused = "not_on_site"
+    else:
+        refused = ""
+    _offer_for(turn, message.cohort, message.at, refused)
+
+
+def left(turn: Turn, cohort: str) -> None:
+    """Take back what was offered for a cohort."""
+    offered = turn.state.offered
+    ids = [id_ for id_, each in offered.items() if each.cohort == cohort and each.status != "ended"]
+    _withdraw(turn, ids, "left the cohort")
+    if turn.state.room_for == cohort:
+        turn.state.room_for = ""
+
+
+def visit_over(turn: Turn) -> None:
+    """Take back whatever is open: nobody is there any more."""
+    offered = turn.state.offered
+    _withdraw(turn, [i for i, each in offered.items() if each.status != "ended"], "session over")
+    turn.state.room_for = ""
+
+
+def settled(turn: Turn, message: EngagementSettled) -> None:
+    """Count what was seen, give back what was not, and join the answer to its decision."""
+    state = turn.state
+    offer = state.offered.get(message.engagement_id)
+    if not message.seen:
+        if offer is not None:
+            del state.offered[message.engagement_id]
+        _room_made(turn)
+        return
+    if offer is None:  # offered to a visitor who was merged meanwhile, or given back too early
+        offer = Offered(message.interaction, message.interaction_type, "", message.at, message.at)
+        state.offered[message.engagement_id] = offer
+        _trim(turn)
+    if message.outcome == "shown":
+        offer.at = message.at
+        offer.status = "shown" if offer.status != "ended" else offer.status
+        return
+    offer.status = "ended"
+    if offer.choice.open:
+        offer.choice.open = False
+        value = 1.0 if message.outcome in ANSWERS else 0.0
+        reward = Reward(
+            decision_id=offer.choice.decision_id, kind="response", value=value, at=turn.now
+        )
+        turn.effects.append(LogReward(reward))
+
+
+def merged(turn: Turn, younger: dict[str, Offered], visit_at: datetime | None) -> None:
+    """Take in what a younger visitor has seen; what it has not seen Engagement takes back by itself."""
+    state = turn.state
+    for id_, offer in younger.items():
+        if offer.status in ("shown", "ended"):
+            state.offered.setdefault(id_, offer)
+    _trim(turn)
+    if visit_at is not None:
+        state.visit_at = max(visit_at, state.visit_at or visit_at)
+
+
+def _offer_for(turn: Turn, cohort: str, at: datetime, refused: str) -> None:
+    rules = [r for r in turn.view.rules.interactions.values() if r.cohort == cohort]
+    if not rules:
+        return
+    rules.sort(key=lambda rule: (-rule.priority, rule.name))
+    _forget(turn)
+    for type_ in dict.fromkeys(rule.type for rule in rules):
+        _offer_one(turn, [rule for rule in rules if rule.type == type_], at, refused)
+
+
+def _offer_one(turn: Turn, rules: list[InteractionRule], at: datetime, refused: str) -> None:
+    """Offer one of the interactions of a type, the highest that is allowed."""
+    refusals = {rule.name: refused or _refusal(turn, rule) for rule in rules}
+    allowed = [rule for rule in rules if not refusals[rule.name]]
+    if not allowed:
+        turn.state.refused += 1
+        first = rules[0]
+        why = refusals[first.name]
+        turn.story("offer.refused", None, interaction=first.name, type=first.type, rule=why)
+        if CAP_DAY in refusals.values():
+            _make_room(turn, next(r for r in rules if refusals[r.name] == CAP_DAY), at)
+        return
+    _request(turn, allowed[0], at, _refused_candidates(refusals, allowed[0]))
+
+
+def _refused_candidates(refusals: dict[str, str], chosen: InteractionRule) -> dict[str, str]:
+    return {name: why or "priority" for name, why in refusals.items() if name != chosen.name}
+
+
+def _refusal(turn: Turn, rule: InteractionRule) -> str:
+    """Return the rule that refuses an interaction now, empty if none does."""
+    state, now = turn.state, turn.now
+    if rule.only and rule.only not in state.cohorts:
+        return "cohort"
+    if rule.unless and rule.unless in state.cohorts:
+        return rule.unless
+    since = state.visit_at
+    in_session = sum(
+        each.type == rule.type and (each.unseen or since is None or each.at >= since)
+        for each in state.offered.values()
+    )
+    if in_session >= rule.per_session:
+        return CAP_SESSION
+    of_day = sum(each.unseen or each.at > now - DAY for each in state.offered.values())
+    return CAP_DAY if of_day >= rule.per_day else ""
+
+
+def _request(turn: Turn, rule: InteractionRule, at: datetime, refused: dict[str, str]) -> None:
+    """Reserve the touch and ask Engagement for the offer."""
+    state = turn.state
+    state.offers += 1
+    id_ = engagement_id(state.visitor, rule.name, state.offers)
+    choice = _decide(turn, rule, refused)
+    expires_at = turn.now + timedelta(minutes=rule.minutes)
+    state.offered[id_] = Offered(
+        rule.name, rule.type, rule.cohort, turn.now, expires_at, rule.priority, "open", choice
+    )
+    _trim(turn)
+    plan = EngagementPlan(
+        engagement_id=id_,
+        interaction=rule.name,
+        interaction_type=rule.type,
+        rules_version=turn.view.rules_version,
+        expires_at=expires_at,
+        decision_id=choice.decision_id,
+    )
+    turn.tell("engagement", EngagementRequested(visitor=state.visitor, at=at, plan=plan))
+
+
+def _decide(turn: Turn, rule: InteractionRule, refused: dict[str, str]) -> Choice:
+    state = turn.state
+    chosen = fixed.choose_default(rule.name, refused=refused)
+    decision = Decision(
+        id=decision_id(state.visitor, "", "", rule.type, state.offers, "interaction"),
+        at=turn.now,
+        visitor=state.visitor,
+        path="",
+        run="",
+        stage="",
+        step=rule.type,
+        attempt=state.offers,
+        kind="interaction",
+        candidates=chosen.candidates,
+        probabilities=chosen.probabilities,
+        arm=chosen.arm,
+        policy=chosen.policy,
+        policy_version=chosen.policy_version,
+        rules_version=turn.view.rules_version,
+        holdout=turn.held_out(),
+    )
+    turn.effects.append(LogDecision(decision))
+    return Choice(decision.id, chosen.policy, chosen.arm, decision.at, True)
+
+
+def _make_room(turn: Turn, rule: InteractionRule, at: datetime) -> None:
+    """Ask back the lowest of what nobody has seen, if it is below this one; `settled` goes on then."""
+    state = turn.state
+    unseen = [(each.priority, id_) for id_, each in state.offered.items() if each.status == "open"]
+    if not unseen or min(unseen)[0] >= rule.priority:
+        return
+    state.room_for, state.room_at = rule.cohort, at
+    _withdraw(turn, [min(unseen)[1]], "made room")
+
+
+def _room_made(turn: Turn) -> None:
+    state = turn.state
+    cohort, at = state.room_for, state.room_at
+    if not cohort or at is None:
+        return
+    state.room_for = ""
+    if cohort in state.cohorts:
+        _offer_for(turn, cohort, at, "")
+
+
+def _withdraw(turn: Turn, ids: list[str], reason: str) -> None:
+    state = turn.state
+    ids = [id_ for id_ in ids if state.offered[id_].status != "withdrawing"]
+    for id_ in ids:
+        if state.offered[id_].status == "open":
+            state.offered[id_].status = "withdrawing"
+    if ids:
+        told = EngagementsWithdrawn(
+            visitor=state.visitor, at=turn.now, engagement_ids=ids, reason=reason
+        )
+        turn.tell("engagement", told)
+
+
+def _forget(turn: Turn) -> None:
+    """Forget what counts for no cap any more."""
+    state, now = turn.state, turn.now
+    for id_, each in list(state.offered.items()):
+        if each.unseen:
+            over = each.expires_at + FORGOTTEN_AFTER <= now
+        else:
+            in_session = state.visit_at is None or each.at >= state.visit_at
+            over = each.status == "ended" and each.at <= now - DAY and not in_session
+        if over:
+            del state.offered[id_]
+
+
+def _trim(turn: Turn) -> None:
+    """Let the oldest go until the bound holds."""
+    offered = turn.state.offered
+    while len(offered) > OFFERED_MAX:
+        del offered[min(offered, key=lambda id_: (offered[id_].at, id_))]

@@ -1,0 +1,169 @@
+"""Run the whole house in one loop: a gateway over real HTTP, and a real shard of each bot; no Ray, no SMTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+
+from agents.protocol.bot import View
+from agents.runtime.limits import Limits as ShardLimits
+from agents.runtime.offers import StoredOffers
+from agents.runtime.readers import StoreReader
+from agents.runtime.registry import IDENTITY, WIRING, senders_of, shard_names
+from agents.runtime.shard import Shard
+from agents.runtime.spec import ShardSpec
+from messaging.gateway.limits import Limits
+from messaging.ports import Chunk, Journal, Store
+from tests.gateway_builders import KEY, a_site
+from tests.on_site_builders import default_view
+from tests.runtime_builders import Silent
+
+SHARDS = dict.fromkeys(WIRING, 1)
+
+
+class MovedClock:
+    """Tell the machine's time, moved by what a test skips."""
+
+    def __init__(self) -> None:
+        self.moved = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.moved
+
+    def seconds_until(self, at: datetime) -> float | None:
+        return max(0.0, (at - self.now()).total_seconds())
+
+    def machine(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class House:
+    """Hold the parts, and be their way to each other."""
+
+    def __init__(self, store: Store, journal: Journal, view: View) -> None:
+        self.store = store
+        self.clock = MovedClock()
+        self.shards = {
+            name: Shard(self._spec(name, store, journal, view)) for name in shard_names(SHARDS)
+        }
+        self.session: aiohttp.ClientSession
+        self.gateway: Any
+
+    def _spec(self, name: str, store: Store, journal: Journal, view: View) -> ShardSpec:
+        bot = name.partition("-")[0]
+        wiring = WIRING[bot]
+        return ShardSpec(
+            bot=wiring.make(),
+            index=0,
+            of=1,
+            shards=SHARDS,
+            senders=senders_of(bot, SHARDS),
+            store=store,
+            peers=self,
+            clock=self.clock,
+            view=view,
+            log=Silent(),
+            jitter=lambda: 0.5,
+            journal=journal if wiring.reads_journal else None,
+            identity=IDENTITY if wiring.reads_journal else None,
+            limits=ShardLimits(sweep_seconds=0.2),
+        )
+
+    async def deliver(self, to: str, chunk: Chunk) -> bool:
+        """Hand a chunk to a shard."""
+        return self.shards[to].deliver(chunk)
+
+    def skip(self, **times: float) -> None:
+        """Let world time pass at once."""
+        self.clock.moved += timedelta(**times)
+        for shard in self.shards.values():
+            shard.poke()
+
+    async def call(self, kind: str, browser: str = "b1", **call: Any) -> None:
+        """Send a call, as a browser does."""
+        body = {"anonymousId": browser, "writeKey": KEY, **call}
+        async with self.session.post(f"/v1/{kind}", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def views(self, *paths: str, browser: str = "b1") -> None:
+        """View pages."""
+        for path in paths:
+            await self.call("page", browser, context={"page": {"path": path}})
+
+    async def poll(self, browser: str = "b1", after: str = "") -> dict[str, Any]:
+        """Ask once what stands open."""
+        asked = {"visitor": browser, "writeKey": KEY} | ({"after": after} if after else {})
+        async with self.session.get("/v1/engagements", params=asked) as answer:
+            assert answer.status == 200, await answer.text()
+            found: dict[str, Any] = await answer.json()
+            return found
+
+    async def polled(self, *names: str, browser: str = "b1") -> dict[str, Any]:
+        """Ask until exactly these interactions stand open."""
+        found: dict[str, Any] = {}
+        until = time.monotonic() + 10.0
+        while time.monotonic() < until:
+            found = await self.poll(browser)
+            if {each["name"] for each in found["engagements"]} == set(names):
+                return found
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"waited for {names}, found {found}")
+
+    async def responds(
+        self, id_: str, response: str, browser: str = "b1", tab: str = "t1", **more: Any
+    ) -> int:
+        """Tell a response; return the status."""
+        body = {"visitor": browser, "writeKey": KEY, "messageId": "m", "tab": tab, **more}
+        path = f"/v1/engagements/{id_}/{response}"
+        async with self.session.post(path, json=body) as answer:
+            return answer.status
+
+    async def visitor(self, browser: str = "b1") -> dict[str, Any]:
+        """Return what is known of a visitor, in the shape of the admin API."""
+        found = await StoreReader(self.store).visitor(browser)
+        assert found is not None
+        return found
+
+    async def until(self, true: Any, seconds: float = 10.0) -> None:
+        """Wait until a condition of the visitor holds."""
+        until = time.monotonic() + seconds
+        while not true(await self.visitor()):
+            assert time.monotonic() < until, await self.visitor()
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def a_house(
+    store: Store, journal: Journal, view: View | None = None, **limits: Any
+) -> AsyncIterator[House]:
+    """Run a house while a block lasts."""
+    house = House(store, journal, view or default_view())
+    tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
+    while any(shard.report() is None for shard in house.shards.values()):
+        await asyncio.sleep(0.005)
+    deps: dict[str, Any] = {
+        "store": store,
+        "journal": journal,
+        "peers": house,
+        "clock": house.clock,
+        "offers": StoredOffers(store),
+        "limits": Limits(look_seconds=0.02, drain_seconds_max=1.0, **limits),
+        "wall_now": house.clock.now,
+    }
+    try:
+        async with a_site(**deps) as (session, gateway):
+            house.session, house.gateway = session, gateway
+            yield house
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
