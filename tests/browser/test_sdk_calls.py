@@ -102,6 +102,24 @@ async def test_a_refusal_erases_what_was_kept_and_is_remembered(a_context) -> No
         assert not gateway.tracked("Looked")
 
 
+async def test_a_refusal_in_one_tab_holds_in_the_others(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        gateway.offer("one", "notice_bar")
+        first, second = await context.new_page(), await context.new_page()
+        for tab in (first, second):
+            await tab.goto(gateway.url)
+        await until(lambda: len(gateway.of_type("page")) == 2 and gateway.answered("one", "shown"))
+        await first.evaluate("mdma.consent({site: false})")
+        await until(lambda: not gateway.streams)
+        await second.evaluate("mdma.track('Looked', {}); mdma.flush()")
+        for tab in (first, second):
+            await tab.locator("[data-mdma-engagement]").wait_for(state="detached")
+            assert await tab.evaluate(STORED) == ["mdma.consent"]
+        assert not gateway.tracked("Looked")
+        await second.evaluate("mdma.consent({site: true}); mdma.track('Back', {})")
+        await until(lambda: gateway.tracked("Back") and len(gateway.streams) == 2)
+
+
 async def test_who_refuses_at_once_is_told_to_nobody(a_context) -> None:
     async with a_fake_gateway() as gateway, a_context() as context:
         gateway.attributes = ""
@@ -208,6 +226,37 @@ async def test_calls_outlive_their_page_and_are_bounded(a_context) -> None:
         assert 195 <= len(numbers) <= 200
         assert numbers == sorted(numbers)
         assert numbers[-1] == 249, "the oldest go first"
+
+
+async def test_a_site_that_says_it_wrongly_breaks_nothing(a_context) -> None:
+    wrong = "window.mdma = [null, 7, 'track', ['track', 5], ['consent', null], ['push', []], {}];"
+    cyclic = (
+        "const knot = {}; knot.knot = knot; mdma.track('Knot', knot); mdma.push(null, ['cart'])"
+    )
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await context.new_page()
+        await page.add_init_script(wrong)
+        await page.goto(gateway.url)
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.evaluate(cyclic)
+        await page.evaluate("mdma.track('Right', {n: 1n})")
+        await page.evaluate("mdma.track('Right', null)")
+        [right] = await until(lambda: gateway.tracked("Right"))
+        assert right["properties"] == {}
+        assert len(gateway.calls) == 2
+
+
+async def test_a_page_made_ready_in_advance_is_told_once_it_is_seen(a_context) -> None:
+    pretend = "Object.defineProperty(document, 'prerendering', {value: true})"
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await context.new_page()
+        await page.add_init_script(pretend)
+        await page.goto(gateway.url)
+        await page.wait_for_load_state("networkidle")
+        assert not gateway.batches
+        assert not gateway.streams
+        await page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
+        await until(lambda: gateway.of_type("page"))
 
 
 async def test_without_local_storage_the_id_lives_in_a_cookie(a_context) -> None:

@@ -234,7 +234,15 @@ async def test_content_is_text_and_a_link_leads_to_http_only(a_context) -> None:
         gateway.offer("ask", "opinion_form", content={**content, "fields": [question]})
         await page.get_by_text(evil).first.wait_for()
         gateway.offer("odd", "full_page", content=content)
+        gateway.offer("list", "opinion_form", content={"title": 7, "fields": "none", "action": 3})
+        gateway.offer("null", "opinion_form", content={"fields": [None, {"options": {}}]})
         gateway.offer("none", "notice_bar", content=None)
+        for id_ in ("ask", "list", "null"):
+            await until(lambda id_=id_: gateway.answered(id_, "shown"))
+            await page.locator(host("opinion_form")).wait_for()
+            await page.keyboard.press("Escape")
+            await until(lambda id_=id_: gateway.answered(id_, "dismissed"))
+        assert gateway.answered("odd", "shown") is None
         assert await page.evaluate("window.hit") is None
         assert await page.locator("img, b").count() == 0
 

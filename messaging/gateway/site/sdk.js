@@ -178,15 +178,19 @@
     const wasKnown = site() || said.site || said.email;
     const id = anonymousId();
     if ("site" in said) {
-      decided = said.site;
-      attempt(() => localStorage.setItem(PREFIX + "consent", JSON.stringify({ site: decided })));
-      if (decided) {
-        if (!device) openDevice();
-      } else forget();
+      attempt(() => localStorage.setItem(PREFIX + "consent", JSON.stringify({ site: said.site })));
+      decide(said.site);
     }
     // Who refuses before anything is known of them is nobody to us, and stays so.
     if (wasKnown) say("identify", { anonymousId: id, traits: {} }, { own: true, consent: said });
     if (decided) release();
+  }
+
+  /** Follow a decision, of this tab or of another one. */
+  function decide(yes) {
+    decided = yes;
+    if (!yes) return forget();
+    if (!device) openDevice();
     attend();
   }
 
@@ -195,6 +199,10 @@
     setCookie("", 0);
     device = null;
     held = [];
+    cursor = "";
+    waiting.length = 0;
+    if (open) open.close();
+    closeStream();
   }
 
   function release() {
@@ -313,7 +321,8 @@
   let number = 0;
 
   function enqueue(path, body) {
-    const text = JSON.stringify({ path, body });
+    const text = attempt(() => JSON.stringify({ path, body }));
+    if (!text) return warn("a call that is no JSON was left out");
     if (bytes(text) > CALL_BYTES_MAX) return warn("a call of more than 32 KB was left out");
     const order = Date.now().toString(36) + (number++ % 1296).toString(36).padStart(2, "0");
     keep.set(`q.${order}.${body.messageId}`, text);
@@ -492,6 +501,11 @@
       attempt(() => sessionStorage.removeItem(PREFIX + "tab"));
       arrive();
       attend();
+    });
+    addEventListener("storage", (event) => {
+      if (event.key !== PREFIX + "consent") return;
+      decide((parse(event.newValue) || {}).site === true);
+      if (decided) release();
     });
     addEventListener("online", () => {
       failures = 0;
@@ -855,8 +869,8 @@
     }
 
     if (type === "opinion_form") {
-      const fields = (content.fields || []).slice(0, 8);
-      body.append(...fields.map(question));
+      const fields = Array.isArray(content.fields) ? content.fields.slice(0, 8) : [];
+      body.append(...fields.map((field, at) => question(plain(field), at)));
       row.append(make("button", { class: "button" }, cut(content.submit, 60) || "Send"));
       body.addEventListener("submit", (event) => {
         event.preventDefault();
@@ -865,7 +879,7 @@
         for (const [name, value] of new FormData(body)) if (String(value).trim()) answers[name] = String(value).trim();
         answer("submitted", answers);
       });
-    } else if (content.action && content.action.label) {
+    } else if (plain(content.action).label) {
       const url = content.action.url ? safeUrl(content.action.url) : "";
       const label = cut(content.action.label, 60);
       const action = url ? make("a", { class: "button", href: url }, label) : button(label, false, () => {});
@@ -912,22 +926,31 @@
 
   const mdma = { version: VERSION, page, track, identify, consent, cart, reset, anonymousId, flush };
   mdma.push = (...calls) => {
-    for (const [name, ...rest] of calls) {
+    for (const call of calls) {
+      const [name, ...rest] = Array.isArray(call) ? call : [call];
       if (name !== "push" && typeof mdma[name] === "function") mdma[name](...rest);
       else warn("there is no " + name);
     }
   };
-  if (site()) openDevice();
-  window.mdma = mdma;
-  watchPages();
-  watchExit();
-  document.addEventListener("submit", sent, true);
-  document.addEventListener("click", pressed, true);
-  // What a site says first stands first: its consent, then the page.
-  const early = Array.isArray(given) ? given : [];
-  early.filter(([name]) => name === "consent").forEach((call) => mdma.push(call));
-  if (option("auto-page") !== "off") page();
-  early.filter(([name]) => name !== "consent").forEach((call) => mdma.push(call));
-  attend();
-  wake(GATHER_MS);
+
+  function begin() {
+    const early = Array.isArray(window.mdma) ? window.mdma : [];
+    window.mdma = mdma;
+    if (site()) openDevice();
+    watchPages();
+    watchExit();
+    document.addEventListener("submit", sent, true);
+    document.addEventListener("click", pressed, true);
+    // What a site says first stands first: its consent, then the page.
+    const isConsent = (call) => call && call[0] === "consent";
+    early.filter(isConsent).forEach((call) => mdma.push(call));
+    arrive();
+    early.filter((call) => !isConsent(call)).forEach((call) => mdma.push(call));
+    attend();
+    wake(GATHER_MS);
+  }
+
+  // A page that the browser makes ready in advance is not seen yet, and may never be.
+  if (document.prerendering) document.addEventListener("prerenderingchange", begin, { once: true });
+  else begin();
 })();
