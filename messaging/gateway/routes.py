@@ -40,7 +40,7 @@ _TRACKING_PROBLEMS = (400, 401, 408, 413, 415, 429, 503)
 
 def all_routes() -> list[Route]:
     """Return every route of the gateway, in the order of the documentation."""
-    return [*_tracking(), *_site(), *_mail(), *_admin(), *_health()]
+    return [*_tracking(), *_script(), *_mail(), *_admin(), *_health()]
 
 
 def _tracking() -> list[Route]:
@@ -68,7 +68,7 @@ def _tracking() -> list[Route]:
     ]
 
 
-def _site() -> list[Route]:
+def _script() -> list[Route]:
     return [
         Route(
             method="GET",

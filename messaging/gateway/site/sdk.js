@@ -876,7 +876,11 @@
         event.preventDefault();
         event.stopPropagation();
         const answers = {};
-        for (const [name, value] of new FormData(body)) if (String(value).trim()) answers[name] = String(value).trim();
+        const scales = fields.filter((field) => plain(field).kind === "rating").map((field) => field.name);
+        for (const [name, value] of new FormData(body)) {
+          const said = String(value).trim();
+          if (said) answers[name] = scales.includes(name) && said === String(+said) ? +said : said;
+        }
         answer("submitted", answers);
       });
     } else if (plain(content.action).label) {
