@@ -68,19 +68,6 @@ def _tracking() -> list[Route]:
     ]
 
 
-def _script() -> list[Route]:
-    return [
-        Route(
-            method="GET",
-            path="/sdk.js",
-            handler=assets.serve(assets.sdk()),
-            summary="Give sites their script: pages, events, consent, engagements.",
-            group="site",
-            answers={200: "text/javascript"},
-        )
-    ]
-
-
 def _mail() -> list[Route]:
     def route(
         method: str, path: str, handler: Handler, summary: str, answers: dict[int, str]
@@ -201,4 +188,17 @@ def _health() -> list[Route]:
         get("/healthz", health.alive, "Say whether the process answers."),
         get("/readyz", health.ready, "Say whether it is ready for traffic.", 503),
         get("/metrics", health.metrics, "Show all series in Prometheus' text format."),
+    ]
+
+
+def _script() -> list[Route]:
+    return [
+        Route(
+            method="GET",
+            path="/sdk.js",
+            handler=assets.serve(assets.sdk()),
+            summary="Give sites their script: pages, events, consent, engagements.",
+            group="site",
+            answers={200: "text/javascript"},
+        )
     ]
