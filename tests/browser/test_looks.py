@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.async_playwright import Axe
 
-from messaging.gateway.app import build_app, serve
-from messaging.gateway.shop import add_shop
 from tests.browser_site import FakeGateway, a_fake_gateway, until
-from tests.gateway_builders import KEY, some_deps
+from tests.gateway_builders import a_site
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
 LOOKS = [(size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")]
@@ -89,22 +87,18 @@ async def _judge(page, name: str, size: dict[str, int], scheme: str) -> None:
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 async def test_the_shop_is_readable_by_everyone(a_context, size, scheme: str) -> None:
-    app = build_app(some_deps())
-    add_shop(app, KEY)
-    runner = await serve(app, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        async with a_context(
+    async with (
+        a_site(shop=True) as (session, _),
+        a_context(
             viewport=size, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
-        ) as context:
-            await context.add_init_script(FILL)
-            page = await context.new_page()
-            for name, path in PAGES.items():
-                await page.goto(url + path)
-                await page.wait_for_load_state("load")
-                await _judge(page, f"shop-{name}", size, scheme)
-    finally:
-        await runner.cleanup()
+        ) as context,
+    ):
+        await context.add_init_script(FILL)
+        page = await context.new_page()
+        for name, path in PAGES.items():
+            await page.goto(str(session._build_url(path)))
+            await page.wait_for_load_state("load")
+            await _judge(page, f"shop-{name}", size, scheme)
 
 
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)

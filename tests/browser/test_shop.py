@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-from messaging.gateway.app import build_app, serve
-from messaging.gateway.shop import add_shop
 from messaging.mail.tokens import BrowserTag, sign
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import Identify, PageViewed, Track, decode_event
 from tests.browser_site import until
-from tests.gateway_builders import KEY, NOON, SECRET, some_deps
+from tests.gateway_builders import NOON, SECRET, a_site
 
 LEAD = "0a" * 12
 VIOLATIONS = (
@@ -45,13 +43,8 @@ class Shop:
 @asynccontextmanager
 async def a_shop():
     database = MemoryDatabase()
-    app = build_app(some_deps(database=database))
-    add_shop(app, KEY)
-    runner = await serve(app, "127.0.0.1", 0)
-    try:
-        yield Shop(f"http://127.0.0.1:{runner.addresses[0][1]}", database)
-    finally:
-        await runner.cleanup()
+    async with a_site(shop=True, database=database) as (session, _):
+        yield Shop(str(session._build_url("/")).rstrip("/"), database)
 
 
 async def test_a_lead_comes_by_email_looks_around_and_buys(a_context) -> None:
