@@ -177,7 +177,7 @@ async def a_fake_gateway():
         await runner.cleanup()
 
 
-async def until(true, seconds: float = 10.0) -> Any:
+async def until(true, seconds: float = 20.0) -> Any:
     """Wait until something holds, and return it."""
     async with asyncio.timeout(seconds):
         while True:

@@ -54,7 +54,7 @@ def a_context(chromium):
     async def opened(**options):
         errors = []
         context = await chromium.new_context(**options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         try:
             yield context

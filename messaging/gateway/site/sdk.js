@@ -2,7 +2,8 @@
  *
  *   <script async src="https://mdma.example/sdk.js" data-write-key="KEY"></script>
  *
- * is all a site needs. Page views are told by themselves, also where a script changes the address. The rest:
+ * is all a site needs, once visitors have agreed (see data-consent). Page views are told by themselves, also where a
+ * script changes the address. The rest:
  *
  *   window.mdma = window.mdma || [];                        // works before this file has come
  *   mdma.push(["consent", {site: true, email: false}]);     // what the visitor decided
@@ -22,6 +23,7 @@
  *   <input type=checkbox data-mdma-consent="email">         a tick is consent to e-mail
  *   <input data-mdma-ignore>                                never read
  *   <button data-mdma-track="Product Added" data-mdma-properties='{"product_id": "p1"}'>
+ * A Content-Security-Policy needs this address in script-src and connect-src, and nothing else.
  * A site's style sheet may set --mdma-accent and --mdma-on-accent. Each response to an engagement is also an event of
  * the document, `mdma:engagement`, so that a page can open its own chat.
  *
@@ -29,7 +31,7 @@
  * 1. Before consent the device keeps nothing: ids, calls and the tag of an e-mail's click live in memory. What a visitor
  *    does on purpose to be known (a form that is sent, identify, a decision on consent) is told at once.
  * 2. Consent to e-mail is told once, with the act. Stamped on every call it would undo a later unsubscribe.
- * 3. A call keeps its messageId through all retries, so telling it twice is harmless, and losing it is not.
+ * 3. A call keeps its messageId through all retries: it is rather told twice than lost.
  * 4. What comes from the server is text. It is never read as HTML, and a link is http(s) or none.
  * 5. Every queue has a bound, every request a time-out, every retry a limit and jitter.
  */
@@ -950,7 +952,8 @@
     early.filter(isConsent).forEach((call) => mdma.push(call));
     arrive();
     early.filter((call) => !isConsent(call)).forEach((call) => mdma.push(call));
-    attend();
+    if (document.body) attend();
+    else document.addEventListener("DOMContentLoaded", attend);
     wake(GATHER_MS);
   }
 
