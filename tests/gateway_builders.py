@@ -13,6 +13,7 @@ from messaging.gateway.app import build_app, serve
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.limits import Limits
 from messaging.gateway.readers import MemoryReplayQueue
+from messaging.gateway.shop import add_shop
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Appended, Chunk
 from messaging.store.memory import MemoryDatabase, MemoryStore
@@ -155,9 +156,11 @@ def some_deps(**changes: object) -> GatewayDeps:
 
 
 @asynccontextmanager
-async def a_site(**changes: object):
+async def a_site(*, shop: bool = False, **changes: object):
     """Serve a gateway on a free port of loopback; give a session bound to it and the gateway behind."""
     app = build_app(some_deps(**changes))
+    if shop:
+        add_shop(app, KEY)
     runner = await serve(app, "127.0.0.1", 0)
     port = runner.addresses[0][1]
     try:

@@ -143,7 +143,12 @@ class House:
 
 @asynccontextmanager
 async def a_house(
-    store: Store, journal: Journal, view: View | None = None, **limits: Any
+    store: Store,
+    journal: Journal,
+    view: View | None = None,
+    *,
+    shop: bool = False,
+    **limits: Any,
 ) -> AsyncIterator[House]:
     """Run a house while a block lasts."""
     house = House(store, journal, view or default_view())
@@ -160,7 +165,7 @@ async def a_house(
         "wall_now": house.clock.now,
     }
     try:
-        async with a_site(**deps) as (session, gateway):
+        async with a_site(shop=shop, **deps) as (session, gateway):
             house.session, house.gateway = session, gateway
             yield house
     finally:

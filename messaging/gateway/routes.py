@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from messaging.gateway import admin, engagements, health, mailroutes, upload
+from messaging.gateway import admin, assets, engagements, health, mailroutes, upload
 from messaging.gateway.tracking import CALLS, TAKERS, handler
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,7 +40,7 @@ _TRACKING_PROBLEMS = (400, 401, 408, 413, 415, 429, 503)
 
 def all_routes() -> list[Route]:
     """Return every route of the gateway, in the order of the documentation."""
-    return [*_tracking(), *_site(), *_mail(), *_admin(), *_health()]
+    return [*_tracking(), *_site(), *_script(), *_mail(), *_admin(), *_health()]
 
 
 def _tracking() -> list[Route]:
@@ -216,4 +216,17 @@ def _health() -> list[Route]:
         get("/healthz", health.alive, "Say whether the process answers."),
         get("/readyz", health.ready, "Say whether it is ready for traffic.", 503),
         get("/metrics", health.metrics, "Show all series in Prometheus' text format."),
+    ]
+
+
+def _script() -> list[Route]:
+    return [
+        Route(
+            method="GET",
+            path="/sdk.js",
+            handler=assets.serve(assets.sdk()),
+            summary="Give sites their script: pages, events, consent, engagements.",
+            group="site",
+            answers={200: "text/javascript"},
+        )
     ]
