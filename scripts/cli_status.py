@@ -78,7 +78,7 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     gateway = stats.get("gateway", {})
     yield "runs", _counted(stats["runs"]) or "none yet"
     yield "e-mails", _counted(stats["sends"]) or "none yet"
-    yield "orders", f"{stats['orders']:,}"
+    yield "orders", _orders(stats)
     wait = "waits" if stats["alerts_open"] == 1 else "wait"
     yield "alerts", f"{stats['alerts_open']:,} {wait} for a person, {stats['alerts']:,} in all"
     if stats["quarantined"]:
@@ -88,6 +88,14 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "waiting",
         f"{counted(events, 'events')} for the journal, {counted(calls, 'calls')} of a replay",
     )
+
+
+def _orders(stats: dict[str, Any]) -> str:
+    sales = stats.get("sales")
+    if not sales:
+        return f"{stats['orders']:,}"
+    back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""
+    return f"{stats['orders']:,} worth {sales['revenue']:,.2f}{back}"
 
 
 def _counted(counts: dict[str, int]) -> str:

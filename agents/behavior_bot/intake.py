@@ -130,7 +130,7 @@ def purchase(
     if not is_order and name not in rules.goal_events:
         return None
     properties = event.properties or {}
-    order_id, value = _order_id(properties) or record.message_id, _value(properties)
+    order_id, value = order_id_of(properties) or record.message_id, _value(properties)
     if is_order and order_id not in state.orders:
         state.orders_count += 1
         state.orders_value += value
@@ -166,7 +166,8 @@ def _plain_properties(properties: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _order_id(properties: dict[str, Any]) -> str:
+def order_id_of(properties: dict[str, Any]) -> str:
+    """Return the order an event is about, empty if it names none."""
     for name in ("order_id", "orderId", "checkout_id"):
         value = properties.get(name)
         if isinstance(value, str | int) and value != "":

@@ -17,6 +17,7 @@ import yaml
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
+from agents.sales_bot.shown import add_credit, orders_of
 from messaging.ports import Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -71,6 +72,7 @@ class StoreReader:
             return None
         behavior = await self._state("behavior", visitor)
         rules = await self._state("rules", visitor)
+        sales = await self._state("sales", visitor)
         sends = await self._store.rows("sends", {"visitor": visitor}, limit=TIMELINE_MAX)
         return {
             "visitor_id": visitor,
@@ -84,6 +86,8 @@ class StoreReader:
             "cohorts": list(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
+            "orders": orders_of(sales) if sales is not None else [],
+            "revenue": sales.revenue if sales is not None else 0.0,
             "consent": _consent(behavior),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "probabilities": {},
@@ -146,6 +150,7 @@ class StoreReader:
             "alerts_open": await self._store.count("alerts", {"status": "open"}),
             "alerts": await self._store.count("alerts", {}),
             "orders": await self._store.count("orders", {}),
+            "sales": await self._sales(),
             "quarantined": await self._store.count("quarantine", {}),
             "runs": await self._runs(),
         }
@@ -171,6 +176,24 @@ class StoreReader:
                 for run in () if held.moved else held.state.runs.values():
                     counts[run.status] = counts.get(run.status, 0) + 1
         return counts
+
+    async def _sales(self) -> dict[str, Any]:
+        """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
+        revenue = given_back = 0.0
+        credit: dict[str, dict[str, float]] = {}
+        after = ""
+        while ids := await self._store.visitors("sales", after, 2_000):
+            after = ids[-1]
+            for body in (await self._store.load("sales", ids)).values():
+                held = self._codecs["sales"].decode(body)
+                if held.moved:
+                    continue
+                revenue += held.state.revenue
+                for order in orders_of(held.state):
+                    given_back += order["refunded"]
+                    add_credit(credit, order)
+        rounded = {name: {way: round(v, 2) for way, v in of.items()} for name, of in credit.items()}
+        return {"revenue": round(revenue, 2), "refunded": round(given_back, 2), "credit": rounded}
 
     async def _held(self, bot: str, visitor: str) -> Held | None:
         body = (await self._store.load(bot, [visitor])).get(visitor)

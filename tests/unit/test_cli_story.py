@@ -37,6 +37,9 @@ EVERYTHING = {
     "value": 49.0,
     "currency": "EUR",
     "credited": "s-1",
+    "linear": ["s-0", "s-1"],
+    "amount": 5.0,
+    "left": 44.0,
 }
 """What any line of a story may hold."""
 
@@ -158,3 +161,16 @@ def test_status_says_what_came_of_it_and_is_silent_of_nothing_set_aside():
     assert said["runs"] == "2 won"
     assert said["e-mails"] == "1,200 handed over"
     assert "set aside" not in said
+
+
+def test_a_refund_says_what_is_left_and_status_sums_up():
+    row = {"order_id": "o1", "amount": 5.0, "currency": "EUR", "left": 15.0}
+    said = sentence({"kind": "story: order.refunded", "detail": row})
+    assert said == "order o1: 5 EUR given back, 15 EUR and its credit are left"
+    early = sentence({"kind": "story: order.refunded", "detail": row | {"left": None}})
+    assert early == "order o1: 5 EUR given back, before the order itself is known"
+    whole = sentence({"kind": "story: order.refunded", "detail": row | {"amount": None, "left": 0}})
+    assert "all of it given back" in whole
+    stats = {"runs": {}, "sends": {}, "orders": 2, "alerts": 0, "alerts_open": 0, "quarantined": 0}
+    stats["sales"] = {"revenue": 1_015.0, "refunded": 5.0, "credit": {}}
+    assert dict(totals(stats))["orders"] == "2 worth 1,015.00, 5.00 given back"
