@@ -137,6 +137,10 @@ class Settings(BaseSettings):
     alert_webhook: Annotated[SecretStr, _secret_url(("https", "http"))] | None = None
     write_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
     """With commas between them. Empty: `up` makes one."""
+    stripe_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
+    """Signing secrets of `/hooks/stripe`, with commas between them: the old and the new one while they change."""
+    shopify_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
+    """The same of `/hooks/shopify`. Empty: the route is not there."""
     admin_token: SecretStr | None = None
     """None: one is made and printed once."""
     secret: SecretStr | None = None

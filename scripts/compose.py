@@ -78,6 +78,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     learning: bool
     log: str
     log_folder: str
+    hook_secrets: dict[str, list[str]] = {}
 
     def __repr__(self) -> str:
         """Show nothing that is secret."""
@@ -109,6 +110,10 @@ def wiring_of(settings: Settings, made: Made, *, log_folder: Path) -> Wiring:
         learning=settings.learning,
         log=settings.log,
         log_folder=str(log_folder),
+        hook_secrets={
+            "stripe": [each.get_secret_value() for each in settings.stripe_secrets],
+            "shopify": [each.get_secret_value() for each in settings.shopify_secrets],
+        },
     )
 
 

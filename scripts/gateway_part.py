@@ -54,6 +54,10 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         write_keys=frozenset(wiring.write_keys),
         admin_token=wiring.admin_token,
         behavior_shards=wiring.shards["behavior"],
+        hook_secrets={
+            source: tuple(secret.encode() for secret in secrets)
+            for source, secrets in wiring.hook_secrets.items()
+        },
         name=name,
         limits=Limits(linger_seconds_max=0.0) if isinstance(clock, GatedClock) else Limits(),
         more_metrics=part.others_text,

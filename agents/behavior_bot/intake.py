@@ -41,6 +41,7 @@ from messaging.vocabulary.events import (
     ScreenViewed,
     Track,
 )
+from messaging.vocabulary.ids import HOOK_PREFIX
 from messaging.vocabulary.messages import Purchased
 
 MINUTE_EVENTS_MAX = 1_000
@@ -93,11 +94,15 @@ def remember(state: BehaviorState, event: Call, name: str, at: float) -> None:
                 keep(state.details, detail, DETAILS_MAX)
             context = event.context
             # What a server tells of somebody is no visit, unless it happens during one.
-            seen = event.anonymous_id is not None or (context is not None and context.page)
+            seen = _is_browser(event.anonymous_id) or (context is not None and context.page)
             if seen or present(state, at) is not None:
                 touch(state, at, 0)
         case _:
             pass
+
+
+def _is_browser(anonymous_id: str | int | None) -> bool:
+    return anonymous_id is not None and not str(anonymous_id).startswith(HOOK_PREFIX)
 
 
 def path_of(event: PageViewed | ScreenViewed) -> str:

@@ -9,11 +9,12 @@ import msgspec
 from aiohttp import web
 
 from messaging.gateway import admin, health, mailroutes, upload
+from messaging.gateway.hooks import take
 from messaging.gateway.tracking import CALLS, TAKERS, handler
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PUBLIC, WRITE_KEY, ADMIN = "public", "write key", "admin"
+PUBLIC, WRITE_KEY, ADMIN, SIGNED = "public", "write key", "admin", "signature"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ _TRACKING_PROBLEMS = (400, 401, 408, 413, 415, 429, 503)
 
 def all_routes() -> list[Route]:
     """Return every route of the gateway, in the order of the documentation."""
-    return [*_tracking(), *_mail(), *_admin(), *_health()]
+    return [*_tracking(), *_mail(), *_hooks(), *_admin(), *_health()]
 
 
 def _tracking() -> list[Route]:
@@ -93,6 +94,27 @@ def _mail() -> list[Route]:
         ),
         route("GET", "/u/{token}", mailroutes.preferences, "Show the preference page.", _HTML),
         route("POST", "/u/{token}", mailroutes.unsubscribe, "Unsubscribe (RFC 8058).", _HTML),
+    ]
+
+
+def _hooks() -> list[Route]:
+    def post(source: str, handler: Handler, summary: str) -> Route:
+        return Route(
+            method="POST",
+            path=f"/hooks/{source}",
+            handler=handler,
+            summary=summary,
+            group="hooks",
+            access=SIGNED,
+            answers=_JSON,
+            problems=(400, 401, 404, 408, 413, 415, 503),
+        )
+
+    return [
+        post("stripe", take.take_stripe, "Take paid checkouts and refunds of Stripe."),
+        post(
+            "shopify", take.take_shopify, "Take paid and cancelled orders and refunds of Shopify."
+        ),
     ]
 
 

@@ -44,7 +44,8 @@ _TOKENS = {
 ROUTES = [
     (route.method, route.path)
     for route in all_routes()
-    if route.group in {"tracking", "mail"} or (route.group == "admin" and route.method == "POST")
+    if route.group in {"tracking", "mail", "hooks"}
+    or (route.group == "admin" and route.method == "POST")
 ]
 _BATCHES = {"/v1/batch", "/v1/b", "/v1/import"}
 
