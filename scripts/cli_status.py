@@ -81,6 +81,8 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "orders", _orders(stats)
     wait = "waits" if stats["alerts_open"] == 1 else "wait"
     yield "alerts", f"{stats['alerts_open']:,} {wait} for a person, {stats['alerts']:,} in all"
+    if undelivered := _counted(stats.get("notices", {})):
+        yield "notices", f"{undelivered}: not told yet, or perhaps not (GET /api/v1/notices)"
     if stats["quarantined"]:
         yield "set aside", counted(stats["quarantined"], "events that could not be taken")
     events, calls = gateway.get("waiting_events", 0), gateway.get("replay_waiting", 0)

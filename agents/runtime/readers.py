@@ -41,6 +41,9 @@ STATUSES = (
 )
 """States of a send that are counted."""
 
+UNDELIVERED = ("waiting", "failed", "uncertain")
+"""States of a notice in which nobody has been told of an alert, or perhaps nobody."""
+
 
 class StoreReader:
     """Read visitors from the store."""
@@ -149,6 +152,7 @@ class StoreReader:
             ),
             "alerts_open": await self._store.count("alerts", {"status": "open"}),
             "alerts": await self._store.count("alerts", {}),
+            "notices": {s: await self._notices(s) for s in UNDELIVERED},
             "orders": await self._store.count("orders", {}),
             "sales": await self._sales(),
             "quarantined": await self._store.count("quarantine", {}),
@@ -176,6 +180,11 @@ class StoreReader:
                 for run in () if held.moved else held.state.runs.values():
                     counts[run.status] = counts.get(run.status, 0) + 1
         return counts
+
+    async def _notices(self, status: str) -> int:
+        # What waits for its first try has no delivery yet: the queue knows of it.
+        table = "notices" if status == "waiting" else "deliveries"
+        return await self._store.count(table, {"status": status})
 
     async def _sales(self) -> dict[str, Any]:
         """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""

@@ -10,6 +10,8 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "story": (("visitor", "at"),),
     "sends": (("visitor", "at"), ("status", "at")),
     "alerts": (("visitor", "at"), ("status", "at")),
+    "notices": (("visitor", "at"), ("channel", "status", "at")),
+    "deliveries": (("visitor", "at"), ("status", "at")),
     "orders": (("visitor", "at"), ("at",)),
     "quarantine": (("at",),),
     "snapshots": (("policy", "at"),),
