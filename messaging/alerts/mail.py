@@ -11,6 +11,7 @@ from typing import Any
 
 from messaging.alerts.notice import Notice
 from messaging.mail.mime import alternative, date_field, mailbox, one_line, words
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 
 SUBJECT_CHARACTERS_MAX = 150
 VALUE_CHARACTERS_MAX = 200
@@ -52,15 +53,26 @@ def _text(notice: Notice) -> str:
             f"    mdma visitor {notice.visitor}",
             "Open alerts (with the admin token):",
             f"    {notice.url}",
-            "Then decide: go on with a new budget, go on at another stage, or leave it.",
-            f"    POST {notice.url.partition('?')[0]}/{notice.alert}/resume | change | close",
+            *_choices(notice),
             "",
         ]
     )
 
 
+def _choices(notice: Notice) -> list[str]:
+    where = f"    POST {notice.url.partition('?')[0]}/{notice.alert}/"
+    if notice.kind == UNCERTAIN_SUCCESS:
+        return ["When you have seen to it:", f"{where}close"]
+    said = "Then decide: go on with a new budget, go on at another stage, or leave it."
+    return [said, f"{where}resume | change | close"]
+
+
 def _line(row: dict[str, Any]) -> str:
-    said = (f"{name} {_value(value)}" for name, value in row.items() if value not in (None, "", []))
+    said = (
+        f"{name} {_value(value)}"
+        for name, value in row.items()
+        if value not in (None, "", []) and name != "send_id"
+    )
     return one_line(", ".join(said), 2 * VALUE_CHARACTERS_MAX)
 
 

@@ -15,6 +15,7 @@ from messaging.alerts.mail import mail_of
 from messaging.alerts.notice import body_of, notice_of
 from messaging.alerts.signing import key_of, signed_headers
 from messaging.alerts.webhook import Refused, WebhookClient, is_public
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from tests.alert_builders import ANN, rows_of_an_alert
 from tests.gateway_builders import NOON
 
@@ -134,3 +135,10 @@ def test_settings_that_cannot_work_are_found_out_at_the_start(
 def test_a_private_webhook_must_be_allowed_by_name(tmp_path: Path) -> None:
     given = {"alert_webhook": "http://127.0.0.1:9/x", "alert_webhook_secret": SECRET}
     assert read_settings(tmp_path, **given, alert_webhook_private=True).alert_webhook_private
+
+
+def test_an_alert_about_one_email_can_only_be_closed() -> None:
+    notice = notice_of(an_alert(kind=UNCERTAIN_SUCCESS), "email", "http://here")
+    raw = mail_of(notice, sender=("", "a@a.example"), to=("", "ops@a.example"), now=NOON)
+    assert b"/close" in raw
+    assert b"resume" not in raw

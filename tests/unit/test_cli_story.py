@@ -133,6 +133,16 @@ def test_the_facts_of_a_visitor_are_words():
             EVERYTHING | {"status": "won", "entered_at": EVERYTHING["at"], "planned_at": None}
         ],
         "sends": [EVERYTHING | {"status": "handed over", "reason": ""}],
+        "orders": [
+            {
+                "order_id": "o-1",
+                "value": 49.0,
+                "currency": "EUR",
+                "refunded": 5.0,
+                "left": 44.0,
+                "credits": [{"template": "hello"}, {"template": "again"}],
+            }
+        ],
     }
     found["runs"][0]["holdout"] = False
     said = dict(facts(found))
@@ -140,6 +150,7 @@ def test_the_facts_of_a_visitor_are_words():
     assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"
     assert said["has done"] == "2 x page"
+    assert said["order"] == "o-1: 49 EUR, 5 given back, 44 left, thanks to again + hello"
     assert "won at stage invited" in said["path"]
     assert said["e-mail"].startswith("hello: handed over")
 
@@ -174,3 +185,10 @@ def test_a_refund_says_what_is_left_and_status_sums_up():
     stats = {"runs": {}, "sends": {}, "orders": 2, "alerts": 0, "alerts_open": 0, "quarantined": 0}
     stats["sales"] = {"revenue": 1_015.0, "refunded": 5.0, "credit": {}}
     assert dict(totals(stats))["orders"] == "2 worth 1,015.00, 5.00 given back"
+
+
+def test_status_says_of_whom_nobody_was_told():
+    stats = {"runs": {}, "sends": {}, "orders": 0, "alerts": 2, "alerts_open": 2, "quarantined": 0}
+    assert "notices" not in dict(totals(stats | {"notices": {"waiting": 0, "failed": 0}}))
+    said = dict(totals(stats | {"notices": {"waiting": 1, "failed": 2, "uncertain": 0}}))
+    assert said["notices"].startswith("1 waiting, 2 failed")

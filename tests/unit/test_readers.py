@@ -54,6 +54,7 @@ async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:
     assert (order["value"], order["refunded"], order["left"]) == (20.0, 5.0, 15.0)
     assert (order["last_touch"], shown["revenue"]) == ("s2", 15.0)
     assert [each["last_touch"] for each in order["credits"]] == [0.0, 15.0]
+    assert (await reader.stats())["notices"] == {"waiting": 0, "failed": 0, "uncertain": 0}
     assert (await reader.stats())["sales"] == {
         "revenue": 15.0,
         "refunded": 5.0,
