@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from agents.rules.source import parse
+from messaging.alerts.signing import key_of
 from messaging.vocabulary.errors import MdmaError, RuleError
 
 PREFIX = "MDMA_"
@@ -73,6 +74,11 @@ def _secret_url(schemes: tuple[str, ...]) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _whsec(value: SecretStr) -> SecretStr:
+    key_of(value.get_secret_value())
+    return value
 
 
 def _moment(value: Any) -> Any:
@@ -135,8 +141,16 @@ class Settings(BaseSettings):
     postal_address: str = ""
     alert_email: Annotated[str, AfterValidator(_sender)] | None = None
     alert_webhook: Annotated[SecretStr, _secret_url(("https", "http"))] | None = None
+    alert_webhook_secret: Annotated[SecretStr, AfterValidator(_whsec)] | None = None
+    """Signs what is sent to `alert_webhook` (Standard Webhooks): `whsec_` and base64."""
+    alert_webhook_private: bool = False
+    """True: `alert_webhook` may name a private address, and plain http."""
     write_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
     """With commas between them. Empty: `up` makes one."""
+    stripe_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
+    """Signing secrets of `/hooks/stripe`, with commas between them: the old and the new one while they change."""
+    shopify_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
+    """The same of `/hooks/shopify`. Empty: the route is not there."""
     admin_token: SecretStr | None = None
     """None: one is made and printed once."""
     secret: SecretStr | None = None
@@ -216,14 +230,34 @@ def read_settings(folder: Path | None = None, **given: Any) -> Settings:
     file = (base / "config" if config is None else base / config) / FILE
     try:
         values = _read_file(file)
-        return Settings(**said, _folder=base, _file=values)  # type: ignore[call-arg]
+        settings = Settings(**said, _folder=base, _file=values)  # type: ignore[call-arg]
     except ValidationError as error:
         problems = [
             _problem(each["loc"], each["msg"]) for each in error.errors(include_input=False)
         ]
     except SettingsError as error:  # a list or table in the environment that is no JSON
         problems = [re.sub(r'error parsing value for field "(\w+)" .*', _not_read, str(error))]
+    else:
+        problems = [] if settings.alert_webhook is None else _webhook_problems(settings)
+        if not problems:
+            return settings
     raise SettingsInvalid(problems)
+
+
+def _webhook_problems(settings: Settings) -> list[str]:
+    """Return what is missing for `alert_webhook`: it is found out here, not at the first alert."""
+    problems = []
+    if settings.alert_webhook_secret is None:
+        problems.append(
+            f"{PREFIX}ALERT_WEBHOOK_SECRET: {PREFIX}ALERT_WEBHOOK needs it, to sign; "
+            "write it like whsec_ and 24 to 64 bytes in base64"
+        )
+    url = settings.alert_webhook.get_secret_value().strip() if settings.alert_webhook else ""
+    if not url.startswith("https://") and not settings.alert_webhook_private:
+        problems.append(
+            f"{PREFIX}ALERT_WEBHOOK: must be https, unless {PREFIX}ALERT_WEBHOOK_PRIVATE=on"
+        )
+    return problems
 
 
 def _configured(base: Path) -> str | None:

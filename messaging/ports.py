@@ -57,7 +57,7 @@ class RowWrite(msgspec.Struct):
     """Insert (`insert`) or upsert (`put`) a row that people read."""
 
     table: str
-    """`decisions`, `rewards`, `story`, `sends`, `alerts`, `engagements`, `orders`, `quarantine` or `snapshots`."""
+    """A name of `messaging.store.tables`: `decisions`, `sends`, `alerts`, `quarantine` and the like."""
     id: str
     fields: dict[str, Any]
     mode: str = "put"

@@ -79,9 +79,11 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "runs", _counted(stats["runs"]) or "none yet"
     yield "e-mails", _counted(stats["sends"]) or "none yet"
     yield "on site", _counted(stats.get("engagements", {})) or "nothing offered yet"
-    yield "orders", f"{stats['orders']:,}"
+    yield "orders", _orders(stats)
     wait = "waits" if stats["alerts_open"] == 1 else "wait"
     yield "alerts", f"{stats['alerts_open']:,} {wait} for a person, {stats['alerts']:,} in all"
+    if undelivered := _counted(stats.get("notices", {})):
+        yield "notices", f"{undelivered}: not told yet, or perhaps not (GET /api/v1/notices)"
     if stats["quarantined"]:
         yield "set aside", counted(stats["quarantined"], "events that could not be taken")
     events, calls = gateway.get("waiting_events", 0), gateway.get("replay_waiting", 0)
@@ -89,6 +91,14 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "waiting",
         f"{counted(events, 'events')} for the journal, {counted(calls, 'calls')} of a replay",
     )
+
+
+def _orders(stats: dict[str, Any]) -> str:
+    sales = stats.get("sales")
+    if not sales:
+        return f"{stats['orders']:,}"
+    back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""
+    return f"{stats['orders']:,} worth {sales['revenue']:,.2f}{back}"
 
 
 def _counted(counts: dict[str, int]) -> str:

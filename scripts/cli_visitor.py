@@ -51,12 +51,23 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "has done",
         ", ".join(f"{count} x {shown(what)}" for what, count in found["counters"].items()),
     )
+    for order in found.get("orders", []):
+        yield "order", _order(order)
     for run in found["runs"]:
         yield "path", _run(run)
     for send in found["sends"]:
         yield "e-mail", _send(send)
     for offer in found.get("engagements", []):
         yield "on site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
+
+
+def _order(order: dict[str, Any]) -> str:
+    """Return an order with what is left of it, and the e-mails that share its credit (the last touch first)."""
+    said = f"{order['order_id']}: {order['value']:g} {order['currency']}".rstrip()
+    if order["refunded"]:
+        said += f", {order['refunded']:g} given back, {order['left']:g} left"
+    templates = [each["template"] for each in reversed(order["credits"])]
+    return said + (f", thanks to {words(templates)}" if templates else "")
 
 
 def _run(run: dict[str, Any]) -> str:

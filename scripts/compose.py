@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from pydantic import SecretStr
 
 from agents.protocol.bot import View
 from agents.runtime.garbage import collect_seldom
@@ -78,6 +79,11 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     learning: bool
     log: str
     log_folder: str
+    hook_secrets: dict[str, list[str]] = {}
+    alert_email: str = ""
+    alert_webhook: str = ""
+    alert_webhook_secret: str = ""
+    alert_webhook_private: bool = False
 
     def __repr__(self) -> str:
         """Show nothing that is secret."""
@@ -109,7 +115,19 @@ def wiring_of(settings: Settings, made: Made, *, log_folder: Path) -> Wiring:
         learning=settings.learning,
         log=settings.log,
         log_folder=str(log_folder),
+        hook_secrets={
+            "stripe": [each.get_secret_value() for each in settings.stripe_secrets],
+            "shopify": [each.get_secret_value() for each in settings.shopify_secrets],
+        },
+        alert_email=settings.alert_email or "",
+        alert_webhook=_revealed(settings.alert_webhook),
+        alert_webhook_secret=_revealed(settings.alert_webhook_secret),
+        alert_webhook_private=settings.alert_webhook_private,
     )
+
+
+def _revealed(secret: SecretStr | None) -> str:
+    return secret.get_secret_value().strip() if secret is not None else ""
 
 
 def shards_of(settings: Settings) -> dict[str, int]:

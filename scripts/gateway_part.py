@@ -21,10 +21,12 @@ from messaging.gateway.app import build_app, serve
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.limits import Limits
 from messaging.gateway.replay_mongo import MongoReplayQueue
+from messaging.gateway.supervise import end, supervise
 from messaging.journal.mongo import MongoJournal
 from messaging.ports import Chunk, Peers, Store
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
+from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.telling import Reading, Telling, prometheus
 
@@ -32,6 +34,9 @@ SWITCH_SECONDS = 0.0002
 """How long a thread that wants the interpreter waits for it. An insert is the work of the driver's thread, and a busy
 loop lets it in only then: at Python's 5 ms that was much of what an insert took. Measured with a gateway alone,
 median of three: 6,400 -> 8,000 single requests a second."""
+
+ALERTING = "gateway-1"
+"""The gateway that tells people of alerts: one is enough, and more would take the work from each other."""
 
 log = structlog.get_logger()
 
@@ -56,12 +61,18 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         write_keys=frozenset(wiring.write_keys),
         admin_token=wiring.admin_token,
         behavior_shards=wiring.shards["behavior"],
+        hook_secrets={
+            source: tuple(secret.encode() for secret in secrets)
+            for source, secrets in wiring.hook_secrets.items()
+        },
         name=name,
         limits=Limits(linger_seconds_max=0.0) if isinstance(clock, GatedClock) else Limits(),
         more_metrics=part.others_text,
         is_ready=part.is_ready,
     )
     part.take(deps)
+    if name == ALERTING:
+        part.alert(Alerting(wiring, store, clock))
     return part
 
 
@@ -78,12 +89,17 @@ class GatewayPart:
         self._store = store
         self._deps: GatewayDeps | None = None
         self._gateway: Gateway | None = None
+        self._alerting: Alerting | None = None
         self._stop = asyncio.Event()
         self._others: dict[str, dict[str, float]] = {}
 
     def take(self, deps: GatewayDeps) -> None:
         """Take what the site is built from."""
         self._deps = deps
+
+    def alert(self, alerting: Alerting) -> None:
+        """Take who tells people of alerts."""
+        self._alerting = alerting
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -100,9 +116,13 @@ class GatewayPart:
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
+        alerting = self._alerting
+        telling = supervise("alerts", alerting.run) if alerting is not None else None
         try:
             await self._stop.wait()
         finally:
+            if telling is not None:
+                await end(telling)
             await runner.cleanup()
 
     async def drain(self) -> None:
@@ -111,6 +131,8 @@ class GatewayPart:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._alerting is not None:
+            await self._alerting.close()
         await self._store.close()
         await self._connection.close()
 

@@ -230,8 +230,23 @@ def _alert(row: Row, kind: str) -> str:
 
 def _goal(d: Row) -> str:
     worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
-    credit = ", thanks to an e-mail of ours" if d.get("credited") else ""
+    credit = _credit(d)
     return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
+
+
+def _credit(d: Row) -> str:
+    if not d.get("credited"):
+        return ""
+    sends = len(d.get("linear") or ())
+    return ", thanks to an e-mail of ours" + (f" (and {sends - 1} before it)" if sends > 1 else "")
+
+
+def _refund(d: Row) -> str:
+    currency = f" {d['currency']}" if d.get("currency") else ""
+    amount = "all of it" if d["amount"] is None else f"{d['amount']:g}{currency}"
+    if d["left"] is None:
+        return f"order {d['order_id']}: {amount} given back, before the order itself is known"
+    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{currency} and its credit are left"
 
 
 def _given_back(d: Row) -> str:
@@ -261,6 +276,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "response.by_machine": lambda d: f"a machine {d['response']} an e-mail: it counts nothing",
     "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",
     "goal.reached": _goal,
+    "order.refunded": _refund,
     "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",
     "alert.stale": lambda d: (
         f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"

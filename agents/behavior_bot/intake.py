@@ -41,6 +41,7 @@ from messaging.vocabulary.events import (
     ScreenViewed,
     Track,
 )
+from messaging.vocabulary.ids import HOOK_PREFIX
 from messaging.vocabulary.messages import Purchased
 
 MINUTE_EVENTS_MAX = 1_000
@@ -94,12 +95,16 @@ def remember(state: BehaviorState, event: Call, name: str, at: float) -> bool:
                 keep(state.details, detail, DETAILS_MAX)
             context = event.context
             # What a server tells of somebody is no visit, unless it happens during one.
-            seen = event.anonymous_id is not None or (context is not None and context.page)
+            seen = _is_browser(event.anonymous_id) or (context is not None and context.page)
             if seen or present(state, at) is not None:
                 touch(state, at, 0)
         case _:
             return False
     return state.sessions_before + len(state.sessions) != before
+
+
+def _is_browser(anonymous_id: str | int | None) -> bool:
+    return anonymous_id is not None and not str(anonymous_id).startswith(HOOK_PREFIX)
 
 
 def path_of(event: PageViewed | ScreenViewed) -> str:
@@ -132,7 +137,7 @@ def purchase(
     if not is_order and name not in rules.goal_events:
         return None
     properties = event.properties or {}
-    order_id, value = _order_id(properties) or record.message_id, _value(properties)
+    order_id, value = order_id_of(properties) or record.message_id, _value(properties)
     if is_order and order_id not in state.orders:
         state.orders_count += 1
         state.orders_value += value
@@ -168,7 +173,8 @@ def _plain_properties(properties: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _order_id(properties: dict[str, Any]) -> str:
+def order_id_of(properties: dict[str, Any]) -> str:
+    """Return the order an event is about, empty if it names none."""
     for name in ("order_id", "orderId", "checkout_id"):
         value = properties.get(name)
         if isinstance(value, str | int) and value != "":

@@ -22,6 +22,7 @@ from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evalu
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import learn, tell_who
 from agents.behavior_bot.merge import absorb, pack, unpack
+from agents.behavior_bot.refunds import refund
 from agents.behavior_bot.responses import (
     ANSWERS_WAKE,
     Judged,
@@ -31,6 +32,7 @@ from agents.behavior_bot.responses import (
 )
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, keep
 from agents.protocol.bot import View
+from agents.rules.compiled import REFUND_EVENTS
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Moved, Tell, WakeAt
 from messaging.vocabulary.events import (
     AlertSettled,
@@ -49,6 +51,7 @@ from messaging.vocabulary.messages import (
     MergedInto,
     MergeStarted,
     Message,
+    Purchased,
     Responded,
     SessionEnded,
     StateMerged,
@@ -112,16 +115,19 @@ def _call(
     name = name_of(event)
     within = count(state, name, record)
     is_track = isinstance(event, Track)
-    bought = None
+    bought: Purchased | None = None
+    refunds: list[Effect] = []
     if is_track:
         assert isinstance(event, Track)
         bought = purchase(state, event, record, here.rules, here.visitor, here.now)
+        refunded = refund(event, record, REFUND_EVENTS, here.visitor, here.now)
+        refunds = [Tell("sales", refunded)] if refunded is not None else []
     if not within:
-        return [] if bought is None else [Tell("sales", bought), *_who(state, here)]
+        return refunds if bought is None else [Tell("sales", bought), *refunds, *_who(state, here)]
     at = record.at.timestamp()
     changed = learn(state, event, at, record.position, member=member)
     another_session = remember(state, event, name, at)
-    effects: list[Effect] = []
+    effects: list[Effect] = refunds
     if bought is not None:
         bought.address = state.address
         effects.append(Tell("sales", bought))

@@ -24,6 +24,9 @@ Until = Callable[[Facts, datetime], datetime | None]
 PURCHASE_EVENTS = frozenset({"Order Completed"})
 """Track events that count as an order: Segment's e-commerce specification names it so."""
 
+REFUND_EVENTS = frozenset({"Order Refunded", "Order Cancelled"})
+"""Track events that take an order back, by the same specification."""
+
 ANY_TRACK = "track:*"
 """Stands, among the kinds that touch a cohort, for every track event."""
 

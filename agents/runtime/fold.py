@@ -17,13 +17,14 @@ import msgspec
 from agents.protocol.bot import Bot, View
 from agents.protocol.draw import Draw
 from agents.runtime.held import Held
-from agents.runtime.tables import row_for
+from agents.runtime.tables import notices_for, row_for
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
     CancelWake,
     Effect,
     HandOver,
     Moved,
+    PutAlert,
     QueueSend,
     Tell,
     WakeAt,
@@ -161,3 +162,5 @@ class Folding:
             else:
                 place = f"{self.source}:{len(folded.rows)}"
                 folded.rows.append(row_for(effect, visitor, place, self.now))
+                if isinstance(effect, PutAlert):
+                    folded.rows += notices_for(effect, visitor)

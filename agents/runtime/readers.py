@@ -17,6 +17,7 @@ import yaml
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
+from agents.sales_bot.shown import add_credit, orders_of
 from messaging.ports import Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -42,6 +43,8 @@ STATUSES = (
 
 ENDS_ON_SITE = ("offered", "shown", "clicked", "submitted", "dismissed", "withdrawn", "expired")
 """States of an engagement that are counted."""
+UNDELIVERED = ("waiting", "failed", "uncertain")
+"""States of a notice in which nobody has been told of an alert, or perhaps nobody."""
 
 
 class StoreReader:
@@ -74,6 +77,7 @@ class StoreReader:
             return None
         behavior = await self._state("behavior", visitor)
         rules = await self._state("rules", visitor)
+        sales = await self._state("sales", visitor)
         sends = await self._store.rows("sends", {"visitor": visitor}, limit=TIMELINE_MAX)
         offered = await self._store.rows("engagements", {"visitor": visitor}, limit=TIMELINE_MAX)
         return {
@@ -89,6 +93,8 @@ class StoreReader:
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
             "engagements": [_engagement(row) for row in reversed(offered)],
+            "orders": orders_of(sales) if sales is not None else [],
+            "revenue": sales.revenue if sales is not None else 0.0,
             "consent": _consent(behavior),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "probabilities": {},
@@ -154,7 +160,9 @@ class StoreReader:
             },
             "alerts_open": await self._store.count("alerts", {"status": "open"}),
             "alerts": await self._store.count("alerts", {}),
+            "notices": {s: await self._notices(s) for s in UNDELIVERED},
             "orders": await self._store.count("orders", {}),
+            "sales": await self._sales(),
             "quarantined": await self._store.count("quarantine", {}),
             "runs": await self._runs(),
         }
@@ -180,6 +188,29 @@ class StoreReader:
                 for run in () if held.moved else held.state.runs.values():
                     counts[run.status] = counts.get(run.status, 0) + 1
         return counts
+
+    async def _notices(self, status: str) -> int:
+        # What waits for its first try has no delivery yet: the queue knows of it.
+        table = "notices" if status == "waiting" else "deliveries"
+        return await self._store.count(table, {"status": status})
+
+    async def _sales(self) -> dict[str, Any]:
+        """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
+        revenue = given_back = 0.0
+        credit: dict[str, dict[str, float]] = {}
+        after = ""
+        while ids := await self._store.visitors("sales", after, 2_000):
+            after = ids[-1]
+            for body in (await self._store.load("sales", ids)).values():
+                held = self._codecs["sales"].decode(body)
+                if held.moved:
+                    continue
+                revenue += held.state.revenue
+                for order in orders_of(held.state):
+                    given_back += order["refunded"]
+                    add_credit(credit, order)
+        rounded = {name: {way: round(v, 2) for way, v in of.items()} for name, of in credit.items()}
+        return {"revenue": round(revenue, 2), "refunded": round(given_back, 2), "credit": rounded}
 
     async def _held(self, bot: str, visitor: str) -> Held | None:
         body = (await self._store.load(bot, [visitor])).get(visitor)

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from messaging.alerts.notice import CHANNELS, notice_id
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
     LogDecision,
@@ -81,6 +82,17 @@ def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWr
             return RowWrite("orders", f"{visitor}:{effect.order_id}", fields)
         case PutSend():
             return RowWrite("sends", effect.plan.send_id, _send_fields(effect, visitor))
+
+
+def notices_for(alert: PutAlert, visitor: str) -> list[RowWrite]:
+    """Return the queue's rows of an alert that is open: they are committed with it, and told after that."""
+    if alert.status != "open":
+        return []
+    fields = {"visitor": visitor, "at": alert.at, "alert": alert.alert_id, "status": "waiting"}
+    return [
+        RowWrite("notices", notice_id(alert.alert_id, channel), fields | {"channel": channel})
+        for channel in CHANNELS
+    ]
 
 
 def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:

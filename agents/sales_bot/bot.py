@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
+from agents.sales_bot import state as layout
 from agents.sales_bot.state import VERSION, SalesState
 from agents.sales_bot.step import step
 from messaging.vocabulary.effects import Effect
@@ -26,8 +27,8 @@ class SalesBot:
         return SalesState()
 
     def upgrade(self, version: int, body: bytes) -> SalesState:
-        """Refuse: this is the first layout."""
-        raise ValueError(f"sales: no layout {version} is known ({len(body)} bytes)")
+        """Return the present state from the body of an older version."""
+        return layout.upgrade(version, body)
 
     def step(
         self, state: SalesState, message: Message, now: datetime, view: View, draw: DrawFor

@@ -1,18 +1,35 @@
-"""Hold what Sales knows of one visitor: orders, goals, and the touches that may get the credit."""
+"""Hold what Sales knows of one visitor: orders, refunds, goals, and the touches that may get the credit."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import fsum
 
 import msgspec
 
-VERSION = 1
-"""Version of the state's layout."""
+VERSION = 2
+"""Version of the state's layout. 2: orders with currency and credit, refunds, the touches' templates."""
 
 ORDERS_MAX = 64
 """Orders remembered one by one, so that a repeat is known; older ones are only summed."""
+REFUNDS_MAX = 64
+"""Refunds remembered one by one. One for an order that isn't remembered any more takes nothing back."""
 TOUCHES_MAX = 32
 ABSORBED_MAX = 16
+
+CREDIT = timedelta(days=5)
+"""How long before an order a send must have been answered to get credit for it."""
+
+CENTS = 6
+"""Decimals that sums of money are rounded to: added in another order they differ by less."""
+
+
+class Credit(msgspec.Struct, array_like=True):
+    """Name a send that gets credit for an order, and when a human last answered it before."""
+
+    answered_at: datetime
+    send_id: str
+    template: str = ""
 
 
 class Order(msgspec.Struct, array_like=True):
@@ -22,6 +39,18 @@ class Order(msgspec.Struct, array_like=True):
     at: datetime
     counted: bool
     """True for an order, False for a goal that is no purchase."""
+    currency: str = ""
+    credits: list[Credit] = []
+    """The earliest answered first: the last of them is the last touch, and all share alike."""
+
+
+class Refund(msgspec.Struct, array_like=True):
+    """Remember one refund."""
+
+    order_id: str
+    amount: float | None
+    """None: all that is left of the order."""
+    at: datetime
 
 
 class Touch(msgspec.Struct, array_like=True):
@@ -32,6 +61,7 @@ class Touch(msgspec.Struct, array_like=True):
     at: datetime | None = None
     """When it was handed over; None as long as only an answer to it is known."""
     answered_at: datetime | None = None
+    template: str = ""
 
 
 class SalesState(msgspec.Struct, array_like=True):
@@ -41,11 +71,24 @@ class SalesState(msgspec.Struct, array_like=True):
     """Order id -> the order; goals that are no purchase stand under `<event>:<id>`."""
     orders_count: int = 0
     revenue: float = 0.0
+    """What is left of all orders after their refunds."""
     touches: list[Touch] = []
     goals: dict[str, datetime] = {}
     """Path -> when its goal was first reached."""
     absorbed: list[str] = []
     """Younger visitors whose state was taken in."""
+    refunds: dict[str, Refund] = {}
+    """Refund id -> the refund, those whose order is not known (yet) among them."""
+
+
+_decoder = msgspec.msgpack.Decoder(SalesState)
+
+
+def upgrade(version: int, body: bytes) -> SalesState:
+    """Return the present state from an older one's bytes: what is new stands at the ends, with defaults."""
+    if version not in (1, VERSION):
+        raise ValueError(f"sales: no layout {version} is known ({len(body)} bytes)")
+    return _decoder.decode(body)
 
 
 def touch_of(state: SalesState, send_id: str) -> Touch:
@@ -58,34 +101,106 @@ def touch_of(state: SalesState, send_id: str) -> Touch:
     return touch
 
 
+def credits_of(state: SalesState, at: datetime) -> list[Credit]:
+    """Return the sends that a human answered in the days before `at`, the earliest answer first."""
+    found = [
+        (touch.answered_at, touch.send_id, touch.template)
+        for touch in state.touches
+        if touch.answered_at is not None and at - CREDIT <= touch.answered_at <= at
+    ]
+    return [Credit(*each) for each in sorted(found)]
+
+
+def refunded(state: SalesState, order_id: str) -> float:
+    """Return what was given back of a remembered order: never more than its value."""
+    value = max(0.0, state.orders[order_id].value)
+    amounts = [each.amount for each in state.refunds.values() if each.order_id == order_id]
+    known = [amount for amount in amounts if amount is not None]
+    return value if len(known) < len(amounts) else min(value, round(fsum(known), CENTS))
+
+
+def left_of(state: SalesState, order_id: str) -> float:
+    """Return what is left of a remembered order after its refunds."""
+    return round(state.orders[order_id].value - refunded(state, order_id), CENTS)
+
+
 def note_order(state: SalesState, key: str, order: Order) -> None:
-    """Count an order that is new."""
+    """Count an order that is new, less the refunds that came before it."""
+    state.orders[key] = order
     if order.counted:
         state.orders_count += 1
-        state.revenue += order.value
-    state.orders[key] = order
-    trim_orders(state)
+        state.revenue = round(state.revenue + left_of(state, key), CENTS)
+    trim(state)
 
 
-def trim_orders(state: SalesState) -> None:
-    """Let the oldest orders go; their number and value stay counted."""
+def note_refund(state: SalesState, refund_id: str, refund: Refund) -> float:
+    """Take a refund that is new; return what it took from the revenue (0 for an order not known yet)."""
+    is_known = refund.order_id in state.orders
+    before = left_of(state, refund.order_id) if is_known else 0.0
+    state.refunds[refund_id] = refund
+    taken = round(before - left_of(state, refund.order_id), CENTS) if is_known else 0.0
+    state.revenue = round(state.revenue - taken, CENTS)
+    trim(state)
+    return taken
+
+
+def trim(state: SalesState) -> None:
+    """Let the oldest orders and refunds go; what they came to stays counted."""
     while len(state.orders) > ORDERS_MAX:
-        del state.orders[min(state.orders, key=lambda key: (state.orders[key].at, key))]
+        oldest = min(state.orders, key=lambda key: (state.orders[key].at, key))
+        del state.orders[oldest]
+    while len(state.refunds) > REFUNDS_MAX:
+        _forget_refund(state)
+
+
+def _forget_refund(state: SalesState) -> None:
+    """Let the oldest refund go; its order keeps what is left as its value, so that no sum changes."""
+    oldest = min(state.refunds, key=lambda key: (state.refunds[key].at, key))
+    order_id = state.refunds[oldest].order_id
+    if order_id in state.orders:
+        before = left_of(state, order_id)
+        del state.refunds[oldest]
+        state.orders[order_id].value -= round(left_of(state, order_id) - before, CENTS)
+    else:
+        del state.refunds[oldest]
 
 
 def absorb(state: SalesState, younger: str, young: SalesState) -> None:
-    """Take a younger visitor's state in, once; an order that both know is one order."""
+    """Take a younger visitor's state in, once; an order or a refund that both know is one."""
     if younger in state.absorbed:
         return
     state.absorbed = [*state.absorbed, younger][-ABSORBED_MAX:]
-    both = [each for key, each in young.orders.items() if key in state.orders and each.counted]
+    summed = round(_summed_only(state) + _summed_only(young), CENTS)
+    both = [key for key, each in young.orders.items() if key in state.orders and each.counted]
     state.orders_count += young.orders_count - len(both)
-    state.revenue += young.revenue - sum(order.value for order in both)
-    state.orders = young.orders | state.orders
-    trim_orders(state)
+    _absorb_touches(state, young.touches)
+    for key, order in young.orders.items():
+        mine = state.orders.setdefault(key, order)
+        mine.credits = _united(mine.credits, order.credits)
+    for order in state.orders.values():
+        order.credits = _united(order.credits, credits_of(state, order.at))
+    state.refunds = young.refunds | state.refunds
+    state.revenue = round(summed + _remembered(state), CENTS)
+    trim(state)
     for path, at in young.goals.items():
         state.goals[path] = min(at, state.goals.get(path, at))
-    _absorb_touches(state, young.touches)
+
+
+def _summed_only(state: SalesState) -> float:
+    """Return the revenue of the orders that are not remembered any more."""
+    return state.revenue - _remembered(state)
+
+
+def _remembered(state: SalesState) -> float:
+    return fsum(left_of(state, key) for key, order in state.orders.items() if order.counted)
+
+
+def _united(mine: list[Credit], theirs: list[Credit]) -> list[Credit]:
+    """Return each send once, with its last answer."""
+    found: dict[str, Credit] = {}
+    for credit in sorted([*mine, *theirs], key=lambda each: (each.answered_at, each.template)):
+        found[credit.send_id] = credit
+    return sorted(found.values(), key=lambda each: (each.answered_at, each.send_id))
 
 
 def _absorb_touches(state: SalesState, touches: list[Touch]) -> None:
@@ -93,6 +208,7 @@ def _absorb_touches(state: SalesState, touches: list[Touch]) -> None:
     for theirs in touches:
         mine = held.setdefault(theirs.send_id, theirs)
         mine.path = mine.path or theirs.path
+        mine.template = mine.template or theirs.template
         mine.at = mine.at or theirs.at
         answers = [at for at in (mine.answered_at, theirs.answered_at) if at is not None]
         mine.answered_at = max(answers, default=None)

@@ -1,21 +1,36 @@
-"""Take one message for one visitor: count orders, credit the touch that helped, tell that a goal is reached.
+"""Take one message for one visitor: count orders and refunds, credit the touches that helped, tell of goals.
 
 Rules
 1. An order is counted once, by its id; a repeat changes nothing and tells nobody.
-2. The last send that a human answered within five days before gets the credit, nothing else does.
+2. Credit is kept in two ways. By last touch the last send that a human answered within five days before gets
+   it all; linear, all sends that a human answered in that time share it alike.
 3. Rules, Email and Engagement are all told of a goal by Sales itself: none may wait for another to stop.
 4. `at` of what is told is `at` of the purchase: every run entered until then is over.
+5. A refund takes revenue and credit back, once by its id, by its amount, never below zero, and in whatever order
+   it and its order come. A goal that was reached stays reached: whoever bought and sent it back is no lead again.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
-from agents.sales_bot.state import VERSION, Order, SalesState, absorb, note_order, touch_of
+from agents.sales_bot.state import (
+    VERSION,
+    Order,
+    Refund,
+    SalesState,
+    absorb,
+    credits_of,
+    left_of,
+    note_order,
+    note_refund,
+    refunded,
+    touch_of,
+)
 from messaging.vocabulary.effects import Effect, LogStory, Moved, PutOrder, Tell
 from messaging.vocabulary.messages import (
     GoalReached,
@@ -23,11 +38,11 @@ from messaging.vocabulary.messages import (
     MergedInto,
     Message,
     Purchased,
+    Refunded,
     Responded,
     StateMerged,
 )
 
-CREDIT = timedelta(days=5)
 HUMAN = 0.5
 
 _decoder = msgspec.msgpack.Decoder(tuple[int, SalesState])
@@ -38,9 +53,12 @@ def step(state: SalesState, message: Message, view: View) -> list[Effect]:
     match message:
         case Purchased():
             return _purchased(state, message, view)
+        case Refunded():
+            return _refunded(state, message)
         case MailSent():
             touch = touch_of(state, message.send_id)
             touch.path, touch.at = message.path, message.handed_over_at
+            touch.template = message.template
             return []
         case Responded():
             _answered(state, message)
@@ -49,21 +67,11 @@ def step(state: SalesState, message: Message, view: View) -> list[Effect]:
             return _merged_into(state, visitor, at, into)
         case StateMerged(younger=younger, state=body):
             version, young = _decoder.decode(body)
-            assert version == VERSION, f"state of version {version}"
+            assert 1 <= version <= VERSION, f"state of version {version}"
             absorb(state, younger, young)
             return []
         case _:
             return []  # what is told to other bots only
-
-
-def credited(state: SalesState, at: datetime) -> str:
-    """Return the send that gets the credit for a purchase, empty if none does."""
-    answers = [
-        (touch.answered_at, touch.send_id)
-        for touch in state.touches
-        if touch.answered_at is not None and at - CREDIT <= touch.answered_at <= at
-    ]
-    return max(answers)[1] if answers else ""
 
 
 def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect]:
@@ -72,12 +80,13 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     key = message.order_id if is_order else f"{message.event}:{message.order_id}"
     if key in state.orders:
         return []
-    note_order(state, key, Order(message.value, message.at, is_order))
-    credit = credited(state, message.at)
+    found = credits_of(state, message.at)
+    credit = found[-1].send_id if found else ""
+    order = Order(message.value, message.at, is_order, message.currency, found)
+    note_order(state, key, order)
     effects: list[Effect] = []
     if is_order:
-        row = PutOrder(message.order_id, message.value, message.currency, message.at, credit)
-        effects.append(row)
+        effects.append(_row(state, message.order_id, order))
     paths = sorted(p.name for p in rules.paths.values() if message.event in p.goal_events)
     if not paths:
         return effects
@@ -100,9 +109,41 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         "value": message.value,
         "currency": message.currency,
         "credited": credit,
+        "linear": [each.send_id for each in found],
     }
     told = [Tell(bot, reached) for bot in ("rules", "email", "engagement")]
     return [*effects, *told, LogStory("goal.reached", story)]
+
+
+def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
+    if message.refund_id in state.refunds:
+        return []
+    refund = Refund(message.order_id, message.amount, message.at)
+    taken = note_refund(state, message.refund_id, refund)
+    order = state.orders.get(message.order_id)
+    story = {
+        "order_id": message.order_id,
+        "refund_id": message.refund_id,
+        "amount": message.amount,
+        "taken": taken,
+        "currency": message.currency,
+        "left": left_of(state, message.order_id) if order is not None else None,
+    }
+    told: list[Effect] = [LogStory("order.refunded", story)]
+    return told if order is None else [_row(state, message.order_id, order), *told]
+
+
+def _row(state: SalesState, order_id: str, order: Order) -> PutOrder:
+    """Return an order as people read it; one let go at once (it is very old) has no refunds left to ask for."""
+    return PutOrder(
+        order_id=order_id,
+        value=order.value,
+        currency=order.currency,
+        at=order.at,
+        credited=order.credits[-1].send_id if order.credits else "",
+        refunded=refunded(state, order_id) if order_id in state.orders else 0.0,
+        linear=[each.send_id for each in order.credits],
+    )
 
 
 def _answered(state: SalesState, message: Responded) -> None:

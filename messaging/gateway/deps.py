@@ -49,6 +49,8 @@ class GatewayDeps:
     """Looks at what stands open on the site."""
     behavior_shards: int = 1
     name: str = "gateway-1"
+    hook_secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
+    """Source of webhooks -> the secrets that may sign them; without one the source's route is a 404."""
     limits: Limits = field(default_factory=Limits)
     more_metrics: Callable[[], str] | None = None
     """Gives more text in Prometheus' format for `/metrics`: the bots' series."""

@@ -14,6 +14,9 @@ BATCH_BYTES_MAX = 500 * 1024
 
 BATCH_EVENTS_MAX = 2_500
 
+HOOK_BYTES_MAX = 1024 * 1024
+"""One webhook; an order of hundreds of lines has less."""
+
 ID_CHARS_MAX = 512
 
 DEPTH_MAX = 32

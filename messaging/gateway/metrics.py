@@ -54,6 +54,12 @@ class GatewayMetrics:
             buckets=SIZES,
             registry=self.registry,
         )
+        self.hooks = Counter(
+            "mdma_hooks",
+            "Webhooks by source and what became of them",
+            ["source", "outcome"],
+            registry=self.registry,
+        )
         self.hints = Counter(
             "mdma_handover_hints",
             "Times a slow shard got a hint for payload",

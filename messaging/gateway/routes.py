@@ -9,11 +9,12 @@ import msgspec
 from aiohttp import web
 
 from messaging.gateway import admin, assets, engagements, health, mailroutes, upload
+from messaging.gateway.hooks import take
 from messaging.gateway.tracking import CALLS, TAKERS, handler
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-PUBLIC, WRITE_KEY, ADMIN = "public", "write key", "admin"
+PUBLIC, WRITE_KEY, ADMIN, SIGNED = "public", "write key", "admin", "signature"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ _TRACKING_PROBLEMS = (400, 401, 408, 413, 415, 429, 503)
 
 def all_routes() -> list[Route]:
     """Return every route of the gateway, in the order of the documentation."""
-    return [*_tracking(), *_site(), *_script(), *_mail(), *_admin(), *_health()]
+    return [*_tracking(), *_site(), *_script(), *_mail(), *_hooks(), *_admin(), *_health()]
 
 
 def _tracking() -> list[Route]:
@@ -123,6 +124,27 @@ def _mail() -> list[Route]:
     ]
 
 
+def _hooks() -> list[Route]:
+    def post(source: str, handler: Handler, summary: str) -> Route:
+        return Route(
+            method="POST",
+            path=f"/hooks/{source}",
+            handler=handler,
+            summary=summary,
+            group="hooks",
+            access=SIGNED,
+            answers=_JSON,
+            problems=(400, 401, 404, 408, 413, 415, 503),
+        )
+
+    return [
+        post("stripe", take.take_stripe, "Take paid checkouts and refunds of Stripe."),
+        post(
+            "shopify", take.take_shopify, "Take paid and cancelled orders and refunds of Shopify."
+        ),
+    ]
+
+
 def _admin() -> list[Route]:
     def route(method: str, path: str, handler: Handler, summary: str, **more: Any) -> Route:
         own_problems: tuple[int, ...] = more.pop("problems", ())
@@ -170,6 +192,15 @@ def _admin() -> list[Route]:
             settling,
             body="Settle",
             problems=(404, 409, 413, 415, 422),
+        ),
+        table(
+            "notices",
+            "deliveries",
+            "List what people were told of alerts, and what could not be told.",
+            "status",
+            "alert",
+            "channel",
+            "visitor",
         ),
         route("GET", "stats", admin.stats, "Show counts of the system."),
         table("sends", "sends", "List the send ledger.", "visitor", "status", "path", "template"),

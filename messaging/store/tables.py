@@ -11,6 +11,8 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "sends": (("visitor", "at"), ("status", "at")),
     "alerts": (("visitor", "at"), ("status", "at")),
     "engagements": (("visitor", "at"), ("at",)),
+    "notices": (("visitor", "at"), ("channel", "status", "at")),
+    "deliveries": (("visitor", "at"), ("status", "at")),
     "orders": (("visitor", "at"), ("at",)),
     "quarantine": (("at",),),
     "snapshots": (("policy", "at"),),

@@ -136,6 +136,11 @@ class PutOrder(msgspec.Struct):
     currency: str
     at: datetime
     credited: str
+    """The send that gets the credit by last touch, or empty."""
+    refunded: float = 0.0
+    """What was given back of the value."""
+    linear: list[str] = []
+    """The sends that share the credit alike, each of them `1 / len` of what is left."""
 
 
 class PublishSnapshot(msgspec.Struct):

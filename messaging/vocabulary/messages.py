@@ -129,6 +129,16 @@ class Purchased(Message):
     """The best address known, so that success mail needs no second question; may be empty."""
 
 
+class Refunded(Message):
+    """Tell that money was given back for an order, or that the order was cancelled."""
+
+    refund_id: str
+    order_id: str
+    amount: float | None
+    """None: all that is left of the order."""
+    currency: str
+
+
 class GoalReached(Message):
     """Tell that a visitor reached the goal of these paths; every run of them entered until then is over."""
 
@@ -294,6 +304,7 @@ AnyMessage = (
     | Responded
     | SessionEnded
     | Purchased
+    | Refunded
     | GoalReached
     | AlertAnswered
     | SendRequested

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import gzip
+import hmac
 import json
 import os
 import tracemalloc
@@ -44,7 +46,7 @@ _TOKENS = {
 ROUTES = [
     (route.method, route.path)
     for route in all_routes()
-    if route.group in {"tracking", "mail"}
+    if route.group in {"tracking", "mail", "hooks"}
     or (route.group in {"admin", "site"} and route.method == "POST")
 ]
 _BATCHES = {"/v1/batch", "/v1/b", "/v1/import"}
@@ -103,7 +105,18 @@ def _headers(sent: Sent, pattern: str) -> dict[str, str]:
     headers |= {"Content-Encoding": sent.encoding} if sent.encoding else {}
     if pattern.startswith("/api/"):
         return headers | (ADMIN if sent.auth == AUTH else {"Authorization": sent.auth})
+    if pattern.startswith("/hooks/"):
+        return headers | (_signatures(sent.body) if sent.auth == AUTH else {})
     return headers | ({"Authorization": sent.auth} if sent.auth else {})
+
+
+def _signatures(body: bytes) -> dict[str, str]:
+    """Return what both senders of webhooks would say of a body, so that it is read at all."""
+    at = int(NOON.timestamp())
+    stripe = hmac.digest(SECRET, f"{at}.".encode() + body, "sha256").hex()
+    shopify = base64.b64encode(hmac.digest(SECRET, body, "sha256")).decode()
+    signed = {"Stripe-Signature": f"t={at},v1={stripe}", "X-Shopify-Hmac-Sha256": shopify}
+    return signed | {"X-Shopify-Topic": "orders/paid"}
 
 
 def _data(pattern: str, sent: Sent) -> bytes:
@@ -232,10 +245,9 @@ async def test_generated_bodies_on_each_route_make_no_5xx_no_half_taken_event_an
     requests = draw_requests(BODIES)
     assert len(requests) >= BODIES * 0.9
     journal, peers = WatchedJournal(), CountingPeers()
-    async with a_site(database=_alerts(), journal=journal, peers=peers, limits=Limits()) as (
-        session,
-        gateway,
-    ):
+    hooks = {"stripe": (SECRET,), "shopify": (SECRET,)}
+    given = {"database": _alerts(), "journal": journal, "peers": peers, "limits": Limits()}
+    async with a_site(**given, hook_secrets=hooks) as (session, gateway):
         tracemalloc.start()
         first = Round(session, journal, requests)
         await first.run()

@@ -226,6 +226,9 @@ class Maker:
             bought = {"order_id": number, "total": 30.0 + draw.randrange(90), "currency": "EUR"}
             calls.append(self._track("Order Completed", at, browser, bought, user))
             at += 5
+            if len(self.requests) % 5 == 0:  # drawn from nothing, so that all else stays as it was
+                back = {"order_id": number, "total": 10.0, "currency": "EUR"}
+                calls.append(self._track("Order Refunded", at, browser, back, user))
         if draw.random() < 0.04:
             calls.append(self._track("Club Joined", at, browser, {}, user))
             at += 5

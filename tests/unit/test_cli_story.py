@@ -39,6 +39,9 @@ EVERYTHING = {
     "credited": "s-1",
     "interaction": "opinion",
     "type": "opinion_form",
+    "linear": ["s-0", "s-1"],
+    "amount": 5.0,
+    "left": 44.0,
 }
 """What any line of a story may hold."""
 
@@ -155,6 +158,16 @@ def test_the_facts_of_a_visitor_are_words():
             EVERYTHING | {"status": "won", "entered_at": EVERYTHING["at"], "planned_at": None}
         ],
         "sends": [EVERYTHING | {"status": "handed over", "reason": ""}],
+        "orders": [
+            {
+                "order_id": "o-1",
+                "value": 49.0,
+                "currency": "EUR",
+                "refunded": 5.0,
+                "left": 44.0,
+                "credits": [{"template": "hello"}, {"template": "again"}],
+            }
+        ],
     }
     found["runs"][0]["holdout"] = False
     said = dict(facts(found))
@@ -162,6 +175,7 @@ def test_the_facts_of_a_visitor_are_words():
     assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"
     assert said["has done"] == "2 x page"
+    assert said["order"] == "o-1: 49 EUR, 5 given back, 44 left, thanks to again + hello"
     assert "won at stage invited" in said["path"]
     assert said["e-mail"].startswith("hello: handed over")
 
@@ -183,3 +197,23 @@ def test_status_says_what_came_of_it_and_is_silent_of_nothing_set_aside():
     assert said["runs"] == "2 won"
     assert said["e-mails"] == "1,200 handed over"
     assert "set aside" not in said
+
+
+def test_a_refund_says_what_is_left_and_status_sums_up():
+    row = {"order_id": "o1", "amount": 5.0, "currency": "EUR", "left": 15.0}
+    said = sentence({"kind": "story: order.refunded", "detail": row})
+    assert said == "order o1: 5 EUR given back, 15 EUR and its credit are left"
+    early = sentence({"kind": "story: order.refunded", "detail": row | {"left": None}})
+    assert early == "order o1: 5 EUR given back, before the order itself is known"
+    whole = sentence({"kind": "story: order.refunded", "detail": row | {"amount": None, "left": 0}})
+    assert "all of it given back" in whole
+    stats = {"runs": {}, "sends": {}, "orders": 2, "alerts": 0, "alerts_open": 0, "quarantined": 0}
+    stats["sales"] = {"revenue": 1_015.0, "refunded": 5.0, "credit": {}}
+    assert dict(totals(stats))["orders"] == "2 worth 1,015.00, 5.00 given back"
+
+
+def test_status_says_of_whom_nobody_was_told():
+    stats = {"runs": {}, "sends": {}, "orders": 0, "alerts": 2, "alerts_open": 2, "quarantined": 0}
+    assert "notices" not in dict(totals(stats | {"notices": {"waiting": 0, "failed": 0}}))
+    said = dict(totals(stats | {"notices": {"waiting": 1, "failed": 2, "uncertain": 0}}))
+    assert said["notices"].startswith("1 waiting, 2 failed")

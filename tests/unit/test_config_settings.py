@@ -159,6 +159,8 @@ def test_a_secret_does_not_show(tmp_path: Path) -> None:
         "secret": "hunter2",
         "write_keys": ["hunter2"],
         "alert_webhook": "https://hooks.example/hunter2",
+        "alert_webhook_secret": "whsec_" + "hunter2/" * 4,
+        "stripe_secrets": "hunter2,hunter2",
     }
     settings = read_settings(tmp_path, **given)
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()}"

@@ -10,6 +10,7 @@ from agents.behavior_bot.state import BehaviorState, Stamped
 from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
+from agents.sales_bot.state import Credit, Order, Refund, SalesState, note_order, note_refund
 from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 
@@ -36,3 +37,36 @@ async def test_who_unsubscribed_is_shown_as_one_who_may_not_be_written_to(
     assert shown is not None
     assert shown["consent"] == {"email": unsubscribed is None, "site": True}
     assert shown["unsubscribed_at"] == unsubscribed
+
+
+async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:
+    store = MemoryStore(MemoryDatabase())
+    touch = Credit(NOON, "s1", "invite"), Credit(NOON, "s2", "invite")
+    sales = SalesState()
+    note_order(sales, "o1", Order(20.0, NOON, True, "EUR", list(touch)))
+    note_refund(sales, "r1", Refund("o1", 5.0, NOON))
+    await _keep(store, "behavior", BehaviorState())
+    await _keep(store, "sales", sales)
+    reader = StoreReader(store)
+    shown = await reader.visitor(ANN)
+    assert shown is not None
+    [order] = shown["orders"]
+    assert (order["value"], order["refunded"], order["left"]) == (20.0, 5.0, 15.0)
+    assert (order["last_touch"], shown["revenue"]) == ("s2", 15.0)
+    assert [each["last_touch"] for each in order["credits"]] == [0.0, 15.0]
+    assert (await reader.stats())["notices"] == {"waiting": 0, "failed": 0, "uncertain": 0}
+    assert (await reader.stats())["sales"] == {
+        "revenue": 15.0,
+        "refunded": 5.0,
+        "credit": {"invite": {"last_touch": 15.0, "linear": 15.0}},
+    }
+
+
+async def _keep(store: MemoryStore, bot: str, state: object) -> None:
+    owner = await store.acquire(f"{bot}-0")
+    body = Codec(WIRING[bot].make()).encode(Held(state, {}, "", b""))
+    record = BatchRecord(NOON, "", 0, {}, [], [], [], b"", [], [])
+    write = StateWrite(ANN, body, None)
+    await store.commit(
+        Commit(f"{bot}-0", bot, owner.epoch, 1, {}, {}, record, [write], [], [], [], [])
+    )

@@ -6,11 +6,13 @@ from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.protocol.draw import Draw
 from agents.sales_bot.bot import SalesBot
-from agents.sales_bot.state import ORDERS_MAX, SalesState
+from agents.sales_bot.shown import add_credit, orders_of
+from agents.sales_bot.state import ORDERS_MAX, REFUNDS_MAX, SalesState
 from messaging.vocabulary.effects import Effect, LogStory, Moved, PutOrder, Tell
 from messaging.vocabulary.messages import (
     GoalReached,
@@ -18,6 +20,7 @@ from messaging.vocabulary.messages import (
     MergedInto,
     Message,
     Purchased,
+    Refunded,
     Responded,
     StateMerged,
 )
@@ -38,6 +41,10 @@ def a_purchase(order_id: str = "o1", at: Any = START, **changes: Any) -> Purchas
         "address": "ann@example.com",
     }
     return Purchased(**(fields | changes))
+
+
+def a_refund(refund_id: str = "r1", amount: float | None = 5.0, order_id: str = "o1") -> Refunded:
+    return Refunded(ANN, START + DAY, refund_id, order_id, amount, "EUR")
 
 
 def a_send(send_id: str, at: Any) -> MailSent:
@@ -144,3 +151,59 @@ def test_an_order_and_a_merge_come_to_the_same_in_any_order() -> None:
         )
     assert all(end == ends[0] for end in ends)
     assert ends[0][1:3] == (3, 60.0)
+
+
+def test_a_refund_takes_revenue_and_credit_back_once() -> None:
+    state = SalesState()
+    take(state, a_send("s1", START), an_answer("s1", START), a_send("s2", START))
+    take(state, an_answer("s2", START + MINUTE), a_purchase(at=START + DAY))
+    effects = take(state, a_refund())
+    [row] = [e for e in effects if isinstance(e, PutOrder)]
+    assert (row.value, row.refunded, row.credited, row.linear) == (20.0, 5.0, "s2", ["s1", "s2"])
+    [story] = [e for e in effects if isinstance(e, LogStory)]
+    assert (story.kind, story.detail["taken"], story.detail["left"]) == (
+        "order.refunded",
+        5.0,
+        15.0,
+    )
+    assert take(state, a_refund()) == []
+    assert state.revenue == 15.0
+    credit: dict[str, dict[str, float]] = {}
+    for order in orders_of(state):
+        add_credit(credit, order)
+    assert credit == {"invite": {"last_touch": 15.0, "linear": 15.0}}
+    assert [each["linear"] for each in orders_of(state)[0]["credits"]] == [7.5, 7.5]
+
+
+def test_refunds_never_take_more_than_the_order_was_worth() -> None:
+    state = SalesState()
+    take(state, a_purchase(), a_purchase("o2"), a_refund("r1", 15.0), a_refund("r2", 15.0))
+    assert state.revenue == 20.0
+    take(state, a_refund("r3", None))
+    assert (state.revenue, orders_of(state)[0]["left"]) == (20.0, 0.0)
+
+
+def test_a_refund_may_come_before_its_order() -> None:
+    state = SalesState()
+    [early] = take(state, a_refund())
+    assert isinstance(early, LogStory)
+    assert early.detail["left"] is None
+    take(state, a_purchase())
+    assert state.revenue == 15.0
+
+
+def test_refunds_are_bounded_and_what_they_took_stays_taken() -> None:
+    state = SalesState()
+    take(state, a_purchase(value=1_000.0))
+    take(state, *(a_refund(f"r{n:03}", 1.0) for n in range(REFUNDS_MAX + 10)))
+    assert len(state.refunds) == REFUNDS_MAX
+    assert state.revenue == orders_of(state)[0]["left"] == 1_000.0 - REFUNDS_MAX - 10
+
+
+def test_a_state_of_the_first_layout_is_read() -> None:
+    first = ({"o1": (20.0, START, True)}, 1, 20.0, [("s1", "lead", START, START)], {}, [])
+    state = SalesBot().upgrade(1, msgspec.msgpack.encode(first))
+    take(state, a_refund())
+    assert (state.revenue, state.touches[0].send_id) == (15.0, "s1")
+    with pytest.raises(ValueError, match="no layout 9"):
+        SalesBot().upgrade(9, b"")

@@ -1,0 +1,1 @@
+"""Tell a person of an alert: by e-mail and by an outgoing webhook."""

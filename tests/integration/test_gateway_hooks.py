@@ -1,0 +1,129 @@
+"""Webhooks over a real socket: forged, old, replayed, huge, of a wrong type, unknown; and what they come to."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import io
+import json
+from typing import Any
+
+from messaging.store.memory import MemoryDatabase
+from messaging.vocabulary.events import Track, decode_event
+from tests.gateway_builders import NOON, a_site
+
+SECRETS = {"stripe": (b"whsec_old", b"whsec_new"), "shopify": (b"shh",)}
+JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
+PAID = {
+    "id": "cs_1",
+    "currency": "eur",
+    "amount_total": 2_000,
+    "payment_status": "paid",
+    "payment_intent": "pi_1",
+    "customer_details": {"email": "ann@example.com"},
+}
+
+
+def an_event(kind: str = "checkout.session.completed", **thing: Any) -> bytes:
+    return json.dumps({"type": kind, "data": {"object": thing or PAID}}).encode()
+
+
+def signed(body: bytes, *, secret: bytes = b"whsec_new", age_seconds: int = 0) -> dict[str, str]:
+    at = int(NOON.timestamp()) - age_seconds
+    digest = hmac.digest(secret, f"{at}.".encode() + body, "sha256").hex()
+    return JSON_TYPE | {"Stripe-Signature": f"t={at},v1={digest}"}
+
+
+async def post(session: Any, body: Any, headers: dict[str, str], source: str = "stripe") -> Any:
+    async with session.post(f"/hooks/{source}", data=body, headers=headers) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+def journaled(database: MemoryDatabase) -> list[Any]:
+    return [record for stream in database.streams for record in stream]
+
+
+async def test_a_source_without_secrets_is_not_there() -> None:
+    async with a_site() as (session, _):
+        for source in ("stripe", "shopify"):
+            assert (await post(session, b"{}", JSON_TYPE, source))[0] == 404
+
+
+async def test_forged_and_old_ones_are_refused_before_anything_reads_them() -> None:
+    """The body is no JSON at all: a reader would have said 400."""
+    database = MemoryDatabase()
+    async with a_site(database=database, hook_secrets=SECRETS) as (session, gateway):
+        body = b"{ not JSON"
+        for headers in (
+            JSON_TYPE,
+            signed(body, secret=b"whsec_other"),
+            signed(b"another body"),
+            signed(body, age_seconds=301),
+            signed(body, age_seconds=-301),
+        ):
+            assert (await post(session, body, headers))[0] == 401
+        forged = JSON_TYPE | {"X-Shopify-Hmac-Sha256": "x", "X-Shopify-Topic": "orders/paid"}
+        assert (await post(session, body, forged, "shopify"))[0] == 401
+        assert (await post(session, body, signed(body)))[0] == 400
+        assert 'mdma_hooks_total{outcome="refused",source="stripe"} 5.0' in gateway.metrics.text()
+    assert journaled(database) == []
+
+
+async def test_an_order_is_journaled_once_however_often_and_by_whichever_secret_it_comes() -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database, hook_secrets=SECRETS) as (session, _):
+        outcomes = []
+        for secret in (b"whsec_old", b"whsec_new", b"whsec_new"):
+            status, answer = await post(session, an_event(), signed(an_event(), secret=secret))
+            assert status == 200
+            outcomes.append(answer["outcome"])
+        again = an_event("checkout.session.async_payment_succeeded")
+        outcomes.append((await post(session, again, signed(again)))[1]["outcome"])
+        assert outcomes == ["taken", "repeated", "repeated", "repeated"]
+    [record] = journaled(database)
+    event = decode_event(record.raw)
+    assert isinstance(event, Track)
+    assert event.event == "Order Completed"
+    assert event.properties == {
+        "order_id": "pi_1",
+        "total": 20.0,
+        "currency": "EUR",
+        "source": "stripe",
+    }
+    assert event.context is not None
+    assert event.context.traits == {"email": "ann@example.com"}
+    assert event.context.consent is None
+
+
+async def test_shopifys_deliveries_are_taken_and_unknown_topics_counted() -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database, hook_secrets=SECRETS) as (session, gateway):
+        body = json.dumps({"id": 7, "total_price": "1.50", "currency": "EUR"}).encode()
+        digest = base64.b64encode(hmac.digest(b"shh", body, "sha256")).decode()
+        headers = JSON_TYPE | {"X-Shopify-Hmac-Sha256": digest}
+        taken = await post(session, body, headers | {"X-Shopify-Topic": "orders/paid"}, "shopify")
+        assert taken == (200, {"success": True, "outcome": "taken"})
+        for topic in ({}, {"X-Shopify-Topic": "products/update"}):
+            assert (await post(session, body, headers | topic, "shopify"))[1][
+                "outcome"
+            ] == "ignored"
+        ignored = 'mdma_hooks_total{outcome="ignored",source="shopify"} 2.0'
+        assert ignored in gateway.metrics.text()
+        other = an_event("customer.created", id="cus_1")
+        assert (await post(session, other, signed(other)))[1]["outcome"] == "ignored"
+    assert len(journaled(database)) == 1
+
+
+async def test_what_is_too_large_packed_or_no_json_is_refused() -> None:
+    async with a_site(hook_secrets=SECRETS) as (session, _):
+        huge = b"x" * (1024 * 1024 + 1)
+        assert (await post(session, io.BytesIO(huge), signed(huge)))[0] == 413
+        body = an_event()
+        assert (await post(session, body, signed(body) | {"Content-Type": "text/html"}))[0] == 415
+        assert (await post(session, body, signed(body) | {"Content-Encoding": "gzip"}))[0] == 415
+        deep = b'{"type":' + b"[" * 100_000
+        assert (await post(session, deep, signed(deep)))[0] == 400
+        wrong = an_event(id=5, amount_total="many")
+        status, problem = await post(session, wrong, signed(wrong))
+        assert status == 400
+        assert "many" not in str(problem)

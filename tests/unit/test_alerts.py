@@ -1,0 +1,144 @@
+"""What a person is told of an alert: the e-mail, the webhook's signature, and which addresses are called."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from config.settings import SettingsInvalid, read_settings
+from messaging.alerts.mail import mail_of
+from messaging.alerts.notice import body_of, notice_of
+from messaging.alerts.signing import key_of, signed_headers
+from messaging.alerts.webhook import Refused, WebhookClient, is_public
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from tests.alert_builders import ANN, rows_of_an_alert
+from tests.gateway_builders import NOON
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"""Of the published example of Svix, which Standard Webhooks was made from."""
+
+
+def an_alert(**changes: object) -> dict[str, object]:
+    row = rows_of_an_alert()[0]
+    return row.fields | {"id": row.id} | changes
+
+
+def test_the_published_example_is_signed_as_published() -> None:
+    body = b'{"test": 2432232314}'
+    headers = signed_headers(key_of(SECRET), "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_x!", "whsec_YWJj"]
+)
+def test_a_secret_that_is_none_is_refused(secret: str) -> None:
+    with pytest.raises(ValueError, match="whsec_"):
+        key_of(secret)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1%eth0",
+        "fd00::1",
+        "::ffff:10.0.0.1",
+        "2002:7f00:1::",
+        "64:ff9b::7f00:1",
+        "no address",
+    ],
+)
+def test_what_is_not_out_on_the_internet_is_not_called(address: str) -> None:
+    assert not is_public(address)
+
+
+def test_public_addresses_are_called() -> None:
+    assert all(
+        is_public(each) for each in ("93.184.216.34", "2606:2800:220:1::1", "::ffff:8.8.8.8")
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["http://hooks.example/x", "https://127.0.0.1/x", "https://[::1]/x"]
+)
+async def test_private_and_plain_addresses_are_refused_before_any_connection(url: str) -> None:
+    client = WebhookClient(url, SECRET)
+    with pytest.raises(Refused):
+        await client.post("msg_1", 1, b"{}")
+    await client.close()
+
+
+def test_the_email_says_what_happened_and_what_to_do() -> None:
+    alert = an_alert(kind="Four attempts\r\nBcc: all@example.com")
+    notice = notice_of(alert, "email", "https://mdma.example")
+    raw = mail_of(notice, sender=("Shop", "shop@a.example"), to=("", "ops@a.example"), now=NOON)
+    parsed = email.message_from_bytes(raw, policy=email.policy.default)
+    assert parsed["Subject"] == "Alert: Four attempts Bcc: all@example.com (lead)"
+    assert (parsed["To"], parsed["Bcc"]) == ("ops@a.example", None)
+    assert parsed["Auto-Submitted"] == "auto-generated"
+    body = parsed.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    for words in (
+        f"mdma visitor {ANN}",
+        "template hello",
+        "https://mdma.example/api/v1/alerts/a1/",
+    ):
+        assert words in text
+    again = mail_of(notice, sender=("Shop", "shop@a.example"), to=("", "ops@a.example"), now=NOON)
+    assert again == raw
+
+
+def test_the_webhooks_body_names_the_alert_and_nobody() -> None:
+    document = json.loads(body_of(notice_of(an_alert(), "webhook", "http://here")))
+    assert document["type"] == "alert.opened"
+    assert document["data"]["alert"] == "a1"
+    assert document["data"]["history"][0]["template"] == "hello"
+    assert "@" not in msgspec.json.encode(document).decode()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"alert_webhook": "https://a.example/x"}, "MDMA_ALERT_WEBHOOK_SECRET: .* needs it"),
+        ({"alert_webhook_secret": "hunter2"}, "MDMA_ALERT_WEBHOOK_SECRET: write it like whsec_"),
+        (
+            {"alert_webhook": "http://a.example/x", "alert_webhook_secret": SECRET},
+            "MDMA_ALERT_WEBHOOK: must be https",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_found_out_at_the_start(
+    tmp_path: Path, given: dict[str, object], words: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=words) as raised:
+        read_settings(tmp_path, **given)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_private_webhook_must_be_allowed_by_name(tmp_path: Path) -> None:
+    given = {"alert_webhook": "http://127.0.0.1:9/x", "alert_webhook_secret": SECRET}
+    assert read_settings(tmp_path, **given, alert_webhook_private=True).alert_webhook_private
+
+
+def test_an_alert_about_one_email_can_only_be_closed() -> None:
+    notice = notice_of(an_alert(kind=UNCERTAIN_SUCCESS), "email", "http://here")
+    raw = mail_of(notice, sender=("", "a@a.example"), to=("", "ops@a.example"), now=NOON)
+    assert b"/close" in raw
+    assert b"resume" not in raw
