@@ -86,9 +86,12 @@ class BotActor:
 
     @ray.method(concurrency_group="gate")
     @_call
-    def gate(self, grant: bytes) -> bytes:
-        """Take a grant (or nothing) and report what the world clock must wait for; empty: not known."""
-        report: GateReport | None = self._host.gate(_grants.decode(grant) if grant else None)
+    def gate(self, grant: bytes, heard: int) -> bytes:
+        """Take a grant (or nothing) and report what the world clock must wait for; empty: not known.
+
+        `heard`: number of the last report that arrived.
+        """
+        report: GateReport | None = self._host.gate(_grants.decode(grant) if grant else None, heard)
         return b"" if report is None else _encode(report)
 
     @ray.method(concurrency_group="orders")

@@ -24,7 +24,7 @@ import uvloop
 
 from agents.cluster.names import PartSpec
 from agents.cluster.part import Factory, Part
-from agents.runtime.gate import GateReport
+from agents.runtime.gate import GateReport, Unheard
 from messaging.clock import GatedClock, Grant, RealClock
 from messaging.ports import Chunk, Peers
 from messaging.vocabulary.errors import Fenced
@@ -74,6 +74,8 @@ class Host:
         self._exit = exit_process
         self._clock: RealClock | None = None if spec.gated else RealClock()
         self._granted = threading.Event()
+        # Machine time, so that numbers of an earlier life of this part are lower.
+        self._unheard = Unheard(time.monotonic_ns())
         self._part: Part | None = None
         self._loop = uvloop.new_event_loop()
         self._born = time.monotonic()
@@ -122,18 +124,21 @@ class Host:
         except (NotReady, TimeoutError):
             return False
 
-    def gate(self, grant: Grant | None) -> GateReport | None:
-        """Take a grant and report what the clock must wait for. None where that is not known."""
+    def gate(self, grant: Grant | None, heard: int) -> GateReport | None:
+        """Take a grant and report what the clock must wait for. None where that is not known.
+
+        `heard`: number of the last report whose answer arrived.
+        """
         if grant is not None and self._clock is None:
             self._clock = GatedClock(grant.world, grant.speed)
             self._clock.grant(grant)
             self._granted.set()
         try:
-            return self._await(lambda part: self._turn(part, grant), CALL_SECONDS)
+            return self._await(lambda part: self._turn(part, grant, heard), CALL_SECONDS)
         except (NotReady, TimeoutError):
             return None
 
-    async def _turn(self, part: Part, grant: Grant | None) -> GateReport | None:
+    async def _turn(self, part: Part, grant: Grant | None, heard: int) -> GateReport | None:
         """Take the grant, wait a little for what is being done, and report the oldest thing held meanwhile.
 
         Waiting here costs one call; asking again and again would cost a core while a year goes by.
@@ -141,15 +146,23 @@ class Host:
         clock = self._clock
         if grant is not None and isinstance(clock, GatedClock) and clock.grant(grant):
             part.poke()
-        report = part.report()
-        held = report.held_since if report is not None else None
+        unheard = self._unheard
+        unheard.heard(heard)
+        report = self._report(part)
         deadline = time.monotonic() + WORK_SECONDS_MAX
         while report is not None and self._is_busy(report) and time.monotonic() < deadline:
             await asyncio.sleep(WORK_LOOK_SECONDS)
-            report = part.report()
-            if report is not None and report.held_since is not None:
-                held = report.held_since if held is None else min(held, report.held_since)
-        return GateReport(held, report.next_due) if report is not None else None
+            report = self._report(part)
+        if report is None:
+            return None
+        return GateReport(unheard.oldest, report.next_due, unheard.number)
+
+    def _report(self, part: Part) -> GateReport | None:
+        """Ask the part, which forgets what it tells; noted at once, for this turn may be given up any moment."""
+        report = part.report()
+        if report is not None:
+            self._unheard.note(report.held_since)
+        return report
 
     def _is_busy(self, report: GateReport) -> bool:
         if report.held_since is not None:

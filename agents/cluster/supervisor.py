@@ -44,6 +44,8 @@ class Watched:
     restarts: int = 0
     metrics: dict[str, float] | None = None
     """None: it did not answer the last time, or is not ready."""
+    heard: int = 0
+    """Number of its last report to the world clock's gate that arrived."""
 
 
 @dataclass
@@ -106,10 +108,14 @@ class Supervisor:
     async def _gate(self, watched: Watched, grant: bytes) -> GateReport | None:
         try:
             async with asyncio.timeout(GATE_SECONDS):
-                report = await call(watched.handle, watched.spec.name, "gate", grant)
+                answer = await call(watched.handle, watched.spec.name, "gate", grant, watched.heard)
         except (RayError, TimeoutError):
             return None
-        return _reports.decode(report) if report else None
+        if not answer:
+            return None
+        report = _reports.decode(answer)
+        watched.heard = report.number
+        return report
 
     async def pause(self, paths: frozenset[str] | None) -> list[str]:
         """Hold the hand-overs of these paths (None: of all); return who did not hear it."""
