@@ -45,7 +45,15 @@ from messaging.vocabulary.events import Record, decode_event
 from messaging.vocabulary.ids import email_key, normal_address
 from messaging.vocabulary.messages import decode_letters
 from scripts.folder import Refused
-from scripts.personal_parts import Document, about, call_of, consents_of, event_of, letter_of
+from scripts.personal_parts import (
+    Document,
+    about,
+    by_name,
+    call_of,
+    consents_of,
+    event_of,
+    letter_of,
+)
 from scripts.rules import files_of
 
 FORMAT = "mdma export 1"
@@ -140,8 +148,11 @@ class _Search:
         found = {}
         for visitor, body in sorted(bodies.items()):
             held = codec.decode(body)
-            state = {name: getattr(held.state, name) for name in type(held.state).__struct_fields__}
-            found[visitor] = {"state": state, "wakes": held.wakes, "merged_into": held.moved}
+            found[visitor] = {
+                "state": by_name(held.state),
+                "wakes": held.wakes,
+                "merged_into": held.moved,
+            }
         return found
 
     # The record: batches, events, letters

@@ -12,7 +12,7 @@ from agents.behavior_bot.state import BehaviorState, Stamped
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import AnyMessage, DecisionMade, RewardSeen
 from scripts.cli import main
-from scripts.personal_parts import about, consents_of
+from scripts.personal_parts import about, by_name, consents_of
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 OTHERS = {"MergedInto": "into", "MergeStarted": "younger", "StateMerged": "younger"}
@@ -44,7 +44,7 @@ def test_consent_is_told_with_its_time_its_event_and_its_basis():
     raw = b'{"type":"identify","context":{"consent":{"categoryPreferences":{"email":true},"basis":"form"}}}'
     record = Record(5, "m5", 0, NOW, NOW, "", raw)
     state = BehaviorState(consents={"email": Stamped(value=True, at=NOW.timestamp(), position=5)})
-    held = {"v1": {"state": {"consents": state.consents}}}
+    held = {"v1": {"state": by_name(state)}}
     assert consents_of(held, [record]) == [
         {
             "visitor": "v1",
