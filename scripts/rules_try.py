@@ -78,7 +78,12 @@ class Told(msgspec.Struct):
 async def tried(
     store: Store, records: list[Record], view: View, draft: CompiledRules, say: Progress
 ) -> Told:
-    """Return what the published rules and a draft make of these events. Raise Refused where there are none."""
+    """Return what the published rules and a draft make of these events.
+
+    Raise Refused where there are no events, or no published rules.
+    """
+    if view.rules is None:
+        raise Refused("no version is published: publish one with `mdma rules push DIR --publish`")
     if not records:
         raise Refused("no event was journaled in this time: choose a longer one with --since")
     known = await _identities(store, records)

@@ -112,6 +112,15 @@ def test_where_nothing_happened_one_is_told_so():
         asyncio.run(tried(MemoryStore(MemoryDatabase()), [], view, rules(DRAFT), lambda _: None))
 
 
+def test_where_no_version_is_published_one_is_told_what_to_do():
+    with pytest.raises(Refused, match="rules push DIR --publish"):
+        asyncio.run(
+            tried(
+                MemoryStore(MemoryDatabase()), events(), View(None, 0, {}, {}), rules(DRAFT), print
+            )
+        )
+
+
 @pytest.mark.parametrize("since", ["", "d", "0d", "-1d", "30", "1.5d", "30w", "٣d", "9999999d"])
 def test_a_length_of_time_that_is_none_is_wrong_use(since, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(
