@@ -24,6 +24,7 @@ COMMANDS = {
     "rules": "cli_rules:rules",
     "replay": "cli_record:replay",
     "audit": "cli_record:audit",
+    "export": "cli_export:export",
 }
 """Command -> where it is; loaded when it is asked for, so that `mdma --help` stays quick."""
 

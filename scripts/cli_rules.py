@@ -1,31 +1,37 @@
-"""`mdma rules validate | push | pull`."""
+"""`mdma rules validate | push | pull | diff | try`."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from scripts.client import data_option, json_option, opened_store, tell
+from scripts.client import data_option, json_option, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
 from scripts.visible import say
 
 if TYPE_CHECKING:
+    from agents.rules.compiled import CompiledRules
     from messaging.vocabulary.errors import RuleError
+    from scripts.rules_try import Told
+
+PERIODS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
+"""Unit -> how long it is."""
 
 folder_type = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @click.group(
-    short_help="Check the rules' files, make versions, write them out.",
+    short_help="Check the rules' files, make versions, write them out, compare.",
     epilog="Example: mdma rules validate my-rules",
 )
 def rules() -> None:
-    """Check the marketer's files, make versions of them, write versions out."""
+    """Check the marketer's files, make versions of them, write versions out, compare them."""
 
 
 @rules.command(epilog="Example: mdma rules validate my-rules")
@@ -113,3 +119,128 @@ async def _pull(folder: Path, version: int | None, data: Path) -> tuple[int, int
         raise Refused(f"there is no version {number}")
     write_folder(folder, files)
     return len(files), number
+
+
+@rules.command(epilog="Example: mdma rules diff 3 my-rules")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--text", "as_text", is_flag=True, help="Print the differing lines (unified diff).")
+@json_option
+@data_option
+def diff(before: str, after: str, data: Path, *, as_text: bool, as_json: bool) -> int:
+    """Say what changed from A to B, each the number of a version or a folder.
+
+    Exit code 0 where nothing differs, 1 where something does. Write ./3 for a folder that is called 3.
+    """
+    from scripts.rules_diff import changes, sentence, unified
+
+    old, new = asyncio.run(_both(before, after, data))
+    found = changes(old, new)
+    if as_json:
+        facts = [{name: getattr(each, name) for name in each.__struct_fields__} for each in found]
+        tell({"changes": facts, "text": unified(old, new)}, "", as_json=True)
+    elif as_text:
+        for line in unified(old, new).split("\n") if found else ():
+            say(line)
+    else:
+        for change in found:
+            say(sentence(change))
+        say(counted(len(found), "differences") if found else "nothing differs")
+    return 1 if found else 0
+
+
+async def _both(before: str, after: str, data: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the files of two sides; a system is asked only where one of them is a version."""
+    if not (before.isdecimal() or after.isdecimal()):
+        return _side_folder(before), _side_folder(after)
+    async with opened_store(data) as store:
+        return await _side(store, before), await _side(store, after)
+
+
+async def _side(store: Any, given: str) -> dict[str, str]:
+    from scripts.rules import files_of
+
+    if not given.isdecimal():
+        return _side_folder(given)
+    files = await files_of(store, int(given))
+    if files is None:
+        raise Refused(f"there is no version {given}")
+    return files
+
+
+def _side_folder(given: str) -> dict[str, str]:
+    from config.load import read_folder
+
+    folder = Path(given)
+    if not folder.is_dir():
+        raise click.UsageError(f"{given} is neither the number of a version nor a folder")
+    return read_folder(folder)
+
+
+def period(ctx: click.Context, _: click.Parameter, text: str) -> timedelta:
+    """Read a length of time such as 30d or 12h. Raise UsageError for what is none."""
+    number, unit = text[:-1], text[-1:]
+    is_number = number.isascii() and number.isdigit() and 0 < len(number) <= 5 and int(number)
+    if unit not in PERIODS or not is_number:
+        raise click.UsageError(f"{text} is no length of time: write it like 30d or 12h", ctx)
+    return int(number) * PERIODS[unit]
+
+
+@rules.command("try", epilog="Example: mdma rules try my-rules --since 30d")
+@click.argument("folder", metavar="[DIR]", type=folder_type, required=False)
+@click.option(
+    "--since",
+    metavar="TIME",
+    default="30d",
+    callback=period,
+    help="How far to look back from the newest event (30d).",
+)
+@json_option
+@data_option
+def try_(folder: Path | None, since: timedelta, data: Path, as_json: bool) -> int:
+    """Show what a draft would have made of the journaled events, beside the published rules.
+
+    Without DIR: the shipped routine. Nothing is sent and nothing is written. Who was only seen before that time counts
+    as new when they come again, on both sides.
+    """
+    import msgspec
+
+    from config.load import DEFAULTS, RulesInvalid, compile_folder
+    from scripts.rules_try import DRAFT, lines
+
+    looked_at = folder or DEFAULTS
+    try:
+        draft = compile_folder(looked_at, DRAFT)
+    except RulesInvalid as error:
+        said = f"in {looked_at}: nothing was tried"
+        return _tell_errors(error.errors, said, as_json=as_json)
+    told = asyncio.run(_try(draft, since, data))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
+    else:
+        for line in lines(told):
+            say(line)
+    return 0
+
+
+async def _try(draft: CompiledRules, since: timedelta, data: Path) -> Told:
+    from messaging.journal.mongo import MongoJournal
+    from messaging.store.mongo import MongoStore
+    from scripts.compose import connected, view_loader
+    from scripts.rules_try import read_records, tried
+
+    wiring = wiring_in_use(data)
+    connection = connected(wiring)
+    store = MongoStore(connection)
+    try:
+        view = await view_loader(store, wiring).load()
+        records = await read_records(MongoJournal(connection), since)
+        return await tried(store, records, view, draft, _progress)
+    finally:
+        await store.close()
+        await connection.close()
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        say(text, err=True)

@@ -11,7 +11,7 @@ Rules
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
 
@@ -46,7 +46,15 @@ def handed_over(_visitor: str, _act: HandOver) -> MailOutcomeCode:
 class InProcess:
     """Hold the states of all bots and fold events into them."""
 
-    def __init__(self, view: View, start: datetime, answer: Answer = handed_over) -> None:
+    def __init__(
+        self,
+        view: View,
+        start: datetime,
+        answer: Answer = handed_over,
+        *,
+        identity: Mapping[str, tuple[str, int]] | None = None,
+    ) -> None:
+        """`identity`: keys that have an owner before the first event."""
         self.view = view
         self.now = start
         self.rows: list[RowWrite] = []
@@ -56,7 +64,7 @@ class InProcess:
         self._bots: dict[str, Bot] = {name: wiring.make() for name, wiring in WIRING.items()}
         self._codecs = {name: Codec(bot) for name, bot in self._bots.items()}
         self._states: dict[str, dict[str, Held]] = {name: {} for name in self._bots}
-        self._identity: dict[str, tuple[str, int]] = {}
+        self._identity: dict[str, tuple[str, int]] = dict(identity or {})
         self._wakes: list[tuple[datetime, str, str]] = []
         self._dues: dict[tuple[str, str], datetime] = {}
         """What stands in the heap for a visitor, so that it is put there once."""
@@ -110,6 +118,10 @@ class InProcess:
         if held is None:
             held = states[visitor] = self._codecs[bot].fresh(visitor)
         return held
+
+    def everybody(self, bot: str) -> Iterable[tuple[str, Held]]:
+        """Return (visitor, state) of everybody a bot knows."""
+        return self._states[bot].items()
 
     def _take(self, records: list[Record]) -> None:
         events = [record.event for record in records]

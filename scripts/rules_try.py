@@ -1,0 +1,254 @@
+"""Let a draft of the rules live through the journaled events again, beside the published rules: `mdma rules try`.
+
+Rules
+1. Nothing is sent and nothing is written: both runs happen in this process, on the events as they were.
+2. Both sides live through the same events with the same policies; every e-mail of theirs counts as handed over. The
+   opens and clicks of e-mails that both would send come from the journal; nobody answers an e-mail that never was.
+3. Who is known by which id comes from the store. What was known before the first event does not: a visitor
+   begins anew on both sides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import View
+from agents.rules.compiled import CompiledRules
+from agents.runtime.inprocess import InProcess
+from agents.runtime.registry import IDENTITY
+from messaging.ports import Journal, Store
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.ids import position
+from scripts.counting import counted
+from scripts.folder import Refused
+
+DRAFT = 2**31 - 1
+"""Version that a draft is compiled under: above any that was pushed."""
+
+EXAMPLES_MAX = 10
+"""Visitors named for each path."""
+
+EVENTS_MAX = 1_000_000
+"""Events held at once: half a gigabyte."""
+
+READ_MAX = 5_000
+FEED_MAX = 5_000
+"""Events between two words on how far it has come."""
+
+SENT = "handed over"
+
+Progress = Callable[[str], None]
+
+
+class PathTold(msgspec.Struct):
+    """Say what one side would do on a path."""
+
+    entered: int
+    won: int
+    e_mails: dict[str, int]
+    """Template -> e-mails handed over."""
+    refused: dict[str, int]
+    """Reason -> e-mails refused."""
+    examples: list[dict[str, Any]]
+    """`visitor` and the `e_mails` they would get; first those whom the other side would treat otherwise."""
+
+
+class Side(msgspec.Struct):
+    """Say where everybody stands at the end of one side."""
+
+    cohorts: dict[str, int]
+    paths: dict[str, PathTold]
+
+
+class Told(msgspec.Struct):
+    """Hold what `rules try` came to."""
+
+    events: int
+    since: datetime
+    until: datetime
+    published: Side
+    draft: Side
+
+
+async def tried(
+    store: Store, records: list[Record], view: View, draft: CompiledRules, say: Progress
+) -> Told:
+    """Return what the published rules and a draft make of these events.
+
+    Raise Refused where there are no events, or no published rules.
+    """
+    if view.rules is None:
+        raise Refused("no version is published: publish one with `mdma rules push DIR --publish`")
+    if not records:
+        raise Refused("no event was journaled in this time: choose a longer one with --since")
+    known = await _identities(store, records)
+    trial = msgspec.structs.replace(
+        view, rules=draft, rules_version=draft.version, pinned={draft.version: draft}
+    )
+    published = _lived(view, records, known, lambda text: say(f"published rules: {text}"))
+    drafted = _lived(trial, records, known, lambda text: say(f"draft: {text}"))
+    return Told(
+        len(records),
+        records[0].received_at,
+        records[-1].received_at,
+        _side(published, drafted),
+        _side(drafted, published),
+    )
+
+
+async def read_records(journal: Journal, back: timedelta) -> list[Record]:
+    """Return the journaled events that were taken so long before the newest one or later, in that order."""
+    found: list[Record] = []
+    newest = datetime.min.replace(tzinfo=UTC)
+    for stream in await journal.tails():
+        after = position(stream, 0)
+        while True:
+            some, reached = await journal.read(stream, after, READ_MAX, (0, 1))
+            newest = max([newest, *(each.received_at for each in some)])
+            found += [each for each in some if newest - each.received_at <= back]
+            if len(found) > EVENTS_MAX:
+                found = [each for each in found if newest - each.received_at <= back]
+            if len(found) > EVENTS_MAX:
+                raise Refused(
+                    f"these are more than {EVENTS_MAX:,} events: choose a shorter --since"
+                )
+            if reached == after:
+                break
+            after = reached
+    found = [each for each in found if newest - each.received_at <= back and _is_readable(each)]
+    return sorted(found, key=lambda record: (record.received_at, record.position))
+
+
+def _is_readable(record: Record) -> bool:
+    """Say whether an event can be read: what cannot stands in quarantine, and moves nobody."""
+    try:
+        IDENTITY.keys_of(record, record.event)
+    except (msgspec.DecodeError, ValueError):
+        return False
+    return True
+
+
+async def _identities(store: Store, records: list[Record]) -> dict[str, tuple[str, int]]:
+    """Return the keys of these events as they stand, so that both sides call everybody by their own id."""
+    asked = sorted({key for record in records for key in IDENTITY.keys_of(record, record.event)})
+    found: dict[str, tuple[str, int]] = {}
+    for first in range(0, len(asked), READ_MAX):
+        found |= await store.identities(asked[first : first + READ_MAX])
+    owners = sorted({f"v:{visitor}" for visitor, _ in found.values()})
+    while owners:
+        rows = await store.identities(owners)
+        found |= rows
+        owners = sorted({f"v:{row[0]}" for row in rows.values()} - found.keys())
+    return found
+
+
+def _lived(
+    view: View, records: list[Record], known: dict[str, tuple[str, int]], say: Progress
+) -> InProcess:
+    """Let all events happen under one set of rules."""
+    world = InProcess(view, records[0].received_at, identity=known)
+    for first in range(0, len(records), FEED_MAX):
+        world.feed(records[first : first + FEED_MAX])
+        say(f"{min(first + FEED_MAX, len(records)):,} of {counted(len(records), 'events')}")
+    world.advance(records[-1].received_at)
+    return world
+
+
+def _side(world: InProcess, other: InProcess) -> Side:
+    rules = world.view.rules
+    sizes = Counter(
+        name
+        for _, held in world.everybody("behavior")
+        if not held.moved
+        for name in held.state.cohorts
+    )
+    mine, theirs = _by_path(world), _by_path(other)
+    return Side(
+        {name: sizes[name] for name in rules.cohorts},
+        {
+            name: _path(mine.get(name, {}), theirs.get(name, {}), world, name)
+            for name in rules.paths
+        },
+    )
+
+
+def _by_path(world: InProcess) -> dict[str, dict[str, list[str]]]:
+    """Return path -> visitor who entered it -> templates they got, in order."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for fields in _stories(world, "run.entered"):
+        found.setdefault(fields["detail"]["path"], {}).setdefault(fields["visitor"], [])
+    for fields in _sends(world, SENT):
+        templates = found.setdefault(fields["path"], {}).setdefault(fields["visitor"], [])
+        templates.append(fields["template"])
+    return found
+
+
+def _stories(world: InProcess, kind: str) -> Iterator[dict[str, Any]]:
+    return (r.fields for r in world.rows if r.table == "story" and r.fields["kind"] == kind)
+
+
+def _sends(world: InProcess, status: str) -> Iterator[dict[str, Any]]:
+    """Give the sends that came to this status, each once: a row is written anew when something is added to it."""
+    rows = {
+        r.id: r.fields for r in world.rows if r.table == "sends" and r.fields["status"] == status
+    }
+    yield from rows.values()
+
+
+def _path(
+    mine: dict[str, list[str]], theirs: dict[str, list[str]], world: InProcess, path: str
+) -> PathTold:
+    unlike = sorted(mine, key=lambda visitor: (theirs.get(visitor) == mine[visitor], visitor))
+    refused = [each["reason"] for each in _sends(world, "refused") if each["path"] == path]
+    goals = [each for each in _stories(world, "run.won") if each["detail"].get("path") == path]
+    return PathTold(
+        entered=len(mine),
+        won=len({each["visitor"] for each in goals}),
+        e_mails=dict(sorted(Counter(t for some in mine.values() for t in some).items())),
+        refused=dict(sorted(Counter(refused).items())),
+        examples=[{"visitor": v, "e_mails": mine[v]} for v in unlike[:EXAMPLES_MAX]],
+    )
+
+
+def lines(told: Told) -> list[str]:
+    """Return what came of it in words, the draft beside the published rules."""
+    now, draft = told.published, told.draft
+    span = f"from {told.since:%Y-%m-%d %H:%M} to {told.until:%Y-%m-%d %H:%M} UTC"
+    found = [f"{counted(told.events, 'events')} {span}"]
+    found += [f"cohort {each}" for each in _all_beside(now.cohorts, draft.cohorts)]
+    nothing = PathTold(0, 0, {}, {}, [])
+    for name in sorted(now.paths.keys() | draft.paths.keys()):
+        found += _path_lines(name, now.paths.get(name, nothing), draft.paths.get(name, nothing))
+    return found
+
+
+def _path_lines(name: str, now: PathTold, draft: PathTold) -> Iterator[str]:
+    yield f"path {name}: {_beside(now.entered, draft.entered)} enter it"
+    yield f"  {_beside(now.won, draft.won)} reach its goal"
+    yield from (f"  e-mail {each}" for each in _all_beside(now.e_mails, draft.e_mails))
+    yield from (f"  refused, {each}" for each in _all_beside(now.refused, draft.refused))
+    for each in draft.examples:
+        yield f"  visitor {each['visitor']} gets {', '.join(each['e_mails']) or 'no e-mail'}"
+
+
+def _all_beside(now: dict[str, int], draft: dict[str, int]) -> Iterator[str]:
+    for each in sorted(now.keys() | draft.keys()):
+        yield f"{each}: {_beside(now.get(each), draft.get(each))}"
+
+
+def _beside(now: int | None, draft: int | None) -> str:
+    """Return two counts in words.
+
+    >>> _beside(3, 5), _beside(3, 3), _beside(None, 2), _beside(2, None)
+    ('5 (now 3)', '3 (as now)', '2 (new)', 'gone (now 2)')
+    """
+    if now is None:
+        return f"{draft:,} (new)"
+    if draft is None:
+        return f"gone (now {now:,})"
+    return f"{draft:,} (as now)" if now == draft else f"{draft:,} (now {now:,})"
