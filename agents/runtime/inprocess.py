@@ -11,7 +11,7 @@ Rules
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
 
@@ -102,6 +102,14 @@ class InProcess:
     def messages(self) -> int:
         """Return how many messages all bots took."""
         return sum(self.taken.values())
+
+    def due(self) -> datetime | None:
+        """Return when a wake-up may be due next, None if none stands: `advance` fires it."""
+        return self._wakes[0][0] if self._wakes else None
+
+    def states(self, bot: str) -> Mapping[str, Held]:
+        """Return visitor -> what one bot holds."""
+        return self._states[bot]
 
     def held(self, bot: str, visitor: str) -> Held:
         """Return one visitor's state of one bot."""
