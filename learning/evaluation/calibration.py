@@ -76,5 +76,11 @@ def log_loss(chances: Vector, labels: Labels) -> float:
     >>> round(log_loss(np.array([0.5, 0.5]), np.array([False, True])), 4)
     0.6931
     """
+    return float(log_losses(chances, labels).mean())
+
+
+def log_losses(chances: Vector, labels: Labels) -> Vector:
+    """Return the negative log-likelihood of each row in nats."""
     cut = np.clip(chances, _SMALLEST, 1.0 - _SMALLEST)
-    return float(-np.where(labels, np.log(cut), np.log1p(-cut)).mean())
+    losses: Vector = -np.where(labels, np.log(cut), np.log1p(-cut))
+    return losses
