@@ -19,6 +19,7 @@ ROWS = {
     "single": "one durable event a request on 64 connections; against a bare aiohttp handler",
     "latency": "a page visit to its e-mail at the SMTP server; a purchase to everything cancelled",
     "simulator": "all bots in one process on a clock that jumps",
+    "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
     "idle": "all processes of a system to which nothing happens: processor time and memory",
 }
 ON_MIX = ("intake", "processed", "single")
@@ -31,7 +32,7 @@ def main() -> int:
         prog="scripts/bench",
         description="Measure this machine: each row against its ceiling in the same run, median of three.",
         epilog="Example: scripts/bench intake processed --json bench.json\n\nRows:\n"
-        + "\n".join(f"  {name:11}{what}" for name, what in ROWS.items()),
+        + "\n".join(f"  {name:14}{what}" for name, what in ROWS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows to measure (all)")
@@ -86,6 +87,10 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
         from scripts.bench_simulator import measure as measure_simulator
 
         rows += await asyncio.to_thread(measure_simulator, say)
+    if "probabilities" in names:
+        from scripts.bench_probabilities import measure as measure_probabilities
+
+        rows += await asyncio.to_thread(measure_probabilities, say)
     return rows
 
 

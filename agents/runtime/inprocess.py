@@ -111,6 +111,14 @@ class InProcess:
         """Return how many messages all bots took."""
         return sum(self.taken.values())
 
+    def due(self) -> datetime | None:
+        """Return when a wake-up may be due next, None if none stands: `advance` fires it."""
+        return self._wakes[0][0] if self._wakes else None
+
+    def states(self, bot: str) -> Mapping[str, Held]:
+        """Return visitor -> what one bot holds."""
+        return self._states[bot]
+
     def held(self, bot: str, visitor: str) -> Held:
         """Return one visitor's state of one bot."""
         states = self._states[bot]

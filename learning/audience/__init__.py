@@ -1,0 +1,1 @@
+"""A synthetic audience: people whose truth nobody who decides or learns can see."""

@@ -1,0 +1,1 @@
+"""Judge what was learned: numpy only, nothing here decides."""

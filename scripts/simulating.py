@@ -1,0 +1,167 @@
+"""Let all bots meet a synthetic audience in one process, on a clock that jumps.
+
+Rules
+1. The bots get Segment calls and the gateway's facts, as bytes; the audience gets mails. Neither sees the other.
+2. What is due first happens first: an act of the audience or a wake-up of a bot.
+3. A snapshot that the learner publishes is what the next decision is taken by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import View
+from agents.runtime.inprocess import InProcess, handed_over
+from learning.audience.audience import Act, Audience, Mail
+from messaging.ports import MailOutcomeCode, RowWrite
+from messaging.vocabulary.effects import HandOver
+from messaging.vocabulary.events import Record, Unsubscribed
+from messaging.vocabulary.ids import (
+    anonymous_key,
+    partition_of,
+    position,
+    visitor_id_for,
+)
+from messaging.vocabulary.records import Snapshot
+
+START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+"""A Monday. Fixed, so that a seed says everything."""
+
+LINKS = tuple(f"https://shop.example/offer/{number}" for number in range(4))
+"""Links of a mail: as many as a shop's mail has."""
+
+Passed = Callable[[datetime], None]
+"""Is told of world time as it passes."""
+
+
+class Fate(msgspec.Struct):
+    """Hold what became of one person, as the bots saw it."""
+
+    goal: bool = False
+    clicked: bool = False
+    sends: int = 0
+    unsubscribed: bool = False
+    reached_person: bool = False
+    """A person was called in, after the last attempt or for another alert."""
+    held_out: bool = False
+
+
+class Simulated:
+    """Run one world: the bots under a view, and an audience.
+
+    Parameters:
+        view: rules and settings; its snapshots are filled as the learner publishes them.
+        audience: who lives in it.
+    """
+
+    def __init__(self, view: View, audience: Audience) -> None:
+        self.bots = InProcess(view, START, self._hand_over)
+        self.events = 0
+        self._audience = audience
+        self._sends: dict[str, set[str]] = {}
+        self._unsubscribed: set[str] = set()
+        self._alerted: set[str] = set()
+
+    def run(self, until: datetime, passed: Passed = lambda _: None) -> None:
+        """Let everything happen that is due before `until`; may be called again with a later time."""
+        while True:
+            act_at = self._audience.due() or until
+            wake_at = self.bots.due() or until
+            if min(act_at, wake_at) >= until:
+                break
+            if wake_at <= act_at:
+                self.bots.advance(wake_at)
+            else:
+                act = self._audience.next()
+                if act is not None:
+                    self._feed(act)
+            self._take_rows()
+            passed(self.bots.now)
+        self.bots.advance(until)
+        self._take_rows()
+
+    def fates(self) -> list[Fate]:
+        """Return what became of everybody, by the person's number."""
+        return [self._fate(visitor_of(browser)) for browser in self._audience.browsers]
+
+    def _fate(self, visitor: str) -> Fate:
+        sales = self.bots.states("sales").get(visitor)
+        rules = self.bots.states("rules").get(visitor)
+        behavior = self.bots.states("behavior").get(visitor)
+        clicks = behavior.state.tallies.get("mail_clicked") if behavior is not None else None
+        runs = rules.state.runs.values() if rules is not None else ()
+        return Fate(
+            goal=sales is not None and bool(sales.state.goals),
+            clicked=clicks is not None and clicks.human > 0,
+            sends=len(self._sends.get(visitor, ())),
+            unsubscribed=visitor in self._unsubscribed,
+            reached_person=visitor in self._alerted,
+            held_out=any(run.holdout for run in runs),
+        )
+
+    def _feed(self, act: Act) -> None:
+        self.events += 1
+        if isinstance(act.fact, Unsubscribed):
+            self._unsubscribed.add(act.fact.visitor)
+        self.bots.feed([record_of(act, self.events)])
+
+    def _hand_over(self, visitor: str, act: HandOver) -> MailOutcomeCode:
+        plan = act.plan
+        mail = Mail(
+            address=act.address,
+            at=self.bots.now,
+            template=plan.template,
+            send_id=plan.send_id,
+            visitor=visitor,
+            mailbox=act.mailbox,
+            links=LINKS,
+            marketing=not plan.success,
+        )
+        self._audience.deliver(mail)
+        return handed_over(visitor, act)
+
+    def _take_rows(self) -> None:
+        """Note what the rows say, and let go of them: a simulated quarter writes a million."""
+        for row in self.bots.rows:
+            self._take_row(row)
+        self.bots.rows.clear()
+
+    def _take_row(self, row: RowWrite) -> None:
+        fields: dict[str, Any] = row.fields
+        match row.table:
+            case "snapshots":
+                told = {name: value for name, value in fields.items() if name != "at"}
+                snapshot = msgspec.convert(told, Snapshot)
+                self.bots.view.snapshots[snapshot.policy] = snapshot
+            case "sends" if fields["status"] == "handed over" and not fields["success"]:
+                self._sends.setdefault(fields["visitor"], set()).add(row.id)
+            case "alerts":
+                self._alerted.add(fields["visitor"])
+            case _:
+                pass
+
+
+def visitor_of(browser: str) -> str:
+    """Return the visitor whose first word came from this browser."""
+    return visitor_id_for(anonymous_key(browser))
+
+
+def record_of(act: Act, number: int) -> Record:
+    """Return an act as the gateway journals it."""
+    if act.fact is not None:
+        raw, visitor = msgspec.json.encode(act.fact), act.fact.visitor
+    else:
+        assert act.call is not None, "an act is a call or a fact"
+        call = act.call | {"messageId": act.message_id, "timestamp": act.at.isoformat()}
+        raw, visitor = msgspec.json.encode(call), visitor_of(str(call["anonymousId"]))
+    partition = partition_of(visitor)
+    return Record(position(1, number), act.message_id, partition, act.at, act.at, "", raw)
+
+
+def end_of(days: int) -> datetime:
+    """Return the world time at which so many days are over."""
+    return START + timedelta(days=days)
