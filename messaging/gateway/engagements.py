@@ -11,6 +11,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,7 @@ from messaging.gateway.limits import EVENT_BYTES_MAX, ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError, overloaded
 from messaging.gateway.readers import EndedOffer, Offers, OpenOffer
 from messaging.gateway.responses import Response, checked_answers, read_response
+from messaging.gateway.watch import Stream
 from messaging.vocabulary.events import Engaged
 from messaging.vocabulary.ids import derive
 
@@ -153,20 +155,25 @@ async def _stream(
     gateway: Gateway, request: web.Request, visitor: str, after: str
 ) -> web.StreamResponse:
     """Tell a browser what changes, until it goes or its time is over."""
+    response = web.StreamResponse(headers=_STREAM)
+    # A browser that leaves a page leaves its stream: that is how every one of them ends.
+    with contextlib.suppress(ConnectionError), gateway.watch.stream(visitor) as stream:
+        await response.prepare(request)
+        await _tell(gateway, response, stream, after)
+    return response
+
+
+async def _tell(gateway: Gateway, response: web.StreamResponse, stream: Stream, after: str) -> None:
     limits, machine = gateway.deps.limits, gateway.deps.clock.machine
     until = machine() + limits.stream_seconds_max
-    with gateway.watch.stream(visitor) as stream:
-        response = web.StreamResponse(headers=_STREAM)
-        await response.prepare(request)
-        await _write(response, f"retry: {RETRY_MS}\n\n", limits.write_seconds_max)
-        while not gateway.watch.ending and machine() < until:
-            lines = ": still here\n\n"
-            if await stream.changed(limits.heartbeat_seconds) and stream.offers is not None:
-                lines = "".join(_events(stream.offers, after, gateway.deps.clock.now()))
-                after = _cursor(stream.offers, stream.offers.number)
-            if lines:
-                await _write(response, lines, limits.write_seconds_max)
-    return response
+    await _write(response, f"retry: {RETRY_MS}\n\n", limits.write_seconds_max)
+    while not gateway.watch.ending and machine() < until:
+        lines = ": still here\n\n"
+        if await stream.changed(limits.heartbeat_seconds) and stream.offers is not None:
+            lines = "".join(_events(stream.offers, after, gateway.deps.clock.now()))
+            after = _cursor(stream.offers, stream.offers.number)
+        if lines:
+            await _write(response, lines, limits.write_seconds_max)
 
 
 async def _write(response: web.StreamResponse, text: str, seconds_max: float) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryDatabase, MemoryStore
@@ -265,3 +266,16 @@ async def test_a_quiet_stream_shows_that_it_lives() -> None:
     async with made as house, a_stream(house) as stream, asyncio.timeout(5.0):
         assert await stream.readuntil(b"\n\n") == b"retry: 3000\n\n"
         assert await stream.readuntil(b"\n\n") == b": still here\n\n"
+
+
+async def test_a_browser_that_leaves_its_stream_is_no_fault() -> None:
+    database = MemoryDatabase()
+    made = a_house(MemoryStore(database), MemoryJournal(database), heartbeat_seconds=0.02)
+    async with made as house, asyncio.timeout(5.0):
+        with capture_logs() as logged:
+            async with a_stream(house) as stream:
+                await stream.readuntil(b"\n\n")
+            while len(house.gateway.watch):
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+    assert [line["event"] for line in logged if line["log_level"] != "debug"] == []
