@@ -21,13 +21,13 @@ from agents.behavior_bot.state import (
     DETAILS_MAX,
     PAGES_MAX,
     RECENT_MAX,
-    SENDS_MAX,
     UNREACHABLE_MAX,
     USER_IDS_MAX,
     BehaviorState,
     KnownSend,
     Tally,
     keep,
+    keep_sends,
     note_id,
     put,
     tally_of,
@@ -135,5 +135,4 @@ def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
             mine.handed_over_at = theirs.handed_over_at
         clicks = {(at, link) for at, link in (*mine.clicks, *theirs.clicks)}
         mine.clicks = sorted(clicks)[-CLICKS_MAX:]
-    by_age = sorted(sends.values(), key=lambda send: (send.handed_over_at or 0.0, send.send_id))
-    state.sends = by_age[-SENDS_MAX:]
+    keep_sends(state, sends.values())

@@ -19,12 +19,12 @@ from agents.behavior_bot.sessions import touch
 from agents.behavior_bot.state import (
     CLICKS_MAX,
     RECENT_MAX,
-    SENDS_MAX,
     WAITING_MAX,
     Answer,
     BehaviorState,
     KnownSend,
     keep,
+    keep_sends,
     put_in_buckets,
     tally_of,
 )
@@ -85,6 +85,7 @@ def note_hand_over(state: BehaviorState, message: MailSent, here: Moment) -> Jud
     """Remember when a send was handed over; judge what waited for it."""
     send = _send(state, message.send_id)
     send.handed_over_at = message.handed_over_at.timestamp()
+    keep_sends(state, state.sends)
     for answer in state.waiting:
         if answer.send_id == message.send_id:
             wait = SWEEP_SECONDS if answer.kind == "mail_clicked" else 0.0
@@ -142,7 +143,5 @@ def _send(state: BehaviorState, send_id: str) -> KnownSend:
         if send.send_id == send_id:
             return send
     send = KnownSend(send_id, None)
-    state.sends.append(send)
-    if len(state.sends) > SENDS_MAX:
-        del state.sends[0]
+    keep_sends(state, [*state.sends, send])
     return send

@@ -11,6 +11,7 @@ Rules
 from __future__ import annotations
 
 from bisect import insort_right
+from collections.abc import Iterable
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -257,6 +258,15 @@ def trim_buckets(state: BehaviorState, tally: Tally) -> None:
         days = sorted((day, name) for name, each in tallies.items() for day in each.days)
         for day, name in days[:over]:
             del tallies[name].days[day]
+
+
+def keep_sends(state: BehaviorState, sends: Iterable[KnownSend]) -> None:
+    """Keep the newest so many sends in the order of their hand-overs; those that are not known to be over come last."""
+    by_age = sorted(
+        sends,
+        key=lambda send: (send.handed_over_at is None, send.handed_over_at or 0.0, send.send_id),
+    )
+    state.sends = by_age[-SENDS_MAX:]
 
 
 def keep(ring: list[Any], entry: Any, count_max: int) -> None:

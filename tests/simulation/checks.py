@@ -242,8 +242,10 @@ def one_success_mail_per_order(world: World) -> None:
 
 
 def one_alert_per_run(world: World) -> None:
-    """A person is called once for a run."""
+    """A person is called once for a run; an alert that its own batch closed again (a purchase) is one row, closed."""
     for alert, statuses in world.witness.alerts.items():
+        if statuses == ["closed"]:
+            continue
         if statuses.count("open") > 1 or statuses[0] != "open":
             world.witness.broken("alert", f"{alert}: {statuses}")
 
