@@ -166,7 +166,11 @@ def test_a_start_that_a_signal_to_the_whole_group_cuts_off_ends_soon_and_leaves_
 ):
     """A service manager or a closed terminal signals every process of the group, Ray's among them."""
     cut = Running(tmp_path)
-    cut.launch()
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all of this run ignores it
+    try:
+        cut.launch()
+    finally:
+        signal.signal(signal.SIGHUP, before)
     ray = eventually(lambda: [p for p in cut.processes() if p.name() == "gcs_server"])
     os.killpg(cut.process.pid, number)
     started = {*ray, *cut.processes()}
