@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from liquid import Environment, FalsyStrictUndefined
 from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
 
+from agents.rules.compiled import CONFIRM_TEMPLATE
 from agents.rules.models import TemplateFile
 from agents.rules.ruleset import RuleSet, layout_file, layout_of
 from agents.rules.source import Source
@@ -36,6 +37,9 @@ ALWAYS_KNOWN = {
 
 KNOWN_AFTER_GOAL = {"order_id": "A-1001", "order_value": 59.9, "order_currency": "EUR"}
 """What a success e-mail is given besides."""
+
+KNOWN_IN_CONFIRMATION = {"confirm_url": "https://shop.example/confirm"}
+"""What the e-mail that asks to confirm an address is given besides."""
 
 IN_A_LAYOUT = {"content": "", "subject": ""}
 """What a layout is given besides, and before anything is sent."""
@@ -65,7 +69,7 @@ def make_bodies(rules: RuleSet, ready: Mapping[str, str] | None = None) -> list[
     staged = _staged(rules)
     for name, template in rules.templates.items():
         source = rules.sources[f"templates/{name}.yaml"]
-        known = ALWAYS_KNOWN if name in staged else ALWAYS_KNOWN | KNOWN_AFTER_GOAL
+        known = _known(name, staged)
         found = list(_try_texts(environment, source, template, known))
         errors += found
         body = ready[name] if ready and name in ready else _body(rules, source, template, broken)
@@ -77,6 +81,13 @@ def make_bodies(rules: RuleSet, ready: Mapping[str, str] | None = None) -> list[
         if failure is not None:
             errors.append(_template_error(source, template.body_key, failure))
     return errors
+
+
+def _known(name: str, staged: set[str]) -> dict[str, object]:
+    """Return what a template is sure to be given."""
+    if name == CONFIRM_TEMPLATE:
+        return ALWAYS_KNOWN | KNOWN_IN_CONFIRMATION
+    return ALWAYS_KNOWN if name in staged else ALWAYS_KNOWN | KNOWN_AFTER_GOAL
 
 
 def _staged(rules: RuleSet) -> set[str]:

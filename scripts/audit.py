@@ -178,7 +178,7 @@ class Auditor:
                 "decisions", {**match, "kind": "template"}, limit=ROWS_MAX, newest=False
             )
             sends = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
-            marketing = [row for row in sends if not row["success"]]
+            marketing = [row for row in sends if not (row["success"] or row["confirms"])]
             by_decision = Counter(row["decision_id"] for row in marketing)
             missing = {row["id"] for row in decisions} - set(by_decision)
             if not missing:

@@ -119,7 +119,7 @@ class Simulated:
             visitor=visitor,
             mailbox=act.mailbox,
             links=LINKS,
-            marketing=not plan.success,
+            marketing=plan.marketing,
         )
         self._audience.deliver(mail)
         return handed_over(visitor, act)

@@ -30,6 +30,7 @@ EVENTS = {
     "opened": "opened an e-mail",
     "clicked": "clicked in an e-mail",
     "unsubscribed": "unsubscribed",
+    "address_confirmed": "confirmed their address",
     "bounced": "an e-mail came back",
     "complained": "complained of an e-mail",
 }
@@ -181,6 +182,8 @@ def _rest(row: Row) -> Row:
 
 def _mail(row: Row) -> str:
     """Return which e-mail is spoken of."""
+    if row.get("confirms") or row.get("step") == "confirm":
+        return f"e-mail {row['template']} (asks to confirm the address)"
     if row.get("success") or row.get("step") == "success":
         return f"success e-mail {row['template']} for order {row['run']}"
     return f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']})"
@@ -275,6 +278,8 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "touch.refused": lambda d: f"the e-mail of stage {d['stage']} was put off: {d['rule']}",
     "response.by_machine": lambda d: f"a machine {d['response']} an e-mail: it counts nothing",
     "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",
+    "confirmation.refused": lambda d: f"nobody was asked to confirm the address{_because(d)}",
+    "address.confirmed": lambda _: "their address is confirmed: it may be written to",
     "goal.reached": _goal,
     "order.refunded": _refund,
     "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",

@@ -33,6 +33,9 @@ from messaging.vocabulary.events import Aliased, Call, Context, Identify
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import Identified
 
+DOUBLE_OPT_IN = "double-opt-in"
+"""The setting under which an address is written to only once its owner confirmed it."""
+
 GREETING_TRAITS = (
     "firstName",
     "first_name",
@@ -164,7 +167,15 @@ def may_email(state: BehaviorState, consent: str) -> bool:
     stamp = state.consents.get("email")
     if consent == "assumed":
         return stamp is None or stamp.value is not False
-    return stamp is not None and stamp.value is True
+    if stamp is None or stamp.value is not True:
+        return False
+    return consent != DOUBLE_OPT_IN or is_confirmed(state)
+
+
+def is_confirmed(state: BehaviorState) -> bool:
+    """Say whether the owner of the present address said that it is theirs."""
+    held = state.confirming
+    return held is not None and held.confirmed_at > 0 and held.address == state.address
 
 
 def may_show_to(state: BehaviorState) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agents.behavior_bot import sessions
+from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.evaluate import merge_points
 from agents.behavior_bot.intake import trim_orders
 from agents.behavior_bot.knowing import trim_all
@@ -93,6 +93,7 @@ def _absorb_who(state: BehaviorState, young: BehaviorState) -> None:
         for name, stamp in other.items():
             put(held, name, stamp.value, stamp.at, stamp.position)
     trim_all(state)
+    confirming.merge(state, young.confirming)
     state.unsubscribed_at = max(state.unsubscribed_at, young.unsubscribed_at)
     addresses = sorted({*state.unreachable, *young.unreachable})
     state.unreachable = addresses[-UNREACHABLE_MAX:]

@@ -120,6 +120,19 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     at: float
 
 
+class Confirming(msgspec.Struct, array_like=True, gc=False):
+    """Remember that an address was to be confirmed by its owner (double opt-in)."""
+
+    address: str
+    asked_at: float
+    asks: int
+    """E-mails asked for in all, of whatever address."""
+    confirmed_at: float = 0.0
+    """0: not yet."""
+    again: int = 0
+    """E-mails about this address."""
+
+
 class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Hold one visitor."""
 
@@ -164,6 +177,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Hash of what was last told about who this is; empty: nothing yet."""
     absorbed: list[str] = []
     """Younger visitors whose state was taken in."""
+    confirming: Confirming | None = None
+    """None: no address was ever to be confirmed."""
 
     @property
     def counters(self) -> dict[str, int]:

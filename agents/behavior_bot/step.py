@@ -16,11 +16,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import assert_never
 
-from agents.behavior_bot import sessions
+from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.intake import count, name_of, purchase, remember
-from agents.behavior_bot.knowing import learn, tell_who
+from agents.behavior_bot.knowing import DOUBLE_OPT_IN, learn, tell_who
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.refunds import refund
 from agents.behavior_bot.responses import (
@@ -35,6 +35,7 @@ from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Moved, Tell, WakeAt
 from messaging.vocabulary.events import (
+    AddressConfirmed,
     AlertSettled,
     Call,
     Engaged,
@@ -101,6 +102,9 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             return _unsubscribed(state, send_id, record, here)
         case Engaged():
             return _engaged(state, event, record, here)
+        case AddressConfirmed():
+            count(state, "address_confirmed", record)
+            return _confirmed(state, event, here)
         case AlertSettled():
             count(state, "alert_settled", record)
             return [_answered(event, here)]
@@ -133,6 +137,8 @@ def _call(
         effects.append(Tell("sales", bought))
     if changed or bought is not None:
         effects += _who(state, here)
+    if here.view.consent == DOUBLE_OPT_IN or state.confirming is not None:
+        effects += confirming.ask(state, here)
     kind = f"track:{name}" if is_track else name
     kinds = (kind, "identify") if changed and kind != "identify" else (kind,)
     if another_session:
@@ -210,6 +216,15 @@ def _unsubscribed(state: BehaviorState, send_id: str, record: Record, here: Mome
     return effects + evaluate(state, here, ("unsubscribed",), scored)
 
 
+def _confirmed(state: BehaviorState, event: AddressConfirmed, here: Moment) -> list[Effect]:
+    """Take the owner's yes to being written to: it changes what `identify` changes."""
+    effects = confirming.confirm(state, event, here)
+    if effects:
+        effects += [*_who(state, here), *evaluate(state, here, ("identify",), [])]
+        _arm(state, here, effects)
+    return effects
+
+
 def _engaged(state: BehaviorState, event: Engaged, record: Record, here: Moment) -> list[Effect]:
     """Tell Engagement of the answer, and Rules of what follows from it."""
     told, kinds = take_engaged(state, event, record, here)
@@ -273,6 +288,7 @@ def _state_merged(
     effects: list[Effect] = []
     if state.address or state.told:
         effects += tell_who(state, here.visitor, here.now, here.view.consent, again=True)
+        effects += confirming.ask(state, here)
     judged = judge(state, here)
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)

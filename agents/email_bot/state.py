@@ -49,7 +49,8 @@ class OpenSend(msgspec.Struct, array_like=True):
     status: str
     """`planned` while held, `waiting` for a session, `handing over`, or `deferred` until its wake-up."""
     address: str = ""
-    """Where it was handed over to last; before that, where the purchase says a success e-mail can go."""
+    """Where it was handed over to last; before that, where the purchase says a success e-mail can go, or which
+    address is to be confirmed."""
     tries: int = 0
     """Hand-overs begun since it was queued the first time, or again after an uncertain one."""
     first_try_at: datetime | None = None
@@ -124,7 +125,8 @@ def refusal(state: EmailState, plan: SendPlan, address: str) -> str:
     """Return why this send must not go out, or an empty text.
 
     What is for good comes before what may be lifted. A success e-mail belongs to a purchase: it asks for
-    no consent, but a mailbox that does not exist gets none either.
+    no consent, but a mailbox that does not exist gets none either. The e-mail that asks to confirm an address
+    is what consent comes by; whoever has left is not asked.
 
     Args:
         state: the visitor's state.
@@ -139,9 +141,9 @@ def refusal(state: EmailState, plan: SendPlan, address: str) -> str:
             return "unsubscribed"
     if not address:
         return "no address"
-    if not plan.success and not state.may_email:
+    if plan.marketing and not state.may_email:
         return "no consent"
-    if not plan.success and not state.owns_mailbox:
+    if plan.marketing and not state.owns_mailbox:
         return "mailbox of another visitor"
     if state.address_bad and same_mailbox(address, state.address):
         return "address bad"

@@ -31,10 +31,12 @@ from agents.email_bot.state import (
 from agents.email_bot.turn import Turn
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
+from agents.rules.compiled import CONFIRM_TEMPLATE
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, LogStory, PutAlert, Tell
 from messaging.vocabulary.ids import send_id
 from messaging.vocabulary.messages import (
     AlertAnswered,
+    ConfirmationWanted,
     GoalReached,
     HandOverDue,
     Identified,
@@ -50,6 +52,8 @@ from messaging.vocabulary.messages import (
 
 RESENDS_MAX = 2
 """A server that never says whether it took a mail gets it three times at most (`on_uncertain: resend`)."""
+
+CONFIRM_STEP = "confirm"
 
 _ENHANCED = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
 _SENDERS_ADDRESS = {"7", "8"}
@@ -74,6 +78,8 @@ def step(
             _outcome(turn, message)
         case GoalReached():
             _goal_reached(turn, message)
+        case ConfirmationWanted():
+            _ask_to_confirm(turn, message)
         case Identified():
             _identified(turn, message)
         case Responded():
@@ -153,7 +159,7 @@ def _uncertain(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
     if send.answered:
         _arrived(turn, send, message.at, "answered before the server did")
         return
-    again = plan.on_uncertain == "resend" and not plan.success and send.resends < RESENDS_MAX
+    again = plan.on_uncertain == "resend" and plan.marketing and send.resends < RESENDS_MAX
     if again and not turn.refusal(send):
         send.resends += 1
         send.tries = 0
@@ -279,6 +285,32 @@ def _success(turn: Turn, path: str, message: GoalReached) -> None:
         variables=_success_variables(turn.state, message),
     )
     turn.admit(OpenSend(plan, WAITING, message.address))
+
+
+def _ask_to_confirm(turn: Turn, message: ConfirmationWanted) -> None:
+    """Queue the e-mail by whose link the owner of an address says that it may be written to."""
+    rules, run = turn.view.rules, str(message.number)
+    paths = [] if rules is None else sorted(rules.paths.values(), key=lambda path: -path.priority)
+    if not paths or CONFIRM_TEMPLATE not in rules.templates:
+        reason = f"the rules have no template {CONFIRM_TEMPLATE}, or no path"
+        turn.effects.append(LogStory("confirmation.refused", {"reason": reason}))
+        return
+    plan = SendPlan(
+        send_id=send_id(turn.visitor, "", run, CONFIRM_STEP, 0),
+        path="",
+        run=run,
+        stage=CONFIRM_STEP,
+        step=CONFIRM_STEP,
+        attempt=0,
+        template=CONFIRM_TEMPLATE,
+        rules_version=turn.view.rules_version,
+        entered_at=message.at,
+        sender=paths[0].sender,
+        confirms=True,
+        variables=dict(turn.state.traits),
+    )
+    if plan.send_id not in turn.state.open and past_send(turn.state, plan.send_id) is None:
+        turn.admit(OpenSend(plan, WAITING, message.address))
 
 
 def _success_variables(state: EmailState, message: GoalReached) -> dict[str, Any]:

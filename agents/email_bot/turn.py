@@ -9,7 +9,7 @@ Rules
 2. A final status is taken once; only `uncertain` is settled later, by an open or a bounce.
 3. A request that only wants a word from Behavior is held for it (`planned`), since the words of two bots
    overtake each other. Held is not allowed: nothing goes out before the word came.
-4. Rules hears the end of every marketing send, and never of a success e-mail: that is no touch of a run.
+4. Rules hears the end of every marketing send, and of no other: only that is a touch of a run.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Turn:
 
     def address_of(self, send: OpenSend) -> str:
         """Return where a send goes; what is on its way goes where it was sent."""
-        if send.status == HANDING_OVER:
+        if send.status == HANDING_OVER or send.plan.confirms:
             return send.address
         if send.plan.success:
             return self.state.address or send.address
@@ -104,13 +104,13 @@ class Turn:
     def admit(self, send: OpenSend) -> None:
         """Queue, hold or refuse a new send."""
         reason = self.refusal(send)
-        # Success e-mails have as much room again: a flood of marketing cannot keep them out.
-        room = OPEN_MAX * (2 if send.plan.success else 1)
+        # What is no marketing has as much room again: a flood of that cannot keep it out.
+        room = OPEN_MAX * (1 if send.plan.marketing else 2)
         if not reason and len(self.state.open) >= room:
             reason = "too many sends are open"
         if not reason:
             self.queue(send)
-        elif reason in MAY_COME and not send.plan.success and len(self.state.open) < room:
+        elif reason in MAY_COME and send.plan.marketing and len(self.state.open) < room:
             self.hold(send, reason)
         else:
             self.refuse(send, reason)
@@ -179,7 +179,7 @@ class Turn:
         short = msgspec.structs.replace(plan, variables={})
         remember_past(state, PastSend(short, status, self.now, mailbox, handed_over_at))
         self.effects.append(PutSend(plan, status, reason, self.now, mailbox, handed_over_at))
-        if not plan.success:
+        if plan.marketing:
             self._tell_rules(plan, status, reason)
 
     def refuse(self, send: OpenSend, reason: str) -> None:
@@ -212,7 +212,7 @@ class Turn:
                 self.cancel(send, reason)
 
     def sent(self, plan: SendPlan, handed_over_at: datetime) -> None:
-        """Tell those who count sends. Sales credits touches, and a success e-mail is none."""
+        """Tell those who count sends. Sales credits touches, and only marketing is one."""
         message = MailSent(
             visitor=self.visitor,
             at=self.at,
@@ -223,14 +223,14 @@ class Turn:
             handed_over_at=handed_over_at,
         )
         self.effects.append(Tell("behavior", message))
-        if not plan.success:
+        if plan.marketing:
             self.effects.append(Tell("sales", message))
 
     def _stoppable(self) -> list[OpenSend]:
         return [
             send
             for send in self.state.open.values()
-            if not send.plan.success and send.status != HANDING_OVER
+            if send.plan.marketing and send.status != HANDING_OVER
         ]
 
     def _tell_rules(self, plan: SendPlan, outcome: str, reason: str) -> None:

@@ -27,6 +27,9 @@ PURCHASE_EVENTS = frozenset({"Order Completed"})
 REFUND_EVENTS = frozenset({"Order Refunded", "Order Cancelled"})
 """Track events that take an order back, by the same specification."""
 
+CONFIRM_TEMPLATE = "confirm-address"
+"""Template of the e-mail that asks to confirm an address, where `MDMA_CONSENT` is `double-opt-in`."""
+
 ANY_TRACK = "track:*"
 """Stands, among the kinds that touch a cohort, for every track event."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
@@ -97,6 +98,7 @@ class StoreReader:
             "revenue": sales.revenue if sales is not None else 0.0,
             "consent": _consent(behavior),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
+            "address_confirmed_at": _confirmed_at(behavior),
             "probabilities": {},
         }
 
@@ -225,6 +227,11 @@ def _consent(state: Any) -> dict[str, Any]:
     """Return category -> yes or no as it stands: who unsubscribed has taken back what they said before."""
     said = {name: stamp.value for name, stamp in state.consents.items()}
     return said | {"email": False} if state.unsubscribed_at else said
+
+
+def _confirmed_at(state: Any) -> datetime | None:
+    """Return when the owner of the present address confirmed it (double opt-in)."""
+    return _moment(state.confirming.confirmed_at) if is_confirmed(state) else None
 
 
 def _moment(seconds: float) -> datetime | None:

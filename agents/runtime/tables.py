@@ -111,6 +111,7 @@ def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
         "template": plan.template,
         "rules_version": plan.rules_version,
         "success": plan.success,
+        "confirms": plan.confirms,
         "decision_id": plan.decision_id,
         "mailbox": effect.mailbox,
     }

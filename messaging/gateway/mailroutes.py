@@ -1,11 +1,11 @@
-"""Answer what readers of our e-mails do: open, click, unsubscribe.
+"""Answer what readers of our e-mails do: open, click, unsubscribe, confirm their address.
 
 Rules
 1. A link leads only where a signature of ours says; a forged one leads nowhere.
 2. The answer comes after the fact is durable. Where it cannot be made durable now the reader's browser is
    asked to try again by itself, and the mailbox provider by Retry-After.
 3. An unsubscribe suppresses the mailbox before it answers (RFC 8058): no hand-over begins after the 200.
-   GET changes nothing, since scanners follow every link.
+   GET changes nothing, since scanners follow every link; confirming an address takes a button, too.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from messaging.gateway import pages
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.problems import ProblemError
 from messaging.mail.tokens import (
+    ConfirmToken,
     UnsubscribeToken,
     destination,
     verify_click,
+    verify_confirm,
     verify_open,
     verify_unsubscribe,
 )
 from messaging.vocabulary.errors import WorldError
-from messaging.vocabulary.events import MailClicked, MailOpened, Unsubscribed
+from messaging.vocabulary.events import AddressConfirmed, MailClicked, MailOpened, Unsubscribed
 from messaging.vocabulary.ids import derive
 
 PIXEL = bytes.fromhex(
@@ -101,6 +103,28 @@ async def unsubscribe(request: web.Request) -> web.Response:
     return _page(200, pages.unsubscribed())
 
 
+async def confirmation(request: web.Request) -> web.Response:
+    """Show the page that confirms an address, which it does only by its button."""
+    if _confirm_token(request) is None:
+        return _page(404, pages.unknown_link())
+    return _page(200, pages.confirmation())
+
+
+async def confirm(request: web.Request) -> web.Response:
+    """Journal that the owner of the mailbox confirmed it, then answer 200."""
+    gateway = request.app[GATEWAY]
+    token = _confirm_token(request)
+    if token is None:
+        return _page(404, pages.unknown_link())
+    fact = AddressConfirmed(visitor=token.visitor, send_id=token.send_id, mailbox=token.mailbox)
+    name = derive("confirmed", token.visitor, token.send_id, token.mailbox)
+    try:
+        await gateway.journal_fact(fact, message_id=name)
+    except ProblemError:
+        return _page(503, pages.try_again_confirm(), retry=True)
+    return _page(200, pages.confirmed())
+
+
 async def _suppress(gateway: Gateway, token: UnsubscribeToken) -> None:
     await gateway.deps.store.suppress(token.mailbox, "unsubscribed", gateway.deps.clock.now())
     await gateway.journal_fact(
@@ -112,6 +136,10 @@ async def _suppress(gateway: Gateway, token: UnsubscribeToken) -> None:
 
 def _unsubscribe_token(request: web.Request) -> UnsubscribeToken | None:
     return verify_unsubscribe(request.app[GATEWAY].deps.secret, request.match_info["token"])
+
+
+def _confirm_token(request: web.Request) -> ConfirmToken | None:
+    return verify_confirm(request.app[GATEWAY].deps.secret, request.match_info["token"])
 
 
 def _user_agent(request: web.Request) -> str:

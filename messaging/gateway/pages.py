@@ -36,6 +36,30 @@ def unsubscribed() -> str:
     )
 
 
+def confirmation() -> str:
+    """Return the page that asks whether an address is the reader's own."""
+    return _html(
+        "Is this your address?",
+        "<p>Somebody, probably you, asked us to write to the address that this e-mail came to. "
+        "We do so only if you say yes. You can leave again with one click in each e-mail.</p>"
+        '<form method="post"><button type="submit">Yes, write to me</button></form>',
+    )
+
+
+def confirmed() -> str:
+    """Return the page after the button."""
+    return _html("Thank you", '<p role="status">Your address is confirmed.</p>')
+
+
+def try_again_confirm() -> str:
+    """Return the page for a confirmation that could not be kept now."""
+    return _html(
+        "Please try again",
+        '<p role="alert">Your answer could not be kept just now.</p>'
+        '<form method="post"><button type="submit">Try again</button></form>',
+    )
+
+
 def unknown_link() -> str:
     """Return the page for a link that we did not write."""
     return _html("This link does not work", "<p>It may have been cut off. Nothing was changed.</p>")

@@ -121,6 +121,8 @@ def _mail() -> list[Route]:
         ),
         route("GET", "/u/{token}", mailroutes.preferences, "Show the preference page.", _HTML),
         route("POST", "/u/{token}", mailroutes.unsubscribe, "Unsubscribe (RFC 8058).", _HTML),
+        route("GET", "/confirm/{token}", mailroutes.confirmation, "Ask for a yes.", _HTML),
+        route("POST", "/confirm/{token}", mailroutes.confirm, "Confirm an address.", _HTML),
     ]
 
 

@@ -77,12 +77,13 @@ def compose(  # noqa: PLR0913 - what an e-mail is made of; all but two by name
 ) -> bytes:
     """Return an e-mail. Raise TemplateFailed if it cannot be composed.
 
-    Templates find, besides `variables`: `now`, `unsubscribe_url`, `postal_address`, `shop_name`, `shop_url`.
+    Templates find, besides `variables`: `now`, `unsubscribe_url`, `postal_address`, `shop_name`, `shop_url`; and
+    `confirm_url` in the e-mail that asks to confirm an address.
 
     Args:
         template: the four texts.
         variables: what the texts may name; none of the above can be replaced by one of them.
-        plan: the send; with `success` the e-mail has no marketing footer.
+        plan: the send; only marketing has the marketing footer.
         visitor: whom the tokens name.
         address: the recipient.
         sender: who writes.
@@ -103,14 +104,17 @@ def compose(  # noqa: PLR0913 - what an e-mail is made of; all but two by name
         send_id=plan.send_id,
         expires=date + TAG_VALID,
     )
-    leave = links.unsubscribe(mailbox_hash(secret, address))
+    box = mailbox_hash(secret, address)
+    leave = links.unsubscribe(box)
     known = dict(variables)
     known[NOW] = date
     known["unsubscribe_url"] = leave
+    if plan.confirms:
+        known["confirm_url"] = links.confirm(box)
     known["postal_address"] = postal_address
     known["shop_name"] = sender.name
     known["shop_url"] = sender.url
-    footer = None if plan.success else (leave, postal_address)
+    footer = (leave, postal_address) if plan.marketing else None
     headers = [
         ("Date", date_field(date)),
         ("From", mailbox(one_line(sender.name, NAME_CHARACTERS_MAX), source)),

@@ -3,7 +3,7 @@
 Rules
 1. Only `http` and `https` links of `<a>` and `<area>` are tracked; images, styles and `mailto` stay.
 2. A link that cannot be tracked (malformed, too long) stays as it is: the reader comes first.
-3. The link to unsubscribe is never tracked: leaving is nobody's click rate.
+3. The links to unsubscribe and to confirm are never tracked: leaving is nobody's click rate.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from messaging.mail.tokens import ClickToken, OpenToken, UnsubscribeToken, sign
+from messaging.mail.tokens import ClickToken, ConfirmToken, OpenToken, UnsubscribeToken, sign
 
 # Possessive (`*+`, `?+`): a marketer's broken tag costs one look, never a search through all splits.
 _TAG = re.compile(r"<(?:a|area)\s(?:[^>\"']|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
@@ -48,6 +48,11 @@ class Links:
         token = UnsubscribeToken(self._visitor, self._send_id, mailbox)
         return f"{self._base}/u/{sign(self._secret, token)}"
 
+    def confirm(self, mailbox: str) -> str:
+        """Return the address at which the owner of the mailbox confirms that it may be written to."""
+        token = ConfirmToken(self._visitor, self._send_id, mailbox)
+        return f"{self._base}/confirm/{sign(self._secret, token)}"
+
     def tracked(self, url: str) -> str:
         """Return the address that leads to `url` through this system, or `url` itself (rule 2)."""
         known = self._written.get(url)
@@ -64,7 +69,7 @@ class Links:
         return _IN_TEXT.sub(self._bare_link, text)
 
     def _track(self, url: str) -> str:
-        if url.startswith(f"{self._base}/u/"):
+        if url.startswith((f"{self._base}/u/", f"{self._base}/confirm/")):
             return url
         try:
             if not urlsplit(url).hostname:

@@ -1,7 +1,7 @@
 """Sign and read the tokens that links in e-mails carry, and hash addresses to mailboxes.
 
-A token is base64url(MessagePack payload + 16 bytes of HMAC-SHA256). Four kinds: open, click,
-unsubscribe, browser tag.
+A token is base64url(MessagePack payload + 16 bytes of HMAC-SHA256). Five kinds: open, click,
+unsubscribe, confirm, browser tag.
 
 Rules
 1. What cannot be verified is None: a caller learns nothing about why, and neither does who forged it.
@@ -70,6 +70,14 @@ class UnsubscribeToken(msgspec.Struct, array_like=True, tag="u", frozen=True):
     mailbox: str
 
 
+class ConfirmToken(msgspec.Struct, array_like=True, tag="y", frozen=True):
+    """Stand in the address at which the owner of a mailbox confirms that it may be written to."""
+
+    visitor: str
+    send_id: str
+    mailbox: str
+
+
 class BrowserTag(msgspec.Struct, array_like=True, tag="t", frozen=True):
     """Tell the site whose browser this is."""
 
@@ -77,7 +85,7 @@ class BrowserTag(msgspec.Struct, array_like=True, tag="t", frozen=True):
     issued_at: datetime
 
 
-Token = OpenToken | ClickToken | UnsubscribeToken | BrowserTag
+Token = OpenToken | ClickToken | UnsubscribeToken | ConfirmToken | BrowserTag
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Token] = msgspec.msgpack.Decoder(Token)
@@ -132,6 +140,12 @@ def verify_unsubscribe(secret: bytes, text: str) -> UnsubscribeToken | None:
     """Return the unsubscribe token of a text, None for everything else."""
     token = verify(secret, text)
     return token if isinstance(token, UnsubscribeToken) else None
+
+
+def verify_confirm(secret: bytes, text: str) -> ConfirmToken | None:
+    """Return the confirm token of a text, None for everything else."""
+    token = verify(secret, text)
+    return token if isinstance(token, ConfirmToken) else None
 
 
 def verify_browser_tag(secret: bytes, text: str, now: datetime) -> str | None:

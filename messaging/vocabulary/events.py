@@ -126,6 +126,13 @@ class Unsubscribed(Fact, tag="unsubscribed"):
     mailbox: str = ""
 
 
+class AddressConfirmed(Fact, tag="address_confirmed"):
+    """Tell that the reader of a send said: yes, this address is mine, and may be written to."""
+
+    send_id: str
+    mailbox: str
+
+
 class Engaged(Fact, tag="engaged"):
     """Tell how a visitor answered an engagement; the gateway has checked that it is theirs."""
 
@@ -164,6 +171,7 @@ Event = (
     | MailOpened
     | MailClicked
     | Unsubscribed
+    | AddressConfirmed
     | Engaged
     | AlertSettled
 )

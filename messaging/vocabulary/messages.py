@@ -78,6 +78,14 @@ class Identified(Message):
     """Few and short: what templates may greet with."""
 
 
+class ConfirmationWanted(Message):
+    """Ask Email to let the owner of an address confirm that it may be written to (double opt-in)."""
+
+    address: str
+    number: int
+    """Which one it is of this visitor, from 1: the send's id is made of it."""
+
+
 class CohortEntered(Message):
     """Tell that a visitor matches a cohort's rule now."""
 
@@ -184,6 +192,13 @@ class SendPlan(msgspec.Struct, array_like=True):
     variables: dict[str, Any] = {}
     until: datetime | None = None
     """When the visitor's next quiet hours begin: later than that it is not handed over, but given back."""
+    confirms: bool = False
+    """True for the e-mail that asks to confirm an address: no marketing either, but it asks for no purchase."""
+
+    @property
+    def marketing(self) -> bool:
+        """Say whether it is marketing: an attempt of a run, with a reservation."""
+        return not (self.success or self.confirms)
 
 
 class SendRequested(Message):
@@ -298,6 +313,7 @@ AnyMessage = (
     | MergeStarted
     | StateMerged
     | Identified
+    | ConfirmationWanted
     | CohortEntered
     | CohortLeft
     | ScoreCrossed

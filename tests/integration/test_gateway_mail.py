@@ -10,6 +10,7 @@ import pytest
 from messaging.gateway.limits import Limits
 from messaging.mail.tokens import (
     ClickToken,
+    ConfirmToken,
     OpenToken,
     UnsubscribeToken,
     mailbox_hash,
@@ -18,7 +19,13 @@ from messaging.mail.tokens import (
 )
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import Unavailable
-from messaging.vocabulary.events import MailClicked, MailOpened, Unsubscribed, decode_event
+from messaging.vocabulary.events import (
+    AddressConfirmed,
+    MailClicked,
+    MailOpened,
+    Unsubscribed,
+    decode_event,
+)
 from messaging.vocabulary.ids import partition_of, send_id, visitor_id_for
 from tests.gateway_builders import NOON, SECRET, FailingJournal, a_site
 
@@ -30,6 +37,7 @@ URL = "https://shop.example/sale?a=b#top"
 OPEN = sign(SECRET, OpenToken(VISITOR, SEND))
 CLICK = sign(SECRET, ClickToken(VISITOR, SEND, URL, NOON + timedelta(days=30)))
 LEAVE = sign(SECRET, UnsubscribeToken(VISITOR, SEND, MAILBOX))
+CONFIRM = sign(SECRET, ConfirmToken(VISITOR, SEND, MAILBOX))
 
 
 async def test_a_pixel_tells_of_an_open_with_agent_and_method() -> None:
@@ -80,6 +88,8 @@ async def test_a_click_leads_on_with_a_tag_for_the_browser() -> None:
         f"/o/{CLICK}.gif",
         "/o/x.gif",
         "/u/%00",
+        f"/confirm/{LEAVE}",
+        f"/u/{CONFIRM}",
     ],
 )
 async def test_a_forged_link_leads_nowhere_and_tells_nothing(path: str) -> None:
@@ -141,3 +151,29 @@ async def test_a_click_that_cannot_be_journaled_is_tried_again_by_the_browser() 
     ):
         assert answer.status == 503
         assert 'http-equiv="refresh"' in await answer.text()
+
+
+async def test_an_address_is_confirmed_by_the_button_and_not_by_looking() -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        async with session.get(f"/confirm/{CONFIRM}") as answer:
+            assert answer.status == 200
+            assert '<form method="post"><button type="submit">' in await answer.text()
+        assert not any(database.streams)
+        for _ in range(2):  # a double click
+            async with session.post(f"/confirm/{CONFIRM}") as answer:
+                assert answer.status == 200
+    [record] = database.streams[0]
+    said = AddressConfirmed(visitor=VISITOR, send_id=SEND, mailbox=MAILBOX)
+    assert decode_event(record.raw) == said
+
+
+async def test_a_confirmation_that_cannot_be_kept_is_not_answered_with_200() -> None:
+    journal = FailingJournal(MemoryDatabase(), before=1000)
+    limits = Limits(append_seconds_max=0.05, drain_seconds_max=0.1)
+    async with (
+        a_site(journal=journal, limits=limits) as (session, _),
+        session.post(f"/confirm/{CONFIRM}") as answer,
+    ):
+        assert answer.status == 503
+        assert "Retry-After" in answer.headers

@@ -22,7 +22,7 @@ from yarl import URL
 from messaging.gateway.hygiene import check_tree
 from messaging.gateway.limits import Limits
 from messaging.gateway.routes import all_routes
-from messaging.mail.tokens import ClickToken, OpenToken, UnsubscribeToken, sign
+from messaging.mail.tokens import ClickToken, ConfirmToken, OpenToken, UnsubscribeToken, sign
 from messaging.ports import Appended, Chunk
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import PUBLIC_TYPES, Record, decode_event
@@ -42,6 +42,7 @@ _TOKENS = {
     "o": sign(SECRET, OpenToken(_VISITOR, _SEND)),
     "c": sign(SECRET, ClickToken(_VISITOR, _SEND, "https://shop.example/", NOON)),
     "u": sign(SECRET, UnsubscribeToken(_VISITOR, _SEND, "f" * 24)),
+    "confirm": sign(SECRET, ConfirmToken(_VISITOR, _SEND, "f" * 24)),
 }
 ROUTES = [
     (route.method, route.path)
@@ -88,8 +89,9 @@ class CountingPeers:
 
 def _path(pattern: str, number: int) -> str:
     """Return a path of a route: with a token that holds and one that does not, plain and with a query."""
-    if pattern.startswith(("/o/", "/c/", "/u/")):
-        good = _TOKENS[pattern[1]]
+    kind = pattern.split("/")[1]
+    if kind in _TOKENS:
+        good = _TOKENS[kind]
         bad = ["x", good[:-1], good[::-1], "%00%FF", "x" * 4000, "%ED%A0%80"]
         return pattern.replace("{token}", good if number % 2 else bad[number // 2 % len(bad)])
     if "{id}" in pattern:

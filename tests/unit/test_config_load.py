@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.rules.compiled import CONFIRM_TEMPLATE
 from config.load import (
     DEFAULTS,
     RulesInvalid,
@@ -19,7 +20,7 @@ from config.load import (
     validate_folder,
     write_folder,
 )
-from config.templates import ALWAYS_KNOWN
+from config.templates import ALWAYS_KNOWN, KNOWN_IN_CONFIRMATION
 from messaging.mail.templates import fill
 from messaging.vocabulary.errors import RuleError
 
@@ -70,12 +71,14 @@ def test_the_shipped_routine_holds_the_numbers_of_the_default_path() -> None:
 
 
 def test_every_shipped_template_fills_for_somebody_of_whom_nothing_is_known() -> None:
-    for template in compile_folder(DEFAULTS).templates.values():
+    for name, template in compile_folder(DEFAULTS).templates.items():
+        confirms = name == CONFIRM_TEMPLATE
+        known = ALWAYS_KNOWN | (KNOWN_IN_CONFIRMATION if confirms else {})
         for text in (template.subject, template.preheader, template.text):
-            assert fill(text, ALWAYS_KNOWN, html=False).strip()
-        html = fill(template.html, ALWAYS_KNOWN | {"firstName": "Ann"}, html=True)
-        assert "Hi Ann," in html
-        assert ALWAYS_KNOWN["shop_url"] in html
+            assert fill(text, known, html=False).strip()
+        html = fill(template.html, known | {"firstName": "Ann"}, html=True)
+        assert ("Hi Ann," in html) != confirms
+        assert known["confirm_url" if confirms else "shop_url"] in html
 
 
 def test_subjects_of_one_stage_differ() -> None:

@@ -21,7 +21,8 @@ from scripts.parts import ViewBox
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 RULES = compile_folder(DEFAULTS, 1)
 SHOP = RULES.senders["shop"].url
-MARKETING = sorted(set(RULES.templates) - {"thank-you"})
+CONFIRMS = "confirm-address"
+MARKETING = sorted(set(RULES.templates) - {"thank-you", CONFIRMS})
 
 
 class Views:
@@ -66,6 +67,7 @@ def a_hand_over(template: str, *, success: bool = False) -> HandOver:
         entered_at=NOW,
         sender="shop",
         success=success,
+        confirms=template == CONFIRMS,
     )
     return HandOver(plan, "ann@example.com", "", NOW)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging.mail import tokens
-from messaging.mail.tokens import BrowserTag, ClickToken, OpenToken, UnsubscribeToken
+from messaging.mail.tokens import BrowserTag, ClickToken, ConfirmToken, OpenToken, UnsubscribeToken
 
 SECRET = b"a secret of play"
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -20,6 +20,7 @@ KINDS = [
     OpenToken("v1", "s1"),
     ClickToken("v1", "s1", "https://shop.example/a?b=c&d=ü#e", NOW),
     UnsubscribeToken("v1", "s1", "mailbox"),
+    ConfirmToken("v1", "s1", "mailbox"),
     BrowserTag("v1", NOW),
 ]
 
@@ -67,12 +68,15 @@ def test_another_secret_reads_nothing():
 
 
 def test_a_token_of_one_kind_is_not_taken_for_another():
-    opened, clicked, left, tag = (tokens.sign(SECRET, token) for token in KINDS)
+    opened, clicked, left, confirmed, tag = (tokens.sign(SECRET, token) for token in KINDS)
     assert tokens.verify_open(SECRET, opened) == KINDS[0]
     assert tokens.verify_open(SECRET, opened + ".gif") == KINDS[0]
     assert tokens.verify_click(SECRET, clicked) == KINDS[1]
     assert tokens.verify_unsubscribe(SECRET, left) == KINDS[2]
     assert tokens.verify_browser_tag(SECRET, tag, NOW) == "v1"
+    assert tokens.verify_confirm(SECRET, confirmed) == KINDS[3]
+    assert tokens.verify_confirm(SECRET, left) is None
+    assert tokens.verify_unsubscribe(SECRET, confirmed) is None
     assert tokens.verify_unsubscribe(SECRET, opened) is None
     assert tokens.verify_click(SECRET, left) is None
     assert tokens.verify_open(SECRET, tag) is None
