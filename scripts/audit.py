@@ -3,10 +3,12 @@
 Each shard is cut at its last commit; traffic may go on. What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor or stands in quarantine.
-2. *State*: the fold of all recorded inputs equals the stored states, byte for byte.
-3. *Sends*: each template decision has one ledger row and the reverse; attempts and caps hold.
-4. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
-   after the unsubscribe, the goal or a bounce of that visitor.
+2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing.
+3. *Rows*: sends, decisions, rewards, alerts, orders, engagements and the story are those that the fold wants, no
+   more, no fewer, none altered (`scripts.audit_rows`).
+4. *Sends*: each template decision has one ledger row and the reverse; attempts and caps hold.
+5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
+   after that visitor's unsubscribe, goal, or loss of consent, nor to an address that had bounced.
 """
 
 from __future__ import annotations
@@ -19,15 +21,25 @@ from typing import Any
 
 import msgspec
 
+from agents.email_bot.state import same_mailbox
+from agents.email_bot.step import about_recipient
 from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
-from agents.runtime.replay import Replayer, ViewAt
+from agents.runtime.replay import RecordBrokenError, Replayer, ViewAt
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.ids import PARTITIONS, partition_of
-from messaging.vocabulary.messages import GoalReached, Responded
+from messaging.vocabulary.messages import (
+    GoalReached,
+    Identified,
+    MailOutcome,
+    Message,
+    Responded,
+    StateMerged,
+)
+from scripts.audit_rows import Rows
 from scripts.counting import counted
 from scripts.folder import Refused
 
@@ -112,23 +124,34 @@ class Auditor:
         )
         taken: dict[str, int] = {}
         refusals = _Refusals(self._found)
+        of = self._shards[bot]
+        rows = Rows(bot, only, lambda who: partition_of(who) * of // PARTITIONS == index)
 
         def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:
             self._looked["batches"] += 1
             self._looked["messages"] += len(works) + len(record.wakes)
             self._contiguous(replayer.name, number, record, taken)
+            rows.note(folded.rows)
             if bot == "email":
                 refusals.observe(works, folded)
 
         replayer.observe = observe
         for _ in range(CATCH_UP_TRIES):
-            await replayer.advance(visitor=only)
+            try:
+                await replayer.advance(visitor=only)
+            except RecordBrokenError as broken:
+                self._found("once", str(broken))
+                return
             replayer.steps.clear()
             unequal = await self._unequal(bot, index, replayer, only)
+            differing = await rows.compare(self._store)
             owner = await self._store.owner(replayer.name)
             if owner is None or owner.batch == replayer.batch:
-                for visitor in unequal:
-                    self._found("state", f"{replayer.name}: {visitor} differs from its record")
+                self._looked["rows"] += rows.seen
+                for what in unequal:
+                    self._found("state", f"{replayer.name}: {what}")
+                for what in differing:
+                    self._found("rows", f"{replayer.name}: {what}")
                 if owner is not None and owner.positions != taken:
                     self._found("positions", f"{replayer.name}: {owner.positions} but took {taken}")
                 return
@@ -152,8 +175,9 @@ class Auditor:
     async def _unequal(
         self, bot: str, index: int, replayer: Replayer, only: str | None
     ) -> list[str]:
-        """Return the visitors whose stored state differs from the fold."""
+        """Return what is wrong with the stored states: those that differ from the fold, or are missing."""
         folded = replayer.bodies()
+        missing = replayer.written()
         seen = 0
         unequal = []
         after = ""
@@ -162,11 +186,15 @@ class Auditor:
             mine = [v for v in ids if partition_of(v) * self._shards[bot] // PARTITIONS == index]
             stored = await self._store.load(bot, mine)
             seen += len(stored)
+            missing -= stored.keys()
             unequal += [v for v, body in stored.items() if folded.get(v) != body]
             if only:
                 break
         self._looked["states"] += seen
-        return unequal
+        return [
+            *(f"{visitor} differs from its record" for visitor in unequal),
+            *(f"the state of {visitor} is missing" for visitor in sorted(missing)),
+        ]
 
     # The ledger
 
@@ -231,22 +259,67 @@ class _Refusals:
         self._found = found
         self._left: set[str] = set()
         self._goals: dict[tuple[str, str], datetime] = {}
+        self._may: dict[str, bool] = {}
+        """Whether Behavior said last that marketing may be written."""
+        self._sent_to: dict[str, str] = {}
+        """Send -> mailbox, until its outcome."""
+        self._address: dict[str, str] = {}
+        self._bad: dict[str, str] = {}
+        """Visitor -> mailbox that a server said for good does not exist."""
 
     def observe(self, works: list[Work], folded: Folded) -> None:
-        """Check a batch's hand-overs against what was taken before it, then note what it took."""
+        """Check a batch's hand-overs against what was taken before it, then note what it took.
+
+        What a batch itself took may stand before or after its hand-overs: it lifts a refusal, and makes none.
+        """
+        lifted = {work.message.visitor for work in works if _may_lift(work.message)}
         for visitor, act in folded.acts:
-            if not isinstance(act, HandOver) or act.plan.success:
+            if not isinstance(act, HandOver):
                 continue
-            goal = self._goals.get((visitor, act.plan.path))
-            if visitor in self._left:
-                self._found("refusal", f"{act.plan.send_id} was handed over after an unsubscribe")
-            if goal is not None and goal >= act.plan.entered_at:
-                self._found("refusal", f"{act.plan.send_id} was handed over after the goal")
+            self._sent_to[act.plan.send_id] = act.mailbox
+            if act.plan.marketing:
+                self._check(visitor, act, is_lifted=visitor in lifted)
         for work in works:
-            message = work.message
-            if isinstance(message, GoalReached):
-                for path in message.paths:
-                    key = (message.visitor, path)
-                    self._goals[key] = max(message.at, self._goals.get(key, message.at))
-            elif isinstance(message, Responded) and message.kind == "unsubscribed":
-                self._left.add(message.visitor)
+            self._note(work.message)
+
+    def _check(self, visitor: str, act: HandOver, *, is_lifted: bool) -> None:
+        send = act.plan.send_id
+        goal = self._goals.get((visitor, act.plan.path))
+        if visitor in self._left:
+            self._found("refusal", f"{send} was handed over after an unsubscribe")
+        if goal is not None and goal >= act.plan.entered_at:
+            self._found("refusal", f"{send} was handed over after the goal")
+        if is_lifted:
+            return
+        if self._may.get(visitor) is False:
+            self._found("refusal", f"{send} was handed over without consent")
+        if self._bad.get(visitor) == act.mailbox:
+            self._found("refusal", f"{send} was handed over to an address that had bounced")
+
+    def _note(self, message: Message) -> None:
+        visitor = message.visitor
+        match message:
+            case GoalReached(at=at, paths=paths):
+                for path in paths:
+                    key = (visitor, path)
+                    self._goals[key] = max(at, self._goals.get(key, at))
+            case Responded(kind="unsubscribed"):
+                self._left.add(visitor)
+            case Identified(may_email=may_email, address=address):
+                self._may[visitor] = may_email
+                if not same_mailbox(self._address.get(visitor, address), address):
+                    self._bad.pop(visitor, None)
+                self._address[visitor] = address
+            case StateMerged():
+                self._may.pop(visitor, None)
+                self._bad.pop(visitor, None)
+            case MailOutcome(send_id=send, outcome=outcome, code=code, reason=reason):
+                mailbox = self._sent_to.pop(send, "")
+                if outcome == "bounced" and about_recipient(code, reason):
+                    self._bad[visitor] = mailbox
+            case _:
+                pass
+
+
+def _may_lift(message: Message) -> bool:
+    return isinstance(message, Identified | StateMerged)

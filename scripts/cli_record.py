@@ -112,7 +112,7 @@ def effects_said(effects: list[str]) -> str:
 async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
     from agents.runtime.readers import StoreReader
     from agents.runtime.registry import WIRING
-    from agents.runtime.replay import Replayer
+    from agents.runtime.replay import RecordBrokenError, Replayer
     from messaging.vocabulary.ids import PARTITIONS, partition_of
 
     steps: list[Step] = []
@@ -129,7 +129,10 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
             replayer = Replayer(wiring.make(), shard, record.store, record.journal, record.view_at)
             for _ in range(5):
                 # Traffic may go on: catch up until nothing was committed between fold and look.
-                await replayer.advance(visitor=visitor)
+                try:
+                    await replayer.advance(visitor=visitor)
+                except RecordBrokenError as error:
+                    raise Refused(f"{error}: mdma audit says more") from error
                 stored = (await record.store.load(bot, [visitor])).get(visitor)
                 equal = replayer.bodies().get(visitor) == stored
                 if equal:

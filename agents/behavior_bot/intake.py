@@ -9,11 +9,11 @@ Rules
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from agents.behavior_bot.money import money
 from agents.behavior_bot.sessions import present, touch
 from agents.behavior_bot.state import (
     DETAIL_CHARACTERS_MAX,
@@ -184,12 +184,7 @@ def order_id_of(properties: dict[str, Any]) -> str:
 
 def _value(properties: dict[str, Any]) -> float:
     for name in ("total", "revenue", "value"):
-        value = properties.get(name)
-        if isinstance(value, str | int | float) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except ValueError:
-                continue
-            if math.isfinite(number):
-                return number
+        number = money(properties.get(name))
+        if number is not None and number >= 0:
+            return number
     return 0.0

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.behavior_bot.intake import order_id_of
+from agents.behavior_bot.money import money
 from messaging.vocabulary.events import Record, Track
 from messaging.vocabulary.messages import Refunded
 
@@ -77,10 +78,4 @@ def _refund_id(properties: dict[str, Any], record: Record) -> str:
 
 def _number(value: Any) -> float:
     """Return a sum of money without its sign: some write what is given back as less than nothing."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return 0.0
-    try:
-        number = abs(float(value))
-    except (ValueError, OverflowError):
-        return 0.0
-    return number if math.isfinite(number) else 0.0
+    return abs(money(value) or 0.0)

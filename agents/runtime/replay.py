@@ -30,6 +30,10 @@ ViewAt = Callable[[int, dict[str, int], str], Awaitable[View]]
 """(rules version, snapshot versions, settings as recorded) -> the view of that moment."""
 
 
+class RecordBrokenError(Exception):
+    """Tell that a batch cannot be folded again, since what it took is not what stands there now."""
+
+
 class Step(msgspec.Struct):
     """Show one replayed step."""
 
@@ -119,6 +123,14 @@ class Replayer:
         if before is not None:
             self.steps.append(Step(record.at, self.name, number, kind, _since(fold, before)))
 
+    def written(self) -> set[str]:
+        """Return the visitors whose state must be stored: all but those whom nothing was ever known of."""
+        return {
+            visitor
+            for visitor, held in self._states.items()
+            if self._codec.encode(held) != self._codec.encode(self._codec.fresh(visitor))
+        }
+
     def bodies(self) -> dict[str, bytes]:
         """Return visitor -> bytes of the folded state."""
         return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
@@ -181,6 +193,8 @@ class Replayer:
                             others.append(
                                 Work(letter.message, letter.depth, stream, chunk.last, index)
                             )
+        if seen < len(record.visitors):
+            raise RecordBrokenError(self._miscounted(record, "fewer"))
         if record.local:
             for index, letter in enumerate(decode_letters(record.local)):
                 if visitor is None or letter.message.visitor == visitor:
@@ -204,6 +218,8 @@ class Replayer:
             limit = min(READ_MAX, last - after)
             found, reached = await self._journal.read(number, after, limit, (self._index, self._of))
             found = [r for r in found if r.position <= last]
+            if seen + len(found) > len(record.visitors):
+                raise RecordBrokenError(self._miscounted(record, "more"))
             for r in found:
                 who, member, merging = read_owner(record.visitors[seen])
                 seen += 1
@@ -217,6 +233,14 @@ class Replayer:
                 break
             after = reached
         return works, seen
+
+    def _miscounted(self, record: BatchRecord, than: str) -> str:
+        spans = ", ".join(
+            f"{stream} {first} to {last}"
+            for stream, first, last in record.inputs
+            if stream.startswith("journal:")
+        )
+        return f"{self.name}: {than} events stand in {spans} than the batch that took them counted"
 
 
 def _marks(fold: Folding) -> Marks:

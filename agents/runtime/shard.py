@@ -296,20 +296,30 @@ class Shard:
     async def _committed(self, batch: Batch, pinned: Container[str]) -> None:
         """Deliver and carry out what a commit allows."""
         spec, commit, intake = self.spec, batch.commit, batch.intake
-        assert batch.built is not None
+        built = batch.built
+        assert built is not None
         for out in commit.outbox:
             self._courier.send(out.to, Chunk(spec.name, out.number, out.number, out.at, out.body))
         if spec.postman is not None:
             settled, asked = mail_messages(intake.local)
-            spec.postman.committed(batch.built.folded.acts, settled, asked)
-        await self._refresh_due(intake, batch.built)
+            spec.postman.committed(built.folded.acts, settled, asked)
+        await self._refresh_due(intake, built)
         self._memory.shrink(pinned)
         self._pace.worked(batch.began, spec.clock.machine())
-        self._numbers["processed_total"] += batch.built.letters
+        self._numbers["processed_total"] += built.letters
         self._numbers["batches_total"] += 1
-        self._last["batch_size"] = float(batch.built.letters)
+        self._last["batch_size"] = float(built.letters)
         self._last["commit_ms"] = batch.commit_seconds * 1000.0
         self._last["lag_seconds"] = max(0.0, (self._now() - intake.now).total_seconds())
+        spec.log.info(
+            "batch.committed",
+            shard=spec.name,
+            batch=commit.batch,
+            taken=built.letters,
+            states=len(commit.states),
+            commit_ms=round(self._last["commit_ms"], 1),
+            ms=round((spec.clock.machine() - batch.began) * 1000.0, 1),
+        )
 
     async def _refresh_due(self, intake: Intake, built: Built | None) -> None:
         """Keep `next_due` a lower bound of every stored wake-up; ask the store only after some fired."""

@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -19,6 +20,7 @@ from messaging.gateway.supervise import place_of
 from messaging.vocabulary.errors import WorldError
 
 log = structlog.get_logger()
+_LOGGER = logging.getLogger("mdma")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -70,8 +72,9 @@ def _finish(
     if route.startswith("/v1/"):
         if not isinstance(response, Acknowledged):  # it has the header by itself
             response.headers["Access-Control-Allow-Origin"] = "*"
-        if status < 400 and seconds < gateway.deps.limits.slow_seconds:
-            return  # thousands a second: the metrics count them
+        is_usual = status < 400 and seconds < gateway.deps.limits.slow_seconds
+        if is_usual and not _LOGGER.isEnabledFor(logging.DEBUG):
+            return  # thousands a second: the metrics count them, and not even a refused line is for nothing
     level = log.warning if status >= 500 else log.info if status >= 400 else log.debug
     level(
         "request.done",

@@ -299,9 +299,15 @@ def test_an_order_told_twice_is_one_order() -> None:
 
 
 def test_an_order_without_an_id_is_known_by_its_message_and_odd_values_are_nothing() -> None:
-    effects = Ann().sees(a_track(3, "Order Completed", properties={"total": "nan", "value": [1]}))
-    bought = told(effects, Purchased)[0]
-    assert (bought.order_id, bought.value) == ("m3", 0.0)
+    for odd in (
+        {"total": "nan", "value": [1]},
+        {"total": 1.7e308},
+        {"total": -5},
+        {"total": 10**400},
+    ):
+        effects = Ann().sees(a_track(3, "Order Completed", properties=odd))
+        bought = told(effects, Purchased)[0]
+        assert (bought.order_id, bought.value) == ("m3", 0.0)
 
 
 # ---------------------------------------------------------------------------- opens and clicks

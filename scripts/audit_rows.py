@@ -1,0 +1,113 @@
+"""Compare the rows that people read with those that the record wants: none missing, none more, none altered.
+
+Rules
+1. What a shard's steps wanted is folded again (`agents.runtime.replay`); of each row the last one counts.
+2. Of a row only a digest is kept: a ledger of millions fits into memory.
+3. The store keeps milliseconds, so that is what times are compared by.
+4. Rows of tables that other parts go on writing (what a notifier told, say) are left to their own checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from messaging.ports import RowWrite, Store
+
+OWNERS = {"sends": "email", "decisions": "rules", "orders": "sales", "engagements": "engagement"}
+"""Table -> the one bot that writes it: of these a row that no step wanted is found, too."""
+
+SHARED = frozenset({"rewards", "alerts", "story"})
+"""Tables that several bots write."""
+
+BY_PLACE = frozenset({"story"})
+"""Tables whose ids are made of a row's place in its batch: one visitor's alone are not known again."""
+
+ROWS_MAX = 5_000_000
+NAMED_MAX = 20
+"""So many of a kind are named; the others are a number."""
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class Rows:
+    """Collect what one shard's record wants, and compare it with the store.
+
+    Args:
+        bot: whose rows they are.
+        only: the only visitor looked at; None: all.
+        mine: whether a visitor is of this shard.
+    """
+
+    def __init__(self, bot: str, only: str | None, mine: Callable[[str], bool]) -> None:
+        self._bot = bot
+        self._only = only
+        self._mine = mine
+        self._wanted: dict[str, dict[str, bytes]] = {}
+        self.seen = 0
+        """Rows compared by the last `compare`."""
+
+    def note(self, rows: Iterable[RowWrite]) -> None:
+        """Take the rows that a batch wanted."""
+        for row in rows:
+            if row.table in OWNERS or row.table in SHARED:
+                self._wanted.setdefault(row.table, {})[row.id] = _digest(row.fields)
+
+    async def compare(self, store: Store) -> list[str]:
+        """Return what differs, in words that name no person."""
+        self.seen = 0
+        findings: list[str] = []
+        for table in sorted(OWNERS.keys() | SHARED):
+            wanted = self._wanted.get(table, {})
+            is_owner = OWNERS.get(table) == self._bot
+            if not (wanted or is_owner) or (self._only and table in BY_PLACE):
+                continue
+            findings += await self._table(store, table, wanted, is_owner=is_owner)
+        return findings
+
+    async def _table(
+        self, store: Store, table: str, wanted: dict[str, bytes], *, is_owner: bool
+    ) -> list[str]:
+        match = {"visitor": self._only} if self._only else {}
+        missing, altered, more = set(wanted), [], []
+        for row in await store.rows(table, match, limit=ROWS_MAX, newest=False):
+            name = row.pop("id")
+            digest = wanted.get(name)
+            if digest is not None:
+                missing.discard(name)
+                if digest != _digest(row):
+                    altered.append(name)
+            elif is_owner and self._mine(str(row.get("visitor", ""))):
+                more.append(name)
+        self.seen += len(wanted)
+        return [
+            *_said(table, sorted(missing), "is missing"),
+            *_said(table, altered, "differs from what was recorded"),
+            *_said(table, more, "is not in the record"),
+        ]
+
+
+def _said(table: str, names: list[str], what: str) -> list[str]:
+    said = [f"{table} row {name} {what}" for name in names[:NAMED_MAX]]
+    if len(names) > NAMED_MAX:
+        said.append(f"{len(names) - NAMED_MAX} more of {table}: {what}")
+    return said
+
+
+def _digest(fields: dict[str, Any]) -> bytes:
+    return blake2b(_encoder.encode(_plain(fields)), digest_size=16).digest()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as it reads back from the store."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, datetime):
+        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+    return value
