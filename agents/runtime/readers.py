@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,7 +19,7 @@ from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
-from agents.sales_bot.shown import add_credit, orders_of
+from agents.sales_bot.shown import WAYS, orders_of
 from messaging.ports import Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -44,6 +45,8 @@ STATUSES = (
 
 ENDS_ON_SITE = ("offered", "shown", "clicked", "submitted", "dismissed", "withdrawn", "expired")
 """States of an engagement that are counted."""
+PEOPLE = ("people", "known", "customers")
+"""Who is counted: everybody, those with an address, those who bought."""
 UNDELIVERED = ("waiting", "failed", "uncertain")
 """States of a notice in which nobody has been told of an alert, or perhaps nobody."""
 
@@ -151,22 +154,27 @@ class StoreReader:
         return found
 
     async def stats(self) -> dict[str, Any]:
-        """Return counts of the whole system."""
+        """Return counts of the whole system: of states and rows nothing is read but sums and keys."""
+        store = self._store
+        people, rules, sales = [await store.figures(bot) for bot in ("behavior", "rules", "sales")]
+        sends = await store.tally("sends", "status")
+        offered = await store.tally("engagements", "status")
+        stages = _stages(rules)
         return {
-            "sends": {s: await self._store.count("sends", {"status": s}) for s in STATUSES},
+            "sends": {status: sends.get(status, 0) for status in STATUSES},
             "success_mails": await self._store.count(
                 "sends", {"success": True, "status": "handed over"}
             ),
-            "engagements": {
-                s: await self._store.count("engagements", {"status": s}) for s in ENDS_ON_SITE
-            },
+            "engagements": {status: offered.get(status, 0) for status in ENDS_ON_SITE},
             "alerts_open": await self._store.count("alerts", {"status": "open"}),
             "alerts": await self._store.count("alerts", {}),
             "notices": {s: await self._notices(s) for s in UNDELIVERED},
-            "orders": await self._store.count("orders", {}),
-            "sales": await self._sales(),
+            "orders": int(sales.get("orders", 0)),
+            "sales": _sales(sales),
             "quarantined": await self._store.count("quarantine", {}),
-            "runs": await self._runs(),
+            "runs": _by_status(stages),
+            "stages": stages,
+            "people": {name: int(people.get(name, 0)) for name in PEOPLE},
         }
 
     async def stages(self) -> dict[str, list[str]]:
@@ -180,39 +188,10 @@ class StoreReader:
                     names += [each["name"] for each in stages if each["name"] not in names]
         return found
 
-    async def _runs(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        after = ""
-        while ids := await self._store.visitors("rules", after, 2_000):
-            after = ids[-1]
-            for body in (await self._store.load("rules", ids)).values():
-                held = self._codecs["rules"].decode(body)
-                for run in () if held.moved else held.state.runs.values():
-                    counts[run.status] = counts.get(run.status, 0) + 1
-        return counts
-
     async def _notices(self, status: str) -> int:
         # What waits for its first try has no delivery yet: the queue knows of it.
         table = "notices" if status == "waiting" else "deliveries"
         return await self._store.count(table, {"status": status})
-
-    async def _sales(self) -> dict[str, Any]:
-        """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
-        revenue = given_back = 0.0
-        credit: dict[str, dict[str, float]] = {}
-        after = ""
-        while ids := await self._store.visitors("sales", after, 2_000):
-            after = ids[-1]
-            for body in (await self._store.load("sales", ids)).values():
-                held = self._codecs["sales"].decode(body)
-                if held.moved:
-                    continue
-                revenue += held.state.revenue
-                for order in orders_of(held.state):
-                    given_back += order["refunded"]
-                    add_credit(credit, order)
-        rounded = {name: {way: round(v, 2) for way, v in of.items()} for name, of in credit.items()}
-        return {"revenue": round(revenue, 2), "refunded": round(given_back, 2), "credit": rounded}
 
     async def _held(self, bot: str, visitor: str) -> Held | None:
         body = (await self._store.load(bot, [visitor])).get(visitor)
@@ -221,6 +200,42 @@ class StoreReader:
     async def _state(self, bot: str, visitor: str) -> Any:
         held = await self._held(bot, visitor)
         return None if held is None else held.state
+
+
+def _sales(figures: dict[str, float]) -> dict[str, Any]:
+    """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
+    credit: dict[str, dict[str, float]] = {}
+    for name, value in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        if kind == "credit":
+            way, _, template = rest.partition("/")
+            credit.setdefault(template, dict.fromkeys(WAYS, 0.0))[way] = round(value, 2)
+    return {
+        "revenue": round(figures.get("revenue", 0.0), 2),
+        "refunded": round(figures.get("refunded", 0.0), 2),
+        "credit": credit,
+    }
+
+
+def _stages(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return path -> stage -> status -> number of runs.
+
+    >>> _stages({"runs/welcome/won/cart": 2})
+    {'welcome': {'cart': {'won': 2}}}
+    """
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for name, count in sorted(figures.items()):
+        _, path, status, stage = name.split("/", 3)
+        found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+    return found
+
+
+def _by_status(stages: dict[str, dict[str, dict[str, int]]]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for of_path in stages.values():
+        for of_stage in of_path.values():
+            counts.update(of_stage)
+    return dict(counts)
 
 
 def _consent(state: Any) -> dict[str, Any]:
