@@ -192,6 +192,10 @@ class Store(Protocol):
         """Return how many rows of a table have fields equal to `match`."""
         ...
 
+    async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """Return the rows that were first written last, newest first; what it costs does not grow with the table."""
+        ...
+
     async def tally(self, table: str, field: str) -> dict[Any, int]:
         """Return value of a field -> how many rows of a table have it."""
         ...

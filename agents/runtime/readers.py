@@ -8,7 +8,6 @@ Rules
 from __future__ import annotations
 
 import re
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,10 +15,11 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
+from agents.runtime.figures import by_status, sales_in, stages_in
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
-from agents.sales_bot.shown import WAYS, orders_of
+from agents.sales_bot.shown import orders_of
 from messaging.ports import Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -154,33 +154,48 @@ class StoreReader:
         return found
 
     async def stats(self) -> dict[str, Any]:
-        """Return counts of the whole system: of states and rows nothing is read but sums and keys."""
+        """Return counts of the whole system."""
+        success = {"success": True, "status": "handed over"}
+        return {
+            **await self.counts(),
+            "success_mails": await self._store.count("sends", success),
+            "notices": {s: await self._notices(s) for s in UNDELIVERED},
+        }
+
+    async def counts(self) -> dict[str, Any]:
+        """Return what the overview counts: of states and rows nothing is read but sums and keys."""
         store = self._store
         people, rules, sales = [await store.figures(bot) for bot in ("behavior", "rules", "sales")]
         sends = await store.tally("sends", "status")
         offered = await store.tally("engagements", "status")
-        stages = _stages(rules)
+        stages = stages_in(rules)
         return {
             "sends": {status: sends.get(status, 0) for status in STATUSES},
-            "success_mails": await self._store.count(
-                "sends", {"success": True, "status": "handed over"}
-            ),
             "engagements": {status: offered.get(status, 0) for status in ENDS_ON_SITE},
             "alerts_open": await self._store.count("alerts", {"status": "open"}),
             "alerts": await self._store.count("alerts", {}),
-            "notices": {s: await self._notices(s) for s in UNDELIVERED},
             "orders": int(sales.get("orders", 0)),
-            "sales": _sales(sales),
+            "sales": sales_in(sales),
             "quarantined": await self._store.count("quarantine", {}),
-            "runs": _by_status(stages),
+            "runs": by_status(stages),
             "stages": stages,
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
         }
 
+    async def addresses(self, visitors: list[str]) -> dict[str, str]:
+        """Return visitor -> e-mail address, of those who have one."""
+        bodies = await self._store.load("behavior", visitors)
+        found = {v: self._codecs["behavior"].decode(body).state for v, body in bodies.items()}
+        return {visitor: state.address for visitor, state in found.items() if state.address}
+
     async def stages(self) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept."""
+        return self.stages_of(await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX))
+
+    def stages_of(self, versions: list[dict[str, Any]]) -> dict[str, list[str]]:
+        """Return path -> names of its stages, over these versions of the rules."""
         found: dict[str, list[str]] = {}
-        for row in await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX):
+        for row in versions:
             for name, text in row["files"].items():
                 if name.startswith("paths/"):
                     names = found.setdefault(PurePosixPath(name).stem, [])
@@ -200,42 +215,6 @@ class StoreReader:
     async def _state(self, bot: str, visitor: str) -> Any:
         held = await self._held(bot, visitor)
         return None if held is None else held.state
-
-
-def _sales(figures: dict[str, float]) -> dict[str, Any]:
-    """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
-    credit: dict[str, dict[str, float]] = {}
-    for name, value in sorted(figures.items()):
-        kind, _, rest = name.partition("/")
-        if kind == "credit":
-            way, _, template = rest.partition("/")
-            credit.setdefault(template, dict.fromkeys(WAYS, 0.0))[way] = round(value, 2)
-    return {
-        "revenue": round(figures.get("revenue", 0.0), 2),
-        "refunded": round(figures.get("refunded", 0.0), 2),
-        "credit": credit,
-    }
-
-
-def _stages(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]:
-    """Return path -> stage -> status -> number of runs.
-
-    >>> _stages({"runs/welcome/won/cart": 2})
-    {'welcome': {'cart': {'won': 2}}}
-    """
-    found: dict[str, dict[str, dict[str, int]]] = {}
-    for name, count in sorted(figures.items()):
-        _, path, status, stage = name.split("/", 3)
-        found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
-    return found
-
-
-def _by_status(stages: dict[str, dict[str, dict[str, int]]]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for of_path in stages.values():
-        for of_stage in of_path.values():
-            counts.update(of_stage)
-    return dict(counts)
 
 
 def _consent(state: Any) -> dict[str, Any]:

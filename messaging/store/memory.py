@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -280,6 +281,12 @@ class MemoryStore:
     async def count(self, table: str, match: dict[str, Any]) -> int:
         """Return how many rows have fields equal to `match`."""
         return len(self._matching(table, match))
+
+    async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """Return the rows first written last: a dict keeps that order."""
+        rows = self._database.tables.get(table, {})
+        newest = islice(reversed(rows.items()), limit)
+        return [{**_as_read(fields), "id": key} for key, fields in newest]
 
     async def tally(self, table: str, field: str) -> dict[Any, int]:
         """Return value of a field -> how many rows have it."""

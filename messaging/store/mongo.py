@@ -256,6 +256,12 @@ class MongoStore:
             # Of all rows the keys alone are counted: rows of decisions are large.
             return await self._database[table].count_documents({}, hint="_id_")
 
+    async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """Return the rows first written last: the order in which the server keeps them needs no index."""
+        with world():
+            cursor = self._database[table].find({}).sort("$natural", DESCENDING).limit(limit)
+            return [_with_id(document) for document in await cursor.to_list(None)]
+
     async def tally(self, table: str, field: str) -> dict[Any, int]:
         """Return value of a field -> how many rows have it; of an indexed one only the keys are read."""
         stages: list[dict[str, Any]] = [

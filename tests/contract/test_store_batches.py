@@ -413,3 +413,16 @@ async def test_rows_are_tallied_by_a_field(keeping):
     assert await store.tally("alerts", "status") == {"open": 1}
     assert await store.tally("orders", "status") == {}
     assert await store.count("sends", {}) == 3
+
+
+async def test_the_rows_first_written_last_come_first_also_when_older_ones_are_put_again(keeping):
+    store = keeping.store()
+    await store.acquire("rules-0")
+    for batch in (1, 2, 3):
+        row = RowWrite("sends", f"s{batch}", {"status": "waiting", "at": NOON}, "put")
+        await store.commit(a_commit(1, batch, rows=[row]))
+    again = RowWrite("sends", "s1", {"status": "bounced", "at": NOON}, "put")
+    await store.commit(a_commit(1, 4, rows=[again]))
+    assert [row["id"] for row in await store.latest("sends", 2)] == ["s3", "s2"]
+    assert (await store.latest("sends", 9))[-1]["status"] == "bounced"
+    assert await store.latest("orders", 5) == []
