@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from messaging.mail.sink import INDEX, file_name
+from messaging.mail.sink import INDEX, path_of
 
 INDEX_BYTES_MAX = 256 * 1024
 """Of the index so much of its end is read: some 700 e-mails."""
@@ -60,7 +60,7 @@ class Mail(msgspec.Struct, frozen=True):
 def newest_mails(folder: Path, limit: int, before: int = NUMBER_MAX + 1) -> list[dict[str, Any]]:
     """Return the index' entries of the newest e-mails below a number, newest first; see `sink.read_mails`."""
     found = [entry for entry in _last_entries(folder)[:MAILS_MAX] if entry["number"] < before]
-    return [entry for entry in found if (folder / file_name(entry["number"])).exists()][:limit]
+    return [entry for entry in found if path_of(folder, entry["number"]).exists()][:limit]
 
 
 def _last_entries(folder: Path) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ def _last_entries(folder: Path) -> list[dict[str, Any]]:
 
 def read_mail(folder: Path, number: int) -> Mail | None:
     """Return one e-mail, None where the sink has none of this number (any more)."""
-    if not 0 < number <= NUMBER_MAX or not (folder / file_name(number)).exists():
+    if not 0 < number <= NUMBER_MAX or not path_of(folder, number).exists():
         return None
     try:
         return _read(folder, number)
@@ -92,7 +92,7 @@ def read_mail(folder: Path, number: int) -> Mail | None:
 
 @lru_cache(maxsize=KEPT_MAX)
 def _read(folder: Path, number: int) -> Mail:
-    return parse_mail((folder / file_name(number)).read_bytes(), number)
+    return parse_mail(path_of(folder, number).read_bytes(), number)
 
 
 def parse_mail(raw: bytes, number: int = 0) -> Mail:

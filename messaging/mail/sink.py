@@ -157,7 +157,7 @@ def read_mails(folder: Path) -> Iterator[dict[str, Any]]:
     for line in lines:
         with contextlib.suppress(json.JSONDecodeError):  # the line being written just now
             entry = json.loads(line)
-            path = folder / file_name(entry["number"])
+            path = folder / _name(entry["number"])
             if path.exists():
                 yield entry | {"path": str(path)}
 
@@ -185,7 +185,7 @@ class _Shelf:
     def put(self, sender: str, recipients: list[str], body: bytes) -> int:
         self._number += 1
         number = self._number
-        path = self._folder / file_name(number)
+        path = self._folder / _name(number)
         unfinished = path.with_suffix(".new")
         unfinished.write_bytes(body)
         unfinished.rename(path)
@@ -223,7 +223,7 @@ class _Shelf:
     def _drop_old(self) -> None:
         while len(self._entries) > self._keep:
             oldest = self._entries.popleft()
-            (self._folder / file_name(oldest["number"])).unlink(missing_ok=True)
+            (self._folder / _name(oldest["number"])).unlink(missing_ok=True)
 
     def _rewrite(self) -> Any:
         """Write the index anew and return it open for appending."""
@@ -237,8 +237,12 @@ class _Shelf:
         return open(path, "a", encoding="utf-8")  # noqa: PTH123 - closed by close()
 
 
-def file_name(number: int) -> str:
-    """Return the name of an e-mail's file."""
+def path_of(folder: Path, number: int) -> Path:
+    """Return where a folder keeps the e-mail of a number."""
+    return folder / _name(number)
+
+
+def _name(number: int) -> str:
     return f"{number:010d}.eml"
 
 
