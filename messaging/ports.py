@@ -30,6 +30,8 @@ class Ownership(msgspec.Struct):
     """Input stream -> last position taken."""
     sent: dict[str, int]
     """Receiving shard -> last sequence number written for it."""
+    figures: dict[str, float] = {}
+    """What the shard's visitors count as, summed: name -> number."""
 
 
 class StateWrite(msgspec.Struct):
@@ -102,6 +104,8 @@ class Commit(msgspec.Struct):
     identities: list[IdentityWrite]
     guards: list[str]
     """Mailboxes (keyed hashes) that marketing mail is handed over to in this batch."""
+    figures: dict[str, float] = {}
+    """`Ownership.figures` as they stand after this batch."""
 
 
 class Chunk(msgspec.Struct, array_like=True):
@@ -186,6 +190,18 @@ class Store(Protocol):
 
     async def count(self, table: str, match: dict[str, Any]) -> int:
         """Return how many rows of a table have fields equal to `match`."""
+        ...
+
+    async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """Return the rows that were first written last, newest first; what it costs does not grow with the table."""
+        ...
+
+    async def tally(self, table: str, field: str) -> dict[Any, int]:
+        """Return value of a field -> how many rows of a table have it."""
+        ...
+
+    async def figures(self, bot: str) -> dict[str, float]:
+        """Return what all visitors of a bot count as, summed over its shards' last commits."""
         ...
 
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:

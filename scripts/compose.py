@@ -57,6 +57,8 @@ class Made(msgspec.Struct, kw_only=True):
     admin_token: str = ""
     port: int = 0
     public_url: str = ""
+    mail_folder: str = ""
+    """Where the built-in sink keeps e-mails; empty where it does not run."""
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +81,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     learning: bool
     log: str
     log_folder: str
+    mail_folder: str = ""
     hook_secrets: dict[str, list[str]] = {}
     alert_email: str = ""
     alert_webhook: str = ""
@@ -115,6 +118,7 @@ def wiring_of(settings: Settings, made: Made, *, log_folder: Path) -> Wiring:
         learning=settings.learning,
         log=settings.log,
         log_folder=str(log_folder),
+        mail_folder=made.mail_folder,
         hook_secrets={
             "stripe": [each.get_secret_value() for each in settings.stripe_secrets],
             "shopify": [each.get_secret_value() for each in settings.shopify_secrets],

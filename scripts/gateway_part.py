@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from agents.runtime.gate import GateReport
+from agents.runtime.looking import Looking
 from agents.runtime.offers import StoredOffers
 from agents.runtime.readers import StoreReader
 from messaging.clock import GatedClock, RealClock
@@ -54,9 +56,10 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         store=part.telling(store, peers, list(_names(wiring.shards))),
         peers=peers,
         clock=clock,
-        reader=part.reading(StoreReader(store)),
+        reader=part.reading(store, clock),
         replay=replay,
         offers=StoredOffers(store),
+        mail_folder=Path(wiring.mail_folder) if wiring.mail_folder else None,
         secret=wiring.key,
         write_keys=frozenset(wiring.write_keys),
         admin_token=wiring.admin_token,
@@ -105,9 +108,10 @@ class GatewayPart:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
         return Telling(store, peers, names)
 
-    def reading(self, reader: Any) -> Any:
+    def reading(self, store: MongoStore, clock: RealClock) -> Any:
         """Return a reader that also knows how the parts fare."""
-        return Reading(reader, lambda: self._others)
+        reader = StoreReader(store)
+        return Reading(reader, Looking(store, reader), lambda: self._others, clock)
 
     async def run(self) -> None:
         """Serve until drained."""

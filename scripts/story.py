@@ -9,17 +9,27 @@ Rules
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from scripts.choices import DAYS, decided
 from scripts.counting import counted
+from scripts.reasons import why
 from scripts.visible import plain, shown
 
 Row = dict[str, Any]
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+TITLES = {
+    "behavior": "Behavior",
+    "social": "Social",
+    "engagement": "Engagement",
+    "email": "Email",
+    "rules": "Rules Manager",
+    "sales": "Sales",
+    "learner": "Learner",
+}
+"""Bot -> its name as people say it."""
 
 EVENTS = {
     "identify": "said who they are",
@@ -57,7 +67,7 @@ def sentence(row: Row) -> str:
     ...         "detail": {"path": "p", "run": "1", "reason": "goal reached"},
     ...     }
     ... )
-    'run 1 of p ended: won (goal reached)'
+    'run 1 of p ended: won (the goal was reached)'
     """
     row = plain(row)
     table, _, kind = str(row.get("kind", "")).partition(": ")
@@ -70,10 +80,17 @@ def sentence(row: Row) -> str:
     if table == "alerts":
         return _alert(row, kind)
     if table == "engagements":
-        return _engagement(row)
+        return engaged(row)
     if table == "story":
         return _told(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
+
+
+def by_whom(row: Row) -> str:
+    """Return who did what a row tells: a bot, or the visitor."""
+    if str(row.get("kind", "")).startswith("event"):
+        return "Visitor"
+    return TITLES.get(str(row.get("bot", "")), "Machine")
 
 
 def _did(what: str) -> str:
@@ -86,67 +103,6 @@ def _did(what: str) -> str:
     if response in RESPONSES and type_ in TYPES:
         return f"{RESPONSES[response]} the {type_.replace('_', ' ')}"
     return EVENTS.get(what, f'did "{what}"')
-
-
-def decided(row: Row) -> str:
-    """Return what a decision chose, of what.
-
-    >>> decided(
-    ...     {
-    ...         "kind": "decisions: send_hour",
-    ...         "arm": "86",
-    ...         "step": "invitation",
-    ...         "probabilities": [0.95, 0.05],
-    ...         "candidates": [["86", ""], ["87", ""], ["70", "quiet_hours"]],
-    ...         "policy": "send_time",
-    ...     }
-    ... )
-    'chose Thu 14:00 for the e-mail "invitation" (95 %; 2 of 3 hours allowed, 1 refused: quiet_hours)'
-    """
-    if row["kind"].endswith("interaction"):
-        return _decided_on_site(row)
-    is_hour = row["kind"].endswith("send_hour")
-    allowed = [arm for arm, refused in row["candidates"] if not refused]
-    rules = Counter(refused for _, refused in row["candidates"] if refused)
-    chance = dict(zip(allowed, row["probabilities"], strict=False)).get(row["arm"], 0.0)
-    what = hour(row["arm"]) if is_hour else f"template {row['arm']}"
-    kind = "hours" if is_hour else "templates"
-    counts = f"{len(allowed)} of {len(row['candidates'])} {kind} allowed"
-    if rules:
-        counts += f", {rules.total()} refused: {_named(rules)}"
-    how = "as the rules say: held out from learning" if row.get("holdout") else percent(chance)
-    return f'chose {what} for the e-mail "{row["step"]}" ({how}; {counts})'
-
-
-def _decided_on_site(row: Row) -> str:
-    refused = [f"{arm}: {rule}" for arm, rule in row["candidates"] if rule]
-    instead = f"; not {', '.join(refused)}" if refused else ""
-    return f'chose to offer "{row["arm"]}" on the site{instead}'
-
-
-def percent(share: float) -> str:
-    """Return a share in per cent, small ones with a decimal.
-
-    >>> percent(0.954), percent(0.0042)
-    ('95 %', '0.4 %')
-    """
-    return f"{100 * share:.0f} %" if share >= 0.01 or not share else f"{100 * share:.1f} %"
-
-
-def _named(rules: Counter[str]) -> str:
-    if len(rules) == 1:
-        return next(iter(rules))
-    return ", ".join(f"{count} by {rule}" for rule, count in rules.most_common())
-
-
-def hour(slot: str) -> str:
-    """Return an hour of the week as people say it.
-
-    >>> hour("86"), hour("0")
-    ('Thu 14:00', 'Mon 00:00')
-    """
-    day, at = divmod(int(slot), 24)
-    return f"{DAYS[day % 7]} {at:02}:00"
 
 
 def moment(value: Any) -> str:
@@ -209,7 +165,8 @@ _STANDS = {
 """Status of an engagement that the visitor brought about -> what is said; the others are said by their own words."""
 
 
-def _engagement(row: Row) -> str:
+def engaged(row: Row) -> str:
+    """Return how an engagement stands."""
     said = _STANDS.get(row["status"])
     if said is None:
         said = f"{row['status']} {'after it was seen' if row.get('shown_at') else 'unseen'}"
@@ -217,7 +174,7 @@ def _engagement(row: Row) -> str:
 
 
 def _because(row: Row) -> str:
-    return f": {row['reason']}" if row.get("reason") else ""
+    return f": {why(row['reason'])}" if row.get("reason") else ""
 
 
 def _send(row: Row) -> str:
@@ -260,7 +217,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "run.entered": lambda d: (
         f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
     ),
-    "run.refused": lambda d: f"did not enter path {d['path']}: {d['rule']}",
+    "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
     "run.alerted": lambda d: (
         f"run {d['run']} of {d['path']} rests after {counted(d['attempts'], 'attempts')}: a person is called"
     ),
@@ -275,7 +232,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "send.bounced": lambda d: f"{_mail(d)} came back{_because(d)}",
     "send.resent": lambda d: f"{_mail(d)} is sent once more{_because(d)}",
     "success.refused": lambda d: f"no success e-mail for order {d['run']}{_because(d)}",
-    "touch.refused": lambda d: f"the e-mail of stage {d['stage']} was put off: {d['rule']}",
+    "touch.refused": lambda d: f"the e-mail of stage {d['stage']} was put off: {why(d['rule'])}",
     "response.by_machine": lambda d: f"a machine {d['response']} an e-mail: it counts nothing",
     "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",
     "confirmation.refused": lambda d: f"nobody was asked to confirm the address{_because(d)}",
@@ -286,7 +243,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "alert.stale": lambda d: (
         f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"
     ),
-    "offer.refused": lambda d: f"was not offered the {_offer(d)}: {d['rule']}",
+    "offer.refused": lambda d: f"was not offered the {_offer(d)}: {why(d['rule'])}",
     "engagement.refused": lambda d: f"the {_offer(d)} was not put up{_because(d)}",
     "engagement.late": lambda d: (
         f"{d['response']} the {_offer(d)}, which had been taken back meanwhile"
@@ -304,6 +261,6 @@ def _told(kind: str, detail: Row) -> str:
         return _TOLD[kind](detail)
     group, _, what = kind.partition(".")
     if group == "run" and "path" in detail:
-        reason = f" ({detail['reason']})" if detail.get("reason") else ""
+        reason = f" ({why(detail['reason'])})" if detail.get("reason") else ""
         return f"run {detail['run']} of {detail['path']} ended: {what}{reason}"
     return f"{kind}  {words(detail)}"

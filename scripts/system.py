@@ -35,6 +35,7 @@ from agents.cluster.ray_head import (
 from agents.cluster.supervisor import Supervisor
 from config.load import DEFAULTS
 from config.settings import SPEED_MAX, Settings, non_loopback_smtp, web_look_ups
+from messaging.gateway.viewing import viewing_key
 from messaging.mail.sink import Sink
 from messaging.store.connection import Connection
 from messaging.store.embedded import EmbeddedMongo
@@ -173,6 +174,7 @@ class System:
         stack.callback(sink.stop)
         note.write_text(str(port))
         self._made.smtp_url = f"smtp://127.0.0.1:{port}"
+        self._made.mail_folder = str(folder)
 
     async def _start_ray(self, stack: AsyncExitStack) -> RayHead:
         address = self._settings.ray_address or ""
@@ -299,6 +301,7 @@ class System:
         write_run(data, facts)
         self._say(f"gateway    {facts['url']}")
         self._say(f"write key  {made.write_keys[0]}")
+        self._say(f"pages      {self._pages(str(facts['local_url']))}")
         if "admin_token" in self._new_secrets:
             self._say(f"admin      {made.admin_token}   (shown this once; kept in {data})")
         self._say(f"dashboard  {facts['dashboard']}   (token in {facts['ray_token_file']})")
@@ -307,6 +310,13 @@ class System:
         if self._start_at is not None:
             self._say(f"world      {self._start_at:%Y-%m-%d %H:%M} UTC, gated")
         self._say("ready; Ctrl-C drains and stops")
+
+    def _pages(self, url: str) -> str:
+        """Return where the pages for people are, with their key if the admin token was made here and is nobody's."""
+        if self._settings.admin_token is not None:
+            return f"{url}/overview and {url}/inbox (they ask for the admin token)"
+        key = viewing_key(self._made.secret.encode(), self._made.admin_token)
+        return f"{url}/overview?key={key} (and /inbox)"
 
     async def _watch(self) -> None:
         watchers = Watchers(

@@ -6,11 +6,22 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from agents.runtime.looking import Looking
 from messaging.gateway.admin import PAUSE
+from messaging.gateway.told import Line, Overview, Story
+from messaging.ports import Clock
 from messaging.store.mongo import MongoStore
+from scripts.known import facts
+from scripts.overview import overview
+from scripts.story import by_whom, moment, sentence
+from scripts.visible import shown
 
 TOLD = {PAUSE, ("control", "published")}
 """Documents whose writing concerns every shard."""
+
+REST_SECONDS = 1.0
+REST_SHARE = 10.0
+"""An overview holds for a second, and ten times as long as it took to make: at most a tenth of one core."""
 
 Numbers = dict[str, dict[str, float]]
 
@@ -37,11 +48,24 @@ class Telling(MongoStore):
 
 
 class Reading:
-    """Read visitors, and add to the system's counts how each part fares."""
+    """Read visitors, and put into words what is read; add to the system's counts how each part fares.
 
-    def __init__(self, reader: Any, parts: Callable[[], Numbers]) -> None:
+    Parameters:
+        reader: reads what is stored.
+        looking: gathers what the overview shows.
+        parts: gives how each part fares.
+        clock: tells world time.
+    """
+
+    def __init__(
+        self, reader: Any, looking: Looking, parts: Callable[[], Numbers], clock: Clock
+    ) -> None:
         self._reader = reader
+        self._looking = looking
         self._parts = parts
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._seen: tuple[float, Overview] | None = None
 
     async def visitor(self, id_: str) -> dict[str, Any] | None:
         """Return one visitor."""
@@ -49,9 +73,9 @@ class Reading:
         return found
 
     async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
-        """Return one visitor's story."""
+        """Return one visitor's story, each line with its sentence (`says`)."""
         found: list[dict[str, Any]] | None = await self._reader.timeline(id_)
-        return found
+        return None if found is None else [{**row, "says": sentence(row)} for row in found]
 
     async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
         """Return a page of visitors."""
@@ -66,6 +90,30 @@ class Reading:
     async def stats(self) -> dict[str, Any]:
         """Return counts, with `parts`: name -> numbers."""
         return {**await self._reader.stats(), "parts": self._parts()}
+
+    async def overview(self) -> Overview:
+        """Return what all bots do; whoever looks meanwhile gets the same, so that looking cannot be a load."""
+        async with self._turn:
+            began = self._clock.machine()
+            if self._seen is None or began >= self._seen[0]:
+                seen = await self._looking.look()
+                told = overview(seen, self._parts(), self._clock.now())
+                ended = self._clock.machine()
+                rest = max(REST_SECONDS, REST_SHARE * (ended - began))
+                self._seen = (ended + rest, told)
+            return self._seen[1]
+
+    async def story(self, id_: str) -> Story | None:
+        """Return one visitor's facts and story in words, the newest line first."""
+        found, timeline = await self.visitor(id_), await self.timeline(id_)
+        if found is None or timeline is None:
+            return None
+        name = found["email"] or next(iter(found["user_ids"]), "A visitor without a name")
+        lines = [
+            Line(at=moment(row["at"]), by=by_whom(row), said=row["says"])
+            for row in reversed(timeline)
+        ]
+        return Story(name=shown(name), facts=list(facts(found)), lines=lines)
 
 
 def prometheus(parts: Numbers) -> str:

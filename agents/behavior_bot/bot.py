@@ -30,6 +30,15 @@ class BehaviorBot:
         """Refuse: this is the first layout."""
         raise ValueError(f"behavior: no layout {version} is known ({len(body)} bytes)")
 
+    def figures(self, state: BehaviorState) -> dict[str, float]:
+        """Return the visitor as one of all people, of those with an address, and of those who bought."""
+        figures = {"people": 1.0}
+        if state.email is not None:
+            figures["known"] = 1.0
+        if state.orders_count:
+            figures["customers"] = 1.0
+        return figures
+
     def step(
         self, state: BehaviorState, message: Message, now: datetime, view: View, draw: DrawFor
     ) -> list[Effect]:

@@ -6,7 +6,9 @@ Rules
 1. `step` reads nothing but its arguments and writes into nothing but `state`. The shell can reload it.
 2. It is total: every message type a bot may get is matched; others end in `assert_never` or are ignored by name.
 3. `now` is the batch's world time, never before the `now` of an earlier step of the same visitor.
-4. A state has a version; `upgrade` turns the body of every older version into the present one.
+4. A bot may say what a state counts as (`figures(state) -> {name: number}`, pure and cheap): the runtime keeps the sums
+   over all visitors. Nothing else of a bot reads them.
+5. A state has a version; `upgrade` turns the body of every older version into the present one.
 """
 
 from __future__ import annotations

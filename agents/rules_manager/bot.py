@@ -28,6 +28,10 @@ class RulesBot:
         """Refuse: this is the first layout."""
         raise ValueError(f"rules: no layout {version} is known ({len(body)} bytes)")
 
+    def figures(self, state: RulesState) -> dict[str, float]:
+        """Return the runs: `runs/<path>/<status>/<stage>` -> 1."""
+        return {f"runs/{run.path}/{run.status}/{run.stage}": 1 for run in state.runs.values()}
+
     def step(
         self, state: RulesState, message: Message, now: datetime, view: View, draw: DrawFor
     ) -> list[Effect]:

@@ -65,7 +65,7 @@ def left(turn: Turn, cohort: str) -> None:
     """Take back what was offered for a cohort."""
     offered = turn.state.offered
     ids = [id_ for id_, each in offered.items() if each.cohort == cohort and each.status != "ended"]
-    _withdraw(turn, ids, "left the cohort")
+    _withdraw(turn, ids, f"left {cohort}")
     if turn.state.room_for == cohort:
         turn.state.room_for = ""
 

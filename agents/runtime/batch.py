@@ -256,15 +256,25 @@ class Builder:
                 writes.append(OutboxWrite(to, number, now, body, count))
         return writes
 
-    def states(self, folded: Folded) -> list[StateWrite]:
-        """Encode the states that changed, and note them as stored: a commit that fails makes them forgotten."""
+    def states(self, folded: Folded) -> tuple[list[StateWrite], dict[str, float]]:
+        """Encode the states that changed, and note them as stored: a commit that fails makes them forgotten.
+
+        Return the writes, and by how much the shard's figures change with them.
+        """
         writes = []
+        changes: dict[str, float] = {}
         for visitor, held in folded.touched.items():
             body = self._codec.encode(held)
             if body != held.stored:
                 writes.append(StateWrite(visitor, body, held.due()))
                 held.stored = body
-        return writes
+                figures = self._codec.figures(held)
+                if figures != held.figures:
+                    for name in {**held.figures, **figures}:
+                        change = figures.get(name, 0) - held.figures.get(name, 0)
+                        changes[name] = changes.get(name, 0) + change
+                    held.figures = figures
+        return writes, changes
 
     def record(
         self, intake: Intake, plan: Plan, fired: list[tuple[str, str]], view: View

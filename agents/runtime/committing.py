@@ -42,6 +42,7 @@ from messaging.vocabulary.errors import (
     Unavailable,
     WorldError,
 )
+from messaging.vocabulary.figures import summed
 from messaging.vocabulary.messages import HandOverDue, Letter, MailOutcome
 
 
@@ -157,6 +158,10 @@ class Committer:
             folded = folding.folded
             outbox = builder.outbox(folded.letters, self.head.sent, intake.now)
             taken = {chunk.stream: chunk.last for chunk in intake.chunks}
+            states, changes = builder.states(folded)
+            figures = self.head.figures
+            if changes:
+                figures = summed((figures.items(), changes.items()))
             commit = Commit(
                 shard=spec.name,
                 bot=spec.bot.name,
@@ -165,11 +170,12 @@ class Committer:
                 positions=self.head.positions | taken,
                 sent=self.head.sent | {out.to: out.number for out in outbox},
                 record=builder.record(intake, plan, fired, view),
-                states=builder.states(folded),
+                states=states,
                 outbox=outbox,
                 rows=newest(folded.rows + plan.rows + batch.quarantined),
                 identities=plan.identities,
                 guards=sorted(set(folded.guards)),
+                figures=figures,
             )
             batch.built = Built(commit, folded, len(plan.works) + len(fired))
             self.overlapped_total += self._flying is not None
@@ -179,7 +185,7 @@ class Committer:
         """Begin to commit a batch that was built upon what is stored now."""
         assert self._flying is None, "one commit is under way at a time"
         commit = batch.commit
-        self.head = Ownership(commit.epoch, commit.batch, commit.positions, commit.sent)
+        self.head = _after(commit)
         self._flying = batch
         self._flight = asyncio.ensure_future(self._commit(batch))
         self._flight.add_done_callback(self._came_down)
@@ -206,7 +212,7 @@ class Committer:
             await self._commit_anew(batch, found)
         self._flying = self._flight = None
         commit = batch.commit
-        self.owner = Ownership(commit.epoch, commit.batch, commit.positions, commit.sent)
+        self.owner = _after(commit)
         if not is_clean:
             self.head = self.owner
         await self._on_committed(batch, following.states if following is not None else ())
@@ -293,6 +299,10 @@ class Committer:
         batch.quarantined.append(RowWrite("quarantine", quarantine_id(spec.name, place), fields))
         kind = type(work.message).__name__
         spec.log.error("letter.quarantined", shard=spec.name, kind=kind, reason=reason)
+
+
+def _after(commit: Commit) -> Ownership:
+    return Ownership(commit.epoch, commit.batch, commit.positions, commit.sent, commit.figures)
 
 
 def mail_messages(local: list[Letter]) -> tuple[set[str], set[str]]:

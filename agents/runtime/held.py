@@ -7,7 +7,7 @@ a plain field of the document, since only it is searched.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Callable, Container
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -27,9 +27,12 @@ class Stored(msgspec.Struct, array_like=True):
 
 
 class Held:
-    """Hold one visitor's decoded state between batches; `stored` is what the last commit wrote."""
+    """Hold one visitor's decoded state between batches.
 
-    __slots__ = ("moved", "state", "stored", "wakes")
+    `stored` is what the last commit wrote, `figures` what the visitor counted as by then.
+    """
+
+    __slots__ = ("figures", "moved", "state", "stored", "wakes")
 
     def __init__(
         self, state: Any, wakes: dict[str, tuple[datetime, str]], moved: str, stored: bytes
@@ -38,6 +41,7 @@ class Held:
         self.wakes = wakes
         self.moved = moved
         self.stored = stored
+        self.figures: dict[str, float] = {}
 
     def due(self) -> datetime | None:
         """Return the earliest wake-up, or None."""
@@ -58,6 +62,7 @@ class Codec:
 
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
+        self._figures: Callable[[Any], dict[str, float]] | None = getattr(bot, "figures", None)
         self._encoder = msgspec.msgpack.Encoder()
         self._outer = msgspec.msgpack.Decoder(Stored)
         self._inner: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(bot.state_type)
@@ -73,11 +78,17 @@ class Codec:
             state = self._inner.decode(stored.state)
         else:
             state = self._bot.upgrade(stored.version, bytes(stored.state))
-        return Held(state, stored.wakes, stored.moved, body)
+        held = Held(state, stored.wakes, stored.moved, body)
+        held.figures = self.figures(held)
+        return held
 
     def encode(self, held: Held) -> bytes:
         """Return the bytes to store."""
         return self._encoder.encode((self._bot.version, held.wakes, held.moved, held.state))
+
+    def figures(self, held: Held) -> dict[str, float]:
+        """Return what a visitor counts as; one who moved is counted where they went."""
+        return {} if self._figures is None or held.moved else self._figures(held.state)
 
 
 class Memory:

@@ -15,10 +15,11 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
+from agents.runtime.figures import by_status, sales_in, stages_in
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
-from agents.sales_bot.shown import add_credit, orders_of
+from agents.sales_bot.shown import orders_of
 from messaging.ports import Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -44,6 +45,8 @@ STATUSES = (
 
 ENDS_ON_SITE = ("offered", "shown", "clicked", "submitted", "dismissed", "withdrawn", "expired")
 """States of an engagement that are counted."""
+PEOPLE = ("people", "known", "customers")
+"""Who is counted: everybody, those with an address, those who bought."""
 UNDELIVERED = ("waiting", "failed", "uncertain")
 """States of a notice in which nobody has been told of an alert, or perhaps nobody."""
 
@@ -152,27 +155,47 @@ class StoreReader:
 
     async def stats(self) -> dict[str, Any]:
         """Return counts of the whole system."""
+        success = {"success": True, "status": "handed over"}
         return {
-            "sends": {s: await self._store.count("sends", {"status": s}) for s in STATUSES},
-            "success_mails": await self._store.count(
-                "sends", {"success": True, "status": "handed over"}
-            ),
-            "engagements": {
-                s: await self._store.count("engagements", {"status": s}) for s in ENDS_ON_SITE
-            },
+            **await self.counts(),
+            "success_mails": await self._store.count("sends", success),
+            "notices": {s: await self._notices(s) for s in UNDELIVERED},
+        }
+
+    async def counts(self) -> dict[str, Any]:
+        """Return what the overview counts: of states and rows nothing is read but sums and keys."""
+        store = self._store
+        people, rules, sales = [await store.figures(bot) for bot in ("behavior", "rules", "sales")]
+        sends = await store.tally("sends", "status")
+        offered = await store.tally("engagements", "status")
+        stages = stages_in(rules)
+        return {
+            "sends": {status: sends.get(status, 0) for status in STATUSES},
+            "engagements": {status: offered.get(status, 0) for status in ENDS_ON_SITE},
             "alerts_open": await self._store.count("alerts", {"status": "open"}),
             "alerts": await self._store.count("alerts", {}),
-            "notices": {s: await self._notices(s) for s in UNDELIVERED},
-            "orders": await self._store.count("orders", {}),
-            "sales": await self._sales(),
+            "orders": int(sales.get("orders", 0)),
+            "sales": sales_in(sales),
             "quarantined": await self._store.count("quarantine", {}),
-            "runs": await self._runs(),
+            "runs": by_status(stages),
+            "stages": stages,
+            "people": {name: int(people.get(name, 0)) for name in PEOPLE},
         }
+
+    async def addresses(self, visitors: list[str]) -> dict[str, str]:
+        """Return visitor -> e-mail address, of those who have one."""
+        bodies = await self._store.load("behavior", visitors)
+        found = {v: self._codecs["behavior"].decode(body).state for v, body in bodies.items()}
+        return {visitor: state.address for visitor, state in found.items() if state.address}
 
     async def stages(self) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept."""
+        return self.stages_of(await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX))
+
+    def stages_of(self, versions: list[dict[str, Any]]) -> dict[str, list[str]]:
+        """Return path -> names of its stages, over these versions of the rules."""
         found: dict[str, list[str]] = {}
-        for row in await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX):
+        for row in versions:
             for name, text in row["files"].items():
                 if name.startswith("paths/"):
                     names = found.setdefault(PurePosixPath(name).stem, [])
@@ -180,39 +203,10 @@ class StoreReader:
                     names += [each["name"] for each in stages if each["name"] not in names]
         return found
 
-    async def _runs(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        after = ""
-        while ids := await self._store.visitors("rules", after, 2_000):
-            after = ids[-1]
-            for body in (await self._store.load("rules", ids)).values():
-                held = self._codecs["rules"].decode(body)
-                for run in () if held.moved else held.state.runs.values():
-                    counts[run.status] = counts.get(run.status, 0) + 1
-        return counts
-
     async def _notices(self, status: str) -> int:
         # What waits for its first try has no delivery yet: the queue knows of it.
         table = "notices" if status == "waiting" else "deliveries"
         return await self._store.count(table, {"status": status})
-
-    async def _sales(self) -> dict[str, Any]:
-        """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
-        revenue = given_back = 0.0
-        credit: dict[str, dict[str, float]] = {}
-        after = ""
-        while ids := await self._store.visitors("sales", after, 2_000):
-            after = ids[-1]
-            for body in (await self._store.load("sales", ids)).values():
-                held = self._codecs["sales"].decode(body)
-                if held.moved:
-                    continue
-                revenue += held.state.revenue
-                for order in orders_of(held.state):
-                    given_back += order["refunded"]
-                    add_credit(credit, order)
-        rounded = {name: {way: round(v, 2) for way, v in of.items()} for name, of in credit.items()}
-        return {"revenue": round(revenue, 2), "refunded": round(given_back, 2), "credit": rounded}
 
     async def _held(self, bot: str, visitor: str) -> Held | None:
         body = (await self._store.load(bot, [visitor])).get(visitor)

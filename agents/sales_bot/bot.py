@@ -8,6 +8,7 @@ from typing import Any
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from agents.sales_bot import state as layout
+from agents.sales_bot.shown import figures_of
 from agents.sales_bot.state import VERSION, SalesState
 from agents.sales_bot.step import step
 from messaging.vocabulary.effects import Effect
@@ -29,6 +30,10 @@ class SalesBot:
     def upgrade(self, version: int, body: bytes) -> SalesState:
         """Return the present state from the body of an older version."""
         return layout.upgrade(version, body)
+
+    def figures(self, state: SalesState) -> dict[str, float]:
+        """Return the visitor's share in orders, revenue, refunds and credit."""
+        return figures_of(state)
 
     def step(
         self, state: SalesState, message: Message, now: datetime, view: View, draw: DrawFor

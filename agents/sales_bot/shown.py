@@ -9,6 +9,9 @@ from agents.sales_bot.state import SalesState, left_of, refunded
 UNKNOWN = "unknown"
 """Stands for the template of a send that was answered before Sales heard of its hand-over."""
 
+WAYS = ("last_touch", "linear")
+"""In which an order's credit is shared out."""
+
 
 def orders_of(state: SalesState) -> list[dict[str, Any]]:
     """Return the remembered orders, oldest first; goals that are no purchase are none."""
@@ -41,9 +44,18 @@ def orders_of(state: SalesState) -> list[dict[str, Any]]:
     return found
 
 
-def add_credit(credit: dict[str, dict[str, float]], order: dict[str, Any]) -> None:
-    """Add an order's credit to template -> way -> value."""
-    for each in order["credits"]:
-        sums = credit.setdefault(each["template"], {"last_touch": 0.0, "linear": 0.0})
-        for way in sums:
-            sums[way] += each[way]
+def figures_of(state: SalesState) -> dict[str, float]:
+    """Return what a visitor counts as: `orders`, `revenue`, `refunded`, and `credit/<way>/<template>`.
+
+    Refunds and credit are those of the remembered orders.
+    """
+    if not state.orders_count:
+        return {}
+    figures = {"orders": float(state.orders_count), "revenue": state.revenue, "refunded": 0.0}
+    for order in orders_of(state):
+        figures["refunded"] += order["refunded"]
+        for each in order["credits"]:
+            for way in WAYS:
+                name = f"credit/{way}/{each['template']}"
+                figures[name] = figures.get(name, 0.0) + each[way]
+    return figures

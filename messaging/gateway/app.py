@@ -17,7 +17,8 @@ from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.guard import guard
 from messaging.gateway.limits import REPLAY_BYTES_MAX
 from messaging.gateway.listen import GuardedSite, runner_for
-from messaging.gateway.routes import Route, all_routes
+from messaging.gateway.route import Route
+from messaging.gateway.routes import all_routes
 
 
 def build_app(deps: GatewayDeps) -> web.Application:

@@ -68,6 +68,12 @@ def sdk() -> Asset:
     )
 
 
+def look(name: str, content_type: str) -> Asset:
+    """Return a file of the pages for people."""
+    headers = {"Cache-Control": "public, max-age=300"}
+    return make_asset((SITE / "look" / name).read_bytes(), content_type, headers)
+
+
 def lean(script: str) -> str:
     r"""Return a script without the comments and the indentation that fill lines of their own.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from aiohttp import web
@@ -52,6 +53,10 @@ class GatewayDeps:
     hook_secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Source of webhooks -> the secrets that may sign them; without one the source's route is a 404."""
     limits: Limits = field(default_factory=Limits)
+    mail_folder: Path | None = None
+    """Where the built-in sink keeps e-mails; None where they go to another server."""
+    has_shop: bool = False
+    """True where the demo shop stands at the root."""
     more_metrics: Callable[[], str] | None = None
     """Gives more text in Prometheus' format for `/metrics`: the bots' series."""
     is_ready: Callable[[], Awaitable[bool]] | None = None

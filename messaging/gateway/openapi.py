@@ -18,7 +18,7 @@ from messaging.gateway.limits import (
     ID_CHARS_MAX,
 )
 from messaging.gateway.pages import POLICY
-from messaging.gateway.routes import ADMIN, WRITE_KEY, Route
+from messaging.gateway.route import ADMIN, VIEWER, WRITE_KEY, Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -94,6 +94,7 @@ SCHEMAS: dict[str, Any] = {
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     WRITE_KEY: [{"writeKey": []}, {}],
     ADMIN: [{"adminToken": []}],
+    VIEWER: [{"viewingKey": []}, {"adminToken": []}],
 }
 
 
@@ -115,6 +116,7 @@ def document(routes: list[Route]) -> dict[str, Any]:
                     "description": "Write key as user, or writeKey in the body.",
                 },
                 "adminToken": {"type": "http", "scheme": "bearer"},
+                "viewingKey": {"type": "apiKey", "in": "query", "name": "key"},
             },
         },
     }

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.told import Overview, Story
+
 
 class VisitorReader(Protocol):
     """Show what the bots know. Raises `Unavailable`; an id is a visitor id, user id, anonymous id or address."""
@@ -33,6 +35,14 @@ class VisitorReader(Protocol):
 
     async def stats(self) -> dict[str, Any]:
         """Return counts of the whole system."""
+        ...
+
+    async def overview(self) -> Overview:
+        """Return what all bots do, in words."""
+        ...
+
+    async def story(self, id_: str) -> Story | None:
+        """Return one visitor's facts and story in words, None if unknown."""
         ...
 
 

@@ -237,6 +237,11 @@ class _Shelf:
         return open(path, "a", encoding="utf-8")  # noqa: PTH123 - closed by close()
 
 
+def path_of(folder: Path, number: int) -> Path:
+    """Return where a folder keeps the e-mail of a number."""
+    return folder / _name(number)
+
+
 def _name(number: int) -> str:
     return f"{number:010d}.eml"
 

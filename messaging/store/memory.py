@@ -9,8 +9,10 @@ Rules
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -19,6 +21,7 @@ from messaging.ports import BatchRecord, Chunk, Commit, IdentityWrite, Ownership
 from messaging.store.tables import BOTS, ROW_INDEXES
 from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
 from messaging.vocabulary.events import Record
+from messaging.vocabulary.figures import summed
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 
 _encoder = msgspec.msgpack.Encoder()
@@ -31,13 +34,15 @@ _STALE_MAX = 1000
 class _Shard:
     """Hold one owner document, and the batches written under it."""
 
-    __slots__ = ("batch", "batches", "epoch", "positions", "sent")
+    __slots__ = ("batch", "batches", "bot", "epoch", "figures", "positions", "sent")
 
     def __init__(self) -> None:
         self.epoch = 0
         self.batch = 0
         self.positions: dict[str, int] = {}
         self.sent: dict[str, int] = {}
+        self.bot = ""
+        self.figures: dict[str, float] = {}
         self.batches: list[tuple[int, bytes]] = []  # (epoch, record), batch 1 first
 
 
@@ -134,14 +139,14 @@ class MemoryStore:
         """Become the owner: raise the epoch by one."""
         owner = self._database.shards.setdefault(shard, _Shard())
         owner.epoch += 1
-        return Ownership(owner.epoch, owner.batch, dict(owner.positions), dict(owner.sent))
+        return _ownership(owner)
 
     async def owner(self, shard: str) -> Ownership | None:
         """Return how far a shard has come, without becoming its owner."""
         found = self._database.shards.get(shard)
         if found is None:
             return None
-        return Ownership(found.epoch, found.batch, dict(found.positions), dict(found.sent))
+        return _ownership(found)
 
     async def commit(self, commit: Commit) -> None:
         """Write a batch: check everything, then write everything."""
@@ -164,6 +169,7 @@ class MemoryStore:
         owner.batch = commit.batch
         owner.positions = dict(commit.positions)
         owner.sent = dict(commit.sent)
+        owner.bot, owner.figures = commit.bot, dict(commit.figures)
         owner.batches.append((commit.epoch, _encoder.encode(commit.record)))
         database.identity.update(given)
         states = self._states(commit.bot)
@@ -276,6 +282,22 @@ class MemoryStore:
         """Return how many rows have fields equal to `match`."""
         return len(self._matching(table, match))
 
+    async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """Return the rows first written last: a dict keeps that order."""
+        rows = self._database.tables.get(table, {})
+        newest = islice(reversed(rows.items()), limit)
+        return [{**_as_read(fields), "id": key} for key, fields in newest]
+
+    async def tally(self, table: str, field: str) -> dict[Any, int]:
+        """Return value of a field -> how many rows have it."""
+        rows = self._database.tables.get(table, {}).values()
+        return dict(Counter(row.get(field) for row in rows))
+
+    async def figures(self, bot: str) -> dict[str, float]:
+        """Return what all visitors of a bot count as."""
+        owners = self._database.shards.values()
+        return summed(owner.figures.items() for owner in owners if owner.bot == bot)
+
     def _matching(self, table: str, match: dict[str, Any]) -> list[dict[str, Any]]:
         rows = self._database.tables.get(table, {}).items()
         return [
@@ -292,6 +314,12 @@ class MemoryStore:
         """Return a document with its `id`, or None."""
         fields = self._database.tables.get(collection, {}).get(key)
         return None if fields is None else {**_as_read(fields), "id": key}
+
+
+def _ownership(owner: _Shard) -> Ownership:
+    return Ownership(
+        owner.epoch, owner.batch, dict(owner.positions), dict(owner.sent), dict(owner.figures)
+    )
 
 
 def _as_read(value: Any) -> Any:

@@ -39,6 +39,7 @@ from messaging.store.values import (
     partition_bounds,
     to_micros,
 )
+from messaging.vocabulary.figures import summed
 
 _record_decoder = msgspec.msgpack.Decoder(BatchRecord)
 
@@ -91,8 +92,7 @@ class MongoStore:
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
             )
-        owner = _plain(found)
-        return Ownership(owner["epoch"], owner["batch"], owner["positions"], owner["sent"])
+        return _ownership(found)
 
     async def owner(self, shard: str) -> Ownership | None:
         """Return how far a shard has come, without becoming its owner."""
@@ -100,8 +100,7 @@ class MongoStore:
             found = await self._database["shards"].find_one({"_id": shard})
         if found is None:
             return None
-        owner = _plain(found)
-        return Ownership(owner["epoch"], owner["batch"], owner["positions"], owner["sent"])
+        return _ownership(found)
 
     async def commit(self, commit: Commit) -> None:
         """Write a batch in one transaction; see `mongo_transaction`."""
@@ -252,7 +251,33 @@ class MongoStore:
     async def count(self, table: str, match: dict[str, Any]) -> int:
         """Return how many rows have fields equal to `match`."""
         with world():
-            return await self._database[table].count_documents(_equal(match))
+            if match:
+                return await self._database[table].count_documents(_equal(match))
+            # Of all rows the keys alone are counted: rows of decisions are large.
+            return await self._database[table].count_documents({}, hint="_id_")
+
+    async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """Return the rows first written last: the order in which the server keeps them needs no index."""
+        with world():
+            cursor = self._database[table].find({}).sort("$natural", DESCENDING).limit(limit)
+            return [_with_id(document) for document in await cursor.to_list(None)]
+
+    async def tally(self, table: str, field: str) -> dict[Any, int]:
+        """Return value of a field -> how many rows have it; of an indexed one only the keys are read."""
+        stages: list[dict[str, Any]] = [
+            {"$sort": {field: ASCENDING}},  # lets the server choose the index
+            {"$group": {"_id": f"${field}", "n": {"$sum": 1}}},
+        ]
+        with world():
+            found = await self._database[table].aggregate(stages).to_list(None)
+        return {each["_id"]: each["n"] for each in found}
+
+    async def figures(self, bot: str) -> dict[str, float]:
+        """Return what all visitors of a bot count as: one small document for each shard."""
+        with world():
+            cursor = self._database["shards"].find({"bot": bot}, {"figures": 1})
+            found = await cursor.to_list(None)
+        return summed(each["figures"] for each in found)
 
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
         """Replace a document outside any batch, or create it."""
@@ -266,6 +291,12 @@ class MongoStore:
         with world():
             found = await self._database[collection].find_one({"_id": key})
         return _with_id(found) if found else None
+
+
+def _ownership(document: dict[str, Any]) -> Ownership:
+    owner = _plain(document)
+    figures = dict(owner.get("figures", ()))
+    return Ownership(owner["epoch"], owner["batch"], owner["positions"], owner["sent"], figures)
 
 
 def _in_shard(shard: tuple[int, int]) -> dict[str, Any]:

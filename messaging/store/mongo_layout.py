@@ -1,6 +1,6 @@
 """Say which collections there are, their indexes, and what a document of each holds.
 
-    shards           _id shard; epoch, batch, positions, sent, session (of its owner's transactions)
+    shards           _id shard; bot, epoch, batch, positions, sent, figures, session (of its owner's transactions)
     states_<bot>     _id visitor; p partition, s state, d earliest wake-up (microseconds; absent if none)
     outbox           _id "from>to:number"; at, b letters, c count
     batches          _id "shard:number"; e epoch, b record

@@ -153,6 +153,9 @@ def _take_turn(database: Documents, session: Session, commit: Commit) -> None:
                 "batch": commit.batch,
                 "positions": {name: Int64(at) for name, at in commit.positions.items()},
                 "sent": {name: Int64(at) for name, at in commit.sent.items()},
+                "bot": commit.bot,
+                # Pairs, since a name may hold a dot.
+                "figures": list(commit.figures.items()),
             }
         },
         session=session,

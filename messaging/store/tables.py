@@ -10,7 +10,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "story": (("visitor", "at"),),
     "sends": (("visitor", "at"), ("status", "at")),
     "alerts": (("visitor", "at"), ("status", "at")),
-    "engagements": (("visitor", "at"), ("at",)),
+    "engagements": (("visitor", "at"), ("status", "at"), ("at",)),
     "notices": (("visitor", "at"), ("channel", "status", "at")),
     "deliveries": (("visitor", "at"), ("status", "at")),
     "orders": (("visitor", "at"), ("at",)),

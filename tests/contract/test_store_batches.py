@@ -383,3 +383,46 @@ async def test_a_document_is_replaced_as_a_whole(keeping):
     found = await store.get_document("control", "published")
     assert found == {"id": "published", "version": 2**40}
     assert type(found["version"]) is int
+
+
+async def test_figures_are_kept_with_the_batch_and_summed_over_a_bots_shards(keeping):
+    """They come back to the next owner, names with dots and all; another bot's stand apart."""
+    store = keeping.store()
+    await store.acquire("rules-0")
+    await store.acquire("rules-1")
+    await store.acquire("sales-0")
+    await store.commit(a_commit(1, 1, figures={"runs/a/won/b.c": 2, "$x": 1}))
+    await store.commit(a_commit(1, 2, figures={"runs/a/won/b.c": 3}))
+    await store.commit(a_commit(1, 1, shard="rules-1", figures={"runs/a/won/b.c": 1}))
+    await store.commit(a_commit(1, 1, shard="sales-0", bot="sales", figures={"revenue": 0.5}))
+    assert await store.figures("rules") == {"runs/a/won/b.c": 4}
+    assert await store.figures("sales") == {"revenue": 0.5}
+    assert await store.figures("learner") == {}
+    assert (await store.acquire("rules-0")).figures == {"runs/a/won/b.c": 3}
+
+
+async def test_rows_are_tallied_by_a_field(keeping):
+    store = keeping.store()
+    await store.acquire("rules-0")
+    fields = [("sends", "waiting"), ("sends", "bounced"), ("sends", "waiting"), ("alerts", "open")]
+    rows = [
+        RowWrite(table, f"r{n}", {"status": s, "at": NOON}) for n, (table, s) in enumerate(fields)
+    ]
+    await store.commit(a_commit(1, 1, rows=rows))
+    assert await store.tally("sends", "status") == {"waiting": 2, "bounced": 1}
+    assert await store.tally("alerts", "status") == {"open": 1}
+    assert await store.tally("orders", "status") == {}
+    assert await store.count("sends", {}) == 3
+
+
+async def test_the_rows_first_written_last_come_first_also_when_older_ones_are_put_again(keeping):
+    store = keeping.store()
+    await store.acquire("rules-0")
+    for batch in (1, 2, 3):
+        row = RowWrite("sends", f"s{batch}", {"status": "waiting", "at": NOON}, "put")
+        await store.commit(a_commit(1, batch, rows=[row]))
+    again = RowWrite("sends", "s1", {"status": "bounced", "at": NOON}, "put")
+    await store.commit(a_commit(1, 4, rows=[again]))
+    assert [row["id"] for row in await store.latest("sends", 2)] == ["s3", "s2"]
+    assert (await store.latest("sends", 9))[-1]["status"] == "bounced"
+    assert await store.latest("orders", 5) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from messaging.gateway.limits import Limits
-from messaging.gateway.routes import ADMIN as ADMIN_ACCESS
+from messaging.gateway.route import ADMIN as ADMIN_ACCESS
 from messaging.gateway.routes import all_routes
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS

@@ -48,7 +48,7 @@ ROUTES = [
     (route.method, route.path)
     for route in all_routes()
     if route.group in {"tracking", "mail", "hooks"}
-    or (route.group in {"admin", "site"} and route.method == "POST")
+    or (route.group in {"admin", "site", "pages"} and route.method == "POST")
 ]
 _BATCHES = {"/v1/batch", "/v1/b", "/v1/import"}
 _RESPONSES = "/v1/engagements/{id}/{response}"

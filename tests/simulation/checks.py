@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.behavior_bot.state import BehaviorState
-from agents.runtime.held import Stored
+from agents.runtime.held import Codec, Stored
 from agents.runtime.registry import WIRING, senders_of
 from agents.runtime.replay import Replayer
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import Engaged, decode_event
+from messaging.vocabulary.figures import summed
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
 from tests.simulation.witness import ATTEMPTS_MAX, ATTEMPTS_OF_ROUTINE, ENDED_ON_SITE, FINAL
@@ -29,6 +30,8 @@ CAPS = ((1, timedelta(hours=20)), (4, timedelta(days=14)))
 
 SHOWN_A_DAY_MAX = 3
 """Engagements of one visitor in any 24 hours."""
+
+CENT = 0.01
 
 WINDOW = timedelta(hours=72)
 GRACE = timedelta(hours=7)
@@ -54,6 +57,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_success_mail_per_order(world)
     one_alert_per_run(world)
     every_run_ended(world)
+    await figures_are_exact(world)
     await replayed_equals_live(world)
 
 
@@ -276,6 +280,22 @@ def every_reward_joined_once(world: World) -> None:
         handed = row.get("handed_over_at")
         if handed is not None and reward["at"] > handed + WINDOW + GRACE:
             witness.broken("reward", f"after its window {reward['decision_id']}")
+
+
+# Figures
+
+
+async def figures_are_exact(world: World) -> None:
+    """What the shards' commits summed up is what a count of all stored states gives."""
+    store = MemoryStore(world.database)
+    for bot, states in world.database.states.items():
+        codec = Codec(WIRING[bot].make())
+        counted = summed(codec.decode(body).figures.items() for body in states.bodies.values())
+        kept = await store.figures(bot)
+        for name in counted.keys() | kept.keys():
+            if abs(counted.get(name, 0) - kept.get(name, 0)) > CENT:
+                about = f"{bot} {name}: {kept.get(name, 0)}, counted {counted.get(name, 0)}"
+                world.witness.broken("figures", about)
 
 
 # Replay

@@ -33,6 +33,7 @@ MUTANTS = (
     "late_event_reopens_run",
     "offer_not_reserved",
     "offer_outlives_goal",
+    "figures_survive_conflict",
 )
 
 

@@ -44,7 +44,7 @@ def test_who_leaves_a_cohort_loses_what_was_offered_for_it() -> None:
     ann.views(ASSIST)
     assert ann.open() == ["leaving", "opinion"]
     row = ann.rows("engagements", interaction="notice-new")[0]
-    assert (row["status"], row["reason"]) == ("withdrawn", "left the cohort")
+    assert (row["status"], row["reason"]) == ("withdrawn", "left looks-around")
     ann.tracks("Product Added", product_id="p1")
     assert ann.open() == []
 

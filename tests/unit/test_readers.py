@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agents.behavior_bot.state import BehaviorState, Stamped
+from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
@@ -60,13 +61,26 @@ async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:
         "refunded": 5.0,
         "credit": {"invite": {"last_touch": 15.0, "linear": 15.0}},
     }
+    assert (await reader.stats())["people"] == {"people": 1, "known": 0, "customers": 0}
+
+
+async def test_runs_are_counted_by_path_stage_and_status() -> None:
+    store = MemoryStore(MemoryDatabase())
+    runs = {
+        name: Run(name, 1, "1", NOON, "opened", status, False)
+        for name, status in (("welcome", "waiting"), ("winback", "won"))
+    }
+    await _keep(store, "rules", RulesState(ANN, runs=runs))
+    found = await StoreReader(store).stats()
+    assert found["runs"] == {"waiting": 1, "won": 1}
+    assert found["stages"]["welcome"] == {"opened": {"waiting": 1}}
 
 
 async def _keep(store: MemoryStore, bot: str, state: object) -> None:
     owner = await store.acquire(f"{bot}-0")
-    body = Codec(WIRING[bot].make()).encode(Held(state, {}, "", b""))
+    codec, held = Codec(WIRING[bot].make()), Held(state, {}, "", b"")
     record = BatchRecord(NOON, "", 0, {}, [], [], [], b"", [], [])
-    write = StateWrite(ANN, body, None)
-    await store.commit(
-        Commit(f"{bot}-0", bot, owner.epoch, 1, {}, {}, record, [write], [], [], [], [])
-    )
+    commit = Commit(f"{bot}-0", bot, owner.epoch, 1, {}, {}, record, [], [], [], [], [])
+    commit.states = [StateWrite(ANN, codec.encode(held), None)]
+    commit.figures = codec.figures(held)
+    await store.commit(commit)

@@ -11,7 +11,7 @@ import pytest
 
 from agents.protocol.draw import Draw
 from agents.sales_bot.bot import SalesBot
-from agents.sales_bot.shown import add_credit, orders_of
+from agents.sales_bot.shown import figures_of, orders_of
 from agents.sales_bot.state import ORDERS_MAX, REFUNDS_MAX, SalesState
 from messaging.vocabulary.effects import Effect, LogStory, Moved, PutOrder, Tell
 from messaging.vocabulary.messages import (
@@ -168,10 +168,13 @@ def test_a_refund_takes_revenue_and_credit_back_once() -> None:
     )
     assert take(state, a_refund()) == []
     assert state.revenue == 15.0
-    credit: dict[str, dict[str, float]] = {}
-    for order in orders_of(state):
-        add_credit(credit, order)
-    assert credit == {"invite": {"last_touch": 15.0, "linear": 15.0}}
+    assert figures_of(state) == {
+        "orders": 1.0,
+        "revenue": 15.0,
+        "refunded": 5.0,
+        "credit/last_touch/invite": 15.0,
+        "credit/linear/invite": 15.0,
+    }
     assert [each["linear"] for each in orders_of(state)[0]["credits"]] == [7.5, 7.5]
 
 

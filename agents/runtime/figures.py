@@ -1,0 +1,45 @@
+"""Read the names of figures: what Rules and Sales keep of their visitors, in the shape of the admin API."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from agents.sales_bot.shown import WAYS
+
+
+def sales_in(figures: dict[str, float]) -> dict[str, Any]:
+    """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
+    credit: dict[str, dict[str, float]] = {}
+    for name, value in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        if kind == "credit":
+            way, _, template = rest.partition("/")
+            credit.setdefault(template, dict.fromkeys(WAYS, 0.0))[way] = round(value, 2)
+    return {
+        "revenue": round(figures.get("revenue", 0.0), 2),
+        "refunded": round(figures.get("refunded", 0.0), 2),
+        "credit": credit,
+    }
+
+
+def stages_in(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return path -> stage -> status -> number of runs.
+
+    >>> stages_in({"runs/welcome/won/cart": 2})
+    {'welcome': {'cart': {'won': 2}}}
+    """
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for name, count in sorted(figures.items()):
+        _, path, status, stage = name.split("/", 3)
+        found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+    return found
+
+
+def by_status(stages: dict[str, dict[str, dict[str, int]]]) -> dict[str, int]:
+    """Return status -> number of runs, over all paths and stages."""
+    counts: Counter[str] = Counter()
+    for of_path in stages.values():
+        for of_stage in of_path.values():
+            counts.update(of_stage)
+    return dict(counts)

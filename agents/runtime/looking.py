@@ -1,0 +1,95 @@
+"""Gather what the overview shows of all bots: counts, the newest rows, whom they are about.
+
+Rule 1: nothing here reads all of anything: sums of the commits, keys of indexes, and a handful of rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from agents.runtime.readers import StoreReader
+from agents.runtime.views import PUBLISHED, VERSIONS
+from messaging.ports import Store
+
+DECISIONS = 12
+ALERTS = 6
+
+BY_THE_MACHINE = ("goal", "answer", "")
+"""Who settles an alert that no person settled; empty: it is open."""
+
+
+class Looking:
+    """Look at all bots at once.
+
+    Parameters:
+        store: what is looked at.
+        reader: reads counts and stages.
+    """
+
+    def __init__(self, store: Store, reader: StoreReader) -> None:
+        self._store = store
+        self._reader = reader
+        self._stages: tuple[int, dict[str, list[str]]] = (0, {})
+
+    async def look(self) -> dict[str, Any]:
+        """Return the facts of this moment, each as it is stored."""
+        store = self._store
+        counts, decisions, alerts, settled = await asyncio.gather(
+            self._reader.counts(),
+            store.latest("decisions", DECISIONS),
+            store.rows("alerts", {"status": "open"}, limit=ALERTS),
+            store.tally("alerts", "by"),
+        )
+        newest = await self._newest()
+        rows = [*decisions, *alerts, *(row for row in newest.values() if row is not None)]
+        return {
+            "counts": counts,
+            "decisions": decisions,
+            "decided": await store.count("decisions", {}),
+            "rewarded": await store.count("rewards", {}),
+            "alerts": alerts,
+            "by_people": sum(n for by, n in settled.items() if by and by not in BY_THE_MACHINE),
+            "newest": newest,
+            "addresses": await self._reader.addresses(_visitors(rows)),
+            "order_of_stages": await self._order_of_stages(),
+            "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
+        }
+
+    async def _newest(self) -> dict[str, dict[str, Any] | None]:
+        """Return what each bot did last; an order also names the template that gets its credit."""
+        store = self._store
+        handed, offers, orders, snapshots = await asyncio.gather(
+            store.rows("sends", {"status": "handed over"}, limit=1),
+            store.latest("engagements", 1),
+            store.latest("orders", 1),
+            store.latest("snapshots", 1),
+        )
+        order = _first(orders)
+        if order is not None and order["credited"]:
+            send = await store.get_document("sends", order["credited"])
+            order["template"] = send["template"] if send is not None else ""
+        return {
+            "send": _first(handed),
+            "offer": _first(offers),
+            "order": order,
+            "snapshot": _first(snapshots),
+        }
+
+    async def _order_of_stages(self) -> dict[str, list[str]]:
+        """Return path -> its stages in order; read again when another version is published."""
+        published = await self._store.get_document(*PUBLISHED)
+        version = int(published["version"]) if published else 0
+        if self._stages[0] != version:
+            row = await self._store.get_document(VERSIONS, str(version))
+            self._stages = (version, self._reader.stages_of([row] if row is not None else []))
+        return self._stages[1]
+
+
+def _first(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return rows[0] if rows else None
+
+
+def _visitors(rows: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted({row["visitor"] for row in rows if row.get("visitor")})

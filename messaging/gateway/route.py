@@ -1,0 +1,34 @@
+"""Say what a route is: the tables of routes are made of these."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PUBLIC, WRITE_KEY, ADMIN, SIGNED = "public", "write key", "admin", "signature"
+VIEWER = "viewing key"
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """Describe one route."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    group: str
+    access: str = PUBLIC
+    query: tuple[str, ...] = ()
+    body: str = ""
+    """Name of the body's schema, empty for none."""
+    answers: dict[int, str] = {}
+    """Status -> media type of what is answered when all goes well."""
+    problems: tuple[int, ...] = ()
+
+
+JSON = {200: "application/json"}
+HTML = {200: "text/html"}

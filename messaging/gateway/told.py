@@ -1,0 +1,96 @@
+"""Hold what the pages tell people: plain words, put into them by whoever knows the bots (`readers.VisitorReader`)."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class BotNow(msgspec.Struct, kw_only=True):
+    """Say what one bot does."""
+
+    title: str
+    job: str
+    """What it is there for."""
+    now: str
+    """What it is doing at this moment."""
+    state: str
+    """`works`, `rests`, `behind`, `away` or `off`."""
+    figures: list[tuple[str, str]]
+
+
+class StageNow(msgspec.Struct, kw_only=True):
+    """Count the runs that stand at a stage."""
+
+    name: str
+    going: int = 0
+    won: int = 0
+    calls: int = 0
+    """They wait for a person, or a person took them over."""
+    over: int = 0
+
+
+class PathNow(msgspec.Struct, kw_only=True):
+    """Hold the stages of one path, in its order."""
+
+    name: str
+    stages: list[StageNow]
+
+
+class Decided(msgspec.Struct, kw_only=True):
+    """Say one decision, and what it could not choose."""
+
+    id: str
+    at: str
+    visitor: str
+    who: str
+    said: str
+    why: str
+    """Who chose: a policy and its version, or the rules."""
+    refused: list[tuple[str, str]]
+    """(the rule in words, what it refused)"""
+
+
+class Waiting(msgspec.Struct, kw_only=True):
+    """Say what waits for a person."""
+
+    at: str
+    visitor: str
+    who: str
+    said: str
+
+
+class Overview(msgspec.Struct, kw_only=True):
+    """Say what all bots do."""
+
+    world: str
+    """World time and its speed."""
+    paused: str
+    """What is held, empty for nothing."""
+    tiles: list[tuple[str, str, str]]
+    """(name, figure, note)"""
+    work: str
+    """Who did the work: the machine and people."""
+    machine_percent: float
+    bots: list[BotNow]
+    paths: list[PathNow]
+    decisions: list[Decided]
+    alerts: list[Waiting]
+    alerts_open: int
+
+
+class Line(msgspec.Struct, kw_only=True):
+    """Say one thing of a visitor's story."""
+
+    at: str
+    by: str
+    """The bot that did it; of an event, the visitor."""
+    said: str
+
+
+class Story(msgspec.Struct, kw_only=True):
+    """Tell what is known of one visitor, and their story."""
+
+    name: str
+    facts: list[tuple[str, str]]
+    lines: list[Line]
+    """Newest first."""

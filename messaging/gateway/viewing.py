@@ -1,0 +1,113 @@
+"""Let people with the key look at the pages: what the bots do, a visitor's story, the inbox.
+
+Rules
+1. The key opens what can be read, and nothing that acts: the admin API takes the admin token alone.
+2. It comes in a link or by the form, and goes into a cookie at once: it stays in no address bar and no referrer.
+3. It is derived from the secret and the admin token: whoever changes the token shuts out who had the link.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from messaging.gateway import frame
+from messaging.gateway.body import read_body
+from messaging.gateway.deps import GATEWAY, Gateway
+from messaging.gateway.problems import ProblemError
+
+KEY_PARAMETER = "key"
+
+KEY_CHARACTERS = 32
+"""128 bits in hexadecimal: nobody finds it by trying."""
+
+FORM_BYTES_MAX = 4 * 1024
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Show = Callable[[web.Request, Gateway], Awaitable[web.StreamResponse]]
+
+
+def viewing_key(secret: bytes, admin_token: str) -> str:
+    """Return the key of a system's pages."""
+    label = b"mdma viewing key\x00" + admin_token.encode("utf-8", "surrogateescape")
+    return hmac.digest(secret, label, "sha256").hex()[:KEY_CHARACTERS]
+
+
+def viewed(show: Show) -> Handler:
+    """Return the handler that shows a page to who has the key, and the form to who has not."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        gateway = request.app[GATEWAY]
+        key = viewing_key(gateway.deps.secret, gateway.deps.admin_token)
+        given = request.query.get(KEY_PARAMETER)
+        if given is not None:
+            here = request.rel_url.without_query_params(KEY_PARAMETER)
+            if _same(given, key):
+                return _led_on(request, key, str(here))
+            return _form(request.path, "This link has another system's key, or an old one.")
+        if _same(request.cookies.get(_cookie(key), ""), key) or _is_admin(request, gateway):
+            return await show(request, gateway)
+        return _form(request.path, "")
+
+    return handle
+
+
+async def enter(request: web.Request) -> web.StreamResponse:
+    """Take the admin token from the form, and lead on to the page that was asked for."""
+    gateway = request.app[GATEWAY]
+    seconds_max = gateway.deps.limits.body_seconds_max
+    raw = await read_body(
+        request, bytes_max=FORM_BYTES_MAX, seconds_max=seconds_max, types=FORM_TYPES
+    )
+    try:
+        form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=10)
+    except ValueError:
+        raise ProblemError(400, "the form has more fields than the page gave it") from None
+    given, token = form.get("token", [""])[0].strip(), gateway.deps.admin_token
+    key = viewing_key(gateway.deps.secret, token)
+    to = _page_of_ours(form.get("to", [""])[0])
+    if not (_same(given, token) or _same(given, key)):
+        return _form(to, "This is not the admin token of this system.")
+    return _led_on(request, key, to)
+
+
+def _page_of_ours(to: str) -> str:
+    """Return where the form leads on to: never to another host, whatever it was given."""
+    roots = [path for path, _ in frame.PAGES]
+    return to if any(to == root or to.startswith(f"{root}/") for root in roots) else roots[0]
+
+
+def _led_on(request: web.Request, key: str, to: str) -> web.Response:
+    response = web.Response(status=303, headers={**frame.HEADERS, "Location": to})
+    response.set_cookie(
+        _cookie(key), key, path="/", httponly=True, samesite="Lax", secure=request.secure
+    )
+    return response
+
+
+def _form(to: str, problem: str) -> web.Response:
+    return frame.answer(frame.way_in(_page_of_ours(to), problem), status=401)
+
+
+def _cookie(key: str) -> str:
+    """Return the cookie's name: systems on other ports of this host have cookies of their own."""
+    return f"mdma_view_{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+
+
+def _is_admin(request: web.Request, gateway: Gateway) -> bool:
+    try:
+        gateway.keys.check_admin(request)
+    except ProblemError:
+        return False
+    return True
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8", "surrogateescape")
+    )

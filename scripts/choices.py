@@ -1,0 +1,111 @@
+"""Say a decision in plain words: what was chosen, how likely that was, and what was not allowed by which rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scripts.reasons import REASONS, why
+
+Row = dict[str, Any]
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+NAMED_MAX = 4
+"""So many refused choices are named; of more, how many."""
+
+
+def decided(row: Row, *, brief: bool = False) -> str:
+    """Return what a decision chose, of what; `brief` leaves the chances and the refused out.
+
+    >>> decided(
+    ...     {
+    ...         "kind": "decisions: send_hour",
+    ...         "arm": "86",
+    ...         "step": "invitation",
+    ...         "probabilities": [0.95, 0.05],
+    ...         "candidates": [["86", ""], ["87", ""], ["70", "quiet_hours"]],
+    ...         "policy": "send_time",
+    ...     }
+    ... )
+    'chose Thu 14:00 for the e-mail "invitation" (95 %, of 2 hours allowed); not Wed 22:00: quiet hours'
+    """
+    kind = row["kind"].rpartition(" ")[2]
+    if kind == "interaction":
+        said = f'chose to offer "{row["arm"]}" on the site'
+    else:
+        said = f'chose {arm_words(kind, row["arm"])} for the e-mail "{row["step"]}"'
+    if brief:
+        return said
+    refused = "; ".join(f"{arms}: {rule}" for rule, arms in refusals(row))
+    return f"{said}{_chance(row, kind)}{f'; not {refused}' if refused else ''}"
+
+
+def _chance(row: Row, kind: str) -> str:
+    if kind == "interaction":
+        return ""
+    allowed = [arm for arm, refused in row["candidates"] if not refused]
+    if row.get("holdout"):
+        return " (as the rules say: held out from learning)"
+    chance = dict(zip(allowed, row["probabilities"], strict=False)).get(row["arm"], 0.0)
+    many = "hours" if kind == "send_hour" else "templates"
+    of = f"{len(allowed)} {many}" if len(allowed) > 1 else f"the only {many.removesuffix('s')}"
+    return f" ({percent(chance)}, of {of} allowed)" if len(allowed) > 1 else f" ({of} allowed)"
+
+
+def refusals(row: Row) -> list[tuple[str, str]]:
+    """Return (rule in words, what it refused) of a decision, the rule that refused most first.
+
+    >>> refusals({"kind": "template", "candidates": [["a", ""], ["b", "cohort"]]})
+    [('it is meant for another cohort', '"b"')]
+    """
+    kind = row["kind"].rpartition(" ")[2]
+    by_rule: dict[str, list[str]] = {}
+    for arm, rule in row["candidates"]:
+        if rule:
+            by_rule.setdefault(_rule(rule, kind), []).append(arm_words(kind, arm, short=True))
+    most_first = sorted(by_rule.items(), key=lambda each: (-len(each[1]), each[0]))
+    return [(rule, _some(arms, kind)) for rule, arms in most_first]
+
+
+def _rule(rule: str, kind: str) -> str:
+    if kind == "interaction" and rule not in REASONS:
+        return f'the visitor is "{rule}"'  # the rule is the name of a cohort that is left alone
+    return why(rule)
+
+
+def _some(arms: list[str], kind: str) -> str:
+    if kind == "send_hour" and len(arms) > 1:
+        return f"{len(arms)} hours"
+    if len(arms) <= NAMED_MAX:
+        return ", ".join(arms)
+    return f"{', '.join(arms[:NAMED_MAX])} and {len(arms) - NAMED_MAX} more"
+
+
+def arm_words(kind: str, arm: str, *, short: bool = False) -> str:
+    """Return one choice in words.
+
+    >>> arm_words("template", "hello"), arm_words("send_hour", "86")
+    ('template "hello"', 'Thu 14:00')
+    """
+    if kind == "send_hour":
+        return hour(arm)
+    return f'"{arm}"' if short or kind != "template" else f'template "{arm}"'
+
+
+def percent(share: float) -> str:
+    """Return a share in per cent, small ones with a decimal.
+
+    >>> percent(0.954), percent(0.0042)
+    ('95 %', '0.4 %')
+    """
+    return f"{100 * share:.0f} %" if share >= 0.01 or not share else f"{100 * share:.1f} %"
+
+
+def hour(slot: str) -> str:
+    """Return an hour of the week as people say it.
+
+    >>> hour("86"), hour("0")
+    ('Thu 14:00', 'Mon 00:00')
+    """
+    day, at = divmod(int(slot), 24)
+    return f"{DAYS[day % 7]} {at:02}:00"

@@ -1,0 +1,54 @@
+"""Say what is known of a visitor: names and words, for the console and the visitor's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from scripts.story import moment, words
+from scripts.visible import plain, shown
+
+
+def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what is known of a visitor, as names and words."""
+    found = plain(found)
+    yield "visitor", found["visitor_id"]
+    yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
+    for name in ("traits", "consent", "cohorts", "scores"):
+        yield name, ", ".join(found[name]) or "-" if name == "cohorts" else words(found[name])
+    if found["unsubscribed_at"]:
+        yield "unsubscribed", moment(found["unsubscribed_at"])
+    yield (
+        "has done",
+        ", ".join(f"{count} x {shown(what)}" for what, count in found["counters"].items()),
+    )
+    for order in found.get("orders", []):
+        yield "order", _order(order)
+    for run in found["runs"]:
+        yield "path", _run(run)
+    for send in found["sends"]:
+        yield "e-mail", _send(send)
+    for offer in found.get("engagements", []):
+        yield "on site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
+
+
+def _order(order: dict[str, Any]) -> str:
+    """Return an order with what is left of it, and the e-mails that share its credit (the last touch first)."""
+    said = f"{order['order_id']}: {order['value']:g} {order['currency']}".rstrip()
+    if order["refunded"]:
+        said += f", {order['refunded']:g} given back, {order['left']:g} left"
+    templates = [each["template"] for each in reversed(order["credits"])]
+    return said + (f", thanks to {words(templates)}" if templates else "")
+
+
+def _run(run: dict[str, Any]) -> str:
+    said = f"{run['path']}, run {run['run']}: {run['status']} at stage {run['stage']}"
+    said += f", {run['attempt']} of its e-mails sent, since {moment(run['entered_at'])}"
+    if run["planned_at"]:
+        said += f", the next e-mail {moment(run['planned_at'])}"
+    return said + (", held out from learning" if run["holdout"] else "")
+
+
+def _send(send: dict[str, Any]) -> str:
+    reason = f" ({send['reason']})" if send["reason"] else ""
+    return f"{send['template']}: {send['status']}{reason}, {moment(send['at'])}"

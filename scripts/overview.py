@@ -1,0 +1,148 @@
+"""Say what all bots are doing: facts of the store and the parts' numbers in, plain words out.
+
+Rules
+1. A bot is said to do what its newest row or its numbers show, never what it might.
+2. Of a person no more than is needed to tell two apart stands here: the first letter and the domain.
+3. Times are world time; how long ago is world time too, as all waits of the routine are.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
+from scripts.choices import decided, refusals
+from scripts.counting import counted
+from scripts.doing import bots_now
+from scripts.story import moment
+from scripts.visible import plain, shown
+
+Facts = dict[str, Any]
+Numbers = dict[str, dict[str, float]]
+
+GOING = ("planned", "sending", "waiting", "visiting")
+CALLS = ("alerted",)
+
+
+def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
+    """Return what all bots do at a moment of world time."""
+    facts = plain(facts)
+    counts = facts["counts"]
+    machine = (
+        facts["decided"] + counts["sends"]["handed over"] + sum(counts["engagements"].values())
+    )
+    people = facts["by_people"]
+    return Overview(
+        world=_world(parts, now),
+        paused=_paused(facts["paused"]),
+        tiles=_tiles(facts),
+        work=_work(facts, people),
+        machine_percent=100 * machine / (machine + people) if machine + people else 100.0,
+        bots=bots_now(facts, parts, now),
+        paths=[_path(name, facts) for name in sorted(counts["stages"])],
+        decisions=[_decided(row, facts) for row in facts["decisions"]],
+        alerts=[_waiting(row, facts) for row in facts["alerts"]],
+        alerts_open=counts["alerts_open"],
+    )
+
+
+def who(visitor: str, addresses: dict[str, str]) -> str:
+    """Return whom a row is about, without saying who they are.
+
+    >>> who("0a1b2c3d", {"0a1b2c3d": "ann@example.com"}), who("0a1b2c3d", {})
+    ('a…@example.com', 'visitor 0a1b2c')
+    """
+    name, at, domain = addresses.get(visitor, "").rpartition("@")
+    return f"{name[:1]}…@{domain}" if at else f"visitor {visitor[:6]}"
+
+
+def _world(parts: Numbers, now: datetime) -> str:
+    clock = parts.get("clock-1")
+    pace = f", {clock['speed_reached']:,.0f} × as fast" if clock is not None else ""
+    return f"{moment(now)}{pace}"
+
+
+def _paused(paths: Any) -> str:
+    if paths == "all":
+        return "Paused: no e-mail is handed over"
+    return f"Paused: {', '.join(map(shown, paths))}" if paths else ""
+
+
+def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
+    counts = facts["counts"]
+    people, sales = counts["people"], counts["sales"]
+    back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""
+    waiting = "wait" if counts["alerts_open"] != 1 else "waits"
+    return [
+        ("People", f"{people['people']:,}", f"{people['known']:,} with an address"),
+        ("Customers", f"{people['customers']:,}", counted(counts["orders"], "orders")),
+        ("Revenue", f"{sales['revenue']:,.2f}", f"after refunds{back}"),
+        (
+            "Alerts",
+            f"{counts['alerts_open']:,}",
+            f"{waiting} for a person; {counts['alerts']:,} in all",
+        ),
+    ]
+
+
+def _work(facts: Facts, people: int) -> str:
+    counts = facts["counts"]
+    offers = sum(counts["engagements"].values())
+    return (
+        f"The machine took {counted(facts['decided'], 'decisions')}, handed over "
+        f"{counted(counts['sends']['handed over'], 'e-mails')} and made {counted(offers, 'offers')} on the site; "
+        f"people answered {counted(people, 'alerts')}."
+    )
+
+
+def _path(name: str, facts: Facts) -> PathNow:
+    stages: dict[str, dict[str, int]] = facts["counts"]["stages"][name]
+    order = facts["order_of_stages"].get(name, [])
+    names = [*order, *(each for each in stages if each not in order)]
+    return PathNow(name=name, stages=[_stage(each, stages.get(each, {})) for each in names])
+
+
+def _stage(name: str, counts: dict[str, int]) -> StageNow:
+    going = sum(counts.get(status, 0) for status in GOING)
+    calls = sum(counts.get(status, 0) for status in CALLS)
+    won = counts.get("won", 0)
+    return StageNow(
+        name=name,
+        going=going,
+        won=won,
+        calls=calls,
+        over=sum(counts.values()) - going - calls - won,
+    )
+
+
+def _decided(row: Facts, facts: Facts) -> Decided:
+    policy, version = row["policy"], row["policy_version"]
+    by_rules = policy == "rules" or row.get("holdout")
+    learned = (
+        f"learned policy {policy}, version {version}"
+        if version
+        else f"policy {policy}, nothing learned yet"
+    )
+    return Decided(
+        id=row["id"],
+        at=moment(row["at"]),
+        visitor=row["visitor"],
+        who=who(row["visitor"], facts["addresses"]),
+        said=decided(row, brief=True),
+        why=("by the rules" + (", held out from learning" if row.get("holdout") else ""))
+        if by_rules
+        else learned,
+        refused=[(rule, ", ".join(arms)) for rule, arms in refusals(row)],
+    )
+
+
+def _waiting(row: Facts, facts: Facts) -> Waiting:
+    tried = len(row.get("history") or ())
+    after = f" after {counted(tried, 'e-mails')}" if tried else ""
+    return Waiting(
+        at=moment(row["at"]),
+        visitor=row["visitor"],
+        who=who(row["visitor"], facts["addresses"]),
+        said=f"{row['kind']}{after}",
+    )

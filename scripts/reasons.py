@@ -1,0 +1,51 @@
+"""Say in plain words why something was refused, ended or taken back: the bots write rules by their names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+REASONS = {
+    "address bad": "the address does not work",
+    "address bounced": "the address does not work",
+    "attempts used": "all attempts were used",
+    "answer": "the visitor answered",
+    "cannot be sent": "it cannot be sent",
+    "cap": "too soon after the last e-mail",
+    "cap_day": "enough was shown today",
+    "cap_session": "one of its kind was shown in this visit",
+    "cohort": "it is meant for another cohort",
+    "complained": "the visitor complained",
+    "consent": "the visitor has not agreed to it",
+    "consent withdrawn": "the visitor has taken the consent back",
+    "different_hour": "an e-mail came at that hour before",
+    "goal": "the goal was reached",
+    "goal reached": "the goal was reached",
+    "goal_reached": "the goal was reached",
+    "made room": "something that matters more took its place",
+    "mailbox_of_another_visitor": "the address belongs to another visitor",
+    "no consent": "the visitor has not agreed to it",
+    "not_on_site": "the visitor is not on the site",
+    "priority": "another one matters more",
+    "quiet_hours": "quiet hours",
+    "sent_before": "it was sent before",
+    "session over": "the visit was over",
+    "suppressed": "the address is never written to again",
+    "unsubscribed": "the visitor unsubscribed",
+}
+"""A rule's name, as bots write it -> what it means. What is not here is said by its own words."""
+
+ENTERED, LEFT = "entered ", "left "
+
+
+def why(reason: Any) -> str:
+    """Return a reason in words.
+
+    >>> why("quiet_hours"), why("weekly_cap"), why("entered in-cart")
+    ('quiet hours', 'weekly cap', 'the visitor is now "in-cart"')
+    """
+    said = str(reason)
+    if said.startswith(ENTERED):
+        return f'the visitor is now "{said.removeprefix(ENTERED)}"'
+    if said.startswith(LEFT):
+        return f'the visitor is no longer "{said.removeprefix(LEFT)}"'
+    return REASONS.get(said) or said.replace("_", " ")
