@@ -15,7 +15,7 @@ NAMED_MAX = 4
 
 
 def decided(row: Row, *, brief: bool = False) -> str:
-    """Return what a decision chose, of what; `brief` leaves the chances and the refused out.
+    """Return what a decision chose, of what; `brief` leaves out how likely it was and what was refused.
 
     >>> decided(
     ...     {
@@ -37,19 +37,29 @@ def decided(row: Row, *, brief: bool = False) -> str:
     if brief:
         return said
     refused = "; ".join(f"{arms}: {rule}" for rule, arms in refusals(row))
-    return f"{said}{_chance(row, kind)}{f'; not {refused}' if refused else ''}"
+    chance = how_likely(row)
+    return f"{said}{f' ({chance})' if chance else ''}{f'; not {refused}' if refused else ''}"
 
 
-def _chance(row: Row, kind: str) -> str:
+def how_likely(row: Row) -> str:
+    """Return how likely a choice was, and among how many; empty where nothing was left to chance.
+
+    >>> how_likely(
+    ...     {"kind": "template", "candidates": [["a", ""]], "probabilities": [1.0], "arm": "a"}
+    ... )
+    'the only template allowed'
+    """
+    kind = row["kind"].rpartition(" ")[2]
     if kind == "interaction":
         return ""
-    allowed = [arm for arm, refused in row["candidates"] if not refused]
     if row.get("holdout"):
-        return " (as the rules say: held out from learning)"
-    chance = dict(zip(allowed, row["probabilities"], strict=False)).get(row["arm"], 0.0)
+        return "as the rules say: held out from learning"
+    allowed = [arm for arm, refused in row["candidates"] if not refused]
     many = "hours" if kind == "send_hour" else "templates"
-    of = f"{len(allowed)} {many}" if len(allowed) > 1 else f"the only {many.removesuffix('s')}"
-    return f" ({percent(chance)}, of {of} allowed)" if len(allowed) > 1 else f" ({of} allowed)"
+    if len(allowed) == 1:
+        return f"the only {many.removesuffix('s')} allowed"
+    chance = dict(zip(allowed, row["probabilities"], strict=False)).get(row["arm"], 0.0)
+    return f"{percent(chance)}, of {len(allowed)} {many} allowed"
 
 
 def refusals(row: Row) -> list[tuple[str, str]]:
@@ -90,6 +100,18 @@ def arm_words(kind: str, arm: str, *, short: bool = False) -> str:
     if kind == "send_hour":
         return hour(arm)
     return f'"{arm}"' if short or kind != "template" else f'template "{arm}"'
+
+
+def policy_words(policy: str) -> str:
+    """Return a policy's name in words.
+
+    >>> policy_words("send_time"), policy_words("next_best/lead-to-customer/opened")
+    ('“send time”', '“next best e-mail” of stage opened')
+    """
+    name, _, place = policy.partition("/")
+    if not place:
+        return f"“{name.replace('_', ' ')}”"
+    return f"“{name.replace('_', ' ')} e-mail” of stage {place.rpartition('/')[2]}"
 
 
 def percent(share: float) -> str:

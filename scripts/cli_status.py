@@ -95,6 +95,8 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _orders(stats: dict[str, Any]) -> str:
     sales = stats.get("sales")
+    if not stats["orders"]:
+        return "none yet"
     if not sales:
         return f"{stats['orders']:,}"
     back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.gateway.told import BotNow
-from scripts.choices import decided
+from scripts.choices import decided, policy_words
 from scripts.counting import counted
 from scripts.story import TITLES, engaged
 
@@ -49,7 +49,7 @@ def bots_now(facts: Facts, parts: Numbers, now: datetime) -> list[BotNow]:
         state = state_of(numbers, optional=bot == OPTIONAL)
         if state == "off":
             said = "Is off: nobody is looked up anywhere."
-        figures = [*figures, ("a second", f"{numbers.get('rate', 0.0):,.1f}")]
+        figures = [*figures, ("messages per second", f"{numbers.get('rate', 0.0):,.1f}")]
         found.append(BotNow(title=TITLES[bot], job=job, now=said, state=state, figures=figures))
     return found
 
@@ -171,8 +171,8 @@ def _learner(facts: Facts, now: datetime) -> Said:
     figures = [("answers", f"{facts['rewarded']:,}")]
     if snapshot is None:
         return "Collects what comes of each decision; nothing is published yet.", figures
-    policy = snapshot["policy"].replace("_", " ")
-    said = f"Published version {snapshot['version']:,} of “{policy}” {ago(snapshot['at'], now)}."
+    policy = policy_words(snapshot["policy"])
+    said = f"Published version {snapshot['version']:,} of {policy} {ago(snapshot['at'], now)}."
     return said, figures
 
 

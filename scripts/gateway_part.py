@@ -56,7 +56,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         store=part.telling(store, peers, list(_names(wiring.shards))),
         peers=peers,
         clock=clock,
-        reader=part.reading(store, clock),
+        reader=part.reading(StoreReader(store, MongoJournal(connection)), store, clock),
         replay=replay,
         offers=StoredOffers(store),
         mail_folder=Path(wiring.mail_folder) if wiring.mail_folder else None,
@@ -108,9 +108,8 @@ class GatewayPart:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
         return Telling(store, peers, names)
 
-    def reading(self, store: MongoStore, clock: RealClock) -> Any:
+    def reading(self, reader: StoreReader, store: MongoStore, clock: RealClock) -> Any:
         """Return a reader that also knows how the parts fare."""
-        reader = StoreReader(store)
         return Reading(reader, Looking(store, reader), lambda: self._others, clock)
 
     async def run(self) -> None:

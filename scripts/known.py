@@ -14,8 +14,10 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     found = plain(found)
     yield "visitor", found["visitor_id"]
     yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
-    for name in ("traits", "consent", "cohorts", "scores"):
-        yield name, ", ".join(found[name]) or "-" if name == "cohorts" else words(found[name])
+    yield "traits", words(found["traits"])
+    yield "consent", _consent(found)
+    yield "cohorts", ", ".join(found["cohorts"]) or "-"
+    yield "scores", words(found["scores"])
     if found["unsubscribed_at"]:
         yield "unsubscribed", moment(found["unsubscribed_at"])
     yield (
@@ -30,6 +32,33 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "e-mail", _send(send)
     for offer in found.get("engagements", []):
         yield "on site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
+
+
+def _consent(found: dict[str, Any]) -> str:
+    """Return what was agreed to, when that was last said, and on what basis.
+
+    >>> at = "2026-11-26T14:00:00Z"
+    >>> said = {
+    ...     "category": "email",
+    ...     "given": True,
+    ...     "at": at,
+    ...     "by": "identify",
+    ...     "basis": "order form",
+    ... }
+    >>> _consent({"consent": {"email": True, "site": False}, "consents": [said]})
+    'email yes (order form, said Thu 2026-11-26 14:00 UTC by identify), site no'
+    """
+    details = {each["category"]: each for each in found.get("consents", ())}
+    parts = []
+    for category, given in found["consent"].items():
+        said = f"{shown(category)} {words(given)}"
+        each = details.get(category)
+        if each is not None and each["given"] == given:
+            by = f" by {each['by']}" if each["by"] else ""
+            basis = f"{each['basis']}, " if each["basis"] else ""
+            said += f" ({basis}said {moment(each['at'])}{by})"
+        parts.append(said)
+    return ", ".join(parts) or "-"
 
 
 def _order(order: dict[str, Any]) -> str:

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
-from scripts.choices import decided, refusals
+from scripts.choices import decided, how_likely, policy_words, refusals
 from scripts.counting import counted
 from scripts.doing import bots_now
+from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
 
@@ -117,24 +118,24 @@ def _stage(name: str, counts: dict[str, int]) -> StageNow:
 
 
 def _decided(row: Facts, facts: Facts) -> Decided:
-    policy, version = row["policy"], row["policy_version"]
-    by_rules = policy == "rules" or row.get("holdout")
-    learned = (
-        f"learned policy {policy}, version {version}"
-        if version
-        else f"policy {policy}, nothing learned yet"
-    )
     return Decided(
         id=row["id"],
         at=moment(row["at"]),
         visitor=row["visitor"],
         who=who(row["visitor"], facts["addresses"]),
         said=decided(row, brief=True),
-        why=("by the rules" + (", held out from learning" if row.get("holdout") else ""))
-        if by_rules
-        else learned,
+        why=_why(row),
         refused=[(rule, ", ".join(arms)) for rule, arms in refusals(row)],
     )
+
+
+def _why(row: Facts) -> str:
+    """Return who chose, and how likely the choice was."""
+    policy, version = row["policy"], row["policy_version"]
+    if row.get("holdout") or policy == "rules":
+        return how_likely(row) or "by the rules"
+    learned = f"version {version:,}" if version else "nothing learned yet"
+    return f"{how_likely(row)}; by the policy {policy_words(policy)}, {learned}"
 
 
 def _waiting(row: Facts, facts: Facts) -> Waiting:
@@ -144,5 +145,5 @@ def _waiting(row: Facts, facts: Facts) -> Waiting:
         at=moment(row["at"]),
         visitor=row["visitor"],
         who=who(row["visitor"], facts["addresses"]),
-        said=f"{row['kind']}{after}",
+        said=f"{why(row['kind'])}{after}",
     )

@@ -50,6 +50,9 @@ TYPES = frozenset({"notice_bar", "opinion_form", "chat_invitation", "exit_offer"
 RESPONSES = {"shown": "saw", "clicked": "took up", "dismissed": "closed", "submitted": "answered"}
 """What was done with an interaction, followed by its type."""
 
+BY_ITSELF = ("goal", "answer")
+"""Stands where no person settled an alert."""
+
 NOT_SAID = frozenset(
     {"at", "kind", "bot", "id", "_id", "visitor", "detail", "path", "run", "stage"}
 )
@@ -183,9 +186,15 @@ def _send(row: Row) -> str:
 
 def _alert(row: Row, kind: str) -> str:
     if row["status"] == "open":
-        return f"alert, waits for a person: {kind}"
+        return f"alert, waits for a person: {why(kind)}"
     when = f", {moment(row['settled_at'])}" if row.get("settled_at") else ""
-    return f"alert {row['status']}{f' by {by}' if (by := row.get('by')) else ''}{when}: {kind}"
+    return f"alert {row['status']}{_settled_by(row.get('by'))}{when}: {why(kind)}"
+
+
+def _settled_by(by: Any) -> str:
+    if by in BY_ITSELF:
+        return f" by itself ({why(by)})"
+    return f" by {by}" if by else ""
 
 
 def _goal(d: Row) -> str:

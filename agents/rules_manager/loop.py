@@ -179,15 +179,15 @@ def go_on(turn: Turn, run: Run, path: PathRule) -> None:
         run.status = "waiting"
         turn.wake(f"window:{run.path}:{last.attempt}", last.window_ends)
         return
-    alert(turn, run, path.alert, "attempts used")
+    alert(turn, run, "attempts used", path.alert)
     run.status = "alerted"
     run.visit_over_at = None
     turn.cancel(f"visit:{run.path}")
     turn.story("run.alerted", run, attempts=run.attempts)
 
 
-def alert(turn: Turn, run: Run, title: str, reason: str) -> None:
-    """Call a person in, once a run, with what was tried."""
+def alert(turn: Turn, run: Run, reason: str, title: str = "") -> None:
+    """Call a person in, once a run, with what was tried; `title` is the marketer's own for this reason."""
     if run.alert_id:
         return
     run.alert_id = derive("alert", turn.state.visitor, run.path, run.run)
@@ -241,7 +241,7 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         return
     if message.outcome == "bounced":
         stop(turn, run, "address bounced")
-        alert(turn, run, path.alert, "address bounced")
+        alert(turn, run, "address bounced")
     elif message.outcome == "given up" and _may_try_again(run, message.reason):
         if run.visit_over_at is not None:
             leave_alone(turn, run)
@@ -249,7 +249,7 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
             plan(turn, run, path, turn.now)
     elif message.outcome == "given up":
         stop(turn, run, "cannot be sent")
-        alert(turn, run, path.alert, "cannot be sent")
+        alert(turn, run, "cannot be sent")
     else:
         stop(turn, run, message.reason)
 
@@ -326,8 +326,7 @@ def _bounced_later(turn: Turn, run: Run, attempt: Try) -> None:
     if run.active:
         give_back(turn, run, attempt)
         stop(turn, run, "address bounced")
-        path = turn.path(run)
-        alert(turn, run, path.alert if path is not None else "", "address bounced")
+        alert(turn, run, "address bounced")
 
 
 def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:

@@ -15,12 +15,13 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
+from agents.runtime.consents import consents_of
 from agents.runtime.figures import by_status, sales_in, stages_in
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
-from messaging.ports import Store
+from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
 TIMELINE_MAX = 500
@@ -52,10 +53,16 @@ UNDELIVERED = ("waiting", "failed", "uncertain")
 
 
 class StoreReader:
-    """Read visitors from the store."""
+    """Read visitors from the store.
 
-    def __init__(self, store: Store) -> None:
+    Parameters:
+        store: where states and rows are.
+        journal: where the events are that said yes or no; without one a consent has no basis.
+    """
+
+    def __init__(self, store: Store, journal: Journal | None = None) -> None:
         self._store = store
+        self._journal = journal
         self._codecs = {name: Codec(wiring.make()) for name, wiring in WIRING.items()}
 
     async def find(self, id_: str) -> str | None:
@@ -100,6 +107,7 @@ class StoreReader:
             "orders": orders_of(sales) if sales is not None else [],
             "revenue": sales.revenue if sales is not None else 0.0,
             "consent": _consent(behavior),
+            "consents": await consents_of(behavior, self._journal),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "address_confirmed_at": _confirmed_at(behavior),
             "probabilities": {},

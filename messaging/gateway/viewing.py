@@ -26,7 +26,6 @@ KEY_CHARACTERS = 32
 """128 bits in hexadecimal: nobody finds it by trying."""
 
 FORM_BYTES_MAX = 4 * 1024
-FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Show = Callable[[web.Request, Gateway], Awaitable[web.StreamResponse]]
@@ -61,9 +60,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
     """Take the admin token from the form, and lead on to the page that was asked for."""
     gateway = request.app[GATEWAY]
     seconds_max = gateway.deps.limits.body_seconds_max
-    raw = await read_body(
-        request, bytes_max=FORM_BYTES_MAX, seconds_max=seconds_max, types=FORM_TYPES
-    )
+    raw = await read_body(request, bytes_max=FORM_BYTES_MAX, seconds_max=seconds_max)
     try:
         form = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=10)
     except ValueError:

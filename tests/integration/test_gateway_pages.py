@@ -112,7 +112,8 @@ async def test_the_form_takes_the_admin_token_and_leads_to_pages_only(
     [
         (b"a=1&" * 300, "application/x-www-form-urlencoded", 400),
         (b"x" * 5_000, "application/x-www-form-urlencoded", 413),
-        (b"{}", "application/json", 415),
+        (b"{}", "application/json", 401),
+        (b"{}", "image/png", 415),
         (b"\xff\xfe%ff&&&===", "application/x-www-form-urlencoded", 401),
     ],
 )
