@@ -55,8 +55,6 @@ class GatewayDeps:
     limits: Limits = field(default_factory=Limits)
     mail_folder: Path | None = None
     """Where the built-in sink keeps e-mails; None where they go to another server."""
-    has_shop: bool = False
-    """True where the demo shop stands at the root."""
     more_metrics: Callable[[], str] | None = None
     """Gives more text in Prometheus' format for `/metrics`: the bots' series."""
     is_ready: Callable[[], Awaitable[bool]] | None = None

@@ -11,8 +11,8 @@ from html import escape
 
 from aiohttp import web
 
-PAGES = (("/overview", "Overview"), ("/inbox", "Inbox"), ("/demo", "Demo"))
-"""Path and name of each page."""
+PAGES = (("/overview", "Overview"), ("/inbox", "Inbox"))
+"""Path and name of each page that the navigation leads to."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

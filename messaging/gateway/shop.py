@@ -19,7 +19,6 @@ import msgspec
 from aiohttp import web
 
 from messaging.gateway.assets import SITE, Asset, make_asset, serve
-from messaging.gateway.deps import GATEWAY
 
 SHOP = SITE / "shop"
 
@@ -65,7 +64,6 @@ class Product(msgspec.Struct, frozen=True):
 
 def add_shop(app: web.Application, write_key: str) -> None:
     """Add the shop's pages and files to an application that does not run yet."""
-    app[GATEWAY].deps.has_shop = True
     for path, asset in shop_assets(write_key):
         app.router.add_get(path, serve(asset))
 

@@ -75,7 +75,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
 
 def _page_of_ours(to: str) -> str:
     """Return where the form leads on to: never to another host, whatever it was given."""
-    roots = [path for path, _ in frame.PAGES]
+    roots = [*(path for path, _ in frame.PAGES), "/demo"]
     return to if any(to == root or to.startswith(f"{root}/") for root in roots) else roots[0]
 
 
