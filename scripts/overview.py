@@ -125,7 +125,7 @@ def _decided(row: Facts, facts: Facts) -> Decided:
         who=who(row["visitor"], facts["addresses"]),
         said=decided(row, brief=True),
         why=_why(row),
-        refused=[(rule, ", ".join(arms)) for rule, arms in refusals(row)],
+        refused=refusals(row),
     )
 
 

@@ -206,6 +206,8 @@ def test_status_says_what_came_of_it_and_is_silent_of_nothing_set_aside():
     assert said["runs"] == "2 won"
     assert said["e-mails"] == "1,200 handed over"
     assert "set aside" not in said
+    assert said["orders"] == "2"
+    assert dict(totals(stats | {"orders": 0}))["orders"] == "none yet"
 
 
 def test_a_refund_says_what_is_left_and_status_sums_up():

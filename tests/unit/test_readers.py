@@ -12,8 +12,11 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
 from agents.sales_bot.state import Credit, Order, Refund, SalesState, note_order, note_refund
+from messaging.journal.memory import MemoryJournal
 from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.ids import position
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 ANN = "0a" * 12
@@ -84,3 +87,22 @@ async def _keep(store: MemoryStore, bot: str, state: object) -> None:
     commit.states = [StateWrite(ANN, codec.encode(held), None)]
     commit.figures = codec.figures(held)
     await store.commit(commit)
+
+
+async def test_a_consent_is_shown_with_the_basis_that_its_event_named() -> None:
+    database = MemoryDatabase()
+    store, journal = MemoryStore(database), MemoryJournal(database)
+    stream = await journal.open_stream("gateway-1")
+    raw = b'{"type": "identify", "context": {"consent": {"basis": "order form"}}}'
+    at = position(stream, 1)
+    await journal.append([Record(at, "m1", 0, NOON, NOON, "", raw)])
+    consents = {"email": Stamped(True, 1.0, at), "site": Stamped(False, 1.0, position(stream, 9))}
+    await _keep(store, "behavior", BehaviorState(consents=consents))
+    shown = await StoreReader(store, journal).visitor(ANN)
+    assert shown is not None
+    email, site = shown["consents"]
+    assert (email["given"], email["by"], email["basis"]) == (True, "identify", "order form")
+    assert (site["given"], site["by"], site["basis"]) == (False, "", "")
+    bare = await StoreReader(store).visitor(ANN)
+    assert bare is not None
+    assert [each["basis"] for each in bare["consents"]] == ["", ""]

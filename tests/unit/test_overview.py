@@ -1,0 +1,196 @@
+"""What the overview says of the bots: plain words of facts, for every state they can be in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agents.runtime.figures import by_status
+from agents.runtime.looking import Looking
+from agents.runtime.readers import StoreReader
+from messaging.ports import BatchRecord, Commit, RowWrite
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from scripts.doing import JOBS, bots_now
+from scripts.overview import overview
+from scripts.story import TITLES
+from scripts.telling import Reading
+from tests.gateway_builders import NOON, StillClock
+
+PARTS = {
+    "clock-1": {"world_seconds": NOON.timestamp(), "speed_reached": 3_600.0},
+    "rules-0": {"rate": 4.0, "ready": 1.0},
+    "email-0": {"rate": 0.0, "ready": 0.0},
+    "behavior-0": {"rate": 1.0, "inbox_chunks": 50.0},
+    "sales-0": {"rate": 0.0},
+}
+
+
+def a_decision(**changed: Any) -> dict[str, Any]:
+    row = {"visitor": "v1", "at": NOON, "kind": "template", "step": "invitation", "arm": "hello"}
+    row |= {"candidates": [["hello", ""], ["help", "sent_before"]], "probabilities": [1.0]}
+    return (
+        row | {"policy": "next_best/leads/opened", "policy_version": 3, "holdout": False} | changed
+    )
+
+
+async def a_store(**tables: dict[str, dict[str, Any]]) -> MemoryStore:
+    """Return a store with rows, and the figures of three shards."""
+    store = MemoryStore(MemoryDatabase())
+    figures = {
+        "behavior": {"people": 9, "known": 4, "customers": 1},
+        "rules": {"runs/leads/waiting/opened": 3, "runs/leads/won/cart": 1},
+        "sales": {"orders": 2, "revenue": 49.5, "credit/linear/hello": 49.5},
+    }
+    rows = [RowWrite(table, key, row) for table, of in tables.items() for key, row in of.items()]
+    for bot, counts in figures.items():
+        owner = await store.acquire(f"{bot}-0")
+        record = BatchRecord(NOON, "", 0, {}, [], [], [], b"", [], [])
+        commit = Commit(f"{bot}-0", bot, owner.epoch, 1, {}, {}, record, [], [], rows, [], [])
+        commit.figures = counts
+        await store.commit(commit)
+        rows = []
+    return store
+
+
+def reading(store: MemoryStore, clock: StillClock, parts: dict[str, dict[str, float]]) -> Reading:
+    reader = StoreReader(store)
+    return Reading(reader, Looking(store, reader), lambda: parts, clock)
+
+
+async def test_of_an_empty_system_each_bot_says_that_it_waits() -> None:
+    told = await reading(MemoryStore(MemoryDatabase()), StillClock(), {}).overview()
+    assert [bot.title for bot in told.bots] == [TITLES[name] for name in JOBS]
+    assert {bot.state for bot in told.bots} == {"off", "away"}
+    assert not told.decisions
+    assert not told.alerts
+    assert told.machine_percent == 100.0
+    said = {bot.title: bot.now for bot in told.bots}
+    assert said["Sales"] == "Waits for the first order."
+    assert said["Rules Manager"] == "Has nobody on a path."
+
+
+async def test_facts_become_words() -> None:
+    store = await a_store(
+        decisions={"d1": a_decision()},
+        sends={"s1": {"visitor": "v1", "at": NOON, "status": "handed over", "template": "hello"}},
+        orders={
+            "o1": {"visitor": "v1", "at": NOON, "value": 49.5, "currency": "EUR", "credited": "s1"}
+        },
+        alerts={
+            "a1": {
+                "visitor": "v2",
+                "at": NOON,
+                "status": "open",
+                "kind": "address bounced",
+                "by": "",
+                "history": [],
+            },
+            "a2": {
+                "visitor": "v2",
+                "at": NOON,
+                "status": "closed",
+                "kind": "x",
+                "by": "kim",
+                "history": [],
+            },
+            "a3": {
+                "visitor": "v2",
+                "at": NOON,
+                "status": "closed",
+                "kind": "x",
+                "by": "goal",
+                "history": [],
+            },
+        },
+    )
+    clock = StillClock(NOON + timedelta(minutes=3))
+    told = await reading(store, clock, PARTS).overview()
+    said = {bot.title: (bot.state, bot.now) for bot in told.bots}
+    assert said["Rules Manager"] == (
+        "works",
+        'Leads 3 people along their path; chose template "hello" for the e-mail "invitation", 3 minutes ago.',
+    )
+    assert said["Email"] == (
+        "away",
+        "Waits for the hour of the next e-mail; handed over “hello” 3 minutes ago.",
+    )
+    assert said["Sales"] == (
+        "rests",
+        "Counted an order of 49.50 EUR 3 minutes ago, thanks to “hello”.",
+    )
+    assert said["Behavior"][0] == "behind"
+    assert told.world == "Thu 2017-06-01 12:03 UTC, 3,600 × as fast"
+    [decision] = told.decisions
+    assert decision.why == (
+        "the only template allowed; by the policy “next best e-mail” of stage opened, version 3"
+    )
+    assert decision.refused == [("it was sent before", '"help"')]
+    assert [alert.said for alert in told.alerts] == ["the address does not work"]
+    assert told.work.endswith("people answered 1 alert."), (
+        "an alert that the goal closed is nobody's work"
+    )
+    [path] = told.paths
+    assert {stage.name: (stage.going, stage.won) for stage in path.stages} == {
+        "opened": (3, 0),
+        "cart": (0, 1),
+    }
+
+
+@pytest.mark.parametrize("kind", ["template", "send_hour", "interaction"])
+async def test_every_kind_of_decision_is_said_in_words(kind: str) -> None:
+    arm = "86" if kind == "send_hour" else "hello"
+    candidates = [[arm, ""], ["87", "quiet_hours"]]
+    row = a_decision(kind=kind, arm=arm, candidates=candidates, policy="rules", policy_version=0)
+    told = await reading(await a_store(decisions={"d1": row}), StillClock(), PARTS).overview()
+    assert "_" not in told.decisions[0].said + told.decisions[0].why + str(
+        told.decisions[0].refused
+    )
+
+
+async def test_however_many_look_the_store_is_asked_once_a_second() -> None:
+    class Counted(MemoryStore):
+        asked = 0
+
+        async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
+            Counted.asked += table == "decisions"
+            return await super().latest(table, limit)
+
+    reader = reading(Counted(MemoryDatabase()), StillClock(), {})
+    for _ in range(20):
+        await reader.overview()
+    assert Counted.asked == 1
+
+
+def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
+    counts = {
+        "people": {"people": 1, "known": 1, "customers": 0},
+        "sales": {"revenue": 0.0, "refunded": 0.0, "credit": {}},
+        "sends": dict.fromkeys(
+            ("waiting", "handing over", "handed over", "deferred", "bounced"), 0
+        ),
+        "engagements": dict.fromkeys(("offered", "shown", "clicked", "submitted"), 0),
+        "stages": {},
+        "runs": by_status({}),
+        "orders": 0,
+        "alerts": 0,
+        "alerts_open": 0,
+    }
+    facts = {
+        "counts": counts,
+        "decisions": [{**a_decision(), "id": "d1"}],
+        "decided": 1,
+        "rewarded": 0,
+        "alerts": [],
+        "by_people": 0,
+        "newest": dict.fromkeys(("send", "offer", "order", "snapshot")),
+        "addresses": {"v1": "ann.secret@example.com"},
+        "order_of_stages": {},
+        "paused": ["leads"],
+    }
+    told = overview(facts, {}, NOON)
+    assert told.decisions[0].who == "a…@example.com"
+    assert told.paused == "Paused: leads"
+    assert len(bots_now(facts, {}, NOON)) == len(JOBS)
+    assert "secret" not in repr(told)
