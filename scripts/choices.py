@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.reasons import REASONS, why
+from scripts.reasons import not_offered, why
 
 Row = dict[str, Any]
 
@@ -27,7 +27,7 @@ def decided(row: Row, *, brief: bool = False) -> str:
     ...         "policy": "send_time",
     ...     }
     ... )
-    'chose Thu 14:00 for the e-mail "invitation" (95 %, of 2 hours allowed); not Wed 22:00: quiet hours'
+    'chose Thu 14:00 (their time) for the e-mail "invitation" (95 %, of 2 hours allowed); not Wed 22:00: quiet hours'
     """
     kind = row["kind"].rpartition(" ")[2]
     if kind == "interaction":
@@ -72,15 +72,11 @@ def refusals(row: Row) -> list[tuple[str, str]]:
     by_rule: dict[str, list[str]] = {}
     for arm, rule in row["candidates"]:
         if rule:
-            by_rule.setdefault(_rule(rule, kind), []).append(arm_words(kind, arm, short=True))
+            by_rule.setdefault(
+                not_offered(rule) if kind == "interaction" else why(rule), []
+            ).append(arm_words(kind, arm, short=True))
     most_first = sorted(by_rule.items(), key=lambda each: (-len(each[1]), each[0]))
     return [(rule, _some(arms, kind)) for rule, arms in most_first]
-
-
-def _rule(rule: str, kind: str) -> str:
-    if kind == "interaction" and rule not in REASONS:
-        return f'the visitor is "{rule}"'  # the rule is the name of a cohort that is left alone
-    return why(rule)
 
 
 def _some(arms: list[str], kind: str) -> str:
@@ -95,10 +91,10 @@ def arm_words(kind: str, arm: str, *, short: bool = False) -> str:
     """Return one choice in words.
 
     >>> arm_words("template", "hello"), arm_words("send_hour", "86")
-    ('template "hello"', 'Thu 14:00')
+    ('template "hello"', 'Thu 14:00 (their time)')
     """
     if kind == "send_hour":
-        return hour(arm)
+        return hour(arm) if short else f"{hour(arm)} (their time)"
     return f'"{arm}"' if short or kind != "template" else f'template "{arm}"'
 
 

@@ -49,7 +49,7 @@ def bots_now(facts: Facts, parts: Numbers, now: datetime) -> list[BotNow]:
         state = state_of(numbers, optional=bot == OPTIONAL)
         if state == "off":
             said = "Is off: nobody is looked up anywhere."
-        figures = [*figures, ("messages per second", f"{numbers.get('rate', 0.0):,.1f}")]
+        figures = [*figures, ("per second", f"{numbers.get('rate', 0.0):,.1f}")]
         found.append(BotNow(title=TITLES[bot], job=job, now=said, state=state, figures=figures))
     return found
 
@@ -116,7 +116,8 @@ def _engagement(facts: Facts, now: datetime) -> Said:
     counts, offer = facts["counts"]["engagements"], facts["newest"]["offer"]
     standing = counts["offered"] + counts["shown"]
     last = f"; the last: {engaged(offer)}, {ago(offer['at'], now)}" if offer is not None else ""
-    said = f"Has {counted(standing, 'offers')} standing on the site{last}."
+    stands = counted(standing, "offers") if standing else "nothing"
+    said = f"Has {stands} standing on the site{last}."
     answered = counts["clicked"] + counts["submitted"]
     return said, [("on screens", f"{counts['shown']:,}"), ("answered", f"{answered:,}")]
 
@@ -172,7 +173,8 @@ def _learner(facts: Facts, now: datetime) -> Said:
     if snapshot is None:
         return "Collects what comes of each decision; nothing is published yet.", figures
     policy = policy_words(snapshot["policy"])
-    said = f"Published version {snapshot['version']:,} of {policy} {ago(snapshot['at'], now)}."
+    learned = f"Has learned from {counted(facts['rewarded'], 'answers')}; published version"
+    said = f"{learned} {snapshot['version']:,} of {policy} {ago(snapshot['at'], now)}."
     return said, figures
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.story import moment, words
+from scripts.story import did, moment, words
 from scripts.visible import plain, shown
 
 
@@ -22,7 +22,7 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "unsubscribed", moment(found["unsubscribed_at"])
     yield (
         "has done",
-        ", ".join(f"{count} x {shown(what)}" for what, count in found["counters"].items()),
+        ", ".join(f"{did(shown(what))} ({count:,} x)" for what, count in found["counters"].items()),
     )
     for order in found.get("orders", []):
         yield "order", _order(order)

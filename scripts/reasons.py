@@ -34,7 +34,19 @@ REASONS = {
 }
 """A rule's name, as bots write it -> what it means. What is not here is said by its own words."""
 
+USED_UP = " (attempts used)"
+"""Stands behind a marketer's own title of an alert, which says as much."""
+
 ENTERED, LEFT = "entered ", "left "
+
+
+def not_offered(rule: str) -> str:
+    """Return why nothing was offered: the rule may be the name of a cohort that is left alone.
+
+    >>> not_offered("cap_day"), not_offered("in-cart")
+    ('enough was shown today', 'the visitor is "in-cart"')
+    """
+    return why(rule) if rule in REASONS else f'the visitor is "{rule}"'
 
 
 def why(reason: Any) -> str:
@@ -43,7 +55,7 @@ def why(reason: Any) -> str:
     >>> why("quiet_hours"), why("weekly_cap"), why("entered in-cart")
     ('quiet hours', 'weekly cap', 'the visitor is now "in-cart"')
     """
-    said = str(reason)
+    said = str(reason).removesuffix(USED_UP)
     if said.startswith(ENTERED):
         return f'the visitor is now "{said.removeprefix(ENTERED)}"'
     if said.startswith(LEFT):

@@ -15,7 +15,7 @@ from typing import Any
 
 from scripts.choices import DAYS, decided
 from scripts.counting import counted
-from scripts.reasons import why
+from scripts.reasons import not_offered, why
 from scripts.visible import plain, shown
 
 Row = dict[str, Any]
@@ -75,7 +75,7 @@ def sentence(row: Row) -> str:
     row = plain(row)
     table, _, kind = str(row.get("kind", "")).partition(": ")
     if table == "event":
-        return _did(str(row["what"]))
+        return did(str(row["what"]))
     if table == "decisions":
         return decided(row)
     if table == "sends":
@@ -96,16 +96,17 @@ def by_whom(row: Row) -> str:
     return TITLES.get(str(row.get("bot", "")), "Machine")
 
 
-def _did(what: str) -> str:
+def did(what: str) -> str:
     """Return what a visitor did.
 
-    >>> _did("shown opinion_form"), _did("page"), _did("shown the way")
-    ('saw the opinion form', 'viewed a page', 'did "shown the way"')
+    >>> did("shown opinion_form"), did("page"), did("mail_opened"), did("shown the way")
+    ('saw the opinion form', 'viewed a page', 'opened an e-mail', 'did "shown the way"')
     """
-    response, _, type_ = what.partition(" ")
+    name = what.removeprefix("mail_").removeprefix("engagement_").replace(":", " ", 1)
+    response, _, type_ = name.partition(" ")
     if response in RESPONSES and type_ in TYPES:
         return f"{RESPONSES[response]} the {type_.replace('_', ' ')}"
-    return EVENTS.get(what, f'did "{what}"')
+    return EVENTS.get(name, f'did "{what}"')
 
 
 def moment(value: Any) -> str:
@@ -235,7 +236,9 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     ),
     "send.planned": lambda d: f'planned the e-mail "{d["step"]}" for {moment(d["at"])}',
     "send.given_back": _given_back,
-    "send.settled": lambda d: f"attempt {d['attempt']} is done: {d['outcome']}",
+    "send.settled": lambda d: (
+        f"attempt {d['attempt']} counts ({d['outcome']}): an answer is waited for"
+    ),
     "send.refused": lambda d: f"{_mail(d)} refused{_because(d)}",
     "send.cancelled": lambda d: f"{_mail(d)} cancelled{_because(d)}",
     "send.bounced": lambda d: f"{_mail(d)} came back{_because(d)}",
@@ -252,7 +255,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "alert.stale": lambda d: (
         f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"
     ),
-    "offer.refused": lambda d: f"was not offered the {_offer(d)}: {why(d['rule'])}",
+    "offer.refused": lambda d: f"was not offered the {_offer(d)}: {not_offered(d['rule'])}",
     "engagement.refused": lambda d: f"the {_offer(d)} was not put up{_because(d)}",
     "engagement.late": lambda d: (
         f"{d['response']} the {_offer(d)}, which had been taken back meanwhile"

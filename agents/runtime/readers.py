@@ -139,7 +139,8 @@ class StoreReader:
                 row.pop("visitor", None)
                 kind = row.pop("kind", table)
                 lines.append({"bot": bot, **row, "kind": f"{table}: {kind}"})
-        lines.sort(key=lambda line: (line["at"], line.pop("order", 0)))
+        # What a visitor did comes before what it led to, also where both have one time.
+        lines.sort(key=lambda line: (line["at"], line["kind"] != "event", line.pop("order", 0)))
         return lines
 
     async def page(self, after: str, limit: int) -> list[dict[str, Any]]:

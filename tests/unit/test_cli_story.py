@@ -60,7 +60,7 @@ def a_decision(**changed):
 
 def test_a_decision_says_what_was_chosen_how_likely_and_what_was_refused():
     assert sentence(a_decision()) == (
-        'chose Thu 14:00 for the e-mail "invitation" '
+        'chose Thu 14:00 (their time) for the e-mail "invitation" '
         "(95 %, of 2 hours allowed); not 2 hours: quiet hours"
     )
 
@@ -141,15 +141,13 @@ def test_a_send_says_its_template_its_place_and_why_it_ended():
 
 def test_an_open_alert_waits_for_a_person():
     row = {"kind": "alerts: Four attempts (attempts used)", "status": "open", "by": ""}
-    assert sentence(row) == "alert, waits for a person: Four attempts (attempts used)"
+    assert sentence(row) == "alert, waits for a person: Four attempts"
 
 
 def test_a_settled_alert_says_what_it_was_and_who_settled_it_when():
     row = {"kind": "alerts: Four attempts (attempts used)", "status": "resumed", "by": "kim"}
     row |= {"settled_at": "2026-11-26T14:00:00Z"}
-    assert sentence(row) == (
-        "alert resumed by kim, Thu 2026-11-26 14:00 UTC: Four attempts (attempts used)"
-    )
+    assert sentence(row) == ("alert resumed by kim, Thu 2026-11-26 14:00 UTC: Four attempts")
 
 
 def test_the_facts_of_a_visitor_are_words():
@@ -183,7 +181,7 @@ def test_the_facts_of_a_visitor_are_words():
     assert said["consent"] == "email no"
     assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"
-    assert said["has done"] == "2 x page"
+    assert said["has done"] == "viewed a page (2 x)"
     assert said["order"] == "o-1: 49 EUR, 5 given back, 44 left, thanks to again + hello"
     assert "won at stage invited" in said["path"]
     assert said["e-mail"].startswith("hello: handed over")
