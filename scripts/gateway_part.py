@@ -23,6 +23,7 @@ from messaging.gateway.app import build_app, serve
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.limits import Limits
 from messaging.gateway.replay_mongo import MongoReplayQueue
+from messaging.gateway.shop import add_shop
 from messaging.gateway.supervise import end, supervise
 from messaging.journal.mongo import MongoJournal
 from messaging.ports import Chunk, Peers, Store
@@ -51,6 +52,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     replay = MongoReplayQueue(connection)
     await replay.ensure_indexes()
     part = GatewayPart(wiring.host, wiring.port, connection, store)
+    part.shop_key = wiring.write_keys[0] if wiring.demo else ""
     deps = GatewayDeps(
         journal=MongoJournal(connection),
         store=part.telling(store, peers, list(_names(wiring.shards))),
@@ -94,6 +96,8 @@ class GatewayPart:
         self._gateway: Gateway | None = None
         self._alerting: Alerting | None = None
         self._stop = asyncio.Event()
+        self.shop_key = ""
+        """The write key of the demo shop; empty: there is no shop."""
         self._others: dict[str, dict[str, float]] = {}
 
     def take(self, deps: GatewayDeps) -> None:
@@ -117,6 +121,8 @@ class GatewayPart:
         """Serve until drained."""
         assert self._deps is not None, "a gateway is given its ports first"
         app = build_app(self._deps)
+        if self.shop_key:
+            add_shop(app, self.shop_key)
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
