@@ -56,6 +56,7 @@ class Browser:
         public_url: where the links of e-mails lead.
         write_key: the shop's.
         answers: what members do with offers.
+        waits_seconds: before the second try; each further one waits twice as long.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class Browser:
         public_url: str,
         write_key: str,
         answers: Answers,
+        waits_seconds: float = WAITS_SECONDS,
     ) -> None:
         self._session = session
         self._local = local_url
         self._public = public_url
         self._key = write_key
         self._answers = answers
+        self._waits_seconds = waits_seconds
         self._pages: OrderedDict[int, str] = OrderedDict()
         self.done = 0
         self.refused = 0
@@ -230,7 +233,7 @@ class Browser:
                 status = 0
             if status not in AGAIN:
                 break
-            await asyncio.sleep(WAITS_SECONDS * 2**attempt * (0.5 + random.random()))  # noqa: S311 - jitter
+            await asyncio.sleep(self._waits_seconds * 2**attempt * (0.5 + random.random()))  # noqa: S311 - jitter
         if status == 0 or (status >= 400 and status not in over):
             self.refused += 1
             log.warning(

@@ -25,7 +25,7 @@ PRODUCTS = {
 }
 """Id -> price of what the shop sells (a test holds it against the shop)."""
 
-LOOKS_UP_MINUTES = 8.0
+LOOKS_UP_MINUTES = 6.0
 """How long somebody stays on a page before they look at what came up meanwhile."""
 PAGE_MINUTES = 2.0
 
