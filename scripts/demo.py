@@ -75,6 +75,7 @@ class Demo:
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._say = say
+        self._reads_mail = settings.smtp_url is None
         # Who names a speed gets it throughout.
         self._calm = min(CALM, settings.speed) if settings.speed == SPEED else settings.speed
         self._driver: Driver | None = None
@@ -139,6 +140,14 @@ class Demo:
         stack.push_async_callback(self.end)
         progress = asyncio.create_task(always("demo progress", self._follow))
         stack.push_async_callback(end, progress)
+
+    def tell(self, url: str) -> None:
+        """Say where to look."""
+        self._say(f"shop       {url}/   (look around; an audience does so too)")
+        if not self._reads_mail:
+            self._say(
+                "demo       mail goes to MDMA_SMTP_URL: nobody in the audience reads it there"
+            )
 
     async def end(self) -> None:
         """Let nobody act any more. A second call does nothing."""

@@ -338,7 +338,7 @@ class System:
         if self._start_at is not None:
             self._say(f"world      {self._start_at:%Y-%m-%d %H:%M} UTC, gated")
         if self._demo is not None:
-            self._say(f"shop       {made.public_url}/   (look around; an audience does so too)")
+            self._demo.tell(made.public_url)
         self._say("ready; Ctrl-C drains and stops")
 
     def _pages(self, url: str) -> str:
