@@ -45,8 +45,8 @@ class Company:
         >>> company, noon = Company(), datetime(2026, 11, 23, 12, tzinfo=UTC)
         >>> company.seen(noon, 100.0)
         >>> shown = {"first_sale_seconds": 20.0, "rows_taken": 11.0, "rows_of": 11.0}
-        >>> company.held(102.0, {}), company.held(102.0, shown).minute
-        (None, 1)
+        >>> company.held(102.0, shown).minute, company.held(145.0, shown)
+        (1, None)
         """
         if self._world is None or machine >= self._until:
             self._world = None
