@@ -26,7 +26,7 @@ from messaging.mail.sink import Sink
 from messaging.ports import Store
 from scripts.demo_browser import CALL_SECONDS_MAX, Browser
 from scripts.demo_driver import AT_ONCE_MAX, Driver
-from scripts.demo_rows import ROUTINE, Row, taken
+from scripts.demo_rows import Progress, Row
 from scripts.folder import Refused
 from scripts.watching import always, end
 
@@ -82,9 +82,7 @@ class Demo:
         self._crowd: Crowd | None = None
         self._browser: Browser | None = None
         self._task: asyncio.Task[None] | None = None
-        self._missing = list(ROUTINE)
         self._began = 0.0
-        self._sale_seconds: float | None = None
 
     def sink(self) -> Sink:
         """Return the sink: it refuses addresses that nobody has, and the audience reads the rest."""
@@ -94,6 +92,7 @@ class Demo:
         """Find out where the audience goes on. Raise Refused on data that are no demo's."""
         self._store = store
         self._loop = asyncio.get_running_loop()
+        self._progress = Progress(self._rows, self._say, self._seconds)
         kept = await store.get_document(CONTROL, DEMO)
         if kept is None and not is_new:
             raise Refused("these data are not a demo's: name an empty folder with --data", 2)
@@ -164,45 +163,29 @@ class Demo:
         """Return how the demo fares."""
         if self._crowd is None or self._browser is None:
             return {}
-        found = {
+        return {
+            **self._progress.numbers(),
             "people": float(len(self._crowd)),
             "acts_total": float(self._browser.done),
             "refused_total": float(self._browser.refused),
-            "rows_taken": float(len(ROUTINE) - len(self._missing)),
-            "rows_of": float(len(ROUTINE)),
         }
-        if self._sale_seconds is not None:
-            found["first_sale_seconds"] = self._sale_seconds
-        return found
 
     def _arrived(self, path: Path) -> None:
         if self._driver is not None:
             self._loop.call_soon_threadsafe(self._driver.deliver, path)
 
     async def _follow(self) -> None:
-        """Look now and then what has been taken for the first time, and say so."""
+        """Look now and then what has been taken, and let the world go calmly once all was."""
         assert self._crowd is not None, "an audience is followed once it lives"
         while True:
-            for name in await taken(self._rows, self._missing):
-                self._missing.remove(name)
-                self._tell(name)
-            if not self._missing:
+            if await self._progress.look():
                 self._keeper.pace(self._calm)
             self._extras[PART] = self.numbers()
             await self._keep(self._crowd.next_number)
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _tell(self, name: str) -> None:
-        seconds = self._loop.time() - self._began
-        if name.startswith("buys"):
-            self._sale_seconds = seconds
-            self._say(f"demo       first sale after {seconds:.0f} s")
-        done = len(ROUTINE) - len(self._missing)
-        self._say(f"demo       row {done} of {len(ROUTINE)} after {seconds:.0f} s: {name}")
-        if not self._missing:
-            self._say(
-                "demo       every row of the routine has been taken; the world goes calmer now"
-            )
+    def _seconds(self) -> float:
+        return self._loop.time() - self._began
 
     async def _rows(self, table: str, match: dict[str, Any]) -> list[Row]:
         return await self._store.rows(table, match, limit=NEWEST)

@@ -2,7 +2,7 @@
 
 Rules
 1. Only the bots' own rows are read: what the audience meant to do counts for nothing.
-2. A row that was taken stays taken; it is looked for no more.
+2. A row that was taken stays taken; it is looked for no more, and told once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 Rows = Callable[[str, dict[str, Any]], Awaitable[list[Row]]]
 """Gives the newest rows of a table whose fields equal those named."""
 
-SEEN = ("shown", "clicked", "submitted", "dismissed")
+SALE = "buys: off the path, success e-mail"
 OUT = {"status": "handed over"}
 
 
@@ -68,7 +68,7 @@ ROUTINE: dict[str, tuple[str, dict[str, Any], Callable[[Row], bool]]] = {
         OUT,
         lambda row: _send(row, "visited", "cart", "talk"),
     ),
-    "buys: off the path, success e-mail": ("sends", OUT, lambda row: bool(row["success"])),
+    SALE: ("sends", OUT, lambda row: bool(row["success"])),
     "uses up the attempts: a person is called": (
         "story",
         {"kind": "run.alerted"},
@@ -95,3 +95,49 @@ async def taken(rows: Rows, missing: Iterable[str]) -> list[str]:
         if any(shows(row) for row in read[key]):
             found.append(name)
     return found
+
+
+class Progress:
+    """Follow which rows have been taken, and tell each when it is taken for the first time.
+
+    Parameters:
+        rows: reads a table.
+        say: tells the person at the console.
+        seconds: gives machine seconds since the demo began.
+    """
+
+    def __init__(
+        self, rows: Rows, say: Callable[[str], None], seconds: Callable[[], float]
+    ) -> None:
+        self._rows = rows
+        self._say = say
+        self._seconds = seconds
+        self._missing = list(ROUTINE)
+        self._sale: float | None = None
+
+    async def look(self) -> bool:
+        """Look for what is missing; return whether nothing is any more."""
+        for name in await taken(self._rows, self._missing):
+            self._missing.remove(name)
+            self._tell(name)
+        return not self._missing
+
+    def numbers(self) -> dict[str, float]:
+        """Return how far it is."""
+        found = {
+            "rows_taken": float(len(ROUTINE) - len(self._missing)),
+            "rows_of": float(len(ROUTINE)),
+        }
+        return found if self._sale is None else {**found, "first_sale_seconds": self._sale}
+
+    def _tell(self, name: str) -> None:
+        seconds = self._seconds()
+        if name == SALE:
+            self._sale = seconds
+            self._say(f"demo       first sale after {seconds:.0f} s")
+        done = len(ROUTINE) - len(self._missing)
+        self._say(f"demo       row {done} of {len(ROUTINE)} after {seconds:.0f} s: {name}")
+        if not self._missing:
+            self._say(
+                "demo       every row of the routine has been taken; the world goes calmer now"
+            )

@@ -133,11 +133,11 @@ class House:
         assert found is not None
         return found
 
-    async def until(self, true: Any, seconds: float = 10.0, browser: str = "b1") -> None:
+    async def until(self, true: Any, seconds: float = 10.0) -> None:
         """Wait until a condition of the visitor holds."""
         until = time.monotonic() + seconds
-        while not true(await self.visitor(browser)):
-            assert time.monotonic() < until, await self.visitor(browser)
+        while not true(await self.visitor()):
+            assert time.monotonic() < until, await self.visitor()
             await asyncio.sleep(0.02)
 
 

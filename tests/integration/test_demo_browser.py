@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from agents.runtime.readers import StoreReader
 from learning.audience.cast import make_member
 from learning.audience.chance import Chance
 from learning.audience.crowd import Act, Click, Crowd, Import, Leave, Open, Scan
@@ -66,8 +68,8 @@ async def test_a_visit_brings_the_opinion_form_and_its_answer_and_then_the_chat(
             waits_for = "opinion" if browser.done < 6 else "chat"
             await offered(house, waits_for)
         await browser.do(an_act(do, f"step {number}"))
-    await house.until(
-        lambda v: "clicked" in [e["status"] for e in v["engagements"]], browser="browser-3"
+    await eventually(
+        house, "browser-3", lambda v: "clicked" in [e["status"] for e in v["engagements"]]
     )
     visitor = await house.visitor("browser-3")
     responded = {e["interaction"]: e["status"] for e in visitor["engagements"]}
@@ -75,6 +77,16 @@ async def test_a_visit_brings_the_opinion_form_and_its_answer_and_then_the_chat(
     assert responded["chat"] == "clicked"
     assert visitor["traits"]["wants_help_with"]
     assert not browser.refused
+
+
+async def eventually(house: House, id_: str, true: Callable[[dict[str, Any]], Any]) -> None:
+    """Wait until something holds of a visitor who may not be known yet."""
+    found: dict[str, Any] | None = None
+    until = time.monotonic() + 10.0
+    while found is None or not true(found):
+        assert time.monotonic() < until, found
+        await asyncio.sleep(0.02)
+        found = await StoreReader(house.store).visitor(id_)
 
 
 async def offered(house: House, name: str) -> None:
@@ -94,10 +106,10 @@ async def test_a_prospect_who_clicks_is_known_in_the_browser_and_buys(house: Hou
     send = "5e" * 12
     click = sign(SECRET, ClickToken(visitor, send, f"{PUBLIC}/", house.clock.now() + DAYS))
     await browser.do(an_act(Click(f"{PUBLIC}/c/{click}"), "clicks"))
-    await house.until(lambda v: v["user_ids"] == ["prospect-3"], browser="browser-3")
+    await eventually(house, "browser-3", lambda v: v["user_ids"] == ["prospect-3"])
     for number, (_, do) in enumerate(visit("buys", Chance(1), "o-1")):
         await browser.do(an_act(do, f"step {number}"))
-    await house.until(lambda v: v["orders"], browser="prospect-3")
+    await eventually(house, "prospect-3", lambda v: v["orders"])
     known = await house.visitor("prospect-3")
     assert known["email"] == an_act(None).member.address
     assert known["consent"] == {"email": True, "site": True}
@@ -112,7 +124,7 @@ DAYS = timedelta(days=30)
 async def test_readers_and_machines_come_by_the_mails_own_links(house: House) -> None:
     browser = a_browser(house.session)
     await browser.do(an_act(Fill("newsletter"), "signs up"))
-    await house.until(lambda v: v["consent"].get("email"), browser="browser-3")
+    await eventually(house, "browser-3", lambda v: v["consent"].get("email"))
     visitor = (await house.visitor("browser-3"))["visitor_id"]
     send, mailbox = "5e" * 12, mailbox_hash(SECRET, "a@people.example")
     pixel = sign(SECRET, OpenToken(visitor, send))
@@ -121,7 +133,7 @@ async def test_readers_and_machines_come_by_the_mails_own_links(house: House) ->
     await browser.do(an_act(Open(f"{PUBLIC}/o/{pixel}.gif", "Mail/1.0"), "opens"))
     await browser.do(an_act(Scan(f"{PUBLIC}/c/{click}"), "scans"))
     await browser.do(an_act(Leave(f"{PUBLIC}/u/{leave}"), "leaves"))
-    await house.until(lambda v: v["unsubscribed_at"] is not None, browser="browser-3")
+    await eventually(house, "browser-3", lambda v: v["unsubscribed_at"] is not None)
     counters = (await house.visitor("browser-3"))["counters"]
     assert counters["mail_opened"] == 1
     assert counters["mail_clicked"] == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.demo_rows import ROUTINE, taken
+from scripts.demo_rows import ROUTINE, SALE, Progress, taken
 
 SHOWING: dict[str, dict[str, Any]] = {
     "bounces hard": {"status": "bounced"},
@@ -73,3 +73,26 @@ async def test_only_what_is_missing_is_looked_for_and_each_table_once() -> None:
     assert tables.asked == 0
     await taken(tables.rows, [name_of("clicks"), name_of("adds to cart")])
     assert tables.asked == 1
+
+
+async def test_each_row_is_told_once_with_its_place_and_the_first_sale_too() -> None:
+    said: list[str] = []
+    tables = Tables("none", {})
+
+    async def rows(table: str, match: dict[str, Any]) -> list[dict[str, Any]]:
+        return await tables.rows(table, match)
+
+    progress = Progress(rows, said.append, lambda: 12.3)
+    assert not await progress.look()
+    assert (progress.numbers()["rows_taken"], said) == (0.0, [])
+    for words, row in SHOWING.items():
+        tables = Tables(ROUTINE[name_of(words)][0], row)
+        is_last = words == list(SHOWING)[-1]
+        assert await progress.look() is is_last
+        assert await progress.look() is is_last
+    assert progress.numbers() == {"rows_taken": 11.0, "rows_of": 11.0, "first_sale_seconds": 12.3}
+    assert [line.split(" after")[0] for line in said if line.startswith("demo       row ")] == [
+        f"demo       row {number} of 11" for number in range(1, 12)
+    ]
+    assert sum(SALE in line for line in said) == 1
+    assert "first sale after 12 s" in " ".join(said)
