@@ -36,8 +36,8 @@ from agents.cluster.supervisor import Supervisor
 from agents.runtime.gate import GateReport
 from config.load import DEFAULTS
 from config.settings import SPEED_MAX, Settings, non_loopback_smtp, web_look_ups
-from messaging.gateway.viewing import viewing_key
 from messaging.clock import Grant
+from messaging.gateway.viewing import viewing_key
 from messaging.mail.sink import Sink
 from messaging.store.connection import Connection
 from messaging.store.embedded import EmbeddedMongo
@@ -343,10 +343,11 @@ class System:
 
     def _pages(self, url: str) -> str:
         """Return where the pages for people are, with their key if the admin token was made here and is nobody's."""
+        page, more = ("overview", "and /inbox") if self._demo is None else ("demo", "begin here")
         if self._settings.admin_token is not None:
-            return f"{url}/overview and {url}/inbox (they ask for the admin token)"
+            return f"{url}/{page}   ({more}; they ask for the admin token)"
         key = viewing_key(self._made.secret.encode(), self._made.admin_token)
-        return f"{url}/overview?key={key} (and /inbox)"
+        return f"{url}/{page}?key={key}   ({more})"
 
     async def _watch(self) -> None:
         watchers = Watchers(

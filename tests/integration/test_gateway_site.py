@@ -7,11 +7,11 @@ import re
 
 import aiohttp
 import pytest
-from aiohttp import web
 
+from messaging.gateway.app import build_app, serve
 from messaging.gateway.assets import lean, sdk
 from messaging.gateway.shop import POLICY, add_shop, products, shop_assets
-from tests.gateway_builders import KEY, a_site
+from tests.gateway_builders import KEY, a_site, some_deps
 
 PACKED_BYTES_MAX = 12_000
 
@@ -97,11 +97,9 @@ async def test_without_a_demo_there_is_no_shop() -> None:
 
 async def test_the_shop_tells_of_each_page_that_is_opened_and_of_no_other_file() -> None:
     opened: list[int] = []
-    app = web.Application()
+    app = build_app(some_deps())
     add_shop(app, KEY, lambda: opened.append(1))
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    runner = await serve(app, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         async with aiohttp.ClientSession(address) as session:
