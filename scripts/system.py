@@ -217,7 +217,7 @@ class System:
         now = datetime.now(UTC)
         version = await publish_when_empty(self._store, folder, now)
         if self._demo is not None:
-            await self._demo.begin(self._store, is_new=version is not None)
+            await self._demo.begin(self._store, is_new=bool(version))
         if version:
             self._say(f"published {folder} as version {version} of the rules")
 
