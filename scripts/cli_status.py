@@ -43,16 +43,33 @@ def status(data: Path, as_json: bool) -> None:
         return
     parts: dict[str, dict[str, float]] = stats.pop("parts", {})
     clock = parts.pop("clock-1", None)
+    demo = parts.pop("demo-1", None)
     say(f"{run['url']}   process {run['pid']}, code {run['code']}")
     if clock is not None:
         world = datetime.fromtimestamp(clock["world_seconds"], UTC)
         say(f"world time {world:%Y-%m-%d %H:%M} UTC, {clock['speed_reached']:,.0f} x as fast")
+    if demo is not None:
+        say(f"demo: {played(demo)}")
     say("")
     for line in table(parts).split("\n"):
         say(line)
     say("")
     for name, value in totals(stats):
         say(f"{name:9} {value}")
+
+
+def played(demo: dict[str, float]) -> str:
+    """Return how a demo fares.
+
+    >>> played({"people": 65.0, "acts_total": 812.0, "rows_taken": 8.0, "rows_of": 11.0})
+    '8 of 11 rows of the routine taken, no sale yet; 65 people, who did 812 things'
+    """
+    seconds = demo.get("first_sale_seconds")
+    sale = "no sale yet" if seconds is None else f"first sale after {seconds:.0f} s"
+    return (
+        f"{demo['rows_taken']:.0f} of {demo['rows_of']:.0f} rows of the routine taken, {sale}; "
+        f"{demo['people']:,.0f} people, who did {demo['acts_total']:,.0f} things"
+    )
 
 
 def table(parts: dict[str, dict[str, float]]) -> str:

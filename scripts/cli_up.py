@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ SPEED_HELP = "World seconds for each second, or max; the clock waits for what is
 
 
 @click.command(epilog="Example: mdma up --speed max --clock-start 2017-06-01 --set bots.behavior=4")
+@click.option("--demo", is_flag=True, help="With a shop and a made-up audience, in time-lapse.")
 @click.option("--speed", metavar="X", help=SPEED_HELP)
 @click.option("--clock-start", metavar="T", help="World time to start at, in an empty data folder.")
 @click.option("--host", metavar="H", help="Address to listen at (127.0.0.1).")
@@ -29,7 +31,7 @@ SPEED_HELP = "World seconds for each second, or max; the clock waits for what is
 @click.option(
     "--set", "assignments", metavar="NAME=VALUE", multiple=True, help="Any other setting."
 )
-def up(assignments: tuple[str, ...], **given: Any) -> None:
+def up(assignments: tuple[str, ...], *, demo: bool, **given: Any) -> None:
     """Run the system until Ctrl-C, then drain and stop all it started."""
     from config.settings import (
         SPEED_MAX,
@@ -50,21 +52,24 @@ def up(assignments: tuple[str, ...], **given: Any) -> None:
         settings = read_settings(**flags, **others)
     except SettingsInvalid as error:
         raise Refused(str(error), 2) from None
-    forbidden = non_loopback_smtp(settings) or web_look_ups(settings)
+    forbidden = non_loopback_smtp(settings, demo=demo) or web_look_ups(settings, demo=demo)
     if forbidden:
         raise Refused(forbidden, 2)
-    _run(settings)
+    _run(settings, demo=demo)
 
 
-def _run(settings: Any) -> None:
+def _run(settings: Any, *, demo: bool) -> None:
     import uvloop
 
+    from scripts.demo import with_demo
     from scripts.logs import configure
     from scripts.system import System
 
     configure(settings.log)
+    if demo:
+        settings = with_demo(settings, datetime.now(UTC))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(System(settings, _say).run())
+        runner.run(System(settings, _say, demo=demo).run())
 
 
 def _say(text: str) -> None:

@@ -59,6 +59,7 @@ class Made(msgspec.Struct, kw_only=True):
     public_url: str = ""
     mail_folder: str = ""
     """Where the built-in sink keeps e-mails; empty where it does not run."""
+    demo: bool = False
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +88,8 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     alert_webhook: str = ""
     alert_webhook_secret: str = ""
     alert_webhook_private: bool = False
+    demo: bool = False
+    """The gateway serves the shop, and e-mails lead into it."""
 
     def __repr__(self) -> str:
         """Show nothing that is secret."""
@@ -127,6 +130,7 @@ def wiring_of(settings: Settings, made: Made, *, log_folder: Path) -> Wiring:
         alert_webhook=_revealed(settings.alert_webhook),
         alert_webhook_secret=_revealed(settings.alert_webhook_secret),
         alert_webhook_private=settings.alert_webhook_private,
+        demo=made.demo,
     )
 
 
@@ -223,6 +227,7 @@ class Letters:
         self._wiring = wiring
         self._views = views
         self._own = parseaddr(wiring.sender)
+        self._shop = wiring.public_url if wiring.demo else ""
 
     def __call__(self, visitor: str, act: HandOver) -> Letterpress:
         """Return one e-mail. Raise ValueError where it cannot be composed."""
@@ -253,7 +258,7 @@ class Letters:
     def _sender(self, rules: Any, name: str) -> Sender:
         """Return who writes; the setting replaces name and address, not where the shop is."""
         written = rules.senders.get(name)
-        url = written.url if written is not None else ""
+        url = self._shop or (written.url if written is not None else "")
         own_name, own_address = self._own
         if own_address:
             return Sender(own_name or own_address, own_address, url)

@@ -22,7 +22,9 @@ from messaging.clock import GatedClock, RealClock
 from messaging.gateway.app import build_app, serve
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.limits import Limits
+from messaging.gateway.lowwater import oldest
 from messaging.gateway.replay_mongo import MongoReplayQueue
+from messaging.gateway.shop import add_shop
 from messaging.gateway.supervise import end, supervise
 from messaging.journal.mongo import MongoJournal
 from messaging.ports import Chunk, Peers, Store
@@ -30,12 +32,16 @@ from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
 from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
+from scripts.demo_company import Company
 from scripts.telling import Reading, Telling, prometheus
 
 SWITCH_SECONDS = 0.0002
 """How long a thread that wants the interpreter waits for it. An insert is the work of the driver's thread, and a busy
 loop lets it in only then: at Python's 5 ms that was much of what an insert took. Measured with a gateway alone,
 median of three: 6,400 -> 8,000 single requests a second."""
+
+DEMO = "demo-1"
+"""Under this name the supervisor tells how a demo fares (`scripts.demo.PART`)."""
 
 ALERTING = "gateway-1"
 """The gateway that tells people of alerts: one is enough, and more would take the work from each other."""
@@ -51,6 +57,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     replay = MongoReplayQueue(connection)
     await replay.ensure_indexes()
     part = GatewayPart(wiring.host, wiring.port, connection, store)
+    part.shop_key = wiring.write_keys[0] if wiring.demo else ""
     deps = GatewayDeps(
         journal=MongoJournal(connection),
         store=part.telling(store, peers, list(_names(wiring.shards))),
@@ -94,6 +101,9 @@ class GatewayPart:
         self._gateway: Gateway | None = None
         self._alerting: Alerting | None = None
         self._stop = asyncio.Event()
+        self.shop_key = ""
+        """The write key of the demo shop; empty: there is no shop."""
+        self._company = Company()
         self._others: dict[str, dict[str, float]] = {}
 
     def take(self, deps: GatewayDeps) -> None:
@@ -116,6 +126,8 @@ class GatewayPart:
         """Serve until drained."""
         assert self._deps is not None, "a gateway is given its ports first"
         app = build_app(self._deps)
+        if self.shop_key:
+            add_shop(app, self.shop_key, self._opened)
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
@@ -148,7 +160,15 @@ class GatewayPart:
         gateway = self._gateway
         if gateway is None:
             return None
-        return GateReport(gateway.held_since(), gateway.next_due())
+        machine = gateway.deps.clock.machine()
+        company = self._company.held(machine, self._others.get(DEMO, {}))
+        return GateReport(oldest(gateway.held_since(), company), gateway.next_due())
+
+    def _opened(self) -> None:
+        """Take note that somebody opened a page of the demo's shop."""
+        assert self._gateway is not None, "pages are served once it runs"
+        clock = self._gateway.deps.clock
+        self._company.seen(clock.now(), clock.machine())
 
     def metrics(self) -> dict[str, float]:
         """Return how it fares."""

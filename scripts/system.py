@@ -33,8 +33,10 @@ from agents.cluster.ray_head import (
     stop_ray,
 )
 from agents.cluster.supervisor import Supervisor
+from agents.runtime.gate import GateReport
 from config.load import DEFAULTS
 from config.settings import SPEED_MAX, Settings, non_loopback_smtp, web_look_ups
+from messaging.clock import Grant
 from messaging.gateway.viewing import viewing_key
 from messaging.mail.sink import Sink
 from messaging.store.connection import Connection
@@ -43,6 +45,7 @@ from messaging.store.mongo import MongoStore
 from messaging.vocabulary.errors import WorldError
 from scripts.compose import Made, Wiring, connected, shards_of, view_loader, wiring_of
 from scripts.counting import counted
+from scripts.demo import Demo
 from scripts.folder import (
     WIRING,
     Refused,
@@ -74,13 +77,15 @@ class System:
     Parameters:
         settings: as read.
         say: tells the person at the console.
+        demo: with the shop and an audience.
     """
 
-    def __init__(self, settings: Settings, say: Say) -> None:
+    def __init__(self, settings: Settings, say: Say, *, demo: bool = False) -> None:
         self._settings = settings
         self._say = say
         self._data = settings.data.resolve()
-        self._made = Made()
+        self._demo = Demo(settings, say) if demo else None
+        self._made = Made(demo=demo)
         self._new_secrets: dict[str, str] = {}
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -142,6 +147,7 @@ class System:
         await self._supervisor.start()
         await self._start_keeper(stack)
         await self._until_ready()
+        await self._start_demo(stack)
         self._tell(head)
 
     def _make_secrets(self) -> None:
@@ -164,7 +170,8 @@ class System:
         if given is not None:
             self._made.smtp_url = given.get_secret_value()
             return
-        sink, folder = Sink(), self._data / "mail"
+        folder = self._data / "mail"
+        sink = self._demo.sink() if self._demo is not None else Sink()
         note = self._data / "mail_port"
         last = int(note.read_text()) if note.exists() else 0
         try:
@@ -209,6 +216,8 @@ class System:
         folder = self._settings.config or DEFAULTS
         now = datetime.now(UTC)
         version = await publish_when_empty(self._store, folder, now)
+        if self._demo is not None:
+            await self._demo.begin(self._store, is_new=bool(version))
         if version:
             self._say(f"published {folder} as version {version} of the rules")
 
@@ -256,9 +265,27 @@ class System:
         speed = self._settings.speed
         speed = math.inf if speed >= SPEED_MAX else speed
         await self._save_clock(self._start_at, speed)
-        self._keeper = Keeper(self._start_at, speed, self._supervisor.gate, self._save_clock)
+        self._keeper = Keeper(self._start_at, speed, self._ask_gate, self._save_clock)
         task = asyncio.create_task(always("keeper", self._keeper.run))
         stack.push_async_callback(end, task)
+
+    async def _ask_gate(self, grant: Grant) -> list[GateReport | None]:
+        reports = await self._supervisor.gate(grant)
+        return reports if self._demo is None else [*reports, self._demo.report()]
+
+    async def _start_demo(self, stack: AsyncExitStack) -> None:
+        if self._demo is None:
+            return
+        assert self._keeper is not None, "the world of a demo is gated"
+        made = self._made
+        await self._demo.start(
+            stack,
+            self._keeper,
+            extras=self._supervisor.extras,
+            local_url=f"http://{reachable(self._settings.host)}:{made.port}",
+            public_url=made.public_url,
+            write_key=made.write_keys[0],
+        )
 
     async def _save_clock(self, at: datetime, speed: float) -> None:
         with contextlib.suppress(WorldError):  # the next save will do
@@ -297,6 +324,7 @@ class System:
             "logs": str(data / "logs"),
             "code": code_version(),
             "shards": shards_of(self._settings),
+            "demo": self._demo is not None,
         }
         write_run(data, facts)
         self._say(f"gateway    {facts['url']}")
@@ -309,14 +337,17 @@ class System:
             self._say(f"mail       {made.smtp_url}   (kept in {data / 'mail'})")
         if self._start_at is not None:
             self._say(f"world      {self._start_at:%Y-%m-%d %H:%M} UTC, gated")
+        if self._demo is not None:
+            self._demo.tell(made.public_url)
         self._say("ready; Ctrl-C drains and stops")
 
     def _pages(self, url: str) -> str:
         """Return where the pages for people are, with their key if the admin token was made here and is nobody's."""
+        page, more = ("overview", "and /inbox") if self._demo is None else ("demo", "begin here")
         if self._settings.admin_token is not None:
-            return f"{url}/overview and {url}/inbox (they ask for the admin token)"
+            return f"{url}/{page}   ({more}; they ask for the admin token)"
         key = viewing_key(self._made.secret.encode(), self._made.admin_token)
-        return f"{url}/overview?key={key} (and /inbox)"
+        return f"{url}/{page}?key={key}   ({more})"
 
     async def _watch(self) -> None:
         watchers = Watchers(
@@ -331,6 +362,8 @@ class System:
 
     async def _drain(self) -> None:
         self._say("draining")
+        if self._demo is not None:
+            await self._demo.end()
         draining = asyncio.ensure_future(self._supervisor.drain())
         hurry = asyncio.ensure_future(self._hurry.wait())
         await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)

@@ -59,6 +59,11 @@ class Keeper:
         self._saved = (start, self.clock.machine())
         self._start = (start, self.clock.machine())
 
+    def pace(self, speed: float) -> None:
+        """Go at another speed from the next round on."""
+        assert speed > 0, f"a clock cannot go at speed {speed}"
+        self._speed = speed
+
     def reached(self) -> float:
         """Return the speed that was reached since the start."""
         world, machine = self._start

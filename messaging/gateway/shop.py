@@ -9,7 +9,7 @@ It stands at the root of the gateway's address, so that the links of the default
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from html import escape
 from string import Template
@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from messaging.gateway.assets import SITE, Asset, make_asset, serve
+from messaging.gateway.assets import SITE, Asset, Handler, make_asset, serve
 
 SHOP = SITE / "shop"
 
@@ -62,10 +62,22 @@ class Product(msgspec.Struct, frozen=True):
         }
 
 
-def add_shop(app: web.Application, write_key: str) -> None:
-    """Add the shop's pages and files to an application that does not run yet."""
+def add_shop(
+    app: web.Application, write_key: str, opened: Callable[[], None] = lambda: None
+) -> None:
+    """Add the shop's pages and files to an application that does not run yet; `opened` hears of each page."""
     for path, asset in shop_assets(write_key):
-        app.router.add_get(path, serve(asset))
+        handler = serve(asset)
+        is_page = asset.content_type == "text/html"
+        app.router.add_get(path, _heard(handler, opened) if is_page else handler)
+
+
+def _heard(handler: Handler, opened: Callable[[], None]) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        opened()
+        return await handler(request)
+
+    return handle
 
 
 def shop_assets(write_key: str) -> Iterator[tuple[str, Asset]]:

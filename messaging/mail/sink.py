@@ -34,18 +34,24 @@ INDEX = "index.jsonl"
 Answer = Callable[[str], str | None]
 """Recipient -> an SMTP answer such as `550 5.1.1 no such mailbox`; None: the mail is taken."""
 
+Told = Callable[[Path], None]
+"""Is told where a mail lies, on the sink's own thread, before it is acknowledged."""
+
 T = TypeVar("T")
 
 
 class Sink:
     """Run an SMTP server on a thread of its own."""
 
-    def __init__(self, *, keep: int = KEEP, answer: Answer | None = None) -> None:
-        """Keep the newest `keep` e-mails; `answer` may refuse recipients, as real servers do."""
+    def __init__(
+        self, *, keep: int = KEEP, answer: Answer | None = None, told: Told | None = None
+    ) -> None:
+        """Keep the newest `keep` e-mails; `answer` may refuse recipients, as real servers do; `told` hears of each."""
         self.port = 0
         self.received_total = 0
         self._keep = keep
         self._answer = answer
+        self._told = told
         self._folder = Path()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -114,6 +120,8 @@ class Sink:
         body = content if isinstance(content, bytes) else (content or "").encode()
         number = self._shelf.put(envelope.mail_from or "", envelope.rcpt_tos, body)
         self.received_total += 1
+        if self._told is not None:
+            self._told(self._folder / _name(number))
         return f"250 2.0.0 OK {number}"
 
     async def _listen(self, host: str, port: int) -> int:

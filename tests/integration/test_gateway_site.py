@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 
+import aiohttp
 import pytest
 
+from messaging.gateway.app import build_app, serve
 from messaging.gateway.assets import lean, sdk
-from messaging.gateway.shop import POLICY, products, shop_assets
-from tests.gateway_builders import KEY, a_site
+from messaging.gateway.shop import POLICY, add_shop, products, shop_assets
+from tests.gateway_builders import KEY, a_site, some_deps
 
 PACKED_BYTES_MAX = 12_000
 
@@ -91,3 +93,19 @@ async def test_without_a_demo_there_is_no_shop() -> None:
         for path in ("/", "/products", "/shop/shop.js"):
             async with session.get(path) as answer:
                 assert answer.status == 404
+
+
+async def test_the_shop_tells_of_each_page_that_is_opened_and_of_no_other_file() -> None:
+    opened: list[int] = []
+    app = build_app(some_deps())
+    add_shop(app, KEY, lambda: opened.append(1))
+    runner = await serve(app, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with aiohttp.ClientSession(address) as session:
+            for path in ("/", "/products/teapot", "/shop/style.css", "/shop/shop.js"):
+                async with session.get(path) as answer:
+                    assert answer.status == 200
+    finally:
+        await runner.cleanup()
+    assert len(opened) == 2

@@ -42,6 +42,14 @@ def sinks():
         sink.stop()
 
 
+def test_who_wants_to_hear_of_mails_hears_of_each_that_lies_there(sinks, tmp_path):
+    heard = []
+    _, port = sinks(tmp_path, told=lambda path: heard.append((path.name, path.read_bytes())))
+    deliver(port, a_mail(1), a_mail(2))
+    assert [name for name, _ in heard] == ["0000000001.eml", "0000000002.eml"]
+    assert all(b"Message-ID: <" in body for _, body in heard)
+
+
 def test_an_acknowledged_mail_can_be_read(sinks, tmp_path):
     sink, port = sinks(tmp_path)
     deliver(port, a_mail(1, "Grüße aus Köln, lang genug um gefaltet zu werden, ganz sicher"))
