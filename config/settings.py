@@ -39,7 +39,7 @@ FILE = "settings.yaml"
 SPEED_MAX = 10_000_000.0
 """A world-year in three seconds; the gate holds the clock back long before."""
 
-BotName = Literal["behavior", "rules", "engagement", "email", "sales", "learner"]
+BotName = Literal["behavior", "rules", "engagement", "email", "sales", "social", "learner"]
 
 
 class SettingsInvalid(MdmaError):  # noqa: N818 - a fact, like all of ours

@@ -135,9 +135,9 @@ def _revealed(secret: SecretStr | None) -> str:
 
 
 def shards_of(settings: Settings) -> dict[str, int]:
-    """Return bot -> number of shards, for every bot there is."""
+    """Return bot -> number of shards, for every bot that runs: Social does so only where it is wanted."""
     given: dict[str, int] = {str(bot): shards for bot, shards in settings.bots.items()}
-    return {bot: given.get(bot, 1) for bot in WIRING}
+    return {bot: given.get(bot, 1) for bot in WIRING if bot != "social" or settings.social}
 
 
 def configure_logs(name: str, wiring: str) -> None:
@@ -166,6 +166,7 @@ def view_loader(store: MongoStore, wiring: Wiring) -> ViewLoader:
         holdout=wiring.holdout,
         consent=wiring.consent,
         learning=wiring.learning,
+        social="social" in wiring.shards,
     )
     return ViewLoader(store, settings, compile_files)
 
