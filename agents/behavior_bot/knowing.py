@@ -216,7 +216,9 @@ def learn_profile(state: BehaviorState, message: ProfileSeen, at: float) -> None
     state.social_until = min(state.social_until, at)
     found = {PRESENCE: message.presence, PROFILE: message.profile, ACTIVITY: message.activity}
     for name, value in found.items():
-        put(state.traits, name, value or None, at, 0)
+        old = state.traits.get(name)
+        # Of two that are taken in one batch the second is the newer.
+        put(state.traits, name, value or None, at, old.position + 1 if old is not None else 0)
     trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)
 
 
