@@ -217,6 +217,8 @@ def _state_merged(state: SocialState, younger: str, body: bytes) -> list[Effect]
     state.absorbed = [*state.absorbed, younger][-ABSORBED_MAX:]
     if state.findings or state.asking is not None or state.address not in ("", young.address):
         return []
+    if state.address and not state.may_look_up:
+        return []  # who they are now has refused; where that is not known yet, Behavior tells it next
     state.address, state.findings = young.address, young.findings
     state.rests_until, state.tries, state.told = young.rests_until, young.tries, young.told
     if state.rests_until is None or not unanswered(state.findings):

@@ -200,6 +200,17 @@ def test_a_merge_carries_what_was_found_and_asks_nobody_twice():
     assert old.state.findings == [], "what was taken in and forgotten does not come back"
 
 
+def test_a_merge_brings_nothing_to_who_has_refused():
+    young, old = Visitor("bb" * 12), Visitor()
+    young.identified()
+    young.answered(*all_say("found"))
+    young.take(MergedInto(young.visitor, NOON, ANN))
+    handed = next(e.message for e in young.effects if isinstance(e, Tell))
+    old.identified(may=False)
+    old.take(handed)
+    assert old.state.findings == []
+
+
 def test_a_merge_changes_nothing_for_who_is_known_already():
     young, old = Visitor("bb" * 12), Visitor()
     young.identified("old@example.com")
