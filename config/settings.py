@@ -32,6 +32,7 @@ from pydantic_settings import (
 
 from agents.rules.source import parse
 from messaging.alerts.signing import key_of
+from messaging.social.places import is_named, place_of
 from messaging.vocabulary.errors import MdmaError, RuleError
 
 PREFIX = "MDMA_"
@@ -39,7 +40,7 @@ FILE = "settings.yaml"
 SPEED_MAX = 10_000_000.0
 """A world-year in three seconds; the gate holds the clock back long before."""
 
-BotName = Literal["behavior", "rules", "engagement", "email", "sales", "learner"]
+BotName = Literal["behavior", "rules", "engagement", "email", "sales", "social", "learner"]
 
 
 class SettingsInvalid(MdmaError):  # noqa: N818 - a fact, like all of ours
@@ -78,6 +79,26 @@ def _secret_url(schemes: tuple[str, ...]) -> AfterValidator:
 
 def _whsec(value: SecretStr) -> SecretStr:
     key_of(value.get_secret_value())
+    return value
+
+
+def _web_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        named = parts.scheme in ("https", "http") and bool(parts.hostname) and not parts.username
+        _ = parts.port
+    except ValueError:
+        named = False
+    if not named or parts.query or parts.fragment:
+        raise ValueError("must begin with https:// or http:// and a host, without ? and #")
+    return value.rstrip("/")
+
+
+def _name_server(value: str) -> str:
+    try:
+        place_of(value) if value else None
+    except ValueError:
+        raise ValueError("write it like 192.0.2.1:53") from None
     return value
 
 
@@ -161,6 +182,16 @@ class Settings(BaseSettings):
     learning: bool = True
     """False (`off`): every visitor gets the rules' default hour and template; measuring goes on."""
     social: bool = False
+    """True (`on`): the Social bot asks Gravatar and the address' own domain about leads."""
+    social_gravatar_url: Annotated[str, AfterValidator(_web_url)] = "https://api.gravatar.com/v3"
+    social_webfinger_url: Annotated[str, AfterValidator(_web_url)] = "https://{domain}"
+    """Where WebFinger is asked; `{domain}` stands for the address' own."""
+    social_resolver: Annotated[str, AfterValidator(_name_server)] = ""
+    """`address:port` of a name server for look-ups; empty: the machine's own."""
+    social_allow: Annotated[list[str], NoDecode, BeforeValidator(_keys)] = []
+    """`host:port` (or `host`) with commas between: those that may be private, use http and other ports than 443."""
+    social_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Requests to one host in a second, at most."""
     consent: Literal["opt-in", "double-opt-in", "assumed"] = "opt-in"
     log: Annotated[str, AfterValidator(_log)] = "console:info"
     bots: dict[BotName, Annotated[int, Field(ge=1, le=256)]] = {}
@@ -239,6 +270,7 @@ def read_settings(folder: Path | None = None, **given: Any) -> Settings:
         problems = [re.sub(r'error parsing value for field "(\w+)" .*', _not_read, str(error))]
     else:
         problems = [] if settings.alert_webhook is None else _webhook_problems(settings)
+        problems += _look_up_problems(settings) if settings.social else []
         if not problems:
             return settings
     raise SettingsInvalid(problems)
@@ -257,6 +289,21 @@ def _webhook_problems(settings: Settings) -> list[str]:
         problems.append(
             f"{PREFIX}ALERT_WEBHOOK: must be https, unless {PREFIX}ALERT_WEBHOOK_PRIVATE=on"
         )
+    return problems
+
+
+def _look_up_problems(settings: Settings) -> list[str]:
+    """Return which places of look-ups would never be asked: they need a word of whoever set the system up."""
+    problems = []
+    for name in ("social_gravatar_url", "social_webfinger_url"):
+        parts = urlsplit(getattr(settings, name))
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        is_plain = (parts.scheme, port) == ("https", 443) and not is_loopback(parts.hostname or "")
+        if not is_plain and not is_named(parts.hostname or "", port, settings.social_allow):
+            problems.append(
+                f"{PREFIX}{name.upper()}: only https on port 443 is asked; "
+                f"name {parts.hostname}:{port} in {PREFIX}SOCIAL_ALLOW if you mean it"
+            )
     return problems
 
 
@@ -340,12 +387,18 @@ def non_loopback_smtp(settings: Settings, *, demo: bool = False, kept: bool = Fa
     return f"{because} refuses the SMTP host {host}: only loopback is taken; unset MDMA_SMTP_URL"
 
 
+def look_ups_stay_here(settings: Settings) -> bool:
+    """Say whether both sources are on this machine: then no other host than those named is reached either."""
+    urls = (settings.social_gravatar_url, settings.social_webfinger_url)
+    return all(is_loopback(urlsplit(url).hostname or "") for url in urls)
+
+
 def web_look_ups(settings: Settings, *, demo: bool = False, kept: bool = False) -> str:
     """Return why these settings must not start: unreal time would look real people up on the web.
 
     Empty if they may. There is no override.
     """
     because = unreal_because(settings, demo=demo, kept=kept)
-    if not because or not settings.social:
+    if not because or not settings.social or look_ups_stay_here(settings):
         return ""
     return f"{because} refuses look-ups on the web; set MDMA_SOCIAL=off"

@@ -1,4 +1,6 @@
-"""Name the seams at which I/O enters: Store, Journal, Peers, MailTransport, Clock. Fakes stand beside the real ones.
+"""Name the seams at which I/O enters: Store, Journal, Peers, MailTransport, LookUps, Clock.
+
+Fakes stand beside the real ones.
 
 Rules
 1. A batch is committed by one call, `Store.commit`, which does all of it or nothing.
@@ -15,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from messaging.vocabulary.events import Record
+from messaging.vocabulary.messages import Finding
 from messaging.vocabulary.records import (
     IdentityWrite as IdentityWrite,  # noqa: PLC0414 - the store's port speaks of it
 )
@@ -272,6 +275,14 @@ class MailTransport(Protocol):
         `handed over`: 250 after the final dot. `deferred`: 4xx, or no connection, before the final dot.
         `bounced`: 5xx. `uncertain`: the final dot may have been sent and no answer came.
         """
+        ...
+
+
+class LookUps(Protocol):
+    """Ask others about an address."""
+
+    async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
+        """Return one finding for each source, within a time-out; never raises for what the world does."""
         ...
 
 

@@ -102,7 +102,7 @@ class Auditor:
             if only is None:
                 raise Refused(f"nobody is known as {visitor}")
         for bot in WIRING:
-            for index in range(self._shards[bot]):
+            for index in range(self._shards.get(bot, 0)):
                 say(f"folding {bot}-{index}")
                 await self._shard(bot, index, only)
         say("comparing decisions with the ledger")

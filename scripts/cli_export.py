@@ -87,6 +87,7 @@ async def _export(id_: str, data: Path) -> dict[str, Any]:
     from messaging.store.mongo import MongoStore
     from scripts.compose import connected
     from scripts.personal import Sources, exported
+    from scripts.shards import all_shards
 
     wiring = wiring_in_use(data)
     connection = connected(wiring)
@@ -96,7 +97,7 @@ async def _export(id_: str, data: Path) -> dict[str, Any]:
         sources = Sources(
             store,
             MongoJournal(connection),
-            wiring.shards,
+            await all_shards(store, wiring.shards),
             lambda address: mailbox_hash(wiring.key, address),
             await queue.first(max(1, await queue.count())),
             data / "mail",

@@ -46,13 +46,15 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
     from messaging.journal.mongo import MongoJournal
     from messaging.store.mongo import MongoStore
     from scripts.compose import connected, view_loader
+    from scripts.shards import all_shards
 
     wiring = wiring_in_use(data)
     connection = connected(wiring)
     store = MongoStore(connection)
     try:
         loader = view_loader(store, wiring)
-        yield Recorded(store, MongoJournal(connection), wiring.shards, loader.at)
+        shards = await all_shards(store, wiring.shards)
+        yield Recorded(store, MongoJournal(connection), shards, loader.at)
     finally:
         await store.close()
         await connection.close()
@@ -124,7 +126,7 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
         for bot, wiring in WIRING.items():
             if bot == "learner":
                 continue  # its states are policies, not visitors
-            of = record.shards[bot]
+            of = record.shards.get(bot, 1)
             shard = (partition_of(visitor) * of // PARTITIONS, of)
             replayer = Replayer(wiring.make(), shard, record.store, record.journal, record.view_at)
             for _ in range(5):

@@ -12,7 +12,7 @@ import os
 import random
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
@@ -22,11 +22,12 @@ from agents.protocol.bot import View
 from agents.runtime.garbage import collect_seldom
 from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
+from agents.runtime.scout import Scout
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from agents.runtime.views import ViewLoader, ViewSettings
 from config.load import compile_files
-from config.settings import Settings
+from config.settings import Settings, look_ups_stay_here
 from messaging.clock import GatedClock, RealClock
 from messaging.journal.mongo import MongoJournal
 from messaging.mail.compose import Sender, TemplateText, compose
@@ -39,6 +40,9 @@ from messaging.store.mongo import MongoStore
 from messaging.vocabulary.effects import HandOver
 from scripts.logs import configure
 from scripts.parts import ShardPart, ViewBox
+
+if TYPE_CHECKING:
+    from messaging.social.look_ups import WebLookUps
 
 BOT_NICENESS = 15
 """Who waits for an acknowledgement goes before what can be caught up with. Not 19: whatever else runs on the machine
@@ -60,6 +64,18 @@ class Made(msgspec.Struct, kw_only=True):
     mail_folder: str = ""
     """Where the built-in sink keeps e-mails; empty where it does not run."""
     demo: bool = False
+
+
+class LookUpPlaces(msgspec.Struct, frozen=True, kw_only=True):
+    """Say whom the Social bot asks, and how often."""
+
+    gravatar_url: str
+    webfinger_url: str
+    resolver: str
+    allow: list[str]
+    per_second: float
+    stays_here: bool
+    """True: nobody is asked but those that `allow` names."""
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +106,8 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     alert_webhook_private: bool = False
     demo: bool = False
     """The gateway serves the shop, and e-mails lead into it."""
+    look_ups: LookUpPlaces | None = None
+    """None: the Social bot does not run."""
 
     def __repr__(self) -> str:
         """Show nothing that is secret."""
@@ -131,6 +149,19 @@ def wiring_of(settings: Settings, made: Made, *, log_folder: Path) -> Wiring:
         alert_webhook_secret=_revealed(settings.alert_webhook_secret),
         alert_webhook_private=settings.alert_webhook_private,
         demo=made.demo,
+        look_ups=look_up_places(settings) if settings.social else None,
+    )
+
+
+def look_up_places(settings: Settings) -> LookUpPlaces:
+    """Return whom these settings let the Social bot ask."""
+    return LookUpPlaces(
+        gravatar_url=settings.social_gravatar_url,
+        webfinger_url=settings.social_webfinger_url,
+        resolver=settings.social_resolver,
+        allow=settings.social_allow,
+        per_second=settings.social_rate,
+        stays_here=look_ups_stay_here(settings),
     )
 
 
@@ -139,9 +170,9 @@ def _revealed(secret: SecretStr | None) -> str:
 
 
 def shards_of(settings: Settings) -> dict[str, int]:
-    """Return bot -> number of shards, for every bot there is."""
+    """Return bot -> number of shards, for every bot that runs: Social does so only where it is wanted."""
     given: dict[str, int] = {str(bot): shards for bot, shards in settings.bots.items()}
-    return {bot: given.get(bot, 1) for bot in WIRING}
+    return {bot: given.get(bot, 1) for bot in WIRING if bot != "social" or settings.social}
 
 
 def configure_logs(name: str, wiring: str) -> None:
@@ -170,6 +201,7 @@ def view_loader(store: MongoStore, wiring: Wiring) -> ViewLoader:
         holdout=wiring.holdout,
         consent=wiring.consent,
         learning=wiring.learning,
+        social="social" in wiring.shards,
     )
     return ViewLoader(store, settings, compile_files)
 
@@ -195,6 +227,7 @@ async def _shard(bot: str, index: int, wiring: Wiring, clock: RealClock, peers: 
     views = ViewBox(view_loader(store, wiring), store)
     await views.first()
     pool = SmtpPool(parse_smtp_url(wiring.smtp_url)) if wired.hands_mail_over else None
+    web = web_look_ups(wiring.look_ups, clock) if wired.looks_up and wiring.look_ups else None
     spec = ShardSpec(
         bot=wired.make(),
         index=index,
@@ -210,9 +243,34 @@ async def _shard(bot: str, index: int, wiring: Wiring, clock: RealClock, peers: 
         journal=MongoJournal(connection) if wired.reads_journal else None,
         identity=IDENTITY if wired.reads_journal else None,
         postman=Postman(pool, Letters(wiring, views), clock) if pool is not None else None,
+        scout=Scout(web, clock) if web is not None else None,
         may_linger=not isinstance(clock, GatedClock),
     )
-    return ShardPart(Shard(spec), views, connection, store, pool)
+    used = [each for each in (pool, web) if each is not None]
+    return ShardPart(Shard(spec), views, connection, store, used)
+
+
+def web_look_ups(places: LookUpPlaces, clock: RealClock) -> WebLookUps:
+    """Return what asks others about an address. Imported here: only Social's process needs it."""
+    from messaging.outside import Resolve, system_resolve
+    from messaging.social.fetch import Fetcher
+    from messaging.social.look_ups import WebLookUps
+    from messaging.social.places import place_of
+    from messaging.social.turns import Turns
+
+    resolve: Resolve = system_resolve
+    if places.resolver:
+        from messaging.social.nameserver import nameserver
+
+        resolve = nameserver(*place_of(places.resolver))
+    fetcher = Fetcher(
+        Turns(clock, places.per_second),
+        allowed=frozenset(places.allow),
+        is_outside_open=not places.stays_here,
+        resolve=resolve,
+    )
+    urls = {"gravatar_url": places.gravatar_url, "webfinger_url": places.webfinger_url}
+    return WebLookUps(fetcher, clock, **urls)
 
 
 class Letters:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from typing import Protocol
 
 import structlog
 
@@ -16,7 +18,6 @@ from agents.protocol.bot import View
 from agents.runtime.gate import GateReport
 from agents.runtime.shard import Shard
 from agents.runtime.views import ViewLoader
-from messaging.mail.pool import SmtpPool
 from messaging.ports import Chunk, Store
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
@@ -29,6 +30,14 @@ REFRESH_SECONDS = 20.0
 """A part is told of what is new; this is for the case that nobody did."""
 
 log = structlog.get_logger()
+
+
+class Closing(Protocol):
+    """Have connections that must be closed."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
 
 
 class ViewBox:
@@ -67,13 +76,13 @@ class ShardPart:
         views: ViewBox,
         connection: Connection,
         store: MongoStore,
-        pool: SmtpPool | None,
+        used: Sequence[Closing],
     ) -> None:
         self._shard = shard
         self._views = views
         self._connection = connection
         self._store = store
-        self._pool = pool
+        self._used = used
         self._draining = False
 
     async def run(self) -> None:
@@ -93,8 +102,8 @@ class ShardPart:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._pool is not None:
-            await self._pool.close()
+        for each in self._used:
+            await each.close()
         await self._store.close()
         await self._connection.close()
 

@@ -23,8 +23,14 @@ async def agree_on_shards(store: Store, asked: dict[str, int]) -> None:
             f"this data was started with {names}, and its visitors cannot be divided anew yet: "
             f"start with {flags}, or name an empty folder with --data"
         )
-    if kept != asked:
-        await store.put_document(*SHARDS, {"shards": asked})
+    if kept != kept | asked:
+        await store.put_document(*SHARDS, {"shards": kept | asked})
+
+
+async def all_shards(store: Store, running: dict[str, int]) -> dict[str, int]:
+    """Return how the visitors of every bot are divided, of one that does not run now as well: its record stands."""
+    found = await store.get_document(*SHARDS)
+    return (dict(found["shards"]) if found is not None else {}) | running
 
 
 async def _kept(store: Store, asked: dict[str, int]) -> dict[str, int]:

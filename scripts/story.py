@@ -223,6 +223,52 @@ def _given_back(d: Row) -> str:
     return f"the attempt does not count: {d['outcome']}{_because(d)}"
 
 
+def _asked(d: Row) -> str:
+    """Return whom Social asked, and what came.
+
+    >>> _asked(
+    ...     {"source": "gravatar", "hosts": ["api.example"], "outcome": "found", "kind": "personal"}
+    ... )
+    'asked gravatar (api.example) for a public profile: found, personal'
+    >>> _asked(
+    ...     {
+    ...         "source": "activitypub",
+    ...         "hosts": [],
+    ...         "outcome": "busy",
+    ...         "reason": "our own line is full",
+    ...     }
+    ... )
+    'asked activitypub (nobody was reached) for a public profile: busy (our own line is full)'
+    """
+    hosts = list(dict.fromkeys(d["hosts"]))
+    said = d["outcome"] + (f" ({d['reason']})" if d.get("reason") else "")
+    said += f", {d['kind']}" if d.get("kind") else ""
+    said += f", {counted(d['posts'], 'posts')}" if d.get("posts") is not None else ""
+    if d.get("last_active_at"):
+        said += f", last active {moment(d['last_active_at'])}"
+    return f"asked {d['source']} ({', '.join(hosts) or 'nobody was reached'}) for a public profile: {said}"
+
+
+def _seen(d: Row) -> str:
+    """Return what was found in the end.
+
+    >>> (
+    ...     _seen({"presence": "found", "profile": "personal", "activity": "active"}),
+    ...     _seen({"presence": ""}),
+    ... )
+    ('social presence found: profile personal, activity active', 'social presence unknown')
+    """
+    known = [f"{name} {d[name]}" for name in ("profile", "activity") if d.get(name)]
+    return f"social presence {d['presence'] or 'unknown'}" + (
+        f": {', '.join(known)}" if known else ""
+    )
+
+
+def _asking(d: Row) -> str:
+    again = "" if d["times"] == 1 else " once more: the answer was lost"
+    return f"looks for a public profile at {words(d['sources'])}{again}"
+
+
 _TOLD: dict[str, Callable[[Row], str]] = {
     "run.entered": lambda d: (
         f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
@@ -260,6 +306,11 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "engagement.late": lambda d: (
         f"{d['response']} the {_offer(d)}, which had been taken back meanwhile"
     ),
+    "social.asking": _asking,
+    "social.asked": _asked,
+    "social.seen": _seen,
+    "social.refused": lambda d: f"is not looked for elsewhere: {d['rule']}",
+    "social.forgotten": lambda _: "what was found of them elsewhere is forgotten",
     "visitor.merged": lambda d: f"is the same person as visitor {d['younger']}: both are one now",
     "outcome.unexpected": lambda d: (
         f"an outcome came for an e-mail that did not wait for one: {d['outcome']}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from agents.behavior_bot.knowing import may_email, place_of, trait_of
+from agents.behavior_bot.knowing import may_email, place_of, presence_of, trait_of
 from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import (
     DAY_SECONDS,
@@ -119,6 +119,16 @@ class VisitorFacts:
     def trait(self, name: str) -> Any:
         """Return a trait, None if it is not known."""
         return trait_of(self._state, name)
+
+    def presence(self, now: datetime) -> str:
+        """Return the social presence: `found`, `none`, `awaited` or `unknown`."""
+        return presence_of(self._state, now.timestamp())
+
+    def presence_until(self, now: datetime) -> datetime | None:
+        """Return when an awaited presence becomes unknown; None if it is not awaited."""
+        if self.presence(now) != "awaited":
+            return None
+        return datetime.fromtimestamp(self._state.social_until, UTC)
 
     def place(self, field: str) -> str:
         """Return `country` or `locale`; empty if unknown."""

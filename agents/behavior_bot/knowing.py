@@ -4,11 +4,12 @@ Rules
 1. A refusal stands: an unsubscribe or a complaint is not undone by a trait that a site repeats.
 2. Traits of `group` are the company's, not the visitor's.
 3. Peers are told only of visitors whose address is or was known: nobody writes to the others.
+4. Others are asked about an address (Social) unless its owner refused that, or e-mail, or has left.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,10 +29,11 @@ from agents.behavior_bot.state import (
     put,
     trim,
 )
+from agents.protocol.bot import View
 from messaging.vocabulary.effects import Effect, Tell
 from messaging.vocabulary.events import Aliased, Call, Context, Identify
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import Identified
+from messaging.vocabulary.messages import Identified, ProfileSeen
 
 DOUBLE_OPT_IN = "double-opt-in"
 """The setting under which an address is written to only once its owner confirmed it."""
@@ -48,6 +50,15 @@ GREETING_TRAITS = (
     "language",
 )
 GREETING_CHARACTERS_MAX = 80
+
+AWAIT_SOCIAL = timedelta(minutes=10)
+"""World time for which a new lead's social presence counts as awaited; after that it is unknown."""
+
+PRESENCE, PROFILE, ACTIVITY = "social_presence", "social_profile", "social_activity"
+"""Traits that hold what Social found."""
+
+CONSENT_TRAITS = {"email_consent": "email", "social_consent": "social"}
+"""Trait by which a site tells of a consent -> the category it is about."""
 
 # Where a country has one zone, or one in which nearly all of it lives (IANA zone1970.tab).
 ZONES = {
@@ -184,6 +195,41 @@ def may_show_to(state: BehaviorState) -> bool:
     return stamp is None or stamp.value is not False
 
 
+def may_look_up(state: BehaviorState, consent: str) -> bool:
+    """Say whether others may be asked about the address: yes, unless its owner refused anything or has left.
+
+    Where addresses are confirmed, one that is not may be somebody else's.
+    """
+    address = state.address
+    if not address or not state.owns_mailbox:
+        return False
+    if consent == DOUBLE_OPT_IN and not is_confirmed(state):
+        return False
+    if state.unsubscribed_at or address in state.unreachable:
+        return False
+    stamps = (state.consents.get(category) for category in ("email", "social"))
+    return all(stamp is None or stamp.value is not False for stamp in stamps)
+
+
+def learn_profile(state: BehaviorState, message: ProfileSeen, at: float) -> None:
+    """Take what Social found as traits; nothing is awaited any more."""
+    state.social_until = min(state.social_until, at)
+    found = {PRESENCE: message.presence, PROFILE: message.profile, ACTIVITY: message.activity}
+    for name, value in found.items():
+        old = state.traits.get(name)
+        # Of two that are taken in one batch the second is the newer.
+        put(state.traits, name, value or None, at, old.position + 1 if old is not None else 0)
+    trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)
+
+
+def presence_of(state: BehaviorState, now: float) -> str:
+    """Return `found`, `none`, `awaited` or `unknown`."""
+    known = trait_of(state, PRESENCE)
+    if known is not None:
+        return str(known)
+    return "awaited" if now < state.social_until else "unknown"
+
+
 def learn_answers(
     state: BehaviorState, answers: dict[str, str | int], at: float, position: int
 ) -> bool:
@@ -192,29 +238,35 @@ def learn_answers(
 
 
 def tell_who(
-    state: BehaviorState, visitor: str, now: datetime, consent: str, *, again: bool = False
+    state: BehaviorState, visitor: str, now: datetime, view: View, *, again: bool = False
 ) -> list[Effect]:
-    """Tell Rules and Email what is now known of a visitor, if it differs from what was told."""
+    """Tell Rules, Email and Social (if it runs) what is now known of a visitor, if it differs from what was told."""
     if not state.address and not state.told:
         return []
     message = Identified(
         visitor=visitor,
         at=now,
         address=state.address,
-        may_email=may_email(state, consent),
+        may_email=may_email(state, view.consent),
         owns_mailbox=state.owns_mailbox,
         zone=zone_of(state),
         orders=state.orders_count,
         user_id=min(state.user_ids, key=lambda each: (state.user_ids[each], each), default=""),
         traits=_greeting(state),
+        may_look_up=view.social and may_look_up(state, view.consent),
     )
-    flags = f"{message.may_email}{message.owns_mailbox}{message.orders}"
+    flags = f"{message.may_email}{message.owns_mailbox}{message.orders}{message.may_look_up}"
     words = [text for pair in message.traits.items() for text in pair]
     told = derive("told", message.address, flags, message.zone, message.user_id, *words)
     if told == state.told and not again:
         return []
     state.told = told
-    return [Tell("rules", message), Tell("email", message)]
+    effects: list[Effect] = [Tell("rules", message), Tell("email", message)]
+    if view.social:
+        if message.may_look_up and not state.social_until:
+            state.social_until = (now + AWAIT_SOCIAL).timestamp()
+        effects.append(Tell("social", message))
+    return effects
 
 
 def trim_all(state: BehaviorState) -> None:
@@ -252,12 +304,12 @@ def _learn_context(state: BehaviorState, context: Context, at: float, position: 
 
 
 def _trim_consents(state: BehaviorState) -> None:
-    """Let the oldest categories go, but never the one that decides whether we may write."""
+    """Let the oldest categories go, but never those that decide whether we may write, or ask about somebody."""
     if len(state.consents) > CONSENTS_MAX:
-        email = state.consents.pop("email", None)
-        trim(state.consents, CONSENTS_MAX - 1)
-        if email is not None:
-            state.consents["email"] = email
+        deciding: list[str] = [name for name in ("email", "social") if name in state.consents]
+        kept = {name: state.consents.pop(name) for name in deciding}
+        trim(state.consents, CONSENTS_MAX - len(kept))
+        state.consents.update(kept)
 
 
 def _learn_traits(state: BehaviorState, traits: dict[str, Any], at: float, position: int) -> bool:
@@ -265,10 +317,10 @@ def _learn_traits(state: BehaviorState, traits: dict[str, Any], at: float, posit
     for name, value in traits.items():
         if name == "email":
             continue
-        if name == "email_consent":
+        if name in CONSENT_TRAITS:
             yes = _yes_or_no(value)
             if yes is not None:
-                changed |= put(state.consents, "email", yes, at, position)
+                changed |= put(state.consents, CONSENT_TRAITS[name], yes, at, position)
         elif isinstance(value, dict):
             for inner, part in value.items():
                 changed |= _learn_trait(state, f"{name}.{inner}", part, at, position)

@@ -95,6 +95,7 @@ def _absorb_who(state: BehaviorState, young: BehaviorState) -> None:
     trim_all(state)
     confirming.merge(state, young.confirming)
     state.unsubscribed_at = max(state.unsubscribed_at, young.unsubscribed_at)
+    state.social_until = max(state.social_until, young.social_until)
     addresses = sorted({*state.unreachable, *young.unreachable})
     state.unreachable = addresses[-UNREACHABLE_MAX:]
 

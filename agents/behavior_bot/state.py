@@ -143,7 +143,7 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     owns_mailbox: bool = True
     traits: dict[str, Stamped] = {}
     consents: dict[str, Stamped] = {}
-    """Category (`email`, `site`) -> yes or no."""
+    """Category (`email`, `site`, `social`) -> yes or no."""
     unsubscribed_at: float = 0.0
     unreachable: list[str] = []
     """Addresses that bounced hard or whose owner complained, the newest last."""
@@ -179,6 +179,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Younger visitors whose state was taken in."""
     confirming: Confirming | None = None
     """None: no address was ever to be confirmed."""
+    social_until: float = 0.0
+    """Until when Social's first answer is, or was, awaited; 0: nobody was asked."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -20,7 +20,7 @@ from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.intake import count, name_of, purchase, remember
-from agents.behavior_bot.knowing import DOUBLE_OPT_IN, learn, tell_who
+from agents.behavior_bot.knowing import DOUBLE_OPT_IN, learn, learn_profile, tell_who
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.refunds import refund
 from agents.behavior_bot.responses import (
@@ -52,6 +52,7 @@ from messaging.vocabulary.messages import (
     MergedInto,
     MergeStarted,
     Message,
+    ProfileSeen,
     Purchased,
     Responded,
     SessionEnded,
@@ -79,6 +80,8 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             return _judged(state, note_hand_over(state, message, here), here)
         case Responded():
             return _bounced(state, message, here)
+        case ProfileSeen():
+            return _seen(state, message, here)
         case MergedInto(into=into):
             return _merged_into(state, into, here)
         case StateMerged(younger=younger, state=body):
@@ -238,6 +241,14 @@ def _engaged(state: BehaviorState, event: Engaged, record: Record, here: Moment)
     return effects
 
 
+def _seen(state: BehaviorState, message: ProfileSeen, here: Moment) -> list[Effect]:
+    """Take what Social found; also that it found nothing may end the wait of a cohort."""
+    learn_profile(state, message, here.seconds)
+    effects = evaluate(state, here, ("identify",), [])
+    _arm(state, here, effects)
+    return effects
+
+
 def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Effect]:
     """Take what Email learned of an address: it bounced, or its owner complained."""
     if message.kind not in ("bounced", "complained"):
@@ -273,8 +284,9 @@ def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
     if into == here.visitor:
         return []  # it followed the tombstone of a merge that was done already
     message = MergedInto(here.visitor, here.now, into)
+    social = ("social",) if here.view.social else ()
     return [
-        *(Tell(bot, message) for bot in ("rules", "email", "sales", "engagement")),
+        *(Tell(bot, message) for bot in ("rules", "email", "sales", "engagement", *social)),
         Tell("behavior", StateMerged(into, here.now, here.visitor, pack(state))),
         Moved(into),
     ]
@@ -287,7 +299,7 @@ def _state_merged(
         return []
     effects: list[Effect] = []
     if state.address or state.told:
-        effects += tell_who(state, here.visitor, here.now, here.view.consent, again=True)
+        effects += tell_who(state, here.visitor, here.now, here.view, again=True)
         effects += confirming.ask(state, here)
     judged = judge(state, here)
     effects += judged.effects
@@ -297,4 +309,4 @@ def _state_merged(
 
 
 def _who(state: BehaviorState, here: Moment) -> list[Effect]:
-    return tell_who(state, here.visitor, here.now, here.view.consent)
+    return tell_who(state, here.visitor, here.now, here.view)

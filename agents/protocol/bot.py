@@ -44,6 +44,8 @@ class View(msgspec.Struct):
     consent: str = "opt-in"
     learning: bool = True
     """False: every decision is the rules' default ('snapshot pinned')."""
+    social: bool = False
+    """True: the Social bot runs."""
 
 
 class Bot(Protocol):

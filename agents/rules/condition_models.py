@@ -157,6 +157,23 @@ class CampaignIs(Model):
         return self
 
 
+class SocialIs(Model):
+    """Ask for what the Social bot found: presence, kind of profile, activity; several must all hold.
+
+    `awaited`: it was asked less than ten minutes ago. `unknown`: it is off, was not allowed, or got no answer.
+    """
+
+    presence: Literal["found", "none", "awaited", "unknown"] | None = None
+    profile: Literal["personal", "professional", "organization", "automated"] | None = None
+    activity: Literal["active", "occasional", "dormant"] | None = None
+
+    @model_validator(mode="after")
+    def _some_field(self) -> Self:
+        if self.presence is None and self.profile is None and self.activity is None:
+            raise ValueError("social needs presence, profile, activity, or several of them")
+        return self
+
+
 class ShareOf(Model):
     """Ask whether the visitor's fixed place in [0, 1) under a salt lies in from … to."""
 
@@ -211,6 +228,7 @@ class Condition(Model):
     country: Text | None = None
     locale: Text | None = None
     share: ShareOf | None = None
+    social: SocialIs | None = None
     responded: RespondedWith | None = None
 
     @model_validator(mode="after")

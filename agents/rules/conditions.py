@@ -26,6 +26,7 @@ from agents.rules.condition_models import (
     ScoreIn,
     SessionIs,
     ShareOf,
+    SocialIs,
     TraitIs,
 )
 from agents.rules.facts import Facts
@@ -195,6 +196,20 @@ def _trait(trait: TraitIs, _: Around) -> Part:
         return Part(lambda facts, _: piece in plain(_or_empty(facts.trait(name))), None, WHO)
     values = trait.one_of if trait.one_of is not None else [trait.equals]
     return Part(lambda facts, _: any(same(facts.trait(name), v) for v in values), None, WHO)
+
+
+def _social(social: SocialIs, _: Around) -> Part:
+    """Ask for presence, profile and activity; an awaited presence becomes an unknown one by time alone."""
+    traits = {"social_profile": social.profile, "social_activity": social.activity}
+    wanted = {name: value for name, value in traits.items() if value is not None}
+
+    def test(facts: Facts, now: datetime) -> bool:
+        if social.presence is not None and facts.presence(now) != social.presence:
+            return False
+        return all(facts.trait(name) == value for name, value in wanted.items())
+
+    is_timed = social.presence in ("awaited", "unknown")
+    return Part(test, (lambda facts, now: facts.presence_until(now)) if is_timed else None, WHO)
 
 
 def _or_empty(value: object) -> object:
@@ -398,6 +413,7 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "known": _known,
     "may_email": lambda wanted, _: _may_email(wanted=wanted),
     "trait": _trait,
+    "social": _social,
     "event": _event,
     "not_event": _not_event,
     "cohort": _cohort,

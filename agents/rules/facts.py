@@ -86,6 +86,14 @@ class Facts(Protocol):
         """Return a trait (text, number or yes/no), None if it is not known."""
         ...
 
+    def presence(self, now: datetime) -> str:
+        """Return the social presence: `found`, `none`, `awaited` or `unknown`."""
+        ...
+
+    def presence_until(self, now: datetime) -> datetime | None:
+        """Return when an awaited presence becomes unknown; None if it is not awaited."""
+        ...
+
     def place(self, field: str) -> str:
         """Return `country` or `locale`, from traits or else the last context; empty if unknown."""
         ...

@@ -335,14 +335,15 @@ def describe(version: int, view: View) -> str:
     """Return the settings that a step can see besides rules and snapshots, for the batch record.
 
     >>> describe(1, View(None, 0, {}, {}))
-    'state=1 consent=opt-in holdout=0.05 learning=1'
+    'state=1 consent=opt-in holdout=0.05 learning=1 social=0'
     """
-    return _described(version, view.consent, view.holdout, view.learning)
+    return _described(version, view.consent, view.holdout, view.learning, view.social)
 
 
 @lru_cache(maxsize=64)
-def _described(version: int, consent: str, holdout: float, learning: bool) -> str:
-    return f"state={version} consent={consent} holdout={holdout:g} learning={int(learning)}"
+def _described(version: int, consent: str, holdout: float, learning: bool, social: bool) -> str:
+    flags = f"learning={int(learning)} social={int(social)}"
+    return f"state={version} consent={consent} holdout={holdout:g} {flags}"
 
 
 def quarantine_fields(work: Work, reason: str, now: datetime) -> dict[str, Any]:

@@ -20,9 +20,11 @@ from agents.runtime.held import Held
 from agents.runtime.tables import notices_for, row_for
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
+    Act,
     CancelWake,
     Effect,
     HandOver,
+    LookUp,
     Moved,
     PutAlert,
     QueueSend,
@@ -56,14 +58,14 @@ class TooDeep(Exception):  # noqa: N818
 
 
 class Folded:
-    """Collect what a batch's steps want: letters by bot, rows, mail effects, guards."""
+    """Collect what a batch's steps want: letters by bot, rows, acts, guards."""
 
     __slots__ = ("acts", "guards", "letters", "rows", "touched", "woken")
 
     def __init__(self) -> None:
         self.letters: dict[str, list[Letter]] = {}
         self.rows: list[RowWrite] = []
-        self.acts: list[tuple[str, QueueSend | HandOver]] = []
+        self.acts: list[tuple[str, Act]] = []
         self.guards: list[str] = []
         self.touched: dict[str, Held] = {}
         self.woken: dict[str, Held] = {}
@@ -159,6 +161,9 @@ class Folding:
                 folded.acts.append((visitor, effect))
                 if not effect.plan.success:
                     folded.guards.append(effect.mailbox)
+            elif isinstance(effect, LookUp):
+                folded.acts.append((visitor, effect))
+                folded.guards.append(effect.mailbox)
             else:
                 place = f"{self.source}:{len(folded.rows)}"
                 folded.rows.append(row_for(effect, visitor, place, self.now))

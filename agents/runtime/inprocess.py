@@ -21,7 +21,7 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
 from agents.runtime.registry import IDENTITY, WIRING
 from messaging.ports import MailOutcomeCode, RowWrite
-from messaging.vocabulary.effects import HandOver, QueueSend
+from messaging.vocabulary.effects import HandOver, LookUp, QueueSend
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import (
     Arrived,
@@ -184,7 +184,8 @@ class InProcess:
                     self._letters.append((peer, letter))
         if folded.acts:
             for visitor, act in folded.acts:
-                self._letters.append(("email", Letter(0, self._act(visitor, act))))
+                if not isinstance(act, LookUp):  # a dry run asks nobody
+                    self._letters.append(("email", Letter(0, self._act(visitor, act))))
         if folded.rows:
             self.rows += folded.rows
             folding.source = f"{bot}-0:{self.messages}"

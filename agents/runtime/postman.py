@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from messaging.ports import Clock, MailTransport, Store
-from messaging.vocabulary.effects import HandOver, QueueSend
+from messaging.vocabulary.effects import Act, HandOver, QueueSend
 from messaging.vocabulary.ids import partition_of
 from messaging.vocabulary.messages import HandOverDue, MailOutcome, Message
 
@@ -137,9 +137,7 @@ class Postman:
         self._held[send] = self._clock.now()
         return HandOverDue(visitor=visitor, at=self._held[send], send_id=send)
 
-    def committed(
-        self, acts: list[tuple[str, QueueSend | HandOver]], settled: set[str], asked: set[str]
-    ) -> None:
+    def committed(self, acts: list[tuple[str, Act]], settled: set[str], asked: set[str]) -> None:
         """Take what a batch committed: outcomes free their sessions, hand-overs start, queued sends wait.
 
         `settled`: sends whose outcome is committed. `asked`: sends whose `HandOverDue` was taken; those

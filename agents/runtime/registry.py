@@ -14,6 +14,7 @@ from agents.protocol.bot import Bot
 from agents.rules_manager.bot import RulesBot
 from agents.runtime.spec import Identity
 from agents.sales_bot.bot import SalesBot
+from agents.social_bot.bot import SocialBot
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,16 @@ class Wiring:
     """Bots whose letters it gets (itself, where it writes to itself)."""
     reads_journal: bool = False
     hands_mail_over: bool = False
+    looks_up: bool = False
 
 
 WIRING: dict[str, Wiring] = {
-    "behavior": Wiring(BehaviorBot, ("behavior", "email"), reads_journal=True),
+    "behavior": Wiring(BehaviorBot, ("behavior", "email", "social"), reads_journal=True),
     "rules": Wiring(RulesBot, ("behavior", "rules", "sales", "email", "engagement")),
     "engagement": Wiring(EngagementBot, ("behavior", "rules", "sales", "engagement")),
     "email": Wiring(EmailBot, ("behavior", "rules", "sales", "email"), hands_mail_over=True),
     "sales": Wiring(SalesBot, ("behavior", "email", "sales")),
+    "social": Wiring(SocialBot, ("behavior", "social"), looks_up=True),
     "learner": Wiring(LearnerBot, ("rules",)),
 }
 
@@ -41,10 +44,10 @@ IDENTITY = Identity(keys_of, further_keys, Resolver)
 
 
 def shard_names(shards: dict[str, int]) -> list[str]:
-    """Return the names of all shards (`behavior-0`, `rules-0` and so on)."""
-    return [f"{bot}-{index}" for bot in WIRING for index in range(shards[bot])]
+    """Return the names of all shards (`behavior-0`, `rules-0` and so on); a bot that does not run has none."""
+    return [f"{bot}-{index}" for bot in WIRING for index in range(shards.get(bot, 0))]
 
 
 def senders_of(bot: str, shards: dict[str, int]) -> list[str]:
     """Return the names of the shards whose letters a bot's shards get."""
-    return [f"{peer}-{index}" for peer in WIRING[bot].hears for index in range(shards[peer])]
+    return [f"{peer}-{index}" for peer in WIRING[bot].hears for index in range(shards.get(peer, 0))]

@@ -26,6 +26,7 @@ from agents.runtime.gate import GateReport
 from agents.runtime.held import Codec, Memory
 from agents.runtime.pace import Pace
 from agents.runtime.patience import patiently
+from agents.runtime.scout import Scout
 from agents.runtime.spec import ShardSpec
 from agents.runtime.taking import Taker
 from messaging.ports import Chunk
@@ -78,6 +79,8 @@ class Shard:
         finally:
             self._committer.stop()
             self._taker.stop()
+            if self.spec.scout is not None:
+                self.spec.scout.stop()
 
     async def drain(self) -> None:
         """Take nothing new from the sources, finish what has arrived, then let `run` return."""
@@ -110,7 +113,7 @@ class Shard:
         return taken
 
     def tell(self, message: Message) -> None:
-        """Take a message from the shard's own hands (the postman)."""
+        """Take a message from the shard's own hands (the postman, the scout)."""
         self._local.append(Letter(0, message))  # type: ignore[arg-type]
         self.poke()
 
@@ -127,7 +130,7 @@ class Shard:
 
     def metrics(self) -> dict[str, float]:
         """Return how the shard fares: rate is for the asker to derive from `processed_total`."""
-        postman = self.spec.postman
+        postman, scout = self.spec.postman, self.spec.scout
         return {
             **self._numbers,
             **self._last,
@@ -141,6 +144,7 @@ class Shard:
             "ready": float(self._ready),
             "pending": float(self._has_work() or self._committer.flying is not None),
             "sends_waiting": float(postman.waiting()) if postman else 0.0,
+            **(_fares(scout) if scout is not None else {}),
         }
 
     def positions(self) -> dict[str, int]:
@@ -162,6 +166,8 @@ class Shard:
             spec.postman.start(self.tell)
             postman = spec.postman
             await patiently(spec, lambda: postman.recover(spec.store, spec.slice))
+        if spec.scout is not None:
+            spec.scout.start(self.tell)
         for to, number in sorted(owner.sent.items()):
             self._courier.send(to, Chunk(spec.name, number, number, spec.clock.now(), b""))
         self._ready = True
@@ -303,6 +309,8 @@ class Shard:
         if spec.postman is not None:
             settled, asked = mail_messages(intake.local)
             spec.postman.committed(built.folded.acts, settled, asked)
+        if spec.scout is not None:
+            spec.scout.committed(built.folded.acts, intake.local)
         await self._refresh_due(intake, built)
         self._memory.shrink(pinned)
         self._pace.worked(batch.began, spec.clock.machine())
@@ -341,12 +349,22 @@ class Shard:
             self._low = at
 
     def _oldest(self) -> datetime | None:
-        postman, flying = self.spec.postman, self._committer.flying
+        postman, scout = self.spec.postman, self.spec.scout
+        flying = self._committer.flying
         candidates = (
             self._building_at,
             flying.intake.now if flying is not None else None,
             self._taker.oldest(),
             self._courier.oldest(),
             postman.oldest() if postman else None,
+            scout.oldest() if scout else None,
         )
         return min((at for at in candidates if at is not None), default=None)
+
+
+def _fares(scout: Scout) -> dict[str, float]:
+    return {
+        "look_ups_waiting": float(scout.waiting()),
+        "look_ups_under_way": float(scout.under_way()),
+        "looked_up_total": float(scout.looked_up_total),
+    }

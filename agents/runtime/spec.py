@@ -11,6 +11,7 @@ from agents.protocol.bot import Bot, View
 from agents.runtime.courier import Jitter
 from agents.runtime.limits import Limits
 from agents.runtime.postman import Postman
+from agents.runtime.scout import Scout
 from messaging.ports import Clock, Journal, Peers, Store
 from messaging.vocabulary.events import Event, Record
 from messaging.vocabulary.ids import PARTITIONS, partition_of
@@ -97,6 +98,7 @@ class ShardSpec:
     journal: Journal | None = None
     identity: Identity | None = None
     postman: Postman | None = None
+    scout: Scout | None = None
     limits: Limits = field(default_factory=Limits)
     may_linger: bool = True
     """False where a world clock waits for the shard (`agents.runtime.pace`)."""

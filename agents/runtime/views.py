@@ -31,6 +31,7 @@ class ViewSettings(msgspec.Struct, frozen=True):
     holdout: float = 0.05
     consent: str = "opt-in"
     learning: bool = True
+    social: bool = False
 
 
 class Versions(dict[int, Any]):
@@ -97,6 +98,7 @@ class ViewLoader:
             holdout=settings.holdout,
             consent=settings.consent,
             learning=settings.learning,
+            social=settings.social,
         )
         self._stamp = found
         return view
@@ -127,6 +129,7 @@ class ViewLoader:
             holdout=float(said.get("holdout", self._settings.holdout)),
             consent=said.get("consent", self._settings.consent),
             learning=said.get("learning", "1") == "1",
+            social=said.get("social", "0") == "1",
         )
 
     async def stamp(self) -> tuple[int, str]:

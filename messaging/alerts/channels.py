@@ -16,7 +16,8 @@ import msgspec
 
 from messaging.alerts.mail import mail_of
 from messaging.alerts.notice import Notice, body_of
-from messaging.alerts.webhook import GONE, Refused, WebhookClient
+from messaging.alerts.webhook import GONE, WebhookClient
+from messaging.outside import Refused
 from messaging.ports import MailTransport
 from messaging.vocabulary.addresses import AddressRefused
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BOTS = ("behavior", "rules", "engagement", "email", "sales", "learner")
+BOTS = ("behavior", "rules", "engagement", "email", "sales", "social", "learner")
 
 ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "decisions": (("visitor", "at"),),

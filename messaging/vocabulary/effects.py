@@ -1,8 +1,8 @@
 """Say what a core may want done. A core never does it: the shell commits it and carries it out.
 
 Rules
-1. Everything except `QueueSend`, `HandOver` is written in the batch's own transaction.
-2. The two mail effects are carried out after the commit; what came of them comes back as a message.
+1. Everything except `QueueSend`, `HandOver` and `LookUp` is written in the batch's own transaction.
+2. These three are carried out after the commit; what came of them comes back as a message.
 3. Rows (`LogDecision`, `PutSend`, …) are for reading by people; no core reads them back.
 """
 
@@ -61,6 +61,21 @@ class HandOver(msgspec.Struct):
     mailbox: str
     """Keyed hash of the address."""
     at: datetime
+
+
+class LookUp(msgspec.Struct):
+    """Ask these sources about an address; the commit refuses it if the mailbox is suppressed."""
+
+    look_up_id: str
+    address: str
+    mailbox: str
+    """Keyed hash of the address."""
+    sources: list[str]
+    at: datetime
+
+
+Act = QueueSend | HandOver | LookUp
+"""What is carried out after the commit."""
 
 
 class LogDecision(msgspec.Struct):
@@ -156,6 +171,7 @@ Effect = (
     | Moved
     | QueueSend
     | HandOver
+    | LookUp
     | LogDecision
     | LogReward
     | LogStory

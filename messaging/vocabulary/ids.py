@@ -83,6 +83,11 @@ def engagement_id(visitor_id: str, interaction: str, number: int) -> str:
     return derive("engagement", visitor_id, interaction, str(number))
 
 
+def look_up_id(visitor_id: str, number: int) -> str:
+    """Return the id of a visitor's n-th look-up."""
+    return derive("look-up", visitor_id, str(number))
+
+
 def policy_key(name: str) -> str:
     """Return the address of a policy's state at the learner: what a visitor id is to the other bots."""
     return derive("policy", name)

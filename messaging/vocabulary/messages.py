@@ -76,6 +76,8 @@ class Identified(Message):
     user_id: str
     traits: dict[str, str]
     """Few and short: what templates may greet with."""
+    may_look_up: bool = False
+    """Others may be asked about the address: its owner refused nothing."""
 
 
 class ConfirmationWanted(Message):
@@ -288,6 +290,42 @@ class EngagementSettled(Message):
     """True once it was on a screen: then the touch counts."""
 
 
+class Finding(msgspec.Struct, array_like=True):
+    """Say what one source told of an address: who was asked, when, and what came. No name, text or picture."""
+
+    source: str
+    """`gravatar` or `activitypub`."""
+    hosts: list[str]
+    """Whom that took, in the order they were asked."""
+    at: datetime
+    outcome: str
+    """`found`, `nobody`, `failed` (no answer, or none that can be read), `busy` (asked too often) or `refused` (it led
+    to an address that must not be reached)."""
+    reason: str = ""
+    kind: str = ""
+    """Of a profile: `personal`, `professional`, `organization` or `automated`; empty if the source does not say."""
+    posts: int | None = None
+    last_active_at: datetime | None = None
+
+
+class LookedUp(Message):
+    """Tell Social what a look-up came to (local to the shard): one finding for each source it asked."""
+
+    look_up_id: str
+    findings: list[Finding]
+
+
+class ProfileSeen(Message):
+    """Tell Behavior what is known of a visitor's social presence; empty: unknown."""
+
+    presence: str
+    """`found` or `none`."""
+    profile: str
+    """`personal`, `professional`, `organization` or `automated`."""
+    activity: str
+    """`active`, `occasional` or `dormant`."""
+
+
 class DecisionMade(Message):
     """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
 
@@ -332,6 +370,8 @@ AnyMessage = (
     | EngagementsWithdrawn
     | EngagementAnswered
     | EngagementSettled
+    | LookedUp
+    | ProfileSeen
     | DecisionMade
     | RewardSeen
 )

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from messaging.alerts.channels import WebhookChannel
 from messaging.alerts.signing import key_of, signed_headers
-from messaging.alerts.webhook import Refused, WebhookClient
+from messaging.alerts.webhook import WebhookClient
+from messaging.outside import Refused
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from tests.alert_builders import Shard, a_notifier, deliveries, rows_of_an_alert
 from tests.gateway_builders import NOON

@@ -62,6 +62,19 @@ class ListedFacts:
     session_paths: list[str] = field(default_factory=list)
     asked: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     ends: dict[str, tuple[datetime, datetime | None]] = field(default_factory=dict)
+    asked_about_at: datetime | None = None
+    """When Social was asked; it is awaited for ten minutes."""
+
+    def presence(self, now: datetime) -> str:
+        if "social_presence" in self.traits:
+            return str(self.traits["social_presence"])
+        return "awaited" if self.presence_until(now) is not None else "unknown"
+
+    def presence_until(self, now: datetime) -> datetime | None:
+        if self.asked_about_at is None or "social_presence" in self.traits:
+            return None
+        until = self.asked_about_at + timedelta(minutes=10)
+        return until if now < until else None
 
     def session_pages(self, texts: tuple[str, ...]) -> int:
         return sum(any(text in path for text in texts) for path in self.session_paths)
@@ -203,6 +216,13 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
         case "locale":
             parts = facts.places.get("locale", "").lower().split("-")
             return parts[: asked.count("-") + 1] == asked.lower().split("-")
+        case "social":
+            known = facts.traits.get("social_presence")
+            asked_at = facts.asked_about_at
+            waits = asked_at is not None and now - asked_at < timedelta(minutes=10)
+            said = known or ("awaited" if waits else "unknown")
+            had = facts.traits | {"social_presence": said}
+            return all(had.get(f"social_{name}") == value for name, value in asked.items())
         case "share":
             place = share(asked["salt"], facts.visitor_id)
             return asked.get("from", 0) <= place < asked.get("to", 1)
@@ -291,6 +311,15 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "campaign": st.sampled_from([{"source": "news"}, {"source": "ads", "medium": "cpc"}]),
     "country": st.sampled_from(["BR", "no"]),
     "locale": st.sampled_from(["pt", "pt-BR", "en"]),
+    "social": st.sampled_from(
+        [
+            {"presence": "awaited"},
+            {"presence": "unknown"},
+            {"presence": "found", "profile": "personal"},
+            {"presence": "none"},
+            {"activity": "dormant"},
+        ]
+    ),
     "share": st.sampled_from([{"salt": "a", "to": 0.5}, {"salt": "b", "from": 0.3}]),
 }
 
@@ -318,7 +347,12 @@ FACTS = st.builds(
     events=st.lists(st.tuples(NAMES, MOMENTS, HAD), max_size=12),
     pages=st.lists(st.tuples(st.sampled_from(PATHS), MOMENTS), max_size=6),
     traits=_with(
-        city=st.sampled_from(["Rio", "Berlin"]), vip=st.booleans(), age=st.sampled_from([30, "30"])
+        city=st.sampled_from(["Rio", "Berlin"]),
+        vip=st.booleans(),
+        age=st.sampled_from([30, "30"]),
+        social_presence=st.sampled_from(["found", "none"]),
+        social_profile=st.sampled_from(["personal", "automated"]),
+        social_activity=st.sampled_from(["active", "dormant"]),
     ),
     places=_with(
         country=st.sampled_from(["BR", "NO"]), locale=st.sampled_from(["pt-BR", "pt", "en-GB"])
@@ -335,6 +369,7 @@ FACTS = st.builds(
     session_number=st.integers(0, 3),
     session_depth=st.integers(0, 4),
     session_paths=st.lists(st.sampled_from(PATHS), max_size=4),
+    asked_about_at=st.none() | st.integers(0, 900).map(lambda ago: NOW - timedelta(seconds=ago)),
 )
 
 

@@ -42,10 +42,15 @@ SMTP = {
     "smtp.uncertain_lost": 0.01,
     "smtp.slow": 0.05,
 }
+LOOK_UPS = {
+    "look_up.failed": 0.08,
+    "look_up.busy": 0.05,
+    "look_up.late": 0.05,
+}
 MOST = 0.2
 """No port's shares add up to more: whoever throws this or higher is spared without a look at them."""
 
-assert all(sum(shares.values()) <= MOST for shares in (STORE, JOURNAL, NETWORK, SMTP))
+assert all(sum(shares.values()) <= MOST for shares in (STORE, JOURNAL, NETWORK, SMTP, LOOK_UPS))
 
 PLANNED = (
     "kill.before",

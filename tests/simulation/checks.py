@@ -16,6 +16,7 @@ from agents.behavior_bot.state import BehaviorState
 from agents.runtime.held import Codec, Stored
 from agents.runtime.registry import WIRING, senders_of
 from agents.runtime.replay import Replayer
+from agents.social_bot.state import SocialState
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import Engaged, decode_event
@@ -40,6 +41,7 @@ GRACE = timedelta(hours=7)
 WENT_OUT = ("handed over", "uncertain", "delivered", "bounced", "complained")
 _stored = msgspec.msgpack.Decoder(Stored)
 _behavior = msgspec.msgpack.Decoder(BehaviorState)
+_social = msgspec.msgpack.Decoder(SocialState)
 
 
 async def check_everything(world: World, story: Story) -> None:
@@ -58,6 +60,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_alert_per_run(world)
     every_run_ended(world)
     await figures_are_exact(world)
+    every_look_up_ended(world)
     await replayed_equals_live(world)
 
 
@@ -77,7 +80,7 @@ def everything_was_taken(world: World) -> None:
     """Once faults stop, every queue empties."""
     database, broken = world.database, world.witness.broken
     for bot in WIRING:
-        for index in range(world.plan.shards[bot]):
+        for index in range(world.plan.shards.get(bot, 0)):
             name = f"{bot}-{index}"
             positions = database.shards[name].positions if name in database.shards else {}
             for sender in senders_of(bot, world.plan.shards):
@@ -106,6 +109,19 @@ def every_run_ended(world: World) -> None:
     for visitor, run in active_runs(world.database):
         about = f"{visitor} {run.path} {run.run}: {run.status}"
         world.witness.broken("run stands still", about)
+
+
+def every_look_up_ended(world: World) -> None:
+    """Nobody waits for an answer any more, and who refuses has nothing kept of them."""
+    if "social" not in world.database.states:
+        return
+    for visitor, body in world.database.states["social"].bodies.items():
+        stored = _stored.decode(body)
+        state = _social.decode(stored.state)
+        if state.asking is not None and not stored.moved:
+            world.witness.broken("look-up not ended", visitor)
+        if not state.may_look_up and state.findings and not stored.moved:
+            world.witness.broken("kept though refused", visitor)
 
 
 # Events
@@ -309,7 +325,7 @@ async def replayed_equals_live(world: World) -> None:
     world.publish()
     for bot, wiring in chosen.items():
         states: dict[str, bytes] = {}
-        for index in range(world.plan.shards[bot]):
+        for index in range(world.plan.shards.get(bot, 0)):
             replayer = Replayer(
                 wiring.make(), (index, world.plan.shards[bot]), store, journal, world.view_at
             )

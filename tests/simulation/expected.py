@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import get_args
 
 from messaging.vocabulary.messages import AnyMessage
-from tests.simulation.chaos import JOURNAL, NETWORK, PLANNED, SMTP, STORE
+from tests.simulation.chaos import JOURNAL, LOOK_UPS, NETWORK, PLANNED, SMTP, STORE
 
 EXPECTED: dict[str, tuple[str, ...]] = {
-    "faults": (*STORE, *JOURNAL, *NETWORK, *SMTP, *PLANNED, "fenced"),
+    "faults": (*STORE, *JOURNAL, *NETWORK, *SMTP, *LOOK_UPS, *PLANNED, "fenced"),
     "messages": tuple(message.__name__ for message in get_args(AnyMessage)),
     "send statuses": (
         "waiting",
@@ -67,5 +67,12 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "stage.reached talk",
         "offer.refused cap_day",
         "engagement.late",
+        "social.asking again",
+        "social.asked found",
+        "social.asked nobody",
+        "social.asked failed",
+        "social.asked busy",
+        "social.seen",
+        "social.forgotten",
     ),
 }

@@ -23,6 +23,7 @@ from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.messages import (
     EngagementRequested,
     GoalReached,
+    Identified,
     Letter,
     MailOutcome,
     MergedInto,
@@ -109,6 +110,8 @@ class Witness:
         """Engagement id -> its newest row."""
         self._offered_by: dict[str, datetime] = {}
         """Engagement id -> `at` of what caused it."""
+        self._may_look_up: dict[str, bool] = {}
+        """Visitor -> what Social was told last."""
         self._goals: dict[str, datetime] = {}
         """Visitor -> latest goal that Engagement took."""
         self.on_offer: Callable[[str], None] = lambda engagement_id: None
@@ -150,7 +153,9 @@ class Witness:
             self.messages[type(letter.message).__name__] += 1
             if isinstance(letter.message, MailOutcome):
                 self.outcomes[letter.message.outcome] += 1
-        if commit.bot in ("email", "engagement"):
+        if commit.bot == "social":
+            self._look_ups(commit)
+        if commit.bot in ("email", "engagement", "social"):
             self._take_in(commit)
         for row in commit.rows:
             self._row(row, now)
@@ -186,8 +191,29 @@ class Witness:
                 for letter in self._letters.get((stream, commit.shard, number), ()):
                     if commit.bot == "email":
                         self._told(letter)
-                    else:
+                    elif commit.bot == "engagement":
                         self._told_engagement(letter)
+                    elif isinstance(letter.message, Identified):
+                        self._may_look_up[letter.message.visitor] = letter.message.may_look_up
+
+    def _look_ups(self, commit: Commit) -> None:
+        """Look at who is to be asked about: nobody who had refused before, and nobody who is suppressed."""
+        agreed = {
+            letter.message.visitor
+            for stream, first, last in commit.record.inputs
+            for number in range(first, last + 1)
+            for letter in self._letters.get((stream, commit.shard, number), ())
+            if isinstance(letter.message, Identified) and letter.message.may_look_up
+        }
+        for row in commit.rows:
+            if row.fields.get("kind") != "social.asking":
+                continue
+            visitor = row.fields["visitor"]
+            if visitor not in agreed and not self._may_look_up.get(visitor):
+                self.broken("asked about though refused", visitor)
+        for mailbox in commit.guards:
+            if mailbox in self._database.suppressed:
+                self.broken("asked about though suppressed", mailbox)
 
     def _told_engagement(self, letter: Letter) -> None:
         message = letter.message
@@ -298,6 +324,8 @@ class Witness:
         for name in ("rule", "action", "outcome"):
             if name in detail:
                 self.stories[f"{kind} {detail[name]}"] += 1
+        if kind == "social.asking" and detail["times"] > 1:
+            self.stories["social.asking again"] += 1
         if kind == "stage.reached":
             self.stories[f"{kind} {detail['stage']}"] += 1
         if kind.startswith("run.") and "reason" in detail:

@@ -22,6 +22,7 @@ from agents.runtime.committing import OutcomeUnknown
 from agents.runtime.limits import Limits
 from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.registry import IDENTITY, WIRING, senders_of, shard_names
+from agents.runtime.scout import Scout
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from config.load import DEFAULTS, compile_files, read_folder
@@ -38,6 +39,7 @@ from tests.simulation.ports import FaultyJournal, FaultyStore
 from tests.simulation.process import Process
 from tests.simulation.readers import LINKS, SECRET
 from tests.simulation.smtp import Server, SimTransport
+from tests.simulation.web import SimLookUps, Web
 from tests.simulation.witness import Witness
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -66,7 +68,7 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
     """Draw a plan."""
     draw = chaos.dice("plan")
     many = draw.random() < 0.5
-    return Plan(
+    plan = Plan(
         seed=seed,
         shards={
             "behavior": draw.choice((1, 1, 2)),
@@ -83,6 +85,9 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
         republish=draw.random() < 0.3,
         overlap_letters_min=draw.choice((1, 1, 256)),
     )
+    if draw.random() < 0.8:
+        plan.shards["social"] = 2 if many else 1
+    return plan
 
 
 @lru_cache(maxsize=4)
@@ -117,6 +122,7 @@ class World:
         self.witness = Witness(self.database, self.clock, plan.shards)
         self.network = Network(chaos)
         self.server = Server(self.clock, chaos)
+        self.web = Web(self.clock, chaos)
         self.incarnations: list[Process] = []
         self.restarting: set[str] = set()
         self.email_deaths = 0
@@ -129,6 +135,7 @@ class World:
             mailbox=_mailbox,
             holdout=0.1,
             learning=plan.learning,
+            social="social" in plan.shards,
         )
         self.limits = Limits(
             sweep_seconds=6 * 3600.0,
@@ -192,6 +199,7 @@ class World:
             else None,
             identity=IDENTITY if wiring.reads_journal else None,
             postman=postman,
+            scout=Scout(SimLookUps(self.web, process), self.clock) if wiring.looks_up else None,
             limits=self.limits,
         )
         process.inside = Shard(spec)

@@ -14,7 +14,8 @@ from config.settings import SettingsInvalid, read_settings
 from messaging.alerts.mail import mail_of
 from messaging.alerts.notice import body_of, notice_of
 from messaging.alerts.signing import key_of, signed_headers
-from messaging.alerts.webhook import Refused, WebhookClient, is_public
+from messaging.alerts.webhook import WebhookClient
+from messaging.outside import Refused, is_public
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from tests.alert_builders import ANN, rows_of_an_alert
 from tests.gateway_builders import NOON

@@ -42,6 +42,14 @@ EVERYTHING = {
     "linear": ["s-0", "s-1"],
     "amount": 5.0,
     "left": 44.0,
+    "sources": ["gravatar", "activitypub"],
+    "times": 2,
+    "source": "gravatar",
+    "hosts": ["api.example", "api.example"],
+    "presence": "found",
+    "profile": "personal",
+    "posts": 3,
+    "last_active_at": "2026-11-26T14:00:00Z",
 }
 """What any line of a story may hold."""
 

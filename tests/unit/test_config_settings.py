@@ -194,6 +194,40 @@ def test_an_unreal_clock_looks_nobody_up(tmp_path: Path) -> None:
     assert "look-ups" in web_look_ups(unreal(tmp_path, social=True), kept=True)
 
 
+def test_look_ups_on_this_machine_may_be_made_in_an_unreal_world(tmp_path: Path) -> None:
+    here = {
+        "social": True,
+        "social_gravatar_url": "http://127.0.0.1:8081/v3",
+        "social_webfinger_url": "http://localhost:8081",
+        "social_allow": "127.0.0.1:8081, localhost",
+    }
+    assert web_look_ups(unreal(tmp_path, speed=2.0, **here)) == ""
+    half = here | {"social_webfinger_url": "https://{domain}"}
+    assert "look-ups" in web_look_ups(unreal(tmp_path, speed=2.0, **half))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("social_gravatar_url", "http://api.example", "SOCIAL_ALLOW"),
+        ("social_gravatar_url", "https://127.0.0.1", "SOCIAL_ALLOW"),
+        ("social_webfinger_url", "https://{domain}:8443", "SOCIAL_ALLOW"),
+        ("social_webfinger_url", "ftp://a.example", "https://"),
+        ("social_webfinger_url", "https://a.example/?q=", "without ?"),
+        ("social_resolver", "ns.example", "192.0.2.1:53"),
+        ("social_resolver", "192.0.2.1:0", "192.0.2.1:53"),
+        ("social_rate", 0, "greater than 0"),
+    ],
+)
+def test_places_that_could_never_be_asked_are_named(
+    tmp_path: Path, name: str, value: object, word: str
+) -> None:
+    with pytest.raises(SettingsInvalid) as error:
+        read_settings(tmp_path, social=True, **{name: value})
+    assert word in str(error.value)
+    assert f"MDMA_{name.upper()}" in str(error.value)
+
+
 def test_names_that_only_look_like_loopback_are_not() -> None:
     for host in ("127.0.0.1.example", "localhost.example", "0.0.0.0", "10.0.0.1", "", "127.1"):
         assert not is_loopback(host), host

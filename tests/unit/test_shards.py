@@ -22,6 +22,9 @@ async def test_a_bot_that_is_new_to_the_data_may_have_any_number():
     store = MemoryStore(MemoryDatabase())
     await agree_on_shards(store, {"behavior": 1})
     await agree_on_shards(store, {"behavior": 1, "social": 3})
+    await agree_on_shards(
+        store, {"behavior": 1}
+    )  # a start without it does not forget how it was divided
     with pytest.raises(Refused, match="social=3"):
         await agree_on_shards(store, {"behavior": 1, "social": 1})
 

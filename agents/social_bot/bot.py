@@ -1,0 +1,36 @@
+"""Show Social to the runtime."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from agents.protocol.bot import View
+from agents.protocol.draw import DrawFor
+from agents.social_bot.state import VERSION, SocialState
+from agents.social_bot.step import step
+from messaging.vocabulary.effects import Effect
+from messaging.vocabulary.messages import Message
+
+
+class SocialBot:
+    """Know of every visitor with an address whether others know them."""
+
+    name = "social"
+    version = VERSION
+    state_type: type[Any] = SocialState
+
+    def fresh(self, visitor: str) -> SocialState:
+        """Return the state of a visitor never met."""
+        del visitor  # the state doesn't repeat the key it is stored under
+        return SocialState()
+
+    def upgrade(self, version: int, body: bytes) -> SocialState:
+        """Refuse: this is the first layout."""
+        raise ValueError(f"social: no layout {version} is known ({len(body)} bytes)")
+
+    def step(
+        self, state: SocialState, message: Message, now: datetime, view: View, draw: DrawFor
+    ) -> list[Effect]:
+        """Take one message for one visitor."""
+        return step(state, message, now, view, draw)

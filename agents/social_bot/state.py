@@ -1,0 +1,51 @@
+"""Hold what was asked of one visitor's address, of whom, and what came: classes and times, no name and no text.
+
+Rules
+1. One address at a time: what was found of an earlier one is forgotten, and so is everything when its owner refuses.
+2. At most one look-up is under way. Its id counts up: an answer to an earlier one is told from the present one's.
+3. Nobody is asked before `rests_until`: what was found is good for so long, and so is that nobody knew them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from messaging.vocabulary.messages import Finding
+
+VERSION = 1
+"""Version of the state's layout."""
+
+SOURCES = ("gravatar", "activitypub")
+"""Who is asked, in this order."""
+
+ABSORBED_MAX = 16
+
+
+class Asking(msgspec.Struct, array_like=True):
+    """Hold the look-up that is under way."""
+
+    look_up_id: str
+    sources: list[str]
+    times: int = 1
+    """How often it was said: again where the answer was lost with its process."""
+
+
+class SocialState(msgspec.Struct, array_like=True):
+    """Hold one visitor."""
+
+    address: str = ""
+    may_look_up: bool = False
+    number: int = 0
+    """Look-ups begun, of any address."""
+    asking: Asking | None = None
+    findings: list[Finding] = []
+    """The newest of each source."""
+    rests_until: datetime | None = None
+    tries: int = 0
+    """Look-ups one after the other that left a source without an answer."""
+    told: list[str] = []
+    """Presence, profile and activity as Behavior knows them; empty: nothing was told."""
+    absorbed: list[str] = []
+    """Younger visitors whose state was taken in."""

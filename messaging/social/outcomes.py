@@ -1,0 +1,31 @@
+"""Name what a source can say, and why it said nothing: the outcomes of a finding."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+FOUND, NOBODY = "found", "nobody"
+FAILED, BUSY, REFUSED = "failed", "busy", "refused"
+
+NOT_THERE = frozenset({400, 404, 405, 410})
+"""Statuses by which a server says that it knows nobody of that name, or does not speak the protocol at all."""
+
+
+class Told(msgspec.Struct):
+    """Hold what a source said of an address, in few words."""
+
+    outcome: str
+    kind: str = ""
+    posts: int | None = None
+    last_active_at: datetime | None = None
+
+
+class Unanswered(Exception):  # noqa: N818 - a fact, as in vocabulary.errors
+    """Say that a source gave no answer that can be used, and why; never with a stranger's text in it."""
+
+    def __init__(self, outcome: str, reason: str) -> None:
+        super().__init__(f"{outcome}: {reason}")
+        self.outcome = outcome
+        self.reason = reason
