@@ -200,7 +200,7 @@ def caps_held(world: World) -> None:
     """No window holds more marketing for a mailbox than its cap."""
     by_mailbox: dict[str, list[Mail]] = defaultdict(list)
     for mail in world.server.mails:
-        if not mail.success:
+        if not (mail.success or mail.confirms):
             by_mailbox[mail.recipient].append(mail)
     for mails in by_mailbox.values():
         times = sorted(mail.at for mail in mails)

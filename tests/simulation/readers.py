@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from messaging.mail.tokens import mailbox_hash
-from messaging.vocabulary.events import MailClicked, MailOpened, Unsubscribed
+from messaging.vocabulary.events import AddressConfirmed, MailClicked, MailOpened, Unsubscribed
 from tests.simulation.audience import Person
 from tests.simulation.smtp import Mail
 
@@ -39,6 +39,8 @@ def answers(seed: int, mail: Mail, person: Person | None) -> list[Answer]:
         return []
     draw = random.Random(f"{seed}/{mail.send_id}")
     found = list(_by_machines(draw, mail, person))
+    if mail.confirms:
+        return [*found, _yes(mail, draw)] if draw.random() < 0.9 else found
     if mail.success or draw.random() >= person.reads:
         return found
     read = 600 + draw.random() ** 2 * 2.5 * 86_400
@@ -54,6 +56,12 @@ def answers(seed: int, mail: Mail, person: Person | None) -> list[Answer]:
         found.append(Answer(read + 20, "click", _click(mail, LINKS[0], BROWSER)))
         found.append(Answer(read + 25, "visit", calls=_landing(draw, mail, person)))
     return found
+
+
+def _yes(mail: Mail, draw: random.Random) -> Answer:
+    mailbox = mailbox_hash(SECRET, mail.recipient)
+    fact = AddressConfirmed(visitor=mail.visitor, send_id=mail.send_id, mailbox=mailbox)
+    return Answer(60 + draw.random() * 7_200, "confirm", fact)
 
 
 def _by_machines(draw: random.Random, mail: Mail, person: Person) -> list[Answer]:

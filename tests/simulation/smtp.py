@@ -28,6 +28,7 @@ class Mail(msgspec.Struct, frozen=True):
     visitor: str
     recipient: str
     success: bool
+    confirms: bool
     links: int
     at: datetime
 
@@ -65,7 +66,7 @@ class SimTransport:
         await self._process.enter()
         await chaos.pause("smtp", 0.5)
         await self._process.enter()
-        send_id, visitor, success, links = msgspec.json.decode(message)
+        send_id, visitor, success, confirms, links = msgspec.json.decode(message)
         server.offered[send_id] = server.offered.get(send_id, 0) + 1
         struck = chaos.strikes("smtp", SMTP)
         if struck == "smtp.slow":
@@ -73,7 +74,7 @@ class SimTransport:
             await self._process.enter()
         outcome = self._outcome(struck, recipient)
         if outcome.outcome == "handed over" or struck == "smtp.uncertain_arrived":
-            mail = Mail(send_id, visitor, recipient, success, links, server.clock.now())
+            mail = Mail(send_id, visitor, recipient, success, confirms, links, server.clock.now())
             server.mails.append(mail)
             server.on_mail(mail)
         if outcome.outcome == "uncertain":

@@ -273,7 +273,7 @@ class Witness:
             self.moves[f"send {before or '(new)'} > {status}"] += 1
         if before in FINAL and status != before and status not in SETTLED_LATER.get(before, set()):
             self.broken("send ended twice", f"{send}: {before} > {status}")
-        if status != "handing over" or fields["success"]:
+        if status != "handing over" or fields["success"] or fields["confirms"]:
             return
         visitor = fields["visitor"]
         if before == status and visitor != earlier["visitor"] and earlier["visitor"] in self.merged:

@@ -57,6 +57,8 @@ class Plan(msgspec.Struct, frozen=True):
     letters_max: int
     memory_max: int
     learning: bool
+    double: bool
+    """True: an address is written to only once its owner confirmed it."""
     republish: bool
     days: int = 30
     quiet_days: int = 30
@@ -82,6 +84,7 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
         letters_max=draw.choice((2, 20, 2_000)),
         memory_max=draw.choice((5, 50, 20_000)),
         learning=draw.random() < 0.8,
+        double=seed % 8 == 3,
         republish=draw.random() < 0.3,
         overlap_letters_min=draw.choice((1, 1, 256)),
     )
@@ -135,6 +138,7 @@ class World:
             mailbox=_mailbox,
             holdout=0.1,
             learning=plan.learning,
+            consent="double-opt-in" if plan.double else "opt-in",
             social="social" in plan.shards,
         )
         self.limits = Limits(
@@ -338,5 +342,5 @@ class ShardLog:
 def compose(visitor: str, act: HandOver) -> Letterpress:
     """Write a mail that only the readers in here understand; the real words have tests of their own."""
     plan = act.plan
-    body = msgspec.json.encode((plan.send_id, visitor, plan.success, len(LINKS)))
+    body = msgspec.json.encode((plan.send_id, visitor, plan.success, plan.confirms, len(LINKS)))
     return Letterpress("shop@shop.example", act.address, body)
