@@ -6,6 +6,8 @@ Rules
 3. It never goes back, whatever is granted: an older grant that arrives late changes nothing.
 4. A limit raised after a standstill is not caught up at once: `speed` holds from the moment of the grant.
 5. Infinite speed means: be at the limit.
+6. Grants reach the processes one after the other. What somebody did at a later time than ours says that this time was
+   granted: whoever takes it goes there first (`catch_up`), so that nothing is done before its cause.
 """
 
 from __future__ import annotations
@@ -81,6 +83,9 @@ class RealClock:
         """Return the seconds until `at`, 0 when it has passed."""
         return max(0.0, (at - self.now()).total_seconds())
 
+    def catch_up(self, at: datetime) -> None:
+        """Do nothing: UTC is the same for everybody."""
+
     def machine(self) -> float:
         """Return the monotonic clock of this machine, in seconds."""
         return time.monotonic()
@@ -114,6 +119,11 @@ class GatedClock(RealClock):
     def seconds_until(self, at: datetime) -> float | None:
         """Return machine seconds until world time `at`, None when no grant reaches that far yet."""
         return seconds_to(self._hands, self.machine(), at)
+
+    def catch_up(self, at: datetime) -> None:
+        """Be at `at` at least: somebody who was granted it has acted then."""
+        if at > self.now():
+            self.grant(Grant(at, at, self._hands.speed))
 
     def grant(self, grant: Grant) -> bool:
         """Take a grant; True when it allows more than the one before."""

@@ -297,6 +297,10 @@ class Clock(Protocol):
         """Return machine seconds until world time `at` (0 when reached), None when it cannot be known yet."""
         ...
 
+    def catch_up(self, at: datetime) -> None:
+        """Be at world time `at` at least, where the clock is gated: what is taken now was done then."""
+        ...
+
     def machine(self) -> float:
         """Return machine time in seconds: monotone, its zero means nothing."""
         ...

@@ -36,6 +36,9 @@ class StillClock:
     def now(self) -> datetime:
         return self.world
 
+    def catch_up(self, at: datetime) -> None:
+        """Do nothing: there is one clock for all."""
+
     def seconds_until(self, at: datetime) -> float | None:
         return 0.0 if at <= self.world else None
 

@@ -36,6 +36,9 @@ class MovedClock:
     def now(self) -> datetime:
         return datetime.now(UTC) + self.moved
 
+    def catch_up(self, at: datetime) -> None:
+        """Do nothing: there is one clock for all."""
+
     def seconds_until(self, at: datetime) -> float | None:
         return max(0.0, (at - self.now()).total_seconds())
 

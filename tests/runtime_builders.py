@@ -14,7 +14,7 @@ from agents.runtime.limits import Limits
 from agents.runtime.registry import IDENTITY
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
-from messaging.ports import Chunk
+from messaging.ports import Chunk, Clock
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import LogStory, Tell, WakeAt
 from messaging.vocabulary.ids import visitor_id_for
@@ -85,6 +85,9 @@ class FakeClock:
     def now(self) -> datetime:
         return self.world
 
+    def catch_up(self, at: datetime) -> None:
+        """Do nothing: there is one clock for all."""
+
     def seconds_until(self, at: datetime) -> float | None:
         return 0.0 if at <= self.world else None
 
@@ -128,7 +131,7 @@ def a_shard(
     store: Any,
     *,
     peer: Peer | None = None,
-    clock: FakeClock | None = None,
+    clock: Clock | None = None,
     journal: Any = None,
     **limits: Any,
 ) -> Shard:

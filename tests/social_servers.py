@@ -29,6 +29,9 @@ class Clock:
     def now(self) -> datetime:
         return NOW
 
+    def catch_up(self, at: datetime) -> None:
+        """Do nothing: there is one clock for all."""
+
     def seconds_until(self, at: datetime) -> float:
         return 0.0
 

@@ -257,6 +257,9 @@ class Shard:
         chunks = await self._taker.take(positions, choked=choked)
         for chunk in chunks:
             self._lower(chunk.at)
+            # Or an effect would be dated before its cause: a mail in hours at which Rules would not send it.
+            spec.clock.catch_up(chunk.at)
+        now = self._now()
         local = list(self._local)
         self._local.clear()
         if spec.postman is not None:

@@ -131,6 +131,9 @@ class SimClock:
             self._told = (micros, told)
         return told
 
+    def catch_up(self, at: datetime) -> None:
+        """Do nothing: there is one clock for all."""
+
     def seconds_until(self, at: datetime) -> float | None:
         return max(0.0, (at - self.now()).total_seconds())
 

@@ -100,6 +100,17 @@ def test_a_grant_says_whether_it_allows_more():
     assert clock.now() == START + timedelta(minutes=5)
 
 
+@pytest.mark.parametrize("speed", [60.0, math.inf])
+def test_a_clock_catches_up_with_what_others_did_and_never_goes_back(speed):
+    clock = GatedClock(START, speed)
+    later = START + timedelta(hours=3)
+    clock.catch_up(later)
+    assert clock.now() == later
+    clock.catch_up(START)
+    assert clock.now() == later
+    assert clock.limit == later, "no further than where others were"
+
+
 def test_the_real_clock_is_utc_and_knows_every_wait():
     clock = clock_from(None, 1.0)
     assert type(clock) is RealClock

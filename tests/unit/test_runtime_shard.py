@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from messaging.clock import GatedClock
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Chunk, Commit
 from messaging.store.memory import MemoryDatabase, MemoryStore
@@ -51,6 +54,17 @@ async def test_what_was_committed_is_not_done_again_by_the_next_owner() -> None:
         shard.deliver(a_chunk(2, entered(1, "b")))
         await settle(shard, 1)
     assert (await state_of(store, 1)).seen == ["a", "b"]
+
+
+async def test_nothing_is_done_before_the_time_of_its_cause() -> None:
+    """A grant reaches one process later than another: that one's clock stands at an older time."""
+    store, later = a_store(a_database()), START + timedelta(hours=3)
+    clock = GatedClock(START, math.inf)
+    async with Running(a_shard(store, clock=clock)) as shard:
+        shard.deliver(msgspec.structs.replace(a_chunk(1, entered(1, "a")), at=later))
+        await settle(shard, 1)
+        [(_, batch)] = await store.batches("rules-0", 0, 10)
+        assert batch.at == clock.now() == later
 
 
 async def test_a_letter_leaves_only_after_its_commit_and_again_until_it_is_held() -> None:
