@@ -94,7 +94,8 @@ def _identified(state: SocialState, message: Identified, now: datetime, view: Vi
     is_resting = state.rests_until is not None and now < state.rests_until
     if not state.address or not state.may_look_up or state.asking is not None or is_resting:
         return effects
-    return effects + _ask(state, visitor, list(SOURCES), now, view)
+    asked = _ask(state, visitor, list(SOURCES), now, view)
+    return effects + [each for each in asked if not (isinstance(each, Tell) and each in effects)]
 
 
 def _forget(state: SocialState, visitor: str, now: datetime) -> list[Effect]:

@@ -153,6 +153,16 @@ def test_who_is_suppressed_is_never_asked_about():
     assert ann.identified() == []
 
 
+def test_another_address_that_is_suppressed_is_told_once():
+    ann = Visitor()
+    ann.identified("ann@work.example")
+    ann.answered(found("gravatar"), found("activitypub"))
+    ann.suppressed = frozenset({"ann@example.com"})
+    ann.identified("ann@example.com")
+    assert ann.seen() == [("", "", "")]
+    assert not ann.look_ups()
+
+
 def test_who_is_suppressed_between_two_tries_is_not_asked_about_again():
     ann = Visitor()
     ann.identified()
