@@ -109,6 +109,8 @@ class Commit(msgspec.Struct):
     """Mailboxes (keyed hashes) that marketing mail is handed over to in this batch."""
     figures: dict[str, float] = {}
     """`Ownership.figures` as they stand after this batch."""
+    rewritten: list[Record] = []
+    """Journaled records of which less is kept than came: their visitor was erased before."""
 
 
 class Chunk(msgspec.Struct, array_like=True):

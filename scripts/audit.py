@@ -2,13 +2,13 @@
 
 Each shard is cut at its last commit; traffic may go on. What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
-   journaled event in their ranges has a visitor or stands in quarantine.
+   journaled event in their ranges has a visitor, stands in quarantine, or was erased.
 2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing.
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements and the story are those that the fold wants, no
    more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse; attempts and caps hold.
 5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
-   after that visitor's unsubscribe, goal, or loss of consent, nor to an address that had bounced.
+   after that visitor's unsubscribe, erasure, goal, or loss of consent, nor to an address that had bounced.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import msgspec
 from agents.email_bot.state import same_mailbox
 from agents.email_bot.step import about_recipient
 from agents.protocol.bot import View
+from agents.runtime.batch import NOBODY
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
@@ -32,6 +33,7 @@ from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from messaging.vocabulary.messages import (
+    Erased,
     GoalReached,
     Identified,
     MailOutcome,
@@ -41,7 +43,7 @@ from messaging.vocabulary.messages import (
 )
 from scripts.audit_rows import Rows
 from scripts.counting import counted
-from scripts.folder import Refused
+from scripts.erasing import nobody
 
 CATCH_UP_TRIES = 25
 """How often a shard that goes on committing is caught up with before the audit says it cannot be cut."""
@@ -80,12 +82,18 @@ class Auditor:
     """Audit one system through its store and journal."""
 
     def __init__(
-        self, store: Store, journal: Journal, shards: dict[str, int], view_at: ViewAt
+        self,
+        store: Store,
+        journal: Journal,
+        shards: dict[str, int],
+        view_at: ViewAt,
+        veil: Callable[[str], str] = lambda key: key,
     ) -> None:
         self._store = store
         self._journal = journal
         self._shards = shards
         self._view_at = view_at
+        self._veil = veil
         self._findings: list[Finding] = []
         self._looked: Counter[str] = Counter()
 
@@ -100,7 +108,7 @@ class Auditor:
         if visitor is not None:
             only = await StoreReader(self._store).find(visitor)
             if only is None:
-                raise Refused(f"nobody is known as {visitor}")
+                raise await nobody(self._store, visitor, self._veil)
         for bot in WIRING:
             for index in range(self._shards.get(bot, 0)):
                 say(f"folding {bot}-{index}")
@@ -167,7 +175,10 @@ class Auditor:
             taken[stream] = max(last, before)
         skipped = {(stream, position) for stream, position, _ in record.skipped}
         lost = sum(1 for visitor in record.visitors if not visitor)
-        self._looked["events"] += len(record.visitors)
+        erased = record.visitors.count(NOBODY)
+        self._looked["events"] += len(record.visitors) - erased
+        if erased:
+            self._looked["erased events"] += erased
         if lost > len(skipped):
             without = counted(lost - len(skipped), "events")
             self._found("once", f"{name}:{number}: {without} without a visitor")
@@ -208,7 +219,8 @@ class Auditor:
             sends = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
             marketing = [row for row in sends if not (row["success"] or row["confirms"])]
             by_decision = Counter(row["decision_id"] for row in marketing)
-            missing = {row["id"] for row in decisions} - set(by_decision)
+            # What is left of a decision about somebody who was erased has no send any more.
+            missing = {row["id"] for row in decisions if row["visitor"]} - set(by_decision)
             if not missing:
                 break
             await asyncio.sleep(1.0)
@@ -286,7 +298,7 @@ class _Refusals:
         send = act.plan.send_id
         goal = self._goals.get((visitor, act.plan.path))
         if visitor in self._left:
-            self._found("refusal", f"{send} was handed over after an unsubscribe")
+            self._found("refusal", f"{send} was handed over after they left")
         if goal is not None and goal >= act.plan.entered_at:
             self._found("refusal", f"{send} was handed over after the goal")
         if is_lifted:
@@ -303,7 +315,7 @@ class _Refusals:
                 for path in paths:
                     key = (visitor, path)
                     self._goals[key] = max(at, self._goals.get(key, at))
-            case Responded(kind="unsubscribed"):
+            case Responded(kind="unsubscribed") | Erased():
                 self._left.add(visitor)
             case Identified(may_email=may_email, address=address):
                 self._may[visitor] = may_email

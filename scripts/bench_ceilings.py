@@ -24,7 +24,7 @@ from pymongo.write_concern import WriteConcern
 from messaging.store.connection import Connection, Session, connect
 from messaging.store.mongo_layout import ensure_journal, ensure_store, states_of
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.ids import derive, partition_of, visitor_id_for
+from messaging.vocabulary.ids import derive, message_hash, partition_of, visitor_id_for
 from scripts.bench_mix import VISITORS
 
 BATCH_SIZES = (250, 500, 1000, 2000)
@@ -81,7 +81,7 @@ class Ceilings:
             documents.append(
                 {
                     "_id": Int64(self._position),
-                    "m": f"{self._position}-{record.message_id}",
+                    "m": Binary(message_hash(f"{self._position}-{record.message_id}", b"")),
                     "p": record.partition,
                     "b": Binary(_encode(record)),
                 }

@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": "cli_record:replay",
     "audit": "cli_record:audit",
     "export": "cli_export:export",
+    "erase": "cli_erase:erase",
 }
 """Command -> where it is; loaded when it is asked for, so that `mdma --help` stays quick."""
 

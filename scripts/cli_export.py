@@ -86,6 +86,7 @@ async def _export(id_: str, data: Path) -> dict[str, Any]:
     from messaging.mail.tokens import mailbox_hash
     from messaging.store.mongo import MongoStore
     from scripts.compose import connected
+    from scripts.erasing import veil_of
     from scripts.personal import Sources, exported
     from scripts.shards import all_shards
 
@@ -99,6 +100,7 @@ async def _export(id_: str, data: Path) -> dict[str, Any]:
             MongoJournal(connection),
             await all_shards(store, wiring.shards),
             lambda address: mailbox_hash(wiring.key, address),
+            veil_of(wiring),
             await queue.first(max(1, await queue.count())),
             data / "mail",
             Path(wiring.log_folder),

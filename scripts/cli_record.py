@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +38,8 @@ class Recorded:
     journal: MongoJournal
     shards: dict[str, int]
     view_at: ViewAt
+    veil: Callable[[str], str]
+    """Identity key -> its keyed hash."""
 
 
 @asynccontextmanager
@@ -46,6 +48,7 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
     from messaging.journal.mongo import MongoJournal
     from messaging.store.mongo import MongoStore
     from scripts.compose import connected, view_loader
+    from scripts.erasing import veil_of
     from scripts.shards import all_shards
 
     wiring = wiring_in_use(data)
@@ -54,7 +57,7 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
     try:
         loader = view_loader(store, wiring)
         shards = await all_shards(store, wiring.shards)
-        yield Recorded(store, MongoJournal(connection), shards, loader.at)
+        yield Recorded(store, MongoJournal(connection), shards, loader.at, veil_of(wiring))
     finally:
         await store.close()
         await connection.close()
@@ -116,13 +119,14 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
     from agents.runtime.registry import WIRING
     from agents.runtime.replay import RecordBrokenError, Replayer
     from messaging.vocabulary.ids import PARTITIONS, partition_of
+    from scripts.erasing import nobody
 
     steps: list[Step] = []
     unequal = []
     async with opened(data) as record:
         visitor = await StoreReader(record.store).find(id_)
         if visitor is None:
-            raise Refused(f"nobody is known as {id_}")
+            raise await nobody(record.store, id_, record.veil)
         for bot, wiring in WIRING.items():
             if bot == "learner":
                 continue  # its states are policies, not visitors
@@ -177,7 +181,9 @@ def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) ->
 
     async def run() -> Report:
         async with opened(data) as record:
-            auditor = Auditor(record.store, record.journal, record.shards, record.view_at)
+            auditor = Auditor(
+                record.store, record.journal, record.shards, record.view_at, record.veil
+            )
             return await auditor.run(visitor=id_, since=since, say=_say)
 
     report = asyncio.run(run())

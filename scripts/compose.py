@@ -33,7 +33,7 @@ from messaging.journal.mongo import MongoJournal
 from messaging.mail.compose import Sender, TemplateText, compose
 from messaging.mail.pool import SmtpPool
 from messaging.mail.target import parse_smtp_url
-from messaging.mail.tokens import mailbox_hash
+from messaging.mail.tokens import key_hash, mailbox_hash
 from messaging.ports import Peers
 from messaging.store.connection import Connection, connect
 from messaging.store.mongo import MongoStore
@@ -99,6 +99,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     log_folder: str
     mail_folder: str = ""
+    """Where the built-in SMTP sink keeps its e-mails; empty where there is none."""
     hook_secrets: dict[str, list[str]] = {}
     alert_email: str = ""
     alert_webhook: str = ""
@@ -198,6 +199,7 @@ def view_loader(store: MongoStore, wiring: Wiring) -> ViewLoader:
     """Return the loader of views for these settings."""
     settings = ViewSettings(
         mailbox=lambda address: mailbox_hash(wiring.key, address),
+        veil=lambda key: key_hash(wiring.key, key),
         holdout=wiring.holdout,
         consent=wiring.consent,
         learning=wiring.learning,

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from agents.runtime.eraser import Eraser
 from agents.runtime.gate import GateReport
 from agents.runtime.looking import Looking
 from agents.runtime.offers import StoredOffers
@@ -33,6 +34,7 @@ from messaging.store.mongo import MongoStore
 from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
+from scripts.erasing import eraser_of
 from scripts.telling import Reading, Telling, prometheus
 
 SWITCH_SECONDS = 0.0002
@@ -44,7 +46,8 @@ DEMO = "demo-1"
 """Under this name the supervisor tells how a demo fares (`scripts.demo.PART`)."""
 
 ALERTING = "gateway-1"
-"""The gateway that tells people of alerts: one is enough, and more would take the work from each other."""
+"""The gateway that tells people of alerts, and erases people: one is enough, and more would take the work from
+each other."""
 
 log = structlog.get_logger()
 
@@ -59,7 +62,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     part = GatewayPart(wiring.host, wiring.port, connection, store)
     part.shop_key = wiring.write_keys[0] if wiring.demo else ""
     deps = GatewayDeps(
-        journal=MongoJournal(connection),
+        journal=MongoJournal(connection, wiring.key),
         store=part.telling(store, peers, list(_names(wiring.shards))),
         peers=peers,
         clock=clock,
@@ -83,6 +86,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     part.take(deps)
     if name == ALERTING:
         part.alert(Alerting(wiring, store, clock))
+        part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
     return part
 
 
@@ -100,6 +104,7 @@ class GatewayPart:
         self._deps: GatewayDeps | None = None
         self._gateway: Gateway | None = None
         self._alerting: Alerting | None = None
+        self._eraser: Eraser | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
         """The write key of the demo shop; empty: there is no shop."""
@@ -113,6 +118,10 @@ class GatewayPart:
     def alert(self, alerting: Alerting) -> None:
         """Take who tells people of alerts."""
         self._alerting = alerting
+
+    def erase(self, eraser: Eraser) -> None:
+        """Take who erases people."""
+        self._eraser = eraser
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -131,13 +140,13 @@ class GatewayPart:
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
-        alerting = self._alerting
-        telling = supervise("alerts", alerting.run) if alerting is not None else None
+        works = {"alerts": self._alerting, "erasures": self._eraser}
+        tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
             await self._stop.wait()
         finally:
-            if telling is not None:
-                await end(telling)
+            for task in tasks:
+                await end(task)
             await runner.cleanup()
 
     async def drain(self) -> None:

@@ -32,10 +32,10 @@ from typing import Any
 
 import msgspec
 
-from agents.runtime.batch import read_owner, wake_place
 from agents.runtime.held import Codec
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
+from agents.runtime.scrub import about, is_named_by, is_whose
 from config.load import compile_files
 from messaging.gateway.readers import ReplayCall
 from messaging.mail.sink import read_mails
@@ -44,10 +44,9 @@ from messaging.store.tables import ROW_INDEXES
 from messaging.vocabulary.events import Record, decode_event
 from messaging.vocabulary.ids import email_key, normal_address
 from messaging.vocabulary.messages import decode_letters
-from scripts.folder import Refused
+from scripts.erasing import nobody
 from scripts.personal_parts import (
     Document,
-    about,
     by_name,
     call_of,
     consents_of,
@@ -76,6 +75,8 @@ class Sources:
     shards: dict[str, int]
     mailbox: Callable[[str], str]
     """Address -> its keyed hash."""
+    veil: Callable[[str], str] = lambda key: key
+    """Identity key -> its keyed hash."""
     waiting: list[ReplayCall] = field(default_factory=list)
     mail_folder: Path | None = None
     log_folder: Path | None = None
@@ -85,7 +86,7 @@ async def exported(sources: Sources, id_: str, *, at: datetime, say: Progress) -
     """Return all of one person's data. Raise Refused where nobody is known by the id."""
     visitor = await StoreReader(sources.store).find(id_)
     if visitor is None:
-        raise Refused(f"nobody is known as {id_}")
+        raise await nobody(sources.store, id_, sources.veil)
     found = await _Search(sources, visitor, say).everything()
     return {"format": FORMAT, "at": at, **found}
 
@@ -177,17 +178,13 @@ class _Search:
         """Return what a batch record itself holds of this person, empty if nothing."""
         wakes = [wake for wake in record.wakes if wake[0] in self._who]
         local = self._theirs(record.local) if record.local else []
-        skipped = [place for place in record.skipped if self._is_named_by(place)]
+        skipped = [place for place in record.skipped if is_named_by(place, self._who)]
         parts = {"wakes": wakes, "local": local, "skipped": skipped}
         return {name: part for name, part in parts.items() if part}
 
-    def _is_named_by(self, place: tuple[str, int, int]) -> bool:
-        return any(place[0].startswith(wake_place(each, "")[0]) for each in self._who)
-
     async def _events_of(self, record: BatchRecord, shard: tuple[int, int]) -> list[Record]:
         """Return the journaled events of this person that a batch took."""
-        owners = [read_owner(text) for text in record.visitors]
-        mine = [who in self._who or self._who & set(merging) for who, _, merging in owners]
+        mine = [is_whose(text, self._who) for text in record.visitors]
         if not any(mine):
             return []
         taken: list[Record] = []

@@ -1,4 +1,4 @@
-"""Turn what is stored of one person into plain documents, and say whom a message is about. Pure."""
+"""Turn what is stored of one person into plain documents. Pure."""
 
 from __future__ import annotations
 
@@ -9,30 +9,9 @@ import msgspec
 
 from messaging.gateway.readers import ReplayCall
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import (
-    AnyMessage,
-    DecisionMade,
-    Letter,
-    MergedInto,
-    MergeStarted,
-    RewardSeen,
-    StateMerged,
-)
+from messaging.vocabulary.messages import Letter
 
 Document = dict[str, Any]
-
-
-def about(message: AnyMessage) -> set[str]:
-    """Return the visitors that a message is about: the one it is addressed to, and those it names."""
-    match message:
-        case MergedInto(into=other) | MergeStarted(younger=other) | StateMerged(younger=other):
-            return {message.visitor, other}
-        case DecisionMade(decision=decision):
-            return {decision.visitor}
-        case RewardSeen(subject=subject):
-            return {subject}
-        case _:
-            return {message.visitor}
 
 
 def consents_of(behavior: Document, events: list[Record]) -> list[Document]:

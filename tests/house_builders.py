@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from agents.protocol.bot import View
 from agents.runtime.limits import Limits as ShardLimits
@@ -24,7 +25,7 @@ from tests.gateway_builders import KEY, a_site
 from tests.on_site_builders import default_view
 from tests.runtime_builders import Silent
 
-SHARDS = dict.fromkeys(WIRING, 1)
+SHARDS = {bot: 1 for bot in WIRING if bot != "social"}
 
 
 class MovedClock:
@@ -151,10 +152,14 @@ async def a_house(
     view: View | None = None,
     *,
     shop: bool = False,
+    veil: Callable[[str], str] | None = None,
     **limits: Any,
 ) -> AsyncIterator[House]:
     """Run a house while a block lasts."""
-    house = House(store, journal, view or default_view())
+    seen = view or default_view()
+    if veil is not None:
+        seen = msgspec.structs.replace(seen, veil=veil)
+    house = House(store, journal, seen)
     tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
     while any(shard.report() is None for shard in house.shards.values()):
         await asyncio.sleep(0.005)

@@ -7,11 +7,12 @@ from typing import Any
 
 from agents.behavior_bot.merge import VERSION
 from agents.behavior_bot.state import BehaviorState
-from agents.behavior_bot.step import step
-from agents.protocol.bot import View
+from agents.behavior_bot.step import step, tell_erased
+from agents.protocol.bot import ERASED, View
 from agents.protocol.draw import DrawFor
 from messaging.vocabulary.effects import Effect
-from messaging.vocabulary.messages import Message
+from messaging.vocabulary.events import VisitorErased
+from messaging.vocabulary.messages import Arrived, Message
 
 
 class BehaviorBot:
@@ -45,3 +46,12 @@ class BehaviorBot:
         """Take one message for one visitor. Behavior draws nothing."""
         del draw
         return step(state, message, now, view)
+
+    def ends_at_tombstone(
+        self, message: Message, into: str, now: datetime, view: View
+    ) -> list[Effect] | None:
+        """Pass an erasure that is told again on to the others; None: as any message at a tombstone."""
+        if into != ERASED or not isinstance(message, Arrived):
+            return None
+        is_told = isinstance(message.record.event, VisitorErased)
+        return tell_erased(message.visitor, now, view) if is_told else []

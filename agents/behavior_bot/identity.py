@@ -15,6 +15,7 @@ Rules
 5. Rows of keys that did not come in the event are not rewritten by a merge; they lead to the older
    visitor by the `v:` row, or by the tombstone.
 6. Nothing depends on where one batch ends and the next begins.
+7. A key whose owner was erased leads to nobody. What comes under it later begins a visitor with another id.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from messaging.vocabulary.ids import (
     anonymous_key,
     derive,
     email_key,
+    reborn_id_for,
     user_key,
     visitor_id_for,
 )
@@ -136,9 +138,11 @@ def further_keys(groups: Iterable[list[str]], known: dict[str, Row], asked: set[
 class Resolver:
     """Resolve the events of one batch in order; what must be written is collected."""
 
-    def __init__(self, known: dict[str, Row]) -> None:
+    def __init__(self, known: dict[str, Row], erased: dict[str, int] | None = None) -> None:
+        """`erased`: key -> when its owner was erased (microseconds), of the keys that have none."""
         self._before = known
         self._rows = dict(known)
+        self._erased = erased or {}
 
     def resolve(self, record: Record, event: Event, keys: list[str] | None = None) -> Resolution:
         """Return whom an event belongs to, and link its keys (`keys_of`, where the caller has them)."""
@@ -199,7 +203,11 @@ class Resolver:
             if not user or not claimed or key in (user, previous):
                 return visitor, born
         names = [key for key in keys if not key.startswith("v:") and key != previous]
-        return visitor_id_for(names[0] if names else "m:" + record.message_id), record.position
+        name = names[0] if names else "m:" + record.message_id
+        erased_at = self._erased.get(name)
+        if erased_at is not None:
+            return reborn_id_for(name, erased_at), record.position
+        return visitor_id_for(name), record.position
 
     def _merge(self, left: Row, right: Row, merges: list[tuple[str, str]]) -> Row:
         """Merge the younger of two visitors into the older one and return that."""

@@ -33,7 +33,7 @@ from agents.behavior_bot.responses import (
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Moved, Tell, WakeAt
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Forget, Moved, Tell, WakeAt
 from messaging.vocabulary.events import (
     AddressConfirmed,
     AlertSettled,
@@ -44,10 +44,12 @@ from messaging.vocabulary.events import (
     Record,
     Track,
     Unsubscribed,
+    VisitorErased,
 )
 from messaging.vocabulary.messages import (
     AlertAnswered,
     Arrived,
+    Erased,
     MailSent,
     MergedInto,
     MergeStarted,
@@ -61,6 +63,9 @@ from messaging.vocabulary.messages import (
 )
 
 SESSION_WAKE = "session"
+
+PEERS = ("rules", "email", "sales", "engagement")
+"""Bots that keep a state of each visitor as well."""
 
 
 def step(state: BehaviorState, message: Message, now: datetime, view: View) -> list[Effect]:
@@ -111,8 +116,20 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case AlertSettled():
             count(state, "alert_settled", record)
             return [_answered(event, here)]
+        case VisitorErased():
+            return [*tell_erased(here.visitor, here.now, here.view), Forget()]
         case _:
             assert_never(event)
+
+
+def tell_erased(visitor: str, now: datetime, view: View) -> list[Effect]:
+    """Tell every other bot to forget a visitor."""
+    return [Tell(bot, Erased(visitor, now)) for bot in peers(view)]
+
+
+def peers(view: View) -> tuple[str, ...]:
+    """Return the bots that are told of merges and erasures."""
+    return (*PEERS, "social") if view.social else PEERS
 
 
 def _call(
@@ -284,9 +301,8 @@ def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
     if into == here.visitor:
         return []  # it followed the tombstone of a merge that was done already
     message = MergedInto(here.visitor, here.now, into)
-    social = ("social",) if here.view.social else ()
     return [
-        *(Tell(bot, message) for bot in ("rules", "email", "sales", "engagement", *social)),
+        *(Tell(bot, message) for bot in peers(here.view)),
         Tell("behavior", StateMerged(into, here.now, here.visitor, pack(state))),
         Moved(into),
     ]

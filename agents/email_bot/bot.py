@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents.email_bot import state as layout
+from agents.email_bot.forgetting import begin
 from agents.email_bot.state import EmailState
 from agents.email_bot.step import step
 from agents.email_bot.turn import settled_message
-from agents.protocol.bot import View
+from agents.protocol.bot import ERASED, View
 from agents.protocol.draw import DrawFor
 from messaging.vocabulary.effects import Effect, LogStory, PutSend, Tell
-from messaging.vocabulary.messages import Message, SendRequested
+from messaging.vocabulary.messages import Erased, Message, SendRequested
 
 
 class EmailBot:
@@ -35,8 +36,17 @@ class EmailBot:
         """Take one message for one visitor."""
         return step(state, message, now, view, draw)
 
-    def ends_at_tombstone(self, message: Message, into: str, now: datetime) -> list[Effect] | None:
+    def forget(self, state: EmailState, message: Erased, now: datetime, view: View) -> list[Effect]:
+        """End what is open; what is being handed over is waited for."""
+        return begin(state, message, now, view)
+
+    def ends_at_tombstone(
+        self, message: Message, into: str, now: datetime, view: View
+    ) -> list[Effect] | None:
         """Refuse a trigger for a visitor who was merged; None: the message follows to the older one."""
+        del view
+        if into == ERASED:
+            return []
         if not isinstance(message, SendRequested):
             return None
         plan, reason = message.plan, "merged"

@@ -92,6 +92,8 @@ class EmailState(msgspec.Struct, array_like=True):
     """(path, order id) for which a success e-mail was decided, oldest first."""
     refused_total: int = 0
     resent_total: int = 0
+    erasing: bool = False
+    """True from the erasure until what was being handed over then has its outcome."""
 
 
 class _Packed(msgspec.Struct, array_like=True):

@@ -15,7 +15,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from agents.email_bot import answers, merge
+from agents.email_bot import answers, forgetting, merge
 from agents.email_bot.state import (
     HANDING_OVER,
     TRAIT_CHARACTERS_MAX,
@@ -69,6 +69,9 @@ def step(
 ) -> list[Effect]:
     """Take one message; the state is changed in place."""
     turn = Turn(state, message.visitor, at=message.at, now=now, view=view)
+    if state.erasing:
+        forgetting.goes_on(turn, message)
+        return turn.effects
     match message:
         case SendRequested(plan=plan):
             _requested(turn, plan)

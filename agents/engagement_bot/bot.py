@@ -36,9 +36,11 @@ class EngagementBot:
         del draw
         return step(state, message, now, view)
 
-    def ends_at_tombstone(self, message: Message, into: str, now: datetime) -> list[Effect] | None:
+    def ends_at_tombstone(
+        self, message: Message, into: str, now: datetime, view: View
+    ) -> list[Effect] | None:
         """Refuse a trigger for a visitor who was merged; None: the message follows to the older one."""
-        del into
+        del into, view
         if not isinstance(message, EngagementRequested):
             return None
         return refused(message.visitor, message.plan, "merged", now)

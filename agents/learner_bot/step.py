@@ -24,7 +24,7 @@ from learning.serving.next_best import policy_name
 from learning.serving.send_time import POLICY as SEND_TIME
 from learning.serving.send_time import SLOTS
 from messaging.vocabulary.effects import CancelWake, Effect, PublishSnapshot, WakeAt
-from messaging.vocabulary.ids import derive, policy_key
+from messaging.vocabulary.ids import policy_key, short_hash
 from messaging.vocabulary.messages import DecisionMade, Message, RewardSeen, Woke
 from messaging.vocabulary.records import Decision, Snapshot
 
@@ -262,4 +262,4 @@ def _reward_id(message: RewardSeen) -> str:
 
 def _number(kind: str, name: str) -> int:
     """Return 48 bits of a name's hash: a short key where a rare mix-up does no harm."""
-    return int(derive(kind, name)[:12], 16)
+    return int(short_hash(kind, name), 16)

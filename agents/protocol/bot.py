@@ -24,6 +24,9 @@ from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import Message
 from messaging.vocabulary.records import Snapshot
 
+ERASED = "erased"
+"""Stands in the tombstone of a visitor who was erased, where that of a merged one names the older visitor."""
+
 
 class View(msgspec.Struct):
     """Hold what the bots see of the rules and policies at one moment; it is replaced, never changed.
@@ -40,6 +43,8 @@ class View(msgspec.Struct):
     """Mailboxes known to be suppressed (those that this batch needs)."""
     mailbox: Callable[[str], str] = lambda address: address
     """Keyed hash of an address."""
+    veil: Callable[[str], str] = lambda key: key
+    """Keyed hash of an identity key, by which an erased one is known again."""
     holdout: float = 0.05
     consent: str = "opt-in"
     learning: bool = True

@@ -4,6 +4,8 @@ Rules
 1. The order is fixed and recorded: wake-ups (visitor by visitor as they came due), then each stream's chunks,
    then what came from the shard's own hands. A replay repeats it.
 2. A batch that meets a conflict, a suppression or a poisonous letter is built anew, knowing that.
+3. An event that is older than the erasure of one of its keys, and every fact about an erased visitor, came too
+   late: it is erased by the very commit that takes it. A newer event begins a new visitor.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
-from messaging.vocabulary.events import Event, Record
-from messaging.vocabulary.ids import derive
+from messaging.vocabulary.events import Event, Fact, Record, VisitorErased, erased_record
+from messaging.vocabulary.ids import ERASED_LATEST, derive, erased_key, micros_of
 from messaging.vocabulary.messages import (
     Arrived,
     Letter,
@@ -38,6 +40,12 @@ MEMBER = "+"
 
 MERGING = "<"
 """Stands there before each younger visitor whom the event showed to be one with this visitor."""
+
+NOBODY = "-"
+"""Stands there instead of a visitor where the event was erased."""
+
+VISITOR = "v:"
+"""Begins the identity key of a visitor's own row."""
 
 Place = tuple[str, int, int]
 """(stream, position, index) of one letter."""
@@ -67,6 +75,8 @@ class Plan:
     inputs: list[tuple[str, int, int]] = field(default_factory=list)
     rows: list[RowWrite] = field(default_factory=list)
     """Events that cannot be read, for the quarantine."""
+    rewritten: list[Record] = field(default_factory=list)
+    """Journaled events of which less is kept than came."""
 
 
 @dataclass
@@ -106,6 +116,8 @@ class Builder:
                 records.extend((chunk.stream, record) for record in fresh)
             else:
                 for index, letter in enumerate(decode_letters(chunk.body)):
+                    if not letter.message.visitor:
+                        continue  # it was erased
                     work = Work(letter.message, letter.depth, chunk.stream, chunk.last, index)
                     plan.works.append(work)
         if records:
@@ -127,13 +139,25 @@ class Builder:
         assert identity is not None, "only a bot with identities reads the journal"
         read = [self._read(identity, *each, plan, intake.now) for each in records]
         known = await self._known(identity, [keys for _, keys in read], given)
-        resolver = identity.resolver(known)
+        _, latest = known.pop(ERASED_LATEST, ("", 0))
+        erased = await self._erased(records, read, known, latest) if latest else {}
+        resolver = identity.resolver(known, erased)
         works = []
         for (stream, record), (event, keys) in zip(records, read, strict=True):
             place = (stream, record.position, 0)
+            if record.is_erased:
+                plan.visitors.append(NOBODY)
+                continue
             if event is None or place in self.skipped:
                 plan.visitors.append("")
                 continue
+            if erased and is_late(record, event, keys, erased):
+                plan.visitors.append(NOBODY)
+                plan.rewritten.append(erased_record(record))
+                continue
+            if erased and record.tagged and VISITOR + record.tagged in erased:
+                record = msgspec.structs.replace(record, tagged="")  # noqa: PLW2901 - as it is kept
+                plan.rewritten.append(record)
             resolution = resolver.resolve(record, event, keys)
             member = resolution.member
             merging = [younger for younger, _ in resolution.merges]
@@ -158,6 +182,8 @@ class Builder:
         self, identity: Identity, stream: str, record: Record, plan: Plan, now: datetime
     ) -> tuple[Event | None, list[str]]:
         """Return (event, its identity keys); what cannot be read is None, and a row for the quarantine."""
+        if record.is_erased:
+            return None, []
         try:
             event = record.event
             return event, identity.keys_of(record, event)
@@ -175,13 +201,38 @@ class Builder:
         known: Rows = {}
         newer = {write.key: (write.visitor, write.born) for write in given}
         asked: set[str] = set()
-        wanted = sorted({key for keys in groups for key in keys})
+        wanted = sorted({ERASED_LATEST, *(key for keys in groups for key in keys)})
         while wanted:
             known.update(await self._spec.store.identities(wanted))
             known.update((key, newer[key]) for key in wanted if key in newer)
             asked.update(wanted)
             wanted = identity.further_keys(groups, known, asked)
         return known
+
+    async def _erased(
+        self,
+        records: list[tuple[str, Record]],
+        read: list[tuple[Event | None, list[str]]],
+        known: Rows,
+        latest: int,
+    ) -> dict[str, int]:
+        """Return key -> when its owner was erased, of all keys for which that can matter.
+
+        Those are the keys that lead to nobody, and those of events from before the latest erasure.
+        """
+        veil = self._spec.view.veil
+        asked: dict[str, str] = {}
+        for (_, record), (event, keys) in zip(records, read, strict=True):
+            if event is None:
+                continue
+            is_old = micros_of(record.at) <= latest
+            for key in naming_keys(event, keys):
+                if is_old or key not in known:
+                    asked[erased_key(veil(key))] = key
+        if not asked:
+            return {}
+        rows = await self._spec.store.identities(sorted(asked))
+        return {asked[key]: row[1] for key, row in rows.items()}
 
     def _mine(self, visitor: str) -> bool:
         spec = self._spec
@@ -321,9 +372,24 @@ def owner_text(visitor: str, *, member: bool, merging: list[str]) -> str:
 
 
 def read_owner(text: str) -> tuple[str, bool, list[str]]:
-    """Return (visitor, member, merging) from a batch record's text."""
+    """Return (visitor, member, merging) from a batch record's text; the visitor is empty where there is none."""
+    if text == NOBODY:
+        return "", False, []
     visitor, *merging = text.split(MERGING)
     return visitor.removesuffix(MEMBER), visitor.endswith(MEMBER), merging
+
+
+def naming_keys(event: Event, keys: list[str]) -> list[str]:
+    """Return the keys that name whom an event is about; a fact names its visitor."""
+    return [VISITOR + event.visitor] if isinstance(event, Fact) else keys
+
+
+def is_late(record: Record, event: Event, keys: list[str], erased: dict[str, int]) -> bool:
+    """Say whether an event belongs to somebody who was erased after it happened."""
+    if isinstance(event, Fact):
+        return VISITOR + event.visitor in erased and not isinstance(event, VisitorErased)
+    at = micros_of(record.at)
+    return any(at <= erased[key] for key in keys if key in erased and not key.startswith(VISITOR))
 
 
 def wake_place(visitor: str, key: str) -> Place:

@@ -176,6 +176,7 @@ class Committer:
                 identities=plan.identities,
                 guards=sorted(set(folded.guards)),
                 figures=figures,
+                rewritten=plan.rewritten,
             )
             batch.built = Built(commit, folded, len(plan.works) + len(fired))
             self.overlapped_total += self._flying is not None

@@ -23,6 +23,20 @@ def sales_in(figures: dict[str, float]) -> dict[str, Any]:
     }
 
 
+def with_erased(figures: dict[str, float], orders: list[dict[str, Any]]) -> dict[str, float]:
+    """Return Sales' figures with the orders of whoever was erased: their amounts are left, and no credit.
+
+    >>> with_erased({"orders": 1, "revenue": 5.0}, [{"value": 3.0, "refunded": 1.0}])
+    {'orders': 2, 'revenue': 7.0, 'refunded': 1.0}
+    """
+    sums = {
+        "orders": len(orders),
+        "revenue": sum(row["value"] - row["refunded"] for row in orders),
+        "refunded": sum(row["refunded"] for row in orders),
+    }
+    return figures | {name: figures.get(name, 0) + value for name, value in sums.items()}
+
+
 def stages_in(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]:
     """Return path -> stage -> status -> number of runs.
 

@@ -5,6 +5,8 @@ Rules
 2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`).
 3. A step that raises leaves the batch as `Poisoned`: the shell throws the changed states away and repeats.
 4. A chain of cause and effect has a maximum depth.
+5. A visitor who is erased is forgotten at once, unless the bot still waits for an outcome (`forget`); what comes
+   after that ends at the tombstone.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from datetime import datetime
 
 import msgspec
 
-from agents.protocol.bot import Bot, View
+from agents.protocol.bot import ERASED, Bot, View
 from agents.protocol.draw import Draw
 from agents.runtime.held import Held
 from agents.runtime.tables import notices_for, row_for
@@ -23,6 +25,7 @@ from messaging.vocabulary.effects import (
     Act,
     CancelWake,
     Effect,
+    Forget,
     HandOver,
     LookUp,
     Moved,
@@ -31,7 +34,7 @@ from messaging.vocabulary.effects import (
     Tell,
     WakeAt,
 )
-from messaging.vocabulary.messages import Letter, Message, Woke
+from messaging.vocabulary.messages import Erased, Letter, Message, Woke
 
 
 class Work(msgspec.Struct, array_like=True):
@@ -60,13 +63,17 @@ class TooDeep(Exception):  # noqa: N818
 class Folded:
     """Collect what a batch's steps want: letters by bot, rows, acts, guards."""
 
-    __slots__ = ("acts", "guards", "letters", "rows", "touched", "woken")
+    __slots__ = ("acts", "forgotten", "guards", "letters", "rows", "rows_of", "touched", "woken")
 
     def __init__(self) -> None:
         self.letters: dict[str, list[Letter]] = {}
         self.rows: list[RowWrite] = []
+        self.rows_of: dict[str, int] = {}
+        """Visitor -> rows of theirs."""
         self.acts: list[tuple[str, Act]] = []
         self.guards: list[str] = []
+        self.forgotten: list[str] = []
+        """Visitors of whom nothing was kept."""
         self.touched: dict[str, Held] = {}
         self.woken: dict[str, Held] = {}
         """Of the touched, those whose wake-ups were set, cancelled or fired."""
@@ -80,6 +87,9 @@ class Folded:
             self.woken.clear()
         if self.rows:
             self.rows.clear()
+            self.rows_of.clear()
+        if self.forgotten:
+            self.forgotten.clear()
         if self.acts:
             self.acts.clear()
             self.guards.clear()
@@ -88,7 +98,17 @@ class Folded:
 class Folding:
     """Fold one batch. `source` (shard and batch number) makes the ids of rows that have none of their own."""
 
-    __slots__ = ("_bot", "_depth_max", "_ends", "_step", "_view", "folded", "now", "source")
+    __slots__ = (
+        "_bot",
+        "_depth_max",
+        "_ends",
+        "_forget",
+        "_step",
+        "_view",
+        "folded",
+        "now",
+        "source",
+    )
 
     def __init__(self, bot: Bot, now: datetime, view: View, source: str, depth_max: int) -> None:
         self.folded = Folded()
@@ -99,6 +119,7 @@ class Folding:
         self.source = source
         self._depth_max = depth_max
         self._ends = getattr(bot, "ends_at_tombstone", None)
+        self._forget = getattr(bot, "forget", None)
 
     def take(self, held: Held, work: Work) -> bool:
         """Step one work on its visitor's state; return whether it wanted anything. Raise `Poisoned` if it raises."""
@@ -108,6 +129,8 @@ class Folding:
         try:
             if held.moved:
                 effects = self._follow(held.moved, message)
+            elif isinstance(message, Erased):
+                effects = self._forgetting(held, message)
             else:
                 effects = self._step(held.state, message, self.now, self._view, Draw)
             if not effects:
@@ -129,12 +152,17 @@ class Folding:
             raise
 
     def _follow(self, into: str, message: Message) -> list[Effect]:
-        ended = self._ends(message, into, self.now) if self._ends is not None else None
+        ended = self._ends(message, into, self.now, self._view) if self._ends is not None else None
         if ended is not None:
             return list(ended)
-        if isinstance(message, Woke):
+        if isinstance(message, Woke) or into == ERASED:
             return []
         return [Tell(self._bot.name, msgspec.structs.replace(message, visitor=into))]
+
+    def _forgetting(self, held: Held, message: Erased) -> list[Effect]:
+        if self._forget is None:
+            return [Forget()]
+        return list(self._forget(held.state, message, self.now, self._view))
 
     def _apply(self, held: Held, visitor: str, depth: int, effects: Iterable[Effect]) -> None:
         # Not by `match`, which costs three times as much: tens of thousands a second pass here.
@@ -155,6 +183,12 @@ class Folding:
                 held.moved = effect.into
                 held.wakes.clear()
                 folded.woken[visitor] = held
+            elif isinstance(effect, Forget):
+                held.state = self._bot.fresh(visitor)
+                held.moved = ERASED
+                held.wakes.clear()
+                folded.woken[visitor] = held
+                folded.forgotten.append(visitor)
             elif isinstance(effect, QueueSend):
                 folded.acts.append((visitor, effect))
             elif isinstance(effect, HandOver):
@@ -165,7 +199,9 @@ class Folding:
                 folded.acts.append((visitor, effect))
                 folded.guards.append(effect.mailbox)
             else:
-                place = f"{self.source}:{len(folded.rows)}"
+                # Counted for each visitor: what another one did, or is not kept of them, changes no id.
+                number = folded.rows_of[visitor] = folded.rows_of.get(visitor, 0) + 1
+                place = f"{self.source}:{visitor}:{number}"
                 folded.rows.append(row_for(effect, visitor, place, self.now))
                 if isinstance(effect, PutAlert):
                     folded.rows += notices_for(effect, visitor)

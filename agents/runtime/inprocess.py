@@ -142,7 +142,7 @@ class InProcess:
             known.update({k: self._identity[k] for k in wanted if k in self._identity})
             asked.update(wanted)
             wanted = IDENTITY.further_keys(groups, known, asked)
-        resolver = IDENTITY.resolver(known)
+        resolver = IDENTITY.resolver(known, {})
         for (record, event), keys in zip(pairs, groups, strict=True):
             resolution = resolver.resolve(record, event, keys)
             now = record.received_at

@@ -91,6 +91,13 @@ class Postman:
         self._queued.add(effect.send_id)
         self._waiting.append((visitor, effect.send_id, effect.path, effect.at))
 
+    def forget(self, visitors: list[str]) -> None:
+        """Take the sends of visitors who were erased out of the line."""
+        gone = set(visitors)
+        for place in [each for each in self._waiting if each[0] in gone]:
+            self._waiting.remove(place)
+            self._queued.discard(place[1])
+
     def set_paused(self, paths: frozenset[str] | None) -> None:
         """Pause these paths' hand-overs; None pauses everything, the empty set nothing."""
         self._paused = paths

@@ -16,7 +16,7 @@ import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime.consents import consents_of
-from agents.runtime.figures import by_status, sales_in, stages_in
+from agents.runtime.figures import by_status, sales_in, stages_in, with_erased
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
@@ -30,6 +30,8 @@ TIMELINE_MAX = 500
 _VISITOR_ID = re.compile(r"[0-9a-f]{24}")
 
 FOLLOW_MAX = 16
+
+ERASED_ORDERS_MAX = 1_000_000
 
 STATUSES = (
     "waiting",
@@ -175,6 +177,8 @@ class StoreReader:
         """Return what the overview counts: of states and rows nothing is read but sums and keys."""
         store = self._store
         people, rules, sales = [await store.figures(bot) for bot in ("behavior", "rules", "sales")]
+        erased = await store.rows("orders", {"visitor": ""}, limit=ERASED_ORDERS_MAX)
+        sales = with_erased(sales, erased)
         sends = await store.tally("sends", "status")
         offered = await store.tally("engagements", "status")
         stages = stages_in(rules)

@@ -4,6 +4,7 @@ Rules
 1. Replay uses the same `Folding` as the live shard, with the recorded `now`, versions and order.
 2. What a step wanted to have done is computed and thrown away: a replay sends nothing and writes nothing.
 3. The states compared are the stored bytes, byte for byte.
+4. What was erased is not there: a visitor who was erased has neither steps nor a state, all others have all theirs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
-from messaging.vocabulary.messages import Arrived, decode_letters
+from messaging.vocabulary.messages import Arrived, Letter, decode_letters
 
 READ_MAX = 5_000
 """Batches and records read at once."""
@@ -189,7 +190,7 @@ class Replayer:
                     stream, self.name, first - 1, last - first + 1
                 ):
                     for index, letter in enumerate(decode_letters(chunk.body)):
-                        if visitor is None or letter.message.visitor == visitor:
+                        if _is_asked_for(letter, visitor):
                             others.append(
                                 Work(letter.message, letter.depth, stream, chunk.last, index)
                             )
@@ -197,7 +198,7 @@ class Replayer:
             raise RecordBrokenError(self._miscounted(record, "fewer"))
         if record.local:
             for index, letter in enumerate(decode_letters(record.local)):
-                if visitor is None or letter.message.visitor == visitor:
+                if _is_asked_for(letter, visitor):
                     others.append(Work(letter.message, letter.depth, "local", 0, index))
         return arrivals + others
 
@@ -241,6 +242,12 @@ class Replayer:
             if stream.startswith("journal:")
         )
         return f"{self.name}: {than} events stand in {spans} than the batch that took them counted"
+
+
+def _is_asked_for(letter: Letter, visitor: str | None) -> bool:
+    """Say whether to fold a letter: all of them, or one visitor's; never one that was erased."""
+    to = letter.message.visitor
+    return bool(to) and (visitor is None or to == visitor)
 
 
 def _marks(fold: Folding) -> Marks:

@@ -56,6 +56,13 @@ class Scout:
                 self._held[act.look_up_id] = self._clock.now()
                 self._line_up(visitor, act)
 
+    def forget(self, visitors: Iterable[str]) -> None:
+        """Take the look-ups of visitors who were erased out of the line."""
+        gone = set(visitors)
+        for each in [each for each in self._waiting if each[0] in gone]:
+            self._waiting.remove(each)
+            self._held.pop(each[1].look_up_id, None)
+
     def _line_up(self, visitor: str, act: LookUp) -> None:
         if len(self._waiting) >= WAITING_MAX:
             self._answer(visitor, act, [self._said(source, "busy") for source in act.sources])

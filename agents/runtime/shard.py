@@ -312,8 +312,12 @@ class Shard:
         if spec.postman is not None:
             settled, asked = mail_messages(intake.local)
             spec.postman.committed(built.folded.acts, settled, asked)
+            if built.folded.forgotten:
+                spec.postman.forget(built.folded.forgotten)
         if spec.scout is not None:
             spec.scout.committed(built.folded.acts, intake.local)
+            if built.folded.forgotten:
+                spec.scout.forget(built.folded.forgotten)
         await self._refresh_due(intake, built)
         self._memory.shrink(pinned)
         self._pace.worked(batch.began, spec.clock.machine())

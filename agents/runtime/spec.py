@@ -59,7 +59,8 @@ class Identity:
     keys_of: Callable[[Record, Event], list[str]]
     further_keys: Callable[[Iterable[list[str]], Rows, set[str]], list[str]]
     """(keys of each event, rows known, keys asked) -> keys to ask as well; asked again until empty."""
-    resolver: Callable[[Rows], Resolver]
+    resolver: Callable[[Rows, dict[str, int]], Resolver]
+    """(rows known, key -> when its owner was erased) -> who resolves a batch."""
 
 
 class Log(Protocol):

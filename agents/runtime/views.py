@@ -28,6 +28,7 @@ class ViewSettings(msgspec.Struct, frozen=True):
     """Hold the part of a view that settings decide."""
 
     mailbox: Callable[[str], str]
+    veil: Callable[[str], str] = lambda key: key
     holdout: float = 0.05
     consent: str = "opt-in"
     learning: bool = True
@@ -95,6 +96,7 @@ class ViewLoader:
             pinned=self._versions,
             snapshots=await self._snapshots(),
             mailbox=settings.mailbox,
+            veil=settings.veil,
             holdout=settings.holdout,
             consent=settings.consent,
             learning=settings.learning,
@@ -126,6 +128,7 @@ class ViewLoader:
             pinned=self._versions,
             snapshots=held,
             mailbox=self._settings.mailbox,
+            veil=self._settings.veil,
             holdout=float(said.get("holdout", self._settings.holdout)),
             consent=said.get("consent", self._settings.consent),
             learning=said.get("learning", "1") == "1",

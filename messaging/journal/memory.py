@@ -7,7 +7,7 @@ from bisect import bisect_right
 from messaging.ports import Appended
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.ids import PARTITIONS, stream_of
+from messaging.vocabulary.ids import PARTITIONS, message_hash, stream_of
 
 
 class MemoryJournal:
@@ -35,9 +35,10 @@ class MemoryJournal:
         assert len({stream_of(record.position) for record in records}) == 1
         stream = self._database.streams[stream_of(records[0].position) - 1]
         message_ids = self._database.message_ids
+        hashes = [message_hash(record.message_id, b"") for record in records]
         fresh = []
-        for record in records:
-            stands = message_ids.setdefault(record.message_id, record.position)
+        for record, known_by in zip(records, hashes, strict=True):
+            stands = message_ids.setdefault(known_by, record.position)
             fresh.append(stands == record.position)
             if not fresh[-1]:
                 continue
@@ -49,7 +50,7 @@ class MemoryJournal:
             if here is None or here.position != record.position:
                 stream.insert(at + 1, record)
             else:
-                same = here.message_id == record.message_id
+                same = here.is_erased or here.message_id == record.message_id
                 assert same, f"position {record.position} holds another event"
         return Appended(fresh)
 

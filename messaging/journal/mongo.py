@@ -3,7 +3,8 @@
 Rules
 1. One insert is in flight for each stream: the server numbers a command's documents in their order, so a reader
    never sees a later position before an earlier one. Who writes a stream (the gateway) keeps to it.
-2. A message id stands once, by a unique index, for good: clients repeat for days.
+2. A message id stands once, by a unique index, for good: clients repeat for days. What stands there is a keyed
+   hash, so that a repeat is still known when the event itself was erased.
 3. The insert is not ordered: a repeat is refused by itself and the others go in.
 """
 
@@ -24,7 +25,7 @@ from messaging.store.connection import Connection, duplicates, translated, world
 from messaging.store.mongo_layout import ensure_journal
 from messaging.store.values import partition_bounds
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.ids import position, stream_of
+from messaging.vocabulary.ids import message_hash, position, stream_of
 
 SETTLED_SECONDS = 600.0
 """How long the last position of a stream whose writer is long gone is believed."""
@@ -69,9 +70,11 @@ class MongoJournal:
 
     Parameters:
         connection: from `messaging.store.connection.connect`; the caller closes it.
+        key: of the hashes of message ids. Who appends gives the system's own; who reads needs none.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, key: bytes = b"") -> None:
+        self._key = key
         self._database = connection.database
         self._journal = connection.database["journal"]
         # A repeat is found where it stands, majority or not: our own insert waits for both.
@@ -110,7 +113,7 @@ class MongoJournal:
         with world():
             try:
                 await self._journal.insert_many(
-                    [_document(record) for record in records], ordered=False
+                    [self._document(record) for record in records], ordered=False
                 )
             except BulkWriteError as error:
                 refused = duplicates(error)
@@ -122,13 +125,15 @@ class MongoJournal:
 
     async def _repeats(self, records: list[Record], refused: list[int]) -> list[int]:
         """Return which of the refused are repeats; the others stand where an earlier try put them."""
-        ids = [records[index].message_id for index in refused]
-        cursor = self._latest.find({"m": {"$in": ids}}, {"m": 1})
-        stands = {document["m"]: document["_id"] for document in await cursor.to_list(None)}
+        hashes = {index: message_hash(records[index].message_id, self._key) for index in refused}
+        cursor = self._latest.find(
+            {"m": {"$in": [Binary(each) for each in hashes.values()]}}, {"m": 1}
+        )
+        stands = {bytes(document["m"]): document["_id"] for document in await cursor.to_list(None)}
         for index in refused:
-            taken = records[index].message_id not in stands
+            taken = hashes[index] not in stands
             assert not taken, f"position {records[index].position} holds another event"
-        return [i for i in refused if stands[records[i].message_id] != records[i].position]
+        return [i for i in refused if stands[hashes[i]] != records[i].position]
 
     async def read(
         self, stream: int, after: int, limit: int, shard: tuple[int, int]
@@ -183,11 +188,10 @@ class MongoJournal:
                 self._settled[stream] = last
         return {stream: last for stream, last in (self._settled | tails).items() if last}
 
-
-def _document(record: Record) -> dict[str, Any]:
-    return {
-        "_id": Int64(record.position),
-        "m": record.message_id,
-        "p": record.partition,
-        "b": Binary(_encoder.encode(record)),
-    }
+    def _document(self, record: Record) -> dict[str, Any]:
+        return {
+            "_id": Int64(record.position),
+            "m": Binary(message_hash(record.message_id, self._key)),
+            "p": record.partition,
+            "b": Binary(_encoder.encode(record)),
+        }

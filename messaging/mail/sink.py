@@ -6,7 +6,7 @@ Rules
 1. 250 is answered after the file stands under its name: what was acknowledged can be seen.
    There is no fsync: this is an inbox to look into, and the send ledger is in the database.
 2. Files and lines are bounded: beyond `keep` the oldest go, and the index is written anew now and then.
-3. Any process may read the folder while the sink writes (`read_mails`).
+3. Any process may read the folder while the sink writes (`read_mails`), and remove e-mails (`remove_mails`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -170,6 +171,18 @@ def read_mails(folder: Path) -> Iterator[dict[str, Any]]:
                 yield entry | {"path": str(path)}
 
 
+def remove_mails(folder: Path, numbers: set[int]) -> None:
+    """Remove e-mails, and their lines of the index: each is blanked where it stands, for the sink goes on writing."""
+    for number in numbers:
+        (folder / _name(number)).unlink(missing_ok=True)
+    with (folder / INDEX).open("r+b") as index:
+        while line := index.readline():
+            with contextlib.suppress(json.JSONDecodeError):
+                if json.loads(line)["number"] in numbers:
+                    index.seek(-len(line), os.SEEK_CUR)
+                    index.write(b" " * (len(line) - 1) + b"\n")
+
+
 class _Shelf:
     """Write e-mails and the index, keeping the newest."""
 
@@ -234,8 +247,11 @@ class _Shelf:
             (self._folder / _name(oldest["number"])).unlink(missing_ok=True)
 
     def _rewrite(self) -> Any:
-        """Write the index anew and return it open for appending."""
+        """Write the index anew, without what was removed meanwhile; return it open for appending."""
         path = self._folder / INDEX
+        self._entries = deque(
+            entry for entry in self._entries if (self._folder / _name(entry["number"])).exists()
+        )
         unfinished = path.with_suffix(".new")
         unfinished.write_text(
             "".join(json.dumps(entry) + "\n" for entry in self._entries), encoding="utf-8"

@@ -184,5 +184,14 @@ def mailbox_hash(secret: bytes, address: str) -> str:
     return digest[:MAILBOX_BYTES].hex()
 
 
+def key_hash(secret: bytes, key: str) -> str:
+    """Return the keyed hash of an identity key, by which one whose owner was erased is known again.
+
+    >>> key_hash(b"s", "u:Ann") == key_hash(b"s", "u:ann")
+    False
+    """
+    return hmac.digest(secret, b"key:" + key.encode(), "sha256")[:MAILBOX_BYTES].hex()
+
+
 def _signature(secret: bytes, body: bytes) -> bytes:
     return hmac.digest(secret, _LABEL + body, "sha256")[:SIGNATURE_BYTES]

@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
@@ -22,7 +23,7 @@ from messaging.store.tables import BOTS, ROW_INDEXES
 from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.figures import summed
-from messaging.vocabulary.ids import PARTITIONS, partition_of
+from messaging.vocabulary.ids import PARTITIONS, partition_of, stream_of
 
 _encoder = msgspec.msgpack.Encoder()
 _record_decoder = msgspec.msgpack.Decoder(BatchRecord)
@@ -56,6 +57,11 @@ class _States:
         self.bodies: dict[str, bytes] = {}
         self.dues: dict[str, datetime] = {}
         self._heaps: dict[int, list[list[tuple[datetime, str]]]] = {}
+
+    def drop(self, visitor: str) -> None:
+        """Remove a state; its entry in the heaps is stale from now on."""
+        self.bodies.pop(visitor, None)
+        self.dues.pop(visitor, None)
 
     def put(self, visitor: str, body: bytes, due: datetime | None) -> None:
         """Replace a state and its due time."""
@@ -113,8 +119,16 @@ class MemoryDatabase:
         self.tables: dict[str, dict[str, dict[str, Any]]] = {}
         self.streams: list[list[Record]] = []
         """Journal: stream 1 first, each in the order of positions."""
-        self.message_ids: dict[str, int] = {}
-        """Journal: message id -> position."""
+        self.message_ids: dict[bytes, int] = {}
+        """Journal: hash of a message id -> position."""
+
+    def rewrite_journal(self, records: list[Record]) -> None:
+        """Replace journaled records by what is to be kept of them; those that are not there are left out."""
+        for record in records:
+            stream = self.streams[stream_of(record.position) - 1]
+            at = bisect_left(stream, record.position, key=lambda each: each.position)
+            if at < len(stream) and stream[at].position == record.position:
+                stream[at] = record
 
 
 class MemoryStore:
@@ -181,6 +195,7 @@ class MemoryStore:
             box[write.number] = Chunk(
                 commit.shard, write.number, write.number, write.at, write.body
             )
+        database.rewrite_journal(commit.rewritten)
         for row in commit.rows:
             database.tables.setdefault(row.table, {})[row.id] = row.fields.copy()
 

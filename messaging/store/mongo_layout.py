@@ -6,7 +6,7 @@
     batches          _id "shard:number"; e epoch, b record
     identity         _id key; v visitor, n born
     mailboxes        _id keyed hash; touched, suppressed, reason, at
-    journal          _id position; m message id, p partition, b record
+    journal          _id position; m keyed hash of the message id, p partition, b record
     journal_streams  _id stream; w writer, left: when the writer opened another one
     rows             decisions, rewards, story, sends, alerts, notices, deliveries, engagements, orders, quarantine,
                      snapshots

@@ -35,6 +35,7 @@ from messaging.store.mongo_layout import states_of
 from messaging.store.tables import ROW_INDEXES
 from messaging.store.values import numbered, outbox_prefix, to_micros
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Fenced, Suppressed
+from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import partition_of
 
 ATTEMPTS_MAX = 6
@@ -118,6 +119,8 @@ def _write(database: Documents, session: Session, commit: Commit) -> None:
         session=session,
     )
     _write_rows(database, session, commit.rows)
+    if commit.rewritten:
+        database["journal"].bulk_write(journal_updates(commit.rewritten), session=session)
 
 
 def _finish(session: Session, commit: Commit) -> None:
@@ -241,6 +244,17 @@ def _outbox_document(sender: str, write: OutboxWrite) -> dict[str, Any]:
         "b": Binary(write.body),
         "c": write.count,
     }
+
+
+def journal_updates(records: list[Record]) -> list[_Operation]:
+    """Return what replaces journaled records by what is to be kept of them."""
+    return [
+        UpdateOne(
+            {"_id": Int64(record.position)},
+            {"$set": {"b": Binary(msgspec.msgpack.encode(record))}},
+        )
+        for record in records
+    ]
 
 
 def _write_rows(database: Documents, session: Session, rows: Iterable[RowWrite]) -> None:

@@ -18,3 +18,39 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "snapshots": (("policy", "at"),),
 }
 """Table -> the fields of each index."""
+
+ROW_HOLDS: dict[str, str] = {
+    "decisions": "numbers",
+    "rewards": "numbers",
+    "story": "visitor",
+    "sends": "visitor",
+    "alerts": "visitor",
+    "engagements": "visitor",
+    "notices": "visitor",
+    "deliveries": "visitor",
+    "orders": "numbers",
+    "quarantine": "visitor",
+    "snapshots": "nobody",
+}
+"""Table -> what becomes of a row when the visitor it names (`visitor`) is erased.
+
+`visitor`: it goes. `numbers`: its numbers stay, without the visitor. `nobody`: no row of it is about one visitor.
+"""
+
+COLLECTION_HOLDS: dict[str, str] = {
+    **ROW_HOLDS,
+    **{f"states_{bot}": "visitor" for bot in BOTS},
+    "states_learner": "nobody",
+    "outbox": "letters",
+    "batches": "batches",
+    "identity": "keys",
+    "mailboxes": "keyed hash",
+    "journal": "events",
+    "journal_streams": "nobody",
+    "shards": "nobody",
+    "replay": "waiting calls",
+    "control": "nobody",
+    "rules_versions": "nobody",
+    "erasures": "keyed hash",
+}
+"""Every collection there is -> what of a visitor is in it: `agents.runtime.sweeper` has a way for each."""

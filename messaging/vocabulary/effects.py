@@ -44,6 +44,10 @@ class Moved(msgspec.Struct):
     into: str
 
 
+class Forget(msgspec.Struct):
+    """Forget this visitor: of the state nothing stays but that it was erased; what still comes for it ends there."""
+
+
 class QueueSend(msgspec.Struct):
     """Put a send in the line for a free SMTP session."""
 
@@ -169,6 +173,7 @@ Effect = (
     | WakeAt
     | CancelWake
     | Moved
+    | Forget
     | QueueSend
     | HandOver
     | LookUp

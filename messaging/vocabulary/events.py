@@ -161,6 +161,10 @@ class AlertSettled(Fact, tag="alert_settled"):
     """What the alert is about: by it the bot that raised it is told."""
 
 
+class VisitorErased(Fact, tag="visitor_erased"):
+    """Tell that a person wants to be forgotten: their keys lead to nobody already."""
+
+
 Event = (
     Track
     | Identify
@@ -174,6 +178,7 @@ Event = (
     | AddressConfirmed
     | Engaged
     | AlertSettled
+    | VisitorErased
 )
 
 PUBLIC_TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
@@ -204,3 +209,14 @@ class Record(msgspec.Struct, array_like=True, dict=True):
     def event(self) -> Event:
         """Return the event, read once for all who ask. Nobody changes it. Raises what `decode_event` does."""
         return decode_event(self.raw)
+
+    @property
+    def is_erased(self) -> bool:
+        """Say whether nothing but the record's place is left: whose it was is not known any more."""
+        return not self.raw
+
+
+def erased_record(record: Record) -> Record:
+    """Return what stays of a record whose visitor was erased: its place, its partition and when it was taken."""
+    taken = record.received_at
+    return Record(record.position, "", record.partition, taken, taken, "", b"")

@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 PARTITIONS = 256
 """How many slices the visitors are cut into; fixed for good, since it is part of every stored position."""
@@ -19,6 +20,12 @@ STREAM_BITS = 40
 DERIVED_BYTES = 12
 """Bytes of a derived id: 96 bits keep 10^9 visitors below one collision in 10^10."""
 
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+ERASED_LATEST = "x:"
+"""Identity key whose row holds the time of the latest erasure: without one nobody need look for others."""
 
 HOOK_PREFIX = "hook:"
 """Begins the anonymous ids of orders that a shop's server told of: no browser stands behind them."""
@@ -32,6 +39,15 @@ def derive(*parts: str) -> str:
     """
     text = "\x1f".join(parts)
     return hashlib.blake2b(text.encode(), digest_size=DERIVED_BYTES).hexdigest()
+
+
+def short_hash(kind: str, name: str) -> str:
+    """Return 12 hexadecimal characters of a name's hash; a name that is such a hash (`#…`) stays what it is.
+
+    >>> short_hash("subject", "#" + short_hash("subject", "ann")) == short_hash("subject", "ann")
+    True
+    """
+    return name[1:13] if name.startswith("#") else derive(kind, name)[:12]
 
 
 def user_key(user_id: str) -> str:
@@ -57,6 +73,36 @@ def normal_address(address: str) -> str:
 def visitor_id_for(key: str) -> str:
     """Return the visitor id that an unknown identity key gives rise to."""
     return derive("visitor", key)
+
+
+def reborn_id_for(key: str, erased_at: int) -> str:
+    """Return the visitor id that a key gives rise to after its owner was erased: nothing leads from one to the other.
+
+    `erased_at`: microseconds since 1970, of the latest erasure.
+    """
+    return derive("visitor", key, str(erased_at))
+
+
+def erased_key(veil: str) -> str:
+    """Return the identity key that says when an identity key's owner was erased; `veil` is the key's keyed hash."""
+    return "x:" + veil
+
+
+def message_hash(message_id: str, key: bytes) -> bytes:
+    """Return the keyed hash by which the journal knows a message id again (BLAKE2b, RFC 7693 section 2.9).
+
+    Clients choose message ids, and may put anything into them: the id itself must be able to go.
+    """
+    return hashlib.blake2b(message_id.encode(), digest_size=16, key=key[:64]).digest()
+
+
+def micros_of(at: datetime) -> int:
+    """Return microseconds since 1970, exactly.
+
+    >>> micros_of(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def partition_of(visitor_id: str) -> int:

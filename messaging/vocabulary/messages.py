@@ -161,6 +161,13 @@ class GoalReached(Message):
     address: str
 
 
+class Erased(Message):
+    """Tell a bot that this visitor is to be forgotten.
+
+    Without a visitor it holds the place of a letter that was erased: it is skipped.
+    """
+
+
 class AlertAnswered(Message):
     """Tell Rules what a person decided on an alert."""
 
@@ -360,6 +367,7 @@ AnyMessage = (
     | Purchased
     | Refunded
     | GoalReached
+    | Erased
     | AlertAnswered
     | SendRequested
     | SendSettled
@@ -382,6 +390,11 @@ class Letter(msgspec.Struct, array_like=True):
 
     depth: int
     message: AnyMessage
+
+
+def erased_letter(letter: Letter) -> Letter:
+    """Return what stays of a letter about somebody who was erased: its place, so that the others keep theirs."""
+    return Letter(letter.depth, Erased("", letter.message.at))
 
 
 _letters_decoder: msgspec.msgpack.Decoder[list[Letter]] = msgspec.msgpack.Decoder(list[Letter])

@@ -2,8 +2,10 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+import bson
+import msgspec
 import pytest
 
 from messaging.journal.memory import MemoryJournal
@@ -12,7 +14,10 @@ from messaging.ports import Journal, Store
 from messaging.store.connection import Connection, connect
 from messaging.store.embedded import EmbeddedMongo
 from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.store.memory_sweep import MemorySweep
 from messaging.store.mongo import MongoStore
+from messaging.store.mongo_sweep import MongoSweep
+from messaging.sweep import Sweep
 
 
 @dataclasses.dataclass
@@ -21,6 +26,9 @@ class Keeping:
 
     store: Callable[[], Store]
     journal: Callable[[], Journal]
+    sweep: Callable[[], Sweep]
+    dump: Callable[[], Awaitable[dict[str, list[bytes]]]]
+    """Returns the stored bytes of everything, by collection."""
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +56,12 @@ def kept_at(request: pytest.FixtureRequest) -> str:
 async def keeping(kept_at: str) -> AsyncIterator[Keeping]:
     if not kept_at:
         database = MemoryDatabase()
-        yield Keeping(lambda: MemoryStore(database), lambda: MemoryJournal(database))
+        yield Keeping(
+            lambda: MemoryStore(database),
+            lambda: MemoryJournal(database),
+            lambda: MemorySweep(database),
+            lambda: _dump_of_memory(database),
+        )
         return
     made = await _an_empty_database(kept_at)
     stores: list[MongoStore] = []
@@ -57,10 +70,34 @@ async def keeping(kept_at: str) -> AsyncIterator[Keeping]:
         stores.append(MongoStore(made))
         return stores[-1]
 
-    yield Keeping(store, lambda: MongoJournal(made))
+    yield Keeping(
+        store, lambda: MongoJournal(made), lambda: MongoSweep(made), lambda: _dump_of_mongo(made)
+    )
     for each in stores:
         await each.close()
     await made.close()
+
+
+async def _dump_of_memory(database: MemoryDatabase) -> dict[str, list[bytes]]:
+    encode = msgspec.msgpack.Encoder(enc_hook=vars).encode
+    shards = {name: vars_of(shard) for name, shard in database.shards.items()}
+    kept = {**vars(database), "shards": shards}
+    states = {f"states_{bot}": each.bodies for bot, each in kept.pop("states").items()}
+    outbox = {"outbox": list(kept.pop("outbox").items())}
+    return {name: [encode(each)] for name, each in {**kept, **states, **outbox}.items()}
+
+
+def vars_of(shard: object) -> dict[str, object]:
+    """Return the fields of an object that has slots."""
+    return {name: getattr(shard, name) for name in type(shard).__slots__}  # type: ignore[attr-defined]
+
+
+async def _dump_of_mongo(made: Connection) -> dict[str, list[bytes]]:
+    names = await made.database.list_collection_names()
+    return {
+        name: [bson.encode(each) for each in await made.database[name].find().to_list(None)]
+        for name in names
+    }
 
 
 async def _an_empty_database(url: str) -> Connection:

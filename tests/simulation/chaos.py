@@ -59,6 +59,8 @@ PLANNED = (
     "zombie",
     "kill.gateway.before",
     "kill.gateway.after",
+    "kill.eraser.before",
+    "kill.eraser.after",
     "database.restart",
     "kill.all",
 )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.behavior_bot.state import BehaviorState
+from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.held import Codec, Stored
 from agents.runtime.registry import WIRING, senders_of
 from agents.runtime.replay import Replayer
@@ -21,6 +22,8 @@ from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import Engaged, decode_event
 from messaging.vocabulary.figures import summed
+from messaging.vocabulary.ids import message_hash
+from tests.simulation.scan import needle, places
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
 from tests.simulation.witness import ATTEMPTS_MAX, ATTEMPTS_OF_ROUTINE, ENDED_ON_SITE, FINAL
@@ -61,6 +64,7 @@ async def check_everything(world: World, story: Story) -> None:
     every_run_ended(world)
     await figures_are_exact(world)
     every_look_up_ended(world)
+    nothing_is_left_of_the_erased(world, story)
     await replayed_equals_live(world)
 
 
@@ -131,13 +135,13 @@ def every_event_counted_once(world: World, story: Story) -> None:
     """Each acknowledged event counts once in some visitor (also over the bound), or is in quarantine."""
     witness, database = world.witness, world.database
     for message_id in story.acknowledged:
-        if message_id not in database.message_ids:
+        if message_hash(message_id, b"") not in database.message_ids:
             witness.broken("acknowledged and lost", message_id)
     journaled: Counter[str] = Counter()
     seen: set[str] = set()
     for records in database.streams:
         for record in records:
-            if record.message_id not in seen:
+            if not record.is_erased and record.message_id not in seen:
                 seen.add(record.message_id)
                 journaled[_name(record.raw)] += 1
     counted: Counter[str] = Counter()
@@ -200,7 +204,9 @@ def caps_held(world: World) -> None:
     """No window holds more marketing for a mailbox than its cap."""
     by_mailbox: dict[str, list[Mail]] = defaultdict(list)
     for mail in world.server.mails:
-        if not (mail.success or mail.confirms):
+        # Whoever was erased and comes back is somebody else: nothing is known of what they got.
+        is_marketing = not (mail.success or mail.confirms)
+        if is_marketing and root(world, mail.visitor) not in world.witness.erased:
             by_mailbox[mail.recipient].append(mail)
     for mails in by_mailbox.values():
         times = sorted(mail.at for mail in mails)
@@ -216,7 +222,7 @@ def caps_held(world: World) -> None:
 def every_offer_ended(world: World) -> None:
     """Nothing stands open on the site when nobody is there any more."""
     for id_, row in world.witness.offers.items():
-        if row["status"] not in ENDED_ON_SITE:
+        if row["status"] not in ENDED_ON_SITE and row["visitor"] not in world.witness.erased:
             world.witness.broken("offer not ended", f"{id_}: {row['status']}")
 
 
@@ -268,6 +274,23 @@ def one_alert_per_run(world: World) -> None:
             continue
         if statuses.count("open") > 1 or statuses[0] != "open":
             world.witness.broken("alert", f"{alert}: {statuses}")
+
+
+# Erasures
+
+
+def nothing_is_left_of_the_erased(world: World, story: Story) -> None:
+    """Every erasure came to its end; no stored byte names whom it was about, by whatever id nobody else has now."""
+    jobs = world.database.tables.get(ERASURES, {})
+    for receipt, (visitor, keys) in story.erasures.items():
+        if jobs[receipt]["status"] != DONE:
+            world.witness.broken("erasure not done", receipt)
+            continue
+        person = root(world, visitor)
+        names = [v for v in {visitor, person, *world.witness.merged} if root(world, v) == person]
+        unowned = [key[2:] for key in sorted(keys) if key not in world.database.identity]
+        for place in places(world.database, needle(sorted(names), whole=unowned)):
+            world.witness.broken("left of an erased visitor", f"{visitor}: {place}")
 
 
 # Learning

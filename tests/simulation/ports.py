@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Appended, BatchRecord, Chunk, Commit, Ownership
 from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.store.memory_sweep import MemorySweep
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Unavailable
 from messaging.vocabulary.events import Record
 from tests.simulation.chaos import JOURNAL, STORE, Chaos
@@ -64,6 +65,10 @@ class FaultyStore:
             await forever()
         return answer
 
+    async def called(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Make a call of another port of the same database."""
+        return await self._call(ask)
+
     def _raise_while_down(self) -> None:
         if self._loop.time() < self._chaos.down_until:
             raise Unavailable("the database starts again")
@@ -101,6 +106,9 @@ class FaultyStore:
 
     async def acquire(self, shard: str) -> Ownership:
         return await self._call(lambda: self._inner.acquire(shard))
+
+    async def owner(self, shard: str) -> Ownership | None:
+        return await self._call(lambda: self._inner.owner(shard))
 
     async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
         return await self._call(lambda: self._inner.load(bot, visitors))
@@ -144,6 +152,22 @@ class FaultyStore:
 
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         return await self._call(lambda: self._inner.get_document(collection, key))
+
+
+class FaultySweep:
+    """Be one process' handle on what removes (`messaging.sweep.Sweep`): each call may fail, or be its last."""
+
+    def __init__(self, database: MemoryDatabase, store: FaultyStore) -> None:
+        self._inner = MemorySweep(database)
+        self._store = store
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        sweep = getattr(self._inner, name)
+
+        async def call(*arguments: Any) -> Any:
+            return await self._store.called(lambda: sweep(*arguments))
+
+        return call
 
 
 class FaultyJournal:

@@ -34,6 +34,9 @@ MUTANTS = (
     "offer_not_reserved",
     "offer_outlives_goal",
     "figures_survive_conflict",
+    "erasure_forgets_a_table",
+    "erasure_does_not_wait",
+    "late_event_comes_back",
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from agents.rules_manager.state import ACTIVE, RulesState, Run
+from agents.runtime.eraser import ERASURES, asked
 from agents.runtime.held import Stored
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
@@ -24,7 +25,7 @@ from tests.simulation.process import Process
 from tests.simulation.readers import Answer, answers
 from tests.simulation.smtp import Mail
 from tests.simulation.witness import VIOLATIONS_MAX
-from tests.simulation.world import START, World
+from tests.simulation.world import ERASER, START, World
 
 DAY = 86_400.0
 LATE_DAYS = 21
@@ -65,6 +66,8 @@ class Story:
         """Message id -> name of what it counts as; empty for what counts nowhere."""
         self.sent: set[str] = set()
         self.answered: Counter[str] = Counter()
+        self.erasures: dict[str, tuple[str, set[str]]] = {}
+        """Receipt -> (visitor who asked, the keys that led to them then)."""
         self._people: dict[str, Person] = {}
         for person in self.audience.people:
             self._people.setdefault(person.address, person)
@@ -86,6 +89,7 @@ class Story:
                 self._faults(),
                 self._settle_alerts(),
                 self._publish(),
+                self._erasures(),
             )
         ]
         await self._days(plan.days)
@@ -204,6 +208,8 @@ class Story:
             self._go(self._buy_now(visitor, send_id, after))
         elif kind < 0.1:
             self._go(self._leave_now(visitor, send_id, after))
+        elif kind < 0.13:
+            self._go(self._erase_now(visitor, after))
 
     async def _buy_now(self, visitor: str, send_id: str, after: float) -> None:
         await asyncio.sleep(after)
@@ -228,6 +234,42 @@ class Story:
         fact = Unsubscribed(visitor=visitor, mailbox=mailbox)
         await self._insist(lambda gateway: gateway.fact(fact, f"leave-{send_id}"))
         self.acknowledged[f"leave-{send_id}"] = ""
+
+    # Who wants to be forgotten
+
+    async def _erase_now(self, visitor: str, after: float) -> None:
+        await asyncio.sleep(after)
+        self._ask_to_erase(visitor)
+
+    async def _erasures(self) -> None:
+        """Let some ask to be erased at any moment, and whoever carries it out be killed in the middle."""
+        world, draw = self.world, self.world.chaos.dice("erasures")
+        times = sorted(draw.random() * world.plan.days * DAY for _ in range(world.plan.erasures))
+        for at in times:
+            await self._until(at)
+            known = sorted(world.database.states["behavior"].bodies)
+            self._ask_to_erase(draw.choice(known))
+
+    def _ask_to_erase(self, visitor: str) -> None:
+        """Write down that this visitor wants to be erased, as the command does."""
+        world, draw = self.world, self.world.chaos.dice("erasures")
+        held = world.database.states["behavior"].bodies.get(visitor)
+        is_known = held is not None and not _stored.decode(held).moved
+        if len(self.erasures) >= world.plan.erasures or not is_known:
+            return
+        receipt = derive("receipt", str(world.plan.seed), str(len(self.erasures)))
+        erasures = world.database.tables.setdefault(ERASURES, {})
+        erasures[receipt] = asked([visitor], world.clock.now())
+        identity = world.database.identity.items()
+        self.erasures[receipt] = (visitor, {k for k, row in identity if row[0] == visitor})
+        eraser = world.network.current[ERASER]
+        if draw.random() < 0.7 and not world.chaos.calm:
+            after = draw.random() * 1200
+            asyncio.get_running_loop().call_later(after, self._aim_at_eraser, eraser)
+
+    def _aim_at_eraser(self, eraser: Process) -> None:
+        if eraser.alive and not self.world.chaos.calm:
+            self._aim(eraser, "kill.eraser")
 
     # Browsers
 
@@ -330,7 +372,8 @@ class Story:
     def _fault(self) -> None:
         world, draw = self.world, self.world.chaos.dice("faults")
         kind = draw.random()
-        names = [name for name in world.network.current if not name.startswith("gateway")]
+        others = ("gateway", ERASER)
+        names = [name for name in world.network.current if not name.startswith(others)]
         name = draw.choice(names)
         if draw.random() < 0.3:
             name = draw.choice([n for n in names if n.startswith(("email", "rules"))])

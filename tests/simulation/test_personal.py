@@ -7,56 +7,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 import structlog
 
 from agents.runtime.held import Codec
 from agents.runtime.registry import WIRING
 from messaging.journal.memory import MemoryJournal
-from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.store.memory import MemoryStore
 from scripts.cli_export import written
 from scripts.personal import TABLES, Sources, exported
 from tests.simulation import loop
 from tests.simulation.chaos import Chaos
+from tests.simulation.scan import Place, needle, places
 from tests.simulation.story import Story
 from tests.simulation.world import World, plan_for
 
 SEED = 7
 PERSONS = 8
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
-
-Place = tuple[str, ...]
-
-
-def places(database: MemoryDatabase, needle: re.Pattern[bytes]) -> Iterator[Place]:
-    """Give every place whose stored bytes hold the needle: whatever it is, and whoever wrote it."""
-    encode = msgspec.msgpack.Encoder(enc_hook=str).encode
-    for bot, states in database.states.items():
-        yield from (
-            ("states", bot, who)
-            for who, body in states.bodies.items()
-            if _has(body, needle) or _has(who.encode(), needle)
-        )
-    for (sender, to), box in database.outbox.items():
-        yield from (
-            ("letters", sender, to, str(n)) for n, chunk in box.items() if _has(chunk.body, needle)
-        )
-    for key, row in database.identity.items():
-        if _has(encode((key, row)), needle):
-            yield ("identity", key)
-    for table, rows in database.tables.items():
-        yield from (
-            ("rows", table, key) for key, row in rows.items() if _has(encode((key, row)), needle)
-        )
-    for shard, owner in database.shards.items():
-        yield from (
-            ("batches", shard, str(n))
-            for n, (_, body) in enumerate(owner.batches, 1)
-            if _has(body, needle)
-        )
-    for stream in database.streams:
-        yield from (("events", str(each.position)) for each in stream if _has(encode(each), needle))
 
 
 def told(document: dict[str, Any]) -> set[Place]:
@@ -67,10 +35,6 @@ def told(document: dict[str, Any]) -> set[Place]:
     found |= {("rows", table, row["id"]) for table in TABLES for row in document[table]}
     found |= {("batches", e["shard"], str(e["number"])) for e in document["batches"]}
     return found | {("events", str(e["position"])) for e in document["events"]}
-
-
-def _has(body: bytes, needle: re.Pattern[bytes]) -> bool:
-    return needle.search(body) is not None
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +82,7 @@ def needle_of(world: World, document: dict[str, Any]) -> re.Pattern[bytes]:
     having = {v for v, body in bodies.items() if codec.decode(body).state.address == address}
     if having <= set(names):
         names.append(address)
-    # A longer address may end in this one; the byte before a text of this length is no letter.
-    return re.compile(rb"(?<![\w.+-])(?:" + b"|".join(re.escape(n.encode()) for n in names) + rb")")
+    return needle(names)
 
 
 @pytest.mark.slow
@@ -130,9 +93,9 @@ def test_every_place_that_names_a_person_is_in_their_export(lived: World):
     for visitor in persons(lived):
         document = export_of(lived, visitor)
         merged += len(document["visitors"]) > 1
-        needle = needle_of(lived, document)
-        by_address += b"@" in needle.pattern
-        missed = set(places(lived.database, needle)) - told(document)
+        pattern = needle_of(lived, document)
+        by_address += b"@" in pattern.pattern
+        missed = set(places(lived.database, pattern)) - told(document)
         assert not missed, (visitor, sorted(missed)[:5])
         assert written(document)
     assert merged, "no person in here was ever two visitors"

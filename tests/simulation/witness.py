@@ -22,6 +22,7 @@ from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.messages import (
     EngagementRequested,
+    Erased,
     GoalReached,
     Identified,
     Letter,
@@ -95,6 +96,8 @@ class Witness:
         """Send id -> (when, status)."""
         self.closed: dict[tuple[str, str], datetime] = {}
         self.left: set[str] = set()
+        self.erased: set[str] = set()
+        """Visitors whose erasure Email took."""
         self.merged: dict[str, str] = {}
         """Younger visitor -> older."""
         self.merged_at: dict[str, datetime] = {}
@@ -235,6 +238,8 @@ class Witness:
                         self._close(message.visitor, path, at)
                 if message.younger in self.left:
                     self.left.add(message.visitor)
+            case Erased():
+                self.erased.add(message.visitor)
             case _:
                 pass
 
@@ -282,6 +287,8 @@ class Witness:
             self.broken("handed over twice", send)
         if fields["mailbox"] in self._database.suppressed:
             self.broken("handed over though suppressed", send)
+        if visitor in self.erased:
+            self.broken("handed over after the erasure", f"{send} of {visitor}")
         if visitor in self.left:
             self.broken("handed over after the unsubscribe", f"{send} of {visitor}")
         plan = self.plans.get(send)

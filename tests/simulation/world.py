@@ -19,14 +19,16 @@ from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.runtime.batch import describe
 from agents.runtime.committing import OutcomeUnknown
+from agents.runtime.eraser import Eraser, Reach
 from agents.runtime.limits import Limits
 from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.registry import IDENTITY, WIRING, senders_of, shard_names
 from agents.runtime.scout import Scout
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
+from agents.runtime.sweeper import Sweeper
 from config.load import DEFAULTS, compile_files, read_folder
-from messaging.mail.tokens import mailbox_hash
+from messaging.mail.tokens import key_hash, mailbox_hash
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.errors import Fenced, Unavailable
@@ -35,7 +37,7 @@ from tests.simulation.chaos import Chaos
 from tests.simulation.gateway import SimGateway
 from tests.simulation.loop import SimClock
 from tests.simulation.network import Network
-from tests.simulation.ports import FaultyJournal, FaultyStore
+from tests.simulation.ports import FaultyJournal, FaultyStore, FaultySweep
 from tests.simulation.process import Process
 from tests.simulation.readers import LINKS, SECRET
 from tests.simulation.smtp import Server, SimTransport
@@ -44,6 +46,7 @@ from tests.simulation.witness import Witness
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SESSIONS = 2
+ERASER = "eraser-1"
 EXPECTED_ERRORS = {"letter.quarantined"}
 """Errors in the log that a run makes on purpose; each other one fails it."""
 
@@ -64,6 +67,8 @@ class Plan(msgspec.Struct, frozen=True):
     quiet_days: int = 30
     kills: int = 12
     overlap_letters_min: int = 256
+    erasures: int = 0
+    """People who ask to be erased."""
 
 
 def plan_for(seed: int, chaos: Chaos) -> Plan:
@@ -87,6 +92,7 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
         double=seed % 8 == 3,
         republish=draw.random() < 0.3,
         overlap_letters_min=draw.choice((1, 1, 256)),
+        erasures=chaos.dice("erasures").choice((0, 1, 3)),
     )
     if draw.random() < 0.8:
         plan.shards["social"] = 2 if many else 1
@@ -107,6 +113,12 @@ def rules_of(version: int) -> CompiledRules:
     )
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
     return compile_files(files, version)
+
+
+@lru_cache(maxsize=4096)
+def veil(key: str) -> str:
+    """Return the keyed hash of an identity key."""
+    return key_hash(SECRET, key)
 
 
 @lru_cache(maxsize=1024)
@@ -136,6 +148,7 @@ class World:
             pinned={1: rules_of(1)},
             snapshots={},
             mailbox=_mailbox,
+            veil=veil,
             holdout=0.1,
             learning=plan.learning,
             consent="double-opt-in" if plan.double else "opt-in",
@@ -166,6 +179,7 @@ class World:
             self.start_shard(name)
         for number in range(1, self.plan.gateways + 1):
             self.start_gateway(f"gateway-{number}")
+        self.start_eraser()
 
     def _register(self, name: str) -> Process:
         process = Process(name, len(self.incarnations))
@@ -237,6 +251,38 @@ class World:
         )
         process.tasks.append(asyncio.ensure_future(process.inside.run()))
 
+    def start_eraser(self) -> None:
+        """Start a new incarnation of what erases people."""
+        process = self._register(ERASER)
+        store = FaultyStore(self.database, process, self.chaos, self.witness)
+        sweep = FaultySweep(self.database, store)
+        journal = FaultyJournal(self.database, process, self.chaos)
+        shards = self.plan.shards
+        reach = Reach(
+            store=store,
+            sweep=sweep,
+            journal=journal,
+            peers=self.network.peers(process),
+            clock=self.clock,
+            shards=shards,
+            veil=veil,
+            log=ShardLog(self._logged),
+        )
+        sweeper = Sweeper(store, sweep, journal, shards, veil=veil, mailbox=_mailbox)
+        eraser = Eraser(reach, sweeper)
+        process.tasks.append(asyncio.ensure_future(self._erase(eraser)))
+
+    async def _erase(self, eraser: Eraser) -> None:
+        while True:
+            try:
+                await eraser.look()
+            except Unavailable:
+                self.chaos.note("erasure begun anew")
+            except Exception as error:  # noqa: BLE001 - whatever ends it is looked at
+                self.witness.broken("eraser died", f"{type(error).__name__}: {error}")
+                return
+            await asyncio.sleep(1800)
+
     def kill(self, process: Process) -> None:
         """Let a process die, and its successor come after a while."""
         if process.alive:
@@ -258,6 +304,8 @@ class World:
         self.restarting.discard(name)
         if name.startswith("gateway"):
             self.start_gateway(name)
+        elif name == ERASER:
+            self.start_eraser()
         else:
             self.start_shard(name)
 

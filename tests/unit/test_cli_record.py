@@ -16,7 +16,7 @@ from scripts.cli import main
 
 @asynccontextmanager
 async def nothing_recorded(*_: object):
-    yield cli_record.Recorded(MemoryStore(MemoryDatabase()), None, {}, None)
+    yield cli_record.Recorded(MemoryStore(MemoryDatabase()), None, {}, None, str)
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

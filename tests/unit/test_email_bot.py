@@ -788,10 +788,10 @@ def test_consent_of_the_younger_is_not_the_olders():
 
 
 def test_a_trigger_for_a_merged_visitor_ends_with_a_refusal_and_all_else_follows():
-    found = BOT.ends_at_tombstone(msg.SendRequested(VISITOR, NOW, a_plan()), OTHER, NOW)
+    found = BOT.ends_at_tombstone(msg.SendRequested(VISITOR, NOW, a_plan()), OTHER, NOW, a_view())
     assert refused(found, "merged")
     outcome = msg.MailOutcome(VISITOR, NOW, "s1", "handed over", 250, "")
-    assert BOT.ends_at_tombstone(outcome, OTHER, NOW) is None
+    assert BOT.ends_at_tombstone(outcome, OTHER, NOW, a_view()) is None
 
 
 # --------------------------------------------------------------------------------------- other

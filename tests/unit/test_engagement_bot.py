@@ -217,11 +217,11 @@ def test_a_merge_takes_what_is_on_a_screen_along_and_withdraws_the_rest() -> Non
 def test_a_trigger_for_a_merged_visitor_ends_with_a_refusal() -> None:
     plan = EngagementPlan("e1", "opinion", "opinion_form", 1, NOON + MINUTE, "d1")
     ann = OneVisitor()
-    effects = ann.bot.ends_at_tombstone(EngagementRequested(ANN, NOON, plan), OLDER, NOON)
+    effects = ann.bot.ends_at_tombstone(EngagementRequested(ANN, NOON, plan), OLDER, NOON, VIEW)
     assert effects is not None
     assert outcomes(ann.after(effects)) == [("e1", "refused", False)]
     answered = EngagementAnswered(ANN, NOON, "e1", "shown", "t1")
-    assert ann.bot.ends_at_tombstone(answered, OLDER, NOON) is None
+    assert ann.bot.ends_at_tombstone(answered, OLDER, NOON, VIEW) is None
 
 
 def test_another_layout_is_refused() -> None:

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from agents.behavior_bot.state import BehaviorState, Stamped
+from agents.runtime.scrub import about
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import AnyMessage, DecisionMade, RewardSeen
 from scripts.cli import main
-from scripts.personal_parts import about, by_name, consents_of
+from scripts.personal_parts import by_name, consents_of
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 OTHERS = {"MergedInto": "into", "MergeStarted": "younger", "StateMerged": "younger"}

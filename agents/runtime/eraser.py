@@ -1,0 +1,303 @@
+"""Erase people while the system runs, one after the other, each to its end: `mdma erase`.
+
+An erasure is a document of the table `erasures`, and goes through these steps:
+
+    1. hide    the keys lead to nobody any more; what was being taken meanwhile is let through, until none is found
+    2. settle  letters under way arrive: merges of this person are over then
+    3. tell    every bot forgets the visitors; Email first waits for the outcome of what it is handing over
+    4. settle  what was told of them before arrives, and ends at the tombstones
+    5. count   what there is, for the receipt
+    6. remove  events, letters, batches, rows, states, files
+    7. receipt what was removed, what stays and why; nothing in it names anybody
+
+Rules
+1. Every step can be repeated. After a crash an erasure begins anew with its first step, and finds less to do.
+2. What cannot be seen in the store cannot be waited for. So a step is passed when every shard has taken something
+   that was written after it: an empty record in the journal, or a fact told a second time.
+3. The document names whom it is about only until it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import ERASED
+from agents.runtime.held import Codec
+from agents.runtime.registry import WIRING
+from agents.runtime.spec import Log
+from agents.runtime.sweeper import VISITOR_BOTS, Person, Sweeper, person_of
+from messaging.ports import Chunk, Clock, Journal, Peers, Store
+from messaging.sweep import Sweep
+from messaging.vocabulary.errors import Unavailable, WorldError
+from messaging.vocabulary.events import Record, VisitorErased
+from messaging.vocabulary.ids import (
+    PARTITIONS,
+    derive,
+    erased_key,
+    micros_of,
+    partition_of,
+    position,
+)
+
+ERASURES, ASKED, DONE = "erasures", "asked", "done"
+OPEN_MAX = 100
+"""Erasures looked at in one go; further ones wait for their turn."""
+
+LOOK_SECONDS = 2.0
+WAIT_SECONDS = 0.1
+WAIT_SECONDS_MAX = 2.0
+"""First and longest pause between two looks at what is waited for."""
+APPEND_TRIES_MAX = 30
+HINT_EVERY = 8
+"""Looks after which shards are told again of what they have not taken: the first hint may have been lost."""
+
+ROUNDS_MAX = 20
+"""Times that keys are looked for anew; what is being taken brings a few, then none."""
+
+LATE_TABLES = ("alerts", "notices", "deliveries")
+LATE_SECONDS = 3.0
+"""Whoever tells a person of an alert may be writing what became of it: these tables are looked at again."""
+LATE_LOOKS_MAX = 20
+
+KEPT = {
+    "suppressed addresses": "a keyed hash of each, so that nobody writes to them again",
+    "keyed hashes of keys": "so that late messages are known as late, and begin nobody anew",
+    "orders": "amount, currency and day, without the person: totals stay true",
+    "decisions and rewards": "numbers that were learned from, without the person",
+    "database files": "bytes of removed documents stay in mongod's data files and operation log until they are "
+    "written over",
+}
+"""What stays -> why."""
+
+
+@dataclass
+class Reach:
+    """Hold what an eraser works through."""
+
+    store: Store
+    sweep: Sweep
+    journal: Journal
+    peers: Peers
+    clock: Clock
+    shards: dict[str, int]
+    veil: Callable[[str], str]
+    log: Log
+
+
+class Eraser:
+    """Work off the open erasures.
+
+    Parameters:
+        reach: ports and settings.
+        sweeper: walks through what is stored.
+    """
+
+    def __init__(self, reach: Reach, sweeper: Sweeper) -> None:
+        self._to = reach
+        self._sweeper = sweeper
+        self._stream = 0
+        self._number = 0
+        self._codecs = {bot: Codec(WIRING[bot].make()) for bot in VISITOR_BOTS}
+
+    async def run(self) -> None:
+        """Work until cancelled; what an erasure meets on its way is met again after a pause, from its first step."""
+        while True:
+            try:
+                await self.look()
+            except WorldError as error:
+                self._to.log.warning("erasure.interrupted", reason=type(error).__name__)
+            await self._to.clock.sleep(LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Carry every open erasure to its end, the oldest first; return how many there were."""
+        rows = await self._to.store.rows(ERASURES, {"status": ASKED}, limit=OPEN_MAX, newest=False)
+        for row in rows:
+            await self.erase(row)
+        return len(rows)
+
+    async def erase(self, job: dict[str, Any]) -> None:
+        """Carry one erasure to its end. Raise what the store raises: it is begun anew then."""
+        self._to.log.info("erasure.begun", receipt=job["id"])
+        person = await self._hide(job)
+        await self._settle(len(person.visitors) + 1)
+        await self._tell(person)
+        await self._until(lambda: self._is_forgotten(person))
+        # Once more: whatever the bots' own hands had under way is taken before this is.
+        await self._tell(person)
+        await self._settle(2)
+        if not job.get("removed"):
+            job["removed"] = await self._sweeper.walk(person, remove=False)
+            await self._note(job, person)
+        await self._sweeper.walk(person, remove=True)
+        if any(job["removed"].get(table) for table in LATE_TABLES):
+            await self._look_again(person)
+        suppressed = await self._sweeper.kept(person, remove=True)
+        await self._to.sweep.settle(["journal", "batches", "outbox", "story", "states_behavior"])
+        await self._finish(job, person, suppressed)
+
+    # Hide
+
+    async def _hide(self, job: dict[str, Any]) -> Person:
+        """Take the keys away until nobody gives this person a new one; return who they are."""
+        to = self._to
+        person = Person(list(job["visitors"]), list(job["keys"]))
+        # One moment for all tries: what a new visitor does after the first must not count as late.
+        job.setdefault("hidden_at", to.clock.now())
+        for tries in range(ROUNDS_MAX):
+            found = await person_of(to.sweep, person.visitors)
+            if tries and not found.keys:
+                return person
+            everybody = sorted({*person.visitors, *found.visitors})
+            keys = sorted({*person.keys, *found.keys, *(f"v:{each}" for each in everybody)})
+            person = Person(everybody, keys)
+            await self._note(job, person)
+            notes = [erased_key(to.veil(key)) for key in person.keys]
+            at = micros_of(job["hidden_at"])
+            await to.sweep.hide_keys(found.keys, notes, job["id"], at)
+            await self._pass_records([self._blank(index) for index in range(to.shards["behavior"])])
+        raise AssertionError(f"erasure {job['id']}: keys came up {ROUNDS_MAX} times")
+
+    async def _note(self, job: dict[str, Any], person: Person) -> None:
+        job |= {"visitors": person.visitors, "keys": person.keys}
+        await self._save(job)
+
+    async def _save(self, job: dict[str, Any]) -> None:
+        fields = {name: value for name, value in job.items() if name != "id"}
+        await self._to.store.put_document(ERASURES, job["id"], fields)
+
+    # Tell
+
+    async def _tell(self, person: Person) -> None:
+        """Tell Behavior of the erasure; it tells the others."""
+        records = []
+        for visitor in person.visitors:
+            raw = msgspec.json.encode(VisitorErased(visitor=visitor))
+            records.append(self._record(partition_of(visitor), raw))
+        await self._pass_records(records)
+
+    async def _is_forgotten(self, person: Person) -> bool:
+        """Say whether every bot has set its tombstones: of whoever was merged, that of the merge will do."""
+        behavior = await self._moved("behavior", person)
+        if not all(behavior.get(visitor) for visitor in person.visitors):
+            return False
+        roots = {visitor for visitor, into in behavior.items() if into == ERASED}
+        for bot in VISITOR_BOTS:
+            if bot not in self._to.shards:
+                continue  # it ran once, and nobody writes its states any more
+            moved = await self._moved(bot, person)
+            if not all(moved.values()) or any(moved.get(root) != ERASED for root in roots):
+                return False
+        return True
+
+    async def _moved(self, bot: str, person: Person) -> dict[str, str]:
+        bodies = await self._to.store.load(bot, person.visitors)
+        return {visitor: self._codecs[bot].decode(body).moved for visitor, body in bodies.items()}
+
+    # Wait until what was written is taken
+
+    def _blank(self, index: int) -> Record:
+        """Return an empty record for one shard of Behavior: who has taken it reads keys as they are now."""
+        return self._record(-(-index * PARTITIONS // self._to.shards["behavior"]), b"")
+
+    def _record(self, partition: int, raw: bytes) -> Record:
+        now = self._to.clock.now()
+        return Record(0, "", partition, now, now, "", raw)
+
+    async def _pass_records(self, records: list[Record]) -> None:
+        """Journal records, and wait until every shard of Behavior has passed them."""
+        to = self._to
+        if not self._stream:
+            self._stream, self._number = await to.journal.open_stream("eraser"), 0
+        for record in records:
+            self._number += 1
+            record.position = position(self._stream, self._number)
+            # New at each try: a fact may be told again, and must not be taken for a repeat.
+            record.message_id = derive("eraser", str(record.position))
+        await self._append(records)
+        name, last = f"journal:{self._stream}", records[-1].position
+        at = records[0].received_at
+        for index in range(to.shards["behavior"]):
+            hint = Chunk(name, records[0].position, last, at, b"")
+            await self._until_taken(f"behavior-{index}", name, last, hint)
+
+    async def _append(self, records: list[Record]) -> None:
+        """Append, repeating the very same records while nobody says that they are there."""
+        for tries in range(1, APPEND_TRIES_MAX + 1):
+            try:
+                await self._to.journal.append(records)
+            except Unavailable:
+                if tries == APPEND_TRIES_MAX:
+                    self._stream = 0  # they may yet appear: nothing may be numbered after them
+                    raise
+                await self._to.clock.sleep(WAIT_SECONDS * tries)
+            else:
+                return
+
+    async def _until_taken(self, shard: str, stream: str, last: int, hint: Chunk) -> None:
+        looks = 0
+
+        async def is_taken() -> bool:
+            nonlocal looks
+            if looks % HINT_EVERY == 0:
+                await self._to.peers.deliver(shard, hint)
+            looks += 1
+            owner = await self._to.store.owner(shard)
+            return owner is not None and owner.positions.get(stream, 0) >= last
+
+        await self._until(is_taken)
+
+    async def _settle(self, times: int) -> None:
+        """Wait until every letter that is written now is taken, and so often again: one may cause another."""
+        to = self._to
+        for _ in range(times):
+            sent: dict[tuple[str, str], int] = {}
+            for bot in to.shards:
+                for index in range(to.shards[bot]):
+                    owner = await to.store.owner(f"{bot}-{index}")
+                    for other, number in owner.sent.items() if owner is not None else ():
+                        sent[f"{bot}-{index}", other] = number
+            for (sender, receiver), number in sorted(sent.items()):
+                hint = Chunk(sender, number, number, to.clock.now(), b"")
+                await self._until_taken(receiver, sender, number, hint)
+
+    async def _until(self, true: Callable[[], Awaitable[bool]]) -> None:
+        pause = WAIT_SECONDS
+        while not await true():
+            await self._to.clock.sleep(pause)
+            pause = min(2 * pause, WAIT_SECONDS_MAX)
+
+    # End
+
+    async def _look_again(self, person: Person) -> None:
+        """Remove what was written by who had read it before it was removed."""
+        for _ in range(LATE_LOOKS_MAX):
+            await self._to.clock.sleep(LATE_SECONDS)
+            if not await self._sweeper.rows_of(person, LATE_TABLES):
+                return
+
+    async def _finish(self, job: dict[str, Any], person: Person, suppressed: int) -> None:
+        kept = dict(KEPT)
+        if not suppressed:
+            del kept["suppressed addresses"]
+        receipt: dict[str, Any] = {
+            "id": job["id"],
+            "at": job["hidden_at"],
+            "status": DONE,
+            "completed_at": self._to.clock.now(),
+            "visitors_erased": len(person.visitors),
+            "suppressed": suppressed,
+            "removed": job["removed"],
+            "kept": kept,
+        }
+        await self._save(receipt)
+        self._to.log.info("erasure.done", receipt=job["id"])
+
+
+def asked(visitors: list[str], at: datetime) -> dict[str, Any]:
+    """Return the document that asks for an erasure."""
+    return {"at": at, "status": ASKED, "visitors": visitors, "keys": []}

@@ -1,0 +1,25 @@
+"""Remove what is stored of a person while letters about them are still under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from agents.runtime.eraser import Eraser
+from tests.simulation.mutants.plant import replaced
+
+
+async def settle(self: Eraser, times: int) -> None:
+    del self, times
+
+
+async def until(self: Eraser, true: Any) -> None:
+    del self
+    await true()
+
+
+@contextmanager
+def planted() -> Iterator[None]:
+    with replaced(Eraser, "_settle", settle), replaced(Eraser, "_until", until):
+        yield
