@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -144,7 +144,9 @@ class Sweeper:
     ) -> Counter[str]:
         found: Counter[str] = Counter()
         name = f"{bot}-{shard[0]}"
-        async for some in self._pages(name):
+        after = 0
+        while some := await self._store.batches(name, after, READ_MAX):
+            after = some[-1][0]
             events: list[Record] = []
             changed: dict[int, BatchRecord] = {}
             for number, record in some:
@@ -158,12 +160,6 @@ class Sweeper:
                 await self._sweep.rewrite_journal([erased_record(each) for each in events])
                 await self._sweep.rewrite_batches(name, changed)
         return found
-
-    async def _pages(self, shard: str) -> AsyncIterator[list[tuple[int, BatchRecord]]]:
-        after = 0
-        while some := await self._store.batches(shard, after, READ_MAX):
-            after = some[-1][0]
-            yield some
 
     async def _events(
         self, record: BatchRecord, person: Person, shard: tuple[int, int]

@@ -113,7 +113,7 @@ def test_replay_and_audit_print_what_they_found_as_text(monkeypatch, tmp_path):
 
 @cli_record.asynccontextmanager
 async def an_empty_record(*_: object):
-    yield cli_record.Recorded(None, None, {}, None)
+    yield cli_record.Recorded(None, None, {}, None, str)
 
 
 def test_an_error_is_one_line_of_text(monkeypatch, capsys):
