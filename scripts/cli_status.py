@@ -101,6 +101,8 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "alerts", f"{stats['alerts_open']:,} {wait} for a person, {stats['alerts']:,} in all"
     if undelivered := _counted(stats.get("notices", {})):
         yield "notices", f"{undelivered}: not told yet, or perhaps not (GET /api/v1/notices)"
+    if paused := stats.get("paused"):
+        yield "paused", f"{paths_said(paused)}: nothing is handed over until `mdma resume`"
     if stats["quarantined"]:
         yield "set aside", counted(stats["quarantined"], "events that could not be taken")
     events, calls = gateway.get("waiting_events", 0), gateway.get("replay_waiting", 0)
@@ -118,6 +120,15 @@ def _orders(stats: dict[str, Any]) -> str:
         return f"{stats['orders']:,}"
     back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""
     return f"{stats['orders']:,} worth {sales['revenue']:,.2f}{back}"
+
+
+def paths_said(paused: str | list[str]) -> str:
+    """Return what is paused in words.
+
+    >>> paths_said("all"), paths_said(["leads", "stock"])
+    ('all paths', 'leads, stock')
+    """
+    return "all paths" if paused == "all" else ", ".join(paused)
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -160,5 +171,8 @@ def resume(data: Path, path: str, as_json: bool) -> None:
 def _hold(data: Path, order: str, path: str, *, as_json: bool) -> None:
     answer = Api(data).post(f"/api/v1/{order}", json.dumps({"path": path}).encode())
     paused = answer["paused"]
-    said = "all paths" if paused == "all" else ", ".join(paused)
-    tell({"paused": paused}, f"paused: {said}" if paused else "nothing is paused", as_json=as_json)
+    tell(
+        {"paused": paused},
+        f"paused: {paths_said(paused)}" if paused else "nothing is paused",
+        as_json=as_json,
+    )

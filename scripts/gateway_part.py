@@ -35,6 +35,7 @@ from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
 from scripts.erasing import eraser_of
+from scripts.folder import RUN
 from scripts.telling import Reading, Telling, prometheus
 
 SWITCH_SECONDS = 0.0002
@@ -60,6 +61,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     replay = MongoReplayQueue(connection)
     await replay.ensure_indexes()
     part = GatewayPart(wiring.host, wiring.port, connection, store)
+    part.run_file = Path(wiring.log_folder).parent / RUN
     part.shop_key = wiring.write_keys[0] if wiring.demo else ""
     deps = GatewayDeps(
         journal=MongoJournal(connection, wiring.key),
@@ -108,6 +110,8 @@ class GatewayPart:
         self._stop = asyncio.Event()
         self.shop_key = ""
         """The write key of the demo shop; empty: there is no shop."""
+        self.run_file: Path | None = None
+        """Where `up` writes how the system is reached: nobody is told that it is ready before."""
         self._company = Company()
         self._others: dict[str, dict[str, float]] = {}
 
@@ -212,5 +216,7 @@ class GatewayPart:
         return prometheus(self._others)
 
     async def is_ready(self) -> bool:
-        """Say whether the parts behind are there."""
+        """Say whether the parts behind are there, and `up` has said how they are reached."""
+        if self.run_file is not None and not self.run_file.exists():
+            return False
         return bool(self._others) and all(m.get("ready", 1.0) for m in self._others.values())

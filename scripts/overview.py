@@ -36,7 +36,7 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
     people = facts["by_people"]
     return Overview(
         world=_world(parts, now),
-        paused=_paused(facts["paused"]),
+        paused=_paused(facts["counts"]["paused"]),
         tiles=_tiles(facts),
         work=_work(facts, people),
         machine_percent=100 * machine / (machine + people) if machine + people else 100.0,

@@ -22,6 +22,7 @@ REASONS = {
     "goal reached": "the goal was reached",
     "goal_reached": "the goal was reached",
     "made room": "something that matters more took its place",
+    "merge": "the alert of the same visitor's other half stays",
     "mailbox_of_another_visitor": "the address belongs to another visitor",
     "no consent": "the visitor has not agreed to it",
     "not_on_site": "the visitor is not on the site",

@@ -50,7 +50,7 @@ TYPES = frozenset({"notice_bar", "opinion_form", "chat_invitation", "exit_offer"
 RESPONSES = {"shown": "saw", "clicked": "took up", "dismissed": "closed", "submitted": "answered"}
 """What was done with an interaction, followed by its type."""
 
-BY_ITSELF = ("goal", "answer")
+BY_ITSELF = ("goal", "answer", "merge")
 """Stands where no person settled an alert."""
 
 NOT_SAID = frozenset(

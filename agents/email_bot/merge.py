@@ -11,6 +11,7 @@ from __future__ import annotations
 from agents.email_bot.state import (
     DEFERRED,
     HANDING_OVER,
+    HELD,
     WAITING,
     EmailState,
     OpenSend,
@@ -60,6 +61,9 @@ def _take_over(turn: Turn, younger: EmailState, send: OpenSend, *, doubled: bool
     turn.state.open[send.plan.send_id] = send
     if send.status == WAITING:
         turn.queue(send, "merged")
+        return
+    if send.status == HELD:
+        turn.hold(send, "merged")
         return
     turn.put(send, "merged")
     if send.status == DEFERRED:

@@ -8,7 +8,8 @@ Rules
 1. Every change of status writes the ledger row in the same commit.
 2. A final status is taken once; only `uncertain` is settled later, by an open or a bounce.
 3. A request that only wants a word from Behavior is held for it (`planned`), since the words of two bots
-   overtake each other. Held is not allowed: nothing goes out before the word came.
+   overtake each other, and a guest may say only after the purchase who they are. Held is not allowed: nothing
+   goes out before the word came.
 4. Rules hears the end of every marketing send, and of no other: only that is a touch of a run.
 """
 
@@ -47,6 +48,12 @@ from messaging.vocabulary.messages import MailSent, SendPlan, SendSettled
 
 HOLD_FOR = timedelta(minutes=10)
 """Twice what the world clock may run ahead of a message under way."""
+
+HOLD_SUCCESS_FOR = timedelta(hours=48)
+"""How long a purchase without an address waits for one: a guest says who they are in the same visit, or at delivery."""
+
+HELD_MAX = 8
+"""Success e-mails held for one visitor: a till that never says who buys must not fill the state."""
 
 RETRY_FIRST = timedelta(minutes=5)
 """Wait after the first 4xx; doubled each time. Greylisting asks for 1 to 15 minutes."""
@@ -106,21 +113,23 @@ class Turn:
         reason = self.refusal(send)
         # What is no marketing has as much room again: a flood of that cannot keep it out.
         room = OPEN_MAX * (1 if send.plan.marketing else 2)
+        room_to_hold = OPEN_MAX if send.plan.marketing else HELD_MAX
         if not reason and len(self.state.open) >= room:
             reason = "too many sends are open"
         if not reason:
             self.queue(send)
-        elif reason in MAY_COME and send.plan.marketing and len(self.state.open) < room:
+        elif reason in MAY_COME and len(self.state.open) < room_to_hold:
             self.hold(send, reason)
         else:
             self.refuse(send, reason)
 
     def hold(self, send: OpenSend, reason: str) -> None:
-        """Wait a little for the word that lifts a refusal."""
+        """Wait for the word that lifts a refusal."""
         send.status = HELD
         self.state.open[send.plan.send_id] = send
         self.put(send, reason)
-        self.effects.append(WakeAt(hold_key(send.plan.send_id), self.now + HOLD_FOR))
+        patience = HOLD_FOR if send.plan.marketing else HOLD_SUCCESS_FOR
+        self.effects.append(WakeAt(hold_key(send.plan.send_id), self.now + patience))
 
     def release(self) -> None:
         """Queue the held sends that nothing stands against any more; end those that are lost."""

@@ -7,7 +7,7 @@ The table of a run (the routine's e-mail rows):
 | (none)   | cohort of the entry entered       | planned · visiting (a stage holds already)                  |
 | planned  | wake `send`                       | sending (reserved) · planned (refused by cap or quiet)      |
 | sending  | handed over, uncertain            | waiting · visiting (a visit began meanwhile)                |
-| sending  | bounced                           | stopped, alert                                              |
+| sending  | bounced, or had bounced before    | stopped, alert                                              |
 | sending  | refused, cancelled, given up      | planned · visiting · stopped                                |
 | any      | human open                        | as it was, stage `opened`; at most so many more             |
 | any      | human click                       | visiting, stage `clicked`; the rest of the budget is open   |
@@ -55,6 +55,9 @@ GIVEN_UP_MAX = 7
 
 MISSED_ITS_HOURS = "quiet_hours"
 """Email's reason for a send that a pause or a slow server kept past its hours: nothing is wrong with it."""
+
+ADDRESS_BAD = "address bad"
+"""Email's reason where the address bounced before: whoever resumes such a run hears so again."""
 
 UNCERTAIN_FOR = timedelta(minutes=15)
 """Added, for the caps, to the hand-over time of an uncertain send: it may arrive after it was called uncertain.
@@ -197,11 +200,12 @@ def alert(turn: Turn, run: Run, reason: str, title: str = "") -> None:
     turn.effects.append(_alert(turn, run, "open"))
 
 
-def _settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime) -> None:
+def settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime) -> None:
     """Add to what the alert says how, by whom and when it was settled."""
     alert = _alert(turn, run, status)
     alert.by, alert.settled_at = by, at
     turn.effects.append(alert)
+    run.alert_id = ""
 
 
 def _alert(turn: Turn, run: Run, status: str) -> PutAlert:
@@ -239,7 +243,7 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     turn.story("send.given_back", run, outcome=message.outcome, reason=message.reason)
     if run.status != "sending":
         return
-    if message.outcome == "bounced":
+    if message.outcome == "bounced" or message.reason == ADDRESS_BAD:
         stop(turn, run, "address bounced")
         alert(turn, run, "address bounced")
     elif message.outcome == "given up" and _may_try_again(run, message.reason):
@@ -366,30 +370,32 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
         run = state.runs.get(name)
         if run is None or run.status == "won" or run.entered_at > message.at:
             continue
-        was_alerted = run.status == "alerted"
         for attempt in run.tries:
             if attempt.send_id == message.credited:
                 turn.reward(run, attempt.template_choice, "response", 1.0, 1.0)
                 turn.purchase(run, attempt.template_choice, message.value)
-            turn.close(run, attempt)
-        won(run, turn.path(run), message.at)
-        stop(turn, run, "goal reached", "won")
-        if was_alerted:
-            _settle_alert(turn, run, "closed", "goal", message.at)
+        win(turn, run, message.at)
+
+
+def win(turn: Turn, run: Run, at: datetime) -> None:
+    """End a run by its goal: its decisions are closed, and so is an alert that waits for a person."""
+    for attempt in run.tries:
+        turn.close(run, attempt)
+    won(run, turn.path(run), at)
+    stop(turn, run, "goal reached", "won")
+    if run.alert_id:
+        settle_alert(turn, run, "closed", "goal", at)
 
 
 def alert_answered(turn: Turn, message: AlertAnswered) -> None:
     """Do what a person decided: go on with a new budget, at another stage, or leave it."""
     run = turn.state.runs.get(message.path)
-    if run is None or run.run != message.run or run.alert_id != message.alert_id or run.active:
-        turn.story("alert.stale", run, action=message.action, by=message.by)
-        return
-    path = turn.path(run)
-    if path is None or run.status in ("won", "closed"):
+    path = turn.path(run) if run is not None else None
+    if run is None or path is None or run.alert_id != message.alert_id:
         turn.story("alert.stale", run, action=message.action, by=message.by)
         return
     status = {"resume": "resumed", "change": "changed", "close": "closed"}[message.action]
-    _settle_alert(turn, run, status, message.by, message.at)
+    settle_alert(turn, run, status, message.by, message.at)
     turn.story("alert.settled", run, action=message.action, by=message.by)
     run.status = "closed"
     if message.action == "close":

@@ -6,9 +6,8 @@ import msgspec
 
 from agents.rules.compiled import PathRule
 from agents.rules_manager import engaging
-from agents.rules_manager.loop import go_on, leave_alone
-from agents.rules_manager.planning import plan, stop
-from agents.rules_manager.stages import won
+from agents.rules_manager.loop import go_on, leave_alone, settle_alert, win
+from agents.rules_manager.planning import plan
 from agents.rules_manager.state import ABSORBED_MAX, ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Moved, Tell
@@ -63,10 +62,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     for run in state.runs.values():
         goal = state.goals.get(run.path)
         if goal is not None and goal >= run.entered_at and run.status != "won":
-            for attempt in run.tries:
-                turn.close(run, attempt)
-            won(run, turn.path(run), goal)
-            stop(turn, run, "goal reached", "won")
+            win(turn, run, goal)
     state.absorbed = [*state.absorbed, *younger.absorbed, message.younger][-ABSORBED_MAX:]
     waiting = dict.fromkeys([*state.awaiting, *younger.awaiting])
     state.awaiting = [each for each in waiting if each not in state.absorbed]
@@ -107,14 +103,24 @@ def _merge_run(turn: Turn, other: Run) -> None:
         mine.open_limit = 0 if clicked else min(limits, default=0)
         mine.entered_at = min(mine.entered_at, other.entered_at)
         mine.status = max(mine.status, other.status, key=ENDS.index)
-        mine.alert_kind = mine.alert_kind if mine.alert_id else other.alert_kind
-        mine.alert_id = mine.alert_id or other.alert_id
-        mine.alerted_at = mine.alerted_at or other.alerted_at
+        _one_alert(turn, mine, other)
         mine.given_back += other.given_back + 1
         mine.given_up += other.given_up
         visits = [at for at in (mine.visit_over_at, other.visit_over_at) if at is not None]
         mine.visit_over_at = max(visits, default=None)
     _rearm(turn, mine)
+
+
+def _one_alert(turn: Turn, mine: Run, other: Run) -> None:
+    """Keep the alert that waits for a person, one for one lead, and none for a customer."""
+    if mine.alert_id and other.alert_id:
+        settle_alert(turn, other, "closed", "merge", turn.now)
+    elif other.alert_id:
+        mine.alert_id = other.alert_id
+        mine.alert_kind = other.alert_kind
+        mine.alerted_at = other.alerted_at
+    if mine.alert_id and mine.won_at is not None:
+        settle_alert(turn, mine, "closed", "goal", mine.won_at)
 
 
 def _rearm(turn: Turn, run: Run) -> None:

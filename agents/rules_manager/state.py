@@ -85,6 +85,7 @@ class Run(msgspec.Struct, array_like=True):
     plans: int = 0
     """Times a send was planned; part of the decision's id."""
     alert_id: str = ""
+    """The alert that waits for a person; empty before it came and after it was settled."""
     alerted_at: datetime | None = None
     tries: list[Try] = []
     visit_over_at: datetime | None = None

@@ -16,7 +16,7 @@ from messaging.ports import Store
 DECISIONS = 12
 ALERTS = 6
 
-BY_THE_MACHINE = ("goal", "answer", "")
+BY_THE_MACHINE = ("goal", "answer", "merge", "")
 """Who settles an alert that no person settled; empty: it is open."""
 
 
@@ -54,7 +54,6 @@ class Looking:
             "newest": newest,
             "addresses": await self._reader.addresses(_visitors(rows)),
             "order_of_stages": await self._order_of_stages(),
-            "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
         }
 
     async def _newest(self) -> dict[str, dict[str, Any] | None]:

@@ -193,6 +193,7 @@ class StoreReader:
             "runs": by_status(stages),
             "stages": stages,
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
+            "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
         }
 
     async def addresses(self, visitors: list[str]) -> dict[str, str]:

@@ -132,7 +132,7 @@ class PutAlert(msgspec.Struct):
     """When it came; stays when it is settled."""
     history: list[dict[str, Any]]
     by: str = ""
-    """Who settled it: a person, `goal` or `answer`; empty while it is open."""
+    """Who settled it: a person, `goal`, `answer` or `merge`; empty while it is open."""
     settled_at: datetime | None = None
 
 

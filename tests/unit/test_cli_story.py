@@ -216,6 +216,15 @@ def test_status_says_what_came_of_it_and_is_silent_of_nothing_set_aside():
     assert dict(totals(stats | {"orders": 0}))["orders"] == "none yet"
 
 
+@pytest.mark.parametrize(
+    ("paused", "said"), [("all", "all paths"), (["leads", "stock"], "leads, stock"), ([], None)]
+)
+def test_a_pause_that_is_on_is_said(paused, said):
+    stats = {"runs": {}, "sends": {}, "orders": 0, "alerts": 0, "alerts_open": 0, "quarantined": 0}
+    found = dict(totals(stats | {"paused": paused})).get("paused")
+    assert found == (f"{said}: nothing is handed over until `mdma resume`" if said else None)
+
+
 def test_a_refund_says_what_is_left_and_status_sums_up():
     row = {"order_id": "o1", "amount": 5.0, "currency": "EUR", "left": 15.0}
     said = sentence({"kind": "story: order.refunded", "detail": row})

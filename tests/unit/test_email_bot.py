@@ -335,7 +335,7 @@ def test_a_held_request_is_cancelled_by_the_goal():
     world.request()
     found = world.goal(address="")
     assert ("s1", "cancelled", "goal reached") in rows(found)
-    assert not world.wakes
+    assert "hold:s1" not in world.wakes
 
 
 # ---------------------------------------------------------------------------------- cancelling
@@ -433,12 +433,31 @@ def test_the_success_mail_goes_to_the_address_of_the_order_if_none_is_known():
     assert act.address == "buyer@example.com"
 
 
-def test_a_success_mail_without_any_address_is_refused():
+def test_a_purchase_of_a_guest_waits_for_an_address():
     world = World(known=False)
-    found = world.goal(address="")
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    assert rows(world.goal(address="")) == [(success, "planned", "no address")]
+    assert world.goal(address="") == []
+    world.now += timedelta(hours=40)
+    found = world.identify("late@example.com", may_email=False)
+    assert rows(found) == [(success, "waiting")]
+    [act] = of(world.due(success), fx.HandOver)
+    assert act.address == "late@example.com"
+
+
+def test_a_success_mail_is_refused_when_no_address_came():
+    world = World(known=False)
+    world.goal(address="")
+    found = world.wake(f"hold:{send_id(VISITOR, 'welcome', 'o1', 'success', 0)}")
     assert stories(found) == ["success.refused"]
     assert [row[1:] for row in rows(found)] == [("refused", "no address")]
     assert world.goal(address="") == []
+
+
+def test_only_a_few_purchases_without_an_address_wait_for_one():
+    world = World(known=False)
+    found = [rows(world.goal(order=f"o{number}", address=""))[0][1] for number in range(12)]
+    assert found == ["planned"] * 8 + ["refused"] * 4
 
 
 def test_the_success_mail_is_no_affair_of_rules_and_sales():
@@ -753,6 +772,27 @@ def test_a_success_mail_that_waits_goes_out_for_the_older_visitor():
     assert row.status == "waiting"
     [act] = of(older.due(row.plan.send_id), fx.HandOver)
     assert act.address == "ann@example.com"
+
+
+def test_a_guests_purchase_is_thanked_for_at_the_older_visitors_address():
+    younger, older = World(known=False), World(visitor=OTHER)
+    younger.goal(address="")
+    _, handed_on = merged(younger)
+    older.take(handed_on)
+    [waiting] = older.state.open.values()
+    assert waiting.status == "waiting"
+    [act] = of(older.due(waiting.plan.send_id), fx.HandOver)
+    assert act.address == "ann@example.com"
+
+
+def test_a_guests_purchase_waits_on_after_a_merge_with_another_guest():
+    younger, older = World(known=False), World(known=False, visitor=OTHER)
+    younger.goal(address="")
+    _, handed_on = merged(younger)
+    older.take(handed_on)
+    [held] = older.state.open.values()
+    found = older.wake(f"hold:{held.plan.send_id}")
+    assert [row[1:] for row in rows(found)] == [("refused", "no address")]
 
 
 def test_a_deferred_success_mail_is_tried_again_by_the_older_visitor():

@@ -176,6 +176,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "orders": 0,
         "alerts": 0,
         "alerts_open": 0,
+        "paused": ["leads"],
     }
     facts = {
         "counts": counts,
@@ -187,7 +188,6 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "newest": dict.fromkeys(("send", "offer", "order", "snapshot")),
         "addresses": {"v1": "ann.secret@example.com"},
         "order_of_stages": {},
-        "paused": ["leads"],
     }
     told = overview(facts, {}, NOON)
     assert told.decisions[0].who == "a…@example.com"
