@@ -50,8 +50,12 @@ def read_folder(path: Path) -> dict[str, str]:
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
         hidden = any(part.startswith(".") for part in PurePosixPath(name).parts)
-        if name == SETTINGS or hidden or not file.is_file() or file.suffix not in ENDINGS:
+        if name == SETTINGS or hidden or file.suffix not in ENDINGS:
             continue
+        if not file.is_file():
+            raise RuleError(
+                name, 1, "this is no file", f"a rule file ends with {file.suffix}: rename it"
+            )
         try:
             files[name] = file.read_bytes().decode()
         except UnicodeDecodeError as error:

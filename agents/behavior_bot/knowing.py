@@ -50,6 +50,8 @@ GREETING_TRAITS = (
     "language",
 )
 GREETING_CHARACTERS_MAX = 80
+LINK_MARKS = ("://", "www.")
+"""What no name of a person, a company or a place has in it."""
 
 AWAIT_SOCIAL = timedelta(minutes=10)
 """World time for which a new lead's social presence counts as awaited; after that it is unknown."""
@@ -363,9 +365,15 @@ def _yes_or_no(value: Any) -> bool | None:
 
 
 def _greeting(state: BehaviorState) -> dict[str, str]:
+    """Return what an e-mail may address a visitor by: one line each, and no link.
+
+    Whoever has the write key can give anybody a name: it must not become a message under our sender.
+    """
     found = {}
     for name in GREETING_TRAITS:
         stamp = state.traits.get(name)
         if stamp is not None and isinstance(stamp.value, str | int) and stamp.value != "":
-            found[name] = str(stamp.value)[:GREETING_CHARACTERS_MAX]
+            line = " ".join(str(stamp.value).split())[:GREETING_CHARACTERS_MAX]
+            if not any(mark in line.lower() for mark in LINK_MARKS):
+                found[name] = line
     return found

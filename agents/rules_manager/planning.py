@@ -23,6 +23,7 @@ from agents.rules_manager.calendar import (
     starts_within,
     zone_of,
 )
+from agents.rules_manager.context import context_of
 from agents.rules_manager.state import (
     TOUCHES_MAX,
     TRIES_MAX,
@@ -133,6 +134,8 @@ def _log(
     decision: str,
     chosen: Chosen,
 ) -> Choice:
+    path = turn.path(run)
+    zone = zone_of(turn.state.zone, path.zone if path is not None else "")
     return turn.decided(
         learns,
         Decision(
@@ -151,6 +154,7 @@ def _log(
             policy=chosen.policy,
             policy_version=chosen.policy_version,
             rules_version=run.version,
+            context=context_of(turn.state, run, turn.now, zone),
             holdout=run.holdout,
         ),
     )

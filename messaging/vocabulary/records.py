@@ -45,6 +45,7 @@ class Decision(msgspec.Struct, kw_only=True):
     policy_version: int
     rules_version: int
     context: list[float] = []
+    """The moment in numbers, as `agents.rules_manager.context.NAMES` names them; empty on the site."""
     holdout: bool = False
 
 

@@ -80,6 +80,20 @@ def test_who_a_visitor_is_is_told_only_when_it_changed() -> None:
     assert told(ann.sees(a_lead(4, firstName="Ann")), Identified, "rules")
 
 
+@pytest.mark.parametrize(
+    ("name", "greeted"),
+    [
+        ("Ann\n\nYour account is closed", "Ann Your account is closed"),
+        ("Win at https://evil.example", None),
+        ("WWW.evil.example", None),
+        ("J. R. R.", "J. R. R."),
+    ],
+)
+def test_a_name_is_one_line_without_a_link(name: str, greeted: str | None) -> None:
+    [who] = told(Ann().sees(a_lead(1, firstName=name)), Identified, "email")
+    assert who.traits.get("firstName") == greeted
+
+
 def test_nobody_is_told_of_a_visitor_without_an_address() -> None:
     assert not told(Ann().sees(an_identify(1, "u1", traits={"firstName": "Ann"})), Identified)
 

@@ -103,6 +103,14 @@ def test_files_come_out_byte_for_byte_as_they_went_in(tmp_path: Path) -> None:
     assert validate_files(files) == []
 
 
+def test_a_folder_that_is_called_like_a_rule_file_is_no_silence(tmp_path: Path) -> None:
+    write_folder(tmp_path, read_folder(DEFAULTS))
+    (tmp_path / "paths" / "more.yaml").mkdir()
+    with pytest.raises(RuleError, match="no file") as found:
+        read_folder(tmp_path)
+    assert found.value.file == "paths/more.yaml"
+
+
 def test_a_folder_gives_no_settings_no_hidden_files_and_no_readme(tmp_path: Path) -> None:
     write_folder(tmp_path, read_folder(DEFAULTS))
     for name in ("settings.yaml", ".env.yaml", "README.md"):

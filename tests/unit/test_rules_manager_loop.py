@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from agents.rules.compiled import CompiledRules
+from agents.rules_manager.context import NAMES
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -19,6 +20,7 @@ from messaging.vocabulary.messages import (
     Responded,
     StateMerged,
 )
+from messaging.vocabulary.records import CONTEXT_MAX
 from tests.rules_builders import MONDAY, PATH, VISITOR, OneVisitor, a_view, some_rules
 
 DAY = 24.0
@@ -441,6 +443,22 @@ def test_every_probability_is_exact_and_no_refused_arm_is_drawn() -> None:
             assert len(allowed) == len(decision.probabilities)
             assert abs(sum(decision.probabilities) - 1.0) < 1e-9
             assert 0 < decision.probabilities[allowed.index(decision.arm)] <= 1
+
+
+def test_a_decision_says_in_numbers_at_what_moment_it_was_made() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened")
+    lead.pass_time(17 * DAY)
+    made = [e.decision for e in lead.effects if isinstance(e, LogDecision)]
+    assert all(len(NAMES) == len(decision.context) <= CONTEXT_MAX for decision in made)
+    moments = [dict(zip(NAMES, decision.context, strict=True)) for decision in made]
+    hours = [m for m, d in zip(moments, made, strict=True) if d.kind == "send_hour"]
+    assert [m["attempts of the run"] for m in hours] == [0.0, 1.0, 2.0]
+    assert [m["its e-mails opened"] for m in hours] == [0.0, 1.0, 1.0]
+    assert hours[0]["days since its last e-mail, -1 for none"] == -1.0
+    assert hours[0]["hour of the week in the visitor's zone, 0 = Monday 00:00"] == 7.0
+    assert 0.0 < hours[1]["days since its last e-mail, -1 for none"] < 4.0
 
 
 def test_held_out_visitors_get_the_rules_templates_and_hours() -> None:
