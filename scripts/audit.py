@@ -6,9 +6,11 @@ Each shard is cut at its last commit; traffic may go on. What is proved, and by 
 2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing.
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements and the story are those that the fold wants, no
    more, no fewer, none altered (`scripts.audit_rows`).
-4. *Sends*: each template decision has one ledger row and the reverse; attempts and caps hold.
+4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
+   attempts and caps hold.
 5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
-   after that visitor's unsubscribe, erasure, goal, or loss of consent, nor to an address that had bounced.
+   after that visitor's unsubscribe, erasure, goal, or loss of consent, nor to an address that had bounced, nor
+   in quiet hours.
 """
 
 from __future__ import annotations
@@ -52,6 +54,9 @@ LOAD_MAX = 2_000
 ROWS_MAX = 5_000_000
 SETTLE_SECONDS = 15.0
 """How long a decision may wait for its ledger row: the time a letter is under way."""
+
+CLOCKS_APART = timedelta(seconds=2)
+"""What the clocks of two machines may differ by."""
 
 COUNTED = ("handed over", "uncertain", "delivered", "complained")
 """Send statuses that count as an attempt."""
@@ -131,7 +136,7 @@ class Auditor:
             self._view_at,
         )
         taken: dict[str, int] = {}
-        refusals = _Refusals(self._found)
+        refusals = Refusals(self._found)
         of = self._shards[bot]
         rows = Rows(bot, only, lambda who: partition_of(who) * of // PARTITIONS == index)
 
@@ -226,12 +231,18 @@ class Auditor:
             await asyncio.sleep(1.0)
         self._looked["decisions"] += len(decisions)
         self._looked["sends"] += len(sends)
-        known = {row["id"] for row in decisions}
+        known = {row["id"]: row["at"] for row in decisions}
         for decision in sorted(missing):
             self._found("ledger", f"decision {decision} has no row in the ledger")
         for decision, count in by_decision.items():
             if count > 1 or decision not in known:
                 self._found("ledger", f"{count} sends for decision {decision or '(none)'}")
+        for row in marketing:
+            at, decided_at = row.get("handed_over_at"), known.get(row["decision_id"])
+            if at is not None and decided_at is not None and at < decided_at - CLOCKS_APART:
+                self._found(
+                    "order", f"{row['id']} was handed over {decided_at - at} before its decision"
+                )
         if since is not None:
             marketing = [row for row in marketing if row["at"] >= since]
         await self._attempts([row for row in marketing if row["status"] in COUNTED])
@@ -264,7 +275,7 @@ class Auditor:
         return rules.paths.get(path) if rules is not None else None
 
 
-class _Refusals:
+class Refusals:
     """Watch Email's batches: after a refusal was taken, no marketing e-mail is handed over."""
 
     def __init__(self, found: Callable[[str, str], None]) -> None:
@@ -297,6 +308,8 @@ class _Refusals:
     def _check(self, visitor: str, act: HandOver, *, is_lifted: bool) -> None:
         send = act.plan.send_id
         goal = self._goals.get((visitor, act.plan.path))
+        if act.plan.until is not None and act.at >= act.plan.until:
+            self._found("refusal", f"{send} was handed over in quiet hours")
         if visitor in self._left:
             self._found("refusal", f"{send} was handed over after they left")
         if goal is not None and goal >= act.plan.entered_at:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -122,6 +123,14 @@ def test_whatever_was_tampered_with_is_found(lived: World) -> None:
     for bot, visitor in gone.items():
         assert is_said(bot, f"the state of {visitor} is missing")
     assert is_said("rules", f"{altered} differs from its record")
+
+
+def test_a_mail_that_is_older_than_its_decision_is_found(lived: World) -> None:
+    database = copy.deepcopy(lived.database)
+    row = database.tables["sends"][some_send(database, success=False)]
+    decision = database.tables["decisions"][row["decision_id"]]
+    decision["at"] = row["handed_over_at"] + timedelta(minutes=25)
+    assert "order" in {each.rule for each in audited(lived, database).findings}
 
 
 @pytest.mark.slow
