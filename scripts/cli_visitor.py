@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from urllib.parse import quote
 
 import click
 
-from scripts.client import Api, data_option, named
+from scripts.cli_record import opened
+from scripts.client import Api, ApiError, data_option, named
+from scripts.folder import Refused
 from scripts.known import facts
 from scripts.story import sentence
 from scripts.visible import say, shown
+
+NOT_FOUND = 404
 
 
 @click.command(epilog="Example: mdma visitor ann@example.com")
@@ -24,7 +29,12 @@ def visitor(id_: str, data: Path, as_json: bool) -> None:
     ID is a visitor id, user id, anonymous id or e-mail address. Times are UTC.
     """
     api = Api(data)
-    found = api.get(f"/api/v1/visitors/{quote(id_, safe='')}")
+    try:
+        found = api.get(f"/api/v1/visitors/{quote(id_, safe='')}")
+    except ApiError as error:
+        if error.status != NOT_FOUND:
+            raise
+        raise asyncio.run(_nobody(id_, data)) from None
     timeline = api.get(f"/api/v1/visitors/{quote(id_, safe='')}/timeline")["timeline"]
     if as_json:
         click.echo(json.dumps({**found, "timeline": timeline}, indent=1))
@@ -35,3 +45,11 @@ def visitor(id_: str, data: Path, as_json: bool) -> None:
     say("")
     for row in timeline:
         say(f"{str(row.get('at', ''))[:19].replace('T', ' '):20} {sentence(row)}")
+
+
+async def _nobody(id_: str, data: Path) -> Refused:
+    """Return the error for an id that leads to nobody, with the receipt where somebody was erased under it."""
+    from scripts.erasing import nobody
+
+    async with opened(data) as record:
+        return await nobody(record.store, id_, record.veil)
