@@ -7,7 +7,8 @@ Each shard is cut at its last commit; traffic may go on. What is proved, and by 
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements and the story are those that the fold wants, no
    more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
-   attempts and caps hold.
+   attempts and caps hold. The same of what was decided to be offered on the site, and of its caps
+   (`scripts.audit_site`).
 5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
    after that visitor's unsubscribe, erasure, goal, or loss of consent, nor to an address that had bounced, nor
    in quiet hours.
@@ -26,6 +27,7 @@ import msgspec
 from agents.email_bot.state import same_mailbox
 from agents.email_bot.step import about_recipient
 from agents.protocol.bot import View
+from agents.rules.compiled import InteractionRule
 from agents.runtime.batch import NOBODY
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
@@ -44,6 +46,7 @@ from messaging.vocabulary.messages import (
     StateMerged,
 )
 from scripts.audit_rows import Rows
+from scripts.audit_site import offer_of, over_caps
 from scripts.counting import counted
 from scripts.erasing import nobody
 
@@ -119,7 +122,9 @@ class Auditor:
                 say(f"folding {bot}-{index}")
                 await self._shard(bot, index, only)
         say("comparing decisions with the ledger")
-        await self._ledger(only, since)
+        views: dict[int, View] = {}
+        await self._ledger(only, since, views)
+        await self._on_site(only, since, views)
         return Report(dict(self._looked), self._findings)
 
     def _found(self, rule: str, what: str) -> None:
@@ -214,44 +219,80 @@ class Auditor:
 
     # The ledger
 
-    async def _ledger(self, only: str | None, since: datetime | None) -> None:
-        match = {"visitor": only} if only else {}
-        missing: set[str] = set()
-        for _ in range(int(SETTLE_SECONDS)):
-            decisions = await self._store.rows(
-                "decisions", {**match, "kind": "template"}, limit=ROWS_MAX, newest=False
-            )
-            sends = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
-            marketing = [row for row in sends if not (row["success"] or row["confirms"])]
-            by_decision = Counter(row["decision_id"] for row in marketing)
-            # What is left of a decision about somebody who was erased has no send any more.
-            missing = {row["id"] for row in decisions if row["visitor"]} - set(by_decision)
-            if not missing:
-                break
-            await asyncio.sleep(1.0)
+    async def _ledger(
+        self, only: str | None, since: datetime | None, views: dict[int, View]
+    ) -> None:
+        marketing = {"success": False, "confirms": False}
+        decisions, sends = await self._joined("template", "sends", only, marketing)
         self._looked["decisions"] += len(decisions)
         self._looked["sends"] += len(sends)
-        known = {row["id"]: row["at"] for row in decisions}
-        for decision in sorted(missing):
-            self._found("ledger", f"decision {decision} has no row in the ledger")
-        for decision, count in by_decision.items():
-            if count > 1 or decision not in known:
-                self._found("ledger", f"{count} sends for decision {decision or '(none)'}")
-        for row in marketing:
-            at, decided_at = row.get("handed_over_at"), known.get(row["decision_id"])
+        for row in sends:
+            at, decided_at = row.get("handed_over_at"), _at(decisions.get(row["decision_id"]))
             if at is not None and decided_at is not None and at < decided_at - CLOCKS_APART:
                 self._found(
                     "order", f"{row['id']} was handed over {decided_at - at} before its decision"
                 )
         if since is not None:
-            marketing = [row for row in marketing if row["at"] >= since]
-        await self._attempts([row for row in marketing if row["status"] in COUNTED])
+            sends = [row for row in sends if row["at"] >= since]
+        await self._attempts([row for row in sends if row["status"] in COUNTED], views)
 
-    async def _attempts(self, rows: list[dict[str, Any]]) -> None:
+    async def _on_site(
+        self, only: str | None, since: datetime | None, views: dict[int, View]
+    ) -> None:
+        decisions, rows = await self._joined("interaction", "engagements", only, {})
+        self._looked["offers"] += len(rows)
+        made = [(row, decisions.get(row["decision_id"])) for row in rows]
+        offers = [offer_of(row, decision) for row, decision in made if decision is not None]
+        if since is not None:
+            offers = [offer for offer in offers if offer.decided_at >= since]
+        for version in {offer.rules_version for offer in offers}:
+            await self._rules(version, views)
+        for what in over_caps(offers, lambda number, name: _interaction(views[number], name)):
+            self._found("caps", what)
+
+    async def _joined(
+        self, kind: str, table: str, only: str | None, asked: dict[str, Any]
+    ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+        """Return the decisions of a kind and the rows that they ask for, after finding that each has the other."""
+        match = {"visitor": only} if only else {}
+        missing: set[str] = set()
+        for _ in range(int(SETTLE_SECONDS)):
+            found = await self._store.rows(
+                "decisions", {**match, "kind": kind}, limit=ROWS_MAX, newest=False
+            )
+            rows = await self._store.rows(table, {**match, **asked}, limit=ROWS_MAX, newest=False)
+            by_decision = Counter(row["decision_id"] for row in rows)
+            # What is left of a decision about somebody who was erased has no row any more.
+            missing = {row["id"] for row in found if row["visitor"]} - set(by_decision)
+            if only:  # a row that went on with whoever this visitor was merged into
+                missing = {
+                    each
+                    for each in missing
+                    if not await self._store.count(table, {"decision_id": each})
+                }
+            if not missing:
+                break
+            await asyncio.sleep(1.0)
+        for decision in sorted(missing):
+            self._found("ledger", f"decision {decision} has no row in the ledger ({table})")
+        decisions = {row["id"]: row for row in found}
+        for decision, count in by_decision.items():
+            known = decisions.get(decision) or await self._decided(decision, kind)
+            if count > 1 or known is None:
+                self._found("ledger", f"{count} {table} for decision {decision or '(none)'}")
+            if known is not None:
+                decisions[decision] = known
+        return decisions, rows
+
+    async def _decided(self, decision: str, kind: str) -> dict[str, Any] | None:
+        """Return a decision that was made meanwhile, or for a visitor who was merged into the one looked at."""
+        found = await self._store.get_document("decisions", decision) if decision else None
+        return found if found is not None and found["kind"] == kind else None
+
+    async def _attempts(self, rows: list[dict[str, Any]], views: dict[int, View]) -> None:
         """Check the budget of each run and the caps of each mailbox."""
         runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
         boxes: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        views: dict[int, View] = {}
         for row in rows:
             runs.setdefault((row["visitor"], row["path"], row["run"]), []).append(row)
             boxes.setdefault((row["mailbox"], row["path"]), []).append(row)
@@ -269,10 +310,22 @@ class Auditor:
                         self._found("caps", f"mailbox {mailbox}: {cap.count + 1} in {last - first}")
 
     async def _path(self, version: int, path: str, views: dict[int, View]) -> Any:
+        rules = await self._rules(version, views)
+        return rules.paths.get(path) if rules is not None else None
+
+    async def _rules(self, version: int, views: dict[int, View]) -> Any:
         if version not in views:
             views[version] = await self._view_at(version, {}, "")
-        rules = views[version].rules
-        return rules.paths.get(path) if rules is not None else None
+        return views[version].rules
+
+
+def _at(decision: dict[str, Any] | None) -> datetime | None:
+    return decision["at"] if decision is not None else None
+
+
+def _interaction(view: View, name: str) -> InteractionRule | None:
+    rules = view.rules
+    return rules.interactions.get(name) if rules is not None else None
 
 
 class Refusals:

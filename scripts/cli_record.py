@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from messaging.journal.mongo import MongoJournal
     from messaging.store.mongo import MongoStore
 
-SAID = {"decisions": "decisions to send"}
+SAID = {"decisions": "decisions to send", "offers": "offers on the site"}
 """How a count is called on the console: the audit compares sends with the decisions that ask for one."""
 VERDICT_GOOD = "no findings: nothing was lost, doubled or sent against a refusal"
 VERDICT_BAD = "each is named above"

@@ -24,10 +24,13 @@ Words = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Frequency(Model):
-    """Say how often: of a type in one session, and of all types in any 24 hours."""
+    """Say how often: of a type in one session, and of all types in any 24 hours.
+
+    Neither is more than the Rules Manager remembers of a visitor: a cap that is not counted to its end holds nothing.
+    """
 
     per_session: Annotated[int, Field(ge=1, le=20)] = 1
-    per_day: Annotated[int, Field(ge=1, le=50)] = 3
+    per_day: Annotated[int, Field(ge=1, le=20)] = 3
 
 
 class Action(Model):

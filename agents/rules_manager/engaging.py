@@ -180,6 +180,7 @@ def _request(turn: Turn, rule: InteractionRule, at: datetime, refused: dict[str,
         rules_version=turn.view.rules_version,
         expires_at=expires_at,
         decision_id=choice.decision_id,
+        visit_at=state.visit_at,
     )
     turn.tell("engagement", EngagementRequested(visitor=state.visitor, at=at, plan=plan))
 

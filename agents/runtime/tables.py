@@ -29,6 +29,9 @@ from messaging.vocabulary.ids import derive
 _PLAIN = (bytes, datetime)
 """Types the store takes as they are."""
 
+_OF_AN_OFFER = ("interaction", "interaction_type", "rules_version", "decision_id", "visit_at")
+"""What the row of an engagement takes over of its plan."""
+
 Readable = (
     LogDecision
     | LogReward
@@ -72,7 +75,7 @@ def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWr
         case PutEngagement(plan=plan):
             fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             del fields["plan"]
-            for name in ("interaction", "interaction_type", "rules_version", "decision_id"):
+            for name in _OF_AN_OFFER:
                 fields[name] = getattr(plan, name)
             # The first row of its id: an insert costs a quarter of what a replacement does.
             mode = "insert" if effect.status == "offered" else "put"

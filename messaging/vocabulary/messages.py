@@ -262,6 +262,8 @@ class EngagementPlan(msgspec.Struct, array_like=True):
     rules_version: int
     expires_at: datetime
     decision_id: str
+    visit_at: datetime | None = None
+    """When the session began in which it was decided: the cap of a session is held against it."""
 
 
 class EngagementRequested(Message):

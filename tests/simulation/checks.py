@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
@@ -34,6 +35,9 @@ CAPS = ((1, timedelta(hours=20)), (4, timedelta(days=14)))
 
 SHOWN_A_DAY_MAX = 3
 """Engagements of one visitor in any 24 hours."""
+
+SHOWN_A_SESSION_MAX = 1
+"""Of these, of one type in one session."""
 
 CENT = 0.01
 
@@ -227,18 +231,27 @@ def every_offer_ended(world: World) -> None:
 
 
 def caps_held_on_site(world: World) -> None:
-    """No visitor saw more in a day than the cap; what was on its way when it was taken back is counted apart."""
-    seen: dict[str, list[datetime]] = defaultdict(list)
+    """No visitor saw more in a day, or of a type in a session, than the cap.
+
+    What was on its way when it was taken back is counted apart.
+    """
+    seen: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
     for row in world.witness.offers.values():
         if row["shown_at"] is not None and row["reason"] != "seen all the same":
-            seen[row["visitor"]].append(row["shown_at"])
-    for visitor, times in seen.items():
+            seen[row["visitor"]].append((row["shown_at"], row["interaction_type"]))
+    for visitor, shown in seen.items():
         if visitor in world.witness.merged.values():
             continue  # whoever took another in has seen what that one had seen as well
-        times.sort()
+        times = sorted(at for at, _ in shown)
         for first, last in zip(times, times[SHOWN_A_DAY_MAX:], strict=False):
             if last - first < timedelta(hours=24):
                 what = f"{SHOWN_A_DAY_MAX + 1} in {last - first} from {first}"
+                world.witness.broken("cap on the site", f"{visitor}: {what}")
+        visits = sorted(world.witness.visits.get(visitor, ()))
+        of_type = Counter((bisect_right(visits, at), type_) for at, type_ in shown)
+        for (number, type_), count in of_type.items():
+            if count > SHOWN_A_SESSION_MAX:
+                what = f"{count} {type_} in session {number}"
                 world.witness.broken("cap on the site", f"{visitor}: {what}")
 
 

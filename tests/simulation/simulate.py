@@ -32,6 +32,7 @@ MUTANTS = (
     "suppression_not_read",
     "late_event_reopens_run",
     "offer_not_reserved",
+    "offer_again_in_session",
     "offer_outlives_goal",
     "figures_survive_conflict",
     "erasure_forgets_a_table",

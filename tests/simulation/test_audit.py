@@ -86,6 +86,7 @@ def test_a_month_with_faults_has_no_findings(lived: World) -> None:
     report = audited(lived, lived.database)
     assert not report.findings, report.findings[:5]
     assert report.looked_at["rows"] > 100
+    assert report.looked_at["offers"] > 100
     visitor = lived.database.tables["sends"][some_send(lived.database, success=True)]["visitor"]
     report = audited(lived, lived.database, visitor)
     assert not report.findings, report.findings[:5]
@@ -131,6 +132,28 @@ def test_a_mail_that_is_older_than_its_decision_is_found(lived: World) -> None:
     decision = database.tables["decisions"][row["decision_id"]]
     decision["at"] = row["handed_over_at"] + timedelta(minutes=25)
     assert "order" in {each.rule for each in audited(lived, database).findings}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_offer_over_the_cap_of_its_session_and_one_without_a_decision_are_found(
+    lived: World,
+) -> None:
+    """A forger who writes both rows of one more offer is caught by the caps; who writes one, by its missing other."""
+    database = copy.deepcopy(lived.database)
+    offers, decisions = database.tables["engagements"], database.tables["decisions"]
+    shown = next(each for each in sorted(offers) if offers[each]["shown_at"] is not None)
+    decided = offers[shown]["decision_id"]
+    decisions["forged"] = decisions[decided] | {"attempt": decisions[decided]["attempt"] + 1}
+    offers["one more"] = offers[shown] | {"decision_id": "forged"}
+    offers["without"] = offers[shown] | {"decision_id": "nobody's"}
+    del offers[next(each for each in sorted(offers) if offers[each]["status"] == "expired")]
+    found = audited(lived, database).findings
+    caps = [each.what for each in found if each.rule == "caps"]
+    assert [each for each in caps if each.startswith("engagement one more: 1 ")], caps
+    ledger = [each.what for each in found if each.rule == "ledger"]
+    assert "1 engagements for decision nobody's" in ledger
+    assert any("has no row in the ledger (engagements)" in each for each in ledger)
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from agents.rules_manager.state import ACTIVE, RulesState, Run
 from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.messages import (
+    CohortEntered,
     EngagementRequested,
     Erased,
     GoalReached,
@@ -113,6 +114,8 @@ class Witness:
         """Engagement id -> its newest row."""
         self._offered_by: dict[str, datetime] = {}
         """Engagement id -> `at` of what caused it."""
+        self.visits: dict[str, set[datetime]] = {}
+        """Visitor -> when the sessions began in which Behavior told of a cohort."""
         self._may_look_up: dict[str, bool] = {}
         """Visitor -> what Social was told last."""
         self._goals: dict[str, datetime] = {}
@@ -145,6 +148,10 @@ class Witness:
                 elif isinstance(letter.message, EngagementRequested):
                     requested = letter.message
                     self._offered_by[requested.plan.engagement_id] = requested.at
+                elif isinstance(letter.message, CohortEntered):
+                    if letter.message.visit_at is not None:
+                        visits = self.visits.setdefault(letter.message.visitor, set())
+                        visits.add(letter.message.visit_at)
                 elif isinstance(letter.message, MergedInto):
                     self.merged[letter.message.visitor] = letter.message.into
                     self.merged_at.setdefault(letter.message.visitor, now)

@@ -101,7 +101,10 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
 
 @lru_cache(maxsize=4)
 def rules_of(version: int) -> CompiledRules:
-    """Return the shipped routine, under a version number, beside a second path that shares its caps."""
+    """Return the shipped routine, under a version number, beside a club that shares its caps.
+
+    The club has a path of its own, and two notices on the site of which one is as good as the other.
+    """
     files = read_folder(DEFAULTS)
     routine = next(text for name, text in files.items() if name.startswith("paths/"))
     files["paths/club.yaml"] = (
@@ -112,6 +115,9 @@ def rules_of(version: int) -> CompiledRules:
         .replace("total: 4\n", "total: 2\n")
     )
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
+    notice = files["interactions/notice-new.yaml"].replace("cohort: looks-around", "cohort: eager")
+    assert "cohort: eager" in notice, "the notice's text has changed"
+    files |= {f"interactions/club-{name}.yaml": notice for name in ("hello", "question")}
     return compile_files(files, version)
 
 

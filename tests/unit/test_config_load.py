@@ -195,6 +195,7 @@ MISTAKES = [
     ("two questions of a name", "interactions/opinion.yaml", "name: remark", "name: wants_help_with", "name: wants_help_with\n      label: Any", "two fields are called wants_help_with"),
     ("choice without options", "interactions/opinion.yaml", "kind: text", "kind: choice", "- name: remark", "a choice, and nothing else, has options"),
     ("offer for the end now", "interactions/leaving.yaml", "trigger: exit", "trigger: now", "title:", "has trigger: exit"),
+    ("more a day than is remembered", "interactions/chat.yaml", "priority: 30", "frequency: {per_day: 21}", "frequency:", "less than or equal to 20"),
     ("no YAML", "cohorts.yaml", "cohorts:\n", "cohorts:\n\tx: 1\n", "\tx: 1", "this is no YAML"),
     ("key twice", "senders.yaml", "    name: Your Shop\n", "    name: Your Shop\n    name: My Shop\n", "name: My Shop", "name is given twice"),
     ("empty value", "senders.yaml", "name: Your Shop", "name:", "name:", "name is empty"),
