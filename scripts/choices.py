@@ -37,12 +37,11 @@ def decided(row: Row, *, brief: bool = False) -> str:
     if brief:
         return said
     refused = "; ".join(f"{arms}: {rule}" for rule, arms in refusals(row))
-    chance = how_likely(row)
-    return f"{said}{f' ({chance})' if chance else ''}{f'; not {refused}' if refused else ''}"
+    return f"{said} ({how_likely(row)}){f'; not {refused}' if refused else ''}"
 
 
 def how_likely(row: Row) -> str:
-    """Return how likely a choice was, and among how many; empty where nothing was left to chance.
+    """Return how likely a choice was, and among how many.
 
     >>> how_likely(
     ...     {"kind": "template", "candidates": [["a", ""]], "probabilities": [1.0], "arm": "a"}
@@ -50,12 +49,10 @@ def how_likely(row: Row) -> str:
     'the only template allowed'
     """
     kind = row["kind"].rpartition(" ")[2]
-    if kind == "interaction":
-        return ""
     if row.get("holdout"):
         return "as the rules say: held out from learning"
     allowed = [arm for arm, refused in row["candidates"] if not refused]
-    many = "hours" if kind == "send_hour" else "templates"
+    many = {"send_hour": "hours", "interaction": "interactions"}.get(kind, "templates")
     if len(allowed) == 1:
         return f"the only {many.removesuffix('s')} allowed"
     chance = dict(zip(allowed, row["probabilities"], strict=False)).get(row["arm"], 0.0)
@@ -103,10 +100,14 @@ def policy_words(policy: str) -> str:
 
     >>> policy_words("send_time"), policy_words("next_best/lead-to-customer/opened")
     ('“send time”', '“next best e-mail” of stage opened')
+    >>> policy_words("on_site/notice_bar")
+    '“on site” for the notice bar'
     """
     name, _, place = policy.partition("/")
     if not place:
         return f"“{name.replace('_', ' ')}”"
+    if name == "on_site":
+        return f"“on site” for the {place.replace('_', ' ')}"
     return f"“{name.replace('_', ' ')} e-mail” of stage {place.rpartition('/')[2]}"
 
 

@@ -133,7 +133,7 @@ def _why(row: Facts) -> str:
     """Return who chose, and how likely the choice was."""
     policy, version = row["policy"], row["policy_version"]
     if row.get("holdout") or policy == "rules":
-        return how_likely(row) or "by the rules"
+        return how_likely(row)
     learned = f"version {version:,}" if version else "nothing learned yet"
     return f"{how_likely(row)}; by the policy {policy_words(policy)}, {learned}"
 

@@ -9,6 +9,7 @@ REASONS = {
     "address bounced": "the address does not work",
     "attempts used": "all attempts were used",
     "answer": "the visitor answered",
+    "by_rules": "the rules name another one first",
     "cannot be sent": "it cannot be sent",
     "cap": "too soon after the last e-mail",
     "cap_day": "enough was shown today",

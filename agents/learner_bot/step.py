@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
+from learning.serving import on_site
 from learning.serving.next_best import policy_name
 from learning.serving.send_time import POLICY as SEND_TIME
 from learning.serving.send_time import SLOTS
@@ -80,6 +81,8 @@ def policy_of(decision: Decision) -> str:
     """Return the name of the policy that a decision teaches, whoever made it."""
     if decision.kind == "send_hour":
         return SEND_TIME
+    if decision.kind == "interaction":
+        return on_site.policy_name(decision.step)
     return policy_name(decision.path, decision.stage)
 
 

@@ -6,9 +6,11 @@ Rules
    caps allow. What is open counts as of now.
 3. At the day's cap an offer that nobody has seen makes room for one of higher priority, once Engagement has
    taken it back.
-4. What is refused stays in the decision as a refused candidate. Without a policy of its own the highest
-   priority goes: the rules' choice.
+4. What is refused stays in the decision as a refused candidate. The highest priority goes; among equals the type's
+   policy picks, or by the rules (held out, learning off) the first by name.
 5. Who leaves the cohort loses what was offered for it. Of a purchase Engagement hears from Sales itself.
+6. A decision's reward is 1 for an answer and 0 for any other end of what was seen. What ended unseen has none, and
+   so has what was seen only after Engagement had said that it ended: its answer is not listened to any more.
 """
 
 from __future__ import annotations
@@ -18,8 +20,7 @@ from datetime import datetime, timedelta
 from agents.rules.compiled import InteractionRule
 from agents.rules_manager.state import OFFERED_MAX, Choice, Offered
 from agents.rules_manager.turn import Turn
-from learning.serving import fixed
-from messaging.vocabulary.effects import LogDecision, LogReward
+from learning.serving import fixed, on_site
 from messaging.vocabulary.ids import decision_id, engagement_id
 from messaging.vocabulary.messages import (
     CohortEntered,
@@ -28,7 +29,7 @@ from messaging.vocabulary.messages import (
     EngagementSettled,
     EngagementsWithdrawn,
 )
-from messaging.vocabulary.records import Decision, Reward
+from messaging.vocabulary.records import Decision
 
 DAY = timedelta(hours=24)
 
@@ -95,21 +96,16 @@ def settled(turn: Turn, message: EngagementSettled) -> None:
         offer.status = "shown" if offer.status != "ended" else offer.status
         return
     offer.status = "ended"
-    if offer.choice.open:
-        offer.choice.open = False
-        value = 1.0 if message.outcome in ANSWERS else 0.0
-        reward = Reward(
-            decision_id=offer.choice.decision_id, kind="response", value=value, at=turn.now
-        )
-        turn.effects.append(LogReward(reward))
+    turn.reward_offer(offer, 1.0 if message.outcome in ANSWERS else 0.0)
 
 
 def merged(turn: Turn, younger: dict[str, Offered], visit_at: datetime | None) -> None:
-    """Take in what a younger visitor has seen; what it has not seen Engagement takes back by itself."""
+    """Take in what a younger visitor has seen; what it has not seen Engagement takes back, and counts nothing here."""
     state = turn.state
     for id_, offer in younger.items():
-        if offer.status in ("shown", "ended"):
-            state.offered.setdefault(id_, offer)
+        if offer.unseen:
+            offer.status = "merging"
+        state.offered.setdefault(id_, offer)
     _trim(turn)
     if visit_at is not None:
         state.visit_at = max(visit_at, state.visit_at or visit_at)
@@ -137,11 +133,10 @@ def _offer_one(turn: Turn, rules: list[InteractionRule], at: datetime, refused: 
         if CAP_DAY in refusals.values():
             _make_room(turn, next(r for r in rules if refusals[r.name] == CAP_DAY), at)
         return
-    _request(turn, allowed[0], at, _refused_candidates(refusals, allowed[0]))
-
-
-def _refused_candidates(refusals: dict[str, str], chosen: InteractionRule) -> dict[str, str]:
-    return {name: why or "priority" for name, why in refusals.items() if name != chosen.name}
+    best = [rule for rule in allowed if rule.priority == allowed[0].priority]
+    names = {rule.name for rule in best}
+    others = {name: why or "priority" for name, why in refusals.items() if name not in names}
+    _request(turn, best, at, others)
 
 
 def _refusal(turn: Turn, rule: InteractionRule) -> str:
@@ -152,25 +147,38 @@ def _refusal(turn: Turn, rule: InteractionRule) -> str:
     if rule.unless and rule.unless in state.cohorts:
         return rule.unless
     since = state.visit_at
+    counted = [each for each in state.offered.values() if each.status != "merging"]
     in_session = sum(
         each.type == rule.type and (each.unseen or since is None or each.at >= since)
-        for each in state.offered.values()
+        for each in counted
     )
     if in_session >= rule.per_session:
         return CAP_SESSION
-    of_day = sum(each.unseen or each.at > now - DAY for each in state.offered.values())
+    of_day = sum(each.unseen or each.at > now - DAY for each in counted)
     return CAP_DAY if of_day >= rule.per_day else ""
 
 
-def _request(turn: Turn, rule: InteractionRule, at: datetime, refused: dict[str, str]) -> None:
-    """Reserve the touch and ask Engagement for the offer."""
+def _request(
+    turn: Turn, best: list[InteractionRule], at: datetime, refused: dict[str, str]
+) -> None:
+    """Choose among equals, reserve the touch and ask Engagement for the offer."""
     state = turn.state
     state.offers += 1
+    holdout = turn.held_out()
+    choice = _decide(turn, best, refused, holdout=holdout)
+    rule = next(each for each in best if each.name == choice.arm)
     id_ = engagement_id(state.visitor, rule.name, state.offers)
-    choice = _decide(turn, rule, refused)
     expires_at = turn.now + timedelta(minutes=rule.minutes)
     state.offered[id_] = Offered(
-        rule.name, rule.type, rule.cohort, turn.now, expires_at, rule.priority, "open", choice
+        rule.name,
+        rule.type,
+        rule.cohort,
+        turn.now,
+        expires_at,
+        rule.priority,
+        "open",
+        choice,
+        holdout,
     )
     _trim(turn)
     plan = EngagementPlan(
@@ -185,17 +193,30 @@ def _request(turn: Turn, rule: InteractionRule, at: datetime, refused: dict[str,
     turn.tell("engagement", EngagementRequested(visitor=state.visitor, at=at, plan=plan))
 
 
-def _decide(turn: Turn, rule: InteractionRule, refused: dict[str, str]) -> Choice:
-    state = turn.state
-    chosen = fixed.choose_default(rule.name, refused=refused)
+def _decide(
+    turn: Turn, best: list[InteractionRule], refused: dict[str, str], *, holdout: bool
+) -> Choice:
+    """Choose one of the equals, and log what was chosen of what."""
+    state, first = turn.state, best[0]
+    id_ = decision_id(state.visitor, "", "", first.type, state.offers, "interaction")
+    policy = on_site.policy_name(first.type)
+    if holdout or not turn.view.learning:
+        others = {rule.name: "by_rules" for rule in best[1:]}
+        chosen = fixed.choose_default(first.name, refused={**refused, **others})
+    else:
+        names = [rule.name for rule in best]
+        snapshot = turn.view.snapshots.get(policy)
+        chosen = on_site.choose_interaction(
+            snapshot, names, turn.draw(id_), refused=refused, policy=policy
+        )
     decision = Decision(
-        id=decision_id(state.visitor, "", "", rule.type, state.offers, "interaction"),
+        id=id_,
         at=turn.now,
         visitor=state.visitor,
         path="",
         run="",
         stage="",
-        step=rule.type,
+        step=first.type,
         attempt=state.offers,
         kind="interaction",
         candidates=chosen.candidates,
@@ -204,10 +225,9 @@ def _decide(turn: Turn, rule: InteractionRule, refused: dict[str, str]) -> Choic
         policy=chosen.policy,
         policy_version=chosen.policy_version,
         rules_version=turn.view.rules_version,
-        holdout=turn.held_out(),
+        holdout=holdout,
     )
-    turn.effects.append(LogDecision(decision))
-    return Choice(decision.id, chosen.policy, chosen.arm, decision.at, True)
+    return turn.decided(policy, decision)
 
 
 def _make_room(turn: Turn, rule: InteractionRule, at: datetime) -> None:

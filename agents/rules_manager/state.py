@@ -136,13 +136,16 @@ class Offered(msgspec.Struct, array_like=True):
     expires_at: datetime
     priority: int = 0
     status: str = "shown"
-    """`open`, `withdrawing` (Engagement was asked to), `shown` or `ended` (it was seen)."""
+    """`open`, `withdrawing` (Engagement was asked to), `shown` or `ended` (it was seen); `merging`: another visitor's,
+    unseen when the two became one, so that Engagement takes it back unless it is seen before."""
     choice: Choice = msgspec.field(default_factory=Choice)
+    holdout: bool = False
+    """Of the decision, as the visitor was it was made for."""
 
     @property
     def unseen(self) -> bool:
         """Return whether it was not on a screen yet, as far as is known: it may be at any moment."""
-        return self.status in ("open", "withdrawing")
+        return self.status in ("open", "withdrawing", "merging")
 
 
 class RulesState(msgspec.Struct, array_like=True):

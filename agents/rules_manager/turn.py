@@ -8,7 +8,7 @@ from typing import Any
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor, share
 from agents.rules.compiled import PathRule
-from agents.rules_manager.state import Choice, RulesState, Run, Try
+from agents.rules_manager.state import Choice, Offered, RulesState, Run, Try
 from messaging.vocabulary.effects import (
     CancelWake,
     Effect,
@@ -80,14 +80,24 @@ class Turn:
         if not choice.open or choice.at is None:
             return
         choice.open = False
-        self._reward(run, choice, kind, value, human)
+        self._reward(choice, kind, value, human, holdout=run.holdout)
+
+    def reward_offer(self, offer: Offered, value: float) -> None:
+        """Give the decision of what was seen on the site its reward, once; who runs our script counts as human."""
+        choice = offer.choice
+        if not choice.open or choice.at is None:
+            return
+        choice.open = False
+        self._reward(choice, "response", value, 1.0, holdout=offer.holdout)
 
     def purchase(self, run: Run, choice: Choice, value: float) -> None:
         """Tell the learner what a decision's e-mail sold."""
         if choice.decision_id:
-            self._reward(run, choice, "purchase", value, 1.0)
+            self._reward(choice, "purchase", value, 1.0, holdout=run.holdout)
 
-    def _reward(self, run: Run, choice: Choice, kind: str, value: float, human: float) -> None:
+    def _reward(
+        self, choice: Choice, kind: str, value: float, human: float, *, holdout: bool
+    ) -> None:
         assert choice.at is not None, "a decision has a time"
         reward = Reward(
             decision_id=choice.decision_id, kind=kind, value=value, at=self.now, human=human
@@ -102,7 +112,7 @@ class Turn:
                 arm=choice.arm,
                 policy=choice.policy,
                 decided_at=choice.at,
-                holdout=run.holdout,
+                holdout=holdout,
                 subject=self.state.visitor,
             ),
         )

@@ -54,7 +54,8 @@ class Reward(msgspec.Struct, kw_only=True):
 
     decision_id: str
     kind: str
-    """`response` (0 or 1: opened or clicked for an hour, moved on for a template) or `purchase` (money)."""
+    """`response` (0 or 1: opened or clicked for an hour, moved on for a template, clicked or submitted for an
+    interaction that was seen) or `purchase` (money)."""
     value: float
     at: datetime
     human: float = 1.0
@@ -64,7 +65,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Publish what a policy has learned: numbers only, and how far each stream had been read."""
 
     policy: str
-    """`send_time`, or `next_best/<path>/<stage>`."""
+    """`send_time`, `next_best/<path>/<stage>` or `on_site/<type of interaction>`."""
     version: int
     learned_to: dict[str, int] = {}
     arms: list[str] = []

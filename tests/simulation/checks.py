@@ -10,10 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from agents.behavior_bot.state import BehaviorState
+from agents.learner_bot.state import PolicyState
 from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.held import Codec, Stored
 from agents.runtime.registry import WIRING, senders_of
@@ -23,7 +25,7 @@ from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import Engaged, decode_event
 from messaging.vocabulary.figures import summed
-from messaging.vocabulary.ids import message_hash
+from messaging.vocabulary.ids import message_hash, policy_key
 from tests.simulation.scan import needle, places
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
@@ -39,6 +41,9 @@ SHOWN_A_DAY_MAX = 3
 SHOWN_A_SESSION_MAX = 1
 """Of these, of one type in one session."""
 
+OVER_BOUND = "visitor over its bound"
+"""Why the learner takes no more rewards of a visitor this week."""
+
 CENT = 0.01
 
 WINDOW = timedelta(hours=72)
@@ -48,6 +53,7 @@ GRACE = timedelta(hours=7)
 WENT_OUT = ("handed over", "uncertain", "delivered", "bounced", "complained")
 _stored = msgspec.msgpack.Decoder(Stored)
 _behavior = msgspec.msgpack.Decoder(BehaviorState)
+_policy = msgspec.msgpack.Decoder(PolicyState)
 _social = msgspec.msgpack.Decoder(SocialState)
 
 
@@ -63,6 +69,8 @@ async def check_everything(world: World, story: Story) -> None:
     caps_held_on_site(world)
     attempts_were_limited(world)
     every_reward_joined_once(world)
+    every_offer_that_was_seen_has_its_reward(world)
+    the_learner_was_told_of_all(world)
     one_success_mail_per_order(world)
     one_alert_per_run(world)
     every_run_ended(world)
@@ -332,6 +340,58 @@ def every_reward_joined_once(world: World) -> None:
         handed = row.get("handed_over_at")
         if handed is not None and reward["at"] > handed + WINDOW + GRACE:
             witness.broken("reward", f"after its window {reward['decision_id']}")
+
+
+def every_offer_that_was_seen_has_its_reward(world: World) -> None:
+    """What was seen has one answer or none, by how it ended; what nobody saw, or saw too late, has no reward."""
+    tables, witness = world.database.tables, world.witness
+    rewards = tables.get("rewards", {})
+    joined: Counter[str] = Counter()
+    for id_, row in witness.offers.items():
+        if root(world, row["visitor"]) in witness.erased or row["visitor"] in witness.erased:
+            continue
+        decision = row["decision_id"]
+        joined[decision] += 1
+        if decision not in tables["decisions"]:
+            witness.broken("offer without a decision", id_)
+        counts = row["shown_at"] is not None and row["reason"] != "seen all the same"
+        wanted = [float(row["status"] in ("clicked", "submitted"))] if counts else []
+        reward = rewards.get(f"{decision}:response")
+        if ([reward["value"]] if reward else []) != wanted:
+            got = reward and reward["value"]
+            witness.broken("reward of an offer", f"{id_} {row['status']}: {got}, not {wanted}")
+    for decision, count in joined.items():
+        if count > 1:
+            witness.broken("decision on the site", f"{decision} is joined by {count} offers")
+
+
+def the_learner_was_told_of_all(world: World) -> None:
+    """Each policy's state counts the decisions and the rewards of the log, no more and no fewer."""
+    tables = world.database.tables
+    told: dict[str, list[int]] = {}
+    policies: dict[str, str] = {}
+    for id_, row in tables.get("decisions", {}).items():
+        policy = policies[id_] = policy_key(_policy_of(row))
+        told.setdefault(policy, [0, 0])[0] += 1
+    for row in tables.get("rewards", {}).values():
+        if row["decision_id"] in policies:
+            told[policies[row["decision_id"]]][1] += 1
+    for policy, (decisions, rewards) in told.items():
+        state = _policy.decode(
+            _stored.decode(world.database.states["learner"].bodies[policy]).state
+        )
+        over_bound = state.refused.get(OVER_BOUND, 0)
+        if (decisions, rewards) != (state.decisions, state.rewards + over_bound):
+            got = f"{state.decisions} and {state.rewards + over_bound} {state.refused}"
+            what = f"{state.policy}: {got}, of {decisions} and {rewards}"
+            world.witness.broken("learner", what)
+
+
+def _policy_of(row: dict[str, Any]) -> str:
+    """Return the policy that a decision teaches, by what the log says of it."""
+    if row["kind"] == "interaction":
+        return f"on_site/{row['step']}"
+    return "send_time" if row["kind"] == "send_hour" else f"next_best/{row['path']}/{row['stage']}"
 
 
 # Figures

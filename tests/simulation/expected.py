@@ -39,6 +39,8 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "run visiting > won",
         "run alerted > closed",
         "run alerted > won",
+        "decision interaction on_site",
+        "decision interaction rules",
         "engagement (new) > offered",
         "engagement (new) > refused",
         "engagement offered > shown",

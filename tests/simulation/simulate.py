@@ -34,6 +34,7 @@ MUTANTS = (
     "offer_not_reserved",
     "offer_again_in_session",
     "offer_outlives_goal",
+    "offer_without_answer_untold",
     "figures_survive_conflict",
     "erasure_forgets_a_table",
     "erasure_does_not_wait",

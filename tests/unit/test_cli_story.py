@@ -97,10 +97,34 @@ def test_who_is_held_out_got_what_the_rules_say():
 
 def test_a_choice_on_the_site_says_what_was_offered_and_what_was_not():
     candidates = [["notice-new", ""], ["notice-returning", "cohort"]]
-    found = a_decision(kind="decisions: interaction", candidates=candidates, arm="notice-new")
+    found = a_decision(
+        kind="decisions: interaction",
+        candidates=candidates,
+        probabilities=[1.0],
+        arm="notice-new",
+    )
     assert sentence(found) == (
-        'chose to offer "notice-new" on the site; '
+        'chose to offer "notice-new" on the site (the only interaction allowed); '
         'not "notice-returning": it is meant for another cohort'
+    )
+
+
+def test_a_choice_among_equals_on_the_site_says_how_likely_it_was():
+    found = a_decision(
+        kind="decisions: interaction",
+        candidates=[["hello", ""], ["question", ""], ["old", "priority"]],
+        probabilities=[0.25, 0.75],
+        arm="question",
+    )
+    assert sentence(found) == (
+        'chose to offer "question" on the site (75 %, of 2 interactions allowed); '
+        'not "old": another one matters more'
+    )
+    found |= {"holdout": True, "candidates": [["hello", ""], ["question", "by_rules"]]}
+    found |= {"probabilities": [1.0], "arm": "hello"}
+    assert sentence(found) == (
+        'chose to offer "hello" on the site (as the rules say: held out from learning); '
+        'not "question": the rules name another one first'
     )
 
 

@@ -20,6 +20,7 @@ from agents.learner_bot.state import (
 from agents.learner_bot.step import HALF_LIFE, RIPE_AFTER, snapshot_of
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
+from learning.serving import on_site
 from learning.serving.next_best import policy_name
 from messaging.vocabulary.effects import CancelWake, PublishSnapshot, WakeAt
 from messaging.vocabulary.ids import derive, policy_key
@@ -305,3 +306,26 @@ def test_a_step_changes_its_state_only_and_the_same_inputs_give_the_same_effects
 def test_a_layout_nobody_stored_is_named():
     with pytest.raises(ValueError, match="no state of version 7"):
         BOT.upgrade(7, b"")
+
+
+def test_a_choice_on_the_site_teaches_the_policy_of_its_type():
+    name = on_site.policy_name("notice_bar")
+    made = a_decision(
+        path="", run="", stage="", step="notice_bar", kind="interaction", policy="rules"
+    )
+    state = PolicyState()
+    take(
+        state,
+        msgspec.structs.replace(made, visitor=policy_key(name)),
+        a_reward(1, policy=name),
+        a_reward(2, policy=name, value=0.0),
+        a_reward(3, policy=name, holdout=True),
+    )
+    assert (state.policy, state.decisions, state.refused) == (name, 1, {})
+    snapshot = snapshot_of(state)
+    assert (snapshot.policy, snapshot.arms) == (name, ["a"])
+    assert snapshot.arrays["exposures"] == [2.0], "who is held out teaches nothing"
+    assert snapshot.arrays["lift/holdout/response"] == [1.0, 1.0, 1.0]
+    other = PolicyState()
+    take(other, made)
+    assert other.refused == {"decision of another policy": 1}

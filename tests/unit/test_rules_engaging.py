@@ -7,21 +7,27 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from agents.rules.compiled import InteractionRule
 from agents.rules_manager.engaging import FORGOTTEN_AFTER
 from agents.rules_manager.state import OFFERED_MAX
+from learning.serving.next_best import FLOOR
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
+from messaging.vocabulary.ids import policy_key
 from messaging.vocabulary.messages import (
     CohortEntered,
     CohortLeft,
+    DecisionMade,
     EngagementPlan,
     EngagementRequested,
     EngagementSettled,
     EngagementsWithdrawn,
     MergedInto,
+    RewardSeen,
     StateMerged,
 )
+from messaging.vocabulary.records import Reward, Snapshot
 from tests.rules_builders import MONDAY, VISITOR, OneVisitor, a_view, some_rules
 
 MINUTE = timedelta(minutes=1)
@@ -88,6 +94,11 @@ def withdrawn(effects: list[Any]) -> list[tuple[list[str], str]]:
     """Return (ids, reason) of what is taken back."""
     found = [e.message for e in effects if isinstance(e, Tell)]
     return [(m.engagement_ids, m.reason) for m in found if isinstance(m, EngagementsWithdrawn)]
+
+
+def rewards(ann: OnSite) -> list[Reward]:
+    """Return the rewards that were logged."""
+    return [e.reward for e in ann.effects if isinstance(e, LogReward)]
 
 
 def test_a_type_comes_once_a_session_also_while_nobody_knows_if_it_was_seen() -> None:
@@ -188,8 +199,7 @@ def test_an_answer_is_the_decisions_reward_once_and_none_is_a_zero() -> None:
         ann.ends(plan, "shown", seen=True)
         for _ in range(2):
             ann.ends(plan, outcome, seen=True)
-        rewards = [e.reward for e in ann.effects if isinstance(e, LogReward)]
-        assert [(r.decision_id, r.value) for r in rewards] == [(plan.decision_id, value)]
+        assert [(r.decision_id, r.value) for r in rewards(ann)] == [(plan.decision_id, value)]
         decisions = [e.decision for e in ann.effects if isinstance(e, LogDecision)]
         assert [(d.id, d.arm, d.probabilities) for d in decisions] == [
             (plan.decision_id, "bar", [1.0])
@@ -214,19 +224,115 @@ def test_what_was_seen_under_another_id_counts_here() -> None:
     assert ann.enters("bar") == []
 
 
-def test_a_merge_takes_over_what_was_seen_and_not_what_was_not() -> None:
-    younger, older = (OnSite(*(an_interaction(name) for name in "ab")) for _ in range(2))
-    younger.ends(younger.enters("a")[0], "shown", seen=True)
-    younger.enters("b")
+def merged(younger: OnSite, older: OnSite) -> None:
+    """Let the older visitor take the younger in."""
     effects = younger.take(MergedInto(VISITOR, younger.now, "b" * 24))
     handed = next(
         e.message for e in effects if isinstance(e, Tell) and isinstance(e.message, StateMerged)
     )
     older.take(msgspec.structs.replace(handed, visitor=VISITOR))
-    assert [(each.type, each.status) for each in older.state.offered.values()] == [("a", "shown")]
+
+
+def test_a_merge_counts_what_was_seen_and_not_what_was_not() -> None:
+    younger, older = (OnSite(*(an_interaction(name) for name in "ab")) for _ in range(2))
+    younger.ends(younger.enters("a")[0], "shown", seen=True)
+    unseen = younger.enters("b")[0]
+    merged(younger, older)
+    stands = [(each.type, each.status) for each in older.state.offered.values()]
+    assert stands == [("a", "shown"), ("b", "merging")]
     assert older.enters("a") == []
     ids = {plan.engagement_id for plan in older.enters("b")}
     assert not ids & set(younger.state.offered), "its numbers go on where the younger's ended"
+    older.ends(unseen, "withdrawn", seen=False)
+    assert unseen.engagement_id not in older.state.offered
+
+
+def test_what_was_on_a_screen_before_anybody_knew_of_it_has_its_reward_after_a_merge() -> None:
+    younger, older = (OnSite(an_interaction("bar")) for _ in range(2))
+    plan = younger.enters("bar")[0]
+    merged(younger, older)
+    older.ends(plan, "shown", seen=True)
+    assert older.enters("bar") == [], "it counts from now on"
+    older.ends(plan, "clicked", seen=True)
+    assert [(r.decision_id, r.value) for r in rewards(older)] == [(plan.decision_id, 1.0)]
+
+
+def told(ann: OnSite, kind: type[Any]) -> list[Any]:
+    """Return what the learner was told, of one kind."""
+    found = [e.message for e in ann.effects if isinstance(e, Tell) and e.bot == "learner"]
+    return [message for message in found if isinstance(message, kind)]
+
+
+def equals(**changes: Any) -> list[InteractionRule]:
+    """Return three interactions of a type for one cohort: two that are equals, and one below them."""
+    named = {"b": 5, "c": 5, "a": 0}
+    return [
+        an_interaction(name, type="bar", cohort="bar", priority=priority, **changes)
+        for name, priority in named.items()
+    ]
+
+
+def test_among_equals_the_policy_draws_and_the_learner_hears_of_choice_and_answer() -> None:
+    ann = OnSite(*equals())
+    snapshot = Snapshot(
+        policy="on_site/bar",
+        version=3,
+        arms=["b", "c"],
+        arrays={"successes": [2.0, 60.0], "exposures": [100.0, 100.0]},
+    )
+    ann.view.snapshots["on_site/bar"] = snapshot
+    plan = ann.enters("bar")[0]
+    decision = next(e.decision for e in ann.effects if isinstance(e, LogDecision))
+    assert [(c.arm, c.refused) for c in decision.candidates] == [
+        ("b", ""),
+        ("c", ""),
+        ("a", "priority"),
+    ]
+    assert (decision.arm, plan.interaction) == ("c", "c")
+    assert decision.probabilities == [pytest.approx(FLOOR, rel=0.1), pytest.approx(1.0, rel=0.01)]
+    assert (decision.policy, decision.policy_version) == ("on_site/bar", 3)
+    ann.ends(plan, "shown", seen=True)
+    ann.ends(plan, "clicked", seen=True)
+    assert [each.decision for each in told(ann, DecisionMade)] == [decision]
+    (reward,) = told(ann, RewardSeen)
+    assert (reward.reward.decision_id, reward.reward.value) == (decision.id, 1.0)
+    assert (reward.arm, reward.policy, reward.subject) == ("c", "on_site/bar", VISITOR)
+    assert (reward.decided_at, reward.holdout) == (decision.at, False)
+    assert {m.visitor for m in (*told(ann, DecisionMade), reward)} == {policy_key("on_site/bar")}
+
+
+def test_without_a_snapshot_equals_are_equally_likely() -> None:
+    ann = OnSite(*equals())
+    ann.enters("bar")
+    (made,) = told(ann, DecisionMade)
+    assert made.decision.probabilities == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("changes", [{"holdout": 1.0}, {"learning": False}])
+def test_who_is_held_out_gets_the_first_by_name_and_so_does_everybody_without_learning(
+    changes: dict[str, Any],
+) -> None:
+    ann = OnSite(*equals())
+    ann.view = msgspec.structs.replace(ann.view, **changes)
+    plan = ann.enters("bar")[0]
+    (made,) = told(ann, DecisionMade)
+    decision = made.decision
+    assert (decision.arm, decision.policy, decision.probabilities) == ("b", "rules", [1.0])
+    refused = {c.arm: c.refused for c in decision.candidates if c.refused}
+    assert refused == {"a": "priority", "c": "by_rules"}
+    ann.ends(plan, "shown", seen=True)
+    ann.ends(plan, "expired", seen=True)
+    (reward,) = told(ann, RewardSeen)
+    assert (reward.holdout, reward.reward.value) == ("holdout" in changes, 0.0)
+    assert decision.holdout == reward.holdout
+
+
+def test_what_nobody_saw_teaches_nothing_nor_does_what_was_seen_too_late() -> None:
+    ann = OnSite(an_interaction("bar"))
+    plan = ann.enters("bar")[0]
+    ann.ends(plan, "withdrawn", seen=False)
+    ann.ends(plan, "shown", seen=True)
+    assert (rewards(ann), told(ann, RewardSeen)) == ([], [])
 
 
 def test_the_list_of_offers_is_bounded() -> None:
