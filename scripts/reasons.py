@@ -18,6 +18,7 @@ REASONS = {
     "complained": "the visitor complained",
     "consent": "the visitor has not agreed to it",
     "consent withdrawn": "the visitor has taken the consent back",
+    "different_subject": "an e-mail had this subject before",
     "different_hour": "an e-mail came at that hour before",
     "goal": "the goal was reached",
     "goal reached": "the goal was reached",

@@ -41,11 +41,12 @@ from messaging.vocabulary.events import (
     ScreenViewed,
     Track,
 )
-from messaging.vocabulary.ids import HOOK_PREFIX
+from messaging.vocabulary.ids import HOOK_PREFIX, derive
 from messaging.vocabulary.messages import Purchased
 
 MINUTE_EVENTS_MAX = 1_000
 NAME_CHARACTERS_MAX = 128
+ORDER_CHARACTERS_MAX = 64
 """A longer name of an event is counted by its beginning."""
 
 _NAMES: dict[type[Call], str] = {
@@ -178,8 +179,13 @@ def order_id_of(properties: dict[str, Any]) -> str:
     for name in ("order_id", "orderId", "checkout_id"):
         value = properties.get(name)
         if isinstance(value, str | int) and value != "":
-            return str(value)[:64]
+            return order_text(str(value))
     return ""
+
+
+def order_text(text: str) -> str:
+    """Return the id of an order or a refund as it is kept: a hash of a very long one, for its end tells it apart."""
+    return text if len(text) <= ORDER_CHARACTERS_MAX else derive("long", text)
 
 
 def _value(properties: dict[str, Any]) -> float:

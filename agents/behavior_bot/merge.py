@@ -57,7 +57,7 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
     """Take a younger visitor's state in; return False if it was taken in before."""
     if younger in state.absorbed:
         return False
-    state.absorbed = [*state.absorbed, younger][-ABSORBED_MAX:]
+    state.absorbed = [*state.absorbed, *young.absorbed, younger][-ABSORBED_MAX:]
     _absorb_who(state, young)
     _absorb_tallies(state, young.tallies)
     for name, points in young.scores.items():

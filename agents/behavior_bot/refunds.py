@@ -13,7 +13,7 @@ import math
 from datetime import datetime
 from typing import Any
 
-from agents.behavior_bot.intake import order_id_of
+from agents.behavior_bot.intake import order_id_of, order_text
 from agents.behavior_bot.money import money
 from messaging.vocabulary.events import Record, Track
 from messaging.vocabulary.messages import Refunded
@@ -21,7 +21,6 @@ from messaging.vocabulary.messages import Refunded
 CANCELLED = "Order Cancelled"
 AMOUNTS = ("total", "amount", "revenue", "value")
 PRODUCTS_MAX = 1_000
-ID_CHARACTERS_MAX = 64
 
 
 def refund(
@@ -72,7 +71,7 @@ def _refund_id(properties: dict[str, Any], record: Record) -> str:
     for name in ("refund_id", "refundId"):
         value = properties.get(name)
         if isinstance(value, str | int) and value != "":
-            return str(value)[:ID_CHARACTERS_MAX]
+            return order_text(str(value))
     return record.message_id
 
 

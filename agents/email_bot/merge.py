@@ -3,7 +3,8 @@
 Rules
 1. The younger's marketing that is not on its way is cancelled; what is being handed over travels along,
    and its outcome follows by the tombstone.
-2. A success e-mail that still waits travels too: the purchase was real. For one order there is one.
+2. A success e-mail that still waits travels too: the purchase was real. For one order there is one: what went out
+   for either stops what waits for the other, and of two that wait the older visitor's goes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ from agents.email_bot.turn import RETRY_FIRST, Turn, retry_key
 from messaging.vocabulary.effects import Moved, Tell, WakeAt
 from messaging.vocabulary.messages import StateMerged
 
+DOUBLED = "another success e-mail for this order"
+
+NEVER_CAME = frozenset({"refused", "cancelled", "bounced", "given up"})
+"""Ends of a send with which nobody got it."""
+
 
 def merged_into(turn: Turn, into: str) -> None:
     """Cancel, hand the state on, leave a tombstone."""
@@ -39,10 +45,16 @@ def merged_into(turn: Turn, into: str) -> None:
 def state_merged(turn: Turn, body: bytes) -> None:
     """Take the younger visitor's state in."""
     younger = unpack(body)
-    had = set(turn.state.orders)
+    for send in list(turn.state.open.values()):
+        if send.status != HANDING_OVER and _went_out(younger, _order_of(send)):
+            turn.cancel(send, DOUBLED)
+    waiting = {_order_of(send) for send in turn.state.open.values()} - {None}
+    doubled = {
+        order for order in younger.orders if order in waiting or _went_out(turn.state, order)
+    }
     merge_facts(turn.state, younger)
     for send in younger.open.values():
-        _take_over(turn, younger, send, doubled=_order_of(send) in had)
+        _take_over(turn, younger, send, doubled=_order_of(send) in doubled)
     turn.cancel_refused()
     turn.release()
 
@@ -56,7 +68,7 @@ def _take_over(turn: Turn, younger: EmailState, send: OpenSend, *, doubled: bool
     if doubled and send.status != HANDING_OVER:
         # Its wake-up ended with the younger visitor; there is none to cancel here.
         send.status = WAITING
-        turn.cancel(send, "another success e-mail for this order")
+        turn.cancel(send, DOUBLED)
         return
     turn.state.open[send.plan.send_id] = send
     if send.status == WAITING:
@@ -72,3 +84,14 @@ def _take_over(turn: Turn, younger: EmailState, send: OpenSend, *, doubled: bool
 
 def _order_of(send: OpenSend) -> tuple[str, str] | None:
     return (send.plan.path, send.plan.run) if send.plan.success else None
+
+
+def _went_out(state: EmailState, order: tuple[str, str] | None) -> bool:
+    """Return whether somebody was thanked for an order, or is about to be, past recall."""
+    if order is None or order not in state.orders:
+        return False
+    mine = [send for send in state.open.values() if _order_of(send) == order]
+    if mine:
+        return any(send.status == HANDING_OVER for send in mine)
+    past = [p for p in state.past if p.plan.success and (p.plan.path, p.plan.run) == order]
+    return all(each.status not in NEVER_CAME for each in past)

@@ -132,12 +132,16 @@ class Turn:
         self.effects.append(WakeAt(hold_key(send.plan.send_id), self.now + patience))
 
     def release(self) -> None:
-        """Queue the held sends that nothing stands against any more; end those that are lost."""
+        """Queue the held sends that nothing stands against any more, success e-mails soon; end those that are lost."""
         for send in list(self.state.open.values()):
             if send.status == HELD:
                 reason = self.refusal(send)
                 if reason and reason not in MAY_COME:
                     self.refuse(send, reason)
+                elif not reason and send.plan.success:
+                    # Another half of this visitor may have thanked already, and be on its way here.
+                    wake = WakeAt(hold_key(send.plan.send_id), self.now + HOLD_FOR)
+                    self.effects.append(wake)
                 elif not reason:
                     self.effects.append(CancelWake(hold_key(send.plan.send_id)))
                     self.queue(send)

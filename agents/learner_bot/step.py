@@ -158,12 +158,9 @@ def _refusal(state: PolicyState, message: RewardSeen, bundle: int) -> str | None
 
 def _measure(state: PolicyState, message: RewardSeen) -> None:
     """Add a reward to the sums the lift is computed from; decisions of neither side are left out."""
-    if message.holdout:
-        side = "holdout"
-    elif message.policy == state.policy:
-        side = "learned"
-    else:
+    if not message.in_lift or (not message.holdout and message.policy != state.policy):
         return
+    side = "holdout" if message.holdout else "learned"
     value = message.reward.value * message.reward.human
     sums = state.lift.setdefault(f"{side}/{message.reward.kind}", Sums())
     sums.count += 1

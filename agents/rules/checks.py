@@ -177,6 +177,11 @@ def _check_email(rules: RuleSet, source: Source, at: Location, email: Email) -> 
         elif listed[name].cohort or _own_cohort(rules.templates.get(name)):
             hint = "a default must be open to everybody"
             yield source.error(place, f"the default {name} is for one cohort only", hint)
+    known = [rules.templates[name] for name in listed if name in rules.templates]
+    if "subject" in email.different and len(known) > 1 and len({t.subject for t in known}) == 1:
+        hint = "give at least one template another subject, or take `subject` out of `different`"
+        problem = f"all {len(known)} templates have one subject"
+        yield source.error((*at, "different"), problem, hint)
 
 
 def _own_cohort(template: TemplateFile | None) -> str | None:

@@ -96,7 +96,8 @@ def settled(turn: Turn, message: EngagementSettled) -> None:
         offer.status = "shown" if offer.status != "ended" else offer.status
         return
     offer.status = "ended"
-    turn.reward_offer(offer, 1.0 if message.outcome in ANSWERS else 0.0)
+    # Who runs our script counts as human.
+    turn.reward(offer.choice, "response", 1.0 if message.outcome in ANSWERS else 0.0, 1.0)
 
 
 def merged(turn: Turn, younger: dict[str, Offered], visit_at: datetime | None) -> None:
@@ -164,8 +165,7 @@ def _request(
     """Choose among equals, reserve the touch and ask Engagement for the offer."""
     state = turn.state
     state.offers += 1
-    holdout = turn.held_out()
-    choice = _decide(turn, best, refused, holdout=holdout)
+    choice = _decide(turn, best, refused)
     rule = next(each for each in best if each.name == choice.arm)
     id_ = engagement_id(state.visitor, rule.name, state.offers)
     expires_at = turn.now + timedelta(minutes=rule.minutes)
@@ -178,7 +178,6 @@ def _request(
         rule.priority,
         "open",
         choice,
-        holdout,
     )
     _trim(turn)
     plan = EngagementPlan(
@@ -193,11 +192,9 @@ def _request(
     turn.tell("engagement", EngagementRequested(visitor=state.visitor, at=at, plan=plan))
 
 
-def _decide(
-    turn: Turn, best: list[InteractionRule], refused: dict[str, str], *, holdout: bool
-) -> Choice:
+def _decide(turn: Turn, best: list[InteractionRule], refused: dict[str, str]) -> Choice:
     """Choose one of the equals, and log what was chosen of what."""
-    state, first = turn.state, best[0]
+    state, first, holdout = turn.state, best[0], turn.held_out()
     id_ = decision_id(state.visitor, "", "", first.type, state.offers, "interaction")
     policy = on_site.policy_name(first.type)
     if holdout or not turn.view.learning:

@@ -292,7 +292,7 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
 
 def window_ended(turn: Turn, run: Run, attempt: Try) -> None:
     """Close an e-mail's decisions; if the run waits for this one, go on or hand over."""
-    turn.close(run, attempt)
+    turn.close(attempt)
     path = turn.path(run)
     last = run.last_try()
     if path is None or last is None or last.send_id != attempt.send_id:
@@ -341,7 +341,7 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
     path = turn.path(run)
     in_window = attempt.window_ends is None or turn.now <= attempt.window_ends
     if in_window:
-        turn.reward(run, attempt.hour_choice, "response", 1.0, message.human)
+        turn.reward(attempt.hour_choice, "response", 1.0, message.human)
     moved = False
     if path is not None:
         for stage in path.stages:
@@ -352,7 +352,7 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
             turn.story("response.late", run, response=message.kind)
         return
     if in_window and (moved or clicked):
-        turn.reward(run, attempt.template_choice, "response", 1.0, message.human)
+        turn.reward(attempt.template_choice, "response", 1.0, message.human)
     if clicked and first:
         run.open_limit = 0
         _visit(turn, run, path)
@@ -372,15 +372,15 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
             continue
         for attempt in run.tries:
             if attempt.send_id == message.credited:
-                turn.reward(run, attempt.template_choice, "response", 1.0, 1.0)
-                turn.purchase(run, attempt.template_choice, message.value)
+                turn.reward(attempt.template_choice, "response", 1.0, 1.0)
+                turn.purchase(attempt.template_choice, message.value)
         win(turn, run, message.at)
 
 
 def win(turn: Turn, run: Run, at: datetime) -> None:
     """End a run by its goal: its decisions are closed, and so is an alert that waits for a person."""
     for attempt in run.tries:
-        turn.close(run, attempt)
+        turn.close(attempt)
     won(run, turn.path(run), at)
     stop(turn, run, "goal reached", "won")
     if run.alert_id:

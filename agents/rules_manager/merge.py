@@ -44,6 +44,8 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     """Take the younger visitor's state into this (older) one."""
     younger = _decoder.decode(message.state)
     state = turn.state
+    crossed = _crossed(turn, younger)
+    state.mixed = state.mixed or younger.mixed or turn.held_out() != turn.held_out(younger.visitor)
     state.known = state.known or younger.known
     state.may_email = state.may_email if state.known else younger.may_email
     state.zone = state.zone or younger.zone
@@ -61,7 +63,9 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
         _merge_run(turn, run)
     for run in state.runs.values():
         goal = state.goals.get(run.path)
-        if goal is not None and goal >= run.entered_at and run.status != "won":
+        if goal is None or run.status == "won":
+            continue
+        if goal >= run.entered_at or run.path in crossed:
             win(turn, run, goal)
     state.absorbed = [*state.absorbed, *younger.absorbed, message.younger][-ABSORBED_MAX:]
     waiting = dict.fromkeys([*state.awaiting, *younger.awaiting])
@@ -69,6 +73,18 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     if not state.awaiting:
         _plan_again(turn)
     turn.story("visitor.merged", None, younger=message.younger)
+
+
+def _crossed(turn: Turn, younger: RulesState) -> set[str]:
+    """Return the paths on which one of the two is a lead and the other a customer, who enters there no more.
+
+    Had they been known as one from the start, the run would not go on, however long before it the goal was reached.
+    """
+    state = turn.state
+    pairs = ((state.runs, younger.goals), (younger.runs, state.goals))
+    both = {path: run for runs, goals in pairs for path, run in runs.items() if path in goals}
+    rules = {path: turn.path(run) for path, run in both.items()}
+    return {path for path, rule in rules.items() if rule is not None and rule.reentry == "never"}
 
 
 def _plan_again(turn: Turn) -> None:

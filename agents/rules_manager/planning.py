@@ -255,22 +255,9 @@ def _request(turn: Turn, run: Run, path: PathRule, stage: StageRule, zone: ZoneI
 
 
 def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
-    """Pick the template among those the rules allow: by cohort, and not one that was sent in this run."""
+    """Pick the template among those the rules allow, as learned or as the rules have it."""
     step = stage.email
-    rules = turn.view.pinned[run.version]
-    sent = {t.template for t in run.tries}
-    refused: dict[str, str] = {}
-    for template, cohort in step.templates:
-        wanted = {c for c in (cohort, rules.templates[template].cohort) if c}
-        if not wanted <= set(turn.state.cohorts):
-            refused[template] = "cohort"
-    fitting = [template for template, _ in step.templates if template not in refused]
-    allowed = [template for template in fitting if template not in sent] or fitting
-    refused.update({t: "sent_before" for t in fitting if t not in allowed})
-    if not allowed:
-        # Every template is for another cohort: the rules' default goes to everybody.
-        allowed = [step.default_template(run.in_stage)]
-        refused.pop(allowed[0], None)
+    allowed, refused = _templates(turn, run, step)
     decision = _decision(turn, run, stage, "template")
     name = next_best.policy_name(run.path, run.stage)
     if _by_rules(turn, run):
@@ -282,6 +269,35 @@ def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
         draw = turn.draw(decision)
         chosen = next_best.choose_template(snapshot, allowed, draw, refused=refused, policy=name)
     return _log(turn, run, stage, "template", name, decision, chosen)
+
+
+def _templates(turn: Turn, run: Run, step: EmailStep) -> tuple[list[str], dict[str, str]]:
+    """Return the templates that are allowed, and the refused ones with the rule that refused each.
+
+    One may be for another cohort; it may have been sent in this run, or another with its subject, where the step
+    wants a different one each time.
+    """
+    rules = turn.view.pinned[run.version]
+    sent = {t.template for t in run.tries}
+    refused: dict[str, str] = {}
+    for template, cohort in step.templates:
+        wanted = {c for c in (cohort, rules.templates[template].cohort) if c}
+        if not wanted <= set(turn.state.cohorts):
+            refused[template] = "cohort"
+    fitting = [template for template, _ in step.templates if template not in refused]
+    fresh = [template for template in fitting if template not in sent]
+    if "subject" in step.different:
+        said = {rules.templates[each].subject for each in sent if each in rules.templates}
+        fresh = [each for each in fresh if rules.templates[each].subject not in said] or fresh
+    allowed = fresh or fitting
+    for template in fitting:
+        if template not in allowed:
+            refused[template] = "sent_before" if template in sent else "different_subject"
+    if not allowed:
+        # Every template is for another cohort: the rules' default goes to everybody.
+        allowed = [step.default_template(run.in_stage)]
+        refused.pop(allowed[0], None)
+    return allowed, refused
 
 
 def give_back(turn: Turn, run: Run, attempt: Try) -> None:

@@ -34,6 +34,10 @@ class Choice(msgspec.Struct, array_like=True):
     at: datetime | None = None
     open: bool = False
     """True while its reward is not yet joined."""
+    holdout: bool = False
+    """Of the decision: a merge may change the visitor's, and not how this was chosen."""
+    by_rules: bool = False
+    """True where the rules chose, held out or not."""
 
 
 class Try(msgspec.Struct, array_like=True):
@@ -139,8 +143,6 @@ class Offered(msgspec.Struct, array_like=True):
     """`open`, `withdrawing` (Engagement was asked to), `shown` or `ended` (it was seen); `merging`: another visitor's,
     unseen when the two became one, so that Engagement takes it back unless it is seen before."""
     choice: Choice = msgspec.field(default_factory=Choice)
-    holdout: bool = False
-    """Of the decision, as the visitor was it was made for."""
 
     @property
     def unseen(self) -> bool:
@@ -182,3 +184,5 @@ class RulesState(msgspec.Struct, array_like=True):
     """Cohort for which an offer was asked back; it is offered once that is known to have ended unseen."""
     room_at: datetime | None = None
     """`at` of the cause that waits for room."""
+    mixed: bool = False
+    """True after a merge of one who is held out with one who is not: left out of the lift."""

@@ -8,7 +8,8 @@ from typing import Any
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor, share
 from agents.rules.compiled import PathRule
-from agents.rules_manager.state import Choice, Offered, RulesState, Run, Try
+from agents.rules_manager.state import Choice, RulesState, Run, Try
+from learning.serving.fixed import RULES
 from messaging.vocabulary.effects import (
     CancelWake,
     Effect,
@@ -61,9 +62,9 @@ class Turn:
             detail = {"path": run.path, "run": run.run, "stage": run.stage, **detail}
         self.effects.append(LogStory(kind, detail))
 
-    def held_out(self) -> bool:
-        """Return whether this visitor gets the rules' defaults for good."""
-        return share(HOLDOUT_SALT, self.state.visitor) < self.view.holdout
+    def held_out(self, visitor: str = "") -> bool:
+        """Return whether this visitor (or another) gets the rules' defaults for good."""
+        return share(HOLDOUT_SALT, visitor or self.state.visitor) < self.view.holdout
 
     def decided(self, learns: str, decision: Decision) -> Choice:
         """Log a decision, tell the learner, and return what must be remembered of it.
@@ -73,31 +74,24 @@ class Turn:
         self.effects.append(LogDecision(decision))
         message = DecisionMade(visitor=policy_key(learns), at=self.now, decision=decision)
         self.tell("learner", message)
-        return Choice(decision.id, learns, decision.arm, decision.at, True)
+        by_rules = decision.policy == RULES
+        return Choice(
+            decision.id, learns, decision.arm, decision.at, True, decision.holdout, by_rules
+        )
 
-    def reward(self, run: Run, choice: Choice, kind: str, value: float, human: float) -> None:
+    def reward(self, choice: Choice, kind: str, value: float, human: float) -> None:
         """Give a decision its reward, once: an answered or closed one stays as it is."""
         if not choice.open or choice.at is None:
             return
         choice.open = False
-        self._reward(choice, kind, value, human, holdout=run.holdout)
+        self._reward(choice, kind, value, human)
 
-    def reward_offer(self, offer: Offered, value: float) -> None:
-        """Give the decision of what was seen on the site its reward, once; who runs our script counts as human."""
-        choice = offer.choice
-        if not choice.open or choice.at is None:
-            return
-        choice.open = False
-        self._reward(choice, "response", value, 1.0, holdout=offer.holdout)
-
-    def purchase(self, run: Run, choice: Choice, value: float) -> None:
+    def purchase(self, choice: Choice, value: float) -> None:
         """Tell the learner what a decision's e-mail sold."""
         if choice.decision_id:
-            self._reward(choice, "purchase", value, 1.0, holdout=run.holdout)
+            self._reward(choice, "purchase", value, 1.0)
 
-    def _reward(
-        self, choice: Choice, kind: str, value: float, human: float, *, holdout: bool
-    ) -> None:
+    def _reward(self, choice: Choice, kind: str, value: float, human: float) -> None:
         assert choice.at is not None, "a decision has a time"
         reward = Reward(
             decision_id=choice.decision_id, kind=kind, value=value, at=self.now, human=human
@@ -112,12 +106,13 @@ class Turn:
                 arm=choice.arm,
                 policy=choice.policy,
                 decided_at=choice.at,
-                holdout=holdout,
+                holdout=choice.holdout,
                 subject=self.state.visitor,
+                in_lift=(choice.holdout or not choice.by_rules) and not self.state.mixed,
             ),
         )
 
-    def close(self, run: Run, attempt: Try) -> None:
+    def close(self, attempt: Try) -> None:
         """Close what is still open of an e-mail's decisions: its window has ended without the reward."""
-        self.reward(run, attempt.hour_choice, "response", 0.0, 1.0)
-        self.reward(run, attempt.template_choice, "response", 0.0, 1.0)
+        self.reward(attempt.hour_choice, "response", 0.0, 1.0)
+        self.reward(attempt.template_choice, "response", 0.0, 1.0)

@@ -91,8 +91,9 @@ class StoreReader:
         behavior = await self._state("behavior", visitor)
         rules = await self._state("rules", visitor)
         sales = await self._state("sales", visitor)
-        sends = await self._store.rows("sends", {"visitor": visitor}, limit=TIMELINE_MAX)
-        offered = await self._store.rows("engagements", {"visitor": visitor}, limit=TIMELINE_MAX)
+        people = [visitor, *behavior.absorbed]
+        sends = await self._rows("sends", people)
+        offered = await self._rows("engagements", people)
         return {
             "visitor_id": visitor,
             "user_ids": sorted(behavior.user_ids),
@@ -137,13 +138,21 @@ class StoreReader:
             ("alerts", "rules"),
             ("engagements", "engagement"),
         ):
-            for row in await self._store.rows(table, {"visitor": visitor}, limit=TIMELINE_MAX):
+            for row in await self._rows(table, [visitor, *behavior.absorbed]):
                 row.pop("visitor", None)
                 kind = row.pop("kind", table)
                 lines.append({"bot": bot, **row, "kind": f"{table}: {kind}"})
         # What a visitor did comes before what it led to, also where both have one time.
         lines.sort(key=lambda line: (line["at"], line["kind"] != "event", line.pop("order", 0)))
         return lines
+
+    async def _rows(self, table: str, people: list[str]) -> list[dict[str, Any]]:
+        """Return the newest rows of a visitor and of those who were merged into them, the newest first."""
+        found: list[dict[str, Any]] = []
+        for visitor in people:
+            found += await self._store.rows(table, {"visitor": visitor}, limit=TIMELINE_MAX)
+        found.sort(key=lambda row: (row["at"], row["id"]), reverse=True)
+        return found[:TIMELINE_MAX]
 
     async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
         """Return visitors by visitor id, those after `after`; tombstones are left out."""

@@ -351,6 +351,9 @@ class RewardSeen(Message):
     holdout: bool
     subject: str
     """The visitor decided for, so that one visitor's weight can be bounded."""
+    in_lift: bool = True
+    """False where the decision says nothing of learning against the rules: the rules decided for somebody who is not
+    held out, or the visitor is one of two who became one, of whom one was held out."""
 
 
 AnyMessage = (

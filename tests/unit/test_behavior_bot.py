@@ -312,6 +312,14 @@ def test_an_order_told_twice_is_one_order() -> None:
     assert (ann.state.orders_count, ann.state.orders_value) == (1, 5.0)
 
 
+def test_two_long_order_ids_that_differ_at_the_end_are_two_orders() -> None:
+    ann = Ann()
+    for number, end in enumerate("ab", 1):
+        properties = {"order_id": "x" * 70 + end, "total": 5}
+        ann.sees(a_track(number, "Order Completed", properties=properties))
+    assert (ann.state.orders_count, ann.state.orders_value) == (2, 10.0)
+
+
 def test_an_order_without_an_id_is_known_by_its_message_and_odd_values_are_nothing() -> None:
     for odd in (
         {"total": "nan", "value": [1]},

@@ -131,6 +131,16 @@ def test_a_missing_folder_and_a_broken_encoding_are_errors(tmp_path: Path) -> No
     assert (error.file, error.line) == ("cohorts.yaml", 2)
 
 
+def test_templates_of_one_subject_where_another_is_wanted_are_an_error() -> None:
+    files = read_folder(DEFAULTS)
+    for name in ("cart-waiting", "cart-question", "cart-last"):
+        lines = files[f"templates/{name}.yaml"].splitlines(keepends=True)
+        lines = ["subject: One\n" if line.startswith("subject:") else line for line in lines]
+        files[f"templates/{name}.yaml"] = "".join(lines)
+    (error,) = validate_files(files)
+    assert (error.file, error.problem) == (PATH, "all 3 templates have one subject")
+
+
 MISTAKES = [
     # what, file, old, new, the text at whose line the error is told, words of the problem
     ("unknown entry cohort", PATH, "cohort: addressable-lead", "cohort: nobody", "cohort: nobody", "cohort nobody does not exist"),

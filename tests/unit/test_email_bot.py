@@ -439,8 +439,10 @@ def test_a_purchase_of_a_guest_waits_for_an_address():
     assert rows(world.goal(address="")) == [(success, "planned", "no address")]
     assert world.goal(address="") == []
     world.now += timedelta(hours=40)
-    found = world.identify("late@example.com", may_email=False)
-    assert rows(found) == [(success, "waiting")]
+    assert rows(world.identify("late@example.com", may_email=False)) == []
+    asked = world.now
+    assert rows(world.wake(f"hold:{success}")) == [(success, "waiting")]
+    assert world.now - asked == timedelta(minutes=10)
     [act] = of(world.due(success), fx.HandOver)
     assert act.address == "late@example.com"
 
@@ -780,9 +782,40 @@ def test_a_guests_purchase_is_thanked_for_at_the_older_visitors_address():
     _, handed_on = merged(younger)
     older.take(handed_on)
     [waiting] = older.state.open.values()
+    older.wake(f"hold:{waiting.plan.send_id}")
     assert waiting.status == "waiting"
     [act] = of(older.due(waiting.plan.send_id), fx.HandOver)
     assert act.address == "ann@example.com"
+
+
+@pytest.mark.parametrize("guest_is_older", [True, False])
+@pytest.mark.parametrize("outcome", ["handed over", ""])
+def test_a_purchase_told_by_browser_and_server_is_thanked_for_once(guest_is_older, outcome):
+    """The browser tells of it before it says who buys, the server with the address, of another visitor as yet."""
+    younger = World(known=guest_is_older)
+    older = World(known=not guest_is_older, visitor=OTHER)
+    guest, customer = (older, younger) if guest_is_older else (younger, older)
+    guest.goal(address="")
+    customer.goal()
+    sent = send_id(customer.visitor, "welcome", "o1", "success", 0)
+    customer.due(sent)
+    if outcome:
+        customer.outcome(outcome, sent)
+    if guest_is_older:
+        older.identify()  # overtakes the younger's state
+    _, handed_on = merged(younger)
+    older.take(handed_on)
+    assert not any(send.status in ("planned", "waiting") for send in older.state.open.values())
+
+
+def test_who_could_not_be_thanked_by_one_half_is_thanked_by_the_other():
+    younger, older = World(), World(known=False, visitor=OTHER)
+    older.goal(address="")
+    older.wake(f"hold:{send_id(OTHER, 'welcome', 'o1', 'success', 0)}")
+    younger.goal()
+    _, handed_on = merged(younger)
+    found = older.take(handed_on)
+    assert [row[1] for row in rows(found)] == ["waiting"]
 
 
 def test_a_guests_purchase_waits_on_after_a_merge_with_another_guest():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,13 +13,13 @@ from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
 from agents.sales_bot.state import Credit, Order, Refund, SalesState, note_order, note_refund
 from messaging.journal.memory import MemoryJournal
-from messaging.ports import BatchRecord, Commit, StateWrite
+from messaging.ports import BatchRecord, Commit, RowWrite, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import position
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
-ANN = "0a" * 12
+ANN, BEN = "0a" * 12, "0b" * 12
 
 
 @pytest.mark.parametrize("unsubscribed", [None, NOON])
@@ -41,6 +41,34 @@ async def test_who_unsubscribed_is_shown_as_one_who_may_not_be_written_to(
     assert shown is not None
     assert shown["consent"] == {"email": unsubscribed is None, "site": True}
     assert shown["unsubscribed_at"] == unsubscribed
+
+
+async def test_what_was_sent_to_either_of_two_who_became_one_is_shown() -> None:
+    store = MemoryStore(MemoryDatabase())
+    await _keep(store, "behavior", BehaviorState(absorbed=[BEN]))
+    sends = [
+        RowWrite(
+            "sends",
+            send,
+            {"visitor": who, "at": NOON + timedelta(days=day), "template": "t"}
+            | {"status": "handed over", "reason": ""},
+        )
+        for day, (send, who) in enumerate(
+            [("s1", BEN), ("s2", ANN), ("s3", BEN), ("s4", "0c" * 12)]
+        )
+    ]
+    owner = await store.acquire("email-0")
+    record = BatchRecord(NOON, "", 0, {}, [], [], [], b"", [], [])
+    await store.commit(
+        Commit("email-0", "email", owner.epoch, 1, {}, {}, record, [], [], sends, [], [], [])
+    )
+    reader = StoreReader(store)
+    shown = await reader.visitor(ANN)
+    assert shown is not None
+    assert [each["message_id"] for each in shown["sends"]] == ["s1", "s2", "s3"]
+    told = await reader.timeline(ANN)
+    assert told is not None
+    assert [line["id"] for line in told] == ["s1", "s2", "s3"]
 
 
 async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:

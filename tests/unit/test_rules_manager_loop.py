@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agents.protocol.draw import share
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.context import NAMES
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
@@ -18,6 +19,7 @@ from messaging.vocabulary.messages import (
     MergedInto,
     MergeStarted,
     Responded,
+    RewardSeen,
     StateMerged,
 )
 from messaging.vocabulary.records import CONTEXT_MAX
@@ -50,6 +52,23 @@ def test_no_two_mails_of_a_run_share_template_or_hour_while_another_is_allowed()
     lead.pass_time(17 * DAY)
     assert len({plan.template for plan in lead.plans}) == 4
     assert len({at.hour for at in lead.sent_at}) == 4
+
+
+def test_no_mail_of_a_run_repeats_a_subject_while_another_is_allowed() -> None:
+    rules = some_rules()
+    for name in ("invited-mail-b", "invited-mail-c"):
+        changed = msgspec.structs.replace(rules.templates[name], subject="invited-mail-a")
+        rules.templates[name] = changed
+    lead = OneVisitor(a_view(rules)).enter()
+    lead.pass_time(17 * DAY)
+    subjects = [rules.templates[plan.template].subject for plan in lead.plans]
+    assert len(set(subjects[:2])) == 2
+    decisions = [e.decision for e in lead.effects if isinstance(e, LogDecision)]
+    second = [d for d in decisions if d.kind == "template"][1]
+    assert "different_subject" in {c.refused for c in second.candidates} or (
+        lead.plans[0].template == "invited-mail-d"
+    )
+    assert len({plan.template for plan in lead.plans}) == 4
 
 
 @pytest.mark.parametrize(("opened", "sends"), [(1, 3), (2, 4), (3, 4), (4, 4)])
@@ -461,6 +480,39 @@ def test_a_decision_says_in_numbers_at_what_moment_it_was_made() -> None:
     assert 0.0 < hours[1]["days since its last e-mail, -1 for none"] < 4.0
 
 
+@pytest.mark.parametrize("older_is_held_out", [True, False])
+def test_a_merge_over_the_holdouts_edge_leaves_the_visitor_out_of_the_lift(
+    older_is_held_out: bool,
+) -> None:
+    """How a mail was chosen stays what it was: it teaches, or not, as at its decision."""
+    names = sorted((f"{n:024x}" for n in range(200)), key=lambda name: share("holdout", name))
+    held, free = names[0], names[-1]
+    assert share("holdout", held) < 0.05 < share("holdout", free)
+    view = a_view(holdout=0.05)
+    younger, older = OneVisitor(view), OneVisitor(view)
+    younger.state.visitor, older.state.visitor = (free, held) if older_is_held_out else (held, free)
+    younger.enter().pass_time(DAY)
+    told = next(
+        e.message
+        for e in younger.take(MergedInto(visitor=VISITOR, at=younger.now, into=older.state.visitor))
+        if isinstance(e, Tell)
+    )
+    older.now = younger.now
+    older.take(told)
+    older.pass_time(4 * DAY)
+    seen = [
+        e.message
+        for e in older.effects
+        if isinstance(e, Tell) and isinstance(e.message, RewardSeen)
+    ]
+    made = {e.decision.id: e.decision for e in younger.effects if isinstance(e, LogDecision)}
+    theirs = [m for m in seen if m.reward.decision_id in made]
+    assert theirs
+    assert all(m.holdout == made[m.reward.decision_id].holdout for m in theirs)
+    assert {m.holdout for m in theirs} == {not older_is_held_out}
+    assert not any(m.in_lift for m in seen)
+
+
 def test_held_out_visitors_get_the_rules_templates_and_hours() -> None:
     lead = OneVisitor(a_view(holdout=1.0)).enter()
     lead.pass_time(17 * DAY)
@@ -536,6 +588,25 @@ def test_a_merge_with_a_customer_wins_the_run() -> None:
     assert older.run.status == "won"
     older.pass_time(30 * DAY)
     assert not older.plans or older.sent_at[-1] <= MONDAY
+
+
+def test_a_lead_who_proves_to_be_a_customer_of_before_is_written_to_no_more() -> None:
+    older = OneVisitor()
+    older.identify()
+    older.buy()
+    younger = OneVisitor(at=MONDAY + timedelta(days=2)).enter()
+    younger.pass_time(DAY)
+    told = next(
+        e.message
+        for e in younger.take(MergedInto(visitor=VISITOR, at=younger.now, into="00" * 12))
+        if isinstance(e, Tell)
+    )
+    older.now = younger.now
+    older.take(told)
+    assert older.run.status == "won"
+    older.pass_time(30 * DAY)
+    assert not older.plans
+    assert not older.alerts
 
 
 def test_a_send_may_be_handed_over_until_the_next_quiet_hours_begin() -> None:
