@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from scripts.client import json_option, tell
+from scripts.client import data_option, json_option, opened_store, tell
+from scripts.counting import counted
 from scripts.folder import Refused
 from scripts.visible import say
 
-VISITORS_MAX = 50_000
+if TYPE_CHECKING:
+    from agents.rules.compiled import CompiledRules
+    from learning.audience.people import Profile
+    from messaging.ports import Store
+
+VISITORS_MIN, VISITORS_MAX = 2, 50_000
+VISITORS_MADE_UP = 2_000
+SYNTHETIC, REAL = PROFILES = ("synthetic", "real")
 DAYS_MAX = 730
 BAR = 30
 REDRAWN = 0.01
@@ -20,7 +31,8 @@ REDRAWN = 0.01
 
 @click.command(
     short_help="Rules against learning on a synthetic audience.",
-    epilog="Example: mdma simulate --visitors 2000 --days 60 --seed 1",
+    epilog="Example: mdma simulate --visitors 2000 --days 60 --seed 1\n\n"
+    "Example: mdma simulate --draft 3 --profiles real",
 )
 @click.argument(
     "folder",
@@ -29,12 +41,28 @@ REDRAWN = 0.01
     required=False,
 )
 @click.option(
-    "--visitors", metavar="N", type=click.IntRange(2, VISITORS_MAX), default=2000, show_default=True
+    "--visitors",
+    metavar="N",
+    type=click.IntRange(VISITORS_MIN, VISITORS_MAX),
+    show_default=f"{VISITORS_MADE_UP}, real ones: all",
 )
 @click.option(
     "--days", metavar="D", type=click.IntRange(1, DAYS_MAX), default=60, show_default=True
 )
 @click.option("--seed", metavar="S", type=int, default=1, show_default=True, help="Who lives.")
+@click.option(
+    "--draft",
+    metavar="V",
+    type=click.IntRange(1),
+    help="Version of the rules in the system, published or not, instead of DIR.",
+)
+@click.option(
+    "--profiles",
+    type=click.Choice(PROFILES),
+    default=SYNTHETIC,
+    show_default=True,
+    help="Who they are: made up, or known as the system's leads are (traits, zone, consent, how often they come).",
+)
 @click.option(
     "--holdout",
     metavar="SHARE",
@@ -43,34 +71,35 @@ REDRAWN = 0.01
     help="Share of people who get the rules also where there is learning.",
 )
 @json_option
-def simulate(
-    folder: Path | None,
-    visitors: int,
-    days: int,
-    seed: int,
-    holdout: float | None,
-    as_json: bool,
-) -> None:
-    """Show what learning would add to the rules in DIR (the shipped routine), before anyone gets a mail.
+@data_option
+def simulate(*, as_json: bool, **given: Any) -> None:
+    """Show what learning would add to rules before anyone gets a mail: those in DIR, or of a version in the system.
+
+    Without either: the shipped routine, or what is published where the profiles are real.
 
     All bots live with made-up people on a clock that jumps: once by the rules alone, once with learning. Nothing is
-    sent and nothing is stored. The people are synthetic: the lift says what learning can do, not what yours will.
-    The same seed gives the same bytes.
+    sent and nothing is stored. What people do is synthetic, also where their profiles are real: the lift says what
+    learning can do, not what yours will. The same seed gives the same bytes.
     """
     from agents.runtime.garbage import collect_seldom
-    from config.load import DEFAULTS, RulesInvalid, compile_folder
     from scripts.simulation import Setting, compare, told
 
-    looked_at = folder or DEFAULTS
-    try:
-        rules = compile_folder(looked_at, 1)
-    except RulesInvalid as error:
-        first = error.errors[0]
-        raise Refused(f"{first} (mdma rules validate {looked_at} names all errors)") from None
-    share = _holdout() if holdout is None else holdout
+    asked = Asked(**given)
+    if asked.folder is not None and asked.draft is not None:
+        raise click.UsageError("name a folder or a --draft, not both")
+    share = _setting("holdout") if asked.holdout is None else asked.holdout
+    rules, known = asyncio.run(_found(asked))
+    setting = Setting(
+        visitors=len(known) or asked.visitors or VISITORS_MADE_UP,
+        days=asked.days,
+        seed=asked.seed,
+        holdout=share,
+        draft=rules.version if asked.folder is None and asked.asks_system else 0,
+        profiles=asked.profiles,
+    )
     collect_seldom()
     bar = _Bar()
-    facts = compare(rules, Setting(visitors, days, seed, share), bar.show)
+    facts = compare(rules, setting, bar.show, known)
     bar.clear()
     if as_json:
         tell(facts, "", as_json=True)
@@ -79,11 +108,79 @@ def simulate(
         say(line)
 
 
-def _holdout() -> float:
+class Asked(msgspec.Struct):
+    """Hold what the command line asks for."""
+
+    folder: Path | None
+    visitors: int | None
+    days: int
+    seed: int
+    draft: int | None
+    profiles: str
+    holdout: float | None
+    data: Path
+
+    @property
+    def asks_system(self) -> bool:
+        """Say whether the system that runs has to be asked for anything."""
+        return self.draft is not None or self.profiles == REAL
+
+
+async def _found(asked: Asked) -> tuple[CompiledRules, list[Profile]]:
+    """Return the rules and, where they are to be real, the profiles."""
+    if not asked.asks_system:
+        return _rules_in(asked.folder), []
+    async with opened_store(asked.data) as store:
+        given = asked.folder is not None
+        rules = _rules_in(asked.folder) if given else await rules_of(store, asked.draft)
+        is_real = asked.profiles == REAL
+        known = await leads_of(store, asked.seed, asked.visitors) if is_real else []
+    return rules, known
+
+
+def _rules_in(folder: Path | None) -> CompiledRules:
+    from config.load import DEFAULTS, RulesInvalid, compile_folder
+
+    looked_at = folder or DEFAULTS
+    try:
+        return compile_folder(looked_at, 1)
+    except RulesInvalid as error:
+        first = error.errors[0]
+        raise Refused(f"{first} (mdma rules validate {looked_at} names all errors)") from None
+
+
+async def rules_of(store: Store, draft: int | None) -> CompiledRules:
+    """Return the rules of a version, of the published one where none is named. Raise Refused where there is none."""
+    from config.load import compile_files
+    from scripts.rules import files_of, published
+
+    version = draft or await published(store)
+    files = await files_of(store, version)
+    if files is None:
+        raise Refused(
+            f"there is no version {draft}: `mdma rules push DIR` makes one"
+            if draft
+            else "no version is published: name one with --draft, or a folder"
+        )
+    return compile_files(files, version)
+
+
+async def leads_of(store: Store, seed: int, visitors: int | None) -> list[Profile]:
+    """Return the profiles of so many leads, of all where no number is named. Raise Refused where there are too few."""
+    from scripts.profiles import draw_profiles
+
+    found = await draw_profiles(store, seed, visitors or VISITORS_MAX, _setting("consent"))
+    if len(found) < VISITORS_MIN:
+        few = counted(len(found), "leads")
+        raise Refused(f"the system knows {few} by address who have not bought: too few to simulate")
+    return found
+
+
+def _setting(name: str) -> Any:
     from config.settings import SettingsInvalid, read_settings
 
     try:
-        return read_settings().holdout
+        return getattr(read_settings(), name)
     except SettingsInvalid as error:
         raise click.UsageError(str(error)) from None
 

@@ -12,7 +12,7 @@ Rules
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from statistics import fmean, stdev
 from typing import Any
@@ -22,6 +22,7 @@ import msgspec
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from learning.audience.audience import Audience
+from learning.audience.people import Profile
 from scripts.simulating import START, Fate, Simulated, end_of
 
 CERTAIN = 1.959963984540054
@@ -63,15 +64,22 @@ class Setting(msgspec.Struct, frozen=True):
     days: int
     seed: int
     holdout: float
+    draft: int = 0
+    """Version of the rules in the store; 0: a folder's."""
+    profiles: str = "synthetic"
+    """`real`: everybody is known as a lead of the store is."""
 
 
 def compare(
-    rules: CompiledRules, setting: Setting, progress: Progress = lambda _arm, _share: None
+    rules: CompiledRules,
+    setting: Setting,
+    progress: Progress = lambda _arm, _share: None,
+    profiles: Sequence[Profile] = (),
 ) -> dict[str, Any]:
     """Run both arms and return what `mdma simulate --json` prints."""
     fates, facts = {}, {}
     for arm in ARMS:
-        world = _lived(rules, setting, arm, progress)
+        world = _lived(rules, setting, arm, progress, profiles)
         fates[arm] = world.fates()
         facts[arm] = {
             "events": world.events,
@@ -91,7 +99,13 @@ def compare(
     }
 
 
-def _lived(rules: CompiledRules, setting: Setting, arm: str, progress: Progress) -> Simulated:
+def _lived(
+    rules: CompiledRules,
+    setting: Setting,
+    arm: str,
+    progress: Progress,
+    profiles: Sequence[Profile],
+) -> Simulated:
     end = end_of(setting.days)
     view = View(
         rules=rules,
@@ -101,7 +115,8 @@ def _lived(rules: CompiledRules, setting: Setting, arm: str, progress: Progress)
         holdout=setting.holdout,
         learning=arm == "learning",
     )
-    world = Simulated(view, Audience(setting.seed, setting.visitors, START, setting.days))
+    audience = Audience(setting.seed, setting.visitors, START, setting.days, profiles=profiles)
+    world = Simulated(view, audience)
 
     def passed(now: datetime) -> None:
         progress(arm, (now - START) / (end - START))
@@ -125,8 +140,10 @@ def lift_of(rules: list[float], learning: list[float]) -> Lift:
 def told(facts: dict[str, Any]) -> str:
     """Return what people read."""
     held_out = facts["arms"]["learning"]["held_out"]
+    drafted = f"Version {facts['draft']} of the rules: " if facts["draft"] else ""
+    known = ", known as leads of this system are" if facts["profiles"] == "real" else ""
     who = (
-        f"{facts['visitors']:,} people over {facts['days']} days, seed {facts['seed']}; "
+        f"{drafted}{facts['visitors']:,} people{known} over {facts['days']} days, seed {facts['seed']}; "
         f"{held_out:,} of them held out ({facts['holdout']:.0%}): they get the rules in both arms"
     )
     lines = [

@@ -90,7 +90,7 @@ class VisitorFacts:
 
     @property
     def order_value(self) -> float:
-        """Return the value of all orders."""
+        """Return the value of all orders, less what was given back of them."""
         return self._state.orders_value
 
     @property

@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agents.behavior_bot.money import money
+from agents.behavior_bot.orders import note_order
 from agents.behavior_bot.sessions import present, touch
 from agents.behavior_bot.state import (
     DETAIL_CHARACTERS_MAX,
     DETAIL_PROPERTIES_MAX,
     DETAILS_MAX,
-    ORDERS_MAX,
     PAGES_MAX,
     PATH_CHARACTERS_MAX,
     RECENT_CHARACTERS_MAX,
@@ -139,11 +139,8 @@ def purchase(
         return None
     properties = event.properties or {}
     order_id, value = order_id_of(properties) or record.message_id, _value(properties)
-    if is_order and order_id not in state.orders:
-        state.orders_count += 1
-        state.orders_value += value
-        state.orders[order_id] = Order(value, record.at.timestamp())
-        trim_orders(state)
+    if is_order:
+        note_order(state, order_id, Order(value, record.at.timestamp()))
     return Purchased(
         visitor=visitor,
         at=now,
@@ -153,12 +150,6 @@ def purchase(
         event=name,
         address=state.address,
     )
-
-
-def trim_orders(state: BehaviorState) -> None:
-    """Let the oldest orders go; their number and value stay counted."""
-    while len(state.orders) > ORDERS_MAX:
-        del state.orders[min(state.orders, key=lambda each: (state.orders[each].at, each))]
 
 
 def _plain_properties(properties: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import msgspec
 
 from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.evaluate import merge_points
-from agents.behavior_bot.intake import trim_orders
 from agents.behavior_bot.knowing import trim_all
+from agents.behavior_bot.orders import absorb_orders
 from agents.behavior_bot.state import (
     ABSORBED_MAX,
     ANONYMOUS_IDS_MAX,
@@ -63,7 +63,7 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
     for name, points in young.scores.items():
         state.scores[name] = merge_points(state.scores.get(name), points, rules.scores.get(name))
     sessions.absorb(state, young.sessions, young.sessions_before)
-    _absorb_orders(state, young)
+    absorb_orders(state, young)
     _absorb_rings(state, young)
     if young.minute > state.minute:
         state.minute, state.minute_count = young.minute, young.minute_count
@@ -111,15 +111,6 @@ def _absorb_tallies(state: BehaviorState, tallies: dict[str, Tally]) -> None:
         for day, count in theirs.days.items():
             mine.days[day] = mine.days.get(day, 0) + count
         trim_buckets(state, mine)
-
-
-def _absorb_orders(state: BehaviorState, young: BehaviorState) -> None:
-    """Add the orders; one that both know is one order."""
-    both = [order for order in young.orders if order in state.orders]
-    state.orders_count += young.orders_count - len(both)
-    state.orders_value += young.orders_value - sum(young.orders[order].value for order in both)
-    state.orders |= {order: young.orders[order] for order in young.orders if order not in both}
-    trim_orders(state)
 
 
 def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:

@@ -45,6 +45,7 @@ SENDS_MAX = 16
 CLICKS_MAX = 8
 WAITING_MAX = 8
 ORDERS_MAX = 24
+REFUNDS_MAX = 24
 ABSORBED_MAX = 16
 UNREACHABLE_MAX = 4
 
@@ -120,6 +121,14 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     at: float
 
 
+class Refund(msgspec.Struct, array_like=True, gc=False):
+    """Remember what was given back of an order; `amount` is None for all of it."""
+
+    order_id: str
+    amount: float | None
+    at: float
+
+
 class Confirming(msgspec.Struct, array_like=True, gc=False):
     """Remember that an address was to be confirmed by its owner (double opt-in)."""
 
@@ -160,6 +169,7 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     orders: dict[str, Order] = {}
     orders_count: int = 0
     orders_value: float = 0.0
+    """What is left of all orders after their refunds."""
     recent: list[tuple[float, str]] = []
     pages: list[tuple[float, str]] = []
     details: list[tuple[float, str, dict[str, Any]]] = []
@@ -181,6 +191,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """None: no address was ever to be confirmed."""
     social_until: float = 0.0
     """Until when Social's first answer is, or was, awaited; 0: nobody was asked."""
+    refunds: dict[str, Refund] = {}
+    """Refund id -> the refund, those whose order is not known (yet) among them."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -22,6 +22,7 @@ from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evalu
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import DOUBLE_OPT_IN, learn, learn_profile, tell_who
 from agents.behavior_bot.merge import absorb, pack, unpack
+from agents.behavior_bot.orders import note_refund
 from agents.behavior_bot.refunds import refund
 from agents.behavior_bot.responses import (
     ANSWERS_WAKE,
@@ -30,7 +31,7 @@ from agents.behavior_bot.responses import (
     note_hand_over,
     take_answer,
 )
-from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, keep
+from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Forget, Moved, Tell, WakeAt
@@ -141,11 +142,11 @@ def _call(
     is_track = isinstance(event, Track)
     bought: Purchased | None = None
     refunds: list[Effect] = []
+    is_less = False
     if is_track:
         assert isinstance(event, Track)
         bought = purchase(state, event, record, here.rules, here.visitor, here.now)
-        refunded = refund(event, record, REFUND_EVENTS, here.visitor, here.now)
-        refunds = [Tell("sales", refunded)] if refunded is not None else []
+        refunds, is_less = _refund(state, event, record, here)
     if not within:
         return refunds if bought is None else [Tell("sales", bought), *refunds, *_who(state, here)]
     at = record.at.timestamp()
@@ -163,10 +164,23 @@ def _call(
     kinds = (kind, "identify") if changed and kind != "identify" else (kind,)
     if another_session:
         kinds = (*kinds, "session")
+    if is_less:
+        kinds = (*kinds, "purchase")
     scored = add_points(state, here.rules, kind, at)
     effects += evaluate(state, here, kinds, scored)
     _arm(state, here, effects)
     return effects
+
+
+def _refund(
+    state: BehaviorState, event: Track, record: Record, here: Moment
+) -> tuple[list[Effect], bool]:
+    """Return what Sales is told of a refund, and whether the orders are worth less by it."""
+    told = refund(event, record, REFUND_EVENTS, here.visitor, here.now)
+    if told is None:
+        return [], False
+    taken = Refund(told.order_id, told.amount, record.at.timestamp())
+    return [Tell("sales", told)], note_refund(state, told.refund_id, taken)
 
 
 def _judged(state: BehaviorState, judged: Judged, here: Moment) -> list[Effect]:

@@ -38,6 +38,9 @@ DISCOUNT_EVERY = timedelta(hours=1)
 RIPE_AFTER = timedelta(hours=96)
 """A mail is sent within 24 h of its decision and waited for for 72 h: by then its "no" is known."""
 
+RIPE_AFTER_ON_SITE = timedelta(hours=24)
+"""An offer on the site stands no longer than that."""
+
 BUNDLE = timedelta(hours=12)
 """Decisions of half a day ripen together, so that few numbers are kept, however many rewards come."""
 
@@ -117,7 +120,8 @@ def _is_honest(decision: Decision) -> bool:
 def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None:
     if not state.policy and policy_key(message.policy) == message.visitor:
         state.policy = message.policy
-    bundle = _bundle(min(message.decided_at, now))
+    ripe_after = RIPE_AFTER_ON_SITE if on_site.is_policy(message.policy) else RIPE_AFTER
+    bundle = _bundle(min(message.decided_at, now) + ripe_after)
     reason = _refusal(state, message, bundle)
     if reason is None and not state.remember(_number("reward", _reward_id(message))):
         reason = "reward again"
@@ -247,9 +251,9 @@ def _wake_when_needed(state: PolicyState) -> list[Effect]:
     return [CancelWake(PUBLISH)] if wanted is None else [WakeAt(PUBLISH, wanted)]
 
 
-def _bundle(decided_at: datetime) -> int:
-    """Return the number of the half-day in which a decision's answer is ripe."""
-    return -((_EPOCH - decided_at - RIPE_AFTER) // BUNDLE)
+def _bundle(ripe_at: datetime) -> int:
+    """Return the number of the first half-day that begins no earlier than what ripens in it."""
+    return -((_EPOCH - ripe_at) // BUNDLE)
 
 
 def _ripe_at(bundle: int) -> datetime:

@@ -131,7 +131,7 @@ class PageSeen(Windowed):
 
 
 class OrdersAre(Model):
-    """Ask how many orders there were, and of what value together."""
+    """Ask how many orders there were, and of what value together, less what was given back."""
 
     at_least: Count | None = None
     value_at_least: Annotated[float, Field(ge=0)] | None = None

@@ -11,10 +11,10 @@ Rules
 4. Kinds, for `CompiledRules.cohorts_touched` and `ScoreRule.points`, are `track:<event name>`, and
    `page` `screen` `identify` `group` `alias` `mail_opened` `mail_clicked` `unsubscribed` `bounced`
    `complained` for what they say; `purchase` (an order was counted otherwise than by one of the
-   purchase events); `session` (one began, ended, or was joined to another); `merge` (everything
-   may have changed); `engagement_shown` and the like (see 5). A call that carries identity, traits
-   or consent without being an `identify` (`context.traits`, `context.consent`) also touches what
-   `identify` touches: ask for both.
+   purchase events, or is worth less by a refund); `session` (one began, ended, or was joined to
+   another); `merge` (everything may have changed); `engagement_shown` and the like (see 5). A call
+   that carries identity, traits or consent without being an `identify` (`context.traits`,
+   `context.consent`) also touches what `identify` touches: ask for both.
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
@@ -65,7 +65,7 @@ class Facts(Protocol):
 
     @property
     def order_value(self) -> float:
-        """Return the value of all orders."""
+        """Return the value of all orders, less what was given back of them."""
         ...
 
     @property

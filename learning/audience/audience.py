@@ -10,8 +10,10 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from learning.audience.chance import Chance, chance_of
 from learning.audience.people import (
     ARRIVAL_SHARE,
     Person,
+    Profile,
     content_taste,
     looks_at,
     make_person,
@@ -96,15 +99,27 @@ class Audience:
         start: world time at which the first may come.
         days: how long they live; nobody does anything later.
         arrival_days: within how many days everybody comes for the first time (`ARRIVAL_SHARE` of all).
+        profiles: what the shop is told of the first so many of them; empty: all of it is made up.
     """
 
     def __init__(
-        self, seed: int, count: int, start: datetime, days: int, arrival_days: float | None = None
+        self,
+        seed: int,
+        count: int,
+        start: datetime,
+        days: int,
+        arrival_days: float | None = None,
+        *,
+        profiles: Sequence[Profile] = (),
     ) -> None:
         self._seed = seed
         self._end = start + timedelta(days=days)
         within = timedelta(days=ARRIVAL_SHARE * days if arrival_days is None else arrival_days)
-        self._people = [make_person(seed, number, start, within) for number in range(count)]
+        known = chain(profiles, repeat(None))
+        self._people = [
+            make_person(seed, number, start, within, profile)
+            for number, profile in zip(range(count), known, strict=False)
+        ]
         self._by_address = {person.address: person for person in self._people}
         self._moods = [_Mood() for _ in self._people]
         self._due: list[tuple[datetime, int, _Intent | Act]] = []

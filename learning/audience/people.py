@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +27,19 @@ AT_OWN_HOUR = 0.6
 HOURS_SPREAD = 1.5
 LOOKED_FOR_HOURS = 96
 """A mail that was not seen in four days is never seen."""
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """Hold what a real lead is known by, for a made-up life that begins so. Neither address nor id is in it."""
+
+    zone: str = ""
+    """Empty: not known, and not told."""
+    traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+    """What a browser tells beside the time zone: `locale`, `location`, `campaign`."""
+    may_email: bool = True
+    visits_a_week: float | None = None
+    """None: too little was seen of them to say."""
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -51,6 +65,8 @@ class Person(msgspec.Struct, frozen=True):
     """A security gateway follows every link at the door of the mailbox."""
     is_prefetched: bool
     """The mailbox provider fetches the pictures before anybody reads."""
+    profile: Profile | None = None
+    """None: what the shop is told of them is made up as well."""
 
     @property
     def browser(self) -> str:
@@ -68,12 +84,14 @@ class Person(msgspec.Struct, frozen=True):
         return f"person-{self.number}@example.com"
 
 
-def make_person(seed: int, number: int, start: datetime, within: timedelta) -> Person:
-    """Draw one person, who comes first within so much time of the start."""
+def make_person(
+    seed: int, number: int, start: datetime, within: timedelta, profile: Profile | None = None
+) -> Person:
+    """Draw one person, who comes first within so much time of the start; what a profile knows of them is not drawn."""
     chance = Chance(seed, "person", number)
     evening = chance.happens(0.55)
     wants = chance.normal(-2.3, 1.1)
-    return Person(
+    person = Person(
         number=number,
         zone=ZONES[chance.below(len(ZONES))],
         joins_at=start + chance.uniform() * within,
@@ -88,6 +106,14 @@ def make_person(seed: int, number: int, start: datetime, within: timedelta) -> P
         tires=abs(chance.normal(0.25, 0.1)),
         is_scanned=chance.happens(0.12),
         is_prefetched=chance.happens(0.35),
+        profile=profile,
+    )
+    if profile is None:
+        return person
+    return msgspec.structs.replace(
+        person,
+        zone=profile.zone or person.zone,
+        visits_a_week=profile.visits_a_week or person.visits_a_week,
     )
 
 

@@ -26,10 +26,11 @@ def visit(person: Person, at: datetime, eager: float, chance: Chance, *, first: 
     """Return the calls of one visit. `eager`: log odds of buying now; `first`: they leave their address."""
     calls: Calls = []
     now = at
+    told = _context(person)
 
     def then(call: dict[str, Any]) -> None:
         nonlocal now
-        context = {"timezone": person.zone, **call.pop("context", {})}
+        context = {**told, **call.pop("context", {})}
         calls.append((now, {"anonymousId": person.browser, "context": context, **call}))
         now += timedelta(seconds=5 + chance.waits(60.0))
 
@@ -66,13 +67,23 @@ def _track(event: str, properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "track", "event": event, "properties": properties}
 
 
+def _context(person: Person) -> dict[str, Any]:
+    """Return what their browser tells with each call."""
+    profile = person.profile
+    if profile is None:
+        return {"timezone": person.zone}
+    return profile.context | ({"timezone": profile.zone} if profile.zone else {})
+
+
 def _identify(person: Person) -> dict[str, Any]:
-    traits = {"email": person.address, "timezone": person.zone}
+    profile = person.profile
+    told = {"timezone": person.zone} if profile is None else profile.traits
+    agrees = profile is None or profile.may_email
     return {
         "type": "identify",
         "userId": person.user_id,
-        "traits": traits,
-        "context": {"consent": CONSENT},
+        "traits": {**told, "email": person.address},
+        "context": {"consent": CONSENT} if agrees else {},
     }
 
 

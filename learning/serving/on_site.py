@@ -13,6 +13,8 @@ from learning.serving.next_best import choose_template
 from learning.serving.policy import Choice, Draws
 from messaging.vocabulary.records import Snapshot
 
+_OF_TYPES = "on_site/"
+
 
 def policy_name(type_: str) -> str:
     """Return the name under which a type of interaction learns.
@@ -20,7 +22,12 @@ def policy_name(type_: str) -> str:
     >>> policy_name("notice_bar")
     'on_site/notice_bar'
     """
-    return f"on_site/{type_}"
+    return _OF_TYPES + type_
+
+
+def is_policy(name: str) -> bool:
+    """Say whether this is the name of a type's policy."""
+    return name.startswith(_OF_TYPES)
 
 
 def choose_interaction(

@@ -16,7 +16,13 @@ LATER = START.replace(year=2027)
 
 def events() -> st.SearchStrategy[Any]:
     """Draw a kind and a time: within four hours, for sessions beyond the newest eight are a number."""
-    return st.tuples(st.integers(0, 5), st.integers(0, 140))
+    return st.tuples(st.integers(0, 6), st.integers(0, 140))
+
+
+def a_refund(number: int) -> dict[str, Any]:
+    """Return one of six refunds: a part of one of three orders or all of it, so that one is told again at times."""
+    amount = {"total": 1.1 + number % 3} if number % 2 else {}
+    return {"order_id": f"o{number % 3}", "refund_id": f"r{number % 6}"} | amount
 
 
 def numbered(drawn: list[tuple[int, int]]) -> list[Any]:
@@ -27,6 +33,7 @@ def numbered(drawn: list[tuple[int, int]]) -> list[Any]:
         lambda n: a_track(n, "Order Completed", properties={"order_id": f"o{n % 3}", "total": 4}),
         lambda n: a_record(n, type="group", groupId="g", anonymousId=f"b{n % 20}"),
         lambda n: an_identify(n, "u1", traits={"email_consent": n % 2 == 0}),
+        lambda n: a_track(n, "Order Refunded", properties=a_refund(n)),
     ]
     # The second is part of the position as well, so that two events never share one.
     return [makers[kind](second * 100 + each) for each, (kind, second) in enumerate(drawn)]
@@ -47,7 +54,7 @@ def seen(ann: Ann) -> tuple[Any, ...]:
         {name: (round(p.value, 6), p.at) for name, p in state.scores.items()},
         [(span.start, span.last, span.depth) for span in state.sessions],
         state.sessions_before,
-        (state.orders.keys(), state.orders_count, round(state.orders_value, 6)),
+        (state.orders.keys(), state.orders_count, state.orders_value),
         state.recent,
         state.pages,
         [(at, name) for at, name, _ in state.details],

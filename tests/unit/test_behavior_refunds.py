@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from agents.behavior_bot.merge import pack
+from agents.behavior_bot.orders import note_order, note_refund
 from agents.behavior_bot.refunds import amount_of
+from agents.behavior_bot.state import ORDERS_MAX, REFUNDS_MAX, BehaviorState, Order, Refund
+from agents.protocol.bot import View
+from config.load import DEFAULTS, compile_files, read_folder
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import Refunded
-from tests.behavior_builders import Ann, a_track, told
+from messaging.vocabulary.messages import CohortEntered, CohortLeft, Refunded, StateMerged
+from tests.behavior_builders import ANN, START, Ann, a_track, told
 
 
 def refunds(*events: Record) -> list[Refunded]:
@@ -51,3 +56,77 @@ def test_a_refund_of_no_order_is_told_to_nobody() -> None:
 )
 def test_amounts_are_read_and_what_cannot_be_read_takes_nothing(properties, amount) -> None:
     assert amount_of(properties) == amount
+
+
+BIG_SPENDERS = """
+  big-spenders:
+    title: Spent a hundred or more
+    when:
+      orders: {value_at_least: 100}
+
+  once:
+    title: Has bought
+    when:
+      orders: {at_least: 1}
+"""
+
+
+def a_shop() -> Ann:
+    """Return a visitor under the shipped rules and two cohorts of orders."""
+    files = read_folder(DEFAULTS)
+    files["cohorts.yaml"] += BIG_SPENDERS
+    rules = compile_files(files, 1)
+    return Ann(View(rules=rules, rules_version=1, pinned={1: rules}, snapshots={}))
+
+
+def an_order(number: int, order: str, total: float) -> Record:
+    return a_track(number, "Order Completed", properties={"order_id": order, "total": total})
+
+
+def a_refund(number: int, order: str, **properties: object) -> Record:
+    about = {"order_id": order, "refund_id": f"r{number}", **properties}
+    return a_track(number, "Order Refunded", properties=about)
+
+
+def test_who_gives_an_order_back_is_no_big_spender_any_more_and_stays_a_customer() -> None:
+    ann = a_shop()
+    entered = told(ann.sees(an_order(1, "o1", 80), an_order(2, "o2", 40)), CohortEntered)
+    assert {"big-spenders", "once", "customers"} <= {each.cohort for each in entered}
+    left = told(ann.sees(a_refund(3, "o2")), CohortLeft, "rules")
+    assert [each.cohort for each in left] == ["big-spenders"]
+    assert (ann.state.orders_count, ann.state.orders_value) == (2, 80.0)
+    assert {"once", "customers"} <= set(ann.state.cohorts)
+    entered = told(ann.sees(an_order(4, "o3", 20)), CohortEntered, "rules")
+    assert [each.cohort for each in entered] == ["big-spenders"]
+
+
+def test_a_refund_is_taken_once_and_takes_no_more_than_there_was() -> None:
+    ann = a_shop()
+    ann.sees(an_order(1, "o1", 80), an_order(2, "o2", 40))
+    again = a_track(
+        4, "Order Refunded", properties={"order_id": "o1", "refund_id": "r3", "total": 30}
+    )
+    ann.sees(a_refund(3, "o1", total=30), again)
+    assert ann.state.orders_value == 90.0
+    ann.sees(a_refund(5, "o1", total=70), a_refund(6, "never seen"))
+    assert ann.state.orders_value == 40.0
+
+
+def test_a_refund_that_comes_before_its_order_or_with_a_merge_counts() -> None:
+    ann, young = a_shop(), a_shop()
+    ann.sees(a_refund(1, "o1", total=30), an_order(2, "o1", 80))
+    assert ann.state.orders_value == 50.0
+    young.sees(an_order(3, "o2", 40), a_refund(4, "o1", total=20))
+    ann.take(StateMerged(ANN, START, "b" * 24, pack(young.state)))
+    assert (ann.state.orders_count, ann.state.orders_value) == (2, 70.0)
+
+
+def test_however_many_orders_and_refunds_the_state_is_bounded_and_the_value_true() -> None:
+    state = BehaviorState()
+    for number in range(3 * ORDERS_MAX):
+        note_order(state, f"o{number}", Order(10.0, float(number)))
+        for part in range(2):
+            note_refund(state, f"r{number}-{part}", Refund(f"o{number}", 2.0, number + part / 2))
+    assert (len(state.orders), len(state.refunds)) == (ORDERS_MAX, REFUNDS_MAX)
+    assert (state.orders_count, state.orders_value) == (3 * ORDERS_MAX, 3 * ORDERS_MAX * 6.0)
+    assert not note_refund(state, "late", Refund("o0", None, 0.0)), "nobody remembers that order"

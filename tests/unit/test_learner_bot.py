@@ -17,7 +17,7 @@ from agents.learner_bot.state import (
     SUBJECTS_MAX,
     PolicyState,
 )
-from agents.learner_bot.step import HALF_LIFE, RIPE_AFTER, snapshot_of
+from agents.learner_bot.step import HALF_LIFE, RIPE_AFTER, RIPE_AFTER_ON_SITE, snapshot_of
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
 from learning.serving import on_site
@@ -137,6 +137,14 @@ def test_the_yes_and_the_no_of_one_day_ripen_together():
     assert state.arms == {}
     wake(state)
     assert (state.arms["a"].successes, state.arms["a"].exposures) == (1.0, 2.0)
+
+
+def test_on_the_site_a_no_is_known_after_a_day():
+    state = PolicyState()
+    name = on_site.policy_name("notice_bar")
+    take(state, a_reward(1, policy=name, decided_at=NOW - timedelta(hours=2)))
+    assert NOW + RIPE_AFTER_ON_SITE - timedelta(hours=2) <= state.wake_at
+    assert state.wake_at <= NOW + timedelta(hours=36)
 
 
 def test_a_reward_is_learned_once():

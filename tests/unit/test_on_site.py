@@ -8,6 +8,7 @@ import json
 import msgspec
 
 from messaging.vocabulary.ids import email_key, user_key, visitor_id_for
+from messaging.vocabulary.records import Snapshot
 from tests.on_site_builders import ASSIST, RULES, Browser, Site, default_view
 
 
@@ -171,3 +172,32 @@ def test_both_of_two_visitors_found_to_be_one_count_for_the_caps() -> None:
     assert "opinion" not in older.open()
     assert "leaving" not in older.open()
     assert not [o for o in older.rules.offered.values() if o.unseen and o.interaction != "chat"]
+
+
+def test_what_is_answered_more_is_offered_more() -> None:
+    """Two notices are as good as each other to the rules; everybody takes up the one, and closes the other."""
+    notices = ("notice-new", "notice-twin")
+    twin = msgspec.structs.replace(RULES.interactions[notices[0]], name=notices[1])
+    rules = dataclasses.replace(RULES, interactions={**RULES.interactions, notices[1]: twin})
+    site = Site(default_view(rules=rules, pinned={1: rules}, holdout=0.0))
+    for number in range(60):
+        ann = Browser(site, f"b{number}").views("/", "/shoes", "/about")
+        (name,) = set(notices) & set(ann.open())
+        offer = ann.offer(name)
+        ann.answers(offer, "shown")
+        ann.answers(offer, "clicked" if name == notices[1] else "dismissed")
+        site.pass_time(minutes=30)
+    decisions = [row.fields for row in site.world.rows if row.table == "decisions"]
+    first = [each for each in decisions if each["step"] == "notice_bar"]
+    assert {tuple(each["probabilities"]) for each in first} == {(0.5, 0.5)}
+    site.pass_time(hours=40)
+    rows = [row.fields for row in site.world.rows if row.table == "snapshots"]
+    told = [{k: v for k, v in row.items() if k != "at"} for row in rows]
+    newest = next(each for each in reversed(told) if each["policy"] == "on_site/notice_bar")
+    site.world.view.snapshots["on_site/notice_bar"] = msgspec.convert(newest, Snapshot)
+    ben = Browser(site, "ben").views("/", "/shoes", "/about")
+    (decided,) = ben.rows("decisions", step="notice_bar")
+    chances = dict(zip(notices, decided["probabilities"], strict=True))
+    assert chances["notice-twin"] > 0.99
+    assert 0.01 > chances["notice-new"] > 0.0
+    assert decided["policy_version"] == newest["version"]
