@@ -10,7 +10,7 @@ A person is a visitor with all younger visitors that were merged into it. What i
     events         journaled events with the bytes as they came, in the order of their positions
     letters        what bots told one another about them: the outbox documents, only their own letters
     batches        the batches that name them: wake-ups, events, the shard's own letters
-    decisions, rewards, story, sends, alerts, orders, quarantine
+    decisions, rewards, story, sends, alerts, orders, moments, quarantine
                    their rows; a send has the subject of its template
     mailbox        the keyed hash of their address, and whether it is suppressed
     replay         calls of an import that wait for the world clock

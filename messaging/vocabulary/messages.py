@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.records import Decision, Reward
+from messaging.vocabulary.records import Decision, Reward, Snapshot
 
 
 class Message(msgspec.Struct, array_like=True, tag=True):
@@ -353,6 +353,23 @@ class RewardSeen(Message):
     """The visitor decided for, so that one visitor's weight can be bounded."""
 
 
+class TrainingScheduled(Message):
+    """Tell the learner how often a probability is learned anew (local); `visitor` is the policy's key."""
+
+    policy: str
+    every_hours: int
+
+
+class ModelTrained(Message):
+    """Tell the learner what a training came to (local); `visitor` is the policy's key."""
+
+    policy: str
+    snapshot: Snapshot | None
+    """None: nothing new is published. Its version is given by the learner."""
+    outcome: str
+    """`first`, `better`, `early`, `champion kept`, or `too little`."""
+
+
 AnyMessage = (
     Arrived
     | Woke
@@ -384,6 +401,8 @@ AnyMessage = (
     | ProfileSeen
     | DecisionMade
     | RewardSeen
+    | TrainingScheduled
+    | ModelTrained
 )
 
 
