@@ -69,9 +69,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         peers=peers,
         clock=clock,
         reader=part.reading(
-            StoreReader(
-                store, MongoJournal(connection), now=clock.now, consent=wiring.consent
-            ),
+            StoreReader(store, MongoJournal(connection), now=clock.now, consent=wiring.consent),
             store,
             clock,
         ),

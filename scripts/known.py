@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.story import did, moment, percent, words
+from scripts.choices import percent
+from scripts.story import did, moment, words
 from scripts.visible import plain, shown
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from scripts.choices import DAYS, decided
+from scripts.choices import DAYS, decided, percent
 from scripts.counting import counted
 from scripts.reasons import not_offered, why
 from scripts.visible import plain, shown
@@ -267,6 +267,7 @@ def _seen(d: Row) -> str:
 def _asking(d: Row) -> str:
     again = "" if d["times"] == 1 else " once more: the answer was lost"
     return f"looks for a public profile at {words(d['sources'])}{again}"
+
 
 def _likely(d: Row) -> str:
     """Return what a rule made of a probability.

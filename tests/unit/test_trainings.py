@@ -13,11 +13,16 @@ from agents.protocol.bot import View
 from agents.protocol.draw import Draw
 from agents.runtime.held import Codec, Held
 from agents.runtime.lessons import HORIZON_DAYS, MONDAY_SECONDS, WEEK_SECONDS, gather
+from agents.runtime.limits import Limits
+from agents.runtime.replay import Replayer
+from agents.runtime.shard import Shard
+from agents.runtime.spec import ShardSpec
 from agents.runtime.trainer import Trainer
 from agents.sales_bot.bot import SalesBot
 from agents.sales_bot.state import Order, SalesState
 from learning.serving.moment import FEATURES
-from learning.training.lesson import Taught, Trained, decode_lesson, encode
+from learning.training.lesson import Report, Taught, Trained, decode_lesson, encode
+from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryDatabase, MemoryStore, _States
 from messaging.vocabulary.effects import PublishSnapshot, TrainModel, WakeAt
 from messaging.vocabulary.errors import Unavailable
@@ -25,12 +30,13 @@ from messaging.vocabulary.ids import policy_key
 from messaging.vocabulary.messages import ModelTrained, TrainingScheduled, Woke
 from tests.behavior_builders import START, default_rules
 from tests.model_builders import a_model
-from tests.runtime_builders import FakeClock, Silent
+from tests.runtime_builders import FakeClock, Peer, Running, Silent, settle
 
 POLICY = "probability/customer"
 KEY = policy_key(POLICY)
 VIEW = View(rules=None, rules_version=1, pinned={}, snapshots={})
 DAY = timedelta(days=1)
+A_REPORT = Report("logistic", 9, 3, True, False, {}, 0.0, 0.0)
 
 
 def take(state, message, now=START):
@@ -173,8 +179,7 @@ async def settled():
 
 
 async def test_what_a_training_came_to_is_told_to_the_shard():
-    teacher = Teacher(Taught("first", Trained(a_model(), None)))  # type: ignore[arg-type]
-    teacher.taught = Taught("too little")
+    teacher = Teacher(Taught("too little"))
     trainer, told = a_trainer(teacher)
     teacher.go.set()
     trainer.committed(asked())
@@ -220,3 +225,85 @@ async def test_a_learner_that_stops_ends_its_training():
     await settled()
     assert teacher.is_stopped
     assert told == []
+
+
+# ------------------------------------------------------------------------- the shard, and replay
+
+
+def a_learner_shard(database: MemoryDatabase, clock: FakeClock, teacher: Teacher) -> Shard:
+    store = MemoryStore(database)
+    trainer = Trainer(
+        store=store,
+        clock=clock,
+        teacher=teacher,
+        rules=default_rules,
+        every_hours=168,
+        log=Silent(),
+    )
+    spec = ShardSpec(
+        bot=LearnerBot(),
+        index=0,
+        of=1,
+        shards={"rules": 1, "learner": 1},
+        senders=["rules-0"],
+        store=store,
+        peers=Peer(),
+        clock=clock,
+        view=VIEW,
+        log=Silent(),
+        jitter=lambda: 0.5,
+        trainer=trainer,
+        limits=Limits(sweep_seconds=0.05),
+    )
+    return Shard(spec)
+
+
+async def until(holds) -> None:
+    """Wait for something, or fail."""
+    end = asyncio.get_event_loop().time() + 5.0
+    while not holds():
+        assert asyncio.get_event_loop().time() < end
+        await asyncio.sleep(0.001)
+
+
+async def replayed(database: MemoryDatabase) -> dict[str, bytes]:
+    """Fold the learner's record again: nobody is there who could train."""
+
+    async def view_at(*_: object) -> View:
+        return VIEW
+
+    journal = MemoryJournal(database)
+    replayer = Replayer(LearnerBot(), (0, 1), MemoryStore(database), journal, view_at)
+    await replayer.advance()
+    return replayer.bodies()
+
+
+def state_of(database: MemoryDatabase) -> PolicyState:
+    state: PolicyState = Codec(LearnerBot()).decode(database.states["learner"].bodies[KEY]).state
+    return state
+
+
+async def test_a_training_that_a_crash_ended_is_missing_in_the_record_and_asked_for_again():
+    database, clock, lost = MemoryDatabase(), FakeClock(START), Teacher(None)
+    async with Running(a_learner_shard(database, clock, lost)) as shard:
+        await settle(shard, 1)
+        clock.world += 7 * DAY
+        await until(lambda: lost.lessons)
+    assert lost.is_stopped
+    assert await replayed(database) == dict(database.states["learner"].bodies)
+    assert state_of(database).trainings == {}
+
+    teacher = Teacher(Taught("first", Trained(a_model(77), A_REPORT)))
+    teacher.go.set()
+    async with Running(a_learner_shard(database, clock, teacher)) as shard:
+        await settle(shard, 1)
+        assert teacher.lessons == [], (
+            "the schedule is told anew, and the training waits for its day"
+        )
+        clock.world += DAY
+        await until(lambda: len(database.tables.get("snapshots", ())) == 1)
+    assert teacher.lessons.count(POLICY) == 1
+    (row,) = database.tables["snapshots"].values()
+    assert (row["policy"], row["version"]) == (POLICY, 1)
+    assert state_of(database).trainings == {"first": 1}
+    assert await replayed(database) == dict(database.states["learner"].bodies)
