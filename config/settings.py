@@ -181,6 +181,8 @@ class Settings(BaseSettings):
     holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     learning: bool = True
     """False (`off`): every visitor gets the rules' default hour and template; measuring goes on."""
+    retrain_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """World-days between two trainings of a probability."""
     social: bool = False
     """True (`on`): the Social bot asks Gravatar and the address' own domain about leads."""
     social_gravatar_url: Annotated[str, AfterValidator(_web_url)] = "https://api.gravatar.com/v3"

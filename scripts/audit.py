@@ -4,8 +4,8 @@ Each shard is cut at its last commit; traffic may go on. What is proved, and by 
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased.
 2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing.
-3. *Rows*: sends, decisions, rewards, alerts, orders, engagements and the story are those that the fold wants, no
-   more, no fewer, none altered (`scripts.audit_rows`).
+3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
+   wants, no more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
    attempts and caps hold. The same of what was decided to be offered on the site, and of its caps
    (`scripts.audit_site`).

@@ -18,7 +18,13 @@ import msgspec
 
 from messaging.ports import RowWrite, Store
 
-OWNERS = {"sends": "email", "decisions": "rules", "orders": "sales", "engagements": "engagement"}
+OWNERS = {
+    "sends": "email",
+    "decisions": "rules",
+    "orders": "sales",
+    "engagements": "engagement",
+    "moments": "behavior",
+}
 """Table -> the one bot that writes it: of these a row that no step wanted is found, too."""
 
 SHARED = frozenset({"rewards", "alerts", "story"})

@@ -1,6 +1,6 @@
 """Measure the probabilities on the synthetic audience: do they rank, and do they mean what they say?
 
-Every week each lead's moment is kept, as a running system would. What is shipped learns from the moments whose
+Every week each lead's moment is kept, as in a running system. What is shipped learns from the moments whose
 horizon was over at a cut, and is judged, served by numpy, on the moments taken from the cut on. The peers learn from
 the very same rows: scikit-learn's logistic regression on standardised inputs, and its boosted trees as they come;
 of the two, the one that does better on the judged rows counts, which no one could have known beforehand.
@@ -8,15 +8,12 @@ of the two, the one that does better on the judged rows counts, which no one cou
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-
 import msgspec
 import numpy as np
 
 from agents.protocol.bot import View
 from agents.runtime.garbage import collect_seldom
-from agents.runtime.moments import customer_at, is_lead, moment_of, opportunity_at
+from agents.runtime.lessons import EPOCH, examples_of
 from config.load import DEFAULTS, compile_folder
 from learning.audience.audience import Audience
 from learning.evaluation.calibration import (
@@ -25,10 +22,10 @@ from learning.evaluation.calibration import (
     expected_calibration_error,
     log_loss,
 )
-from learning.serving.moment import inputs_of
 from learning.serving.probability import HORIZON_DAYS, POLICIES, model_of, probabilities
+from learning.training.lesson import Example
 from learning.training.peers import peer_chances
-from learning.training.probabilities import Example, mature, train
+from learning.training.probabilities import mature, train
 from scripts.bench_measure import Row, Say
 from scripts.simulating import START, Simulated, end_of
 
@@ -38,7 +35,6 @@ CUT_DAYS = 90
 """Learn from what was known on this day, judge what was said from then on."""
 ARRIVAL_DAYS = DAYS - HORIZON_DAYS
 """People keep coming, as in a running shop: among those who are judged are new ones and old ones."""
-EVERY = timedelta(days=7)
 SEEDS = (1, 2, 3)
 GOAL = 0.98
 ERROR_MORE_MAX = 0.01
@@ -67,71 +63,31 @@ def measure(say: Say, people: int = PEOPLE, seeds: tuple[int, ...] = SEEDS) -> l
     judged: dict[str, list[Judged]] = {policy: [] for policy in POLICIES}
     for number, seed in enumerate(seeds, 1):
         say(f"probabilities: audience {number} of {len(seeds)}")
-        for policy, examples in examples_of(seed, people, DAYS).items():
+        for policy, examples in audience_of(seed, people, DAYS).items():
             say(f"probabilities: training {policy} {number} of {len(seeds)}")
             judged[policy].append(judge(policy, examples))
     return [row for policy in POLICIES for row in _rows(policy, judged[policy])]
 
 
-def examples_of(seed: int, people: int, days: int) -> dict[str, list[Example]]:
+def audience_of(seed: int, people: int, days: int) -> dict[str, list[Example]]:
     """Return policy -> every lead's moments of every week, with what came of them until the end."""
     rules = compile_folder(DEFAULTS, 1)
     view = View(rules, 1, {1: rules}, {})
     world = Simulated(view, Audience(seed, people, START, days, ARRIVAL_DAYS))
-    taken: list[tuple[datetime, str, list[float]]] = []
     end = end_of(days)
-    now = START + EVERY
-    while now < end:
-        world.run(now)
-        rules_states = world.bots.states("rules")
-        for visitor, held in world.bots.states("behavior").items():
-            if not held.moved and is_lead(held.state):
-                known = rules_states.get(visitor)
-                ran = known.state if known is not None else None
-                moment = moment_of(visitor, held.state, ran, view, now)
-                taken.append((now, visitor, inputs_of(moment)))
-        now += EVERY
     world.run(end)
-    return {policy: _examples(taken, reached(world, policy), end) for policy in POLICIES}
-
-
-def reached(world: Simulated, policy: str) -> Callable[[str], datetime | None]:
-    """Return what tells when a visitor got there."""
-    rules, sales = world.bots.states("rules"), world.bots.states("sales")
-
-    def opportunity(visitor: str) -> datetime | None:
-        held = rules.get(visitor)
-        return opportunity_at(held.state if held else None, world.bots.view.rules)
-
-    def customer(visitor: str) -> datetime | None:
-        held = sales.get(visitor)
-        return customer_at(held.state if held else None)
-
-    return customer if policy.endswith("customer") else opportunity
-
-
-def _examples(
-    taken: list[tuple[datetime, str, list[float]]],
-    reached_at: Callable[[str], datetime | None],
-    end: datetime,
-) -> list[Example]:
-    """Return the moments at which a visitor was not there yet."""
-    day = timedelta(days=1)
-    examples = []
-    for now, visitor, inputs in taken:
-        at = reached_at(visitor)
-        if at is None or at > now:
-            after = None if at is None else (at - now) / day
-            examples.append(Example((now - START) / day, inputs, after, (end - now) / day))
-    return examples
+    return {
+        policy: examples_of(world.moments, world.reached_at(policy), end) for policy in POLICIES
+    }
 
 
 def judge(policy: str, examples: list[Example]) -> Judged:
     """Learn from what was known at the cut, and judge what is said from then on."""
-    known = [_as_of(each, CUT_DAYS) for each in examples if each.at_days < CUT_DAYS]
+    cut = (START - EPOCH).days + CUT_DAYS
+    known = [_as_of(each, cut) for each in examples if each.at_days < cut]
     trained = train(policy, 1, known)
     assert trained is not None, "the audience converts often enough to learn from"
-    later = mature([each for each in examples if each.at_days >= CUT_DAYS])
+    later = mature([each for each in examples if each.at_days >= cut])
     chances = probabilities(model_of(trained.snapshot), later.X)
     peers = peer_chances(mature(known), later.X)
     peer = max(peers, key=lambda name: auc(peers[name], later.y))

@@ -25,6 +25,7 @@ from agents.runtime.registry import IDENTITY, WIRING, senders_of
 from agents.runtime.scout import Scout
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
+from agents.runtime.trainer import Trainer
 from agents.runtime.views import ViewLoader, ViewSettings
 from config.load import compile_files
 from config.settings import Settings, look_ups_stay_here
@@ -40,6 +41,7 @@ from messaging.store.mongo import MongoStore
 from messaging.vocabulary.effects import HandOver
 from scripts.logs import configure
 from scripts.parts import ShardPart, ViewBox
+from scripts.training import TrainingProcess
 
 if TYPE_CHECKING:
     from messaging.social.look_ups import WebLookUps
@@ -96,6 +98,7 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     holdout: float
     consent: str
     learning: bool
+    retrain_days: int = 7
     log: str
     log_folder: str
     mail_folder: str = ""
@@ -138,6 +141,7 @@ def wiring_of(settings: Settings, made: Made, *, log_folder: Path) -> Wiring:
         holdout=settings.holdout,
         consent=settings.consent,
         learning=settings.learning,
+        retrain_days=settings.retrain_days,
         log=settings.log,
         log_folder=str(log_folder),
         mail_folder=made.mail_folder,
@@ -228,6 +232,7 @@ async def _shard(bot: str, index: int, wiring: Wiring, clock: RealClock, peers: 
     wired = WIRING[bot]
     views = ViewBox(view_loader(store, wiring), store)
     await views.first()
+    trainer = _trainer(wiring, views, store, clock) if wired.trains else None
     pool = SmtpPool(parse_smtp_url(wiring.smtp_url)) if wired.hands_mail_over else None
     web = web_look_ups(wiring.look_ups, clock) if wired.looks_up and wiring.look_ups else None
     spec = ShardSpec(
@@ -246,6 +251,7 @@ async def _shard(bot: str, index: int, wiring: Wiring, clock: RealClock, peers: 
         identity=IDENTITY if wired.reads_journal else None,
         postman=Postman(pool, Letters(wiring, views), clock) if pool is not None else None,
         scout=Scout(web, clock) if web is not None else None,
+        trainer=trainer,
         may_linger=not isinstance(clock, GatedClock),
     )
     used = [each for each in (pool, web) if each is not None]
@@ -273,6 +279,17 @@ def web_look_ups(places: LookUpPlaces, clock: RealClock) -> WebLookUps:
     )
     urls = {"gravatar_url": places.gravatar_url, "webfinger_url": places.webfinger_url}
     return WebLookUps(fetcher, clock, **urls)
+
+
+def _trainer(wiring: Wiring, views: ViewBox, store: MongoStore, clock: RealClock) -> Trainer:
+    return Trainer(
+        store=store,
+        clock=clock,
+        teacher=TrainingProcess(),
+        rules=lambda: views.view.rules,
+        every_hours=24 * wiring.retrain_days,
+        log=log,
+    )
 
 
 class Letters:

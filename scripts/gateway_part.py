@@ -68,7 +68,11 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         store=part.telling(store, peers, list(_names(wiring.shards))),
         peers=peers,
         clock=clock,
-        reader=part.reading(StoreReader(store, MongoJournal(connection)), store, clock),
+        reader=part.reading(
+            StoreReader(store, MongoJournal(connection), now=clock.now, consent=wiring.consent),
+            store,
+            clock,
+        ),
         replay=replay,
         offers=StoredOffers(store),
         mail_folder=Path(wiring.mail_folder) if wiring.mail_folder else None,

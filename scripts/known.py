@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from scripts.choices import percent
 from scripts.story import did, moment, words
 from scripts.visible import plain, shown
 
@@ -24,6 +25,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "has done",
         ", ".join(f"{did(shown(what))} ({count:,} x)" for what, count in found["counters"].items()),
     )
+    for name, told in found.get("probabilities", {}).items():
+        yield name, _likely(told)
     for order in found.get("orders", []):
         yield "order", _order(order)
     for run in found["runs"]:
@@ -59,6 +62,24 @@ def _consent(found: dict[str, Any]) -> str:
             said += f" ({basis}said {moment(each['at'])}{by})"
         parts.append(said)
     return ", ".join(parts) or "-"
+
+
+def _likely(told: dict[str, Any]) -> str:
+    """Return a probability with its reasons.
+
+    >>> _likely(
+    ...     {
+    ...         "value": 0.12,
+    ...         "horizon_days": 30,
+    ...         "early": True,
+    ...         "reasons": ["more likely: carts is 1"],
+    ...     }
+    ... )
+    '12 % likely within 30 days (learned from few so far); more likely: carts is 1'
+    """
+    few = " (learned from few so far)" if told["early"] else ""
+    said = f"{percent(told['value'])} likely within {told['horizon_days']} days{few}"
+    return "; ".join([said, *told["reasons"]])
 
 
 def _order(order: dict[str, Any]) -> str:

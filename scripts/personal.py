@@ -10,8 +10,8 @@ A person is a visitor with all younger visitors that were merged into it. What i
     events         journaled events with the bytes as they came, in the order of their positions
     letters        what bots told one another about them: the outbox documents, only their own letters
     batches        the batches that name them: wake-ups, events, the shard's own letters
-    decisions, rewards, story, sends, alerts, orders, quarantine
-                   their rows; a send has the subject of its template
+    decisions, rewards, story, sends, alerts, orders, moments, quarantine
+                   their rows; a send has the subject of its template; a moment what was known then, by name
     mailbox        the keyed hash of their address, and whether it is suppressed
     replay         calls of an import that wait for the world clock
     mails          e-mails to them that the built-in SMTP sink still keeps, with their source
@@ -37,6 +37,7 @@ from agents.runtime.readers import StoreReader
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
 from agents.runtime.scrub import about, is_named_by, is_whose
 from config.load import compile_files
+from learning.serving.moment import FEATURES
 from messaging.gateway.readers import ReplayCall
 from messaging.mail.sink import read_mails
 from messaging.ports import BatchRecord, Journal, Store
@@ -252,6 +253,8 @@ class _Search:
             if key not in subjects:
                 subjects[key] = await self._subject(*key)
             send["subject"] = subjects[key]
+        for moment in found["moments"]:
+            moment["inputs"] = dict(zip(FEATURES, moment["inputs"], strict=False))
         return found
 
     async def _subject(self, version: int, template: str) -> str:

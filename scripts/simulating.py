@@ -4,6 +4,7 @@ Rules
 1. The bots get Segment calls and the gateway's facts, as bytes; the audience gets mails. Neither sees the other.
 2. What is due first happens first: an act of the audience or a wake-up of a bot.
 3. A snapshot that the learner publishes is what the next decision is taken by.
+4. Probabilities are learned, once a week, where the rules ask for any: all else would be work for nothing.
 """
 
 from __future__ import annotations
@@ -16,16 +17,28 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.runtime.inprocess import InProcess, handed_over
+from agents.runtime.lessons import (
+    WEEK_ROWS_MAX,
+    ReachedAt,
+    Row,
+    customer_at,
+    examples_of,
+    opportunity_at,
+    weeks_at,
+)
 from learning.audience.audience import Act, Audience, Mail
+from learning.serving.probability import POLICIES
 from messaging.ports import MailOutcomeCode, RowWrite
-from messaging.vocabulary.effects import HandOver
+from messaging.vocabulary.effects import HandOver, TrainModel
 from messaging.vocabulary.events import Record, Unsubscribed
 from messaging.vocabulary.ids import (
     anonymous_key,
     partition_of,
+    policy_key,
     position,
     visitor_id_for,
 )
+from messaging.vocabulary.messages import ModelTrained, TrainingScheduled
 from messaging.vocabulary.records import Snapshot
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -33,6 +46,8 @@ START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
 LINKS = tuple(f"https://shop.example/offer/{number}" for number in range(4))
 """Links of a mail: as many as a shop's mail has."""
+
+TRAINED_EVERY_HOURS = 7 * 24
 
 Passed = Callable[[datetime], None]
 """Is told of world time as it passes."""
@@ -59,12 +74,19 @@ class Simulated:
     """
 
     def __init__(self, view: View, audience: Audience) -> None:
-        self.bots = InProcess(view, START, self._hand_over)
+        self.bots = InProcess(view, START, self._hand_over, train=self._trained)
         self.events = 0
+        self.moments: list[Row] = []
+        """Every lead's moments of every week, as they were kept."""
         self._audience = audience
         self._sends: dict[str, set[str]] = {}
         self._unsubscribed: set[str] = set()
         self._alerted: set[str] = set()
+        if view.learning and view.rules.probabilities:
+            for policy in POLICIES:
+                key = policy_key(policy)
+                schedule = TrainingScheduled(key, START, policy, TRAINED_EVERY_HOURS)
+                self.bots.tell("learner", schedule)
 
     def run(self, until: datetime, passed: Passed = lambda _: None) -> None:
         """Let everything happen that is due before `until`; may be called again with a later time."""
@@ -87,6 +109,33 @@ class Simulated:
     def fates(self) -> list[Fate]:
         """Return what became of everybody, by the person's number."""
         return [self._fate(visitor_of(browser)) for browser in self._audience.browsers]
+
+    def reached_at(self, policy: str) -> ReachedAt:
+        """Return what tells when a visitor got where a probability is of."""
+        bots = self.bots
+
+        def customer(visitor: str) -> datetime | None:
+            held = bots.states("sales").get(visitor)
+            return customer_at(held.state if held is not None else None)
+
+        def opportunity(visitor: str) -> datetime | None:
+            held = bots.states("rules").get(visitor)
+            return opportunity_at(held.state if held is not None else None, bots.view.rules)
+
+        return customer if policy.endswith("customer") else opportunity
+
+    def _trained(self, act: TrainModel) -> ModelTrained:
+        """Learn a probability from what was kept until now, as the learner's own process does."""
+        from learning.training.champion import teach
+        from learning.training.lesson import Lesson
+
+        rows: list[Row] = []
+        for week in weeks_at(act.at):
+            rows += [row for row in self.moments if row["week"] == week][-WEEK_ROWS_MAX:]
+        examples = examples_of(rows, self.reached_at(act.policy), act.at)
+        taught = teach(Lesson(act.policy, examples, self.bots.view.snapshots.get(act.policy)))
+        snapshot = taught.trained.snapshot if taught.trained is not None else None
+        return ModelTrained(policy_key(act.policy), act.at, act.policy, snapshot, taught.outcome)
 
     def _fate(self, visitor: str) -> Fate:
         sales = self.bots.states("sales").get(visitor)
@@ -139,6 +188,8 @@ class Simulated:
                 self.bots.view.snapshots[snapshot.policy] = snapshot
             case "sends" if fields["status"] == "handed over" and not fields["success"]:
                 self._sends.setdefault(fields["visitor"], set()).add(row.id)
+            case "moments":
+                self.moments.append(fields)
             case "alerts":
                 self._alerted.add(fields["visitor"])
             case _:

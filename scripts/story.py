@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from scripts.choices import DAYS, decided
+from scripts.choices import DAYS, decided, percent
 from scripts.counting import counted
 from scripts.reasons import not_offered, why
 from scripts.visible import plain, shown
@@ -269,6 +269,21 @@ def _asking(d: Row) -> str:
     return f"looks for a public profile at {words(d['sources'])}{again}"
 
 
+def _likely(d: Row) -> str:
+    """Return what a rule made of a probability.
+
+    >>> _likely({"chances": {"customer": 0.31}, "entered": ["likely"], "left": []})
+    'is 31 % likely to become a customer: entered likely'
+    """
+    said = [
+        f"{percent(v)} likely to become {_OF[n]}" for n, v in d["chances"].items() if v is not None
+    ]
+    moves = [f"{way} {words(d[way])}" for way in ("entered", "left") if d[way]]
+    return f"is {' and '.join(said) or 'no lead any more'}: {', '.join(moves)}"
+
+
+_OF = {"opportunity": "an opportunity", "customer": "a customer"}
+
 _TOLD: dict[str, Callable[[Row], str]] = {
     "run.entered": lambda d: (
         f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
@@ -311,6 +326,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "social.seen": _seen,
     "social.refused": lambda d: f"is not looked for elsewhere: {d['rule']}",
     "social.forgotten": lambda _: "what was found of them elsewhere is forgotten",
+    "probability.moved": _likely,
     "visitor.merged": lambda d: f"is the same person as visitor {d['younger']}: both are one now",
     "outcome.unexpected": lambda d: (
         f"an outcome came for an e-mail that did not wait for one: {d['outcome']}"

@@ -6,6 +6,7 @@ Rules
 2. The wake-up that stands is never too late. It may be too early: then all is asked again, once.
 3. Bands are told before cohorts, leaving before entering, each in the order the marketer wrote them:
    so that a path that reads both never sees a visitor in neither by accident.
+4. Probabilities are worked out before anything is asked, where the rules ask for any (`chances`).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from agents.behavior_bot.chances import moved, refresh
 from agents.behavior_bot.facts import VisitorFacts, faded
 from agents.behavior_bot.knowing import may_show_to
 from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import BehaviorState, Points
 from agents.protocol.bot import View
-from agents.rules.compiled import CompiledCohort, CompiledRules, ScoreRule
+from agents.rules.compiled import PROBABILITY, CompiledCohort, CompiledRules, ScoreRule
 from agents.rules.fading import fades_at
 from messaging.vocabulary.effects import CancelWake, Effect, Tell, WakeAt
 from messaging.vocabulary.messages import CohortEntered, CohortLeft, ScoreCrossed
@@ -79,6 +81,9 @@ def evaluate(
     rules, view = here.rules, here.view
     everything = state.rules_version != view.rules_version or "merge" in kinds
     effects: list[Effect] = []
+    before = state.cohorts
+    if rules.probabilities and refresh(state, here.seconds, view):
+        kinds = (*kinds, PROBABILITY)
     if everything:
         state.rules_version = view.rules_version
         kinds, scored = ("merge",), [(rule, False) for rule in rules.scores.values()]
@@ -91,6 +96,8 @@ def evaluate(
         left = sorted({*state.cohorts, *tell_again} - rules.cohorts.keys())
     if cohorts or left:
         due = _earlier(due, _cohorts(state, here, cohorts, tell_again, left, effects))
+    if rules.probabilities and state.cohorts is not before:
+        effects += moved(state, rules, before)
     if due is not None:
         seconds = due.timestamp()
         if everything or not state.cohorts_due or seconds < state.cohorts_due:

@@ -190,6 +190,11 @@ class VisitorFacts:
         self._standing[name] = (now, value)
         return value
 
+    def probability(self, of: str) -> float | None:
+        """Return a predicted probability as it was last worked out, None if there is none."""
+        chance = self._state.chances.get(of)
+        return chance.value if chance is not None else None
+
 
 @lru_cache(maxsize=8_192)
 def _holds_any(path: str, texts: tuple[str, ...]) -> bool:

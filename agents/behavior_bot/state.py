@@ -142,6 +142,16 @@ class Confirming(msgspec.Struct, array_like=True, gc=False):
     """E-mails about this address."""
 
 
+class Chance(msgspec.Struct, array_like=True, gc=False):
+    """Hold a probability that a rule asked for, as it was worked out at `at`."""
+
+    value: float | None
+    """None: the snapshot could not be read."""
+    at: float
+    version: int
+    """Of the snapshot."""
+
+
 class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Hold one visitor."""
 
@@ -193,6 +203,10 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Until when Social's first answer is, or was, awaited; 0: nobody was asked."""
     refunds: dict[str, Refund] = {}
     """Refund id -> the refund, those whose order is not known (yet) among them."""
+    moment_armed: bool = False
+    """Whether the wake-up for the next weekly moment stands."""
+    chances: dict[str, Chance] = {}
+    """`opportunity`, `customer` -> probability; only those that a rule asks for."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ Rules
    cost a write of it.
 4. Sessions of visitors whose address is not known end untold; their end is watched only where a cohort looks
    at the session. The newest is told once the address is known: Rules may be waiting for it.
+5. Once a week a lead's moment is kept (`moments`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evalu
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import DOUBLE_OPT_IN, learn, learn_profile, tell_who
 from agents.behavior_bot.merge import absorb, pack, unpack
+from agents.behavior_bot.moments import MOMENT_WAKE, arm_moment, keep_moment
 from agents.behavior_bot.orders import note_refund
 from agents.behavior_bot.refunds import refund
 from agents.behavior_bot.responses import (
@@ -169,6 +171,8 @@ def _call(
     scored = add_points(state, here.rules, kind, at)
     effects += evaluate(state, here, kinds, scored)
     _arm(state, here, effects)
+    if not state.moment_armed:
+        effects += arm_moment(state, here.visitor, here.seconds)
     return effects
 
 
@@ -198,6 +202,9 @@ def _woke(state: BehaviorState, key: str, here: Moment) -> list[Effect]:
         return evaluate(state, here, ("merge",), [])
     if key == ANSWERS_WAKE:
         return _judged(state, judge(state, here), here)
+    if key == MOMENT_WAKE:
+        kept = keep_moment(state, here.visitor, here.seconds, here.view.consent, at=here.now)
+        return kept + evaluate(state, here, (), [])
     return _session_over(state, here) if key == SESSION_WAKE else []
 
 
@@ -335,6 +342,7 @@ def _state_merged(
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)
     _arm(state, here, effects)
+    effects += arm_moment(state, here.visitor, here.seconds)
     return effects
 
 

@@ -93,6 +93,12 @@ class PolicyState(msgspec.Struct):
     unpublished_since: datetime | None = None
     wake_at: datetime | None = None
     """The wake-up that stands under the key `publish`."""
+    train_every_hours: int = 0
+    """Of a probability; 0: it is none."""
+    train_at: datetime | None = None
+    """The wake-up that stands under the key `train`."""
+    trainings: dict[str, int] = {}
+    """Outcome -> how many trainings came to it."""
 
     def refuse(self, reason: str) -> None:
         """Count a message that was not learned from."""

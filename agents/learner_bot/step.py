@@ -10,6 +10,7 @@ Rules
 4. No visitor weighs more than `REWARDS_PER_SUBJECT_MAX` rewards a world-week; numbers that are none are
    refused. A refusal is counted, and the counts are published with the snapshot.
 5. A snapshot goes out after 200 new rewards, or one world-hour after the first of them.
+6. Probabilities are learned outside (`trainings`): the learner says when, and gives what comes of it its version.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+from agents.learner_bot import trainings
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
@@ -26,7 +28,14 @@ from learning.serving.send_time import POLICY as SEND_TIME
 from learning.serving.send_time import SLOTS
 from messaging.vocabulary.effects import CancelWake, Effect, PublishSnapshot, WakeAt
 from messaging.vocabulary.ids import policy_key, short_hash
-from messaging.vocabulary.messages import DecisionMade, Message, RewardSeen, Woke
+from messaging.vocabulary.messages import (
+    DecisionMade,
+    Message,
+    ModelTrained,
+    RewardSeen,
+    TrainingScheduled,
+    Woke,
+)
 from messaging.vocabulary.records import Decision, Snapshot
 
 HALF_LIFE = timedelta(weeks=12)
@@ -71,6 +80,12 @@ def step(
             return []
         case RewardSeen():
             _take_reward(state, message, now)
+        case TrainingScheduled():
+            return trainings.scheduled(state, message, now)
+        case ModelTrained():
+            return trainings.trained(state, message, now)
+        case Woke(key=trainings.TRAIN):
+            return trainings.due(state, now)
         case Woke(key=key) if key == PUBLISH:
             state.wake_at = None
         case _:

@@ -34,6 +34,10 @@ ANY_TRACK = "track:*"
 """Stands, among the kinds that touch a cohort, for every track event."""
 
 
+PROBABILITY = "probability"
+"""Kind of what happens when a visitor's predicted probability was worked out anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledCohort:
     """Decide whether a visitor belongs to a cohort."""
@@ -241,6 +245,8 @@ class CompiledRules:
     touched: Mapping[str, list[CompiledCohort]] = field(repr=False)
     """Kind -> cohorts, for the kinds that the rules name; `track:*` for all other track events."""
     interactions: Mapping[str, InteractionRule] = field(default_factory=dict)
+    probabilities: tuple[str, ...] = ()
+    """`opportunity`, `customer`: those that a cohort asks for, sorted."""
 
     def cohorts_touched(self, kind: str) -> list[CompiledCohort]:
         """Return the cohorts whose result an event of this kind may change.

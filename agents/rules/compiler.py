@@ -7,7 +7,7 @@ from agents.rules.compiled import PURCHASE_EVENTS, CompiledCohort, CompiledRules
 from agents.rules.conditions import Around, Part, compile_condition
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import Email, PathFile, Score, Stage
-from agents.rules.ruleset import RuleSet
+from agents.rules.ruleset import RuleSet, walk
 
 
 def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
@@ -39,7 +39,18 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         goal_events=frozenset[str]().union(*(path.goal_events for path in paths.values())),
         touched=index_by_kind(cohorts),
         interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
+        probabilities=_probabilities(rules),
     )
+
+
+def _probabilities(rules: RuleSet) -> tuple[str, ...]:
+    asked = {
+        condition.probability.of
+        for cohort in rules.cohorts.values()
+        for _, condition in walk(cohort.when, ())
+        if condition.probability is not None
+    }
+    return tuple(sorted(asked))
 
 
 def _cohorts(rules: RuleSet, scores: dict[str, compiled.ScoreRule]) -> dict[str, CompiledCohort]:

@@ -191,6 +191,22 @@ class ShareOf(Model):
 _ANSWERS = frozenset({"shown", "clicked", "dismissed", "submitted"})
 
 
+class ProbabilityIn(Model):
+    """Ask whether a lead's predicted probability lies in from (included) … to (not included, but 1 is)."""
+
+    of: Literal["opportunity", "customer"]
+    start: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, alias="from")
+    end: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, alias="to")
+
+    @model_validator(mode="after")
+    def _some_band(self) -> Self:
+        if self.start is None and self.end is None:
+            raise ValueError("a probability needs from, to, or both, between 0 and 1")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError("from must be lower than to")
+        return self
+
+
 class RespondedWith(Windowed):
     """Ask whether an e-mail of ours was opened or clicked by a human, or how an interaction was answered."""
 
@@ -230,6 +246,7 @@ class Condition(Model):
     share: ShareOf | None = None
     social: SocialIs | None = None
     responded: RespondedWith | None = None
+    probability: ProbabilityIn | None = None
 
     @model_validator(mode="after")
     def _one_key(self) -> Self:

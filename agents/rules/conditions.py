@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agents.protocol.draw import share
-from agents.rules.compiled import ANY_TRACK, ScoreRule, Test, Until
+from agents.rules.compiled import ANY_TRACK, PROBABILITY, ScoreRule, Test, Until
 from agents.rules.condition_models import (
     CampaignIs,
     Condition,
@@ -22,6 +22,7 @@ from agents.rules.condition_models import (
     EventNone,
     OrdersAre,
     PageSeen,
+    ProbabilityIn,
     RespondedWith,
     ScoreIn,
     SessionIs,
@@ -405,6 +406,19 @@ def _score(score: ScoreIn, around: Around) -> Part:
     )
 
 
+def _probability(asked: ProbabilityIn, _: Around) -> Part:
+    """Hold for leads alone: of others, and before anything was learned, there is no probability."""
+    of = asked.of
+    low = 0.0 if asked.start is None else asked.start
+    high = float("inf") if asked.end in (None, 1.0) else asked.end
+
+    def test(facts: Facts, _: datetime) -> bool:
+        value = facts.probability(of)
+        return value is not None and low <= value < high
+
+    return Part(test, None, frozenset({PROBABILITY}))
+
+
 _COMPILERS: dict[str, Callable[..., Part]] = {
     "all_of": _all,
     "any_of": _any,
@@ -427,5 +441,6 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "locale": _locale,
     "share": _share,
     "responded": _responded,
+    "probability": _probability,
 }
 """Operator -> its compiler; a test holds the two lists of operators equal."""

@@ -12,9 +12,10 @@ Rules
    `page` `screen` `identify` `group` `alias` `mail_opened` `mail_clicked` `unsubscribed` `bounced`
    `complained` for what they say; `purchase` (an order was counted otherwise than by one of the
    purchase events, or is worth less by a refund); `session` (one began, ended, or was joined to
-   another); `merge` (everything may have changed); `engagement_shown` and the like (see 5). A call
-   that carries identity, traits or consent without being an `identify` (`context.traits`,
-   `context.consent`) also touches what `identify` touches: ask for both.
+   another); `merge` (everything may have changed); `engagement_shown` and the like (see 5);
+   `probability` (a predicted probability was worked out anew). A call that carries identity, traits
+   or consent without being an `identify` (`context.traits`, `context.consent`) also touches what
+   `identify` touches: ask for both.
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
@@ -127,4 +128,8 @@ class Facts(Protocol):
 
     def score(self, name: str, now: datetime) -> float:
         """Return a score, decayed to `now` and cut at its cap; 0 if nothing was scored."""
+        ...
+
+    def probability(self, of: str) -> float | None:
+        """Return how likely a lead becomes an `opportunity` or a `customer`; None: not known, or no lead."""
         ...

@@ -32,6 +32,7 @@ from messaging.vocabulary.effects import (
     PutAlert,
     QueueSend,
     Tell,
+    TrainModel,
     WakeAt,
 )
 from messaging.vocabulary.messages import Erased, Letter, Message, Woke
@@ -61,7 +62,7 @@ class TooDeep(Exception):  # noqa: N818
 
 
 class Folded:
-    """Collect what a batch's steps want: letters by bot, rows, acts, guards."""
+    """Collect what a batch's steps want: letters by bot, rows, what is carried out after the commit, guards."""
 
     __slots__ = ("acts", "forgotten", "guards", "letters", "rows", "rows_of", "touched", "woken")
 
@@ -189,7 +190,7 @@ class Folding:
                 held.wakes.clear()
                 folded.woken[visitor] = held
                 folded.forgotten.append(visitor)
-            elif isinstance(effect, QueueSend):
+            elif isinstance(effect, QueueSend | TrainModel):
                 folded.acts.append((visitor, effect))
             elif isinstance(effect, HandOver):
                 folded.acts.append((visitor, effect))

@@ -5,7 +5,7 @@ This is what `mdma simulate` and the benchmark stand on: thousands of visitors' 
 Rules
 1. Events are taken in the order of their times; before each, every wake-up due until then is fired.
 2. Letters are taken in the order in which they were written, depth first in causes, breadth first in effects.
-3. What a hand-over comes to is said by the caller (`answer`), at once.
+3. What a hand-over or a training comes to is said by the caller (`answer`, `train`), at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
 from agents.runtime.registry import IDENTITY, WIRING
 from messaging.ports import MailOutcomeCode, RowWrite
-from messaging.vocabulary.effects import HandOver, LookUp, QueueSend
+from messaging.vocabulary.effects import HandOver, LookUp, QueueSend, TrainModel
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import (
     Arrived,
@@ -29,10 +29,15 @@ from messaging.vocabulary.messages import (
     Letter,
     MailOutcome,
     MergedInto,
+    Message,
+    ModelTrained,
 )
 
 Answer = Callable[[str, HandOver], MailOutcomeCode]
 """(visitor, hand-over) -> what SMTP said."""
+
+Train = Callable[[TrainModel], ModelTrained]
+"""Learn a probability now; called where a schedule was told to the learner (`tell`)."""
 
 RESOLVED_AT_ONCE = 500
 """Events whose identities are resolved together."""
@@ -53,8 +58,10 @@ class InProcess:
         answer: Answer = handed_over,
         *,
         identity: Mapping[str, tuple[str, int]] | None = None,
+        train: Train | None = None,
     ) -> None:
         """`identity`: keys that have an owner before the first event."""
+        self._train = train
         self.view = view
         self.now = start
         self.rows: list[RowWrite] = []
@@ -74,6 +81,11 @@ class InProcess:
             name: Folding(bot, start, view, f"{name}-0:0", depth_max)
             for name, bot in self._bots.items()
         }
+
+    def tell(self, bot: str, message: Message) -> None:
+        """Give a bot a message of its own hands."""
+        self._letters.append((bot, Letter(0, message)))  # type: ignore[arg-type]
+        self._settle()
 
     def feed(self, records: Iterable[Record]) -> None:
         """Take events, in the order of their `received_at`."""
@@ -184,7 +196,10 @@ class InProcess:
                     self._letters.append((peer, letter))
         if folded.acts:
             for visitor, act in folded.acts:
-                if not isinstance(act, LookUp):  # a dry run asks nobody
+                if isinstance(act, TrainModel):
+                    assert self._train is not None, "nobody tells a schedule who cannot train"
+                    self._letters.append(("learner", Letter(0, self._train(act))))
+                elif not isinstance(act, LookUp):  # a dry run asks nobody
                     self._letters.append(("email", Letter(0, self._act(visitor, act))))
         if folded.rows:
             self.rows += folded.rows

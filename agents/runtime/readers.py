@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,6 +19,7 @@ from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import by_status, sales_in, stages_in, with_erased
 from agents.runtime.held import Codec, Held
+from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
@@ -60,11 +62,22 @@ class StoreReader:
     Parameters:
         store: where states and rows are.
         journal: where the events are that said yes or no; without one a consent has no basis.
+        now: tells world time, for the probabilities; None: none are told.
+        consent: the consent setting in force.
     """
 
-    def __init__(self, store: Store, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal | None = None,
+        *,
+        now: Callable[[], datetime] | None = None,
+        consent: str = "opt-in",
+    ) -> None:
         self._store = store
         self._journal = journal
+        self._now = now
+        self._predictions = Predictions(store, consent)
         self._codecs = {name: Codec(wiring.make()) for name, wiring in WIRING.items()}
 
     async def find(self, id_: str) -> str | None:
@@ -113,8 +126,11 @@ class StoreReader:
             "consents": await consents_of(behavior, self._journal),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "address_confirmed_at": _confirmed_at(behavior),
-            "probabilities": {},
+            "probabilities": await self._predicted(behavior),
         }
+
+    async def _predicted(self, behavior: Any) -> dict[str, Any]:
+        return {} if self._now is None else await self._predictions.of(behavior, self._now())
 
     async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
         """Return one visitor's story, oldest first: events, decisions, what was planned, sent and refused."""

@@ -1,4 +1,4 @@
-"""Wire the bots: which there are, who writes to whom, who reads the journal, who hands mail over. One table."""
+"""Wire the bots: which there are, who writes to whom, who reads the journal, hands mail over, trains. One table."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Wiring:
     reads_journal: bool = False
     hands_mail_over: bool = False
     looks_up: bool = False
+    trains: bool = False
 
 
 WIRING: dict[str, Wiring] = {
@@ -36,7 +37,7 @@ WIRING: dict[str, Wiring] = {
     "email": Wiring(EmailBot, ("behavior", "rules", "sales", "email"), hands_mail_over=True),
     "sales": Wiring(SalesBot, ("behavior", "email", "sales")),
     "social": Wiring(SocialBot, ("behavior", "social"), looks_up=True),
-    "learner": Wiring(LearnerBot, ("rules",)),
+    "learner": Wiring(LearnerBot, ("rules",), trains=True),
 }
 
 IDENTITY = Identity(keys_of, further_keys, Resolver)

@@ -78,6 +78,8 @@ class Shard:
                 await self.spec.clock.sleep(0.01)
         finally:
             self._committer.stop()
+            if self.spec.trainer is not None:
+                self.spec.trainer.stop()
             self._taker.stop()
             if self.spec.scout is not None:
                 self.spec.scout.stop()
@@ -113,7 +115,7 @@ class Shard:
         return taken
 
     def tell(self, message: Message) -> None:
-        """Take a message from the shard's own hands (the postman, the scout)."""
+        """Take a message from the shard's own hands (the postman, the scout, the trainer)."""
         self._local.append(Letter(0, message))  # type: ignore[arg-type]
         self.poke()
 
@@ -162,6 +164,8 @@ class Shard:
         self._next_due = await patiently(
             spec, lambda: spec.store.next_due(spec.bot.name, spec.slice)
         )
+        if spec.trainer is not None:
+            spec.trainer.start(self.tell, spec.name, spec.shards)
         if spec.postman is not None:
             spec.postman.start(self.tell)
             postman = spec.postman
@@ -318,6 +322,8 @@ class Shard:
             spec.scout.committed(built.folded.acts, intake.local)
             if built.folded.forgotten:
                 spec.scout.forget(built.folded.forgotten)
+        if spec.trainer is not None:
+            spec.trainer.committed(built.folded.acts)
         await self._refresh_due(intake, built)
         self._memory.shrink(pinned)
         self._pace.worked(batch.began, spec.clock.machine())

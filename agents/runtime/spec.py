@@ -13,8 +13,10 @@ from agents.runtime.limits import Limits
 from agents.runtime.postman import Postman
 from agents.runtime.scout import Scout
 from messaging.ports import Clock, Journal, Peers, Store
+from messaging.vocabulary.effects import Act
 from messaging.vocabulary.events import Event, Record
 from messaging.vocabulary.ids import PARTITIONS, partition_of
+from messaging.vocabulary.messages import Message
 from messaging.vocabulary.records import IdentityWrite
 
 Rows = dict[str, tuple[str, int]]
@@ -79,6 +81,22 @@ class Log(Protocol):
         ...
 
 
+class Trains(Protocol):
+    """Carry trainings out (`agents.runtime.trainer`)."""
+
+    def start(self, tell: Callable[[Message], None], shard: str, shards: dict[str, int]) -> None:
+        """Begin; `tell` puts a message into the shard's own batch."""
+        ...
+
+    def committed(self, acts: list[tuple[str, Act]]) -> None:
+        """Take what a batch committed."""
+        ...
+
+    def stop(self) -> None:
+        """End what is under way."""
+        ...
+
+
 @dataclass
 class ShardSpec:
     """Hold what one shard is made of."""
@@ -100,6 +118,7 @@ class ShardSpec:
     identity: Identity | None = None
     postman: Postman | None = None
     scout: Scout | None = None
+    trainer: Trains | None = None
     limits: Limits = field(default_factory=Limits)
     may_linger: bool = True
     """False where a world clock waits for the shard (`agents.runtime.pace`)."""

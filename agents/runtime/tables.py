@@ -15,12 +15,14 @@ import msgspec
 from messaging.alerts.notice import CHANNELS, notice_id
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
+    MOMENTS_KEPT,
     LogDecision,
     LogReward,
     LogStory,
     PublishSnapshot,
     PutAlert,
     PutEngagement,
+    PutMoment,
     PutOrder,
     PutSend,
 )
@@ -39,6 +41,7 @@ Readable = (
     | PublishSnapshot
     | PutAlert
     | PutEngagement
+    | PutMoment
     | PutOrder
     | PutSend
 )
@@ -83,6 +86,10 @@ def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWr
         case PutOrder():
             fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             return RowWrite("orders", f"{visitor}:{effect.order_id}", fields)
+        case PutMoment(week=week):
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            # The oldest week makes room for the newest one.
+            return RowWrite("moments", f"{visitor}:{week % MOMENTS_KEPT}", fields)
         case PutSend():
             return RowWrite("sends", effect.plan.send_id, _send_fields(effect, visitor))
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from agents.protocol.bot import View
+from learning.serving.probability import POLICIES
 from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
 
@@ -153,6 +154,11 @@ class ViewLoader:
         newest = dict(self._newest)
         limit = SNAPSHOT_ROWS_NEW_MAX if newest else SNAPSHOT_ROWS_MAX
         rows = await self._store.rows(SNAPSHOTS, {}, limit=limit)
+        if not newest:
+            for (
+                policy
+            ) in POLICIES:  # published once a week: others fill the newest rows many times over
+                rows += await self._store.rows(SNAPSHOTS, {"policy": policy}, limit=1)
         for row in rows:
             snapshot = msgspec.convert(row, Snapshot)
             known = newest.get(snapshot.policy)

@@ -5,6 +5,8 @@ Rules
 2. No calendar: a month that was good is no property of a visitor.
 3. What is unknown is NaN. A model says itself what it makes of that.
 4. A feature's words are for people: they complete "because of …".
+5. Nothing that a marketer's edit changes (scores, cohorts, stages): a model learned from last month's rules would
+   read this month's wrongly.
 """
 
 from __future__ import annotations
@@ -39,13 +41,13 @@ class Moment(msgspec.Struct, kw_only=True):
     """Pages of the newest session."""
     depth_max: float = 0.0
     opens: float = 0.0
+    opens_30_days: float = 0.0
     clicks: float = 0.0
+    clicks_30_days: float = 0.0
     sends: float = 0.0
-    score: float = 0.0
-    """All scores together, as they stand."""
-    cohorts: float = 0.0
-    stage: float = 0.0
-    """How far on the path, 0 to 1, of the run that is furthest."""
+    """Of those that are remembered."""
+    answers: float = 0.0
+    talks: float = 0.0
     may_email: float = 0.0
 
 
@@ -67,11 +69,12 @@ FEATURES: dict[str, str] = {
     "depth_last": "pages of the last visit",
     "depth_max": "pages of the longest visit",
     "opens": "e-mails opened",
+    "opens_30_days": "e-mails opened in 30 days",
     "clicks": "links of e-mails followed",
-    "sends": "e-mails sent",
-    "score": "points scored",
-    "cohorts": "number of cohorts they are in",
-    "stage": "place on the path (0 first, 1 last)",
+    "clicks_30_days": "links of e-mails followed in 30 days",
+    "sends": "e-mails sent of late",
+    "answers": "forms answered",
+    "talks": "invitations to talk taken up",
     "may_email": "whether they may be written to",
 }
 """Feature -> what it is, in the order of a model's inputs."""

@@ -24,6 +24,9 @@ from messaging.vocabulary.records import Snapshot
 POLICIES = ("probability/opportunity", "probability/customer")
 """The snapshots' names: lead to opportunity, lead to customer."""
 
+OF = ("opportunity", "customer")
+"""What a probability may be of."""
+
 HORIZON_DAYS = 30
 """Within how many days: long enough for the default path's 17 days and a purchase after it."""
 
@@ -101,6 +104,21 @@ class Model(msgspec.Struct, frozen=True):
 
 
 _models: Remembered[Model] = Remembered(16)
+
+
+def policy_of(name: str) -> str:
+    """Return the policy of a probability.
+
+    >>> [policy_of(name) for name in OF] == list(POLICIES)
+    True
+    """
+    return f"probability/{name}"
+
+
+def chance(snapshot: Snapshot, moment: Moment) -> float:
+    """Return how likely this visitor gets there, without the reasons. Raise ValueError for a broken snapshot."""
+    model = _models.get(snapshot, None, lambda: model_of(snapshot))
+    return float(probabilities(model, np.asarray(inputs_of(moment))[None, :])[0])
 
 
 def probability(snapshot: Snapshot, moment: Moment) -> Probability:

@@ -25,6 +25,9 @@ from messaging.vocabulary.events import AlertSettled
 from messaging.vocabulary.ids import derive
 
 PAGE_ROWS = 100
+ARRAY_SHOWN_MAX = 1_000
+"""Numbers of one array of a snapshot that are shown; send times have 168."""
+
 PAGE_ROWS_MAX = 1_000
 BODY_BYTES_MAX = 16 * 1024
 
@@ -98,9 +101,21 @@ def rows(table: str, *filters: str, name: str) -> Handler:
         gateway = _gateway(request)
         match = {field: _asked(request, field) for field in filters if field in request.query}
         found = await gateway.deps.store.rows(table, match, limit=_limit(request))
-        return answer({name: found})
+        return answer({name: [_without_long_arrays(row) for row in found]})
 
     return handle
+
+
+def _without_long_arrays(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with the length of an array instead of it where nobody would read it (the nodes of trees)."""
+    arrays = row.get("arrays")
+    if not isinstance(arrays, dict):
+        return row
+    long = {name: len(each) for name, each in arrays.items() if len(each) > ARRAY_SHOWN_MAX}
+    if not long:
+        return row
+    short = {name: each for name, each in arrays.items() if name not in long}
+    return {**row, "arrays": short, "left_out": long}
 
 
 async def settle(request: web.Request) -> web.Response:

@@ -8,8 +8,8 @@
     mailboxes        _id keyed hash; touched, suppressed, reason, at
     journal          _id position; m keyed hash of the message id, p partition, b record
     journal_streams  _id stream; w writer, left: when the writer opened another one
-    rows             decisions, rewards, story, sends, alerts, notices, deliveries, engagements, orders, quarantine,
-                     snapshots
+    rows             decisions, rewards, story, sends, alerts, notices, deliveries, engagements, orders, moments,
+                     quarantine, snapshots
 
 Short names where a document is written for every event; words elsewhere. No key of a user's becomes a field
 that is searched, and no index removes documents by itself.

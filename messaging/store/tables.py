@@ -14,6 +14,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "notices": (("visitor", "at"), ("channel", "status", "at")),
     "deliveries": (("visitor", "at"), ("status", "at")),
     "orders": (("visitor", "at"), ("at",)),
+    "moments": (("visitor", "at"), ("week", "at")),
     "quarantine": (("at",),),
     "snapshots": (("policy", "at"),),
 }
@@ -29,6 +30,7 @@ ROW_HOLDS: dict[str, str] = {
     "notices": "visitor",
     "deliveries": "visitor",
     "orders": "numbers",
+    "moments": "visitor",
     "quarantine": "visitor",
     "snapshots": "nobody",
 }

@@ -1,8 +1,8 @@
 """Say what a core may want done. A core never does it: the shell commits it and carries it out.
 
 Rules
-1. Everything except `QueueSend`, `HandOver` and `LookUp` is written in the batch's own transaction.
-2. These three are carried out after the commit; what came of them comes back as a message.
+1. Everything except `QueueSend`, `HandOver`, `LookUp` and `TrainModel` is written in the batch's own transaction.
+2. These four are carried out after the commit; what came of them comes back as a message.
 3. Rows (`LogDecision`, `PutSend`, …) are for reading by people; no core reads them back.
 """
 
@@ -78,7 +78,15 @@ class LookUp(msgspec.Struct):
     at: datetime
 
 
-Act = QueueSend | HandOver | LookUp
+class TrainModel(msgspec.Struct):
+    """Learn a probability anew, outside the batch; the answer is a `ModelTrained`."""
+
+    policy: str
+    at: datetime
+    """What is known until then is learned from."""
+
+
+Act = QueueSend | HandOver | LookUp | TrainModel
 """What is carried out after the commit."""
 
 
@@ -112,6 +120,10 @@ class PutSend(msgspec.Struct):
     at: datetime
     mailbox: str = ""
     handed_over_at: datetime | None = None
+
+
+MOMENTS_KEPT = 17
+"""Weeks: the five that are too young to learn from, and a quarter of a year."""
 
 
 UNCERTAIN_SUCCESS = "uncertain success mail"
@@ -162,6 +174,16 @@ class PutOrder(msgspec.Struct):
     """The sends that share the credit alike, each of them `1 / len` of what is left."""
 
 
+class PutMoment(msgspec.Struct):
+    """Keep what is known of a lead at one moment; of each lead the newest `MOMENTS_KEPT` weeks stay."""
+
+    week: int
+    """Since the first Monday of 1970."""
+    at: datetime
+    inputs: list[float]
+    """As `learning.serving.moment.inputs_of` gives them; NaN: not known."""
+
+
 class PublishSnapshot(msgspec.Struct):
     """Publish a new version of a policy's snapshot to all bots."""
 
@@ -184,5 +206,7 @@ Effect = (
     | PutAlert
     | PutEngagement
     | PutOrder
+    | PutMoment
     | PublishSnapshot
+    | TrainModel
 )

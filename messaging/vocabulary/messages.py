@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.records import Decision, Reward
+from messaging.vocabulary.records import Decision, Reward, Snapshot
 
 
 class Message(msgspec.Struct, array_like=True, tag=True):
@@ -356,6 +356,23 @@ class RewardSeen(Message):
     held out, or the visitor is one of two who became one, of whom one was held out."""
 
 
+class TrainingScheduled(Message):
+    """Tell the learner how often a probability is learned anew (local); `visitor` is the policy's key."""
+
+    policy: str
+    every_hours: int
+
+
+class ModelTrained(Message):
+    """Tell the learner what a training came to (local); `visitor` is the policy's key."""
+
+    policy: str
+    snapshot: Snapshot | None
+    """None: nothing new is published. Its version is given by the learner."""
+    outcome: str
+    """`first`, `better`, `early`, `champion kept`, or `too little`."""
+
+
 AnyMessage = (
     Arrived
     | Woke
@@ -387,6 +404,8 @@ AnyMessage = (
     | ProfileSeen
     | DecisionMade
     | RewardSeen
+    | TrainingScheduled
+    | ModelTrained
 )
 
 

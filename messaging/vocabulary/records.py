@@ -65,7 +65,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Publish what a policy has learned: numbers only, and how far each stream had been read."""
 
     policy: str
-    """`send_time`, `next_best/<path>/<stage>` or `on_site/<type of interaction>`."""
+    """`send_time`, `next_best/<path>/<stage>`, `on_site/<type of interaction>` or `probability/<what>`."""
     version: int
     learned_to: dict[str, int] = {}
     arms: list[str] = []

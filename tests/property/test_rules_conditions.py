@@ -50,6 +50,7 @@ class ListedFacts:
     places: dict[str, str] = field(default_factory=dict)
     campaigns: dict[str, str] = field(default_factory=dict)
     points: float = 0.0
+    chances: dict[str, float] = field(default_factory=dict)
     visitor_id: str = "v1"
     lifecycle: str = "unknown"
     email_known: bool = False
@@ -75,6 +76,9 @@ class ListedFacts:
             return None
         until = self.asked_about_at + timedelta(minutes=10)
         return until if now < until else None
+
+    def probability(self, of: str) -> float | None:
+        return self.chances.get(of)
 
     def session_pages(self, texts: tuple[str, ...]) -> int:
         return sum(any(text in path for text in texts) for path in self.session_paths)
@@ -223,6 +227,10 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
             said = known or ("awaited" if waits else "unknown")
             had = facts.traits | {"social_presence": said}
             return all(had.get(f"social_{name}") == value for name, value in asked.items())
+        case "probability":
+            value = facts.chances.get(asked["of"])
+            end = asked.get("to", 1)
+            return value is not None and value >= asked.get("from", 0) and (value < end or end == 1)
         case "share":
             place = share(asked["salt"], facts.visitor_id)
             return asked.get("from", 0) <= place < asked.get("to", 1)
@@ -249,6 +257,11 @@ NAMES = st.sampled_from(EVENTS)
 PROPERTIES = st.sampled_from([{"size": 5}, {"size": "5", "color": "red"}, {"color": "blue"}])
 SOME = st.integers(1, 3)
 LEAVES: dict[str, st.SearchStrategy[Any]] = {
+    "probability": st.builds(
+        lambda of, band: {"of": of} | band,
+        st.sampled_from(["opportunity", "customer"]),
+        st.sampled_from([{"from": 0.25}, {"to": 0.25}, {"from": 0.25, "to": 1.0}, {"from": 0.0}]),
+    ),
     "lifecycle": st.sampled_from(["unknown", "lead", "customer"]),
     "known": st.sampled_from(["email", "user_id"]),
     "may_email": st.booleans(),
@@ -359,6 +372,9 @@ FACTS = st.builds(
     ),
     campaigns=_with(source=st.sampled_from(["news", "ads"]), medium=st.just("cpc")),
     points=st.sampled_from([0.0, -6.0, 1.0, 2.0, 7.9, 8.0, 33.3]),
+    chances=_with(
+        opportunity=st.sampled_from([0.1, 0.25]), customer=st.sampled_from([0.0, 0.5, 1.0])
+    ),
     visitor_id=st.sampled_from(["v1", "v2", "v3"]),
     lifecycle=LEAVES["lifecycle"],
     email_known=st.booleans(),

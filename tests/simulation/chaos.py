@@ -47,10 +47,15 @@ LOOK_UPS = {
     "look_up.busy": 0.05,
     "look_up.late": 0.05,
 }
+TRAININGS = {
+    "training.failed": 0.1,
+    "training.late": 0.1,
+}
 MOST = 0.2
 """No port's shares add up to more: whoever throws this or higher is spared without a look at them."""
 
-assert all(sum(shares.values()) <= MOST for shares in (STORE, JOURNAL, NETWORK, SMTP, LOOK_UPS))
+PORTS = (STORE, JOURNAL, NETWORK, SMTP, LOOK_UPS, TRAININGS)
+assert all(sum(shares.values()) <= MOST for shares in PORTS)
 
 PLANNED = (
     "kill.before",

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import get_args
 
 from messaging.vocabulary.messages import AnyMessage
-from tests.simulation.chaos import JOURNAL, LOOK_UPS, NETWORK, PLANNED, SMTP, STORE
+from tests.simulation.chaos import PLANNED, PORTS
 
 EXPECTED: dict[str, tuple[str, ...]] = {
-    "faults": (*STORE, *JOURNAL, *NETWORK, *SMTP, *LOOK_UPS, *PLANNED, "fenced"),
+    "faults": (*(kind for shares in PORTS for kind in shares), *PLANNED, "fenced"),
     "messages": tuple(message.__name__ for message in get_args(AnyMessage)),
     "send statuses": (
         "waiting",
@@ -52,6 +52,12 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "engagement shown > withdrawn",
         "engagement shown > expired",
     ),
+    "trainings": (
+        "lesson probability/opportunity",
+        "lesson probability/customer",
+        "example of probability/opportunity got there",
+        "example of probability/customer got there",
+    ),
     "runtime": ("overlapped_total", "voided_total"),
     "stories": (
         "stage.reached opened",
@@ -76,5 +82,6 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "social.asked busy",
         "social.seen",
         "social.forgotten",
+        "probability.moved",
     ),
 }

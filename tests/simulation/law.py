@@ -23,7 +23,15 @@ from tests.simulation.process import Process
 from tests.simulation.world import START, Plan, World
 
 DAY = 86_400.0
-BY_THE_WAY = ("told", "cohorts_due", "session_armed", "rules_version", "social_until")
+BY_THE_WAY = (
+    "told",
+    "cohorts_due",
+    "session_armed",
+    "rules_version",
+    "social_until",
+    "moment_armed",
+    "chances",
+)
 """Fields that say what was told to peers and when to look again: they follow the moment of taking."""
 
 _stored = msgspec.msgpack.Decoder(Stored)

@@ -104,6 +104,7 @@ def _result(world: World, story: Story) -> Result:
             "stories": dict(witness.stories),
             "readers": dict(story.answered),
             "log": dict(witness.logged),
+            "trainings": dict(witness.trainings),
             "runtime": world.runtime_counts(),
         },
         trace=witness.trace or [],

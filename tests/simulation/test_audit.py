@@ -77,7 +77,7 @@ def an_event_comes_late(database: MemoryDatabase) -> None:
     stream.sort(key=lambda each: each.position)
 
 
-ROWS = ("sends", "decisions", "rewards", "alerts", "orders", "engagements", "story")
+ROWS = ("sends", "decisions", "rewards", "alerts", "orders", "engagements", "moments", "story")
 
 
 @pytest.mark.slow

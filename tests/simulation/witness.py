@@ -90,6 +90,7 @@ class Witness:
         self.statuses: Counter[str] = Counter()
         self.moves: Counter[str] = Counter()
         self.stories: Counter[str] = Counter()
+        self.trainings: Counter[str] = Counter()
         self.plans: dict[str, SendPlan] = {}
         self.sends: dict[str, dict[str, Any]] = {}
         """Send id -> its newest ledger row."""

@@ -27,12 +27,14 @@ from agents.runtime.scout import Scout
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from agents.runtime.sweeper import Sweeper
+from agents.runtime.trainer import Trainer
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.mail.tokens import key_hash, mailbox_hash
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.errors import Fenced, Unavailable
 from messaging.vocabulary.records import Snapshot
+from tests.model_builders import LIKELY
 from tests.simulation.chaos import Chaos
 from tests.simulation.gateway import SimGateway
 from tests.simulation.loop import SimClock
@@ -41,11 +43,13 @@ from tests.simulation.ports import FaultyJournal, FaultyStore, FaultySweep
 from tests.simulation.process import Process
 from tests.simulation.readers import LINKS, SECRET
 from tests.simulation.smtp import Server, SimTransport
+from tests.simulation.teaching import SimTeacher
 from tests.simulation.web import SimLookUps, Web
 from tests.simulation.witness import Witness
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SESSIONS = 2
+RETRAIN_HOURS = 48
 ERASER = "eraser-1"
 EXPECTED_ERRORS = {"letter.quarantined"}
 """Errors in the log that a run makes on purpose; each other one fails it."""
@@ -103,7 +107,8 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
 def rules_of(version: int) -> CompiledRules:
     """Return the shipped routine, under a version number, beside a club that shares its caps.
 
-    The club has a path of its own, and two notices on the site of which one is as good as the other.
+    The club has a path of its own, and two notices on the site of which one is as good as the other. A cohort
+    asks for a probability.
     """
     files = read_folder(DEFAULTS)
     routine = next(text for name, text in files.items() if name.startswith("paths/"))
@@ -114,6 +119,7 @@ def rules_of(version: int) -> CompiledRules:
         .replace("total: 4 ", "total: 2 ")
         .replace("total: 4\n", "total: 2\n")
     )
+    files["cohorts.yaml"] += LIKELY
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
     notice = files["interactions/notice-new.yaml"].replace("cohort: looks-around", "cohort: eager")
     assert "cohort: eager" in notice, "the notice's text has changed"
@@ -224,10 +230,21 @@ class World:
             identity=IDENTITY if wiring.reads_journal else None,
             postman=postman,
             scout=Scout(SimLookUps(self.web, process), self.clock) if wiring.looks_up else None,
+            trainer=self._trainer(process, store) if wiring.trains else None,
             limits=self.limits,
         )
         process.inside = Shard(spec)
         process.tasks.append(asyncio.ensure_future(self._supervise(process)))
+
+    def _trainer(self, process: Process, store: FaultyStore) -> Trainer:
+        return Trainer(
+            store=store,
+            clock=self.clock,
+            teacher=SimTeacher(process, self.chaos, self.witness.trainings),
+            rules=lambda: self.view.rules,
+            every_hours=RETRAIN_HOURS,
+            log=ShardLog(self._logged),
+        )
 
     async def _supervise(self, process: Process) -> None:
         try:

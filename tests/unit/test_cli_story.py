@@ -50,6 +50,8 @@ EVERYTHING = {
     "profile": "personal",
     "posts": 3,
     "last_active_at": "2026-11-26T14:00:00Z",
+    "chances": {"customer": 0.31, "opportunity": None},
+    "entered": ["likely"],
 }
 """What any line of a story may hold."""
 
@@ -209,7 +211,10 @@ def test_the_facts_of_a_visitor_are_words():
         ],
     }
     found["runs"][0]["holdout"] = False
+    told = {"value": 0.12, "horizon_days": 30, "early": False, "reasons": ["more likely: a cart"]}
+    found["probabilities"] = {"customer": told}
     said = dict(facts(found))
+    assert said["customer"] == "12 % likely within 30 days; more likely: a cart"
     assert said["consent"] == "email no"
     assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"

@@ -15,9 +15,12 @@ from learning.serving.probability import (
     probabilities,
     probability,
 )
-from learning.training.probabilities import Example, mature, train
+from learning.training.champion import teach
+from learning.training.lesson import Example, Lesson
+from learning.training.probabilities import Rows, _calibration, mature, train
 from learning.training.trees import trees_of
 from messaging.vocabulary.records import Snapshot
+from tests.model_builders import a_model
 
 CLICKS, PAGES, SINCE = (
     list(FEATURES).index(name) for name in ("clicks", "pages", "days_since_clicked")
@@ -173,3 +176,66 @@ def test_many_moments_before_one_purchase_are_one_conversion():
     kept = mature([Example(float(day), row, 10.0 - day, 60.0) for day in range(4)])
     assert kept.y.sum() == 4
     assert kept.conversions == 1
+
+
+# ---------------------------------------------------------------------------- champion, challenger
+
+
+def a_lesson(champion=None, **drawn) -> Lesson:
+    return Lesson("p", examples(**({"count": 6000} | drawn)), champion)
+
+
+def turned(snapshot: Snapshot) -> Snapshot:
+    """Return a model that says the opposite."""
+    return broken(snapshot, slope=[-1.0])
+
+
+def test_few_conversions_calibrate_nothing():
+    """What is fitted on a part of few conversions told of by a weaker model makes the better one worse."""
+    odds = np.log(0.1 / 0.9) + 3 * np.random.default_rng(1).normal(size=4000)
+    said, came = 1 / (1 + np.exp(-2 * odds)), 1 / (1 + np.exp(-odds))
+    for count, takes in ((4000, True), (150, False)):
+        y = np.random.default_rng(2).random(count) < came[:count]
+        at = np.arange(count, dtype=float)
+        later = Rows(at, np.zeros((count, 1)), y, np.where(y, at + 1, np.nan))
+        assert (_calibration(said[:count], later) is not None) == takes
+
+
+def test_the_first_model_acts_and_too_little_publishes_nothing():
+    assert teach(a_lesson()).outcome == "first"
+    nothing = teach(a_lesson(count=50, level=-6.0))
+    assert (nothing.outcome, nothing.trained) == ("too little", None)
+
+
+def test_while_there_are_few_conversions_the_newest_model_acts():
+    early = teach(a_lesson(count=400, level=-4.0)).trained.snapshot
+    assert teach(a_lesson(early)).outcome == "early"
+    assert teach(a_lesson(early, count=400, level=-4.0)).outcome == "early"
+
+
+def test_a_better_challenger_replaces_the_champion_and_a_worse_one_does_not():
+    good = teach(a_lesson()).trained.snapshot
+    good.learned_to = {"moments": 0}  # it has seen nothing of what is judged
+    assert teach(a_lesson(turned(good))).outcome == "better"
+    oracle = a_model(base=-2.0, clicks=0.0)
+    oracle.learned_to = {"moments": 0}
+    assert teach(a_lesson(oracle)).outcome == "better", "a model without any weight"
+    assert teach(a_lesson(good, seed=2)).outcome in ("better", "champion kept")
+
+
+def test_on_rows_that_the_champion_learned_from_it_is_not_judged():
+    champion = turned(teach(a_lesson()).trained.snapshot)
+    assert teach(a_lesson(champion)).outcome == "champion kept", "nothing is new since it learned"
+
+
+def test_a_champion_that_cannot_be_read_has_no_say():
+    champion = msgspec.structs.replace(teach(a_lesson()).trained.snapshot, arms=["other"])
+    assert teach(a_lesson(champion)).outcome == "first"
+
+
+def test_a_snapshot_says_what_it_rests_on():
+    trained = teach(a_lesson()).trained
+    arrays = trained.snapshot.arrays
+    assert arrays["rows"] == [trained.report.rows]
+    assert arrays["conversions"] == [trained.report.conversions]
+    assert trained.snapshot.learned_to["moments"] == pytest.approx(200 * 86_400, rel=0.01)

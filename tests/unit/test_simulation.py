@@ -7,8 +7,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from agents.behavior_bot.moments import is_lead, moment_of
 from agents.protocol.bot import View
-from agents.runtime.moments import customer_at, is_lead, moment_of, opportunity_at
+from agents.runtime.lessons import customer_at, opportunity_at
 from config.load import DEFAULTS, compile_folder
 from learning.audience.audience import Audience
 from learning.serving.moment import FEATURES
@@ -71,13 +72,11 @@ def test_the_lift_is_paired():
 def test_a_moment_says_what_the_bots_know_and_outcomes_come_later():
     world = Simulated(View(RULES, 1, {1: RULES}, {}), Audience(1, 60, START, 40))
     world.run(end_of(30))
-    moments = {}
-    for visitor, held in world.bots.states("behavior").items():
-        if is_lead(held.state):
-            ran = world.bots.states("rules").get(visitor)
-            moments[visitor] = moment_of(
-                visitor, held.state, ran and ran.state, world.bots.view, end_of(30)
-            )
+    moments = {
+        visitor: moment_of(held.state, end_of(30).timestamp(), "opt-in")
+        for visitor, held in world.bots.states("behavior").items()
+        if is_lead(held.state)
+    }
     assert moments
     assert all(moment.days_known >= moment.days_since_seen >= 0 for moment in moments.values())
     assert all(moment.sends <= 4 for moment in moments.values())
@@ -92,3 +91,14 @@ def test_a_moment_says_what_the_bots_know_and_outcomes_come_later():
     assert goals
     assert goals <= bought
     assert carts
+
+
+def test_each_lead_has_one_moment_a_week_and_none_after_it_bought():
+    world = Simulated(View(RULES, 1, {1: RULES}, {}), Audience(1, 60, START, 40))
+    world.run(end_of(40))
+    weeks = [(row["visitor"], row["week"]) for row in world.moments]
+    assert len(weeks) == len(set(weeks)) > 100
+    bought_at = world.reached_at("probability/customer")
+    for row in world.moments:
+        bought = bought_at(row["visitor"])
+        assert bought is None or row["at"] <= bought

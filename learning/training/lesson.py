@@ -1,0 +1,77 @@
+"""Say what a training takes and gives, in words that travel between processes: no scikit-learn in here."""
+
+from __future__ import annotations
+
+import msgspec
+
+from messaging.vocabulary.records import Snapshot
+
+
+class Example(msgspec.Struct, frozen=True):
+    """Hold one visitor at one moment, and what came of it."""
+
+    at_days: float
+    """When the moment was, on any clock of days; the same for all examples and the champion."""
+    inputs: list[float]
+    """As `inputs_of` gives them."""
+    after_days: float | None
+    """How much later they got there; None: not as long as they were followed."""
+    followed_days: float
+    """How long after the moment it is known what they did."""
+    subject: str = ""
+    """Whose moment it is: several of one visitor are no news of each other."""
+
+
+class Lesson(msgspec.Struct, frozen=True):
+    """Hold all that one training needs."""
+
+    policy: str
+    examples: list[Example]
+    champion: Snapshot | None = None
+    """What acts now."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Say how a model came about. The figures are those of the validation, 0 where there was none."""
+
+    kind: str
+    """`logistic` or `trees`."""
+    rows: int
+    conversions: int
+    is_early: bool
+    is_calibrated: bool
+    log_losses: dict[str, float]
+    """Kind -> log-loss of the later rows, before calibration."""
+    auc: float
+    calibration_error: float
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """Hold a model that is ready to be published, and how it came about."""
+
+    snapshot: Snapshot
+    report: Report
+
+
+class Taught(msgspec.Struct, frozen=True):
+    """Say what a lesson came to."""
+
+    outcome: str
+    """`first`, `better`, `early`, `champion kept`, or `too little`."""
+    trained: Trained | None = None
+    """None where nothing new is to be published."""
+
+
+_lessons = msgspec.msgpack.Decoder(Lesson)
+_taught = msgspec.msgpack.Decoder(Taught)
+encode = msgspec.msgpack.Encoder().encode
+
+
+def decode_lesson(body: bytes) -> Lesson:
+    """Read a lesson's bytes (MessagePack)."""
+    return _lessons.decode(body)
+
+
+def decode_taught(body: bytes) -> Taught:
+    """Read what a lesson came to."""
+    return _taught.decode(body)

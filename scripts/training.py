@@ -1,0 +1,63 @@
+"""Teach in a process of its own: scikit-learn is loaded there, works at the lowest priority, and goes with it.
+
+A learner's process stays as small as any other bot's, and whatever a training does to memory or time ends with the
+process: it is killed after `SECONDS_MAX`, and when its learner stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+
+from messaging.vocabulary.errors import Unavailable
+
+SECONDS_MAX = 600.0
+NICENESS = 19
+"""Behind the bots, which are behind the gateway: a model has a week's time."""
+
+WORKER = "scripts.training_worker"
+
+
+class TrainingProcess:
+    """Be a learner's teacher (`agents.runtime.trainer.Teacher`), one lesson at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_stopped = False
+
+    async def teach(self, lesson: bytes) -> bytes:
+        """Return what the lesson came to. Raise `Unavailable` where the process fails or takes too long."""
+        return await asyncio.to_thread(self._teach, lesson)
+
+    def stop(self) -> None:
+        """End the process that is under way."""
+        self._is_stopped = True
+        if self._process is not None:
+            self._process.kill()
+
+    def _teach(self, lesson: bytes) -> bytes:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        process = subprocess.Popen(
+            [sys.executable, "-m", WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        self._process = process
+        with process:
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            if self._is_stopped:
+                process.kill()
+            try:
+                taught, _ = process.communicate(lesson, timeout=SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise Unavailable(f"a training took longer than {SECONDS_MAX:g} s") from None
+            finally:
+                self._process = None
+        if process.returncode != 0:
+            raise Unavailable(f"the training process ended with {process.returncode}")
+        return taught

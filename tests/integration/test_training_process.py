@@ -1,0 +1,65 @@
+"""A training runs in a process of its own, and scikit-learn is loaded nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from learning.serving.moment import Moment
+from learning.serving.probability import probability
+from learning.training.champion import teach
+from learning.training.lesson import Lesson, decode_taught, encode
+from messaging.vocabulary.errors import Unavailable
+from scripts import training
+from scripts.training import TrainingProcess
+from tests.unit.test_probabilities import examples
+
+PARTS = (
+    "agents.runtime.registry, scripts.compose, scripts.gateway_part, scripts.training, scripts.cli"
+)
+
+
+def test_no_part_loads_scikit_learn():
+    """Of a shard's and a gateway's processes, the learner's among them; only the worker does."""
+    code = f"import sys, {PARTS}; print('sklearn' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
+
+
+async def test_a_lesson_is_taught_in_another_process_with_the_same_result():
+    lesson = Lesson("probability/customer", examples(1500))
+    taught = decode_taught(await TrainingProcess().teach(encode(lesson)))
+    assert taught.outcome == "first"
+    assert taught.trained is not None
+    here = teach(lesson).trained
+    assert here is not None
+    moment = Moment(clicks=2, pages=5)
+    assert probability(taught.trained.snapshot, moment).value == pytest.approx(
+        probability(here.snapshot, moment).value
+    )
+
+
+async def test_a_lesson_that_cannot_be_read_is_no_harm():
+    with pytest.raises(Unavailable, match="ended with 1"):
+        await TrainingProcess().teach(b"\xc1")
+
+
+async def test_a_training_is_ended_with_its_learner():
+    process = TrainingProcess()
+    under_way = asyncio.ensure_future(
+        process.teach(encode(Lesson("probability/customer", examples(60_000))))
+    )
+    while process._process is None:
+        await asyncio.sleep(0.01)
+    process.stop()
+    with pytest.raises(Unavailable, match="ended with -9"):
+        await under_way
+
+
+async def test_a_training_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "SECONDS_MAX", 0.05)
+    with pytest.raises(Unavailable, match="longer than"):
+        await TrainingProcess().teach(encode(Lesson("probability/customer", examples(500))))
