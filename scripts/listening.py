@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 from scripts.folder import Refused
+
+ANSWER_SECONDS = 5.0
+"""How long a Ray cluster has to take a connection."""
 
 
 def free_port(host: str) -> int:
@@ -25,6 +29,23 @@ def refuse_taken(host: str, port: int) -> None:
             raise Refused(
                 f"cannot listen at {host} port {port} ({error.strerror}): free it, or name another with --port"
             ) from None
+
+
+async def refuse_silent(address: str) -> None:
+    """Raise Refused where no Ray cluster listens at `host:port`: Ray itself would ask for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        raise Refused(
+            f"{address} is no address of a Ray cluster: write host:port, like 10.0.0.1:6379"
+        )
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, TimeoutError):
+        raise Refused(
+            f"no Ray cluster answers at {address}: start one, or leave the address out for a Ray of our own"
+        ) from None
+    writer.close()
 
 
 def reachable(host: str) -> str:

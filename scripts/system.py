@@ -55,7 +55,7 @@ from scripts.folder import (
     write_private,
     write_run,
 )
-from scripts.listening import free_port, reachable, refuse_taken
+from scripts.listening import free_port, reachable, refuse_silent, refuse_taken
 from scripts.rules import publish_when_empty
 from scripts.shards import agree_on_shards
 from scripts.version import code_version
@@ -185,6 +185,8 @@ class System:
 
     async def _start_ray(self, stack: AsyncExitStack) -> RayHead:
         address = self._settings.ray_address or ""
+        if address:
+            await refuse_silent(address)
         starting = asyncio.create_task(
             asyncio.to_thread(start_ray, self._data, address, code_path=ROOT)
         )

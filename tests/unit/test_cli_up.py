@@ -16,7 +16,7 @@ from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.cli_up import assigned, up
 from scripts.client import data_folder
 from scripts.folder import Refused
-from scripts.listening import refuse_taken
+from scripts.listening import refuse_silent, refuse_taken
 from scripts.system import System
 
 
@@ -28,6 +28,18 @@ def test_a_taken_port_is_refused_in_one_line_that_names_it() -> None:
         with pytest.raises(Refused, match=f"port {port} .*--port"):
             refuse_taken("127.0.0.1", port)
     refuse_taken("127.0.0.1", port)
+
+
+async def test_a_ray_cluster_that_does_not_answer_is_refused_in_one_line() -> None:
+    with socket.socket() as cluster:
+        cluster.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{cluster.getsockname()[1]}"
+        with pytest.raises(Refused, match=f"no Ray cluster answers at {address}"):
+            await refuse_silent(address)
+        cluster.listen()
+        await refuse_silent(address)
+    with pytest.raises(Refused, match="host:port"):
+        await refuse_silent("cluster")
 
 
 def test_a_setting_given_twice_is_wrong_use() -> None:
