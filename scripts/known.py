@@ -72,10 +72,10 @@ def _likely(told: dict[str, Any]) -> str:
     ...         "value": 0.12,
     ...         "horizon_days": 30,
     ...         "early": True,
-    ...         "reasons": ["more likely: carts is 1"],
+    ...         "reasons": ["more likely: e-mails opened (1)"],
     ...     }
     ... )
-    '12 % likely within 30 days (learned from few so far); more likely: carts is 1'
+    '12 % likely within 30 days (learned from few so far); more likely: e-mails opened (1)'
     """
     few = " (learned from few so far)" if told["early"] else ""
     said = f"{percent(told['value'])} likely within {told['horizon_days']} days{few}"

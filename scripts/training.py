@@ -17,6 +17,9 @@ SECONDS_MAX = 600.0
 NICENESS = 19
 """Behind the bots, which are behind the gateway: a model has a week's time."""
 
+SAID_MAX = 200
+"""Characters of the last line that a process which failed said: the name and text of an error."""
+
 WORKER = "scripts.training_worker"
 
 
@@ -43,7 +46,7 @@ class TrainingProcess:
             [sys.executable, "-m", WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env=environment,
         )
         self._process = process
@@ -52,12 +55,13 @@ class TrainingProcess:
             if self._is_stopped:
                 process.kill()
             try:
-                taught, _ = process.communicate(lesson, timeout=SECONDS_MAX)
+                taught, said = process.communicate(lesson, timeout=SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise Unavailable(f"a training took longer than {SECONDS_MAX:g} s") from None
             finally:
                 self._process = None
         if process.returncode != 0:
-            raise Unavailable(f"the training process ended with {process.returncode}")
+            last = said.decode(errors="replace").strip().rpartition("\n")[2][:SAID_MAX]
+            raise Unavailable(f"the training process ended with {process.returncode}: {last}")
         return taught

@@ -56,6 +56,9 @@ def _rule_error(source: Source, error: ErrorDetails, keys: tuple[str, ...]) -> R
             )
         case "too_short":
             return source.error(location, f"{where} is empty", "add at least one")
+        case "model_type":
+            problem = f"{where} holds keys of its own, not {str(error['input'])[:60]!r}"
+            return source.error(location, problem, "write them as {key: value}")
         case "value_error":
             return source.error(location, f"{where}: {error['msg'].removeprefix('Value error, ')}")
         case _:

@@ -23,6 +23,7 @@ from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
+from learning.serving.probability import OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -126,11 +127,22 @@ class StoreReader:
             "consents": await consents_of(behavior, self._journal),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "address_confirmed_at": _confirmed_at(behavior),
-            "probabilities": await self._predicted(behavior),
+            "probabilities": await self._predicted(visitor, behavior),
         }
 
-    async def _predicted(self, behavior: Any) -> dict[str, Any]:
-        return {} if self._now is None else await self._predictions.of(behavior, self._now())
+    async def _predicted(self, visitor: str, behavior: Any) -> dict[str, Any]:
+        """Return a lead's probabilities; who is an opportunity already has none of becoming one."""
+        if self._now is None:
+            return {}
+        told = await self._predictions.of(behavior, self._now())
+        if OPPORTUNITY in told and await self._is_opportunity(visitor):
+            del told[OPPORTUNITY]
+        return told
+
+    async def _is_opportunity(self, visitor: str) -> bool:
+        match = {"visitor": visitor, "kind": "stage.reached"}
+        rows = await self._store.rows("story", match, limit=TIMELINE_MAX)
+        return any(row["detail"]["opportunity"] for row in rows)
 
     async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
         """Return one visitor's story, oldest first: events, decisions, what was planned, sent and refused."""

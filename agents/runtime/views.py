@@ -155,9 +155,7 @@ class ViewLoader:
         limit = SNAPSHOT_ROWS_NEW_MAX if newest else SNAPSHOT_ROWS_MAX
         rows = await self._store.rows(SNAPSHOTS, {}, limit=limit)
         if not newest:
-            for (
-                policy
-            ) in POLICIES:  # published once a week: others fill the newest rows many times over
+            for policy in POLICIES:  # published seldom: others fill the newest rows many times over
                 rows += await self._store.rows(SNAPSHOTS, {"policy": policy}, limit=1)
         for row in rows:
             snapshot = msgspec.convert(row, Snapshot)

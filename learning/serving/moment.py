@@ -4,7 +4,7 @@ Rules
 1. Only what was known then: nothing that time or a later event adds. Outcomes stand elsewhere.
 2. No calendar: a month that was good is no property of a visitor.
 3. What is unknown is NaN. A model says itself what it makes of that.
-4. A feature's words are for people: they complete "because of …".
+4. A feature's words are for people; its value stands behind them in brackets.
 5. Nothing that a marketer's edit changes (scores, cohorts, stages): a model learned from last month's rules would
    read this month's wrongly.
 """
@@ -78,6 +78,8 @@ FEATURES: dict[str, str] = {
     "may_email": "whether they may be written to",
 }
 """Feature -> what it is, in the order of a model's inputs."""
+
+YES_OR_NO = frozenset({"may_email"})
 
 
 def inputs_of(moment: Moment) -> list[float]:

@@ -17,14 +17,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.serving.moment import FEATURES, Moment, inputs_of
+from learning.serving.moment import FEATURES, YES_OR_NO, Moment, inputs_of
 from learning.serving.policy import Remembered
 from messaging.vocabulary.records import Snapshot
 
 POLICIES = ("probability/opportunity", "probability/customer")
 """The snapshots' names: lead to opportunity, lead to customer."""
 
-OF = ("opportunity", "customer")
+OPPORTUNITY, CUSTOMER = OF = ("opportunity", "customer")
 """What a probability may be of."""
 
 HORIZON_DAYS = 30
@@ -51,12 +51,19 @@ class Reason(msgspec.Struct, frozen=True):
         """Return it as people read it.
 
         >>> Reason("clicks", 2.0, 0.7).words()
-        'more likely: links of e-mails followed is 2'
+        'more likely: links of e-mails followed (2)'
+        >>> Reason("may_email", 0.0, -0.7).words()
+        'less likely: whether they may be written to (no)'
         """
         way = "more likely" if self.adds > 0 else "less likely"
-        value = "never" if math.isnan(self.value) else f"{self.value:.3g}"
-        link = ":" if math.isnan(self.value) else " is"
-        return f"{way}: {FEATURES[self.feature]}{link} {value}"
+        return f"{way}: {FEATURES[self.feature]} ({self._value()})"
+
+    def _value(self) -> str:
+        if math.isnan(self.value):
+            return "never"
+        if self.feature in YES_OR_NO:
+            return "yes" if self.value else "no"
+        return f"{self.value:.3g}"
 
 
 class Probability(msgspec.Struct, frozen=True):

@@ -134,9 +134,10 @@ def published(policy: str, version: int, learned: Learned, horizon_days: int) ->
         "early": [float(report.is_early)],
         "rows": [float(report.rows)],
         "conversions": [float(report.conversions)],
-        "auc": [report.auc],
-        "calibration_error": [report.calibration_error],
     }
+    if learned.judged is not None:
+        snapshot.arrays["auc"] = [report.auc]
+        snapshot.arrays["calibration_error"] = [report.calibration_error]
     return Trained(snapshot, report)
 
 

@@ -39,6 +39,7 @@ MUTANTS = (
     "erasure_forgets_a_table",
     "erasure_does_not_wait",
     "late_event_comes_back",
+    "model_not_of_the_batch",
 )
 
 

@@ -211,10 +211,15 @@ def test_the_facts_of_a_visitor_are_words():
         ],
     }
     found["runs"][0]["holdout"] = False
-    told = {"value": 0.12, "horizon_days": 30, "early": False, "reasons": ["more likely: a cart"]}
+    told = {
+        "value": 0.12,
+        "horizon_days": 30,
+        "early": False,
+        "reasons": ["more likely: e-mails opened (1)"],
+    }
     found["probabilities"] = {"customer": told}
     said = dict(facts(found))
-    assert said["customer"] == "12 % likely within 30 days; more likely: a cart"
+    assert said["customer"] == "12 % likely within 30 days; more likely: e-mails opened (1)"
     assert said["consent"] == "email no"
     assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"

@@ -172,6 +172,7 @@ MISTAKES = [
     ("unknown condition", "cohorts.yaml", "lifecycle: customer}", "livecycle: customer}", "- not: {livecycle", "livecycle is not a known key"),
     ("probability without a band", "cohorts.yaml", "in_cart: true", "probability: {of: customer}", "probability: {of", "a probability needs from, to, or both, between 0 and 1"),
     ("probability in per cent", "cohorts.yaml", "in_cart: true", "probability: {of: customer, from: 20.0}", "probability: {of", "less than or equal to 1"),
+    ("probability without keys", "cohorts.yaml", "in_cart: true", "probability: high", "probability: high", "holds keys of its own, not 'high'"),
     ("probability of something else", "cohorts.yaml", "in_cart: true", "probability: {of: sale, from: 0.2}", "probability: {of", "'opportunity' or 'customer'"),
     ("unknown cohort asked", "cohorts.yaml", "in_cart: true", "cohort: nobody", "cohort: nobody", "cohort nobody does not exist"),
     ("unknown score asked", "cohorts.yaml", "name: interest", "name: intrest", "score: {name: intrest", "score intrest does not exist"),

@@ -104,7 +104,7 @@ def test_a_snapshot_is_numbers_alone_and_the_same_for_the_same_examples():
 def test_a_reason_is_told_in_words_the_strongest_first():
     trained = train("p", 1, examples(2500))
     answer = probability(trained.snapshot, Moment(clicks=4, pages=6))
-    assert answer.reasons[0].words() == "more likely: links of e-mails followed is 4"
+    assert answer.reasons[0].words() == "more likely: links of e-mails followed (4)"
     sizes = [abs(reason.adds) for reason in answer.reasons]
     assert sizes == sorted(sizes, reverse=True)
     assert answer.value > probability(trained.snapshot, Moment(clicks=0, pages=6)).value

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from agents.behavior_bot.state import BehaviorState, Stamped
+from agents.behavior_bot.state import BehaviorState, Stamped, Tally
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
@@ -17,6 +18,7 @@ from messaging.ports import BatchRecord, Commit, RowWrite, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import position
+from tests.model_builders import a_model
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 ANN, BEN = "0a" * 12, "0b" * 12
@@ -107,11 +109,11 @@ async def test_runs_are_counted_by_path_stage_and_status() -> None:
     assert found["stages"]["welcome"] == {"opened": {"waiting": 1}}
 
 
-async def _keep(store: MemoryStore, bot: str, state: object) -> None:
+async def _keep(store: MemoryStore, bot: str, state: object, *rows: RowWrite) -> None:
     owner = await store.acquire(f"{bot}-0")
     codec, held = Codec(WIRING[bot].make()), Held(state, {}, "", b"")
     record = BatchRecord(NOON, "", 0, {}, [], [], [], b"", [], [])
-    commit = Commit(f"{bot}-0", bot, owner.epoch, 1, {}, {}, record, [], [], [], [], [])
+    commit = Commit(f"{bot}-0", bot, owner.epoch, 1, {}, {}, record, [], [], list(rows), [], [])
     commit.states = [StateWrite(ANN, codec.encode(held), None)]
     commit.figures = codec.figures(held)
     await store.commit(commit)
@@ -134,3 +136,50 @@ async def test_a_consent_is_shown_with_the_basis_that_its_event_named() -> None:
     bare = await StoreReader(store).visitor(ANN)
     assert bare is not None
     assert [each["basis"] for each in bare["consents"]] == ["", ""]
+
+
+def _published(of: str, **weights: float) -> RowWrite:
+    model = a_model(3, of=of, base=0.0, **weights)
+    return RowWrite("snapshots", f"{model.policy}@3", msgspec.to_builtins(model) | {"at": NOON})
+
+
+async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_becoming_one() -> (
+    None
+):
+    store = MemoryStore(MemoryDatabase())
+    lead = BehaviorState(user_ids={"ann": 1}, tallies={"page": Tally(count=9)})
+    models = [_published("customer", pages=1.0), _published("opportunity")]
+    await _keep(store, "behavior", lead, *models)
+    reader = StoreReader(store, now=lambda: NOON)
+    shown = await reader.visitor(ANN)
+    assert shown is not None
+    assert shown["probabilities"] == {
+        "opportunity": {
+            "value": 0.5,
+            "horizon_days": 30,
+            "early": False,
+            "reasons": [],
+            "version": 3,
+        },
+        "customer": {
+            "value": 0.9091,
+            "horizon_days": 30,
+            "early": False,
+            "reasons": ["more likely: pages viewed in all (9)"],
+            "version": 3,
+        },
+    }
+    row = {"visitor": ANN, "at": NOON, "kind": "stage.reached", "detail": {"opportunity": True}}
+    await _keep(store, "rules", RulesState(ANN), RowWrite("story", "s1", row))
+    shown = await reader.visitor(ANN)
+    assert shown is not None
+    assert list(shown["probabilities"]) == ["customer"]
+
+
+async def test_who_is_no_lead_has_no_probability() -> None:
+    for state in (BehaviorState(), BehaviorState(user_ids={"ann": 1}, orders_count=1)):
+        store = MemoryStore(MemoryDatabase())
+        await _keep(store, "behavior", state, _published("customer"))
+        shown = await StoreReader(store, now=lambda: NOON).visitor(ANN)
+        assert shown is not None
+        assert shown["probabilities"] == {}
