@@ -7,8 +7,8 @@ Each shard is cut at its last commit; traffic may go on. What is proved, and by 
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
    wants, no more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
-   attempts and caps hold. The same of what was decided to be offered on the site, and of its caps
-   (`scripts.audit_site`).
+   attempts and caps hold, and a mailbox is thanked once for an order. The same of what was decided to be offered
+   on the site, and of its caps (`scripts.audit_site`).
 5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
    after that visitor's unsubscribe, erasure, goal, or loss of consent, nor to an address that had bounced, nor
    in quiet hours.
@@ -24,8 +24,6 @@ from typing import Any
 
 import msgspec
 
-from agents.email_bot.state import same_mailbox
-from agents.email_bot.step import about_recipient
 from agents.protocol.bot import View
 from agents.rules.compiled import InteractionRule
 from agents.runtime.batch import NOBODY
@@ -34,17 +32,8 @@ from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
 from agents.runtime.replay import RecordBrokenError, Replayer, ViewAt
 from messaging.ports import BatchRecord, Journal, Store
-from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.ids import PARTITIONS, partition_of
-from messaging.vocabulary.messages import (
-    Erased,
-    GoalReached,
-    Identified,
-    MailOutcome,
-    Message,
-    Responded,
-    StateMerged,
-)
+from scripts.audit_refusals import Refusals
 from scripts.audit_rows import Rows
 from scripts.audit_site import offer_of, over_caps
 from scripts.counting import counted
@@ -232,9 +221,24 @@ class Auditor:
                 self._found(
                     "order", f"{row['id']} was handed over {decided_at - at} before its decision"
                 )
+        await self._thanks(only, since)
         if since is not None:
             sends = [row for row in sends if row["at"] >= since]
         await self._attempts([row for row in sends if row["status"] in COUNTED], views)
+
+    async def _thanks(self, only: str | None, since: datetime | None) -> None:
+        """Check that no mailbox was thanked twice for one order."""
+        match = {"success": True} | ({"visitor": only} if only else {})
+        rows = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
+        thanked = Counter(
+            (row["mailbox"], row["path"], row["run"])
+            for row in rows
+            if row["mailbox"] and row["status"] in COUNTED and (since is None or row["at"] >= since)
+        )
+        self._looked["thanks"] += len(rows)
+        for (mailbox, path, order), count in thanked.items():
+            if count > 1:
+                self._found("success", f"mailbox {mailbox}: {count} of {path} for order {order}")
 
     async def _on_site(
         self, only: str | None, since: datetime | None, views: dict[int, View]
@@ -326,78 +330,3 @@ def _at(decision: dict[str, Any] | None) -> datetime | None:
 def _interaction(view: View, name: str) -> InteractionRule | None:
     rules = view.rules
     return rules.interactions.get(name) if rules is not None else None
-
-
-class Refusals:
-    """Watch Email's batches: after a refusal was taken, no marketing e-mail is handed over."""
-
-    def __init__(self, found: Callable[[str, str], None]) -> None:
-        self._found = found
-        self._left: set[str] = set()
-        self._goals: dict[tuple[str, str], datetime] = {}
-        self._may: dict[str, bool] = {}
-        """Whether Behavior said last that marketing may be written."""
-        self._sent_to: dict[str, str] = {}
-        """Send -> mailbox, until its outcome."""
-        self._address: dict[str, str] = {}
-        self._bad: dict[str, str] = {}
-        """Visitor -> mailbox that a server said for good does not exist."""
-
-    def observe(self, works: list[Work], folded: Folded) -> None:
-        """Check a batch's hand-overs against what was taken before it, then note what it took.
-
-        What a batch itself took may stand before or after its hand-overs: it lifts a refusal, and makes none.
-        """
-        lifted = {work.message.visitor for work in works if _may_lift(work.message)}
-        for visitor, act in folded.acts:
-            if not isinstance(act, HandOver):
-                continue
-            self._sent_to[act.plan.send_id] = act.mailbox
-            if act.plan.marketing:
-                self._check(visitor, act, is_lifted=visitor in lifted)
-        for work in works:
-            self._note(work.message)
-
-    def _check(self, visitor: str, act: HandOver, *, is_lifted: bool) -> None:
-        send = act.plan.send_id
-        goal = self._goals.get((visitor, act.plan.path))
-        if act.plan.until is not None and act.at >= act.plan.until:
-            self._found("refusal", f"{send} was handed over in quiet hours")
-        if visitor in self._left:
-            self._found("refusal", f"{send} was handed over after they left")
-        if goal is not None and goal >= act.plan.entered_at:
-            self._found("refusal", f"{send} was handed over after the goal")
-        if is_lifted:
-            return
-        if self._may.get(visitor) is False:
-            self._found("refusal", f"{send} was handed over without consent")
-        if self._bad.get(visitor) == act.mailbox:
-            self._found("refusal", f"{send} was handed over to an address that had bounced")
-
-    def _note(self, message: Message) -> None:
-        visitor = message.visitor
-        match message:
-            case GoalReached(at=at, paths=paths):
-                for path in paths:
-                    key = (visitor, path)
-                    self._goals[key] = max(at, self._goals.get(key, at))
-            case Responded(kind="unsubscribed") | Erased():
-                self._left.add(visitor)
-            case Identified(may_email=may_email, address=address):
-                self._may[visitor] = may_email
-                if not same_mailbox(self._address.get(visitor, address), address):
-                    self._bad.pop(visitor, None)
-                self._address[visitor] = address
-            case StateMerged():
-                self._may.pop(visitor, None)
-                self._bad.pop(visitor, None)
-            case MailOutcome(send_id=send, outcome=outcome, code=code, reason=reason):
-                mailbox = self._sent_to.pop(send, "")
-                if outcome == "bounced" and about_recipient(code, reason):
-                    self._bad[visitor] = mailbox
-            case _:
-                pass
-
-
-def _may_lift(message: Message) -> bool:
-    return isinstance(message, Identified | StateMerged)

@@ -26,7 +26,7 @@ def configure(setting: str, file: Path | None = None) -> None:
     if file is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handler = RotatingFileHandler(file, maxBytes=FILE_BYTES_MAX, backupCount=FILES_KEPT)
     handler.setFormatter(logging.Formatter("%(message)s"))
     root = logging.getLogger("mdma")

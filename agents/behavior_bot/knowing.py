@@ -62,6 +62,9 @@ PRESENCE, PROFILE, ACTIVITY = "social_presence", "social_profile", "social_activ
 CONSENT_TRAITS = {"email_consent": "email", "social_consent": "social"}
 """Trait by which a site tells of a consent -> the category it is about."""
 
+DECIDING = ("email", "social")
+"""Categories of consent that decide whether we may write, or ask about somebody."""
+
 # Where a country has one zone, or one in which nearly all of it lives (IANA zone1970.tab).
 ZONES = {
     "AR": "America/Argentina/Buenos_Aires",
@@ -127,6 +130,24 @@ def learn(state: BehaviorState, event: Call, at: float, position: int, *, member
         changed |= _learn_traits(state, traits, at, position)
     if traits or (context is not None and context.traits):
         changed |= _learn_address(state, address_of(event), at, position, owns=not member)
+    return changed
+
+
+def learn_refusals(state: BehaviorState, event: Call, at: float, position: int) -> bool:
+    """Take only what a call refuses, for one that is over the bound: nobody's no is lost to a flood in their name."""
+    changed = False
+    context = event.context
+    for traits in (
+        event.traits if isinstance(event, Identify) else None,
+        context.traits if context is not None else None,
+    ):
+        for name, category in CONSENT_TRAITS.items():
+            if traits and _yes_or_no(traits.get(name)) is False:
+                changed |= put(state.consents, category, False, at, position)
+    consent = context.consent if context is not None else None
+    for category in DECIDING:
+        if consent is not None and (consent.category_preferences or {}).get(category) is False:
+            changed |= put(state.consents, category, False, at, position)
     return changed
 
 
@@ -308,7 +329,7 @@ def _learn_context(state: BehaviorState, context: Context, at: float, position: 
 def _trim_consents(state: BehaviorState) -> None:
     """Let the oldest categories go, but never those that decide whether we may write, or ask about somebody."""
     if len(state.consents) > CONSENTS_MAX:
-        deciding: list[str] = [name for name in ("email", "social") if name in state.consents]
+        deciding = [name for name in DECIDING if name in state.consents]
         kept = {name: state.consents.pop(name) for name in deciding}
         trim(state.consents, CONSENTS_MAX - len(kept))
         state.consents.update(kept)

@@ -21,7 +21,13 @@ from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.intake import count, name_of, purchase, remember
-from agents.behavior_bot.knowing import DOUBLE_OPT_IN, learn, learn_profile, tell_who
+from agents.behavior_bot.knowing import (
+    DOUBLE_OPT_IN,
+    learn,
+    learn_profile,
+    learn_refusals,
+    tell_who,
+)
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.moments import MOMENT_WAKE, arm_moment, keep_moment
 from agents.behavior_bot.orders import note_refund
@@ -49,6 +55,7 @@ from messaging.vocabulary.events import (
     Unsubscribed,
     VisitorErased,
 )
+from messaging.vocabulary.ids import normal_address
 from messaging.vocabulary.messages import (
     AlertAnswered,
     Arrived,
@@ -149,9 +156,17 @@ def _call(
         assert isinstance(event, Track)
         bought = purchase(state, event, record, here.rules, here.visitor, here.now)
         refunds, is_less = _refund(state, event, record, here)
-    if not within:
-        return refunds if bought is None else [Tell("sales", bought), *refunds, *_who(state, here)]
     at = record.at.timestamp()
+    if not within:
+        refuses = learn_refusals(state, event, at, record.position)
+        sold: list[Effect] = [] if bought is None else [Tell("sales", bought)]
+        told = _who(state, here) if sold or refuses else []
+        return [
+            *sold,
+            *refunds,
+            *told,
+            *(evaluate(state, here, ("identify",), []) if refuses else []),
+        ]
     changed = learn(state, event, at, record.position, member=member)
     another_session = remember(state, event, name, at)
     effects: list[Effect] = refunds
@@ -291,10 +306,13 @@ def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Eff
     """Take what Email learned of an address: it bounced, or its owner complained."""
     if message.kind not in ("bounced", "complained"):
         return []
-    address = state.address
+    is_present = normal_address(message.address or state.address) == normal_address(state.address)
+    address = state.address if is_present else message.address
     if address and address not in state.unreachable:
         state.unreachable = [*state.unreachable, address][-UNREACHABLE_MAX:]
     keep(state.recent, (here.seconds, message.kind), RECENT_MAX)
+    if not is_present:
+        return []  # it says nothing of the address that is written to now
     if message.kind == "complained":
         state.unsubscribed_at = max(state.unsubscribed_at, here.seconds)
     told = Responded(here.visitor, here.now, message.send_id, message.kind, message.human)

@@ -190,16 +190,24 @@ def _uncertain(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
 
 def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
     about = f"{message.code} {message.reason}"
-    turn.settle(send, "bounced", about)
+    is_present = same_mailbox(send.address, turn.state.address)
+    # Where the visitor has another address by now, Rules may try that one.
+    told = "bounced" if is_present or not turn.state.address else "given up"
+    turn.settle(send, "bounced", about, told=told)
     if not about_recipient(message.code, message.reason):
         turn.story("send.bounced", send.plan, about)
         return
     # What the server said was about the address it was told, which may not be the present one any more.
-    if same_mailbox(send.address, turn.state.address):
+    if is_present:
         turn.state.address_bad = True
         turn.cancel_marketing("address bad")
     bounced = Responded(
-        visitor=turn.visitor, at=turn.at, send_id=send.plan.send_id, kind="bounced", human=1.0
+        visitor=turn.visitor,
+        at=turn.at,
+        send_id=send.plan.send_id,
+        kind="bounced",
+        human=1.0,
+        address=send.address,
     )
     turn.effects.append(Tell("behavior", bounced))
 

@@ -179,9 +179,14 @@ class Turn:
         self.effects.append(PutSend(send.plan, send.status, reason, self.now, mailbox))
 
     def settle(
-        self, send: OpenSend, status: str, reason: str, handed_over_at: datetime | None = None
+        self,
+        send: OpenSend,
+        status: str,
+        reason: str,
+        handed_over_at: datetime | None = None,
+        told: str = "",
     ) -> None:
-        """End a send: it is past, the ledger says how, and Rules hears of it."""
+        """End a send: it is past, the ledger says how, and Rules hears of it (as `told`, where that differs)."""
         plan, state = send.plan, self.state
         state.open.pop(plan.send_id, None)
         if send.status == DEFERRED:
@@ -193,7 +198,7 @@ class Turn:
         remember_past(state, PastSend(short, status, self.now, mailbox, handed_over_at))
         self.effects.append(PutSend(plan, status, reason, self.now, mailbox, handed_over_at))
         if plan.marketing:
-            self._tell_rules(plan, status, reason)
+            self._tell_rules(plan, told or status, reason)
 
     def refuse(self, send: OpenSend, reason: str) -> None:
         """End a send that must not go out. A refusal is a fact: what was withheld must be seen."""

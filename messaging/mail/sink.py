@@ -187,7 +187,9 @@ class _Shelf:
     """Write e-mails and the index, keeping the newest."""
 
     def __init__(self, folder: Path, keep: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(
+            mode=0o700, parents=True, exist_ok=True
+        )  # whole mails, with addresses and tokens
         self._folder = folder
         self._keep = keep
         self._parser = BytesHeaderParser()

@@ -119,6 +119,8 @@ class Responded(Message):
     kind: str
     human: float
     """Probability that a human did it."""
+    address: str = ""
+    """Where a mail that bounced went, by Email; empty: to the present address."""
 
 
 class SessionEnded(Message):

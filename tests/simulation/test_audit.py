@@ -101,7 +101,8 @@ def test_whatever_was_tampered_with_is_found(lived: World) -> None:
     tables["sends"][wrong] |= {"status": "refused"}
     lost = {table: min(rows) for table, rows in tables.items() if table in ROWS}
     thanks = some_send(database, success=True)
-    tables["sends"]["another"] = dict(tables["sends"][thanks])
+    for name in ("another", "again"):
+        tables["sends"][name] = dict(tables["sends"][thanks])
     lost["sends"] = thanks
     for table, name in lost.items():
         del tables[table][name]
@@ -121,6 +122,7 @@ def test_whatever_was_tampered_with_is_found(lived: World) -> None:
         assert is_said(f"{table} row {name} is missing"), table
     assert is_said(f"sends row {wrong} differs")
     assert is_said("sends row another is not in the record")
+    assert is_said("mailbox", f"2 of {tables['sends']['another']['path']} for order")
     for bot, visitor in gone.items():
         assert is_said(bot, f"the state of {visitor} is missing")
     assert is_said("rules", f"{altered} differs from its record")

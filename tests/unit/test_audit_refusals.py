@@ -9,7 +9,7 @@ import pytest
 from agents.runtime.fold import Folded
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.messages import SendPlan
-from scripts.audit import Refusals
+from scripts.audit_refusals import Refusals
 
 NIGHT = datetime(2026, 11, 26, 21, tzinfo=UTC)
 

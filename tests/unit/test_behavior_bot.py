@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -129,6 +130,41 @@ def test_a_bounce_is_told_to_rules_and_ends_mail_to_that_address_only() -> None:
     assert not told(effects, Identified)[0].may_email
     other = an_identify(100, "u1", email="other@example.com")
     assert told(ann.sees(other), Identified)[0].may_email
+
+
+def test_a_bounce_of_another_address_says_nothing_of_the_present_one() -> None:
+    ann = Ann()
+    ann.sees(a_lead(1))
+    old = Responded(ANN, START + MINUTE, "s1", "bounced", 1.0, "old@example.com")
+    assert not told(ann.take(old), Responded)
+    assert not told(ann.sees(a_lead(2, firstName="Ann")), CohortLeft)
+    assert told(ann.sees(a_lead(3, firstName="Anna")), Identified)[0].may_email
+    back = an_identify(100, "u1", email="old@example.com")
+    assert not told(ann.sees(back), Identified)[0].may_email
+    own = Responded(ANN, START + MINUTE, "s2", "bounced", 1.0, "OLD@example.com")
+    assert told(ann.take(own), Responded, "rules")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"traits": {"email_consent": False}},
+        {"context": {"traits": {"email_consent": "no"}}},
+        {"context": {"consent": {"categoryPreferences": {"email": False}}}},
+    ],
+)
+def test_a_no_is_heard_however_much_else_comes_in_that_minute(call: dict[str, Any]) -> None:
+    ann = Ann()
+    ann.sees(a_lead(1))
+    for number in range(2, 1010):
+        ann.sees(a_track(number, "Noise", taken=START, userId="u1"))
+    yes = {"traits": {"email_consent": True, "firstName": "Late"}}
+    assert not ann.sees(a_record(1010, type="identify", userId="u1", taken=START, **yes))
+    effects = ann.sees(a_record(1011, type="identify", userId="u1", taken=START, **call))
+    assert not told(effects, Identified, "rules")[0].may_email
+    assert not told(effects, Identified, "email")[0].may_email
+    assert [m.cohort for m in told(effects, CohortLeft)] == ["addressable-lead"]
+    assert "firstName" not in ann.state.traits
 
 
 def test_the_last_writer_of_a_trait_wins_however_late_it_comes() -> None:

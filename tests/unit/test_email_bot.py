@@ -693,6 +693,9 @@ def test_an_address_that_changed_while_the_old_one_was_tried_is_not_bad():
     found = world.outcome("bounced", code=550, reason="RCPT: 5.1.1 unknown")
     assert not world.state.address_bad
     assert of(found, fx.PutSend)[0].mailbox == "m:ann@example.com"
+    assert of(found, fx.PutSend)[0].status == "bounced"
+    assert [m.outcome for m in told(found, "rules")] == ["given up"]  # it tries the new one
+    assert [m.address for m in told(found, "behavior")] == ["ann@example.com"]
 
 
 def test_a_new_address_is_good_until_it_bounces():
