@@ -141,7 +141,7 @@ def told(facts: dict[str, Any]) -> str:
     """Return what people read."""
     held_out = facts["arms"]["learning"]["held_out"]
     drafted = f"Version {facts['draft']} of the rules: " if facts["draft"] else ""
-    known = ", known as leads of this system are" if facts["profiles"] == "real" else ""
+    known = " who are known as leads of this system are," if facts["profiles"] == "real" else ""
     who = (
         f"{drafted}{facts['visitors']:,} people{known} over {facts['days']} days, seed {facts['seed']}; "
         f"{held_out:,} of them held out ({facts['holdout']:.0%}): they get the rules in both arms"

@@ -46,8 +46,9 @@ from messaging.vocabulary.messages import Purchased
 
 MINUTE_EVENTS_MAX = 1_000
 NAME_CHARACTERS_MAX = 128
-ORDER_CHARACTERS_MAX = 64
 """A longer name of an event is counted by its beginning."""
+ORDER_CHARACTERS_MAX = 64
+"""A longer id of an order or a refund is kept as a hash: its end tells it apart."""
 
 _NAMES: dict[type[Call], str] = {
     PageViewed: "page",

@@ -148,7 +148,7 @@ def test_a_simulation_of_real_profiles_is_the_same_to_the_byte_and_obeys_their_c
     assert json.dumps(facts) == json.dumps(again)
     assert (facts["draft"], facts["profiles"], facts["visitors"]) == (4, "real", 12)
     assert told(facts).startswith(
-        "Version 4 of the rules: 12 people, known as leads of this system"
+        "Version 4 of the rules: 12 people who are known as leads of this"
     )
     assert facts["measures"]["sends"]["rules"] > 0
     silent = [Profile(may_email=False)] * 12

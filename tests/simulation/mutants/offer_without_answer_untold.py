@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from agents.rules_manager.turn import Turn
+from agents.rules_manager import engaging
 from tests.simulation.mutants.plant import replaced
 
-_reward_offer = Turn.reward_offer
+_settled = engaging.settled
 
 
-def reward_offer(self: Turn, offer: Any, value: float) -> None:
-    if value:
-        _reward_offer(self, offer, value)
+def settled(turn: Any, message: Any) -> None:
+    offer = turn.state.offered.get(message.engagement_id)
+    if offer is not None and message.outcome not in ("shown", *engaging.ANSWERS):
+        offer.choice.open = False
+    _settled(turn, message)
 
 
 @contextmanager
 def planted() -> Iterator[None]:
-    with replaced(Turn, "reward_offer", reward_offer):
+    with replaced(engaging, "settled", settled):
         yield

@@ -12,8 +12,8 @@ from tests.simulation.mutants.plant import replaced
 _reward = Turn.reward
 
 
-def reward(self: Turn, run: Any, choice: Any, *rest: Any, **named: Any) -> None:
-    _reward(self, run, choice, *rest, **named)
+def reward(self: Turn, choice: Any, *rest: Any) -> None:
+    _reward(self, choice, *rest)
     if choice.at is not None:
         choice.open = True
 
