@@ -9,6 +9,9 @@ from scripts.choices import percent
 from scripts.story import did, moment, words
 from scripts.visible import plain, shown
 
+SMALLEST = 0.001
+"""Probabilities below it are said as being below it: that something will not happen is never known."""
+
 
 def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Return what is known of a visitor, as names and words."""
@@ -78,7 +81,8 @@ def _likely(told: dict[str, Any]) -> str:
     '12 % likely within 30 days (learned from few so far); more likely: e-mails opened (1)'
     """
     few = " (learned from few so far)" if told["early"] else ""
-    said = f"{percent(told['value'])} likely within {told['horizon_days']} days{few}"
+    chance = percent(told["value"]) if told["value"] >= SMALLEST else f"under {percent(SMALLEST)}"
+    said = f"{chance} likely within {told['horizon_days']} days{few}"
     return "; ".join([said, *told["reasons"]])
 
 

@@ -69,6 +69,7 @@ KEPT = {
     "keyed hashes of keys": "so that late messages are known as late, and begin nobody anew",
     "orders": "amount, currency and day, without the person: totals stay true",
     "decisions and rewards": "numbers that were learned from, without the person",
+    "models": "what was learned from all people together",
     "database files": "bytes of removed documents stay in mongod's data files and operation log until they are "
     "written over",
 }

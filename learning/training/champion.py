@@ -2,7 +2,7 @@
 
 Rules
 1. While there are few conversions (`early`) the newest model acts: it learned from the same rows and more, and too
-   few are left to compare by.
+   few are left to compare by. A champion that learned from many stays as long as the rows reach back to what it saw.
 2. Else the challenger has to say later rows better (lower log-loss) than the champion does. Both are asked of rows
    that neither learned from: later than all of the champion's, and a horizon after those of the challenger.
 3. Where too few got there on such rows nothing can be told, and the champion stays.
@@ -28,17 +28,21 @@ from messaging.vocabulary.records import Snapshot
 
 def teach(lesson: Lesson, horizon_days: int = HORIZON_DAYS) -> Taught:
     """Train on a lesson, and compare with the champion. The same lesson comes to the same."""
-    learned = learn(mature(lesson.examples, horizon_days), horizon_days)
+    rows = mature(lesson.examples, horizon_days)
+    learned = learn(rows, horizon_days)
     if learned is None:
         return Taught("too little")
     trained = published(lesson.policy, 1, learned, horizon_days)
     champion = _read(lesson.champion)
     if champion is None or lesson.champion is None:
         return Taught("first", trained)
-    if champion.is_early or learned.judged is None:
+    learned_to_days = lesson.champion.learned_to.get(LEARNED_TO, 0) / DAY_SECONDS
+    if learned.judged is None:
+        stays = not champion.is_early and learned_to_days >= rows.at[0]
+        return Taught("champion kept") if stays else Taught("early", trained)
+    if champion.is_early:
         return Taught("early", trained)
-    learned_to = lesson.champion.learned_to.get(LEARNED_TO, 0)
-    if _is_better(learned.judged, champion, learned_to / DAY_SECONDS):
+    if _is_better(learned.judged, champion, learned_to_days):
         return Taught("better", trained)
     return Taught("champion kept")
 

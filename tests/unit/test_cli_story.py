@@ -219,6 +219,8 @@ def test_the_facts_of_a_visitor_are_words():
     }
     found["probabilities"] = {"customer": told}
     said = dict(facts(found))
+    rare = facts(found | {"probabilities": {"customer": told | {"value": 0.0, "reasons": []}}})
+    assert dict(rare)["customer"] == "under 0.1 % likely within 30 days"
     assert said["customer"] == "12 % likely within 30 days; more likely: e-mails opened (1)"
     assert said["consent"] == "email no"
     assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"

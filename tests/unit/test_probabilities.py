@@ -213,6 +213,14 @@ def test_while_there_are_few_conversions_the_newest_model_acts():
     assert teach(a_lesson(early, count=400, level=-4.0)).outcome == "early"
 
 
+def test_a_champion_that_learned_from_many_outlasts_a_time_of_few_but_not_for_ever():
+    champion = teach(a_lesson()).trained.snapshot
+    few = a_lesson(champion, count=400, level=-4.0)
+    assert teach(few).outcome == "champion kept"
+    champion.learned_to = {"moments": -86_400}  # a day before the oldest row
+    assert teach(few).outcome == "early"
+
+
 def test_a_better_challenger_replaces_the_champion_and_a_worse_one_does_not():
     good = teach(a_lesson()).trained.snapshot
     good.learned_to = {"moments": 0}  # it has seen nothing of what is judged
