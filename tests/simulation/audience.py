@@ -171,10 +171,22 @@ class Maker:
         self._visit(person, self._some_day(10 * DAY), known=True)
 
     def _live_early_buyer(self, person: Person, _: list[Person]) -> None:
-        """Buys first and says who it is later."""
+        """Buys first and says who it is later; of some orders the shop's server tells as well, by address."""
         at = self._some_day(0.0, 0.6)
         self._visit(person, at, order=True)
-        self._visit(person, self._some_day(at, 0.9), identify=True)
+        says_who = self._some_day(at, 0.9)
+        if person.number % 2:
+            says_who = at + self._random.random() * DAY
+            self._tell_twice(person, at + 900, by_server=at + self._random.random() * DAY)
+        self._visit(person, says_who, identify=True)
+
+    def _tell_twice(self, person: Person, at: float, *, by_server: float) -> None:
+        """Tell of one order from the browser, which does not know who buys, and from the server, which does."""
+        order = {"order_id": f"both-{person.number}", "total": 25.0, "currency": "EUR"}
+        self._send(at, [self._track("Order Completed", at, person.browsers[0], order)])
+        known = self._identify(person, by_server, browser="")
+        told = self._track("Order Completed", by_server, "", order, person.user_id)
+        self._send(by_server, [known, told])
 
     def _live_refuser(self, person: Person, _: list[Person]) -> None:
         """Gives an address and no consent, and sometimes takes given consent back."""
