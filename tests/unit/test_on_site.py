@@ -33,11 +33,19 @@ def test_who_does_none_of_it_gets_one_more_that_fits_the_cohort() -> None:
     assert ann.engagement.offers[0].trigger == "exit"
     ann.site.pass_time(hours=30)
     ann.views("/", "/shoes", "/about")
-    assert ann.open() == ["leaving", "notice-returning"]
     decided = ann.rows("decisions", kind="interaction", step="notice_bar")
-    assert [each["arm"] for each in decided] == ["notice-new", "notice-returning"]
-    assert decided[0]["candidates"] == [["notice-new", ""], ["notice-returning", "cohort"]]
-    assert decided[1]["candidates"] == [["notice-returning", ""], ["notice-new", "priority"]]
+    for_who_returns = ["notice-ask", "notice-returning"]
+    assert decided[0]["arm"] == "notice-new"
+    assert decided[0]["candidates"] == [
+        ["notice-new", ""],
+        *([name, "cohort"] for name in for_who_returns),
+    ]
+    assert decided[1]["candidates"] == [
+        *([name, ""] for name in for_who_returns),
+        ["notice-new", "priority"],
+    ]
+    assert decided[1]["probabilities"] == [0.5, 0.5]
+    assert ann.open() == ["leaving", decided[1]["arm"]]
 
 
 def test_who_leaves_a_cohort_loses_what_was_offered_for_it() -> None:
