@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 
+from learning.training.lesson import Lesson, Taught, decode_taught, encode
 from messaging.vocabulary.errors import Unavailable
 
 SECONDS_MAX = 600.0
@@ -30,8 +31,13 @@ class TrainingProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
 
-    async def teach(self, lesson: bytes) -> bytes:
-        """Return what the lesson came to. Raise `Unavailable` where the process fails or takes too long."""
+    async def teach(self, lesson: Lesson) -> Taught:
+        """Return what the lesson came to. Raise `Unavailable` where the process fails or takes too long.
+
+        Where too few got there no process is started: for a new system, and in time-lapse, that is every time at first.
+        """
+        if lesson.is_too_little:
+            return Taught("too little")
         return await asyncio.to_thread(self._teach, lesson)
 
     def stop(self) -> None:
@@ -40,7 +46,7 @@ class TrainingProcess:
         if self._process is not None:
             self._process.kill()
 
-    def _teach(self, lesson: bytes) -> bytes:
+    def _teach(self, lesson: Lesson) -> Taught:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         process = subprocess.Popen(
             [sys.executable, "-m", WORKER],
@@ -55,7 +61,7 @@ class TrainingProcess:
             if self._is_stopped:
                 process.kill()
             try:
-                taught, said = process.communicate(lesson, timeout=SECONDS_MAX)
+                taught, said = process.communicate(encode(lesson), timeout=SECONDS_MAX)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise Unavailable(f"a training took longer than {SECONDS_MAX:g} s") from None
@@ -64,4 +70,4 @@ class TrainingProcess:
         if process.returncode != 0:
             last = said.decode(errors="replace").strip().rpartition("\n")[2][:SAID_MAX]
             raise Unavailable(f"the training process ended with {process.returncode}: {last}")
-        return taught
+        return decode_taught(taught)

@@ -16,7 +16,7 @@ from agents.rules.compiled import CompiledRules
 from agents.runtime.lessons import gather
 from agents.runtime.spec import Log, shard_of
 from learning.serving.probability import POLICIES
-from learning.training.lesson import decode_taught, encode
+from learning.training.lesson import Lesson, Taught
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import Act, TrainModel
 from messaging.vocabulary.errors import WorldError
@@ -27,9 +27,9 @@ Tell = Callable[[Message], None]
 
 
 class Teacher(Protocol):
-    """Turn the bytes of a `Lesson` into those of a `Taught`, beside the event loop."""
+    """Learn from a lesson, beside the event loop."""
 
-    async def teach(self, lesson: bytes) -> bytes:
+    async def teach(self, lesson: Lesson) -> Taught:
         """Return what the lesson came to. Raise `WorldError` where it came to nothing."""
         ...
 
@@ -111,7 +111,7 @@ class Trainer:
         if rules is None:
             return  # nothing is published yet: nobody is on any path
         lesson = await gather(self._store, rules, act.policy, act.at)
-        taught = decode_taught(await self._teacher.teach(encode(lesson)))
+        taught = await self._teacher.teach(lesson)
         self._log.info(
             "model.trained", policy=act.policy, rows=len(lesson.examples), outcome=taught.outcome
         )

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from learning.evaluation.calibration import log_loss
 from learning.serving.probability import HORIZON_DAYS, Model, model_of, probabilities
-from learning.training.lesson import Lesson, Taught
+from learning.training.lesson import CONVERSIONS_MIN, Lesson, Taught
 from learning.training.probabilities import (
-    CONVERSIONS_MIN,
     DAY_SECONDS,
     LEARNED_TO,
     Judged,

@@ -6,6 +6,9 @@ import msgspec
 
 from messaging.vocabulary.records import Snapshot
 
+CONVERSIONS_MIN = 10
+"""Below this there is no model: a rate would be as good, and a rate is known without one."""
+
 
 class Example(msgspec.Struct, frozen=True):
     """Hold one visitor at one moment, and what came of it."""
@@ -29,6 +32,11 @@ class Lesson(msgspec.Struct, frozen=True):
     examples: list[Example]
     champion: Snapshot | None = None
     """What acts now."""
+
+    @property
+    def is_too_little(self) -> bool:
+        """Say whether nobody needs to look: fewer moments led anywhere than a model needs people who got there."""
+        return sum(each.after_days is not None for each in self.examples) < CONVERSIONS_MIN
 
 
 class Report(msgspec.Struct, frozen=True):

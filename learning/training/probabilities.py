@@ -31,14 +31,12 @@ from threadpoolctl import threadpool_limits
 from learning.evaluation.calibration import auc, expected_calibration_error, log_loss, log_losses
 from learning.serving.moment import FEATURES
 from learning.serving.probability import HORIZON_DAYS, model_of, probabilities
-from learning.training.lesson import Example, Report, Trained
+from learning.training.lesson import CONVERSIONS_MIN, Example, Report, Trained
 from learning.training.trees import trees_of
 from messaging.vocabulary.records import Snapshot
 
 EARLY_BELOW = 100
 """Conversions."""
-CONVERSIONS_MIN = 10
-"""Below this there is no model: a rate would be as good, and a rate is known without one."""
 VALIDATED_SHARE = 0.3
 """The newest part of the rows, by time, on which the models are compared."""
 

@@ -11,7 +11,7 @@ import pytest
 from learning.serving.moment import Moment
 from learning.serving.probability import probability
 from learning.training.champion import teach
-from learning.training.lesson import Lesson, decode_taught, encode
+from learning.training.lesson import Example, Lesson, Taught
 from messaging.vocabulary.errors import Unavailable
 from scripts import training
 from scripts.training import TrainingProcess
@@ -31,7 +31,7 @@ def test_no_part_loads_scikit_learn():
 
 async def test_a_lesson_is_taught_in_another_process_with_the_same_result():
     lesson = Lesson("probability/customer", examples(1500))
-    taught = decode_taught(await TrainingProcess().teach(encode(lesson)))
+    taught = await TrainingProcess().teach(lesson)
     assert taught.outcome == "first"
     assert taught.trained is not None
     here = teach(lesson).trained
@@ -42,15 +42,23 @@ async def test_a_lesson_is_taught_in_another_process_with_the_same_result():
     )
 
 
-async def test_a_lesson_that_cannot_be_read_is_no_harm():
-    with pytest.raises(Unavailable, match="ended with 1"):
-        await TrainingProcess().teach(b"\xc1")
+async def test_a_process_that_fails_says_why():
+    lesson = Lesson("probability/customer", [Example(1.0, [0.0], 1.0, 60.0)] * 20)
+    with pytest.raises(Unavailable, match="ended with 1: ValueError: cannot reshape"):
+        await TrainingProcess().teach(lesson)
+
+
+async def test_where_too_few_got_there_no_process_is_started(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(training, "WORKER", "no.such.module")
+    few = [Example(float(n), [0.0], 1.0 if n < 9 else None, 60.0) for n in range(500)]
+    taught = await TrainingProcess().teach(Lesson("probability/customer", few))
+    assert taught == Taught("too little")
 
 
 async def test_a_training_is_ended_with_its_learner():
     process = TrainingProcess()
     under_way = asyncio.ensure_future(
-        process.teach(encode(Lesson("probability/customer", examples(60_000))))
+        process.teach(Lesson("probability/customer", examples(60_000)))
     )
     while process._process is None:
         await asyncio.sleep(0.01)
@@ -62,4 +70,4 @@ async def test_a_training_is_ended_with_its_learner():
 async def test_a_training_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(training, "SECONDS_MAX", 0.05)
     with pytest.raises(Unavailable, match="longer than"):
-        await TrainingProcess().teach(encode(Lesson("probability/customer", examples(500))))
+        await TrainingProcess().teach(Lesson("probability/customer", examples(500)))

@@ -12,7 +12,7 @@ import random
 from collections import Counter
 
 from learning.serving.moment import FEATURES
-from learning.training.lesson import Lesson, Report, Taught, Trained, decode_lesson, encode
+from learning.training.lesson import Lesson, Report, Taught, Trained
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.records import Snapshot
 from tests.model_builders import a_model
@@ -33,8 +33,7 @@ class SimTeacher:
         self._chaos = chaos
         self._seen = seen
 
-    async def teach(self, lesson: bytes) -> bytes:
-        read = decode_lesson(lesson)
+    async def teach(self, lesson: Lesson) -> Taught:
         await self._process.enter()
         await self._chaos.pause("training", 600.0)
         struck = self._chaos.strikes("training", TRAININGS)
@@ -43,9 +42,9 @@ class SimTeacher:
         await self._process.enter()
         if struck == "training.failed":
             raise Unavailable("the training process ended with 1")
-        taught = self._taught(read)
+        taught = self._taught(lesson)
         await self._process.leave()
-        return encode(taught)
+        return taught
 
     def stop(self) -> None:
         pass

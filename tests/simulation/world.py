@@ -49,7 +49,7 @@ from tests.simulation.witness import Witness
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 SESSIONS = 2
-RETRAIN_HOURS = 48
+RETRAIN_HOURS = 96
 ERASER = "eraser-1"
 EXPECTED_ERRORS = {"letter.quarantined"}
 """Errors in the log that a run makes on purpose; each other one fails it."""

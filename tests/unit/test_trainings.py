@@ -21,7 +21,7 @@ from agents.runtime.trainer import Trainer
 from agents.sales_bot.bot import SalesBot
 from agents.sales_bot.state import Order, SalesState
 from learning.serving.moment import FEATURES
-from learning.training.lesson import Report, Taught, Trained, decode_lesson, encode
+from learning.training.lesson import Lesson, Report, Taught, Trained
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryDatabase, MemoryStore, _States
 from messaging.vocabulary.effects import PublishSnapshot, TrainModel, WakeAt
@@ -142,12 +142,12 @@ class Teacher:
         self.lessons: list[str] = []
         self.is_stopped = False
 
-    async def teach(self, lesson: bytes) -> bytes:
-        self.lessons.append(decode_lesson(lesson).policy)
+    async def teach(self, lesson: Lesson) -> Taught:
+        self.lessons.append(lesson.policy)
         await self.go.wait()
         if self.taught is None:
             raise Unavailable("the training process ended with 1")
-        return encode(self.taught)
+        return self.taught
 
     def stop(self) -> None:
         self.is_stopped = True
