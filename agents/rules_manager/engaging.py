@@ -95,18 +95,29 @@ def settled(turn: Turn, message: EngagementSettled) -> None:
         offer.at = message.at
         offer.status = "shown" if offer.status != "ended" else offer.status
         return
-    offer.status = "ended"
-    # Who runs our script counts as human.
-    turn.reward(offer.choice, "response", 1.0 if message.outcome in ANSWERS else 0.0, 1.0)
+    offer.status, offer.answered = "ended", message.outcome in ANSWERS
+    _reward(turn, offer)
+
+
+def _reward(turn: Turn, offer: Offered) -> None:
+    """Give the decision of what was seen and has ended its reward; who runs our script counts as human."""
+    turn.reward(offer.choice, "response", 1.0 if offer.answered else 0.0, 1.0)
 
 
 def merged(turn: Turn, younger: dict[str, Offered], visit_at: datetime | None) -> None:
     """Take in what a younger visitor has seen; what it has not seen Engagement takes back, and counts nothing here."""
     state = turn.state
     for id_, offer in younger.items():
-        if offer.unseen:
-            offer.status = "merging"
-        state.offered.setdefault(id_, offer)
+        mine = state.offered.get(id_)
+        if mine is None:
+            offer.status = "merging" if offer.unseen else offer.status
+            state.offered[id_] = offer
+        elif (
+            not mine.choice.decision_id
+        ):  # its end, or its being seen, overtook the state it belongs to
+            mine.choice = offer.choice
+            if mine.status == "ended":
+                _reward(turn, mine)
     _trim(turn)
     if visit_at is not None:
         state.visit_at = max(visit_at, state.visit_at or visit_at)

@@ -143,6 +143,8 @@ class Offered(msgspec.Struct, array_like=True):
     """`open`, `withdrawing` (Engagement was asked to), `shown` or `ended` (it was seen); `merging`: another visitor's,
     unseen when the two became one, so that Engagement takes it back unless it is seen before."""
     choice: Choice = msgspec.field(default_factory=Choice)
+    answered: bool = False
+    """Whether it ended by an answer."""
 
     @property
     def unseen(self) -> bool:

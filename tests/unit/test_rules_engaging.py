@@ -257,6 +257,20 @@ def test_what_was_on_a_screen_before_anybody_knew_of_it_has_its_reward_after_a_m
     assert [(r.decision_id, r.value) for r in rewards(older)] == [(plan.decision_id, 1.0)]
 
 
+@pytest.mark.parametrize(("outcome", "value"), [("withdrawn", 0.0), ("clicked", 1.0)])
+def test_an_end_that_overtakes_the_younger_visitors_state_has_its_reward(
+    outcome: str, value: float
+) -> None:
+    younger, older = (OnSite(an_interaction("bar")) for _ in range(2))
+    plan = younger.enters("bar")[0]
+    younger.ends(plan, "shown", seen=True)
+    older.ends(plan, outcome, seen=True)
+    merged(younger, older)
+    assert [(r.decision_id, r.value) for r in rewards(older)] == [(plan.decision_id, value)]
+    older.ends(plan, outcome, seen=True)
+    assert len(rewards(older)) == 1
+
+
 def told(ann: OnSite, kind: type[Any]) -> list[Any]:
     """Return what the learner was told, of one kind."""
     found = [e.message for e in ann.effects if isinstance(e, Tell) and e.bot == "learner"]
