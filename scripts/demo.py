@@ -42,7 +42,7 @@ LOOK_SECONDS = 2.0
 NEWEST = 500
 """So many rows of a table are looked at for what is missing."""
 SENDER = "Plain Things <hello@shop.example>"
-POSTAL_ADDRESS = "Plain Things, 7 Workshop Lane, Exampleton"
+POSTAL_ADDRESS = "7 Workshop Lane, Exampleton"
 
 
 def with_demo(settings: Settings, now: datetime) -> Settings:

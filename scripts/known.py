@@ -26,7 +26,10 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "unsubscribed", moment(found["unsubscribed_at"])
     yield (
         "has done",
-        ", ".join(f"{did(shown(what))} ({count:,} x)" for what, count in found["counters"].items()),
+        ", ".join(
+            f"{did(shown(what))} ({_times(count, found.get('by_people', {}).get(what))})"
+            for what, count in found["counters"].items()
+        ),
     )
     for name, told in found.get("probabilities", {}).items():
         yield name, _likely(told)
@@ -38,6 +41,18 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "e-mail", _send(send)
     for offer in found.get("engagements", []):
         yield "on site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
+
+
+def _times(count: int, by_people: int | None) -> str:
+    """Return how often something was done; opens and clicks are told apart from what machines do.
+
+    >>> _times(6, 0), _times(6, 2), _times(3, 3), _times(1, None)
+    ('6 x, by machines only', '6 x, 2 by a person', '3 x', '1 x')
+    """
+    said = f"{count:,} x"
+    if by_people is None or by_people == count:
+        return said
+    return f"{said}, {by_people:,} by a person" if by_people else f"{said}, by machines only"
 
 
 def _consent(found: dict[str, Any]) -> str:

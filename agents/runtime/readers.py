@@ -115,6 +115,11 @@ class StoreReader:
             "email": behavior.address or None,
             "traits": {name: stamp.value for name, stamp in behavior.traits.items()},
             "counters": behavior.counters,
+            "by_people": {
+                name: behavior.tallies[name].human
+                for name in ("mail_opened", "mail_clicked")
+                if name in behavior.tallies
+            },
             "over_bound": behavior.over_bound,
             "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
             "cohorts": list(behavior.cohorts),

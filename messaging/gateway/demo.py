@@ -18,8 +18,10 @@ _INBOX = (
     "leaves this machine."
 )
 _SHOP = (
-    "A small shop that sees you as any site with the script would. Look around: after two pages it asks, after four "
-    "it offers a talk. Leave your address, and you get e-mails as well."
+    "A small shop that sees you as any site with the script would. Look around: who comes to a specification, the wish "
+    "list or the help is asked a question, and offered a talk after four pages. Leave your address, and you get "
+    "e-mails as well. The world slows down while you are here: for two minutes in all as long as the made-up people "
+    "still show every row of the routine (about five minutes), and always after that."
 )
 _DOORS = (
     ("/overview", "The bots at work", _BOTS),

@@ -148,7 +148,8 @@ def _why(row: dict[str, Any] | None) -> str:
         return "no send of a path"
     if row.get("success"):
         return f"thanks for order {row['run']}, on path {row['path']}"
-    return f"{row['path']}: stage {row['stage']}, step {row['step']}, attempt {row['attempt']}"
+    stands = f"who stands at “{row['stage']}” gets “{row['step']}”"
+    return f"attempt {row['attempt']} on the path {row['path']}: {stands}"
 
 
 def _line(found: Mail, row: dict[str, Any] | None) -> str:

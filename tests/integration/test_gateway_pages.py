@@ -158,7 +158,7 @@ async def test_the_inbox_lists_the_newest_first_with_whom_and_why(tmp_path: Path
         assert "no send of a path" in said
         older = await _page(session, "/inbox?before=11")
         assert "Subject 10<" in older
-        assert "lead-to-customer: stage invited, step invitation, attempt 1" in older
+        assert "attempt 1 on the path lead-to-customer: who stands at “invited”" in older
         assert "data-seconds" not in older, "what is old has no news"
         for hostile in ("-1", "x", "%00", "9" * 40, "²"):
             assert "Subject 60" in await _page(session, f"/inbox?before={hostile}")
@@ -173,7 +173,7 @@ async def test_one_mail_is_shown_with_its_text_headers_and_reason(tmp_path: Path
             "The text part.",
             "List-Unsubscribe",
             "invite-hello",
-            "stage invited",
+            "who stands at “invited”",
             "sheet phone",
         ):
             assert part in said
