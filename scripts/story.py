@@ -282,6 +282,16 @@ def _likely(d: Row) -> str:
     return f"is {' and '.join(said) or 'no lead any more'}: {', '.join(moves)}"
 
 
+def _form(d: Row) -> str:
+    """Return what was answered, and what followed at once.
+
+    >>> _form({"answers": {"missing": "The price"}, "entered": ["asks-for-price"], "left": []})
+    'answered: missing The price; entered asks-for-price'
+    """
+    moves = [f"{way} {words(d[way])}" for way in ("entered", "left") if d[way]]
+    return "; ".join([f"answered: {words(d['answers'])}", *moves])
+
+
 _OF = {"opportunity": "an opportunity", "customer": "a customer"}
 
 _TOLD: dict[str, Callable[[Row], str]] = {
@@ -327,6 +337,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "social.refused": lambda d: f"is not looked for elsewhere: {d['rule']}",
     "social.forgotten": lambda _: "what was found of them elsewhere is forgotten",
     "probability.moved": _likely,
+    "form.answered": _form,
     "visitor.merged": lambda d: f"is the same person as visitor {d['younger']}: both are one now",
     "outcome.unexpected": lambda d: (
         f"an outcome came for an e-mail that did not wait for one: {d['outcome']}"

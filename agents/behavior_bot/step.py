@@ -42,7 +42,15 @@ from agents.behavior_bot.responses import (
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, Forget, Moved, Tell, WakeAt
+from messaging.vocabulary.effects import (
+    UNCERTAIN_SUCCESS,
+    Effect,
+    Forget,
+    LogStory,
+    Moved,
+    Tell,
+    WakeAt,
+)
 from messaging.vocabulary.events import (
     AddressConfirmed,
     AlertSettled,
@@ -289,7 +297,12 @@ def _engaged(state: BehaviorState, event: Engaged, record: Record, here: Moment)
         return effects
     effects += _who(state, here)
     scored = add_points(state, here.rules, kinds[0], record.at.timestamp())
+    before = {*state.cohorts}
     effects += evaluate(state, here, kinds, scored)
+    if event.answers:
+        after = {*state.cohorts}
+        moves = {"entered": sorted(after - before), "left": sorted(before - after)}
+        effects.append(LogStory("form.answered", {"answers": dict(event.answers), **moves}))
     _arm(state, here, effects)
     return effects
 

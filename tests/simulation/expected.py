@@ -83,5 +83,6 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "social.seen",
         "social.forgotten",
         "probability.moved",
+        "form.answered",
     ),
 }

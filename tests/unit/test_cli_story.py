@@ -51,6 +51,7 @@ EVERYTHING = {
     "posts": 3,
     "last_active_at": "2026-11-26T14:00:00Z",
     "chances": {"customer": 0.31, "opportunity": None},
+    "answers": {"missing": "The price", "stars": 4},
     "entered": ["likely"],
 }
 """What any line of a story may hold."""

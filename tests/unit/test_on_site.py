@@ -69,6 +69,9 @@ def test_an_answer_becomes_a_trait_and_moves_a_cohort_at_once() -> None:
     assert ann.behavior.counters["engagement_submitted:opinion_form"] == 1
     rewards = [row.fields for row in ann.site.world.rows if row.table == "rewards"]
     assert [(r["decision_id"], r["value"]) for r in rewards] == [(form.plan.decision_id, 1.0)]
+    [told] = [row["detail"] for row in ann.rows("story") if row["kind"] == "form.answered"]
+    assert told["answers"] == {"wants_help_with": "The price"}
+    assert "asks-for-price" in told["entered"]
 
 
 def test_to_take_up_the_chat_is_an_opportunity() -> None:
