@@ -91,11 +91,12 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
     here = moment(message.visitor, now, view)
     match message:
         case Arrived(record=record, member=member, merging=merging):
-            # Before all that the event causes: or Rules sends without knowing of the younger's touches.
+            # Before all that the event causes: or Rules sends without knowing of the younger's touches, and Email
+            # thanks for an order that the younger was thanked for.
             effects = _arrived(state, record, here, member=member)
             if merging:
                 told = [MergeStarted(here.visitor, now, younger) for younger in merging]
-                effects = [*(Tell("rules", each) for each in told), *effects]
+                effects = [*(Tell(bot, m) for m in told for bot in ("rules", "email")), *effects]
             return effects
         case Woke(key=key):
             return _woke(state, key, here)

@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 from agents.email_bot.state import (
+    ABSORBED_MAX,
     DEFERRED,
     HANDING_OVER,
     HELD,
@@ -42,9 +43,19 @@ def merged_into(turn: Turn, into: str) -> None:
     state.past = []
 
 
-def state_merged(turn: Turn, body: bytes) -> None:
+def merge_started(turn: Turn, younger: str) -> None:
+    """Thank nobody until the younger visitor's state has come: it says for which orders they were thanked."""
+    state = turn.state
+    if younger not in state.absorbed and younger not in state.awaiting:
+        state.awaiting.append(younger)
+
+
+def state_merged(turn: Turn, message: StateMerged) -> None:
     """Take the younger visitor's state in."""
-    younger = unpack(body)
+    state, younger = turn.state, unpack(message.state)
+    state.absorbed = [*state.absorbed, *younger.absorbed, message.younger][-ABSORBED_MAX:]
+    waiting_for = dict.fromkeys([*state.awaiting, *younger.awaiting])
+    state.awaiting = [each for each in waiting_for if each not in state.absorbed]
     for send in list(turn.state.open.values()):
         if send.status != HANDING_OVER and _went_out(younger, _order_of(send)):
             turn.cancel(send, DOUBLED)

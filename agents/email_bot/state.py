@@ -27,6 +27,8 @@ OPEN_MAX = 64
 ORDERS_MAX = 32
 """Orders remembered for which a success e-mail was decided."""
 
+ABSORBED_MAX = 32
+
 PATHS_MAX = 64
 """Paths whose goal's time is remembered."""
 
@@ -92,6 +94,10 @@ class EmailState(msgspec.Struct, array_like=True):
     """(path, order id) for which a success e-mail was decided, oldest first."""
     refused_total: int = 0
     resent_total: int = 0
+    awaiting: list[str] = []
+    """Younger visitors found to be this one, whose states are on their way: nobody is thanked until then."""
+    absorbed: list[str] = []
+    """Younger visitors whose states have come, the newest last."""
     erasing: bool = False
     """True from the erasure until what was being handed over then has its outcome."""
 

@@ -42,6 +42,7 @@ from messaging.vocabulary.messages import (
     Identified,
     MailOutcome,
     MergedInto,
+    MergeStarted,
     Message,
     Responded,
     SendPlan,
@@ -93,8 +94,10 @@ def step(
             _woke(turn, key)
         case MergedInto(into=into):
             merge.merged_into(turn, into)
-        case StateMerged(state=body):
-            merge.state_merged(turn, body)
+        case MergeStarted(younger=younger):
+            merge.merge_started(turn, younger)
+        case StateMerged():
+            merge.state_merged(turn, message)
         case _:
             raise AssertionError(f"email gets no {type(message).__name__}")
     return turn.effects

@@ -116,7 +116,9 @@ class Turn:
         room_to_hold = OPEN_MAX if send.plan.marketing else HELD_MAX
         if not reason and len(self.state.open) >= room:
             reason = "too many sends are open"
-        if not reason:
+        if not reason and send.plan.success and self.state.awaiting:
+            self.hold(send, "merging")
+        elif not reason:
             self.queue(send)
         elif reason in MAY_COME and len(self.state.open) < room_to_hold:
             self.hold(send, reason)
@@ -132,17 +134,16 @@ class Turn:
         self.effects.append(WakeAt(hold_key(send.plan.send_id), self.now + patience))
 
     def release(self) -> None:
-        """Queue the held sends that nothing stands against any more, success e-mails soon; end those that are lost."""
+        """Queue the held sends that nothing stands against any more; end those that are lost.
+
+        A success e-mail waits for the younger visitors on their way here: one of them may have been thanked.
+        """
         for send in list(self.state.open.values()):
             if send.status == HELD:
                 reason = self.refusal(send)
                 if reason and reason not in MAY_COME:
                     self.refuse(send, reason)
-                elif not reason and send.plan.success:
-                    # Another half of this visitor may have thanked already, and be on its way here.
-                    wake = WakeAt(hold_key(send.plan.send_id), self.now + HOLD_FOR)
-                    self.effects.append(wake)
-                elif not reason:
+                elif not reason and not (send.plan.success and self.state.awaiting):
                     self.effects.append(CancelWake(hold_key(send.plan.send_id)))
                     self.queue(send)
 

@@ -67,7 +67,8 @@ LATE_LOOKS_MAX = 20
 KEPT = {
     "suppressed addresses": "a keyed hash of each, so that nobody writes to them again",
     "keyed hashes of keys": "so that late messages are known as late, and begin nobody anew",
-    "orders": "amount, currency and day, without the person: totals stay true",
+    "orders": "amount, currency and day, without the person: totals stay as they were (an order that is "
+    "told again as a new one counts anew)",
     "decisions and rewards": "numbers that were learned from, without the person",
     "models": "what was learned from all people together",
     "database files": "bytes of removed documents stay in mongod's data files and operation log until they are "

@@ -51,7 +51,7 @@ class MergedInto(Message):
 
 
 class MergeStarted(Message):
-    """Tell Rules that a younger visitor's state is on its way: nothing is sent before it is there."""
+    """Tell Rules and Email that a younger visitor's state is on its way: nothing is sent before it is there."""
 
     younger: str
 
