@@ -22,7 +22,7 @@ from agents.protocol.bot import View
 from agents.runtime.batch import Builder, Built, Intake
 from agents.runtime.committing import Batch, Committer, mail_messages
 from agents.runtime.courier import Courier
-from agents.runtime.gate import GateReport
+from agents.runtime.gate import QUANTUM, GateReport
 from agents.runtime.held import Codec, Memory
 from agents.runtime.pace import Pace
 from agents.runtime.patience import patiently
@@ -172,8 +172,10 @@ class Shard:
             await patiently(spec, lambda: postman.recover(spec.store, spec.slice))
         if spec.scout is not None:
             spec.scout.start(self.tell)
+        # What the last owner had not delivered is a quantum old at most: no clock went further than that.
+        since = spec.clock.now() - QUANTUM
         for to, number in sorted(owner.sent.items()):
-            self._courier.send(to, Chunk(spec.name, number, number, spec.clock.now(), b""))
+            self._courier.send(to, Chunk(spec.name, number, number, since, b""))
         self._ready = True
         spec.log.info("actor.recovered", shard=spec.name, epoch=owner.epoch)
 

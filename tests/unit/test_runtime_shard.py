@@ -9,6 +9,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from agents.runtime.gate import QUANTUM, limit
 from messaging.clock import GatedClock
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Chunk, Commit
@@ -79,6 +80,24 @@ async def test_a_letter_leaves_only_after_its_commit_and_again_until_it_is_held(
             await asyncio.sleep(0.001)
     assert [to for to, _ in peer.got] == ["sales-0"]
     assert len(await store.read_outbox("rules-0", "sales-0", 0, 10)) == 1
+
+
+async def test_a_successor_holds_the_clock_for_letters_that_the_dead_owner_had_not_delivered() -> (
+    None
+):
+    """Each owner that dies lets the clock go on to a quantum past its letters: not each its successor as well."""
+    store, clock, peer = a_store(a_database()), FakeClock(), Peer()
+    peer.open = False
+    async with Running(a_shard(store, clock=clock, peer=peer)) as shard:
+        shard.deliver(a_chunk(1, entered(1, "a")))
+        await settle(shard, 1)
+    told_at = clock.now()
+    for _ in range(3):
+        async with Running(a_shard(store, clock=clock, peer=peer)) as shard:
+            while (report := shard.report()) is None:
+                await asyncio.sleep(0.001)
+            clock.world = limit([report])
+    assert clock.world <= told_at + QUANTUM
 
 
 async def test_a_wake_up_that_came_due_while_everything_was_down_fires_once() -> None:
