@@ -4,7 +4,9 @@ Rules
 1. A round asks all parts at once; one that does not answer holds the clock where it is (`gate.limit`).
 2. A grant goes out with the next round's question: one call for each part and round.
 3. Where nothing is due anywhere, a clock of finite speed goes on; one of infinite speed stands.
-4. The position is written behind the grants. Whoever resumes takes the later of it and of the last batch
+4. A clock of finite speed is never allowed more than a quantum: what comes in from outside meanwhile, or a part that
+   dies, must find a clock that still waits. One of infinite speed jumps to what is due: nothing else is to come.
+5. The position is written behind the grants. Whoever resumes takes the later of it and of the last batch
    of each shard (`resume_at`), since no step may see an earlier time than the step before.
 """
 
@@ -90,9 +92,13 @@ class Keeper:
         return moved or any(each is not None and each.held_since is not None for each in reports)
 
     def _wanted(self, reports: list[GateReport | None]) -> datetime | None:
-        if idle(reports) and not math.isinf(self._speed):
-            return self.clock.now() + QUANTUM
-        return limit(reports)
+        wanted = limit(reports)
+        if math.isinf(self._speed):
+            return wanted
+        near = self.clock.now() + QUANTUM
+        if idle(reports):
+            return near
+        return None if wanted is None else min(wanted, near)
 
     def _rest(self, before: float, *, idle: bool) -> float:
         """Return the rest until the next round: short enough that a clock of finite speed never waits."""
