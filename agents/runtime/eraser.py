@@ -128,7 +128,7 @@ class Eraser:
         person = await self._hide(job)
         await self._settle(len(person.visitors) + 1)
         await self._tell(person)
-        await self._until(lambda: self._is_forgotten(person))
+        await self._until_forgotten(job, person)
         # Once more: whatever the bots' own hands had under way is taken before this is.
         await self._tell(person)
         await self._settle(2)
@@ -181,6 +181,17 @@ class Eraser:
             raw = msgspec.json.encode(VisitorErased(visitor=visitor))
             records.append(self._record(partition_of(visitor), raw))
         await self._pass_records(records)
+
+    async def _until_forgotten(self, job: dict[str, Any], person: Person) -> None:
+        """Wait until every bot has set its tombstones, and keep whose they are.
+
+        A try that was interrupted may have removed them: a bot that still holds one in memory sets it no more.
+        """
+        known = set(job.get("forgotten", ()))
+        others = Person([each for each in person.visitors if each not in known], person.keys)
+        await self._until(lambda: self._is_forgotten(others))
+        job["forgotten"] = list(person.visitors)
+        await self._note(job, person)
 
     async def _is_forgotten(self, person: Person) -> bool:
         """Say whether every bot has set its tombstones: of whoever was merged, that of the merge will do."""
