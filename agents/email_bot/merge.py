@@ -27,8 +27,8 @@ from messaging.vocabulary.messages import StateMerged
 
 DOUBLED = "another success e-mail for this order"
 
-NEVER_CAME = frozenset({"refused", "cancelled", "bounced", "given up"})
-"""Ends of a send with which nobody got it."""
+NEVER_SENT = frozenset({"refused", "cancelled", "given up"})
+"""Ends of a send that no server took a word about; one that bounced is not tried again for the other half."""
 
 
 def merged_into(turn: Turn, into: str) -> None:
@@ -105,4 +105,4 @@ def _went_out(state: EmailState, order: tuple[str, str] | None) -> bool:
     if mine:
         return any(send.status == HANDING_OVER for send in mine)
     past = [p for p in state.past if p.plan.success and (p.plan.path, p.plan.run) == order]
-    return all(each.status not in NEVER_CAME for each in past)
+    return all(each.status not in NEVER_SENT for each in past)

@@ -32,7 +32,8 @@ class Scout:
         self._waiting: deque[tuple[str, LookUp]] = deque()
         self._held: dict[str, datetime] = {}
         """Look-up -> world time since when it is under way."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}
+        """Look-up under way -> its visitor."""
         self._tell: Callable[[Message], None] = lambda _: None
         self.looked_up_total = 0
 
@@ -57,8 +58,11 @@ class Scout:
                 self._line_up(visitor, act)
 
     def forget(self, visitors: Iterable[str]) -> None:
-        """Take the look-ups of visitors who were erased out of the line."""
+        """End the look-ups of visitors who were erased: an answer that came later would name them again."""
         gone = set(visitors)
+        for task, visitor in self._tasks.items():
+            if visitor in gone:
+                task.cancel()
         for each in [each for each in self._waiting if each[0] in gone]:
             self._waiting.remove(each)
             self._held.pop(each[1].look_up_id, None)
@@ -72,16 +76,16 @@ class Scout:
 
     def _begin(self) -> None:
         while self._waiting and len(self._tasks) < AT_ONCE_MAX:
-            task = asyncio.ensure_future(self._look_up(*self._waiting.popleft()))
-            self._tasks.add(task)
+            visitor, act = self._waiting.popleft()
+            task = asyncio.ensure_future(self._look_up(visitor, act))
+            self._tasks[task] = visitor
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            self._begin()
-            if (error := task.exception()) is not None:
-                raise error  # ours: the port never raises for what the world does
+        del self._tasks[task]
+        self._begin()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error  # ours: the port never raises for what the world does
 
     async def _look_up(self, visitor: str, act: LookUp) -> None:
         try:

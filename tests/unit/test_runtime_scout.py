@@ -193,6 +193,27 @@ async def test_a_full_line_says_busy_and_asks_only_so_many_at_once():
     await asyncio.sleep(0)
 
 
+async def test_a_look_up_under_way_ends_with_the_erasure_and_the_next_begins():
+    clock = FakeClock()
+    look_ups = Stuck(clock, nobody)
+    scout, said = Scout(look_ups, clock), []
+    scout.start(said.append)
+    acts = [
+        (f"v{n}", LookUp(f"l{n}", f"{n}@b.example", "box", ["gravatar"], START))
+        for n in range(AT_ONCE_MAX + 1)
+    ]
+    scout.committed(acts, [])
+    await asyncio.sleep(0)
+    assert (scout.under_way(), scout.waiting()) == (AT_ONCE_MAX + 1, 1)
+    scout.forget(["v0"])
+    await until(lambda: not scout.waiting() and len(look_ups.asked) > AT_ONCE_MAX)
+    assert scout.under_way() == AT_ONCE_MAX
+    assert look_ups.asked[-1] == ("gravatar", f"{AT_ONCE_MAX}@b.example")
+    assert not said
+    scout.stop()
+    await asyncio.sleep(0)
+
+
 async def test_an_error_of_ours_is_loud_and_leaves_the_look_up_to_be_said_again():
     class Broken(MemoryLookUps):
         async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
