@@ -35,7 +35,8 @@ import msgspec
 from agents.runtime.held import Codec
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
-from agents.runtime.scrub import about, is_named_by, is_whose
+from agents.runtime.rereading import events_of
+from agents.runtime.scrub import about, is_named_by
 from config.load import compile_files
 from learning.serving.moment import FEATURES
 from messaging.gateway.readers import ReplayCall
@@ -166,7 +167,7 @@ class _Search:
             for index in range(count):
                 self._say(f"reading the batches of {bot}-{index}")
                 async for number, record in _all_batches(self._store, f"{bot}-{index}"):
-                    theirs = await self._events_of(record, (index, count))
+                    theirs = await events_of(self._from.journal, record, self._who, (index, count))
                     events.update((each.position, each) for each in theirs)
                     part = self._part(record)
                     if part or theirs:
@@ -182,33 +183,6 @@ class _Search:
         skipped = [place for place in record.skipped if is_named_by(place, self._who)]
         parts = {"wakes": wakes, "local": local, "skipped": skipped}
         return {name: part for name, part in parts.items() if part}
-
-    async def _events_of(self, record: BatchRecord, shard: tuple[int, int]) -> list[Record]:
-        """Return the journaled events of this person that a batch took."""
-        mine = [is_whose(text, self._who) for text in record.visitors]
-        if not any(mine):
-            return []
-        taken: list[Record] = []
-        for stream, first, last in record.inputs:
-            if stream.startswith("journal:"):
-                number = int(stream.removeprefix("journal:"))
-                taken += await self._read(number, first, last, shard)
-        assert len(taken) == len(mine), "a batch names the visitor of each event it took"
-        return [each for each, is_mine in zip(taken, mine, strict=True) if is_mine]
-
-    async def _read(
-        self, stream: int, first: int, last: int, shard: tuple[int, int]
-    ) -> list[Record]:
-        found: list[Record] = []
-        after = first - 1
-        while after < last:
-            limit = min(READ_MAX, last - after)
-            some, reached = await self._from.journal.read(stream, after, limit, shard)
-            found += [each for each in some if each.position <= last]
-            if reached == after:
-                break
-            after = reached
-        return found
 
     async def _letters(self) -> list[Document]:
         found = []

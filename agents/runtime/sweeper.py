@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import msgspec
 
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
-from agents.runtime.scrub import batch_without, is_whose, letters_without, numbers_of
+from agents.runtime.rereading import events_between, events_of
+from agents.runtime.scrub import batch_without, letters_without, numbers_of
 from messaging.gateway.readers import ReplayCall
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.store.tables import ROW_HOLDS
@@ -153,41 +154,12 @@ class Sweeper:
                 kept = batch_without(record, person.who)
                 if kept is not None:
                     changed[number] = kept
-                    events += await self._events(record, person, shard)
+                    events += await events_of(self._journal, record, person.who, shard)
             found["events"] += sum(not each.is_erased and not _is_ours(each) for each in events)
             found["batches"] += len(changed)
             if remove and changed:
                 await self._sweep.rewrite_journal([erased_record(each) for each in events])
                 await self._sweep.rewrite_batches(name, changed)
-        return found
-
-    async def _events(
-        self, record: BatchRecord, person: Person, shard: tuple[int, int]
-    ) -> list[Record]:
-        """Return the journaled events of this person that a batch took."""
-        mine = [is_whose(text, person.who) for text in record.visitors]
-        if not any(mine):
-            return []
-        taken: list[Record] = []
-        for stream, first, last in record.inputs:
-            if stream.startswith("journal:"):
-                number = int(stream.removeprefix("journal:"))
-                taken += await self._read(number, first, last, shard)
-        assert len(taken) == len(mine), "a batch names the visitor of each event it took"
-        return [each for each, is_mine in zip(taken, mine, strict=True) if is_mine]
-
-    async def _read(
-        self, stream: int, first: int, last: int, shard: tuple[int, int]
-    ) -> list[Record]:
-        found: list[Record] = []
-        after = first - 1
-        while after < last:
-            limit = min(READ_MAX, last - after)
-            some, reached = await self._journal.read(stream, after, limit, shard)
-            found += [each for each in some if each.position <= last]
-            if reached == after:
-                break
-            after = reached
         return found
 
     async def _letters(self, person: Person, bot: str, index: int, *, remove: bool) -> Counter[str]:
@@ -217,7 +189,7 @@ class Sweeper:
             if row["stream"].startswith("journal:"):
                 number = int(row["stream"].removeprefix("journal:"))
                 position = row["position"]
-                events = await self._read(number, position, position, (0, 1))
+                events = await events_between(self._journal, number, position, position, (0, 1))
                 found["events"] += len(events)
                 if remove:
                     await self._sweep.rewrite_journal([erased_record(each) for each in events])
