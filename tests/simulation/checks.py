@@ -301,17 +301,28 @@ def one_alert_per_run(world: World) -> None:
 
 
 def nothing_is_left_of_the_erased(world: World, story: Story) -> None:
-    """Every erasure came to its end; no stored byte names whom it was about, by whatever id nobody else has now."""
+    """Every erasure came to its end; no stored byte names whom it was about, by whatever id nobody else has now.
+
+    An address may be of two people, and lead to the one who was erased: the other one keeps it.
+    """
     jobs = world.database.tables.get(ERASURES, {})
+    addresses = _addresses(world) if story.erasures else set()
     for receipt, (visitor, keys) in story.erasures.items():
         if jobs[receipt]["status"] != DONE:
             world.witness.broken("erasure not done", receipt)
             continue
         person = root(world, visitor)
         names = [v for v in {visitor, person, *world.witness.merged} if root(world, v) == person]
-        unowned = [key[2:] for key in sorted(keys) if key not in world.database.identity]
+        lost = sorted(keys - world.database.identity.keys())
+        unowned = [key[2:] for key in lost if key[2:] not in addresses]
         for place in places(world.database, needle(sorted(names), whole=unowned)):
             world.witness.broken("left of an erased visitor", f"{visitor}: {place}")
+
+
+def _addresses(world: World) -> set[str]:
+    """Return the addresses of everybody who is still there."""
+    found = [_stored.decode(body) for body in world.database.states["behavior"].bodies.values()]
+    return {_behavior.decode(each.state).address for each in found if not each.moved}
 
 
 # Learning

@@ -247,8 +247,8 @@ class Story:
         times = sorted(draw.random() * world.plan.days * DAY for _ in range(world.plan.erasures))
         for at in times:
             await self._until(at)
-            known = sorted(world.database.states["behavior"].bodies)
-            self._ask_to_erase(draw.choice(known))
+            if known := sorted(world.database.states["behavior"].bodies):
+                self._ask_to_erase(draw.choice(known))
 
     def _ask_to_erase(self, visitor: str) -> None:
         """Write down that this visitor wants to be erased, as the command does."""
