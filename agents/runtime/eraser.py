@@ -37,9 +37,9 @@ from messaging.vocabulary.errors import Unavailable, WorldError
 from messaging.vocabulary.events import Record, VisitorErased
 from messaging.vocabulary.ids import (
     PARTITIONS,
-    derive,
     erased_key,
     micros_of,
+    own_id,
     partition_of,
     position,
 )
@@ -230,7 +230,7 @@ class Eraser:
             self._number += 1
             record.position = position(self._stream, self._number)
             # New at each try: a fact may be told again, and must not be taken for a repeat.
-            record.message_id = derive("eraser", str(record.position))
+            record.message_id = own_id("eraser", str(record.position))
         await self._append(records)
         name, last = f"journal:{self._stream}", records[-1].position
         at = records[0].received_at

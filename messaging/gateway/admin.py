@@ -22,7 +22,7 @@ from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
-from messaging.vocabulary.ids import derive
+from messaging.vocabulary.ids import own_id
 
 PAGE_ROWS = 100
 ARRAY_SHOWN_MAX = 1_000
@@ -152,7 +152,7 @@ async def settle(request: web.Request) -> web.Response:
     )
     # Derived: of two who press the same button at once, one is told so. Of different buttons the bot takes the first.
     is_first = await gateway.journal_fact(
-        fact, message_id=derive("alert settled", alert["id"], action, body.stage)
+        fact, message_id=own_id("alert settled", alert["id"], action, body.stage)
     )
     if not is_first:
         raise ProblemError(409, f"this alert is being {SETTLING[action]}")

@@ -19,8 +19,8 @@ from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import (
     HOOK_PREFIX,
     anonymous_key,
-    derive,
     email_key,
+    own_id,
     partition_of,
     visitor_id_for,
 )
@@ -60,7 +60,7 @@ def record_of(sale: Sale, now: datetime, secret: bytes) -> Record:
     key = email_key(sale.address) if sale.address else anonymous_key(anonymous)
     return Record(
         position=0,
-        message_id=derive("hook", sale.source, sale.event, sale.order_id, sale.refund_id),
+        message_id=own_id("hook", sale.source, sale.event, sale.order_id, sale.refund_id),
         partition=partition_of(visitor_id_for(key)),
         at=now,
         received_at=now,
