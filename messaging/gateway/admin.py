@@ -150,26 +150,29 @@ async def settle(request: web.Request) -> web.Response:
         stage=body.stage,
         kind=alert["kind"],
     )
-    # Derived: of two who press the same button at once, one is told so. Of different buttons the bot takes the first.
+    # Derived: of two who press the same button at once, one is told so. Of different buttons, or stages, the bot takes
+    # the first.
     is_first = await gateway.journal_fact(
         fact, message_id=own_id("alert settled", alert["id"], action, body.stage)
     )
     if not is_first:
         raise ProblemError(409, f"this alert is being {SETTLING[action]}")
-    status = await _status_after(request, alert["id"])
-    if status not in ("open", SETTLING[action]):
-        raise ProblemError(409, f"this alert is {status}: somebody else was first")
+    status, stage = await _settled(request, alert["id"])
+    is_elsewhere = status == "changed" and stage != body.stage
+    if status not in ("open", SETTLING[action]) or is_elsewhere:
+        place = f" to {stage}" if stage else ""
+        raise ProblemError(409, f"this alert is {status}{place}: somebody else was first")
     return answer({"success": True, "status": SETTLING[action]})
 
 
-async def _status_after(request: web.Request, alert: str) -> str:
-    """Return what an alert's bot made of it; `open` if it has not said so within a while: it will."""
+async def _settled(request: web.Request, alert: str) -> tuple[str, str]:
+    """Return (status, stage) as an alert's bot made of it; `open` if it has not said so within a while: it will."""
     deps = _gateway(request).deps
     left = deps.limits.settle_seconds_max
     while True:
         found = await deps.store.get_document("alerts", alert)
         if found is None or found["status"] != "open" or left <= 0:
-            return found["status"] if found is not None else "open"
+            return (found["status"], found.get("stage", "")) if found is not None else ("open", "")
         await asyncio.sleep(SETTLE_LOOK_SECONDS)
         left -= SETTLE_LOOK_SECONDS
 
