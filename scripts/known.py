@@ -98,7 +98,9 @@ def _likely(told: dict[str, Any]) -> str:
     few = " (learned from few so far)" if told["early"] else ""
     chance = percent(told["value"]) if told["value"] >= SMALLEST else f"under {percent(SMALLEST)}"
     said = f"{chance} likely within {told['horizon_days']} days{few}"
-    return "; ".join([said, *told["reasons"]])
+    held = told.get("in_rules")
+    rules = [f"rules go by {percent(held['value'])} of {moment(held['at'])}"] if held else []
+    return "; ".join([said, *told["reasons"], *rules])
 
 
 def _order(order: dict[str, Any]) -> str:

@@ -100,6 +100,8 @@ class EmailState(msgspec.Struct, array_like=True):
     """Younger visitors whose states have come, the newest last."""
     erasing: bool = False
     """True from the erasure until what was being handed over then has its outcome."""
+    zone: str = ""
+    """The visitor's time zone as it was told last; empty if it is not known."""
 
 
 class _Packed(msgspec.Struct, array_like=True):

@@ -17,6 +17,7 @@ from typing import Any
 
 from agents.email_bot import answers, forgetting, merge
 from agents.email_bot.state import (
+    DEFERRED,
     HANDING_OVER,
     TRAIT_CHARACTERS_MAX,
     TRAITS_MAX,
@@ -262,7 +263,17 @@ def _identified(turn: Turn, message: Identified) -> None:
     }
     if not state.may_email:
         turn.cancel_withdrawn()
+    if message.zone != state.zone:
+        state.zone = message.zone
+        _miss_hours(turn)
     turn.release()
+
+
+def _miss_hours(turn: Turn) -> None:
+    """Give back what waits for hours that were those of another zone: Rules plans it anew by the present one's."""
+    for found in list(turn.state.open.values()):
+        if found.status in (WAITING, DEFERRED) and found.plan.until is not None:
+            turn.settle(found, "given up", "quiet_hours")
 
 
 def _goal_reached(turn: Turn, message: GoalReached) -> None:

@@ -6,7 +6,7 @@ What a rule went by stands in Behavior's state and may be ten minutes older, or 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from agents.behavior_bot.moments import is_lead, moment_of
@@ -55,6 +55,7 @@ class Predictions:
                 "early": told.is_early,
                 "reasons": [reason.words() for reason in told.reasons],
                 "version": told.version,
+                "in_rules": _in_rules(state, name),
             }
         return found
 
@@ -65,3 +66,15 @@ class Predictions:
         if newest is not None and (held is None or held.version != newest.version):
             held = self._held[policy] = newest
         return held
+
+
+def _in_rules(state: BehaviorState, name: str) -> dict[str, Any] | None:
+    """Return what the rules go by until it is worked out anew, None where no rule asks for it."""
+    chance = state.chances.get(name)
+    if chance is None or chance.value is None:
+        return None
+    return {
+        "value": round(chance.value, DECIMALS),
+        "at": datetime.fromtimestamp(chance.at, UTC),
+        "version": chance.version,
+    }

@@ -79,7 +79,7 @@ class World:
         )  # as the runtime keeps it
         return found
 
-    def identify(self, address="ann@example.com", *, may_email=True, owns=True):
+    def identify(self, address="ann@example.com", *, may_email=True, owns=True, zone="UTC"):
         return self.take(
             msg.Identified(
                 self.visitor,
@@ -87,7 +87,7 @@ class World:
                 address=address,
                 may_email=may_email,
                 owns_mailbox=owns,
-                zone="UTC",
+                zone=zone,
                 orders=0,
                 user_id="",
                 traits={"first_name": "Ann"},
@@ -410,6 +410,17 @@ def test_the_success_mail_is_sent_once_for_an_order():
     assert len(world.state.open) == 1
     world.goal(order="o2")
     assert len(world.state.open) == 2
+
+
+def test_a_mail_that_waits_for_hours_of_another_zone_is_given_back():
+    world = World()
+    world.identify(zone="UTC")
+    world.request(a_plan(until=NOW + timedelta(hours=8)))
+    assert world.identify(zone="UTC") == []
+    effects = world.identify(zone="Pacific/Auckland")
+    [settled] = [e.message for e in effects if isinstance(e, fx.Tell) and e.bot == "rules"]
+    assert (settled.outcome, settled.reason) == ("given up", "quiet_hours")
+    assert not world.state.open
 
 
 def test_nobody_is_thanked_for_an_order_of_the_past_also_when_it_is_told_again():
