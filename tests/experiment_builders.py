@@ -12,6 +12,7 @@ def a_test(
     visitors_min: int = 100,
     visitors_max: int = 20_000,
     then: str = "winner",
+    salt: str = "words",
     policy: str = "split_test/to-customer/invited/words/0",
     **shares: float,
 ) -> SplitTest:
@@ -19,7 +20,7 @@ def a_test(
     return SplitTest(
         policy=policy,
         variants=list(shares.items()),
-        salt="words",
+        salt=salt,
         visitors_min=visitors_min,
         visitors_max=visitors_max,
         then=then,

@@ -26,7 +26,8 @@ from learning.evaluation.sequential import (
     log_ratio_evidence,
     rate_interval,
 )
-from messaging.vocabulary.records import SplitTest
+from learning.serving.split_test import ALARM, NO_DIFFERENCE, RUNNING, VERDICTS, WINNER
+from messaging.vocabulary.records import Snapshot, SplitTest
 
 ALPHA = 0.05
 """Probability that a variant is ever called the winner though another one is as good or better."""
@@ -36,11 +37,6 @@ RATIO_ALPHA = 0.001
 
 HOLDOUT = "(holdout)"
 """Counts the held-out visitors; no template can be called so."""
-
-RUNNING, WINNER, NO_DIFFERENCE, ALARM = "running", "winner", "no difference", "alarm"
-
-VERDICTS = (RUNNING, WINNER, NO_DIFFERENCE, ALARM)
-"""In the order in which a snapshot numbers them."""
 
 
 class Count(msgspec.Struct, array_like=True):
@@ -131,3 +127,34 @@ def strengths(experiment: Experiment) -> dict[str, float]:
     ):
         strength[better] = min(strength[better], float(log_evidence(logs)) / needed)
     return {variant: max(0.0, each) for variant, each in strength.items()}
+
+
+def snapshot_of(experiment: Experiment, version: int, rewards: int) -> Snapshot:
+    """Return what is known of a test, as it is published and served by (`learning.serving.split_test`)."""
+    test, variants = experiment.test, experiment.variants
+    strength = strengths(experiment)
+    arrays = {
+        "verdict": [float(VERDICTS.index(experiment.verdict))],
+        "winner": [float(variant == experiment.winner) for variant in variants],
+        "shares": [share for _, share in test.variants],
+        "strength": [strength[variant] for variant in variants],
+        "log_ratio": [log_ratio(experiment)],
+        "visitors_bounds": [float(test.visitors_min), float(test.visitors_max)],
+        "bandit_then": [float(test.then == "bandit")],
+        "holdout": _shown(experiment.counts[HOLDOUT]),
+    }
+    shown = [_shown(experiment.counts[variant]) for variant in variants]
+    for place, name in enumerate(("visitors", "conversions", "low", "high")):
+        arrays[name] = [each[place] for each in shown]
+    return Snapshot(
+        policy=test.policy,
+        version=version,
+        learned_to={"rewards": rewards},
+        arms=variants,
+        arrays=arrays,
+    )
+
+
+def _shown(count: Count) -> list[float]:
+    """Return visitors, conversions, and the ends of the interval of their rate."""
+    return [float(count.visitors), float(count.conversions), *count.interval()]

@@ -11,8 +11,8 @@ Rules
 4. Four lifts are betted on in equal parts, because nobody knows the true one. Over nine pairs of rates and lifts, at
    the sample that gives a z test 80 %, a true winner was named in 49 to 56 % of 400 tests. The asymptotic confidence
    sequence (Waudby-Smith et al., AoS 52, 2024) named it in 50 to 59 % where it was tuned to that very sample, in 33 to
-   58 % tuned to 500 visitors, and holds for large samples only. Ten lifts, or a mixture over rates, named it less often;
-   three, from .1 to .4, in two per cent more, and they see nothing beyond.
+   58 % tuned to 500 visitors, and holds for large samples only. Ten lifts, or a mixture over rates, named it less
+   often; three, from .1 to .4, in two per cent more, and they see nothing beyond.
 """
 
 from __future__ import annotations

@@ -10,13 +10,9 @@ import pytest
 from scipy.stats import binom, multinomial
 
 from learning.evaluation.experiment import (
-    ALARM,
     ALPHA,
     HOLDOUT,
-    NO_DIFFERENCE,
     RATIO_ALPHA,
-    RUNNING,
-    WINNER,
     Count,
     begin,
     learn,
@@ -33,6 +29,7 @@ from learning.evaluation.sequential import (
     rate_interval,
 )
 from learning.evaluation.watching import counts_at_looks, decide, watch
+from learning.serving.split_test import ALARM, NO_DIFFERENCE, RUNNING, WINNER
 from tests.experiment_builders import a_test, seeded
 
 
