@@ -210,8 +210,9 @@ def _check_split_tests(rules: RuleSet, source: Source, path: PathFile) -> Iterat
             continue
         yield from _check_variants(rules, source, at, stage.email, test)
         if test.visitors_max < test.visitors_min:
-            hint = f"raise it to {test.visitors_min} or more"
-            yield source.error((*at, "visitors_max"), "visitors_max is below visitors_min", hint)
+            key = "visitors_max" if "visitors_max" in test.model_fields_set else "visitors_min"
+            problem = f"visitors_max ({test.visitors_max}) is below visitors_min"
+            yield source.error((*at, key), problem, "raise the one, or lower the other")
         if test.salt in salts:
             problem = f"two split tests have the salt {test.salt}"
             hint = "who gets one's first variant would get the other's: leave it out"
@@ -223,6 +224,9 @@ def _check_split_tests(rules: RuleSet, source: Source, path: PathFile) -> Iterat
 def _check_variants(
     rules: RuleSet, source: Source, at: Location, email: Email, test: SplitTestModel
 ) -> Iterator[RuleError]:
+    if len(test.variants) == 1:
+        hint = "add another of the step's templates"
+        yield source.error((*at, "variants"), "a split test of one variant tests nothing", hint)
     listed = {each.id: each for each in email.templates}
     for variant in test.variants:
         place = (*at, "variants", variant)

@@ -164,7 +164,7 @@ class SplitTestModel(Model):
     """Describe a split test of a step's first e-mail to a visitor; `variants` gives each template its share."""
 
     name: Name
-    variants: dict[Name, Share] = Field(min_length=2, max_length=10)
+    variants: dict[Name, Share] = Field(min_length=1, max_length=10)
     visitors_min: Visitors = 100
     visitors_max: Visitors = 20_000
     then: Literal["winner", "bandit"] = "winner"
