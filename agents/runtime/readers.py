@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -214,6 +215,7 @@ class StoreReader:
             **await self.counts(),
             "success_mails": await self._store.count("sends", success),
             "notices": {s: await self._notices(s) for s in UNDELIVERED},
+            "experiments": dict(Counter(each["verdict"] for each in await self.experiments())),
         }
 
     async def counts(self) -> dict[str, Any]:

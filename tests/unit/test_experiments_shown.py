@@ -15,6 +15,7 @@ from learning.evaluation.experiment import HOLDOUT, Count, Experiment, begin, le
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.records import SplitTest
 from scripts import cli_experiments
+from scripts.cli_status import totals
 from scripts.experiments import lines, verdict_words
 from tests.experiment_builders import a_test
 
@@ -152,6 +153,16 @@ async def test_what_was_learned_is_shown_and_the_winner_said() -> None:
     assert said[1] == '  "invite-question" wins, 30 % against 10 % at most: everybody gets it'
     assert "90 of 900 answered: 10 % (between" in said[2]
     assert "6 of 60 answered" in said[4]
+
+
+async def test_the_status_counts_the_verdicts_and_says_where_to_look_at_an_alarm() -> None:
+    experiment = begin(a_test(a=0.5, b=0.5))
+    learn(experiment, {"a": Count(700, 50), "b": Count(300, 50)})
+    stats = await (await a_reader(experiment, files_with())).stats()
+    assert stats["experiments"] == {"running": 1, "alarm": 1}
+    said = dict(totals(stats))
+    assert said["tests"] == "1 running, 1 alarm (see `mdma experiments`)"
+    assert "tests" not in dict(totals(await (await a_reader()).stats()))
 
 
 async def test_a_test_that_is_not_published_any_more_is_said_to_be_so() -> None:
