@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from learning.serving.fixed import choose_by_shares
-from learning.serving.policy import Choice, Draws
+from learning.serving.policy import Choice, Draws, array_of
 from messaging.vocabulary.records import Candidate, Snapshot, SplitTest
 
 RUNNING, WINNER, NO_DIFFERENCE, ALARM = "running", "winner", "no difference", "alarm"
@@ -41,17 +41,16 @@ def is_policy(name: str) -> bool:
 
 def verdict_of(snapshot: Snapshot | None) -> str:
     """Return the verdict that a snapshot of a test tells."""
-    numbers = [] if snapshot is None else snapshot.arrays.get("verdict", [])
-    place = int(numbers[0]) if numbers else 0
-    return VERDICTS[place] if 0 <= place < len(VERDICTS) else RUNNING
+    place = 0 if snapshot is None else int(array_of(snapshot, "verdict", 1)[0])
+    return VERDICTS[place] if place < len(VERDICTS) else RUNNING
 
 
 def winner_of(snapshot: Snapshot | None) -> str:
     """Return the template that a test has named the winner, empty if none."""
     if snapshot is None or verdict_of(snapshot) != WINNER:
         return ""
-    wins = snapshot.arrays.get("winner", [])
-    return next((arm for arm, won in zip(snapshot.arms, wins, strict=False) if won), "")
+    wins = array_of(snapshot, "winner", len(snapshot.arms))
+    return next((arm for arm, won in zip(snapshot.arms, wins, strict=True) if won), "")
 
 
 def choose_variant(
