@@ -90,7 +90,7 @@ def rate_words(each: Facts) -> str:
 def percent(rate: float) -> str:
     """Return a rate in per cent, with a decimal where it is small.
 
-    >>> percent(0.1534), percent(0.0215)
-    ('15 %', '2.2 %')
+    >>> percent(0.1534), percent(0.0226)
+    ('15 %', '2.3 %')
     """
     return f"{100 * rate:.0f} %" if rate >= 0.05 or not rate else f"{100 * rate:.1f} %"
