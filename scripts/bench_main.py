@@ -20,6 +20,7 @@ ROWS = {
     "latency": "a page visit to its e-mail at the SMTP server; a purchase to everything cancelled",
     "simulator": "all bots in one process on a clock that jumps",
     "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
+    "experiments": "split tests: false winners among equals, and power; against a z test that looks once",
     "idle": "all processes of a system to which nothing happens: processor time and memory",
 }
 ON_MIX = ("intake", "processed", "single")
@@ -91,6 +92,10 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
         from scripts.bench_probabilities import measure as measure_probabilities
 
         rows += await asyncio.to_thread(measure_probabilities, say)
+    if "experiments" in names:
+        from scripts.bench_experiments import measure as measure_experiments
+
+        rows += await asyncio.to_thread(measure_experiments, say)
     return rows
 
 

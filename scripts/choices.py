@@ -100,10 +100,13 @@ def policy_words(policy: str) -> str:
 
     >>> policy_words("send_time"), policy_words("next_best/lead-to-customer/opened")
     ('“send time”', '“next best e-mail” of stage opened')
-    >>> policy_words("on_site/notice_bar")
-    '“on site” for the notice bar'
+    >>> policy_words("on_site/notice_bar"), policy_words("split_test/leads/opened/words/5f1")
+    ('“on site” for the notice bar', '“split test words” of stage opened')
     """
     name, _, place = policy.partition("/")
+    if name == "split_test":
+        _, stage, test, _ = place.split("/")
+        return f"“split test {test}” of stage {stage}"
     if not place:
         return f"“{name.replace('_', ' ')}”"
     if name == "on_site":

@@ -23,6 +23,7 @@ COMMANDS = {
     "visitor": "cli_visitor:visitor",
     "rules": "cli_rules:rules",
     "simulate": "cli_simulate:simulate",
+    "experiments": "cli_experiments:experiments",
     "replay": "cli_record:replay",
     "audit": "cli_record:audit",
     "export": "cli_export:export",

@@ -99,6 +99,9 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "orders", _orders(stats)
     wait = "waits" if stats["alerts_open"] == 1 else "wait"
     yield "alerts", f"{stats['alerts_open']:,} {wait} for a person, {stats['alerts']:,} in all"
+    if tests := _counted(stats.get("experiments", {})):
+        alarm = stats["experiments"].get("alarm")
+        yield "tests", f"{tests}{' (see `mdma experiments`)' if alarm else ''}"
     if undelivered := _counted(stats.get("notices", {})):
         yield "notices", f"{undelivered}: not told yet, or perhaps not (GET /api/v1/notices)"
     if paused := stats.get("paused"):

@@ -32,6 +32,8 @@ REASONS = {
     "quiet_hours": "quiet hours",
     "sent_before": "it was sent before",
     "session over": "the visit was over",
+    "split_test": "it is not part of the split test",
+    "split_test_lost": "it lost the split test",
     "suppressed": "the address is never written to again",
     "unsubscribed": "the visitor unsubscribed",
 }

@@ -11,6 +11,7 @@ from messaging.gateway.admin import PAUSE
 from messaging.gateway.told import Line, Overview, Story
 from messaging.ports import Clock
 from messaging.store.mongo import MongoStore
+from scripts.experiments import verdict_words
 from scripts.known import facts
 from scripts.overview import overview
 from scripts.story import by_whom, moment, sentence
@@ -86,6 +87,11 @@ class Reading:
         """Return path -> names of its stages."""
         found: dict[str, list[str]] = await self._reader.stages()
         return found
+
+    async def experiments(self) -> list[dict[str, Any]]:
+        """Return every split test, each with what it says in words (`says`)."""
+        found: list[dict[str, Any]] = await self._reader.experiments()
+        return [{**each, "says": verdict_words(each)} for each in found]
 
     async def stats(self) -> dict[str, Any]:
         """Return counts, with `parts`: name -> numbers."""

@@ -137,6 +137,9 @@ class FakeReader:
     async def stats(self) -> dict[str, object]:
         return {"visitors": 1}
 
+    async def experiments(self) -> list[dict[str, object]]:
+        return [{"name": "words", "verdict": "running", "as_of": NOON}]
+
 
 def some_deps(**changes: object) -> GatewayDeps:
     """Return deps in memory; `database` and any field may be given."""

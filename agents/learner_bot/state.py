@@ -12,6 +12,8 @@ from datetime import datetime
 
 import msgspec
 
+from learning.evaluation.experiment import Experiment
+
 ARMS_MAX = 64
 """Templates of one stage with counts of their own; the least used makes room for a new one."""
 
@@ -99,6 +101,8 @@ class PolicyState(msgspec.Struct):
     """The wake-up that stands under the key `train`."""
     trainings: dict[str, int] = {}
     """Outcome -> how many trainings came to it."""
+    experiment: Experiment | None = None
+    """Of a split test; None: it is none."""
 
     def refuse(self, reason: str) -> None:
         """Count a message that was not learned from."""

@@ -11,6 +11,8 @@ Rules
    refused. A refusal is counted, and the counts are published with the snapshot.
 5. A snapshot goes out after 200 new rewards, or one world-hour after the first of them.
 6. Probabilities are learned outside (`trainings`): the learner says when, and gives what comes of it its version.
+7. A split test is a policy of its own that counts visitors (`experiments`); what it sends teaches the templates, too.
+   Its snapshot goes out at once when it is decided.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from agents.learner_bot import trainings
+from agents.learner_bot import experiments, trainings
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from learning.serving import on_site
+from learning.evaluation import experiment
+from learning.serving import on_site, split_test
 from learning.serving.next_best import policy_name
 from learning.serving.send_time import POLICY as SEND_TIME
 from learning.serving.send_time import SLOTS
@@ -36,7 +39,7 @@ from messaging.vocabulary.messages import (
     TrainingScheduled,
     Woke,
 )
-from messaging.vocabulary.records import Decision, Snapshot
+from messaging.vocabulary.records import Decision, Snapshot, SplitTest
 
 HALF_LIFE = timedelta(weeks=12)
 """Without forgetting a year of mail was worth less than its last weeks; 8 to 12 weeks were measured best."""
@@ -75,8 +78,11 @@ def step(
 ) -> list[Effect]:
     """Take one message for one policy; every other bot's messages are refused and counted."""
     match message:
-        case DecisionMade():
+        case DecisionMade(test=None):
             _note_decision(state, message)
+            return []
+        case DecisionMade(test=SplitTest() as test):
+            _note_tested(state, message, test)
             return []
         case RewardSeen():
             _take_reward(state, message, now)
@@ -117,6 +123,13 @@ def _note_decision(state: PolicyState, message: DecisionMade) -> None:
         state.held_out += decision.holdout
 
 
+def _note_tested(state: PolicyState, message: DecisionMade, test: SplitTest) -> None:
+    if _is_honest(message.decision):
+        experiments.note(state, message, test)
+    else:
+        state.refuse("propensities broken")
+
+
 def _is_honest(decision: Decision) -> bool:
     """Return whether a decision's probabilities are such, and its arm could have been drawn."""
     allowed = [candidate.arm for candidate in decision.candidates if not candidate.refused]
@@ -135,8 +148,7 @@ def _is_honest(decision: Decision) -> bool:
 def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None:
     if not state.policy and policy_key(message.policy) == message.visitor:
         state.policy = message.policy
-    ripe_after = RIPE_AFTER_ON_SITE if on_site.is_policy(message.policy) else RIPE_AFTER
-    bundle = _bundle(min(message.decided_at, now) + ripe_after)
+    bundle = _bundle(min(message.decided_at, now) + _ripe_after(state, message))
     reason = _refusal(state, message, bundle)
     if reason is None and not state.remember(_number("reward", _reward_id(message))):
         reason = "reward again"
@@ -148,6 +160,9 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
         state.refuse(reason)
         return
     state.rewards += 1
+    if state.experiment is not None:
+        experiments.take(state.ripening.setdefault(bundle, {}), message)
+        return
     _measure(state, message)
     if message.holdout or message.reward.kind != "response":
         _count_unpublished(state, 1, now)
@@ -155,6 +170,14 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
     tally = state.ripening.setdefault(bundle, {}).setdefault(message.arm, Tally())
     tally.successes += message.reward.value * message.reward.human
     tally.exposures += 1.0
+
+
+def _ripe_after(state: PolicyState, message: RewardSeen) -> timedelta:
+    """Return how old a decision must be for its "no" to be known."""
+    of_test = experiments.ripe_after(state)
+    if of_test is not None:
+        return of_test
+    return RIPE_AFTER_ON_SITE if on_site.is_policy(message.policy) else RIPE_AFTER
 
 
 def _refusal(state: PolicyState, message: RewardSeen, bundle: int) -> str | None:
@@ -169,6 +192,8 @@ def _refusal(state: PolicyState, message: RewardSeen, bundle: int) -> str | None
         return "human out of range"
     if state.policy == SEND_TIME and not is_slot(message.arm):
         return "arm unknown"
+    if split_test.is_policy(message.policy):
+        return experiments.refusal(state, message)
     arms = state.ripening.get(bundle, {})
     if message.arm not in arms and len(arms) >= ARMS_MAX and not is_slot(message.arm):
         return "too many arms"
@@ -192,8 +217,14 @@ def _ripen(state: PolicyState, now: datetime) -> None:
     _discount(state, now)
     ripe_to = (now - _EPOCH) // BUNDLE
     for bundle in sorted(bundle for bundle in state.ripening if bundle <= ripe_to):
+        arms = state.ripening.pop(bundle)
+        if state.experiment is not None:
+            decided = experiments.ripen(state.experiment, arms)
+            known = round(sum(tally.exposures for tally in arms.values()))
+            _count_unpublished(state, PUBLISH_AFTER_REWARDS if decided else known, now)
+            continue
         learned = 0.0
-        for arm, ripe in state.ripening.pop(bundle).items():
+        for arm, ripe in arms.items():
             tally = state.tally(arm)
             tally.successes += ripe.successes
             tally.exposures += ripe.exposures
@@ -233,6 +264,10 @@ def _publish_if_due(state: PolicyState, now: datetime) -> list[Effect]:
 
 def snapshot_of(state: PolicyState) -> Snapshot:
     """Return what is known now, as it is published."""
+    if state.experiment is not None:
+        told = experiment.snapshot_of(state.experiment, state.version, state.rewards)
+        told.arrays.update(_refused(state))
+        return told
     by_hour = state.policy == SEND_TIME
     arms = [str(slot) for slot in range(SLOTS)] if by_hour else sorted(state.arms)
     tallies = [state.arms.get(arm) or Tally() for arm in arms]
@@ -243,8 +278,7 @@ def snapshot_of(state: PolicyState) -> Snapshot:
     }
     for key, sums in sorted(state.lift.items()):
         arrays[f"lift/{key}"] = [float(sums.count), sums.total, sums.squares]
-    for reason, count in sorted(state.refused.items()):
-        arrays[f"refused/{reason}"] = [float(count)]
+    arrays.update(_refused(state))
     return Snapshot(
         policy=state.policy,
         version=state.version,
@@ -252,6 +286,10 @@ def snapshot_of(state: PolicyState) -> Snapshot:
         arms=arms,
         arrays=arrays,
     )
+
+
+def _refused(state: PolicyState) -> dict[str, list[float]]:
+    return {f"refused/{reason}": [float(n)] for reason, n in sorted(state.refused.items())}
 
 
 def _wake_when_needed(state: PolicyState) -> list[Effect]:

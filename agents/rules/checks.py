@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from agents.rules.condition_models import NAME
 from agents.rules.conditions import OTHER_KINDS
-from agents.rules.models import Email, PathFile, Stage, TemplateFile
+from agents.rules.models import Email, PathFile, SplitTestModel, Stage, TemplateFile
 from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
 from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError
@@ -140,6 +140,7 @@ def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[Rule
             yield from _unknown(source, place, "cohort", stage.on.cohort, rules.cohorts)
         yield from _check_email(rules, source, (*at, "email"), stage.email)
         yield from _check_hours(source, (*at, "email"), stage.email, path)
+    yield from _check_split_tests(rules, source, path)
 
 
 def _check_stages(source: Source, stages: list[Stage]) -> Iterator[RuleError]:
@@ -196,3 +197,43 @@ def _check_hours(source: Source, at: Location, email: Email, path: PathFile) -> 
             hint = f"quiet hours are {start} to {end}"
             problem = f"the default hour {hour} lies in the quiet hours"
             yield source.error((*at, "default_hours", index), problem, hint)
+
+
+# ----------------------------------------------------------------------------- split tests
+
+
+def _check_split_tests(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
+    salts: set[str] = set()
+    for index, stage in enumerate(path.stages):
+        test, at = stage.email.split_test, ("stages", index, "email", "split_test")
+        if test is None:
+            continue
+        yield from _check_variants(rules, source, at, stage.email, test)
+        if test.visitors_max < test.visitors_min:
+            key = "visitors_max" if "visitors_max" in test.model_fields_set else "visitors_min"
+            problem = f"visitors_max ({test.visitors_max}) is below visitors_min"
+            yield source.error((*at, key), problem, "raise the one, or lower the other")
+        if test.salt in salts:
+            problem = f"two split tests have the salt {test.salt}"
+            hint = "who gets one's first variant would get the other's: leave it out"
+            yield source.error((*at, "salt"), problem, hint)
+        if test.salt is not None:
+            salts.add(test.salt)
+
+
+def _check_variants(
+    rules: RuleSet, source: Source, at: Location, email: Email, test: SplitTestModel
+) -> Iterator[RuleError]:
+    if len(test.variants) == 1:
+        hint = "add another of the step's templates"
+        yield source.error((*at, "variants"), "a split test of one variant tests nothing", hint)
+    listed = {each.id: each for each in email.templates}
+    for variant in test.variants:
+        place = (*at, "variants", variant)
+        if variant not in listed:
+            hint = "add it there, or choose one of: " + ", ".join(listed)
+            problem = f"the variant {variant} is not among the step's templates"
+            yield source.error(place, problem, hint)
+        elif listed[variant].cohort or _own_cohort(rules.templates.get(variant)):
+            hint = "a variant must be open to everybody, or its share would not hold"
+            yield source.error(place, f"the variant {variant} is for one cohort only", hint)

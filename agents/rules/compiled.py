@@ -17,6 +17,7 @@ import msgspec
 
 from agents.rules.facts import Facts
 from agents.rules.fading import fades_at
+from messaging.vocabulary.records import SplitTest
 
 Test = Callable[[Facts, datetime], bool]
 Until = Callable[[Facts, datetime], datetime | None]
@@ -164,6 +165,8 @@ class EmailStep(msgspec.Struct, frozen=True):
     """What must not repeat while another is allowed: `subject`, `hour`."""
     on_uncertain: str
     """`list` (never again) or `resend`."""
+    split_test: SplitTest | None = None
+    """What is tested with the first e-mail of the step."""
 
     def default_template(self, attempt_in_stage: int) -> str:
         """Return the rules' template for the first (0), second (1), … attempt in this stage."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 from agents.rules import compiled
 from agents.rules.compiled import PURCHASE_EVENTS, CompiledCohort, CompiledRules, index_by_kind
 from agents.rules.conditions import Around, Part, compile_condition
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import Email, PathFile, Score, Stage
 from agents.rules.ruleset import RuleSet, walk
+from learning.serving import split_test
+from messaging.vocabulary.ids import short_hash
+from messaging.vocabulary.records import SplitTest
+
+HAND_OVER_HOURS = 24
+"""An e-mail is handed over within a day of the choice of its template; its response window begins then."""
 
 
 def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
@@ -115,22 +123,22 @@ def _path(name: str, path: PathFile) -> compiled.PathRule:
         alert=path.alert.title,
         success=compiled.SuccessRule(path.success.template),
         sender=path.sender,
-        stages=[_stage(stage) for stage in path.stages],
+        stages=[_stage(name, path, stage) for stage in path.stages],
     )
 
 
-def _stage(stage: Stage) -> compiled.StageRule:
+def _stage(name: str, path: PathFile, stage: Stage) -> compiled.StageRule:
     return compiled.StageRule(
         name=stage.name,
         on=stage.on.what,
         on_cohort=stage.on.cohort,
         opportunity=stage.opportunity,
         hold=stage.hold,
-        email=_email(stage.email),
+        email=_email(stage.email, split_test_of(name, path, stage)),
     )
 
 
-def _email(email: Email) -> compiled.EmailStep:
+def _email(email: Email, test: SplitTest | None) -> compiled.EmailStep:
     return compiled.EmailStep(
         name=email.name,
         timing=email.timing,
@@ -140,4 +148,25 @@ def _email(email: Email) -> compiled.EmailStep:
         default_hours=list(email.default_hours),
         different=list(email.different),
         on_uncertain=email.on_uncertain,
+        split_test=test,
+    )
+
+
+def split_test_of(name: str, path: PathFile, stage: Stage) -> SplitTest | None:
+    """Return what a path of this name tests at a stage, None if nothing."""
+    test = stage.email.split_test
+    if test is None:
+        return None
+    place = f"{name}/{stage.name}/{test.name}"
+    salt = test.salt or place
+    whole = math.fsum(test.variants.values())
+    written = ",".join(f"{variant}={share!r}" for variant, share in test.variants.items())
+    return SplitTest(
+        policy=split_test.policy_name(place, short_hash("split test", f"{salt}:{written}")),
+        variants=[(variant, share / whole) for variant, share in test.variants.items()],
+        salt=salt,
+        visitors_min=test.visitors_min,
+        visitors_max=test.visitors_max,
+        then=test.then,
+        known_after_hours=path.response_window_hours + HAND_OVER_HOURS,
     )

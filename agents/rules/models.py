@@ -156,6 +156,21 @@ class StepTemplate(Model):
 Different = Annotated[list[Literal["subject", "hour"]], AfterValidator(_once)]
 
 
+Share = Annotated[float, Field(gt=0, le=1_000_000)]
+Visitors = Annotated[int, Field(ge=20, le=10_000_000)]
+
+
+class SplitTestModel(Model):
+    """Describe a split test of a step's first e-mail to a visitor; `variants` gives each template its share."""
+
+    name: Name
+    variants: dict[Name, Share] = Field(min_length=1, max_length=10)
+    visitors_min: Visitors = 100
+    visitors_max: Visitors = 20_000
+    then: Literal["winner", "bandit"] = "winner"
+    salt: Text | None = None
+
+
 class Email(Model):
     """Describe the e-mail step of a stage."""
 
@@ -167,6 +182,7 @@ class Email(Model):
     default_hours: list[HourOfDay] = Field(min_length=1, max_length=20)
     different: Different = Field(default=[])
     on_uncertain: Literal["list", "resend"] = "list"
+    split_test: SplitTestModel | None = None
 
 
 class StageOn(Model):

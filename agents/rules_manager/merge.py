@@ -112,6 +112,7 @@ def _merge_run(turn: Turn, other: Run) -> None:
         for stage, at in other.reached.items():
             mine.reached[stage] = min(at, mine.reached.get(stage, at))
         mine.won_at = mine.won_at or other.won_at
+        _count_once(mine, other)
         mine.attempts += other.attempts
         mine.tries = sorted([*mine.tries, *other.tries], key=lambda t: t.at)[-TRIES_MAX:]
         limits = [limit for limit in (mine.open_limit, other.open_limit) if limit]
@@ -125,6 +126,14 @@ def _merge_run(turn: Turn, other: Run) -> None:
         visits = [at for at in (mine.visit_over_at, other.visit_over_at) if at is not None]
         mine.visit_over_at = max(visits, default=None)
     _rearm(turn, mine)
+
+
+def _count_once(mine: Run, other: Run) -> None:
+    """Let a split test that both halves of a visitor took part in count the older one's variant alone."""
+    tests = {attempt.template_choice.test for attempt in mine.tries}
+    for attempt in other.tries:
+        if attempt.template_choice.test in tests:
+            attempt.template_choice.test = ""
 
 
 def _one_alert(turn: Turn, mine: Run, other: Run) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from agents.rules.compiled import EmailStep, PathRule, StageRule
+from agents.rules_manager import splitting
 from agents.rules_manager.calendar import (
     caps_free_at,
     hour_of,
@@ -35,9 +36,10 @@ from agents.rules_manager.state import (
 from agents.rules_manager.turn import Turn
 from learning.serving import fixed, next_best, send_time
 from learning.serving.policy import Choice as Chosen
+from learning.serving.split_test import ALARM, RUNNING
 from messaging.vocabulary.ids import decision_id, send_id
 from messaging.vocabulary.messages import SendPlan, SendRequested
-from messaging.vocabulary.records import Decision
+from messaging.vocabulary.records import Decision, SplitTest
 
 
 def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
@@ -133,6 +135,7 @@ def _log(
     learns: str,
     decision: str,
     chosen: Chosen,
+    test: SplitTest | None = None,
 ) -> Choice:
     path = turn.path(run)
     zone = zone_of(turn.state.zone, path.zone if path is not None else "")
@@ -157,6 +160,7 @@ def _log(
             context=context_of(turn.state, run, turn.now, zone),
             holdout=run.holdout,
         ),
+        test,
     )
 
 
@@ -260,15 +264,20 @@ def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
     allowed, refused = _templates(turn, run, step)
     decision = _decision(turn, run, stage, "template")
     name = next_best.policy_name(run.path, run.stage)
-    if _by_rules(turn, run):
+    test = splitting.test_of(turn, run, step, allowed)
+    verdict = splitting.verdict(turn, test)
+    if _by_rules(turn, run) or verdict == ALARM:
         default = step.default_template(run.in_stage)
         arm = default if default in allowed else allowed[0]
         chosen = fixed.choose_default(arm, refused=refused)
+    elif (variant := splitting.choose(turn, test, allowed, refused)) is not None:
+        chosen = variant
     else:
         snapshot = turn.view.snapshots.get(name)
         draw = turn.draw(decision)
         chosen = next_best.choose_template(snapshot, allowed, draw, refused=refused, policy=name)
-    return _log(turn, run, stage, "template", name, decision, chosen)
+    counted = test if verdict == RUNNING else None
+    return _log(turn, run, stage, "template", name, decision, chosen, counted)
 
 
 def _templates(turn: Turn, run: Run, step: EmailStep) -> tuple[list[str], dict[str, str]]:

@@ -37,7 +37,9 @@ class Choice(msgspec.Struct, array_like=True):
     holdout: bool = False
     """Of the decision: a merge may change the visitor's, and not how this was chosen."""
     by_rules: bool = False
-    """True where the rules chose, held out or not."""
+    """True where what it teaches did not choose: the rules did, held out or not, or a split test."""
+    test: str = ""
+    """The split test that counts what comes of it, too; empty: none."""
 
 
 class Try(msgspec.Struct, array_like=True):

@@ -9,7 +9,6 @@ from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor, share
 from agents.rules.compiled import PathRule
 from agents.rules_manager.state import Choice, RulesState, Run, Try
-from learning.serving.fixed import RULES
 from messaging.vocabulary.effects import (
     CancelWake,
     Effect,
@@ -21,7 +20,7 @@ from messaging.vocabulary.effects import (
 )
 from messaging.vocabulary.ids import policy_key
 from messaging.vocabulary.messages import DecisionMade, Message, RewardSeen
-from messaging.vocabulary.records import Decision, Reward
+from messaging.vocabulary.records import Decision, Reward, SplitTest
 
 HOLDOUT_SALT = "holdout"
 
@@ -66,17 +65,26 @@ class Turn:
         """Return whether this visitor (or another) gets the rules' defaults for good."""
         return share(HOLDOUT_SALT, visitor or self.state.visitor) < self.view.holdout
 
-    def decided(self, learns: str, decision: Decision) -> Choice:
+    def decided(self, learns: str, decision: Decision, test: SplitTest | None = None) -> Choice:
         """Log a decision, tell the learner, and return what must be remembered of it.
 
-        `learns` names the policy that measures or learns by it, also where the rules themselves decided.
+        `learns` names the policy that measures or learns by it, also where the rules themselves decided. `test` is
+        the running split test that the visitor is counted in, too.
         """
         self.effects.append(LogDecision(decision))
         message = DecisionMade(visitor=policy_key(learns), at=self.now, decision=decision)
         self.tell("learner", message)
-        by_rules = decision.policy == RULES
+        if test is not None:
+            self.tell("learner", DecisionMade(policy_key(test.policy), self.now, decision, test))
         return Choice(
-            decision.id, learns, decision.arm, decision.at, True, decision.holdout, by_rules
+            decision_id=decision.id,
+            policy=learns,
+            arm=decision.arm,
+            at=decision.at,
+            open=True,
+            holdout=decision.holdout,
+            by_rules=decision.policy != learns,
+            test="" if test is None else test.policy,
         )
 
     def reward(self, choice: Choice, kind: str, value: float, human: float) -> None:
@@ -84,31 +92,39 @@ class Turn:
         if not choice.open or choice.at is None:
             return
         choice.open = False
-        self._reward(choice, kind, value, human)
+        reward = self._rewarded(choice, kind, value, human)
+        if choice.test:
+            self._tell_reward(choice, choice.test, reward, in_lift=True)
 
     def purchase(self, choice: Choice, value: float) -> None:
         """Tell the learner what a decision's e-mail sold."""
         if choice.decision_id:
-            self._reward(choice, "purchase", value, 1.0)
+            self._rewarded(choice, "purchase", value, 1.0)
 
-    def _reward(self, choice: Choice, kind: str, value: float, human: float) -> None:
-        assert choice.at is not None, "a decision has a time"
+    def _rewarded(self, choice: Choice, kind: str, value: float, human: float) -> Reward:
+        """Log a reward and tell it to the policy that learns by it."""
         reward = Reward(
             decision_id=choice.decision_id, kind=kind, value=value, at=self.now, human=human
         )
         self.effects.append(LogReward(reward))
+        in_lift = choice.holdout or not choice.by_rules
+        self._tell_reward(choice, choice.policy, reward, in_lift=in_lift)
+        return reward
+
+    def _tell_reward(self, choice: Choice, policy: str, reward: Reward, *, in_lift: bool) -> None:
+        assert choice.at is not None, "a decision has a time"
         self.tell(
             "learner",
             RewardSeen(
-                visitor=policy_key(choice.policy),
+                visitor=policy_key(policy),
                 at=self.now,
                 reward=reward,
                 arm=choice.arm,
-                policy=choice.policy,
+                policy=policy,
                 decided_at=choice.at,
                 holdout=choice.holdout,
                 subject=self.state.visitor,
-                in_lift=(choice.holdout or not choice.by_rules) and not self.state.mixed,
+                in_lift=in_lift and not self.state.mixed,
             ),
         )
 

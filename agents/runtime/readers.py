@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
+from agents.runtime import tested
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import by_status, sales_in, stages_in, with_erased
 from agents.runtime.held import Codec, Held
@@ -213,6 +215,7 @@ class StoreReader:
             **await self.counts(),
             "success_mails": await self._store.count("sends", success),
             "notices": {s: await self._notices(s) for s in UNDELIVERED},
+            "experiments": dict(Counter(each["verdict"] for each in await self.experiments())),
         }
 
     async def counts(self) -> dict[str, Any]:
@@ -243,6 +246,10 @@ class StoreReader:
         bodies = await self._store.load("behavior", visitors)
         found = {v: self._codecs["behavior"].decode(body).state for v, body in bodies.items()}
         return {visitor: state.address for visitor, state in found.items() if state.address}
+
+    async def experiments(self) -> list[dict[str, Any]]:
+        """Return every split test that is published or was ever begun, the published ones first."""
+        return await tested.experiments(self._store)
 
     async def stages(self) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept."""

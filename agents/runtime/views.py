@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from agents.protocol.bot import View
+from learning.serving import split_test
 from learning.serving.probability import POLICIES
 from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
@@ -155,7 +156,8 @@ class ViewLoader:
         limit = SNAPSHOT_ROWS_NEW_MAX if newest else SNAPSHOT_ROWS_MAX
         rows = await self._store.rows(SNAPSHOTS, {}, limit=limit)
         if not newest:
-            for policy in POLICIES:  # published seldom: others fill the newest rows many times over
+            # Published seldom, or never again: others fill the newest rows many times over.
+            for policy in (*POLICIES, *await self._split_tests()):
                 rows += await self._store.rows(SNAPSHOTS, {"policy": policy}, limit=1)
         for row in rows:
             snapshot = msgspec.convert(row, Snapshot)
@@ -164,6 +166,11 @@ class ViewLoader:
                 newest[snapshot.policy] = snapshot
         self._newest = newest
         return newest
+
+    async def _split_tests(self) -> list[str]:
+        """Return the split tests of which anything was ever published: a verdict is served for good."""
+        names = await self._store.tally(SNAPSHOTS, "policy")
+        return sorted(name for name in names if split_test.is_policy(name))
 
 
 SNAPSHOT_ROWS_MAX = 500

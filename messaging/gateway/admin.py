@@ -81,6 +81,11 @@ async def visitors(request: web.Request) -> web.Response:
     return answer({"visitors": found, "after": found[-1]["visitor_id"] if found else None})
 
 
+async def experiments(request: web.Request) -> web.Response:
+    """Show every split test: who is counted for each variant, and the verdict."""
+    return answer({"experiments": await _gateway(request).deps.reader.experiments()})
+
+
 async def stats(request: web.Request) -> web.Response:
     """Show counts of the system, with what the gateway holds at this moment."""
     gateway = _gateway(request)

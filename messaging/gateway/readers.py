@@ -33,6 +33,10 @@ class VisitorReader(Protocol):
         """Return path -> names of its stages, over all versions that are kept."""
         ...
 
+    async def experiments(self) -> list[dict[str, Any]]:
+        """Return every split test, as it stands."""
+        ...
+
     async def stats(self) -> dict[str, Any]:
         """Return counts of the whole system."""
         ...

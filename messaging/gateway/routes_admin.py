@@ -45,6 +45,7 @@ def _tables() -> list[Route]:
         _table("decisions", "decisions", "List decisions.", "visitor", "kind", "path"),
         _table("snapshots", "snapshots", "List policy snapshots.", "policy"),
         _table("policies", "snapshots", "List policy snapshots.", "policy"),
+        _route("GET", "experiments", admin.experiments, "Show split tests and their verdicts."),
     ]
 
 

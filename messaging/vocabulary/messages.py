@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.records import Decision, Reward, Snapshot
+from messaging.vocabulary.records import Decision, Reward, Snapshot, SplitTest
 
 
 class Message(msgspec.Struct, array_like=True, tag=True):
@@ -347,6 +347,8 @@ class DecisionMade(Message):
     """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
 
     decision: Decision
+    test: SplitTest | None = None
+    """The split test that this decision belongs to, where it is the test that is told."""
 
 
 class RewardSeen(Message):

@@ -65,11 +65,31 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Publish what a policy has learned: numbers only, and how far each stream had been read."""
 
     policy: str
-    """`send_time`, `next_best/<path>/<stage>`, `on_site/<type of interaction>` or `probability/<what>`."""
+    """`send_time`, `next_best/<path>/<stage>`, `on_site/<type of interaction>`, `probability/<what>` or
+    `split_test/<path>/<stage>/<name>/<hash>`."""
     version: int
     learned_to: dict[str, int] = {}
     arms: list[str] = []
     arrays: dict[str, list[float]] = {}
+
+
+class SplitTest(msgspec.Struct, frozen=True, array_like=True):
+    """Say what a marketer wants tested: the variants of a step's first e-mail to a visitor, and what ends the test."""
+
+    policy: str
+    """`split_test/<path>/<stage>/<name>/<hash of variants, shares and salt>`: who changes those begins anew."""
+    variants: list[tuple[str, float]]
+    """(template, its share); the shares sum to 1."""
+    salt: str
+    """Decides, with the visitor's id, which variant a visitor gets."""
+    visitors_min: int
+    """Of each variant so many must be known before one may win."""
+    visitors_max: int
+    """With so many known of each variant the test ends without a winner."""
+    then: str
+    """`winner`: everybody gets it; `bandit`: the templates of the step are chosen among as if there were no test."""
+    known_after_hours: int
+    """So old is a decision whose "no" is known, too."""
 
 
 class IdentityWrite(msgspec.Struct):

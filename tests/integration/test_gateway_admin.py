@@ -78,6 +78,11 @@ async def test_tables_are_shown_by_equality_of_named_fields() -> None:
         assert [row["status"] for row in found["sends"]] == ["handed over"]
         assert await _ask(session, "/api/v1/decisions") == {"decisions": []}
         assert await _ask(session, "/api/v1/policies") == {"policies": []}
+        assert await _ask(session, "/api/v1/experiments") == {
+            "experiments": [
+                {"name": "words", "verdict": "running", "as_of": "2017-06-01T12:00:00Z"}
+            ]
+        }
 
 
 @pytest.mark.parametrize("route", [r for r in all_routes() if "limit" in r.query])

@@ -1,0 +1,105 @@
+"""Show split tests as they stand: those of the published rules, and those that were begun and are not published now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agents.rules.compiler import split_test_of
+from agents.rules.models import PathFile
+from agents.rules.ruleset import name_of
+from agents.rules.source import parse
+from agents.runtime.views import PUBLISHED, SNAPSHOTS, VERSIONS
+from learning.serving.split_test import is_policy, verdict_of, winner_of
+from messaging.ports import Store
+from messaging.vocabulary.records import Snapshot, SplitTest
+
+Facts = dict[str, Any]
+
+NOBODY = (0.0, 0.0, 0.0, 1.0)
+"""Visitors, conversions and interval of whom nothing is known."""
+
+
+async def experiments(store: Store) -> list[Facts]:
+    """Return every split test, those of the published rules first, then the others by name."""
+    published = {test.policy: test for test in await _published(store)}
+    begun = [name for name in await store.tally(SNAPSHOTS, "policy") if is_policy(name)]
+    others = sorted(set(begun) - published.keys())
+    found = []
+    for policy in (*published, *others):
+        rows = await store.rows(SNAPSHOTS, {"policy": policy}, limit=1)
+        if rows:
+            snapshot, at = msgspec.convert(rows[0], Snapshot), rows[0]["at"]
+        else:
+            snapshot, at = _nothing_known(published[policy]), None
+        found.append({**shown(snapshot), "published": policy in published, "as_of": at})
+    return found
+
+
+async def _published(store: Store) -> list[SplitTest]:
+    """Return the split tests of the published rules, in the order of paths and stages."""
+    published = await store.get_document(*PUBLISHED)
+    row = await store.get_document(VERSIONS, str(published["version"])) if published else None
+    if row is None:
+        return []
+    found = []
+    for file, text in sorted(row["files"].items()):
+        if file.startswith("paths/"):
+            path = PathFile.model_validate(parse(file, text).data)
+            found += [split_test_of(name_of(file), path, stage) for stage in path.stages]
+    return [test for test in found if test is not None]
+
+
+def _nothing_known(test: SplitTest) -> Snapshot:
+    """Return what would be published of a test before anybody is known."""
+    arrays = {
+        "shares": [share for _, share in test.variants],
+        "visitors_bounds": [float(test.visitors_min), float(test.visitors_max)],
+        "bandit_then": [float(test.then == "bandit")],
+    }
+    return Snapshot(
+        policy=test.policy, version=0, arms=[variant for variant, _ in test.variants], arrays=arrays
+    )
+
+
+def shown(snapshot: Snapshot) -> Facts:
+    """Return a test's snapshot in plain fields."""
+    _, path, stage, name, _ = snapshot.policy.split("/")
+    arrays = snapshot.arrays
+    bounds = [int(bound) for bound in arrays["visitors_bounds"]]
+    counts = ("visitors", "conversions", "low", "high")
+    variants = []
+    for place, (template, share) in enumerate(zip(snapshot.arms, arrays["shares"], strict=True)):
+        numbers = [
+            arrays[key][place] if key in arrays else NOBODY[n] for n, key in enumerate(counts)
+        ]
+        strength = arrays["strength"][place] if "strength" in arrays else 0.0
+        variants.append(
+            {"template": template, "share": share, **_counted(numbers), "strength": strength}
+        )
+    return {
+        "name": name,
+        "path": path,
+        "stage": stage,
+        "policy": snapshot.policy,
+        "verdict": verdict_of(snapshot),
+        "winner": winner_of(snapshot) or None,
+        "then": "bandit" if arrays["bandit_then"][0] else "winner",
+        "variants": variants,
+        "holdout": _counted(list(arrays.get("holdout", NOBODY))),
+        "visitors_min": bounds[0],
+        "visitors_max": bounds[1],
+    }
+
+
+def _counted(numbers: list[float]) -> Facts:
+    """Return visitors, conversions, their rate, and the ends of its interval."""
+    visitors, conversions, low, high = numbers
+    return {
+        "visitors": int(visitors),
+        "conversions": int(conversions),
+        "rate": conversions / visitors if visitors else None,
+        "low": low,
+        "high": high,
+    }
