@@ -213,6 +213,15 @@ class Store(Protocol):
         """Upsert a document outside any batch: rules versions, control flags, the clock's position."""
         ...
 
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Write a document where its fields equal `expected`, or where there is none (None); say whether it was.
+
+        Of two who read the same and write at once, one is told that the other was first.
+        """
+        ...
+
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         """Return a document written by `put_document` (or a row), with `id`, or None."""
         ...

@@ -43,6 +43,18 @@ class Telling(MongoStore):
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
         """Upsert a document; when it concerns the shards, return after each was told (or did not answer)."""
         await super().put_document(collection, key, fields)
+        await self._tell(collection, key)
+
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Write a document that is as expected; tell the shards as `put_document` does."""
+        is_written = await super().swap_document(collection, key, fields, expected)
+        if is_written:
+            await self._tell(collection, key)
+        return is_written
+
+    async def _tell(self, collection: str, key: str) -> None:
         if (collection, key) in TOLD:
             await asyncio.gather(*(self._peers.tell(name, "refresh") for name in self._names))
 

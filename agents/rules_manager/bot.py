@@ -29,8 +29,18 @@ class RulesBot:
         raise ValueError(f"rules: no layout {version} is known ({len(body)} bytes)")
 
     def figures(self, state: RulesState) -> dict[str, float]:
-        """Return the runs: `runs/<path>/<status>/<stage>` -> 1."""
-        return {f"runs/{run.path}/{run.status}/{run.stage}": 1 for run in state.runs.values()}
+        """Return the runs: `runs/<path>/<status>/<stage>` -> 1.
+
+        Those under way and those that wait for a person also by their version: `stands/<path>/<version>/<stage>`,
+        `waits/…`.
+        """
+        figures: dict[str, float] = {}
+        for run in state.runs.values():
+            figures[f"runs/{run.path}/{run.status}/{run.stage}"] = 1
+            if run.active or run.alert_id:
+                where = "stands" if run.active else "waits"
+                figures[f"{where}/{run.path}/{run.version}/{run.stage}"] = 1
+        return figures
 
     def step(
         self, state: RulesState, message: Message, now: datetime, view: View, draw: DrawFor

@@ -45,8 +45,30 @@ def stages_in(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]
     """
     found: dict[str, dict[str, dict[str, int]]] = {}
     for name, count in sorted(figures.items()):
-        _, path, status, stage = name.split("/", 3)
-        found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+        kind, _, rest = name.partition("/")
+        if kind == "runs":
+            path, status, stage = rest.split("/", 2)
+            found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+    return found
+
+
+def standing_in(figures: dict[str, float]) -> dict[tuple[str, int, str], tuple[int, int]]:
+    """Return (path, version of the rules, stage) -> (runs under way, runs that wait for a person).
+
+    >>> standing_in(
+    ...     {"stands/welcome/3/cart": 2, "waits/welcome/3/cart": 1, "runs/welcome/won/cart": 1}
+    ... )
+    {('welcome', 3, 'cart'): (2, 1)}
+    """
+    found: dict[tuple[str, int, str], tuple[int, int]] = {}
+    for name, count in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        if kind in ("stands", "waits") and count:
+            path, version, stage = rest.split("/", 2)
+            place = path, int(version), stage
+            runs, waiting = found.get(place, (0, 0))
+            add = int(count)
+            found[place] = (runs + add, waiting) if kind == "stands" else (runs, waiting + add)
     return found
 
 

@@ -61,6 +61,14 @@ class Versions(dict[int, Any]):
         return self[version] if version in self.files else default
 
 
+async def read_versions(store: Store, versions: Versions) -> None:
+    """Note every version that is kept; none is compiled by that."""
+    for row in await store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False):
+        version = int(row["id"])
+        versions.html.setdefault(version, row.get("html"))
+        versions.files.setdefault(version, row["files"])
+
+
 class ViewLoader:
     """Load views for one process.
 
@@ -89,7 +97,7 @@ class ViewLoader:
         found = stamp if stamp is not None else await self.stamp()
         version = found[0]
         if version and version not in self._versions:
-            await self._read_versions()
+            await read_versions(self._store, self._versions)
         settings = self._settings
         view = View(
             rules=self._versions.get(version),
@@ -112,7 +120,7 @@ class ViewLoader:
         Raise KeyError where a version that the record names is not kept any more.
         """
         if rules_version and rules_version not in self._versions:
-            await self._read_versions()
+            await read_versions(self._store, self._versions)
         held: dict[str, Snapshot] = {}
         for policy, version in snapshots.items():
             key = f"{policy}@{version}"
@@ -141,13 +149,6 @@ class ViewLoader:
         published = await self._store.get_document(*PUBLISHED)
         newest = await self._store.rows(SNAPSHOTS, {}, limit=1)
         return int(published["version"]) if published else 0, newest[0]["id"] if newest else ""
-
-    async def _read_versions(self) -> None:
-        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False)
-        for row in rows:
-            version = int(row["id"])
-            self._versions.html.setdefault(version, row.get("html"))
-            self._versions.files.setdefault(version, row["files"])
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

@@ -325,6 +325,19 @@ class MemoryStore:
         """Replace a document outside any batch, or create it."""
         self._database.tables.setdefault(collection, {})[key] = _as_read(fields)
 
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Replace a document that is as expected, or create it where none is."""
+        found = await self.get_document(collection, key)
+        if found is None or expected is None:
+            is_as_expected = found is None and expected is None
+        else:
+            is_as_expected = all(found.get(name) == value for name, value in expected.items())
+        if is_as_expected:
+            await self.put_document(collection, key, fields)
+        return is_as_expected
+
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         """Return a document with its `id`, or None."""
         fields = self._database.tables.get(collection, {}).get(key)

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from messaging.ports import BatchRecord, Chunk, Commit, Ownership
 from messaging.store.connection import (
@@ -285,6 +286,21 @@ class MongoStore:
             await self._database[collection].replace_one(
                 {"_id": key}, {**fields, "_id": key}, upsert=True
             )
+
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Replace a document that is as expected, or create it where none is."""
+        documents, written = self._database[collection], {**fields, "_id": key}
+        with world():
+            if expected is None:
+                try:
+                    await documents.insert_one(written)
+                except DuplicateKeyError:
+                    return False
+                return True
+            done = await documents.replace_one({"_id": key, **_equal(expected)}, written)
+            return bool(done.matched_count)
 
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         """Return a document with its `id`, or None."""

@@ -53,6 +53,8 @@ COLLECTION_HOLDS: dict[str, str] = {
     "replay": "waiting calls",
     "control": "nobody",
     "rules_versions": "nobody",
+    "publications": "nobody",
+    "moves": "nobody",
     "erasures": "keyed hash",
 }
 """Every collection there is -> what of a visitor is in it: `agents.runtime.sweeper` has a way for each."""

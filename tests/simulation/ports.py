@@ -150,6 +150,15 @@ class FaultyStore:
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
         await self._call(lambda: self._inner.put_document(collection, key, fields))
 
+    async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
+        return await self._call(lambda: self._inner.visitors(bot, after, limit))
+
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        swap = self._inner.swap_document
+        return await self._call(lambda: swap(collection, key, fields, expected))
+
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         return await self._call(lambda: self._inner.get_document(collection, key))
 
