@@ -29,8 +29,21 @@ class RulesBot:
         raise ValueError(f"rules: no layout {version} is known ({len(body)} bytes)")
 
     def figures(self, state: RulesState) -> dict[str, float]:
-        """Return the runs: `runs/<path>/<status>/<stage>` -> 1."""
-        return {f"runs/{run.path}/{run.status}/{run.stage}": 1 for run in state.runs.values()}
+        """Return the runs: `runs/<path>/<status>/<stage>` and `arms/<path>/<arm>/<entered or won>` -> 1.
+
+        `follow_ups`: e-mails after the first of a run. Who was on both sides of the holdout is in no arm.
+        """
+        figures: dict[str, float] = {}
+        for run in state.runs.values():
+            figures[f"runs/{run.path}/{run.status}/{run.stage}"] = 1
+            if run.attempts > 1:
+                figures["follow_ups"] = figures.get("follow_ups", 0) + run.attempts - 1
+            if not state.mixed:
+                arm = f"arms/{run.path}/{'rules' if run.holdout else 'learning'}"
+                figures[f"{arm}/entered"] = 1
+                if run.status == "won":
+                    figures[f"{arm}/won"] = 1
+        return figures
 
     def step(
         self, state: RulesState, message: Message, now: datetime, view: View, draw: DrawFor

@@ -45,8 +45,26 @@ def stages_in(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]
     """
     found: dict[str, dict[str, dict[str, int]]] = {}
     for name, count in sorted(figures.items()):
-        _, path, status, stage = name.split("/", 3)
-        found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+        kind, _, rest = name.partition("/")
+        if kind == "runs":
+            path, status, stage = rest.split("/", 2)
+            found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+    return found
+
+
+def arms_in(figures: dict[str, float]) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return path -> arm (`rules` or `learning`) -> (runs, of these won).
+
+    >>> arms_in({"arms/welcome/rules/entered": 3, "arms/welcome/rules/won": 1})
+    {'welcome': {'rules': (3, 1)}}
+    """
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for name, count in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        if kind == "arms" and name.endswith("/entered"):
+            path, arm, _ = rest.split("/")
+            won = figures.get(f"arms/{path}/{arm}/won", 0)
+            found.setdefault(path, {})[arm] = (int(count), int(won))
     return found
 
 

@@ -17,7 +17,7 @@ import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime.consents import consents_of
-from agents.runtime.figures import by_status, sales_in, stages_in, with_erased
+from agents.runtime.figures import arms_in, by_status, sales_in, stages_in, with_erased
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
@@ -189,10 +189,15 @@ class StoreReader:
 
     async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
         """Return visitors by visitor id, those after `after`; tombstones are left out."""
-        ids = await self._store.visitors("behavior", after, limit)
+        return await self.summaries(await self._store.visitors("behavior", after, limit))
+
+    async def summaries(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Return these visitors as a list shows them; tombstones are left out."""
         bodies = await self._store.load("behavior", ids)
         found = []
         for visitor in ids:
+            if visitor not in bodies:  # erased a moment ago
+                continue
             held = self._codecs["behavior"].decode(bodies[visitor])
             if not held.moved:
                 state = held.state
@@ -234,6 +239,8 @@ class StoreReader:
             "quarantined": await self._store.count("quarantine", {}),
             "runs": by_status(stages),
             "stages": stages,
+            "arms": arms_in(rules),
+            "follow_ups": int(rules.get("follow_ups", 0)),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 BOTS = ("behavior", "rules", "engagement", "email", "sales", "social", "learner")
 
 ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "decisions": (("visitor", "at"),),
+    "decisions": (("visitor", "at"), ("kind",)),
     "rewards": (("decision_id",),),
     "story": (("visitor", "at"),),
     "sends": (("visitor", "at"), ("status", "at")),
@@ -17,6 +17,8 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "moments": (("visitor", "at"), ("week", "at")),
     "quarantine": (("at",),),
     "snapshots": (("policy", "at"),),
+    "audit_log": (("at",), ("visitor", "at"), ("act", "at")),
+    "sessions": (("user", "at"),),
 }
 """Table -> the fields of each index."""
 
@@ -33,6 +35,8 @@ ROW_HOLDS: dict[str, str] = {
     "moments": "visitor",
     "quarantine": "visitor",
     "snapshots": "nobody",
+    "audit_log": "numbers",
+    "sessions": "nobody",
 }
 """Table -> what becomes of a row when the visitor it names (`visitor`) is erased.
 
@@ -53,6 +57,7 @@ COLLECTION_HOLDS: dict[str, str] = {
     "replay": "waiting calls",
     "control": "nobody",
     "rules_versions": "nobody",
+    "users": "nobody",
     "erasures": "keyed hash",
 }
 """Every collection there is -> what of a visitor is in it: `agents.runtime.sweeper` has a way for each."""
