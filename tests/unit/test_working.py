@@ -39,7 +39,7 @@ def test_each_kind_of_task_has_both_counts() -> None:
 
 
 def test_nothing_done_is_nothing_for_both() -> None:
-    counts = dict.fromkeys(("runs", "engagements"), {}) | {"people": {"people": 0}}
+    counts = {"runs": {}, "engagements": {}, "people": {"people": 0}}
     counts |= {"sends": {"handed over": 0}, "follow_ups": 0, "alerts": 0}
     assert {(t.machine, t.people) for t in tasks(some_facts(counts=counts, by_people=0))} == {
         (0, 0)
