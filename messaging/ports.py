@@ -195,10 +195,12 @@ class Store(Protocol):
         limit: int = 100,
         newest: bool = True,
         after: tuple[datetime, str] | None = None,
+        only: tuple[str, ...] | None = None,
     ) -> list[dict[str, Any]]:
         """Return rows whose fields equal `match`, by their `at` (newest or oldest first); `_id` is `id`.
 
-        `after`: (`at`, `id`) of the row that the next page follows, in the same order.
+        `after`: (`at`, `id`) of the row that the next page follows, in the same order. `only`: fields that are
+        returned besides the id; None: all.
         """
         ...
 

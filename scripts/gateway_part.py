@@ -38,6 +38,7 @@ from scripts.demo_company import Company
 from scripts.desk import ConsoleDesk
 from scripts.erasing import eraser_of
 from scripts.folder import RUN
+from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
 
 SWITCH_SECONDS = 0.0002
@@ -65,9 +66,11 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     part = GatewayPart(wiring.host, wiring.port, connection, store)
     part.run_file = Path(wiring.log_folder).parent / RUN
     part.shop_key = wiring.write_keys[0] if wiring.demo else ""
+    telling = part.telling(store, peers, list(_names(wiring.shards)))
     deps = GatewayDeps(
         journal=MongoJournal(connection, wiring.key),
-        store=part.telling(store, peers, list(_names(wiring.shards))),
+        store=telling,
+        rulebook=StoredRulebook(telling),
         peers=peers,
         clock=clock,
         reader=part.reading(

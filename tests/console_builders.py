@@ -24,6 +24,7 @@ from messaging.ports import BatchRecord, Commit, IdentityWrite, RowWrite, StateW
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 from scripts.desk import ConsoleDesk
+from scripts.rulebook import StoredRulebook
 from scripts.rules import publish, push
 from scripts.simulating import START, Simulated, end_of
 from scripts.telling import Reading
@@ -140,6 +141,7 @@ async def a_console(store: Store | None = None, now: datetime | None = None, **c
         "clock": clock,
         "reader": Reading(reader, Looking(store, reader), lambda: PARTS, clock),
         "desk": a_desk(store, clock),
+        "rulebook": StoredRulebook(store),
         **changes,
     }
     async with a_site(**given) as (session, _), a_browser(session) as browser:

@@ -78,6 +78,7 @@ class StoreReader:
         self._store = store
         self._journal = journal
         self._now = now
+        self._versions: dict[str, dict[str, list[str]]] = {}
         self._predictions = Predictions(store, consent)
         self._codecs = {name: Codec(wiring.make()) for name, wiring in WIRING.items()}
 
@@ -253,7 +254,17 @@ class StoreReader:
 
     async def stages(self) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept."""
-        return self.stages_of(await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX))
+        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
+        for key in sorted({row["id"] for row in rows} - self._versions.keys(), key=int):
+            row = await self._store.get_document(VERSIONS, key)
+            if row is not None:  # a version never changes: its stages are read once
+                self._versions[key] = self.stages_of([row])
+        found: dict[str, list[str]] = {}
+        for version in sorted(self._versions, key=int, reverse=True):
+            for path, names in self._versions[version].items():
+                known = found.setdefault(path, [])
+                known += [name for name in names if name not in known]
+        return found
 
     def stages_of(self, versions: list[dict[str, Any]]) -> dict[str, list[str]]:
         """Return path -> names of its stages, over these versions of the rules."""

@@ -143,11 +143,13 @@ class ViewLoader:
         return int(published["version"]) if published else 0, newest[0]["id"] if newest else ""
 
     async def _read_versions(self) -> None:
-        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False)
-        for row in rows:
-            version = int(row["id"])
-            self._versions.html.setdefault(version, row.get("html"))
-            self._versions.files.setdefault(version, row["files"])
+        """Read the versions that were made since the last look: one holds all its files and e-mails."""
+        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False, only=())
+        for version in sorted({int(row["id"]) for row in rows} - self._versions.files.keys()):
+            row = await self._store.get_document(VERSIONS, str(version))
+            if row is not None:
+                self._versions.html.setdefault(version, row.get("html"))
+                self._versions.files.setdefault(version, row["files"])
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

@@ -13,6 +13,7 @@ from aiohttp import web
 from messaging.gateway.collect import Collector
 from messaging.gateway.console.desk import Desk
 from messaging.gateway.console.entrance import Entrance
+from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.handover import HandOver
 from messaging.gateway.keys import Keys
 from messaging.gateway.limits import Limits
@@ -56,6 +57,8 @@ class GatewayDeps:
     """Where people reach the gateway; https there makes the console's cookie a secure one."""
     desk: Desk | None = None
     """Tells the console what it shows; None: the console has nothing to show but its frame."""
+    rulebook: Rulebook | None = None
+    """Keeps the rules' versions for the console."""
     hook_secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Source of webhooks -> the secrets that may sign them; without one the source's route is a 404."""
     limits: Limits = field(default_factory=Limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import assets
-from messaging.gateway.console import door, views
+from messaging.gateway.console import door, rules, views
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
 from messaging.gateway.problems import ProblemError
@@ -17,7 +17,7 @@ _REFUSED = (400, 401, 403, 408, 413, 415)
 
 def console_routes() -> list[Route]:
     """Return the console's routes, in the order of the documentation."""
-    return [*_entrance(), *_orders(), *_people(), *_pages(), *_files()]
+    return [*_entrance(), *_orders(), *_people(), *_rules(), *_pages(), *_files()]
 
 
 def _entrance() -> list[Route]:
@@ -50,6 +50,20 @@ def _people() -> list[Route]:
         _page("visitors", views.visitors, "List visitors.", 422, query=("cohort", "after")),
         _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
         _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
+    ]
+
+
+def _rules() -> list[Route]:
+    beside = "Show a version beside the published one."
+    saving = "Make a version of an edit."
+    return [
+        _page("rules", rules.rules, "Show the rules, their files and versions."),
+        _page("rules/versions/{version}", rules.version, beside, 404, 422),
+        _page("rules/edit", rules.edit, "Show a file, to be edited.", 422, query=("file",)),
+        _form("rules/check", rules.check, "Say what is wrong with an edit.", 200, 422),
+        _form("rules/save", rules.save, saving, 409, 422),
+        _form("rules/remove", rules.remove, "Make a version without a file.", 409, 422),
+        _form("rules/publish", rules.publish, "Publish a version.", 404, 409, 422),
     ]
 
 

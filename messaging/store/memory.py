@@ -294,6 +294,7 @@ class MemoryStore:
         limit: int = 100,
         newest: bool = True,
         after: tuple[datetime, str] | None = None,
+        only: tuple[str, ...] | None = None,
     ) -> list[dict[str, Any]]:
         """Return rows whose fields equal `match`, by `at` and then id."""
         found = self._matching(table, match)
@@ -301,6 +302,8 @@ class MemoryStore:
         if after is not None:
             past = operator.lt if newest else operator.gt
             found = [row for row in found if past((row["at"], row["id"]), after)]
+        if only is not None:
+            return [{n: row[n] for n in ("id", *only) if n in row} for row in found[:limit]]
         return found[:limit]
 
     async def count(self, table: str, match: dict[str, Any]) -> int:

@@ -247,11 +247,15 @@ class MongoStore:
         limit: int = 100,
         newest: bool = True,
         after: tuple[datetime, str] | None = None,
+        only: tuple[str, ...] | None = None,
     ) -> list[dict[str, Any]]:
         """Return rows whose fields equal `match`, by `at` and then id."""
         order = DESCENDING if newest else ASCENDING
         with world():
-            cursor = self._database[table].find({**_equal(match), **_beyond(after, newest=newest)})
+            wanted = {**_equal(match), **_beyond(after, newest=newest)}
+            # An empty list of fields stands for all of them there.
+            shown = None if only is None else dict.fromkeys(("_id", *only), 1)
+            cursor = self._database[table].find(wanted, shown)
             cursor = cursor.sort([("at", order), ("_id", order)]).limit(limit)
             return [_with_id(document) for document in await cursor.to_list(None)]
 

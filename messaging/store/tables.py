@@ -19,6 +19,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "snapshots": (("policy", "at"),),
     "audit_log": (("at",), ("visitor", "at"), ("act", "at")),
     "sessions": (("user", "at"),),
+    "rules_versions": (("at",),),
 }
 """Table -> the fields of each index."""
 
@@ -37,6 +38,7 @@ ROW_HOLDS: dict[str, str] = {
     "snapshots": "nobody",
     "audit_log": "numbers",
     "sessions": "nobody",
+    "rules_versions": "nobody",
 }
 """Table -> what becomes of a row when the visitor it names (`visitor`) is erased.
 
@@ -56,7 +58,6 @@ COLLECTION_HOLDS: dict[str, str] = {
     "shards": "nobody",
     "replay": "waiting calls",
     "control": "nobody",
-    "rules_versions": "nobody",
     "users": "nobody",
     "erasures": "keyed hash",
 }

@@ -46,6 +46,9 @@ SAID = {
     "changed": "The alert is settled: a new run begins at the stage you chose.",
     "closed": "The alert is closed.",
     "paused": "Everything is paused: no e-mail is handed over until you resume.",
+    "published": "Published: whoever enters a path from now on goes by this version.",
+    "saved": "Saved as a draft. Nobody meets it before it is published.",
+    "same": "Nothing was changed: this is the version that you began with.",
     "going": "Going on: e-mails are handed over again.",
 }
 """What the address of a page may ask it to say, once something was done."""

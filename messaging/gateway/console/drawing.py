@@ -26,6 +26,7 @@ PLACES = (
     ("", "Overview"),
     ("visitors", "Visitors"),
     ("alerts", "Alerts"),
+    ("rules", "Rules"),
     ("system", "System"),
     ("changes", "Changes"),
 )
