@@ -26,10 +26,14 @@ from messaging.gateway.console.desk import (
     PersonLine,
     SystemNow,
 )
+from messaging.gateway.console.learned import LearningNow
+from messaging.gateway.console.routine import Routine
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from scripts.doing import state_of
+from scripts.learned import learning_now
 from scripts.reasons import why
+from scripts.routine import routine_of
 from scripts.story import did, moment
 from scripts.visible import plain, shown
 
@@ -116,6 +120,20 @@ class ConsoleDesk:
                 return People(lines=lines, looked=looked, after="")
             after = ids[-1]
         return People(lines=lines, looked=looked, after=after)
+
+    async def paths(self) -> list[str]:
+        """Return the names of the published paths."""
+        rules = await self.published()
+        return list(rules.paths) if rules is not None else []
+
+    async def routine(self, path: str) -> Routine | None:
+        """Return a path with its people."""
+        rules = await self.published()
+        return await routine_of(self._store, rules, path) if rules is not None else None
+
+    async def learning(self) -> LearningNow:
+        """Return what all policies believe."""
+        return await learning_now(self._store, await self.published())
 
     async def system(self, own: list[tuple[str, str]]) -> SystemNow:
         """Return how the parts fare."""

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS
 from agents.rules.source import parse
-from agents.runtime.figures import stages_in
+from agents.runtime.figures import by_status, stages_in
 from agents.runtime.views import VERSIONS
 from config.load import RulesInvalid, validate_files
 from messaging.gateway.console.rulebook import (
@@ -53,6 +55,15 @@ KINDS = {
 """File or folder -> the heading under which it stands, in this order."""
 
 
+class Known(msgspec.Struct, kw_only=True):
+    """Hold what the files of one version are called."""
+
+    cohorts: dict[str, str]
+    paths: dict[str, str]
+    """Name -> title."""
+    files: list[tuple[str, list[FileLine]]]
+
+
 class StoredRulebook:
     """Implement `messaging.gateway.console.rulebook.Rulebook`.
 
@@ -62,20 +73,21 @@ class StoredRulebook:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._read: dict[int, Known] = {}
 
     async def now(self) -> RulesNow:
         """Return what the rules are now."""
         number, last = await published(self._store), await newest(self._store)
-        files = await files_of(self._store, number) or {}
-        drafted = await files_of(self._store, last) or {}
+        known, drafted = await self._known(number), await self._known(last)
+        self._read = {number: known, last: drafted}
         people, runs = await self._store.figures("behavior"), await self._store.figures("rules")
         return RulesNow(
             published=number,
             newest=last,
             versions=await self._versions(last, number),
-            cohorts=_cohorts(files, people),
-            paths=_paths(files, runs),
-            files=_files(drafted),
+            cohorts=_cohorts(known, people),
+            paths=_paths(known, runs),
+            files=drafted.files,
         )
 
     async def version(self, number: int) -> VersionLine | None:
@@ -126,6 +138,13 @@ class StoredRulebook:
         """Publish a version in the place of another."""
         return await publish(self._store, number, at=at, by=by, instead_of=instead_of)
 
+    async def _known(self, number: int) -> Known:
+        """Return what a version's files are called; read once, since a version never changes."""
+        if number in self._read:
+            return self._read[number]
+        files = await files_of(self._store, number) or {}
+        return await asyncio.to_thread(_known_of, files)
+
     async def _versions(self, last: int, number: int) -> list[VersionLine]:
         numbers = {*range(max(1, last - VERSIONS_SHOWN + 1), last + 1), number}
         found = [await self.version(each) for each in sorted(numbers, reverse=True)]
@@ -154,44 +173,46 @@ def _finding(error: RuleError) -> Finding:
     )
 
 
-def _cohorts(files: Mapping[str, str], people: dict[str, float]) -> list[CohortLine]:
+def _known_of(files: Mapping[str, str]) -> Known:
     named = _data(files, COHORTS).get("cohorts") or {}
+    data = {file: _data(files, file) for file in sorted(files) if file.endswith(".yaml")}
+    groups: dict[str, list[FileLine]] = {heading: [] for heading in KINDS.values()}
+    for file in sorted(files):
+        heading = KINDS.get(file.partition("/")[0], "Others")
+        line = FileLine(name=file, title=_title(data.get(file)))
+        groups.setdefault(heading, []).append(line)
+    return Known(
+        cohorts={name: _title(each) for name, each in named.items()},
+        paths={
+            file.removeprefix("paths/").removesuffix(".yaml"): _title(each)
+            for file, each in data.items()
+            if file.startswith("paths/")
+        },
+        files=[(heading, lines) for heading, lines in groups.items() if lines],
+    )
+
+
+def _cohorts(known: Known, people: dict[str, float]) -> list[CohortLine]:
     return [
-        CohortLine(name=name, title=_title(each), people=int(people.get(f"cohorts/{name}", 0)))
-        for name, each in named.items()
+        CohortLine(name=name, title=title, people=int(people.get(f"cohorts/{name}", 0)))
+        for name, title in known.cohorts.items()
     ]
 
 
-def _paths(files: Mapping[str, str], figures: dict[str, float]) -> list[PathLine]:
+def _paths(known: Known, figures: dict[str, float]) -> list[PathLine]:
     stages = stages_in(figures)
     found = []
-    for file in files:
-        folder, _, name = file.rpartition("/")
-        if folder != "paths":
-            continue
-        name = name.removesuffix(".yaml")
-        counts: dict[str, int] = {}
-        for of_stage in stages.get(name, {}).values():
-            for status, count in of_stage.items():
-                counts[status] = counts.get(status, 0) + count
+    for name, title in known.paths.items():
+        counts = by_status({name: stages.get(name, {})})
         line = PathLine(
             name=name,
-            title=_title(_data(files, file)),
+            title=title,
             going=sum(counts.get(status, 0) for status in GOING),
             calls=sum(counts.get(status, 0) for status in CALLS),
             won=counts.get("won", 0),
         )
         found.append(line)
     return found
-
-
-def _files(files: Mapping[str, str]) -> list[tuple[str, list[FileLine]]]:
-    groups: dict[str, list[FileLine]] = {heading: [] for heading in KINDS.values()}
-    for file in sorted(files):
-        heading = KINDS.get(file.partition("/")[0], "Others")
-        title = _title(_data(files, file)) if file.endswith(".yaml") else ""
-        groups.setdefault(heading, []).append(FileLine(name=file, title=title))
-    return [(heading, lines) for heading, lines in groups.items() if lines]
 
 
 def _data(files: Mapping[str, str], file: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import assets
-from messaging.gateway.console import door, rules, views
+from messaging.gateway.console import charts, door, rules, views
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
 from messaging.gateway.problems import ProblemError
@@ -71,6 +71,15 @@ def _pages() -> list[Route]:
     return [
         _page("", views.overview, "Show what the machine is doing."),
         _page("alerts", views.alerts, "Show the inbox of alerts.", 422, query=("status", "after")),
+        _page("routines", charts.routines, "Lead to the first path's routine.", 303),
+        _page(
+            "routines/{path}",
+            charts.routine,
+            "Show a path as a diagram with its people.",
+            404,
+            query=("stage",),
+        ),
+        _page("learning", charts.learning, "Show what each policy believes."),
         _page("system", views.system, "Show how each part fares."),
         _page("changes", views.changes, "Show who changed what.", 422, query=("after",)),
     ]

@@ -21,6 +21,8 @@ PAGES = {
     "rules": "rules",
     "rules-file": "rules/edit?file=cohorts.yaml",
     "rules-version": "rules/versions/1",
+    "routine": "routines/lead-to-customer?stage=opened",
+    "learning": "learning",
     "system": "system",
     "changes": "changes",
     "problem": "visitors/nobody",

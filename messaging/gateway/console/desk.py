@@ -10,6 +10,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.console.learned import LearningNow
+from messaging.gateway.console.routine import Routine
+
 After = tuple[datetime, str]
 """(`at`, id) of the row that the next page of a list follows."""
 
@@ -93,6 +96,18 @@ class Desk(Protocol):
 
     async def people(self, after: str, cohort: str, limit: int) -> People:
         """Return visitors by visitor id, those after `after`; of one cohort, if it is named."""
+        ...
+
+    async def paths(self) -> list[str]:
+        """Return the names of the published paths."""
+        ...
+
+    async def routine(self, path: str) -> Routine | None:
+        """Return a path with its people, None if there is none of this name."""
+        ...
+
+    async def learning(self) -> LearningNow:
+        """Return what all policies believe."""
         ...
 
     async def system(self, own: list[tuple[str, str]]) -> SystemNow:

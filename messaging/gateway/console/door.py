@@ -263,5 +263,5 @@ def _not_let_in(problem: ProblemError) -> web.Response:
 
 async def _went_wrong(visit: Visit, problem: ProblemError) -> web.Response:
     return await visit.page(
-        "problem.html", here="", status=problem.status, problem=problem.document()
+        "problem.html", here="-", status=problem.status, problem=problem.document()
     )

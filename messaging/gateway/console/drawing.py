@@ -26,7 +26,9 @@ PLACES = (
     ("", "Overview"),
     ("visitors", "Visitors"),
     ("alerts", "Alerts"),
+    ("routines", "Routines"),
     ("rules", "Rules"),
+    ("learning", "Learning"),
     ("system", "System"),
     ("changes", "Changes"),
 )
