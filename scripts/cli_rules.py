@@ -85,14 +85,18 @@ def push(folder: Path, publishes: bool, data: Path, as_json: bool) -> int:
 
 
 async def _push(folder: Path, *, publishes: bool, data: Path) -> tuple[int, bool]:
+    from messaging.store.audit_log import Change, note
     from scripts.rules import publish
     from scripts.rules import push as push_version
 
     now = datetime.now(UTC)
     async with opened_store(data) as store:
         version, is_new = await push_version(store, folder, at=now, by="rules push")
+        if is_new:
+            await note(store, Change(by="cli", act="rules.saved", of=f"version {version}"), now)
         if publishes:
             await publish(store, version, at=now, by="rules push")
+            await note(store, Change(by="cli", act="rules.published", of=f"version {version}"), now)
         return version, is_new
 
 

@@ -21,6 +21,7 @@ from agents.runtime.offers import StoredOffers
 from agents.runtime.readers import StoreReader
 from messaging.clock import GatedClock, RealClock
 from messaging.gateway.app import build_app, serve
+from messaging.gateway.console.desk import Desk
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.limits import Limits
 from messaging.gateway.lowwater import oldest
@@ -34,8 +35,10 @@ from messaging.store.mongo import MongoStore
 from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
+from scripts.desk import ConsoleDesk
 from scripts.erasing import eraser_of
 from scripts.folder import RUN
+from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
 
 SWITCH_SECONDS = 0.0002
@@ -63,9 +66,11 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     part = GatewayPart(wiring.host, wiring.port, connection, store)
     part.run_file = Path(wiring.log_folder).parent / RUN
     part.shop_key = wiring.write_keys[0] if wiring.demo else ""
+    telling = part.telling(store, peers, list(_names(wiring.shards)))
     deps = GatewayDeps(
         journal=MongoJournal(connection, wiring.key),
-        store=part.telling(store, peers, list(_names(wiring.shards))),
+        store=telling,
+        rulebook=StoredRulebook(telling),
         peers=peers,
         clock=clock,
         reader=part.reading(
@@ -74,7 +79,9 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
             clock,
         ),
         replay=replay,
+        desk=part.desk(store, clock),
         offers=StoredOffers(store),
+        public_url=wiring.public_url,
         mail_folder=Path(wiring.mail_folder) if wiring.mail_folder else None,
         secret=wiring.key,
         write_keys=frozenset(wiring.write_keys),
@@ -138,6 +145,10 @@ class GatewayPart:
     def reading(self, reader: StoreReader, store: MongoStore, clock: RealClock) -> Any:
         """Return a reader that also knows how the parts fare."""
         return Reading(reader, Looking(store, reader), lambda: self._others, clock)
+
+    def desk(self, store: MongoStore, clock: RealClock) -> Desk:
+        """Return who tells the console what it shows."""
+        return ConsoleDesk(store, lambda: self._others, clock, self.run_file)
 
     async def run(self) -> None:
         """Serve until drained."""

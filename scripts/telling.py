@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.runtime.looking import Looking
-from messaging.gateway.admin import PAUSE
+from messaging.gateway.acts import PAUSE
 from messaging.gateway.told import Line, Overview, Story
 from messaging.ports import Clock
 from messaging.store.mongo import MongoStore
@@ -48,11 +48,11 @@ class Telling(MongoStore):
     async def swap_document(
         self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
     ) -> bool:
-        """Write a document that is as expected; tell the shards as `put_document` does."""
-        is_written = await super().swap_document(collection, key, fields, expected)
-        if is_written:
+        """Write a document where it stands as expected; tell the shards as above."""
+        done = await super().swap_document(collection, key, fields, expected)
+        if done:
             await self._tell(collection, key)
-        return is_written
+        return done
 
     async def _tell(self, collection: str, key: str) -> None:
         if (collection, key) in TOLD:

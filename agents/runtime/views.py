@@ -62,11 +62,13 @@ class Versions(dict[int, Any]):
 
 
 async def read_versions(store: Store, versions: Versions) -> None:
-    """Note every version that is kept; none is compiled by that."""
-    for row in await store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False):
-        version = int(row["id"])
-        versions.html.setdefault(version, row.get("html"))
-        versions.files.setdefault(version, row["files"])
+    """Read the versions that were made since the last look: one holds all its files and e-mails."""
+    rows = await store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False, only=())
+    for version in sorted({int(row["id"]) for row in rows} - versions.files.keys()):
+        row = await store.get_document(VERSIONS, str(version))
+        if row is not None:
+            versions.html.setdefault(version, row.get("html"))
+            versions.files.setdefault(version, row["files"])
 
 
 class ViewLoader:

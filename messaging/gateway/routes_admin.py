@@ -45,6 +45,7 @@ def _tables() -> list[Route]:
         _table("decisions", "decisions", "List decisions.", "visitor", "kind", "path"),
         _table("snapshots", "snapshots", "List policy snapshots.", "policy"),
         _table("policies", "snapshots", "List policy snapshots.", "policy"),
+        _table("audit-log", "audit_log", "List who changed what.", "visitor", "act"),
     ]
 
 

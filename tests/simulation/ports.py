@@ -139,10 +139,8 @@ class FaultyStore:
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         return await self._call(lambda: self._inner.suppressed(mailboxes))
 
-    async def rows(
-        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
-    ) -> list[dict[str, Any]]:
-        return await self._call(lambda: self._inner.rows(table, match, limit=limit, newest=newest))
+    async def rows(self, table: str, match: dict[str, Any], **how: Any) -> list[dict[str, Any]]:
+        return await self._call(lambda: self._inner.rows(table, match, **how))
 
     async def count(self, table: str, match: dict[str, Any]) -> int:
         return await self._call(lambda: self._inner.count(table, match))
