@@ -13,6 +13,7 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,7 @@ Call = dict[str, Any]
 LINE_BYTES_MAX = 32 * 1024
 """What an event may weigh at the gateway."""
 
+_MANY_DIGITS = re.compile(rb"\d{19}")
 _COLUMN = re.compile(r"\{([^{}]+)\}")
 
 
@@ -52,6 +54,10 @@ class RowError(MdmaError):
         self.problem = problem
 
 
+class _TooManyDigits(Exception):  # noqa: N818
+    """Name a whole number that no reader keeps whole."""
+
+
 def _template(text: str) -> str:
     rest = _COLUMN.sub("", text)
     if "{" in rest or "}" in rest:
@@ -63,6 +69,19 @@ def _zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("there is no such time zone; write it like America/Sao_Paulo")
     return name
+
+
+def _time_format(text: str) -> str:
+    if text == "iso":
+        return text
+    try:
+        datetime.strptime("", text)  # noqa: DTZ007 - only the format is looked at
+    except re.error:
+        raise ValueError("names one part of the time twice") from None
+    except ValueError as error:
+        if "directive" in str(error) or "stray" in str(error):
+            raise ValueError(f"{error}; see Python's strptime") from None
+    return text
 
 
 Template = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_template)]
@@ -100,7 +119,7 @@ class CallMapping(Model):
     """A column that must not be empty; None: each row makes this call."""
     time: Text
     """The column that says when it happened."""
-    time_format: Text = "iso"
+    time_format: Annotated[Text, AfterValidator(_time_format)] = "iso"
     """`iso`, or as Python's strptime has it: `%d-%m-%Y`."""
     message_id: Template
     user_id: Template | None = None
@@ -120,6 +139,10 @@ class CallMapping(Model):
             raise ValueError("an identify call has traits, no properties")
         if self.name is not None and self.type != "page":
             raise ValueError("only a page call has a name")
+        if not _COLUMN.search(self.message_id):
+            raise ValueError(
+                "message_id names no {column}: all rows but the first would be repeats"
+            )
         if self.user_id is None and self.anonymous_id is None and self.email is None:
             raise ValueError("say who it is: user_id, anonymous_id or email")
         return self
@@ -132,6 +155,17 @@ class ImportMapping(Model):
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Zone of times that do not name theirs; a date without an hour is its midnight."""
     calls: list[CallMapping] = Field(min_length=1, max_length=20)
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> Self:
+        ids = [call.message_id for call in self.calls]
+        for text in ids:
+            if ids.count(text) > 1:
+                problem = (
+                    f"two calls have the message_id {text}: one would be a repeat of the other"
+                )
+                raise ValueError(problem)
+        return self
 
 
 def load_mapping(path: Path) -> ImportMapping:
@@ -203,7 +237,9 @@ def csv_calls(lines: Iterable[str], mapping: ImportMapping) -> Iterator[Call]:
             problem = f"{len(fields)} fields, but the header has {len(header)}"
             raise RowError(number, "", problem)
         row = dict(zip(header, (field.strip() for field in fields), strict=True))
-        yield from row_calls(row, mapping, number)
+        for call in row_calls(row, mapping, number):
+            _check_size(orjson.dumps(call), number)
+            yield call
 
 
 def _check_header(header: list[str], mapping: ImportMapping) -> None:
@@ -241,12 +277,27 @@ def json_calls(lines: Iterable[str]) -> Iterator[Call]:
         raise RowError(number + 1, "", f"this cannot be read: {error}") from error
 
 
-def _json_call(line: str, number: int) -> Call:
-    body = line.encode()
+def _check_size(body: bytes, number: int) -> None:
     if len(body) > LINE_BYTES_MAX:
         raise RowError(number, "", f"a call may have {LINE_BYTES_MAX} bytes, this has {len(body)}")
+
+
+def _whole(text: str) -> int:
+    """Refuse what the reader would round without a word."""
+    if not -(2**63) <= int(text) < 2**64:
+        raise _TooManyDigits(text[:40])
+    return int(text)
+
+
+def _json_call(line: str, number: int) -> Call:
+    body = line.encode()
+    _check_size(body, number)
     try:
         call = orjson.loads(body)
+        if _MANY_DIGITS.search(body):
+            json.loads(body, parse_int=_whole)
+    except _TooManyDigits as error:
+        raise RowError(number, "", f"{error} has more than 64 bits: write it as a text") from None
     except orjson.JSONDecodeError as error:
         raise RowError(number, "", f"this is no JSON: {error}") from error
     if not isinstance(call, dict) or call.get("type") not in PUBLIC_TYPES:

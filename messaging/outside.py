@@ -18,8 +18,19 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from messaging.vocabulary.errors import MdmaError
 
-_EMBEDDING = (ip_network("2002::/16"), ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
-"""6to4 and NAT64: an IPv4 address travels inside, whichever it is."""
+_CLOSED = tuple(
+    ip_network(each)
+    for each in (
+        "2002::/16",  # 6to4
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",
+        "::/96",  # IPv4-compatible (RFC 4291, 2.5.5.1)
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+        "fec0::/10",  # site-local (RFC 3879)
+        "192.88.99.0/24",  # relays of 6to4 (RFC 7526)
+    )
+)
+"""Networks that carry an IPv4 address inside, whichever it is, or that were given up: nothing public is there."""
 
 Resolve = Callable[[str, int, socket.AddressFamily], Awaitable[list[tuple[int, str]]]]
 """(host, port, family) -> (family, address) of each; raises OSError."""
@@ -52,11 +63,10 @@ def is_public(address: str) -> bool:
         ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    if isinstance(ip, IPv6Address):
-        if ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
-        elif any(ip in net for net in _EMBEDDING):
-            return False
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if any(ip in net for net in _CLOSED):
+        return False
     return ip.is_global and not ip.is_multicast
 
 

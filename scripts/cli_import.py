@@ -59,6 +59,8 @@ def import_(
 ) -> None:
     """Take JSON lines of Segment calls, or CSV with a mapping; keeps the given times.
 
+    Who bought more than a week ago is a customer, and gets no e-mail that thanks for the order.
+
     Exit code 1 if the files hold no call at all, or none that was taken.
     """
     if maps and len(maps) != len(files):

@@ -28,16 +28,13 @@ from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.events import Aliased, Call, Event, Fact, Identify, Record
 from messaging.vocabulary.ids import (
     anonymous_key,
-    derive,
     email_key,
+    kept_id,
     reborn_id_for,
     user_key,
     visitor_id_for,
 )
 from messaging.vocabulary.records import IdentityWrite
-
-ID_CHARACTERS_MAX = 256
-"""A longer id is known by its hash, so that no key grows past what an index holds well."""
 
 Row = tuple[str, int]
 
@@ -80,10 +77,7 @@ def address_of(event: Call | Fact) -> str | None:
 
 def text_id(value: str | int | None) -> str:
     """Return an id as text, hashed if it is very long; empty if there is none."""
-    if value is None:
-        return ""
-    text = str(value)
-    return text if len(text) <= ID_CHARACTERS_MAX else derive("long", text)
+    return "" if value is None else kept_id(str(value))
 
 
 def keys_of(record: Record, event: Event) -> list[str]:

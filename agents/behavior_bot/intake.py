@@ -9,7 +9,7 @@ Rules
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,6 +47,8 @@ from messaging.vocabulary.messages import Purchased
 MINUTE_EVENTS_MAX = 1_000
 NAME_CHARACTERS_MAX = 128
 """A longer name of an event is counted by its beginning."""
+TOLD_LATE = timedelta(minutes=10)
+"""An order that was taken so long after it happened is dated by itself: what was answered after it did not sell it."""
 ORDER_CHARACTERS_MAX = 64
 """A longer id of an order or a refund is kept as a hash: its end tells it apart."""
 
@@ -140,8 +142,10 @@ def purchase(
         return None
     properties = event.properties or {}
     order_id, value = order_id_of(properties) or record.message_id, _value(properties)
+    payment_id = _text_of(properties, ("payment_id",))
     if is_order:
-        note_order(state, order_id, Order(value, record.at.timestamp()))
+        note_order(state, order_id, Order(value, record.at.timestamp(), payment_id))
+    is_late = record.received_at - record.at > TOLD_LATE
     return Purchased(
         visitor=visitor,
         at=now,
@@ -150,6 +154,8 @@ def purchase(
         currency=str(properties.get("currency") or "")[:8],
         event=name,
         address=state.address,
+        bought_at=record.at if is_late else None,
+        payment_id=payment_id,
     )
 
 
@@ -168,7 +174,11 @@ def _plain_properties(properties: dict[str, Any]) -> dict[str, Any]:
 
 def order_id_of(properties: dict[str, Any]) -> str:
     """Return the order an event is about, empty if it names none."""
-    for name in ("order_id", "orderId", "checkout_id"):
+    return _text_of(properties, ("order_id", "orderId", "checkout_id"))
+
+
+def _text_of(properties: dict[str, Any], names: tuple[str, ...]) -> str:
+    for name in names:
         value = properties.get(name)
         if isinstance(value, str | int) and value != "":
             return order_text(str(value))

@@ -4,7 +4,8 @@ Rules
 1. An order that was given back still is one: they bought, and the way to a first purchase lies behind them. What
    goes is its value, so that nobody is spoken to as a big spender for what they returned.
 2. No more goes than the order was worth. A refund is taken once; one that comes before its order waits for it.
-3. The newest so many are remembered one by one. What is older is a sum, of which nothing is taken back any more.
+3. A refund may call an order by its payment's id, where the order's own event names both.
+4. The newest so many are remembered one by one. What is older is a sum, of which nothing is taken back any more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ CENTS = 6
 
 def note_order(state: BehaviorState, order_id: str, order: Order) -> None:
     """Count an order unless it is known, less the refunds that came before it."""
-    if order_id in state.orders:
+    known = state.orders.get(order_id)
+    if known is not None:
+        before = _remembered(state)
+        known.payment_id = known.payment_id or order.payment_id
+        state.orders_value = round(state.orders_value - before + _remembered(state), CENTS)
         return
     state.orders[order_id] = order
     state.orders_count += 1
@@ -44,6 +49,9 @@ def absorb_orders(state: BehaviorState, young: BehaviorState) -> None:
     summed = state.orders_value - _remembered(state) + young.orders_value - _remembered(young)
     both = young.orders.keys() & state.orders.keys()
     state.orders_count += young.orders_count - len(both)
+    for order_id in both:
+        mine, theirs = state.orders[order_id], young.orders[order_id]
+        mine.payment_id = mine.payment_id or theirs.payment_id
     state.orders = young.orders | state.orders
     state.refunds = young.refunds | state.refunds
     state.orders_value = round(summed + _remembered(state), CENTS)
@@ -56,17 +64,18 @@ def trim_orders(state: BehaviorState) -> None:
         del state.orders[min(state.orders, key=lambda each: (state.orders[each].at, each))]
     while len(state.refunds) > REFUNDS_MAX:
         oldest = min(state.refunds, key=lambda each: (state.refunds[each].at, each))
-        order_id = state.refunds[oldest].order_id
-        left = _left(state, order_id) if order_id in state.orders else 0.0
+        name = state.refunds[oldest].order_id
+        orders = [each for each, order in state.orders.items() if name in (each, order.payment_id)]
+        left = {order_id: _left(state, order_id) for order_id in orders}
         del state.refunds[oldest]
-        if order_id in state.orders:  # it keeps what is left as its value, so that no sum changes
-            state.orders[order_id].value -= round(_left(state, order_id) - left, CENTS)
+        for order_id in orders:  # it keeps what is left as its value, so that no sum changes
+            state.orders[order_id].value -= round(_left(state, order_id) - left[order_id], CENTS)
 
 
 def _left(state: BehaviorState, order_id: str) -> float:
     """Return what is left of a remembered order."""
-    value = state.orders[order_id].value
-    amounts = [each.amount for each in state.refunds.values() if each.order_id == order_id]
+    value, names = state.orders[order_id].value, (order_id, state.orders[order_id].payment_id)
+    amounts = [each.amount for each in state.refunds.values() if each.order_id in names]
     known = [amount for amount in amounts if amount is not None]
     return 0.0 if len(known) < len(amounts) else max(0.0, round(value - fsum(known), CENTS))
 

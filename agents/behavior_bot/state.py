@@ -119,6 +119,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
 
     value: float
     at: float
+    payment_id: str = ""
+    """Another name of it, which refunds may call it by."""
 
 
 class Refund(msgspec.Struct, array_like=True, gc=False):

@@ -270,8 +270,15 @@ def _goal_reached(turn: Turn, message: GoalReached) -> None:
         close_path(turn.state, path, message.at)
     turn.cancel_refused()
     for path in message.paths:
-        if (path, message.order_id) not in turn.state.orders:
+        if (path, message.order_id) in turn.state.orders:
+            continue
+        if message.thanks:
             _success(turn, path, message)
+        else:
+            remember_order(turn.state, path, message.order_id)
+            reason = "the order is old, or was cancelled before it was told"
+            detail = {"path": path, "run": message.order_id, "reason": reason}
+            turn.effects.append(LogStory("success.refused", detail))
 
 
 def _success(turn: Turn, path: str, message: GoalReached) -> None:

@@ -200,10 +200,10 @@ def alert(turn: Turn, run: Run, reason: str, title: str = "") -> None:
     turn.effects.append(_alert(turn, run, "open"))
 
 
-def settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime) -> None:
+def settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime, stage: str = "") -> None:
     """Add to what the alert says how, by whom and when it was settled."""
     alert = _alert(turn, run, status)
-    alert.by, alert.settled_at = by, at
+    alert.by, alert.settled_at, alert.stage = by, at, stage
     turn.effects.append(alert)
     run.alert_id = ""
 
@@ -395,7 +395,7 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
         turn.story("alert.stale", run, action=message.action, by=message.by)
         return
     status = {"resume": "resumed", "change": "changed", "close": "closed"}[message.action]
-    settle_alert(turn, run, status, message.by, message.at)
+    settle_alert(turn, run, status, message.by, message.at, message.stage)
     turn.story("alert.settled", run, action=message.action, by=message.by)
     run.status = "closed"
     if message.action == "close":

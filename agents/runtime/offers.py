@@ -8,7 +8,7 @@ Rules
 
 from __future__ import annotations
 
-from agents.behavior_bot.identity import text_id, visitor_key
+from agents.behavior_bot.identity import visitor_key
 from agents.engagement_bot.state import EngagementState
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
@@ -42,7 +42,7 @@ class StoredOffers:
 
     async def _visitors(self, anonymous_ids: list[str]) -> dict[str, str]:
         """Return anonymous id -> visitor, by the identity rows."""
-        keys = {anonymous: anonymous_key(text_id(anonymous)) for anonymous in anonymous_ids}
+        keys = {anonymous: anonymous_key(anonymous) for anonymous in anonymous_ids}
         rows = await self._store.identities(sorted(keys.values()))
         found = {each: rows[key][0] for each, key in keys.items() if key in rows}
         for _ in range(FOLLOW_MAX):

@@ -17,7 +17,7 @@ from agents.runtime.spec import Log
 from messaging.ports import Chunk, Clock, Journal, Peers, Store
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import Fact, Record
-from messaging.vocabulary.ids import PARTITIONS, derive, partition_of, position
+from messaging.vocabulary.ids import PARTITIONS, own_id, partition_of, position
 
 WAIT_SECONDS = 0.1
 WAIT_SECONDS_MAX = 2.0
@@ -74,7 +74,7 @@ class Passage:
             self._number += 1
             record.position = position(self._stream, self._number)
             # New at each try: a fact may be told again, and must not be taken for a repeat.
-            record.message_id = derive(self._writer, str(record.position))
+            record.message_id = own_id(self._writer, str(record.position))
         await self._append(records)
         name, last = f"journal:{self._stream}", records[-1].position
         at = records[0].received_at

@@ -42,6 +42,8 @@ class Order(msgspec.Struct, array_like=True):
     currency: str = ""
     credits: list[Credit] = []
     """The earliest answered first: the last of them is the last touch, and all share alike."""
+    payment_id: str = ""
+    """Another name of it, which refunds may call it by."""
 
 
 class Refund(msgspec.Struct, array_like=True):
@@ -111,10 +113,18 @@ def credits_of(state: SalesState, at: datetime) -> list[Credit]:
     return [Credit(*each) for each in sorted(found)]
 
 
+def named(state: SalesState, name: str) -> str:
+    """Return the remembered order that a refund calls by this name; empty if there is none."""
+    if name in state.orders:
+        return name
+    return next((key for key, each in state.orders.items() if each.payment_id == name), "")
+
+
 def refunded(state: SalesState, order_id: str) -> float:
     """Return what was given back of a remembered order: never more than its value."""
     value = max(0.0, state.orders[order_id].value)
-    amounts = [each.amount for each in state.refunds.values() if each.order_id == order_id]
+    names = (order_id, state.orders[order_id].payment_id)
+    amounts = [each.amount for each in state.refunds.values() if each.order_id in names]
     known = [amount for amount in amounts if amount is not None]
     return value if len(known) < len(amounts) else min(value, round(fsum(known), CENTS))
 
@@ -133,12 +143,22 @@ def note_order(state: SalesState, key: str, order: Order) -> None:
     trim(state)
 
 
+def note_payment(state: SalesState, key: str, payment_id: str) -> float:
+    """Learn by which other name a known order is called back; return what refunds under it take from the revenue."""
+    order = state.orders[key]
+    before = left_of(state, key)
+    order.payment_id = order.payment_id or payment_id
+    taken = round(before - left_of(state, key), CENTS) if order.counted else 0.0
+    state.revenue = round(state.revenue - taken, CENTS)
+    return taken
+
+
 def note_refund(state: SalesState, refund_id: str, refund: Refund) -> float:
     """Take a refund that is new; return what it took from the revenue (0 for an order not known yet)."""
-    is_known = refund.order_id in state.orders
-    before = left_of(state, refund.order_id) if is_known else 0.0
+    order_id = named(state, refund.order_id)
+    before = left_of(state, order_id) if order_id else 0.0
     state.refunds[refund_id] = refund
-    taken = round(before - left_of(state, refund.order_id), CENTS) if is_known else 0.0
+    taken = round(before - left_of(state, order_id), CENTS) if order_id else 0.0
     state.revenue = round(state.revenue - taken, CENTS)
     trim(state)
     return taken
@@ -156,8 +176,8 @@ def trim(state: SalesState) -> None:
 def _forget_refund(state: SalesState) -> None:
     """Let the oldest refund go; its order keeps what is left as its value, so that no sum changes."""
     oldest = min(state.refunds, key=lambda key: (state.refunds[key].at, key))
-    order_id = state.refunds[oldest].order_id
-    if order_id in state.orders:
+    order_id = named(state, state.refunds[oldest].order_id)
+    if order_id:
         before = left_of(state, order_id)
         del state.refunds[oldest]
         state.orders[order_id].value -= round(left_of(state, order_id) - before, CENTS)
@@ -177,6 +197,7 @@ def absorb(state: SalesState, younger: str, young: SalesState) -> None:
     for key, order in young.orders.items():
         mine = state.orders.setdefault(key, order)
         mine.credits = _united(mine.credits, order.credits)
+        mine.payment_id = mine.payment_id or order.payment_id
     for order in state.orders.values():
         order.credits = _united(order.credits, credits_of(state, order.at))
     state.refunds = young.refunds | state.refunds

@@ -6,13 +6,14 @@ Rules
    it all; linear, all sends that a human answered in that time share it alike.
 3. Rules, Email and Engagement are all told of a goal by Sales itself: none may wait for another to stop.
 4. `at` of what is told is `at` of the purchase: every run entered until then is over.
-5. A refund takes revenue and credit back, once by its id, by its amount, never below zero, and in whatever order
+5. An order that is told late is dated by itself: what was answered after it gets no credit.
+6. A refund takes revenue and credit back, once by its id, by its amount, never below zero, and in whatever order
    it and its order come. A goal that was reached stays reached: whoever bought and sent it back is no lead again.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -26,7 +27,9 @@ from agents.sales_bot.state import (
     absorb,
     credits_of,
     left_of,
+    named,
     note_order,
+    note_payment,
     note_refund,
     refunded,
     touch_of,
@@ -44,6 +47,9 @@ from messaging.vocabulary.messages import (
 )
 
 HUMAN = 0.5
+
+HISTORY = timedelta(days=7)
+"""Nobody is thanked for an order that was told so long after it happened: it was brought in from the past."""
 
 _decoder = msgspec.msgpack.Decoder(tuple[int, SalesState])
 
@@ -79,10 +85,13 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     is_order = message.event in rules.purchase_events
     key = message.order_id if is_order else f"{message.event}:{message.order_id}"
     if key in state.orders:
-        return []
-    found = credits_of(state, message.at)
+        taken = note_payment(state, key, message.payment_id)
+        return [_row(state, key, state.orders[key])] if taken else []
+    bought_at = message.bought_at or message.at
+    found = credits_of(state, bought_at)
     credit = found[-1].send_id if found else ""
-    order = Order(message.value, message.at, is_order, message.currency, found)
+    order = Order(message.value, bought_at, is_order, message.currency, found, message.payment_id)
+    is_cancelled = _is_cancelled(state, message)
     note_order(state, key, order)
     effects: list[Effect] = []
     if is_order:
@@ -101,6 +110,7 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         currency=message.currency,
         credited=credit,
         address=message.address,
+        thanks=message.at - bought_at <= HISTORY and not is_cancelled,
     )
     story = {
         "paths": paths,
@@ -115,22 +125,28 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     return [*effects, *told, LogStory("goal.reached", story)]
 
 
+def _is_cancelled(state: SalesState, message: Purchased) -> bool:
+    """Say whether all of an order was taken back before it was told: nobody promises in which order the two come."""
+    names = {message.order_id, message.payment_id}
+    return any(r.amount is None and r.order_id in names for r in state.refunds.values())
+
+
 def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
     if message.refund_id in state.refunds:
         return []
     refund = Refund(message.order_id, message.amount, message.at)
     taken = note_refund(state, message.refund_id, refund)
-    order = state.orders.get(message.order_id)
+    order_id = named(state, message.order_id)
     story = {
-        "order_id": message.order_id,
+        "order_id": order_id or message.order_id,
         "refund_id": message.refund_id,
         "amount": message.amount,
         "taken": taken,
         "currency": message.currency,
-        "left": left_of(state, message.order_id) if order is not None else None,
+        "left": left_of(state, order_id) if order_id else None,
     }
     told: list[Effect] = [LogStory("order.refunded", story)]
-    return told if order is None else [_row(state, message.order_id, order), *told]
+    return [_row(state, order_id, state.orders[order_id]), *told] if order_id else told
 
 
 def _row(state: SalesState, order_id: str, order: Order) -> PutOrder:

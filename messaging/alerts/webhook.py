@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from messaging.alerts.signing import key_of, signed_headers
 from messaging.outside import CheckedResolver, Refused, may_be_asked_for
@@ -58,12 +58,13 @@ class WebhookClient:
             await self._session.close()
 
     def _check(self) -> None:
-        parts = urlsplit(self._url)
         if self._allow_private:
             return
-        if parts.scheme != "https":
+        # As aiohttp reads it: of full-width digits and dots it makes an address.
+        url = URL(self._url)
+        if url.scheme != "https":
             raise Refused("only https is called")
-        if not may_be_asked_for(parts.hostname or ""):
+        if not may_be_asked_for(url.raw_host or ""):
             raise Refused("not a public address")
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -15,7 +15,7 @@ from messaging.gateway.problems import ProblemError, unreadable
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
-from messaging.vocabulary.ids import derive
+from messaging.vocabulary.ids import own_id
 
 SETTLE_LOOK_SECONDS = 0.05
 
@@ -48,15 +48,18 @@ async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str
         stage=stage,
         kind=alert["kind"],
     )
-    # Derived: of two who press the same button at once, one is told so. Of different buttons the bot takes the first.
+    # Derived: of two who press the same button at once, one is told so. Of different buttons, or stages, the bot takes
+    # the first.
     is_first = await gateway.journal_fact(
-        fact, message_id=derive("alert settled", alert["id"], action, stage)
+        fact, message_id=own_id("alert settled", alert["id"], action, stage)
     )
     if not is_first:
         raise ProblemError(409, f"this alert is being {SETTLING[action]}")
-    status = await _status_after(gateway, alert["id"])
-    if status not in ("open", SETTLING[action]):
-        raise ProblemError(409, f"this alert is {status}: somebody else was first")
+    status, at_stage = await _settled(gateway, alert["id"])
+    is_elsewhere = status == "changed" and at_stage != stage
+    if status not in ("open", SETTLING[action]) or is_elsewhere:
+        place = f" to {at_stage}" if at_stage else ""
+        raise ProblemError(409, f"this alert is {status}{place}: somebody else was first")
     said = f"path {alert['path']}" + (f", from stage {stage}" if stage else "")
     change = Change(
         by=by, act=f"alert.{SETTLING[action]}", of=id_, visitor=alert["visitor"], said=said
@@ -78,13 +81,13 @@ async def _check(gateway: Gateway, alert: dict[str, Any], action: str, stage: st
         raise ProblemError(422, "this alert is about one e-mail, and can only be closed")
 
 
-async def _status_after(gateway: Gateway, alert: str) -> str:
-    """Return what an alert's bot made of it; `open` if it has not said so within a while: it will."""
+async def _settled(gateway: Gateway, alert: str) -> tuple[str, str]:
+    """Return (status, stage) as an alert's bot made of it; `open` if it has not said so within a while: it will."""
     left = gateway.deps.limits.settle_seconds_max
     while True:
         found = await gateway.deps.store.get_document("alerts", alert)
         if found is None or found["status"] != "open" or left <= 0:
-            return found["status"] if found is not None else "open"
+            return (found["status"], found.get("stage", "")) if found is not None else ("open", "")
         await asyncio.sleep(SETTLE_LOOK_SECONDS)
         left -= SETTLE_LOOK_SECONDS
 

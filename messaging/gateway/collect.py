@@ -34,7 +34,7 @@ from messaging.gateway.supervise import end, supervise
 from messaging.ports import Clock, Journal
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.ids import derive, position, stream_of
+from messaging.vocabulary.ids import own_id, position, stream_of
 
 log = structlog.get_logger()
 
@@ -255,7 +255,7 @@ class Collector:
         for at, record in enumerate(records, self._next):
             record.position = at
             if not record.message_id:
-                record.message_id = derive("message", str(at))
+                record.message_id = own_id("message", str(at))
         self._next += len(records)
         assert stream_of(self._next) == stream_of(records[0].position), "a stream is never used up"
 

@@ -27,7 +27,7 @@ from messaging.gateway.readers import EndedOffer, Offers, OpenOffer
 from messaging.gateway.responses import Response, checked_answers, read_response
 from messaging.gateway.watch import Stream
 from messaging.vocabulary.events import Engaged
-from messaging.vocabulary.ids import derive
+from messaging.vocabulary.ids import own_id
 
 POLL_SECONDS = 15
 RETRY_MS = 3_000
@@ -133,7 +133,7 @@ def _may_show(offer: OpenOffer | EndedOffer, tab: str, now: datetime) -> bool:
 
 
 def _message_id(fact: Engaged) -> str:
-    return derive("engaged", fact.engagement_id, fact.response)
+    return own_id("engaged", fact.engagement_id, fact.response)
 
 
 async def _poll(gateway: Gateway, visitor: str, after: str) -> web.Response:

@@ -28,7 +28,7 @@ from messaging.mail.tokens import (
 )
 from messaging.vocabulary.errors import WorldError
 from messaging.vocabulary.events import AddressConfirmed, MailClicked, MailOpened, Unsubscribed
-from messaging.vocabulary.ids import derive
+from messaging.vocabulary.ids import own_id
 
 PIXEL = bytes.fromhex(
     "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
@@ -117,7 +117,7 @@ async def confirm(request: web.Request) -> web.Response:
     if token is None:
         return _page(404, pages.unknown_link())
     fact = AddressConfirmed(visitor=token.visitor, send_id=token.send_id, mailbox=token.mailbox)
-    name = derive("confirmed", token.visitor, token.send_id, token.mailbox)
+    name = own_id("confirmed", token.visitor, token.send_id, token.mailbox)
     try:
         await gateway.journal_fact(fact, message_id=name)
     except ProblemError:
@@ -130,7 +130,7 @@ async def _suppress(gateway: Gateway, token: UnsubscribeToken) -> None:
     await gateway.journal_fact(
         Unsubscribed(visitor=token.visitor, send_id=token.send_id, mailbox=token.mailbox),
         # Derived: a provider that repeats its POST tells the same fact.
-        message_id=derive("unsubscribed", token.visitor, token.send_id, token.mailbox),
+        message_id=own_id("unsubscribed", token.visitor, token.send_id, token.mailbox),
     )
 
 

@@ -16,7 +16,7 @@ from messaging.gateway.readers import ReplayCall
 from messaging.gateway.timing import read_time
 from messaging.gateway.validate import Reader, Rejection, rejection
 from messaging.vocabulary.errors import RejectedEvent
-from messaging.vocabulary.ids import derive
+from messaging.vocabulary.ids import own_id
 
 LINE_TYPES = JSON_TYPES | {"application/x-ndjson", "application/jsonl", "application/json-lines"}
 
@@ -86,5 +86,5 @@ def _read_line(reader: Reader, line: bytes, order: int) -> ReplayCall:
     raw = bytes(read.call)
     record = reader.replayed(raw, at)
     # Without a message id, the same call at the same time is the same call.
-    id_ = record.message_id or derive("replay", at.isoformat(), raw.decode())
+    id_ = record.message_id or own_id("replay", at.isoformat(), raw.decode())
     return ReplayCall(id_, at, order, raw)

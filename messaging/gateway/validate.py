@@ -224,6 +224,10 @@ def read_call(raw: bytes, *, suspicious: bool) -> tuple[Call, bytes]:
     ):
         if isinstance(value, str) and len(value) > ID_CHARS_MAX:
             raise _too_long(field)
+    if call.message_id is not None and call.message_id.startswith(ids.OWN):
+        raise RejectedEvent(
+            f"may not begin with {ids.OWN}, which is this system's own", "messageId"
+        )
     if isinstance(call, Track) and not call.event:
         raise RejectedEvent("is empty", "event")
     if isinstance(call, Aliased):

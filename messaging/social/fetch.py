@@ -128,7 +128,7 @@ class Fetcher:
             raise Unanswered(REFUSED, "only named hosts are reached")
         if (url.scheme, port) != ("https", 443):
             raise Unanswered(REFUSED, "only https on its own port")
-        if not may_be_asked_for(host):
+        if not may_be_asked_for(url.raw_host or ""):
             raise Unanswered(REFUSED, "not a public address")
         return url
 

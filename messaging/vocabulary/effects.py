@@ -146,6 +146,8 @@ class PutAlert(msgspec.Struct):
     by: str = ""
     """Who settled it: a person, `goal`, `answer` or `merge`; empty while it is open."""
     settled_at: datetime | None = None
+    stage: str = ""
+    """Where the new run starts, of one that is `changed`."""
 
 
 class PutEngagement(msgspec.Struct):

@@ -139,6 +139,10 @@ class Purchased(Message):
     event: str
     address: str
     """The best address known, so that success mail needs no second question; may be empty."""
+    bought_at: datetime | None = None
+    """When it happened, where it was told late (an import of the past); None: at the time of this message."""
+    payment_id: str = ""
+    """Another name of the order, which refunds may call it by."""
 
 
 class Refunded(Message):
@@ -161,6 +165,8 @@ class GoalReached(Message):
     credited: str
     """Send that gets the credit, or empty."""
     address: str
+    thanks: bool = True
+    """False: no success e-mail follows. The order is history, or was cancelled before it was told."""
 
 
 class Erased(Message):

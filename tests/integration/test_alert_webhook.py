@@ -91,7 +91,9 @@ async def test_who_is_gone_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize("allow", [False, True])
-@pytest.mark.parametrize("host", ["localhost", "0x7f.0.0.1", "127.0.0.1", "2130706433", "127.1"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "0x7f.0.0.1", "127.0.0.1", "127。0。0。1", "2130706433", "127.1"]
+)
 async def test_a_private_address_is_not_even_connected_to_however_it_is_written(
     host: str, allow: bool
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from html import unescape
+from html import escape, unescape
 
 import pytest
 

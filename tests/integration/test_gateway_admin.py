@@ -121,8 +121,19 @@ async def test_who_decides_otherwise_a_moment_too_late_is_told_what_became_of_th
             _ask(session, "/api/v1/alerts/a1/close", method="POST", status=409)
         )
         await until(lambda: bool(database.streams and database.streams[0]))
-        database.tables["alerts"]["a1"]["status"] = "resumed"
+        database.tables["alerts"]["a1"] |= {"status": "resumed", "stage": ""}
         assert "resumed: somebody else was first" in (await late)["detail"]
+
+
+async def test_who_changes_to_another_stage_a_moment_too_late_is_told_where_it_went() -> None:
+    database = MemoryDatabase()
+    _alert(database)
+    async with a_site(database=database, limits=Limits(settle_seconds_max=5.0)) as (session, _):
+        path, body = "/api/v1/alerts/a1/change", {"stage": "opened"}
+        late = asyncio.create_task(_ask(session, path, method="POST", body=body, status=409))
+        await until(lambda: bool(database.streams and database.streams[0]))
+        database.tables["alerts"]["a1"] |= {"status": "changed", "stage": "invited"}
+        assert "changed to invited: somebody else was first" in (await late)["detail"]
 
 
 async def test_an_alert_about_one_email_can_only_be_closed_and_its_bot_hears_of_it() -> None:

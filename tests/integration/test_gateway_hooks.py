@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hmac
 import io
+import itertools
 import json
 from typing import Any
 
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import Track, decode_event
-from tests.gateway_builders import NOON, a_site
+from messaging.vocabulary.ids import OWN, derive, own_id, position
+from tests.gateway_builders import KEY, NOON, a_site
 
 SECRETS = {"stripe": (b"whsec_old", b"whsec_new"), "shopify": (b"shh",)}
 JSON_TYPE = {"Content-Type": "application/json; charset=utf-8"}
@@ -93,6 +95,35 @@ async def test_an_order_is_journaled_once_however_often_and_by_whichever_secret_
     assert event.context is not None
     assert event.context.traits == {"email": "ann@example.com"}
     assert event.context.consent is None
+
+
+async def test_nobody_with_the_public_write_key_can_make_what_we_tell_a_repeat() -> None:
+    """They know how our ids are made: of the order, of the next positions in the journal."""
+    database = MemoryDatabase()
+    async with a_site(database=database, hook_secrets=SECRETS) as (session, _):
+        body = an_event()
+        order = ("hook", "stripe", "Order Completed", "pi_1", "")
+        guessed = [make(*order) for make in (derive, own_id)]
+        for stream, number, make in itertools.product((1, 2), range(1, 60), (derive, own_id)):
+            guessed.append(make("message", str(position(stream, number))))
+        batch = [a_call(messageId=each) for each in guessed]
+        async with session.post("/v1/batch", json={"batch": batch, "writeKey": KEY}) as answer:
+            told = await answer.json()
+        rejected = {each["index"] for each in told["rejected"]}
+        assert rejected == {n for n, each in enumerate(guessed) if each.startswith(OWN)}
+        assert (await post(session, body, signed(body)))[1]["outcome"] == "taken"
+        for _ in range(5):
+            async with session.post("/v1/track", json=a_call(writeKey=KEY)) as answer:
+                assert answer.status == 200
+        async with session.post("/v1/track", json=a_call(writeKey=KEY, messageId="mdma:1")) as no:
+            assert no.status == 400
+            assert (await no.json())["field"] == "messageId"
+    records = journaled(database)
+    assert len(records) == len(guessed) - len(rejected) + 1 + 5
+
+
+def a_call(**fields: Any) -> dict[str, Any]:
+    return {"type": "track", "anonymousId": "evil", "event": "x", **fields}
 
 
 async def test_shopifys_deliveries_are_taken_and_unknown_topics_counted() -> None:

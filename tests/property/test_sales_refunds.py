@@ -16,18 +16,22 @@ from tests.behavior_builders import ANN, MINUTE, START, a_view, told
 
 YOUNGER = "b" * 24
 CENTS = st.integers(0, 9_999).map(lambda cents: cents / 100)
-ORDERS = st.sampled_from(["o1", "o2", "o3"])
+NAMES = st.sampled_from(["o1", "o2", "o3", "p1", "p2"])
+"""Orders, and the payments by which some refunds call them."""
 
 values = st.fixed_dictionaries({"o1": CENTS, "o2": CENTS}, optional={"o3": CENTS})
 refunds = st.dictionaries(
-    st.sampled_from([f"r{n}" for n in range(8)]), st.tuples(ORDERS, st.none() | CENTS), max_size=8
+    st.sampled_from([f"r{n}" for n in range(8)]), st.tuples(NAMES, st.none() | CENTS), max_size=8
 )
 
 
 def messages(worth: dict[str, float], back: dict[str, tuple[str, float | None]]) -> list[Message]:
     bought = [
-        Purchased(ANN, START + n * MINUTE, key, value, "EUR", "Order Completed", "")
+        Purchased(
+            ANN, START + n * MINUTE, key, value, "EUR", "Order Completed", "", payment_id=payment
+        )
         for n, (key, value) in enumerate(worth.items())
+        for payment in ("", key.replace("o", "p"))  # the browser tells it, and who was paid
     ]
     given_back = [
         Refunded(ANN, START + n * MINUTE, key, order, amount, "EUR")
@@ -52,7 +56,7 @@ def expected(
     """Count in whole cents, by another way than the bot does."""
     left = {}
     for key, value in worth.items():
-        amounts = [amount for order, amount in back.values() if order == key]
+        amounts = [amount for name, amount in back.values() if name.replace("p", "o") == key]
         given = sum(round(each * 100) for each in amounts if each is not None)
         left[key] = 0 if None in amounts else max(0, round(value * 100) - given)
     return left

@@ -62,6 +62,10 @@ def test_a_secret_that_is_none_is_refused(secret: str) -> None:
         "::ffff:10.0.0.1",
         "2002:7f00:1::",
         "64:ff9b::7f00:1",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "fec0::1",
+        "192.88.99.1",
         "no address",
     ],
 )
@@ -76,7 +80,8 @@ def test_public_addresses_are_called() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://hooks.example/x", "https://127.0.0.1/x", "https://[::1]/x"]
+    "url",
+    ["http://hooks.example/x", "https://127.0.0.1/x", "https://[::1]/x", "https://127。0。0。1/x"],
 )
 async def test_private_and_plain_addresses_are_refused_before_any_connection(url: str) -> None:
     client = WebhookClient(url, SECRET)

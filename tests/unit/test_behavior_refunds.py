@@ -100,6 +100,19 @@ def test_who_gives_an_order_back_is_no_big_spender_any_more_and_stays_a_customer
     assert [each.cohort for each in entered] == ["big-spenders"]
 
 
+def test_a_refund_may_call_its_order_by_the_payment_that_either_of_them_names() -> None:
+    for first in (True, False):
+        ann = a_shop()
+        paid = {"order_id": "o1", "total": 90.0, "payment_id": "pi_1"}
+        events = [
+            an_order(1, "o1", 90.0),
+            a_track(2, "Order Completed", properties=paid),
+            a_refund(3, "pi_1", total=60.0, refund_id="r1"),
+        ]
+        ann.sees(*(events if first else reversed(events)))
+        assert (ann.state.orders_count, ann.state.orders_value) == (1, 30.0)
+
+
 def test_a_refund_is_taken_once_and_takes_no_more_than_there_was() -> None:
     ann = a_shop()
     ann.sees(an_order(1, "o1", 80), an_order(2, "o2", 40))

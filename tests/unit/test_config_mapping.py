@@ -125,6 +125,13 @@ def test_a_bad_row_is_named_with_its_column(row: str, column: str, problem: str)
     assert problem in str(caught.value)
 
 
+def test_a_row_whose_call_no_gateway_takes_is_named() -> None:
+    mapping = a_mapping(traits={"note": "{note}"})
+    text = f"id,at,note\n1,2024-01-01,ok\n2,2024-01-01,{'x' * 40_000}\n"
+    with pytest.raises(RowError, match="row 3: a call may have 32768 bytes"):
+        calls_of(text, mapping)
+
+
 def test_a_column_that_is_not_there_or_stands_twice_is_told_before_any_row() -> None:
     with pytest.raises(RowError, match=r"row 1, column at: is not in the file; there are: id, day"):
         calls_of("id,day\n1,2\n", a_mapping())
@@ -158,6 +165,10 @@ def test_json_lines_are_calls_and_get_an_id_where_they_have_none() -> None:
         ('{"type":"mail_opened"}', "row 2, column type: must be one of"),
         ('{"type":"track","x":NaN}', "row 2: this is no JSON"),
         ('{"type":"' + "x" * 40_000 + '"}', "row 2: a call may have"),
+        (
+            '{"type":"page","a":123456789012345678901}',
+            "123456789012345678901 has more than 64 bits",
+        ),
     ],
 )
 def test_a_bad_line_is_named(line: str, problem: str) -> None:
@@ -174,6 +185,14 @@ def test_a_bad_line_is_named(line: str, problem: str) -> None:
         ('user_id: "{mql_id}"', 'user_id: "{mql_id"', "with both braces"),
         ("zone: UTC", "zone: Mars/Base", "there is no such time zone"),
         ("basis:", "reason:", "calls[1].consent.basis is missing"),
+        (
+            "time: first_contact",
+            'time: a\n    time_format: "%d-%m %d"',
+            "names one part of the time twice",
+        ),
+        ("time: first_contact", 'time: a\n    time_format: "%Y-%Q"', "is a bad directive"),
+        ('"{mql_id}:order"', '"{mql_id}:identify"', "one would be a repeat of the other"),
+        ('"{mql_id}:order"', "same", "message_id names no {column}"),
     ],
 )
 def test_a_wrong_mapping_is_told_with_file_and_line(

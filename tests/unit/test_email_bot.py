@@ -103,10 +103,10 @@ class World:
     def outcome(self, outcome, send="s1", code=250, reason="END: OK"):
         return self.take(msg.MailOutcome(self.visitor, self.now, send, outcome, code, reason))
 
-    def goal(self, paths=("welcome",), order="o1", address="ann@example.com", at=None):
+    def goal(self, paths=("welcome",), order="o1", address="ann@example.com", at=None, thanks=True):
         return self.take(
             msg.GoalReached(
-                self.visitor, at or self.now, list(paths), order, 10.0, "EUR", "", address
+                self.visitor, at or self.now, list(paths), order, 10.0, "EUR", "", address, thanks
             )
         )
 
@@ -410,6 +410,14 @@ def test_the_success_mail_is_sent_once_for_an_order():
     assert len(world.state.open) == 1
     world.goal(order="o2")
     assert len(world.state.open) == 2
+
+
+def test_nobody_is_thanked_for_an_order_of_the_past_also_when_it_is_told_again():
+    world = World()
+    effects = world.goal(thanks=False)
+    assert [e.kind for e in effects if isinstance(e, fx.LogStory)] == ["success.refused"]
+    assert world.goal() == []
+    assert not world.state.open
 
 
 def test_the_success_mail_carries_the_order_and_what_is_known_of_the_visitor():

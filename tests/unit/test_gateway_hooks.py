@@ -186,3 +186,24 @@ def test_an_order_and_its_refund_carry_one_id_that_nobody_can_guess_and_no_conse
     assert first.anonymous_id != decode_event(record_of(order, NOON, b"other").raw).anonymous_id
     assert first.context is None
     assert record_of(order, NOON, SECRET).message_id != record_of(back, NOON, SECRET).message_id
+
+
+def test_a_refund_finds_the_order_that_the_shop_gave_a_name_of_its_own() -> None:
+    """Stripe copies a session's metadata neither to the payment intent nor to its refunds."""
+    session = {"id": "cs_1", "payment_intent": "pi_1", "amount_total": 800, "currency": "eur"}
+    refund = {"id": "re_1", "payment_intent": "pi_1", "amount": 800, "status": "succeeded"}
+    told = [
+        ("checkout.session.completed", session | {"metadata": {"order_id": "S1"}}),
+        ("refund.created", refund | {"currency": "eur", "metadata": {}}),
+    ]
+    sales = [
+        sale
+        for kind, thing in told
+        for sale in stripe.read(json.dumps({"type": kind, "data": {"object": thing}}).encode(), "")
+    ]
+    events = [decode_event(record_of(sale, NOON, SECRET).raw) for sale in sales]
+    assert all(isinstance(each, Track) for each in events)
+    bought, back = events
+    assert bought.anonymous_id == back.anonymous_id
+    assert bought.properties["order_id"] == "S1"
+    assert bought.properties["payment_id"] == back.properties["order_id"] == "pi_1"

@@ -77,6 +77,32 @@ def test_an_order_told_twice_changes_nothing() -> None:
     assert (state.orders_count, state.revenue) == (1, 20.0)
 
 
+def test_an_order_of_the_past_is_dated_by_itself_and_nobody_is_thanked_for_it() -> None:
+    state = SalesState()
+    then = START - 400 * DAY
+    effects = take(state, an_answer("s1", START - DAY), a_purchase(bought_at=then))
+    [goal] = told(effects, GoalReached, "email")
+    assert (goal.at, goal.credited, goal.thanks) == (START, "", False)
+    assert [e.at for e in effects if isinstance(e, PutOrder)] == [then]
+
+
+def test_an_order_that_was_told_a_day_late_is_thanked_for_and_credited_to_what_came_before_it() -> (
+    None
+):
+    state = SalesState()
+    answers = [an_answer("s1", START - 3 * DAY), an_answer("s2", START - DAY / 2)]
+    [goal] = told(take(state, *answers, a_purchase(bought_at=START - DAY)), GoalReached, "email")
+    assert (goal.credited, goal.thanks) == ("s1", True)
+
+
+def test_nobody_is_thanked_for_an_order_that_was_cancelled_before_it_was_told() -> None:
+    state = SalesState()
+    [goal] = told(take(state, a_refund(amount=None), a_purchase()), GoalReached, "email")
+    assert not goal.thanks
+    [goal] = told(take(state, a_refund("r2", 5.0, "o2"), a_purchase("o2")), GoalReached, "email")
+    assert goal.thanks
+
+
 def test_what_is_no_goal_of_any_path_is_told_to_nobody() -> None:
     assert take(SalesState(), a_purchase(event="Something Else")) == []
 

@@ -2,8 +2,9 @@
 
 Rules
 1. Nothing is inferred: a purchase is no consent, and an address that is missing stays missing.
-2. An order and its refunds carry one anonymous id, a keyed hash of the order's: refunds name no customer, and by it
-   they reach whoever bought, in whatever order the two come. Nobody can guess it, although order ids can be counted.
+2. An order and its refunds carry one anonymous id, a keyed hash of the payment's id or else the order's: refunds name
+   no customer, and by it they reach whoever bought, in whatever order the two come. Nobody can guess it, although
+   order ids can be counted.
 3. The message id is derived from the source and the order's or the refund's id, so that a replay is a repeat.
 """
 
@@ -19,8 +20,8 @@ from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import (
     HOOK_PREFIX,
     anonymous_key,
-    derive,
     email_key,
+    own_id,
     partition_of,
     visitor_id_for,
 )
@@ -29,7 +30,8 @@ ORDERED, REFUNDED, CANCELLED = "Order Completed", "Order Refunded", "Order Cance
 
 ADDRESS_CHARACTERS_MAX = 254
 """RFC 5321, 4.5.3.1.3: a path of 256 with its brackets."""
-ID_CHARACTERS_MAX = 64
+ID_CHARACTERS_MAX = 255
+"""As long as Stripe lets its ids grow."""
 
 
 class Unreadable(Exception):  # noqa: N818 - a fact, like all of ours
@@ -52,15 +54,17 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     address: str = ""
     refund_id: str = ""
+    payment_id: str = ""
+    """What refunds call the order by, where that is another name than the shop's."""
 
 
 def record_of(sale: Sale, now: datetime, secret: bytes) -> Record:
     """Return the journal record of a sale."""
-    anonymous = HOOK_PREFIX + _keyed(secret, sale.source, sale.order_id)
+    anonymous = HOOK_PREFIX + _keyed(secret, sale.source, sale.payment_id or sale.order_id)
     key = email_key(sale.address) if sale.address else anonymous_key(anonymous)
     return Record(
         position=0,
-        message_id=derive("hook", sale.source, sale.event, sale.order_id, sale.refund_id),
+        message_id=own_id("hook", sale.source, sale.event, sale.order_id, sale.refund_id),
         partition=partition_of(visitor_id_for(key)),
         at=now,
         received_at=now,
@@ -77,6 +81,8 @@ def _call(sale: Sale, anonymous: str) -> dict[str, Any]:
     }
     if sale.amount is not None:
         properties["total"] = sale.amount
+    if sale.payment_id and sale.payment_id != sale.order_id:
+        properties["payment_id"] = sale.payment_id
     if sale.refund_id:
         properties["refund_id"] = sale.refund_id
     call: dict[str, Any] = {

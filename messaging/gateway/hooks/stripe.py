@@ -4,7 +4,7 @@ Rules
 1. `Stripe-Signature: t=<seconds>,v1=<hex>[,v1=<hex>]`: HMAC-SHA256 of `<t>.<body>` under the endpoint's secret as it
    is written (`whsec_…`). Other schemes (`v0`) are passed over. `t` may lie five minutes off, to either side.
 2. An order is a paid checkout session. It is named by `metadata.order_id` where the shop gives one, else by its
-   payment intent, for that is what a refund names.
+   payment intent, for that is what a refund names: Stripe copies a session's metadata to neither.
 3. A refund counts once it has succeeded, by its own id; `charge.refunded` counts where it lists its refunds
    (API versions before 2022-11-15), `refund.created` and `refund.updated` in all others.
 """
@@ -131,6 +131,7 @@ def _order(session: Thing) -> Sale:
         amount=_amount(session.amount_total, session.currency, "data.object.amount_total"),
         currency=(session.currency or "").upper(),
         address=first_address(details.email if details else None, session.customer_email),
+        payment_id=session.payment_intent or "",
     )
 
 
@@ -146,6 +147,7 @@ def _refund(refund: Thing, around: Thing) -> Sale:
         currency=(refund.currency or around.currency or "").upper(),
         address=first_address(billing.email if billing else None, around.receipt_email),
         refund_id=checked_id(refund.id, "data.object.id"),
+        payment_id=refund.payment_intent or around.payment_intent or "",
     )
 
 
