@@ -1,4 +1,4 @@
-"""`mdma rules validate | push | pull | diff | try`."""
+"""`mdma rules validate | push | pull | diff | try`, and what `cli_versions` adds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.cli_versions import impact, list_, publish
 from scripts.client import data_option, json_option, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
@@ -248,3 +249,7 @@ async def _try(draft: CompiledRules, since: timedelta, data: Path) -> Told:
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         say(text, err=True)
+
+
+for _command in (list_, impact, publish):
+    rules.add_command(_command)

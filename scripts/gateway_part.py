@@ -17,6 +17,7 @@ import structlog
 from agents.runtime.eraser import Eraser
 from agents.runtime.gate import GateReport
 from agents.runtime.looking import Looking
+from agents.runtime.mover import Mover
 from agents.runtime.offers import StoredOffers
 from agents.runtime.readers import StoreReader
 from messaging.clock import GatedClock, RealClock
@@ -36,7 +37,7 @@ from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
 from scripts.desk import ConsoleDesk
-from scripts.erasing import eraser_of
+from scripts.erasing import eraser_of, mover_of
 from scripts.folder import RUN
 from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
@@ -100,6 +101,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     if name == ALERTING:
         part.alert(Alerting(wiring, store, clock))
         part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
+        part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
     return part
 
 
@@ -118,6 +120,7 @@ class GatewayPart:
         self._gateway: Gateway | None = None
         self._alerting: Alerting | None = None
         self._eraser: Eraser | None = None
+        self._mover: Mover | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
         """The write key of the demo shop; empty: there is no shop."""
@@ -137,6 +140,10 @@ class GatewayPart:
     def erase(self, eraser: Eraser) -> None:
         """Take who erases people."""
         self._eraser = eraser
+
+    def move(self, mover: Mover) -> None:
+        """Take who moves runs to a version that was published."""
+        self._mover = mover
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -159,7 +166,7 @@ class GatewayPart:
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
-        works = {"alerts": self._alerting, "erasures": self._eraser}
+        works = {"alerts": self._alerting, "erasures": self._eraser, "moves": self._mover}
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
             await self._stop.wait()

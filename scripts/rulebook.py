@@ -17,15 +17,19 @@ import msgspec
 
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS
 from agents.rules.source import parse
+from agents.rules_manager.editing import STAY
 from agents.runtime.figures import by_status, stages_in
-from agents.runtime.views import VERSIONS
+from agents.runtime.mover import DONE, MOVES
+from agents.runtime.views import PUBLISHED, VERSIONS
 from config.load import RulesInvalid, validate_files
 from messaging.gateway.console.rulebook import (
     CohortLine,
     Compared,
     FileLine,
     Finding,
+    MoveLine,
     PathLine,
+    Place,
     RulesNow,
     Saved,
     VersionLine,
@@ -33,7 +37,7 @@ from messaging.gateway.console.rulebook import (
 from messaging.ports import Store
 from messaging.vocabulary.errors import RuleError
 from scripts.overview import CALLS, GOING
-from scripts.rules import files_of, newest, publish, published, push_files
+from scripts.rules import files_of, impact, newest, publish, published, push_files
 from scripts.rules_diff import changes, sentence, unified
 from scripts.story import moment
 from scripts.visible import shown
@@ -88,6 +92,7 @@ class StoredRulebook:
             cohorts=_cohorts(known, people),
             paths=_paths(known, runs),
             files=drafted.files,
+            move=await self._move(),
         )
 
     async def version(self, number: int) -> VersionLine | None:
@@ -134,9 +139,38 @@ class StoredRulebook:
             return Saved(version=base, outcome="wrong", findings=found)
         return Saved(version=version, outcome="saved" if is_new else "late")
 
-    async def publish(self, number: int, instead_of: int, by: str, at: datetime) -> bool:
+    async def impact(self, number: int) -> list[Place]:
+        """Return where runs stand that are on other versions than this one."""
+        return [
+            Place(
+                path=each.path,
+                stage=each.stage,
+                version=each.version,
+                going=each.runs,
+                calls=each.waiting,
+                has_place=each.has_place,
+            )
+            for each in await impact(self._store, number)
+        ]
+
+    async def publish(
+        self, number: int, instead_of: int, by: str, at: datetime, runs: str = STAY
+    ) -> bool:
         """Publish a version in the place of another."""
-        return await publish(self._store, number, at=at, by=by, instead_of=instead_of)
+        return await publish(self._store, number, at=at, by=by, instead_of=instead_of, runs=runs)
+
+    async def _move(self) -> MoveLine | None:
+        last = await self._store.get_document(*PUBLISHED)
+        if last is None or last["runs"] == STAY:
+            return None
+        job = await self._store.get_document(MOVES, str(last["number"])) or {}
+        return MoveLine(
+            version=last["version"],
+            action=last["runs"],
+            is_done=job.get("status") == DONE,
+            told=sum(job.get("told", {}).values()),
+            stay=sum(job.get("stay", {}).values()),
+        )
 
     async def _known(self, number: int) -> Known:
         """Return what a version's files are called; read once, since a version never changes."""

@@ -42,6 +42,28 @@ class PathLine(msgspec.Struct, kw_only=True):
     won: int
 
 
+class Place(msgspec.Struct, kw_only=True):
+    """Count the runs that stand at one stage by another version than the one that would be published."""
+
+    path: str
+    stage: str
+    version: int
+    going: int
+    calls: int
+    has_place: bool
+    """Whether the version that would be published has this stage: only then can they go over to it."""
+
+
+class MoveLine(msgspec.Struct, kw_only=True):
+    """Say how far a publication has come with the runs that it moves or ends."""
+
+    version: int
+    action: str
+    is_done: bool
+    told: int
+    stay: int
+
+
 class RulesNow(msgspec.Struct, kw_only=True):
     """Hold what the rules are now."""
 
@@ -52,6 +74,8 @@ class RulesNow(msgspec.Struct, kw_only=True):
     paths: list[PathLine]
     files: list[tuple[str, list[FileLine]]]
     """(kind of file, its files), of the newest version."""
+    move: MoveLine | None = None
+    """Of the publication that stands; None where it left everybody where they were."""
 
 
 class Finding(msgspec.Struct, kw_only=True):
@@ -111,6 +135,15 @@ class Rulebook(Protocol):
         """Make a version of another one in which one file is changed, if that other one still is the newest."""
         ...
 
-    async def publish(self, number: int, instead_of: int, by: str, at: datetime) -> bool:
-        """Publish a version in the place of another; False if a third one is published by now."""
+    async def impact(self, number: int) -> list[Place]:
+        """Return where runs stand that are on other versions than this one."""
+        ...
+
+    async def publish(
+        self, number: int, instead_of: int, by: str, at: datetime, runs: str = "stay"
+    ) -> bool:
+        """Publish a version in the place of another; False if a third one is published by now.
+
+        `runs`: what becomes of those under way on other versions: `stay`, `migrate` or `exit`.
+        """
         ...

@@ -22,6 +22,9 @@ from messaging.store.audit_log import Change
 
 HERE = "rules"
 
+RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
+"""What becomes of runs under way on other versions -> what the audit log says of it."""
+
 NAME_CHARACTERS_MAX = 120
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -47,8 +50,9 @@ async def version(visit: Visit) -> web.StreamResponse:
     found = await _version(book, visit.request.match_info["version"])
     now = await book.now()
     compared = await book.compare(now.published, found.number)
+    standing = await book.impact(found.number)
     return await visit.page(
-        "rules_version.html", here=HERE, found=found, now=now, compared=compared
+        "rules_version.html", here=HERE, found=found, now=now, compared=compared, standing=standing
     )
 
 
@@ -87,12 +91,16 @@ async def publish(visit: Visit, form: Form) -> web.StreamResponse:
     book = rulebook_of(visit)
     found = await _version(book, form.get("version", ""))
     instead_of = _number(form.get("instead_of", ""))
+    runs = form.get("runs", "stay")
+    if runs not in RUNS:
+        raise ProblemError(422, f"runs under way can {', '.join(RUNS)}", field="runs")
     user, now = visit.session.user, visit.gateway.deps.wall_now()
-    if not await book.publish(found.number, instead_of, user, now):
+    if not await book.publish(found.number, instead_of, user, now, runs):
         raise ProblemError(
             409, "somebody else published meanwhile: look at what is published now, then decide"
         )
     said = f"instead of version {instead_of}" if instead_of else ""
+    said += RUNS[runs]
     change = Change(by=user, act="rules.published", of=f"version {found.number}", said=said)
     await noted(visit.gateway, change)
     return back_to(f"{ROOT}rules", "published")
