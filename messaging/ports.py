@@ -188,9 +188,20 @@ class Store(Protocol):
         ...
 
     async def rows(
-        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
+        self,
+        table: str,
+        match: dict[str, Any],
+        *,
+        limit: int = 100,
+        newest: bool = True,
+        after: tuple[datetime, str] | None = None,
+        only: tuple[str, ...] | None = None,
     ) -> list[dict[str, Any]]:
-        """Return rows whose fields equal `match`, by their `at` (newest or oldest first); `_id` is `id`."""
+        """Return rows whose fields equal `match`, by their `at` (newest or oldest first); `_id` is `id`.
+
+        `after`: (`at`, `id`) of the row that the next page follows, in the same order. `only`: fields that are
+        returned besides the id; None: all.
+        """
         ...
 
     async def count(self, table: str, match: dict[str, Any]) -> int:
@@ -211,6 +222,19 @@ class Store(Protocol):
 
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
         """Upsert a document outside any batch: rules versions, control flags, the clock's position."""
+        ...
+
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Write a document where it stands as expected, and say whether it did: of two who write at once, one does.
+
+        `expected`: fields that must be equal; None: there must be no such document.
+        """
+        ...
+
+    async def remove_document(self, collection: str, key: str) -> None:
+        """Remove a document written by `put_document`; it may be gone already."""
         ...
 
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:

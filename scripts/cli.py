@@ -22,6 +22,7 @@ COMMANDS = {
     "import": "cli_import:import_",
     "visitor": "cli_visitor:visitor",
     "rules": "cli_rules:rules",
+    "user": "cli_user:user",
     "simulate": "cli_simulate:simulate",
     "experiments": "cli_experiments:experiments",
     "replay": "cli_record:replay",

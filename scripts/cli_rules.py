@@ -1,4 +1,4 @@
-"""`mdma rules validate | push | pull | diff | try`."""
+"""`mdma rules validate | push | pull | diff | try`, and what `cli_versions` adds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scripts.cli_versions import impact, list_, publish
 from scripts.client import data_option, json_option, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
@@ -85,14 +86,18 @@ def push(folder: Path, publishes: bool, data: Path, as_json: bool) -> int:
 
 
 async def _push(folder: Path, *, publishes: bool, data: Path) -> tuple[int, bool]:
+    from messaging.store.audit_log import Change, note
     from scripts.rules import publish
     from scripts.rules import push as push_version
 
     now = datetime.now(UTC)
     async with opened_store(data) as store:
         version, is_new = await push_version(store, folder, at=now, by="rules push")
+        if is_new:
+            await note(store, Change(by="cli", act="rules.saved", of=f"version {version}"), now)
         if publishes:
             await publish(store, version, at=now, by="rules push")
+            await note(store, Change(by="cli", act="rules.published", of=f"version {version}"), now)
         return version, is_new
 
 
@@ -244,3 +249,7 @@ async def _try(draft: CompiledRules, since: timedelta, data: Path) -> Told:
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         say(text, err=True)
+
+
+for _command in (list_, impact, publish):
+    rules.add_command(_command)

@@ -12,7 +12,10 @@ from typing import Any
 import structlog
 
 from agents.runtime.eraser import ERASURES, Eraser, Reach
+from agents.runtime.mover import Mover
+from agents.runtime.passing import Ways
 from agents.runtime.sweeper import Names, Sweeper
+from config.load import compile_files
 from messaging.gateway.replay_mongo import MongoReplayQueue
 from messaging.journal.mongo import MongoJournal
 from messaging.mail.sink import read_mails, remove_mails
@@ -43,6 +46,21 @@ def eraser_of(
         log=structlog.get_logger(),
     )
     return Eraser(reach, sweeper_of(wiring, connection, store))
+
+
+def mover_of(
+    wiring: Wiring, connection: Connection, store: Store, *, peers: Peers, clock: Clock
+) -> Mover:
+    """Return the one who moves runs to a version that was published, for the gateway's process."""
+    ways = Ways(
+        store=store,
+        journal=MongoJournal(connection, wiring.key),
+        peers=peers,
+        clock=clock,
+        shards=wiring.shards,
+        log=structlog.get_logger(),
+    )
+    return Mover(ways, compile_files)
 
 
 def sweeper_of(wiring: Wiring, connection: Connection, store: Store) -> Sweeper:

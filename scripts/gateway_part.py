@@ -17,10 +17,12 @@ import structlog
 from agents.runtime.eraser import Eraser
 from agents.runtime.gate import GateReport
 from agents.runtime.looking import Looking
+from agents.runtime.mover import Mover
 from agents.runtime.offers import StoredOffers
 from agents.runtime.readers import StoreReader
 from messaging.clock import GatedClock, RealClock
 from messaging.gateway.app import build_app, serve
+from messaging.gateway.console.desk import Desk
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.limits import Limits
 from messaging.gateway.lowwater import oldest
@@ -34,8 +36,10 @@ from messaging.store.mongo import MongoStore
 from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
-from scripts.erasing import eraser_of
+from scripts.desk import ConsoleDesk
+from scripts.erasing import eraser_of, mover_of
 from scripts.folder import RUN
+from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
 
 SWITCH_SECONDS = 0.0002
@@ -63,9 +67,11 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     part = GatewayPart(wiring.host, wiring.port, connection, store)
     part.run_file = Path(wiring.log_folder).parent / RUN
     part.shop_key = wiring.write_keys[0] if wiring.demo else ""
+    telling = part.telling(store, peers, list(_names(wiring.shards)))
     deps = GatewayDeps(
         journal=MongoJournal(connection, wiring.key),
-        store=part.telling(store, peers, list(_names(wiring.shards))),
+        store=telling,
+        rulebook=StoredRulebook(telling),
         peers=peers,
         clock=clock,
         reader=part.reading(
@@ -74,7 +80,9 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
             clock,
         ),
         replay=replay,
+        desk=part.desk(store, clock),
         offers=StoredOffers(store),
+        public_url=wiring.public_url,
         mail_folder=Path(wiring.mail_folder) if wiring.mail_folder else None,
         secret=wiring.key,
         write_keys=frozenset(wiring.write_keys),
@@ -93,6 +101,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     if name == ALERTING:
         part.alert(Alerting(wiring, store, clock))
         part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
+        part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
     return part
 
 
@@ -111,6 +120,7 @@ class GatewayPart:
         self._gateway: Gateway | None = None
         self._alerting: Alerting | None = None
         self._eraser: Eraser | None = None
+        self._mover: Mover | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
         """The write key of the demo shop; empty: there is no shop."""
@@ -131,6 +141,10 @@ class GatewayPart:
         """Take who erases people."""
         self._eraser = eraser
 
+    def move(self, mover: Mover) -> None:
+        """Take who moves runs to a version that was published."""
+        self._mover = mover
+
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
         return Telling(store, peers, names)
@@ -138,6 +152,10 @@ class GatewayPart:
     def reading(self, reader: StoreReader, store: MongoStore, clock: RealClock) -> Any:
         """Return a reader that also knows how the parts fare."""
         return Reading(reader, Looking(store, reader), lambda: self._others, clock)
+
+    def desk(self, store: MongoStore, clock: RealClock) -> Desk:
+        """Return who tells the console what it shows."""
+        return ConsoleDesk(store, lambda: self._others, clock, self.run_file)
 
     async def run(self) -> None:
         """Serve until drained."""
@@ -148,7 +166,7 @@ class GatewayPart:
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
-        works = {"alerts": self._alerting, "erasures": self._eraser}
+        works = {"alerts": self._alerting, "erasures": self._eraser, "moves": self._mover}
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
             await self._stop.wait()

@@ -15,9 +15,11 @@ from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
 from scripts.choices import decided, how_likely, policy_words, refusals
 from scripts.counting import counted
 from scripts.doing import bots_now
+from scripts.lift import lift_now
 from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
+from scripts.working import tasks
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
@@ -45,6 +47,8 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
         decisions=[_decided(row, facts) for row in facts["decisions"]],
         alerts=[_waiting(row, facts) for row in facts["alerts"]],
         alerts_open=counts["alerts_open"],
+        tasks=tasks(facts),
+        lifts=[lift_now(path, arms) for path, arms in sorted(counts["arms"].items())],
     )
 
 
@@ -79,6 +83,16 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
         ("People", f"{people['people']:,}", f"{people['known']:,} with an address"),
         ("Customers", f"{people['customers']:,}", counted(counts["orders"], "orders")),
         ("Revenue", f"{sales['revenue']:,.2f}", f"after refunds{back}"),
+        (
+            "E-mails",
+            f"{counts['sends']['handed over']:,}",
+            f"handed over; {counts['sends']['bounced']:,} came back",
+        ),
+        (
+            "On the site",
+            f"{sum(counts['engagements'].values()):,}",
+            f"offers made; {counts['engagements']['clicked'] + counts['engagements']['submitted']:,} answered",
+        ),
         (
             "Alerts",
             f"{counts['alerts_open']:,}",

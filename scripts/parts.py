@@ -24,7 +24,7 @@ from messaging.store.mongo import MongoStore
 from messaging.vocabulary.errors import WorldError
 
 PAUSE = ("control", "pause")
-"""`messaging.gateway.admin.PAUSE`: named again, since a shard loads nothing of the gateway."""
+"""`messaging.gateway.acts.PAUSE`: named again, since a shard loads nothing of the gateway."""
 
 REFRESH_SECONDS = 20.0
 """A part is told of what is new; this is for the case that nobody did."""

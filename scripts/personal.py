@@ -10,7 +10,7 @@ A person is a visitor with all younger visitors that were merged into it. What i
     events         journaled events with the bytes as they came, in the order of their positions
     letters        what bots told one another about them: the outbox documents, only their own letters
     batches        the batches that name them: wake-ups, events, the shard's own letters
-    decisions, rewards, story, sends, alerts, orders, moments, quarantine
+    decisions, rewards, story, sends, alerts, orders, moments, quarantine, audit_log (what users of the console did)
                    their rows; a send has the subject of its template; a moment what was known then, by name
     mailbox        the keyed hash of their address, and whether it is suppressed
     replay         calls of an import that wait for the world clock
@@ -42,7 +42,7 @@ from learning.serving.moment import FEATURES
 from messaging.gateway.readers import ReplayCall
 from messaging.mail.sink import read_mails
 from messaging.ports import BatchRecord, Journal, Store
-from messaging.store.tables import ROW_INDEXES
+from messaging.store.tables import ROW_HOLDS
 from messaging.vocabulary.events import Record, decode_event
 from messaging.vocabulary.ids import email_key, normal_address
 from messaging.vocabulary.messages import decode_letters
@@ -62,7 +62,7 @@ FORMAT = "mdma export 1"
 READ_MAX = 2_000
 ROWS_MAX = 1_000_000
 
-TABLES = tuple(name for name in ROW_INDEXES if name != "snapshots")
+TABLES = tuple(name for name, holds in ROW_HOLDS.items() if holds != "nobody")
 """Tables with rows of visitors; a snapshot holds what was learned of all of them together."""
 
 Progress = Callable[[str], None]

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agents.runtime.views import PUBLISHED, VERSIONS
+import msgspec
+
+from agents.rules.compiled import CompiledRules
+from agents.rules_manager.editing import RUNS, STAY
+from agents.runtime.figures import standing_in
+from agents.runtime.views import PUBLISHED, VERSIONS, VERSIONS_MAX
 from config.load import compile_files, read_folder
 from messaging.ports import Store
+
+PUBLICATIONS = "publications"
+PUBLICATIONS_MAX = 1_000
+"""Shown of all there were: the newest."""
+TRIES_MAX = 100
+"""Versions that others may push while we do."""
 
 
 async def push(store: Store, folder: Path, *, at: datetime, by: str) -> tuple[int, bool]:
@@ -16,28 +29,129 @@ async def push(store: Store, folder: Path, *, at: datetime, by: str) -> tuple[in
 
     Raise RulesInvalid with every error.
     """
-    files = read_folder(folder)
-    compiled = compile_files(files, 0)
-    newest = await _newest(store)
-    if newest is not None and newest["files"] == files:
-        return int(newest["id"]), False
-    version = int(newest["id"]) + 1 if newest is not None else 1
+    return await push_files(store, read_folder(folder), at=at, by=by)
+
+
+async def push_files(
+    store: Store, files: Mapping[str, str], *, at: datetime, by: str, base: int | None = None
+) -> tuple[int, bool]:
+    """Make a version of files; return its number, and False when the newest is the same.
+
+    Raise RulesInvalid with every error. `base`: the version that must be the newest; where another one is, its number
+    is returned with False, and nothing is written.
+    """
+    compiled = await asyncio.to_thread(compile_files, files, 0)
     # The HTML is kept as it was compiled: no release of the compiler changes what a version says.
     html = {name: template.html for name, template in compiled.templates.items()}
-    row = {"files": files, "html": html, "at": at, "by": by}
-    await store.put_document(VERSIONS, str(version), row)
-    return version, True
+    for _ in range(TRIES_MAX):
+        last = await newest(store)
+        if base is not None and last != base:
+            return last, False
+        if last and await files_of(store, last) == dict(files):
+            return last, False
+        row = {"files": dict(files), "html": html, "at": at, "by": by}
+        if await store.swap_document(VERSIONS, str(last + 1), row, None):
+            return last + 1, True
+    raise AssertionError("somebody pushes without an end")
 
 
-async def publish(store: Store, version: int, *, at: datetime, by: str) -> None:
-    """Let visitors enter paths by this version from now on."""
-    await store.put_document(*PUBLISHED, {"version": version, "at": at, "by": by})
+async def publish(
+    store: Store,
+    version: int,
+    *,
+    at: datetime,
+    by: str,
+    instead_of: int | None = None,
+    runs: str = STAY,
+) -> bool:
+    """Let visitors enter paths by this version from now on, and say whether they do. An older version rolls back.
+
+    Args:
+        store: where versions are.
+        version: the one to publish.
+        at: world time.
+        by: who does it.
+        instead_of: the version that must be published until now (0: none); where another one is, nothing is changed.
+        runs: what becomes of the runs under way on other versions: `stay`, `migrate` or `exit`
+            (`agents.runtime.mover`). Where they stood is kept with the publication.
+
+    Raise ValueError for a `runs` that there is not, KeyError for a version that there is not.
+    """
+    if runs not in RUNS:
+        raise ValueError(f"runs under way can {', '.join(RUNS)}, not {runs!r}")
+    for _ in range(TRIES_MAX):
+        before = await store.get_document(*PUBLISHED)
+        if instead_of is not None and instead_of != (before["version"] if before else 0):
+            return False
+        number = before["number"] if before else 0
+        if before is not None:
+            await store.put_document(PUBLICATIONS, str(number), before)
+        groups = await impact(store, version)
+        fields = {"number": number + 1, "version": version, "at": at, "by": by, "runs": runs}
+        fields["impact"] = msgspec.to_builtins(groups)
+        expected = {"number": number} if before is not None else None
+        if await store.swap_document(*PUBLISHED, fields, expected):
+            return True
+    raise AssertionError("somebody publishes without an end")
+
+
+async def publications(store: Store) -> list[dict[str, Any]]:
+    """Return every publication, the newest first: `number`, `version`, `at`, `by`, `runs`, `impact`."""
+    rows = await store.rows(PUBLICATIONS, {}, limit=PUBLICATIONS_MAX)
+    last = await store.get_document(*PUBLISHED)
+    found = {int(each["number"]): each for each in [*rows, *([last] if last else [])]}
+    return [
+        {name: value for name, value in found[number].items() if name != "id"}
+        for number in sorted(found, reverse=True)
+    ]
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Count runs that stand at one place, and say what becomes of them by a publication."""
+
+    path: str
+    version: int
+    stage: str
+    runs: int
+    """Under way."""
+    waiting: int
+    """Runs there that wait for a person; they go over, and do not end."""
+    has_place: bool
+    """Whether the version that would be published has this path and stage: only then can a run go over to it."""
+
+
+async def impact(store: Store, version: int) -> list[Group]:
+    """Return where runs stand that are on another version than this one, as of each shard's last commit.
+
+    Raise KeyError for a version that there is not.
+    """
+    found = await store.get_document(VERSIONS, str(version))
+    if found is None:
+        raise KeyError(version)
+    rules = await asyncio.to_thread(compile_files, found["files"], version, found.get("html"))
+    standing = standing_in(await store.figures("rules"))
+    return [
+        Group(path, other, stage, runs, waiting, _has_place(rules, path, stage))
+        for (path, other, stage), (runs, waiting) in sorted(standing.items())
+        if other != version
+    ]
+
+
+def _has_place(rules: CompiledRules, path: str, stage: str) -> bool:
+    rule = rules.paths.get(path)
+    return rule is not None and rule.stage(stage) is not None
 
 
 async def published(store: Store) -> int:
     """Return the version that is published, 0 if none is."""
     found = await store.get_document(*PUBLISHED)
     return int(found["version"]) if found else 0
+
+
+async def newest(store: Store) -> int:
+    """Return the newest version, 0 if there is none."""
+    rows = await store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
+    return max((int(row["id"]) for row in rows), default=0)
 
 
 async def files_of(store: Store, version: int) -> dict[str, str] | None:
@@ -53,8 +167,3 @@ async def publish_when_empty(store: Store, folder: Path, at: datetime) -> int:
     version, _ = await push(store, folder, at=at, by="up")
     await publish(store, version, at=at, by="up")
     return version
-
-
-async def _newest(store: Store) -> dict[str, Any] | None:
-    rows = await store.rows(VERSIONS, {}, limit=10_000)
-    return max(rows, key=lambda row: int(row["id"]), default=None)

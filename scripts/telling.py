@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.runtime.looking import Looking
-from messaging.gateway.admin import PAUSE
+from messaging.gateway.acts import PAUSE
 from messaging.gateway.told import Line, Overview, Story
 from messaging.ports import Clock
 from messaging.store.mongo import MongoStore
@@ -44,6 +44,18 @@ class Telling(MongoStore):
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
         """Upsert a document; when it concerns the shards, return after each was told (or did not answer)."""
         await super().put_document(collection, key, fields)
+        await self._tell(collection, key)
+
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Write a document where it stands as expected; tell the shards as above."""
+        done = await super().swap_document(collection, key, fields, expected)
+        if done:
+            await self._tell(collection, key)
+        return done
+
+    async def _tell(self, collection: str, key: str) -> None:
         if (collection, key) in TOLD:
             await asyncio.gather(*(self._peers.tell(name, "refresh") for name in self._names))
 

@@ -87,6 +87,8 @@ def an_overview(who: str = "a…@example.com") -> Overview:
             ("People", "500", "88 with an address"),
             ("Customers", "10", "12 orders"),
             ("Revenue", "1,519.00", "after refunds"),
+            ("E-mails", "204", "handed over; 3 came back"),
+            ("On the site", "57", "offers made; 21 answered"),
             ("Alerts", "6", "wait for a person; 9 in all"),
         ],
         work="The machine took 312 decisions; people answered 3 alerts.",

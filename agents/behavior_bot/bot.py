@@ -32,13 +32,13 @@ class BehaviorBot:
         raise ValueError(f"behavior: no layout {version} is known ({len(body)} bytes)")
 
     def figures(self, state: BehaviorState) -> dict[str, float]:
-        """Return the visitor as one of all people, of those with an address, and of those who bought."""
+        """Return the visitor as one of all people, of the known, of the customers, and of each cohort."""
         figures = {"people": 1.0}
         if state.email is not None:
             figures["known"] = 1.0
         if state.orders_count:
             figures["customers"] = 1.0
-        return figures
+        return figures | {f"cohorts/{name}": 1.0 for name in state.cohorts}
 
     def step(
         self, state: BehaviorState, message: Message, now: datetime, view: View, draw: DrawFor

@@ -59,6 +59,7 @@ from messaging.vocabulary.events import (
     MailClicked,
     MailOpened,
     Record,
+    RulesPublished,
     Track,
     Unsubscribed,
     VisitorErased,
@@ -75,6 +76,7 @@ from messaging.vocabulary.messages import (
     ProfileSeen,
     Purchased,
     Responded,
+    RunsMoved,
     SessionEnded,
     StateMerged,
     Woke,
@@ -135,6 +137,9 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case AlertSettled():
             count(state, "alert_settled", record)
             return [_answered(event, here)]
+        case RulesPublished(version=version, action=action, by=by):
+            count(state, "rules_published", record)
+            return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by))]
         case VisitorErased():
             return [*tell_erased(here.visitor, here.now, here.view), Forget()]
         case _:

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules_manager.state import RulesState
+from agents.rules_manager.state import RulesState, Run
 from agents.rules_manager.step import step
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import Message
@@ -29,11 +29,42 @@ class RulesBot:
         raise ValueError(f"rules: no layout {version} is known ({len(body)} bytes)")
 
     def figures(self, state: RulesState) -> dict[str, float]:
-        """Return the runs: `runs/<path>/<status>/<stage>` -> 1."""
-        return {f"runs/{run.path}/{run.status}/{run.stage}": 1 for run in state.runs.values()}
+        """Return the runs, 1 for each.
+
+        `runs/<path>/<status>/<stage>`, `arms/<path>/<rules or learning>/<entered or won>` and
+        `ways/<path>/<n>|<stage>|…` (see `way_of`); `follow_ups`: e-mails after the first of a run. Who was on both
+        sides of the holdout is in no arm. Those under way and those that wait for a person also by their version:
+        `stands/<path>/<version>/<stage>`, `waits/…`.
+        """
+        figures: dict[str, float] = {}
+        for run in state.runs.values():
+            figures[f"runs/{run.path}/{run.status}/{run.stage}"] = 1
+            if run.active or run.alert_id:
+                where = "stands" if run.active else "waits"
+                figures[f"{where}/{run.path}/{run.version}/{run.stage}"] = 1
+            if run.attempts > 1:
+                figures["follow_ups"] = figures.get("follow_ups", 0) + run.attempts - 1
+            if not state.mixed:
+                arm = f"arms/{run.path}/{'rules' if run.holdout else 'learning'}"
+                figures[f"{arm}/entered"] = 1
+                if run.status == "won":
+                    figures[f"{arm}/won"] = 1
+            figures[f"ways/{run.path}/{way_of(run)}"] = 1
+        return figures
 
     def step(
         self, state: RulesState, message: Message, now: datetime, view: View, draw: DrawFor
     ) -> list[Effect]:
         """Take one message for one visitor."""
         return step(state, message, now, view, draw)
+
+
+def way_of(run: Run) -> str:
+    """Return the stages that a run reached until it stood where it stands, by time, after how many it began with.
+
+    Which of them were a step forward is told by the path's order, which a reader has (`agents.runtime.figures`).
+    """
+    stages = sorted(run.reached, key=run.reached.__getitem__)
+    until = stages.index(run.stage) + 1 if run.stage in run.reached else 0
+    begun = sum(run.reached[stage] <= run.entered_at for stage in stages[:until])
+    return "|".join([str(begun), *stages[:until]])

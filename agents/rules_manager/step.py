@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules_manager import engaging, loop, merge
+from agents.rules_manager import editing, engaging, loop, merge
 from agents.rules_manager.planning import stop, trigger_due
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
@@ -27,6 +27,7 @@ from messaging.vocabulary.messages import (
     MergeStarted,
     Message,
     Responded,
+    RunsMoved,
     SendSettled,
     SessionEnded,
     StateMerged,
@@ -60,8 +61,8 @@ def step(
             loop.send_settled(turn, message)
         case GoalReached():
             loop.goal_reached(turn, message)
-        case AlertAnswered():
-            loop.alert_answered(turn, message)
+        case AlertAnswered() | RunsMoved():
+            _decided(turn, message)
         case MergedInto():
             merge.merged_into(turn, message)
         case MergeStarted():
@@ -73,6 +74,14 @@ def step(
         case _:
             pass  # ScoreCrossed: kept for conditions on bands; nothing in the loop depends on it
     return turn.effects
+
+
+def _decided(turn: Turn, message: AlertAnswered | RunsMoved) -> None:
+    """Do what a person decided."""
+    if isinstance(message, AlertAnswered):
+        loop.alert_answered(turn, message)
+    else:
+        editing.runs_moved(turn, message)
 
 
 def _identified(turn: Turn, message: Identified) -> None:

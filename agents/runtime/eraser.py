@@ -19,43 +19,26 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from agents.protocol.bot import ERASED
 from agents.runtime.held import Codec
+from agents.runtime.passing import Passage, Ways
 from agents.runtime.registry import WIRING
-from agents.runtime.spec import Log
 from agents.runtime.sweeper import VISITOR_BOTS, Person, Sweeper, person_of
-from messaging.ports import Chunk, Clock, Journal, Peers, Store
 from messaging.sweep import Sweep
-from messaging.vocabulary.errors import Unavailable, WorldError
-from messaging.vocabulary.events import Record, VisitorErased
-from messaging.vocabulary.ids import (
-    PARTITIONS,
-    erased_key,
-    micros_of,
-    own_id,
-    partition_of,
-    position,
-)
+from messaging.vocabulary.errors import WorldError
+from messaging.vocabulary.events import VisitorErased
+from messaging.vocabulary.ids import erased_key, micros_of
 
 ERASURES, ASKED, DONE = "erasures", "asked", "done"
 OPEN_MAX = 100
 """Erasures looked at in one go; further ones wait for their turn."""
 
 LOOK_SECONDS = 2.0
-WAIT_SECONDS = 0.1
-WAIT_SECONDS_MAX = 2.0
-"""First and longest pause between two looks at what is waited for."""
-APPEND_TRIES_MAX = 30
-HINT_EVERY = 8
-"""Looks after which shards are told again of what they have not taken: the first hint may have been lost."""
-
 ROUNDS_MAX = 20
 """Times that keys are looked for anew; what is being taken brings a few, then none."""
 
@@ -78,17 +61,11 @@ KEPT = {
 
 
 @dataclass
-class Reach:
+class Reach(Ways):
     """Hold what an eraser works through."""
 
-    store: Store
     sweep: Sweep
-    journal: Journal
-    peers: Peers
-    clock: Clock
-    shards: dict[str, int]
     veil: Callable[[str], str]
-    log: Log
 
 
 class Eraser:
@@ -102,8 +79,7 @@ class Eraser:
     def __init__(self, reach: Reach, sweeper: Sweeper) -> None:
         self._to = reach
         self._sweeper = sweeper
-        self._stream = 0
-        self._number = 0
+        self._passage = Passage(reach, "eraser")
         self._codecs = {bot: Codec(WIRING[bot].make()) for bot in VISITOR_BOTS}
 
     async def run(self) -> None:
@@ -126,12 +102,12 @@ class Eraser:
         """Carry one erasure to its end. Raise what the store raises: it is begun anew then."""
         self._to.log.info("erasure.begun", receipt=job["id"])
         person = await self._hide(job)
-        await self._settle(len(person.visitors) + 1)
+        await self._passage.settled(len(person.visitors) + 1)
         await self._tell(person)
         await self._until_forgotten(job, person)
         # Once more: whatever the bots' own hands had under way is taken before this is.
         await self._tell(person)
-        await self._settle(2)
+        await self._passage.settled(2)
         if not job.get("removed"):
             job["removed"] = await self._sweeper.walk(person, remove=False)
             await self._note(job, person)
@@ -161,7 +137,9 @@ class Eraser:
             notes = [erased_key(to.veil(key)) for key in person.keys]
             at = micros_of(job["hidden_at"])
             await to.sweep.hide_keys(found.keys, notes, job["id"], at)
-            await self._pass_records([self._blank(index) for index in range(to.shards["behavior"])])
+            await self._passage.records(
+                [self._passage.blank(index) for index in range(to.shards["behavior"])]
+            )
         raise AssertionError(f"erasure {job['id']}: keys came up {ROUNDS_MAX} times")
 
     async def _note(self, job: dict[str, Any], person: Person) -> None:
@@ -176,11 +154,8 @@ class Eraser:
 
     async def _tell(self, person: Person) -> None:
         """Tell Behavior of the erasure; it tells the others."""
-        records = []
-        for visitor in person.visitors:
-            raw = msgspec.json.encode(VisitorErased(visitor=visitor))
-            records.append(self._record(partition_of(visitor), raw))
-        await self._pass_records(records)
+        facts = [VisitorErased(visitor=visitor) for visitor in person.visitors]
+        await self._passage.records([self._passage.fact(each) for each in facts])
 
     async def _until_forgotten(self, job: dict[str, Any], person: Person) -> None:
         """Wait until every bot has set its tombstones, and keep whose they are.
@@ -189,7 +164,7 @@ class Eraser:
         """
         known = set(job.get("forgotten", ()))
         others = Person([each for each in person.visitors if each not in known], person.keys)
-        await self._until(lambda: self._is_forgotten(others))
+        await self._passage.until(lambda: self._is_forgotten(others))
         job["forgotten"] = list(person.visitors)
         await self._note(job, person)
 
@@ -210,79 +185,6 @@ class Eraser:
     async def _moved(self, bot: str, person: Person) -> dict[str, str]:
         bodies = await self._to.store.load(bot, person.visitors)
         return {visitor: self._codecs[bot].decode(body).moved for visitor, body in bodies.items()}
-
-    # Wait until what was written is taken
-
-    def _blank(self, index: int) -> Record:
-        """Return an empty record for one shard of Behavior: who has taken it reads keys as they are now."""
-        return self._record(-(-index * PARTITIONS // self._to.shards["behavior"]), b"")
-
-    def _record(self, partition: int, raw: bytes) -> Record:
-        now = self._to.clock.now()
-        return Record(0, "", partition, now, now, "", raw)
-
-    async def _pass_records(self, records: list[Record]) -> None:
-        """Journal records, and wait until every shard of Behavior has passed them."""
-        to = self._to
-        if not self._stream:
-            self._stream, self._number = await to.journal.open_stream("eraser"), 0
-        for record in records:
-            self._number += 1
-            record.position = position(self._stream, self._number)
-            # New at each try: a fact may be told again, and must not be taken for a repeat.
-            record.message_id = own_id("eraser", str(record.position))
-        await self._append(records)
-        name, last = f"journal:{self._stream}", records[-1].position
-        at = records[0].received_at
-        for index in range(to.shards["behavior"]):
-            hint = Chunk(name, records[0].position, last, at, b"")
-            await self._until_taken(f"behavior-{index}", name, last, hint)
-
-    async def _append(self, records: list[Record]) -> None:
-        """Append, repeating the very same records while nobody says that they are there."""
-        for tries in range(1, APPEND_TRIES_MAX + 1):
-            try:
-                await self._to.journal.append(records)
-            except Unavailable:
-                if tries == APPEND_TRIES_MAX:
-                    self._stream = 0  # they may yet appear: nothing may be numbered after them
-                    raise
-                await self._to.clock.sleep(WAIT_SECONDS * tries)
-            else:
-                return
-
-    async def _until_taken(self, shard: str, stream: str, last: int, hint: Chunk) -> None:
-        looks = 0
-
-        async def is_taken() -> bool:
-            nonlocal looks
-            if looks % HINT_EVERY == 0:
-                await self._to.peers.deliver(shard, hint)
-            looks += 1
-            owner = await self._to.store.owner(shard)
-            return owner is not None and owner.positions.get(stream, 0) >= last
-
-        await self._until(is_taken)
-
-    async def _settle(self, times: int) -> None:
-        """Wait until every letter that is written now is taken, and so often again: one may cause another."""
-        to = self._to
-        for _ in range(times):
-            sent: dict[tuple[str, str], int] = {}
-            for bot in to.shards:
-                for index in range(to.shards[bot]):
-                    owner = await to.store.owner(f"{bot}-{index}")
-                    for other, number in owner.sent.items() if owner is not None else ():
-                        sent[f"{bot}-{index}", other] = number
-            for (sender, receiver), number in sorted(sent.items()):
-                hint = Chunk(sender, number, number, to.clock.now(), b"")
-                await self._until_taken(receiver, sender, number, hint)
-
-    async def _until(self, true: Callable[[], Awaitable[bool]]) -> None:
-        pause = WAIT_SECONDS
-        while not await true():
-            await self._to.clock.sleep(pause)
-            pause = min(2 * pause, WAIT_SECONDS_MAX)
 
     # End
 

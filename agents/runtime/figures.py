@@ -45,8 +45,78 @@ def stages_in(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]
     """
     found: dict[str, dict[str, dict[str, int]]] = {}
     for name, count in sorted(figures.items()):
-        _, path, status, stage = name.split("/", 3)
-        found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+        kind, _, rest = name.partition("/")
+        if kind == "runs":
+            path, status, stage = rest.split("/", 2)
+            found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+    return found
+
+
+def standing_in(figures: dict[str, float]) -> dict[tuple[str, int, str], tuple[int, int]]:
+    """Return (path, version of the rules, stage) -> (runs under way, runs that wait for a person).
+
+    >>> standing_in(
+    ...     {"stands/welcome/3/cart": 2, "waits/welcome/3/cart": 1, "runs/welcome/won/cart": 1}
+    ... )
+    {('welcome', 3, 'cart'): (2, 1)}
+    """
+    found: dict[tuple[str, int, str], tuple[int, int]] = {}
+    for name, count in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        if kind in ("stands", "waits") and count:
+            path, version, stage = rest.split("/", 2)
+            place = path, int(version), stage
+            runs, waiting = found.get(place, (0, 0))
+            add = int(count)
+            found[place] = (runs + add, waiting) if kind == "stands" else (runs, waiting + add)
+    return found
+
+
+def arms_in(figures: dict[str, float]) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return path -> arm (`rules` or `learning`) -> (runs, of these won).
+
+    >>> arms_in({"arms/welcome/rules/entered": 3, "arms/welcome/rules/won": 1})
+    {'welcome': {'rules': (3, 1)}}
+    """
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for name, count in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        if kind == "arms" and name.endswith("/entered"):
+            path, arm, _ = rest.split("/")
+            won = figures.get(f"arms/{path}/{arm}/won", 0)
+            found.setdefault(path, {})[arm] = (int(count), int(won))
+    return found
+
+
+Edges = dict[tuple[str, str], int]
+"""(stage, next stage) -> runs that went so; from an empty stage: runs that began there."""
+
+
+def edges_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
+    """Return which ways the runs of a path took; `stages`: the path's, in order. A run only moves forward.
+
+    >>> edges_in(
+    ...     {"ways/lead/0|opened|cart": 2, "ways/lead/1|cart|opened": 1},
+    ...     "lead",
+    ...     ["invited", "opened", "cart"],
+    ... )
+    {('', 'invited'): 2, ('invited', 'opened'): 2, ('opened', 'cart'): 2, ('', 'cart'): 1}
+    """
+    place = {name: number for number, name in enumerate(stages)}
+    found: Edges = {}
+    for name, count in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        of_path, _, way = rest.partition("/")
+        if kind != "ways" or of_path != path:
+            continue
+        number, *reached = way.split("|")
+        known = [stage for stage in reached if stage in place]
+        here = max([stages[0], *known[: int(number)]], key=place.__getitem__)
+        found["", here] = found.get(("", here), 0) + int(count)
+        for stage in known:
+            if place[stage] > place[here]:
+                found[here, stage] = found.get((here, stage), 0) + int(count)
+                here = stage
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS
 from messaging.ports import Store
+from messaging.store.audit_log import AUDIT_LOG
 
 DECISIONS = 12
 ALERTS = 6
@@ -48,6 +49,8 @@ class Looking:
             "counts": counts,
             "decisions": decisions,
             "decided": await store.count("decisions", {}),
+            "kinds": await store.tally("decisions", "kind"),
+            "acts": await store.tally(AUDIT_LOG, "act"),
             "rewarded": await store.count("rewards", {}),
             "alerts": alerts,
             "by_people": sum(n for by, n in settled.items() if by and by not in BY_THE_MACHINE),

@@ -19,7 +19,7 @@ import yaml
 from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
-from agents.runtime.figures import by_status, sales_in, stages_in, with_erased
+from agents.runtime.figures import arms_in, by_status, sales_in, stages_in, with_erased
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
@@ -80,6 +80,7 @@ class StoreReader:
         self._store = store
         self._journal = journal
         self._now = now
+        self._versions: dict[str, dict[str, list[str]]] = {}
         self._predictions = Predictions(store, consent)
         self._codecs = {name: Codec(wiring.make()) for name, wiring in WIRING.items()}
 
@@ -191,10 +192,15 @@ class StoreReader:
 
     async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
         """Return visitors by visitor id, those after `after`; tombstones are left out."""
-        ids = await self._store.visitors("behavior", after, limit)
+        return await self.summaries(await self._store.visitors("behavior", after, limit))
+
+    async def summaries(self, ids: list[str]) -> list[dict[str, Any]]:
+        """Return these visitors as a list shows them; tombstones are left out."""
         bodies = await self._store.load("behavior", ids)
         found = []
         for visitor in ids:
+            if visitor not in bodies:  # erased a moment ago
+                continue
             held = self._codecs["behavior"].decode(bodies[visitor])
             if not held.moved:
                 state = held.state
@@ -237,6 +243,8 @@ class StoreReader:
             "quarantined": await self._store.count("quarantine", {}),
             "runs": by_status(stages),
             "stages": stages,
+            "arms": arms_in(rules),
+            "follow_ups": int(rules.get("follow_ups", 0)),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
         }
@@ -253,7 +261,17 @@ class StoreReader:
 
     async def stages(self) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept."""
-        return self.stages_of(await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX))
+        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
+        for key in sorted({row["id"] for row in rows} - self._versions.keys(), key=int):
+            row = await self._store.get_document(VERSIONS, key)
+            if row is not None:  # a version never changes: its stages are read once
+                self._versions[key] = self.stages_of([row])
+        found: dict[str, list[str]] = {}
+        for version in sorted(self._versions, key=int, reverse=True):
+            for path, names in self._versions[version].items():
+                known = found.setdefault(path, [])
+                known += [name for name in names if name not in known]
+        return found
 
     def stages_of(self, versions: list[dict[str, Any]]) -> dict[str, list[str]]:
         """Return path -> names of its stages, over these versions of the rules."""

@@ -115,5 +115,7 @@ def numbers_of(table: str, row: dict[str, Any], veil: str) -> tuple[str, dict[st
         case "orders":
             day = datetime.combine(row["at"].date(), time(), row["at"].tzinfo)
             return veil, fields | {"order_id": "", "at": day, "credited": "", "linear": []}
+        case "audit_log":
+            return veil, fields | {"of": ""}
         case _:
             raise AssertionError(f"rows of {table} do not keep numbers")

@@ -62,6 +62,16 @@ class Versions(dict[int, Any]):
         return self[version] if version in self.files else default
 
 
+async def read_versions(store: Store, versions: Versions) -> None:
+    """Read the versions that were made since the last look: one holds all its files and e-mails."""
+    rows = await store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False, only=())
+    for version in sorted({int(row["id"]) for row in rows} - versions.files.keys()):
+        row = await store.get_document(VERSIONS, str(version))
+        if row is not None:
+            versions.html.setdefault(version, row.get("html"))
+            versions.files.setdefault(version, row["files"])
+
+
 class ViewLoader:
     """Load views for one process.
 
@@ -90,7 +100,7 @@ class ViewLoader:
         found = stamp if stamp is not None else await self.stamp()
         version = found[0]
         if version and version not in self._versions:
-            await self._read_versions()
+            await read_versions(self._store, self._versions)
         settings = self._settings
         view = View(
             rules=self._versions.get(version),
@@ -113,7 +123,7 @@ class ViewLoader:
         Raise KeyError where a version that the record names is not kept any more.
         """
         if rules_version and rules_version not in self._versions:
-            await self._read_versions()
+            await read_versions(self._store, self._versions)
         held: dict[str, Snapshot] = {}
         for policy, version in snapshots.items():
             key = f"{policy}@{version}"
@@ -142,13 +152,6 @@ class ViewLoader:
         published = await self._store.get_document(*PUBLISHED)
         newest = await self._store.rows(SNAPSHOTS, {}, limit=1)
         return int(published["version"]) if published else 0, newest[0]["id"] if newest else ""
-
-    async def _read_versions(self) -> None:
-        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False)
-        for row in rows:
-            version = int(row["id"])
-            self._versions.html.setdefault(version, row.get("html"))
-            self._versions.files.setdefault(version, row["files"])
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

@@ -8,21 +8,19 @@ Rules
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
+from messaging.gateway import acts
 from messaging.gateway.body import read_body
+from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.limits import ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
-from messaging.vocabulary.events import AlertSettled
-from messaging.vocabulary.ids import own_id
 
 PAGE_ROWS = 100
 ARRAY_SHOWN_MAX = 1_000
@@ -30,13 +28,6 @@ ARRAY_SHOWN_MAX = 1_000
 
 PAGE_ROWS_MAX = 1_000
 BODY_BYTES_MAX = 16 * 1024
-
-SETTLE_LOOK_SECONDS = 0.05
-
-SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
-
-PAUSE = ("control", "pause")
-"""The document that every hand-over looks at: `{"paths": "all" | [path, …]}`."""
 
 Body = TypeVar("Body")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -126,101 +117,24 @@ def _without_long_arrays(row: dict[str, Any]) -> dict[str, Any]:
 async def settle(request: web.Request) -> web.Response:
     """Journal what a person decided on an alert; 409 when it is settled already, or somebody else was first."""
     gateway = _gateway(request)
-    action = request.match_info["action"]
-    if action not in SETTLING:
-        raise ProblemError(404, "an alert can be resumed, changed or closed")
     body = await _body(request, SettleBody)
-    if action == "change" and not body.stage:
-        raise unreadable("name the stage at which the new run starts", "stage")
-    alert = await gateway.deps.store.get_document("alerts", _id(request))
-    if alert is None:
-        raise _unknown("alert")
-    if alert["status"] != "open":
-        raise ProblemError(409, f"this alert is {alert['status']}")
-    if body.stage:
-        stages = (await gateway.deps.reader.stages()).get(alert["path"], [])
-        if body.stage not in stages:
-            raise ProblemError(
-                422, f"no stage has this name; there are {', '.join(stages)}", field="stage"
-            )
-    if alert["kind"] == UNCERTAIN_SUCCESS and action != "close":
-        raise ProblemError(422, "this alert is about one e-mail, and can only be closed")
-    fact = AlertSettled(
-        visitor=alert["visitor"],
-        alert_id=alert["id"],
-        path=alert["path"],
-        run=alert["run"],
-        action=action,
-        by=body.by,
-        stage=body.stage,
-        kind=alert["kind"],
-    )
-    # Derived: of two who press the same button at once, one is told so. Of different buttons, or stages, the bot takes
-    # the first.
-    is_first = await gateway.journal_fact(
-        fact, message_id=own_id("alert settled", alert["id"], action, body.stage)
-    )
-    if not is_first:
-        raise ProblemError(409, f"this alert is being {SETTLING[action]}")
-    status, stage = await _settled(request, alert["id"])
-    is_elsewhere = status == "changed" and stage != body.stage
-    if status not in ("open", SETTLING[action]) or is_elsewhere:
-        place = f" to {stage}" if stage else ""
-        raise ProblemError(409, f"this alert is {status}{place}: somebody else was first")
-    return answer({"success": True, "status": SETTLING[action]})
-
-
-async def _settled(request: web.Request, alert: str) -> tuple[str, str]:
-    """Return (status, stage) as an alert's bot made of it; `open` if it has not said so within a while: it will."""
-    deps = _gateway(request).deps
-    left = deps.limits.settle_seconds_max
-    while True:
-        found = await deps.store.get_document("alerts", alert)
-        if found is None or found["status"] != "open" or left <= 0:
-            return (found["status"], found.get("stage", "")) if found is not None else ("open", "")
-        await asyncio.sleep(SETTLE_LOOK_SECONDS)
-        left -= SETTLE_LOOK_SECONDS
+    action = request.match_info["action"]
+    status = await acts.settle(gateway, _id(request), action, by=body.by, stage=body.stage)
+    return answer({"success": True, "status": status})
 
 
 async def pause(request: web.Request) -> web.Response:
     """Hold every hand-over, or those of one path; nothing is lost."""
-    path = await _path(request)
-    paused = await _paused(request)
-    return await _set_paused(
-        request, "all" if paused == "all" or not path else sorted({*paused, path})
-    )
+    body = await _body(request, PauseBody)
+    paused = await acts.pause(_gateway(request), body.path, by=ADMIN_NAME)
+    return answer({"success": True, "paused": paused})
 
 
 async def resume(request: web.Request) -> web.Response:
     """Go on, with all or with one path."""
-    path = await _path(request)
-    paused = await _paused(request)
-    if paused == "all" and path:
-        raise ProblemError(409, "everything is paused; resume without a path first")
-    return await _set_paused(request, [each for each in paused if path and each != path])
-
-
-async def _path(request: web.Request) -> str:
-    """Return the path that a body names, empty for all; a name that no version has is a 422."""
-    path = (await _body(request, PauseBody)).path
-    if path:
-        known = await _gateway(request).deps.reader.stages()
-        if path not in known:
-            raise ProblemError(
-                422, f"no path has this name; there are {', '.join(sorted(known))}", field="path"
-            )
-    return path
-
-
-async def _paused(request: web.Request) -> Any:
-    found = await _gateway(request).deps.store.get_document(*PAUSE)
-    return found["paths"] if found else []
-
-
-async def _set_paused(request: web.Request, paths: Any) -> web.Response:
-    deps = _gateway(request).deps
-    await deps.store.put_document(*PAUSE, {"paths": paths, "at": deps.clock.now()})
-    return answer({"success": True, "paused": paths})
+    body = await _body(request, PauseBody)
+    paused = await acts.resume(_gateway(request), body.path, by=ADMIN_NAME)
+    return answer({"success": True, "paused": paused})
 
 
 def answer(value: Any, status: int = 200) -> web.Response:

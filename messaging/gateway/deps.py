@@ -11,6 +11,9 @@ import msgspec
 from aiohttp import web
 
 from messaging.gateway.collect import Collector
+from messaging.gateway.console.desk import Desk
+from messaging.gateway.console.entrance import Entrance
+from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.handover import HandOver
 from messaging.gateway.keys import Keys
 from messaging.gateway.limits import Limits
@@ -50,6 +53,12 @@ class GatewayDeps:
     """Looks at what stands open on the site."""
     behavior_shards: int = 1
     name: str = "gateway-1"
+    public_url: str = ""
+    """Where people reach the gateway; https there makes the console's cookie a secure one."""
+    desk: Desk | None = None
+    """Tells the console what it shows; None: the console has nothing to show but its frame."""
+    rulebook: Rulebook | None = None
+    """Keeps the rules' versions for the console."""
     hook_secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Source of webhooks -> the secrets that may sign them; without one the source's route is a 404."""
     limits: Limits = field(default_factory=Limits)
@@ -80,6 +89,7 @@ class Gateway:
         )
         self.reader = Reader(self._visitor_of_tag, deps.clock.now, deps.wall_now)
         self.feeder = Feeder(deps.replay, self.collector, self.reader, deps.clock)
+        self.entrance = Entrance(deps.limits)
         self.watch = Watch(deps.offers, deps.clock, deps.limits)
         self.metrics.read(self._readings)
 

@@ -81,5 +81,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Browsers of one look."""
     write_seconds_max: float = 10.0
     """A browser that takes longer for a line is gone."""
+    logins_max: int = 10
+    logins_of_user_max: int = 50
+    logins_window_seconds: float = 300.0
+    """Attempts to log in that may fail from one address, and for one user name, in this time."""
+    logins_waiting_max: int = 8
+    """Attempts whose password is being looked at: each costs 32 MiB and a quarter of a second of a core."""
     slow_seconds: float = 1.0
     """A request that takes longer gets its line in the log even when all went well."""

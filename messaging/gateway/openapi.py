@@ -18,7 +18,7 @@ from messaging.gateway.limits import (
     ID_CHARS_MAX,
 )
 from messaging.gateway.pages import POLICY
-from messaging.gateway.route import ADMIN, VIEWER, WRITE_KEY, Route
+from messaging.gateway.route import ADMIN, SESSION, VIEWER, WRITE_KEY, Route
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -95,6 +95,7 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     WRITE_KEY: [{"writeKey": []}, {}],
     ADMIN: [{"adminToken": []}],
     VIEWER: [{"viewingKey": []}, {"adminToken": []}],
+    SESSION: [{"session": []}],
 }
 
 
@@ -117,6 +118,7 @@ def document(routes: list[Route]) -> dict[str, Any]:
                 },
                 "adminToken": {"type": "http", "scheme": "bearer"},
                 "viewingKey": {"type": "apiKey", "in": "query", "name": "key"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "mdma_console_…"},
             },
         },
     }

@@ -11,6 +11,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 PUBLIC, WRITE_KEY, ADMIN, SIGNED = "public", "write key", "admin", "signature"
 VIEWER = "viewing key"
+SESSION = "session"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from messaging.gateway import assets, engagements, health, mailroutes
 from messaging.gateway.hooks import take
 from messaging.gateway.route import HTML, JSON, SIGNED, WRITE_KEY, Handler, Route
 from messaging.gateway.routes_admin import admin_routes
+from messaging.gateway.routes_console import console_routes
 from messaging.gateway.routes_pages import page_routes
 from messaging.gateway.tracking import CALLS, TAKERS, handler
 
@@ -15,7 +16,7 @@ _TRACKING_PROBLEMS = (400, 401, 408, 413, 415, 429, 503)
 def all_routes() -> list[Route]:
     """Return every route of the gateway, in the order of the documentation."""
     public = [*_tracking(), *_site(), *_script(), *_mail(), *_hooks()]
-    return [*public, *admin_routes(), *page_routes(), *_health()]
+    return [*public, *admin_routes(), *page_routes(), *console_routes(), *_health()]
 
 
 def _tracking() -> list[Route]:

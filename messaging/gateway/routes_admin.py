@@ -46,6 +46,7 @@ def _tables() -> list[Route]:
         _table("snapshots", "snapshots", "List policy snapshots.", "policy"),
         _table("policies", "snapshots", "List policy snapshots.", "policy"),
         _route("GET", "experiments", admin.experiments, "Show split tests and their verdicts."),
+        _table("audit-log", "audit_log", "List who changed what.", "visitor", "act"),
     ]
 
 

@@ -59,6 +59,26 @@ class Waiting(msgspec.Struct, kw_only=True):
     said: str
 
 
+class TaskNow(msgspec.Struct, kw_only=True):
+    """Count who did one kind of task."""
+
+    name: str
+    counted: str
+    """What is counted as one."""
+    machine: int
+    people: int
+
+
+class LiftNow(msgspec.Struct, kw_only=True):
+    """Compare what learning brings with what the rules alone bring, on one path."""
+
+    path: str
+    learning: str
+    rules: str
+    difference: str
+    interval: str
+
+
 class Overview(msgspec.Struct, kw_only=True):
     """Say what all bots do."""
 
@@ -76,6 +96,8 @@ class Overview(msgspec.Struct, kw_only=True):
     decisions: list[Decided]
     alerts: list[Waiting]
     alerts_open: int
+    tasks: list[TaskNow] = []
+    lifts: list[LiftNow] = []
 
 
 class Line(msgspec.Struct, kw_only=True):

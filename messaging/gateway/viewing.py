@@ -47,7 +47,7 @@ def viewed(show: Show) -> Handler:
         if given is not None:
             here = request.rel_url.without_query_params(KEY_PARAMETER)
             if _same(given, key):
-                return _led_on(request, key, str(here))
+                return _led_on(request, gateway, str(here))
             return _form(request.path, "This link has another system's key, or an old one.")
         if _same(request.cookies.get(_cookie(key), ""), key) or _is_admin(request, gateway):
             return await show(request, gateway)
@@ -70,7 +70,21 @@ async def enter(request: web.Request) -> web.StreamResponse:
     to = _page_of_ours(form.get("to", [""])[0])
     if not (_same(given, token) or _same(given, key)):
         return _form(to, "This is not the admin token of this system.")
-    return _led_on(request, key, to)
+    return _led_on(request, gateway, to)
+
+
+def remember(request: web.Request, response: web.Response, gateway: Gateway) -> None:
+    """Let whoever gets this response look at the pages from now on."""
+    key = viewing_key(gateway.deps.secret, gateway.deps.admin_token)
+    response.set_cookie(
+        _cookie(key), key, path="/", httponly=True, samesite="Lax", secure=request.secure
+    )
+
+
+def forget(response: web.Response, gateway: Gateway) -> None:
+    """Take the key back from whoever gets this response."""
+    key = viewing_key(gateway.deps.secret, gateway.deps.admin_token)
+    response.del_cookie(_cookie(key), path="/")
 
 
 def _page_of_ours(to: str) -> str:
@@ -79,11 +93,9 @@ def _page_of_ours(to: str) -> str:
     return to if any(to == root or to.startswith(f"{root}/") for root in roots) else roots[0]
 
 
-def _led_on(request: web.Request, key: str, to: str) -> web.Response:
+def _led_on(request: web.Request, gateway: Gateway, to: str) -> web.Response:
     response = web.Response(status=303, headers={**frame.HEADERS, "Location": to})
-    response.set_cookie(
-        _cookie(key), key, path="/", httponly=True, samesite="Lax", secure=request.secure
-    )
+    remember(request, response, gateway)
     return response
 
 

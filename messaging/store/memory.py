@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left
 from collections import Counter
 from datetime import datetime, timedelta
@@ -286,11 +287,23 @@ class MemoryStore:
     # ------------------------------------------------------------------ rows and documents
 
     async def rows(
-        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
+        self,
+        table: str,
+        match: dict[str, Any],
+        *,
+        limit: int = 100,
+        newest: bool = True,
+        after: tuple[datetime, str] | None = None,
+        only: tuple[str, ...] | None = None,
     ) -> list[dict[str, Any]]:
         """Return rows whose fields equal `match`, by `at` and then id."""
         found = self._matching(table, match)
         found.sort(key=lambda row: (row["at"], row["id"]), reverse=newest)
+        if after is not None:
+            past = operator.lt if newest else operator.gt
+            found = [row for row in found if past((row["at"], row["id"]), after)]
+        if only is not None:
+            return [{n: row[n] for n in ("id", *only) if n in row} for row in found[:limit]]
         return found[:limit]
 
     async def count(self, table: str, match: dict[str, Any]) -> int:
@@ -324,6 +337,22 @@ class MemoryStore:
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
         """Replace a document outside any batch, or create it."""
         self._database.tables.setdefault(collection, {})[key] = _as_read(fields)
+
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Write a document where it stands as expected."""
+        stands = self._database.tables.get(collection, {}).get(key)
+        if (stands is None) != (expected is None):
+            return False
+        if stands is not None and any(stands.get(n) != v for n, v in (expected or {}).items()):
+            return False
+        await self.put_document(collection, key, fields)
+        return True
+
+    async def remove_document(self, collection: str, key: str) -> None:
+        """Remove a document."""
+        self._database.tables.get(collection, {}).pop(key, None)
 
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         """Return a document with its `id`, or None."""

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from bson import Int64
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from messaging.ports import BatchRecord, Chunk, Commit, Ownership
 from messaging.store.connection import (
@@ -239,12 +240,22 @@ class MongoStore:
     # ------------------------------------------------------------------ rows and documents
 
     async def rows(
-        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
+        self,
+        table: str,
+        match: dict[str, Any],
+        *,
+        limit: int = 100,
+        newest: bool = True,
+        after: tuple[datetime, str] | None = None,
+        only: tuple[str, ...] | None = None,
     ) -> list[dict[str, Any]]:
         """Return rows whose fields equal `match`, by `at` and then id."""
         order = DESCENDING if newest else ASCENDING
         with world():
-            cursor = self._database[table].find(_equal(match))
+            wanted = {**_equal(match), **_beyond(after, newest=newest)}
+            # An empty list of fields stands for all of them there.
+            shown = None if only is None else dict.fromkeys(("_id", *only), 1)
+            cursor = self._database[table].find(wanted, shown)
             cursor = cursor.sort([("at", order), ("_id", order)]).limit(limit)
             return [_with_id(document) for document in await cursor.to_list(None)]
 
@@ -286,6 +297,27 @@ class MongoStore:
                 {"_id": key}, {**fields, "_id": key}, upsert=True
             )
 
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        """Write a document where it stands as expected; the server decides between two."""
+        document = {**fields, "_id": key}
+        with world():
+            if expected is None:
+                try:
+                    await self._database[collection].insert_one(document)
+                except DuplicateKeyError:
+                    return False
+                return True
+            match = {**_equal(expected), "_id": key}
+            done = await self._database[collection].replace_one(match, document)
+        return done.matched_count == 1
+
+    async def remove_document(self, collection: str, key: str) -> None:
+        """Remove a document."""
+        with world():
+            await self._database[collection].delete_one({"_id": key})
+
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         """Return a document with its `id`, or None."""
         with world():
@@ -306,6 +338,15 @@ def _in_shard(shard: tuple[int, int]) -> dict[str, Any]:
 
 def _equal(match: dict[str, Any]) -> dict[str, Any]:
     return {("_id" if key == "id" else key): {"$eq": value} for key, value in match.items()}
+
+
+def _beyond(after: tuple[datetime, str] | None, *, newest: bool) -> dict[str, Any]:
+    """Return what matches the rows behind one, in the order of `at` and `_id`: bounds that the index answers."""
+    if after is None:
+        return {}
+    at, key = after
+    past, within = ("$lt", "$lte") if newest else ("$gt", "$gte")
+    return {"at": {within: at}, "$or": [{"at": {past: at}}, {"_id": {past: key}}]}
 
 
 def _with_id(document: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 BOTS = ("behavior", "rules", "engagement", "email", "sales", "social", "learner")
 
 ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "decisions": (("visitor", "at"),),
+    "decisions": (("visitor", "at"), ("kind",)),
     "rewards": (("decision_id",),),
     "story": (("visitor", "at"),),
     "sends": (("visitor", "at"), ("status", "at")),
@@ -17,6 +17,9 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "moments": (("visitor", "at"), ("week", "at")),
     "quarantine": (("at",),),
     "snapshots": (("policy", "at"),),
+    "audit_log": (("at",), ("visitor", "at"), ("act", "at")),
+    "sessions": (("user", "at"),),
+    "rules_versions": (("at",),),
 }
 """Table -> the fields of each index."""
 
@@ -33,6 +36,9 @@ ROW_HOLDS: dict[str, str] = {
     "moments": "visitor",
     "quarantine": "visitor",
     "snapshots": "nobody",
+    "audit_log": "numbers",
+    "sessions": "nobody",
+    "rules_versions": "nobody",
 }
 """Table -> what becomes of a row when the visitor it names (`visitor`) is erased.
 
@@ -52,7 +58,9 @@ COLLECTION_HOLDS: dict[str, str] = {
     "shards": "nobody",
     "replay": "waiting calls",
     "control": "nobody",
-    "rules_versions": "nobody",
+    "publications": "nobody",
+    "moves": "nobody",
+    "users": "nobody",
     "erasures": "keyed hash",
 }
 """Every collection there is -> what of a visitor is in it: `agents.runtime.sweeper` has a way for each."""

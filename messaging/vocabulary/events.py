@@ -161,6 +161,15 @@ class AlertSettled(Fact, tag="alert_settled"):
     """What the alert is about: by it the bot that raised it is told."""
 
 
+class RulesPublished(Fact, tag="rules_published"):
+    """Tell that a version of the rules was published, and what becomes of this visitor's runs on other versions."""
+
+    version: int
+    action: str
+    """`migrate`: they go on by this version where it has their stage; `exit`: they end."""
+    by: str = "admin"
+
+
 class VisitorErased(Fact, tag="visitor_erased"):
     """Tell that a person wants to be forgotten: their keys lead to nobody already."""
 
@@ -178,6 +187,7 @@ Event = (
     | AddressConfirmed
     | Engaged
     | AlertSettled
+    | RulesPublished
     | VisitorErased
 )
 

@@ -187,6 +187,15 @@ class AlertAnswered(Message):
     stage: str
 
 
+class RunsMoved(Message):
+    """Tell Rules what becomes of a visitor's runs that stand on another version than the published one."""
+
+    version: int
+    action: str
+    """`migrate` or `exit`."""
+    by: str
+
+
 class SendPlan(msgspec.Struct, array_like=True):
     """Describe one e-mail that Rules wants sent, with its reservation."""
 
@@ -401,6 +410,7 @@ AnyMessage = (
     | GoalReached
     | Erased
     | AlertAnswered
+    | RunsMoved
     | SendRequested
     | SendSettled
     | MailSent

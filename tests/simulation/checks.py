@@ -18,6 +18,7 @@ from agents.behavior_bot.state import BehaviorState
 from agents.learner_bot.state import PolicyState
 from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.held import Codec, Stored
+from agents.runtime.mover import MOVES
 from agents.runtime.registry import WIRING, senders_of
 from agents.runtime.replay import Replayer
 from agents.social_bot.state import SocialState
@@ -74,6 +75,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_success_mail_per_order(world)
     one_alert_per_run(world)
     every_run_ended(world)
+    every_run_was_moved(world)
     await figures_are_exact(world)
     every_look_up_ended(world)
     nothing_is_left_of_the_erased(world, story)
@@ -295,6 +297,19 @@ def one_alert_per_run(world: World) -> None:
             continue
         if statuses.count("open") > 1 or statuses[0] != "open":
             world.witness.broken("alert", f"{alert}: {statuses}")
+
+
+def every_run_was_moved(world: World) -> None:
+    """A publication's move comes to its end; who enters after that enters by the new version."""
+    for move in world.database.tables.get(MOVES, {}).values():
+        if move["status"] != DONE:
+            world.witness.broken("move not done", str(move["version"]))
+            continue
+        for row in world.database.tables["story"].values():
+            is_entry = row["kind"] == "run.entered" and row["detail"]["run"] == "1"
+            late = row["at"] > move["completed_at"]
+            if is_entry and late and row["detail"]["version"] != move["version"]:
+                world.witness.broken("entered by an old version", row["visitor"])
 
 
 # Erasures

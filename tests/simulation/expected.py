@@ -84,5 +84,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "social.forgotten",
         "probability.moved",
         "form.answered",
+        "run.migrated",
+        "run.stopped another version was published",
     ),
 }

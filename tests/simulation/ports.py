@@ -139,16 +139,23 @@ class FaultyStore:
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         return await self._call(lambda: self._inner.suppressed(mailboxes))
 
-    async def rows(
-        self, table: str, match: dict[str, Any], *, limit: int = 100, newest: bool = True
-    ) -> list[dict[str, Any]]:
-        return await self._call(lambda: self._inner.rows(table, match, limit=limit, newest=newest))
+    async def rows(self, table: str, match: dict[str, Any], **how: Any) -> list[dict[str, Any]]:
+        return await self._call(lambda: self._inner.rows(table, match, **how))
 
     async def count(self, table: str, match: dict[str, Any]) -> int:
         return await self._call(lambda: self._inner.count(table, match))
 
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
         await self._call(lambda: self._inner.put_document(collection, key, fields))
+
+    async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
+        return await self._call(lambda: self._inner.visitors(bot, after, limit))
+
+    async def swap_document(
+        self, collection: str, key: str, fields: dict[str, Any], expected: dict[str, Any] | None
+    ) -> bool:
+        swap = self._inner.swap_document
+        return await self._call(lambda: swap(collection, key, fields, expected))
 
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         return await self._call(lambda: self._inner.get_document(collection, key))

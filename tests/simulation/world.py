@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -17,10 +18,12 @@ import structlog
 
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
+from agents.rules_manager.editing import RUNS, STAY
 from agents.runtime.batch import describe
 from agents.runtime.committing import OutcomeUnknown
 from agents.runtime.eraser import Eraser, Reach
 from agents.runtime.limits import Limits
+from agents.runtime.mover import Mover
 from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.registry import IDENTITY, WIRING, senders_of, shard_names
 from agents.runtime.scout import Scout
@@ -28,6 +31,7 @@ from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from agents.runtime.sweeper import Sweeper
 from agents.runtime.trainer import Trainer
+from agents.runtime.views import PUBLISHED, VERSIONS
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.mail.tokens import key_hash, mailbox_hash
 from messaging.store.memory import MemoryDatabase
@@ -67,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True):
     double: bool
     """True: an address is written to only once its owner confirmed it."""
     republish: bool
+    runs: str = STAY
+    """What becomes of the runs under way when the rules are published anew."""
     days: int = 30
     quiet_days: int = 30
     kills: int = 12
@@ -97,6 +103,7 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
         republish=draw.random() < 0.3,
         overlap_letters_min=draw.choice((1, 1, 256)),
         erasures=chaos.dice("erasures").choice((0, 1, 3)),
+        runs=chaos.dice("republish").choice(RUNS),
     )
     if draw.random() < 0.8:
         plan.shards["social"] = 2 if many else 1
@@ -293,16 +300,18 @@ class World:
         )
         sweeper = Sweeper(store, sweep, journal, shards, veil=veil, mailbox=_mailbox)
         eraser = Eraser(reach, sweeper)
-        process.tasks.append(asyncio.ensure_future(self._erase(eraser)))
+        mover = Mover(reach, lambda _, version, __: rules_of(version))
+        for look, again in ((eraser.look, "erasure begun anew"), (mover.look, "move begun anew")):
+            process.tasks.append(asyncio.ensure_future(self._look_always(look, again)))
 
-    async def _erase(self, eraser: Eraser) -> None:
+    async def _look_always(self, look: Callable[[], Awaitable[int]], again: str) -> None:
         while True:
             try:
-                await eraser.look()
+                await look()
             except Unavailable:
-                self.chaos.note("erasure begun anew")
+                self.chaos.note(again)
             except Exception as error:  # noqa: BLE001 - whatever ends it is looked at
-                self.witness.broken("eraser died", f"{type(error).__name__}: {error}")
+                self.witness.broken("work died", f"{again}: {type(error).__name__}: {error}")
                 return
             await asyncio.sleep(1800)
 
@@ -366,7 +375,11 @@ class World:
 
     def republish(self) -> None:
         """Publish the rules anew, as a version of its own."""
-        rules = rules_of(2)
+        rules, at = rules_of(2), self.clock.now()
+        collection, key = PUBLISHED
+        row = {"number": 2, "version": 2, "at": at, "by": "eve", "runs": self.plan.runs}
+        self.database.tables.setdefault(collection, {})[key] = row
+        self.database.tables[VERSIONS] = {str(n): {"files": {}, "at": at} for n in (1, 2)}
         self._show(
             msgspec.structs.replace(
                 self.view, rules=rules, rules_version=2, pinned={**self.view.pinned, 2: rules}
@@ -379,7 +392,11 @@ class World:
         for process in self.incarnations:
             if process.alive and isinstance(process.inside, Shard):
                 seconds = self.chaos.dice("view").random() * 30
-                loop.call_later(seconds, process.inside.set_view, view)
+                loop.call_later(seconds, self._see, process.inside)
+
+    def _see(self, shard: Shard) -> None:
+        """Let a shard see what is newest by now, as its own look would."""
+        shard.set_view(self.view)
 
     async def view_at(self, version: int, snapshots: dict[str, int], code: str) -> View:
         """Return the view of a moment, for replay."""

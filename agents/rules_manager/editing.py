@@ -1,0 +1,44 @@
+"""Take what becomes of runs under way when another version of the rules is published.
+
+Rules
+1. Only the version that is published at this moment counts: what an older publication meant for a run is void.
+2. A run goes over to another version where that has its path and its stage; else it stays on its own.
+3. A run that waits for a person goes over as well, so that *resume* goes on by the new version; it does not end.
+4. Attempts, touches and the wait under way are kept; what was planned is planned anew, by the new version's hours.
+   An e-mail that was asked for already goes out all the same.
+"""
+
+from __future__ import annotations
+
+from agents.rules_manager.planning import plan, stop
+from agents.rules_manager.state import Run
+from agents.rules_manager.turn import Turn
+from messaging.vocabulary.messages import RunsMoved
+
+STAY, MIGRATE, EXIT = "stay", "migrate", "exit"
+RUNS = (STAY, MIGRATE, EXIT)
+"""What may become of the runs under way on other versions."""
+
+
+def runs_moved(turn: Turn, message: RunsMoved) -> None:
+    """Move this visitor's runs to the published version, or end them."""
+    if turn.view.rules_version != message.version:
+        return  # not seen here yet (it is told again), or replaced by a newer publication
+    for run in turn.state.runs.values():
+        if run.version == message.version:
+            continue
+        if message.action == EXIT and run.active:
+            stop(turn, run, "another version was published")
+        elif message.action == MIGRATE and (run.active or run.alert_id):
+            _migrate(turn, run, message)
+
+
+def _migrate(turn: Turn, run: Run, message: RunsMoved) -> None:
+    path = turn.view.rules.paths.get(run.path)
+    if path is None or path.stage(run.stage) is None:
+        return
+    before, run.version = run.version, message.version
+    turn.story("run.migrated", run, before=before, version=run.version, by=message.by)
+    if run.status == "planned":
+        run.hour_choice.open = False
+        plan(turn, run, path, turn.now)

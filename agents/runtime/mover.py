@@ -1,0 +1,170 @@
+"""Move the runs under way to a version that was published, or end them: the second half of a publication.
+
+The published document says what becomes of the runs; a document of the table `moves`, under the publication's number,
+says how far that has come. Whoever stands on another version is told so by a fact in the journal, and everybody is
+looked at again until nobody is left: a shard that had not seen the publication lets a fact pass, and may open a run
+on the old version meanwhile.
+
+Rules
+1. Every look can be repeated: a fact that is told again finds nothing more to do. After a crash a move goes on.
+2. A newer publication replaces one whose move is not done.
+3. A run for whose stage the new version has no place stays where it is, and is counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from agents.rules.compiled import CompiledRules
+from agents.rules_manager.editing import EXIT, STAY
+from agents.runtime.held import Codec
+from agents.runtime.passing import Passage, Ways
+from agents.runtime.registry import WIRING
+from agents.runtime.views import PUBLISHED, Compile, Versions, read_versions
+from messaging.vocabulary.errors import WorldError
+from messaging.vocabulary.events import RulesPublished
+
+MOVES, UNDER_WAY, DONE, REPLACED = "moves", "under way", "done", "replaced"
+
+PAGE = 500
+"""Visitors read, and told, at once."""
+LOOK_SECONDS = 2.0
+AGAIN_SECONDS = 25.0
+"""Pause before everybody is looked at (again): by then every shard should have seen the publication."""
+LOOKS_MAX = 100
+
+Told = tuple[str, str, str, str]
+"""(visitor, path, run, stage) of a run under way."""
+
+
+class Mover:
+    """Work off the open moves.
+
+    Parameters:
+        ways: ports.
+        compile_: makes rules of files.
+    """
+
+    def __init__(self, ways: Ways, compile_: Compile) -> None:
+        self._to = ways
+        self._versions = Versions(compile_)
+        self._passage = Passage(ways, "mover")
+        self._codec = Codec(WIRING["rules"].make())
+
+    async def run(self) -> None:
+        """Work until cancelled; what a move meets on its way is met again after a pause."""
+        while True:
+            try:
+                await self.look()
+            except WorldError as error:
+                self._to.log.warning("move.interrupted", reason=type(error).__name__)
+            await self._to.clock.sleep(LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Carry the move of the newest publication to its end; return how many there were to carry."""
+        last = await self._to.store.get_document(*PUBLISHED)
+        if last is None or last["runs"] == STAY:
+            return 0
+        job = await self._to.store.get_document(MOVES, str(last["number"])) or _begun(last)
+        if job["status"] != UNDER_WAY:
+            return 0
+        await self._move(job)
+        return 1
+
+    async def _move(self, job: dict[str, Any]) -> None:
+        """Tell everybody who stands elsewhere, until nobody is left to be told."""
+        told: Counter[str] = Counter(job["told"])
+        known: set[tuple[str, ...]] = set()
+        for _ in range(LOOKS_MAX):
+            await self._to.clock.sleep(AGAIN_SECONDS)
+            if not await self._is_newest(job):
+                return await self._end(job, REPLACED, told, Counter())
+            told_any, stay = await self._look_through(job, told, known)
+            if not told_any:
+                return await self._end(job, DONE, told, stay)
+            await self._passage.settled(2)
+        self._to.log.error("move.unfinished", version=job["version"])
+        return None
+
+    async def _look_through(
+        self, job: dict[str, Any], told: Counter[str], known: set[tuple[str, ...]]
+    ) -> tuple[bool, Counter[str]]:
+        """Tell everybody once; return whether anybody was told, and how many runs stay, by place."""
+        rules = await self._rules(int(job["version"]))
+        stay: Counter[str] = Counter()
+        told_any, after = False, ""
+        while page := await self._to.store.visitors("rules", after, PAGE):
+            after = page[-1]
+            runs = await self._elsewhere(page, job)
+            going = runs if job["action"] == EXIT else [e for e in runs if _has_place(rules, e)]
+            stay.update(_place(each) for each in runs if each not in going)
+            told.update(_place(each) for each in going if each[:3] not in known)
+            known.update(each[:3] for each in going)
+            if going:
+                told_any = True
+                await self._tell(sorted({each[0] for each in going}), job)
+                await self._save(job | {"told": dict(told)})
+        return told_any, stay
+
+    async def _elsewhere(self, visitors: list[str], job: dict[str, Any]) -> list[Told]:
+        """Return the runs of some visitors that stand on other versions and that the move concerns."""
+        version, ends = int(job["version"]), job["action"] == EXIT
+        runs: list[Told] = []
+        for visitor, body in (await self._to.store.load("rules", visitors)).items():
+            held = self._codec.decode(body)
+            if not held.moved:
+                runs += [
+                    (visitor, run.path, run.run, run.stage)
+                    for run in held.state.runs.values()
+                    if run.version != version and (run.active or (run.alert_id and not ends))
+                ]
+        return runs
+
+    async def _tell(self, visitors: list[str], job: dict[str, Any]) -> None:
+        facts = [
+            RulesPublished(
+                visitor=each, version=int(job["version"]), action=job["action"], by=job["by"]
+            )
+            for each in visitors
+        ]
+        await self._passage.records([self._passage.fact(each) for each in facts])
+
+    async def _rules(self, version: int) -> CompiledRules:
+        if version not in self._versions:
+            await read_versions(self._to.store, self._versions)
+        rules: CompiledRules = self._versions[version]
+        return rules
+
+    async def _is_newest(self, job: dict[str, Any]) -> bool:
+        last = await self._to.store.get_document(*PUBLISHED)
+        return last is not None and str(last["number"]) == job["id"]
+
+    async def _end(
+        self, job: dict[str, Any], status: str, told: Counter[str], stay: Counter[str]
+    ) -> None:
+        ended = {"status": status, "told": dict(told), "stay": dict(stay)}
+        await self._save(job | ended | {"completed_at": self._to.clock.now()})
+        self._to.log.info("move.ended", version=job["version"], status=status)
+
+    async def _save(self, job: dict[str, Any]) -> None:
+        fields = {name: value for name, value in job.items() if name != "id"}
+        await self._to.store.put_document(MOVES, job["id"], fields)
+
+
+def _begun(publication: dict[str, Any]) -> dict[str, Any]:
+    """Return the document of a move that begins."""
+    kept = {name: publication[name] for name in ("version", "at", "by")}
+    action = {"id": str(publication["number"]), "action": publication["runs"]}
+    return kept | action | {"status": UNDER_WAY, "told": {}}
+
+
+def _has_place(rules: CompiledRules, told: Told) -> bool:
+    """Say whether a version has the path and the stage on which a run stands."""
+    _, path, _, stage = told
+    return path in rules.paths and rules.paths[path].stage(stage) is not None
+
+
+def _place(told: Told) -> str:
+    _, path, _, stage = told
+    return f"{path}/{stage}"

@@ -1,0 +1,1 @@
+"""Serve the marketer's web console under `/console/`."""

@@ -1,0 +1,80 @@
+"""Show what is drawn: each path as a diagram with its people, and what the policies believe."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from messaging.gateway.console.door import Visit, back_to
+from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.learned import Heat
+from messaging.gateway.console.routine import laid_out, rows_of
+from messaging.gateway.console.views import LOOK_SECONDS, desk_of
+from messaging.gateway.problems import ProblemError
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+FAINTEST = 0.08
+"""Opacity of the worst hour: it is a place on the map too."""
+
+
+async def routines(visit: Visit) -> web.StreamResponse:
+    """Lead to the first path's routine."""
+    paths = await desk_of(visit).paths()
+    if not paths:
+        raise ProblemError(404, "no path is published yet")
+    return back_to(f"{ROOT}routines/{paths[0]}")
+
+
+async def routine(visit: Visit) -> web.StreamResponse:
+    """Show a path as a diagram, and one stage of it in full."""
+    desk = desk_of(visit)
+    found = await desk.routine(visit.request.match_info["path"])
+    if found is None:
+        raise ProblemError(404, "no path of the published rules has this name")
+    wanted = visit.text("stage")
+    stage = next((each for each in found.stages if each.name == wanted), found.stages[0])
+    return await visit.page(
+        "routine.html",
+        here="routines",
+        seconds=LOOK_SECONDS,
+        world=await desk.world(),
+        paths=await desk.paths(),
+        found=found,
+        diagram=laid_out(found),
+        rows=rows_of(found),
+        stage=stage,
+    )
+
+
+async def learning(visit: Visit) -> web.StreamResponse:
+    """Show what each policy believes, and how sure it is."""
+    desk = desk_of(visit)
+    now = await desk.learning()
+    return await visit.page(
+        "learning.html",
+        here="learning",
+        world=await desk.world(),
+        now=now,
+        days=DAYS,
+        cells=_cells(now.heat) if now.heat is not None else [],
+        span=_span(now.heat) if now.heat is not None else (0.0, 0.0),
+    )
+
+
+def _span(heat: Heat) -> tuple[float, float]:
+    rates = [rate for day in heat.rates for rate in day]
+    return min(rates), max(rates)
+
+
+def _cells(heat: Heat) -> list[dict[str, object]]:
+    """Return the squares of the heat map: place, opacity, and what each says."""
+    low, high = _span(heat)
+    found = []
+    for day, rates in enumerate(heat.rates):
+        for hour, rate in enumerate(rates):
+            part = (rate - low) / (high - low) if high > low else 0.0
+            sends = heat.sends[day][hour]
+            said = f"{DAYS[day]} {hour:02}:00: {100 * rate:.1f} % answer, {sends:,.0f} sends"
+            opacity = FAINTEST + (1 - FAINTEST) * part
+            found.append({"day": day, "hour": hour, "opacity": f"{opacity:.3f}", "said": said})
+    return found

@@ -1,0 +1,115 @@
+"""Say what the console asks of others, and in what shape it is told: plain words, by whoever knows the bots.
+
+`messaging` may not import the bots: the composition root gives a `Desk`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from messaging.gateway.console.learned import LearningNow
+from messaging.gateway.console.routine import Routine
+
+After = tuple[datetime, str]
+"""(`at`, id) of the row that the next page of a list follows."""
+
+
+class AlertCard(msgspec.Struct, kw_only=True):
+    """Say one alert."""
+
+    id: str
+    at: str
+    status: str
+    visitor: str
+    who: str
+    said: str
+    path: str
+    run: str
+    history: list[str]
+    may_resume: bool
+    """False: it is about one e-mail, and can only be closed."""
+    stages: list[str]
+    """Where a new run may begin."""
+
+
+class PersonLine(msgspec.Struct, kw_only=True):
+    """Say one visitor of a list."""
+
+    visitor: str
+    name: str
+    cohorts: str
+    did: str
+
+
+class People(msgspec.Struct, kw_only=True):
+    """Hold a page of visitors."""
+
+    lines: list[PersonLine]
+    looked: int
+    """So many were looked at, in the order of their ids."""
+    after: str
+    """Where the next page goes on; empty: there is none."""
+
+
+class PartLine(msgspec.Struct, kw_only=True):
+    """Say how one part fares."""
+
+    name: str
+    state: str
+    cells: list[str]
+
+
+class SystemNow(msgspec.Struct, kw_only=True):
+    """Say how the whole system fares."""
+
+    columns: list[str]
+    parts: list[PartLine]
+    waiting: list[tuple[str, str]]
+    dashboard: str
+    """Address of Ray's dashboard, empty where there is none."""
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """Hold a page of a list by time: its lines, and where the next one goes on (None: there is none)."""
+
+    lines: list[Any]
+    after: After | None = None
+
+
+class Desk(Protocol):
+    """Tell the console what it shows. Raises `Unavailable`."""
+
+    async def world(self) -> str:
+        """Return world time in words: as of when numbers are."""
+        ...
+
+    async def alerts(self, status: str, after: After | None, limit: int) -> Page:
+        """Return alerts (`AlertCard`) of a status, the newest first."""
+        ...
+
+    async def cohorts(self) -> list[str]:
+        """Return the names of the published cohorts."""
+        ...
+
+    async def people(self, after: str, cohort: str, limit: int) -> People:
+        """Return visitors by visitor id, those after `after`; of one cohort, if it is named."""
+        ...
+
+    async def paths(self) -> list[str]:
+        """Return the names of the published paths."""
+        ...
+
+    async def routine(self, path: str) -> Routine | None:
+        """Return a path with its people, None if there is none of this name."""
+        ...
+
+    async def learning(self) -> LearningNow:
+        """Return what all policies believe."""
+        ...
+
+    async def system(self, own: list[tuple[str, str]]) -> SystemNow:
+        """Return how the parts fare; `own`: what the gateway itself says of what waits."""
+        ...

@@ -1,0 +1,267 @@
+"""Stand before every page of the console: who looks, may they, and did this form come from us.
+
+Rules
+1. Without a session every page is the form that logs in; a viewer's POST is a 403.
+2. A POST carries the key of its session in the form (OWASP's synchroniser token): a page of another origin does not
+   know it, whatever the browser sends along. The cookie is `SameSite=Strict` besides.
+3. A login has no session yet: one that a browser says was begun on another site (`Sec-Fetch-Site`) is refused, so that
+   nobody is logged in as somebody else without knowing it.
+4. What goes wrong is a page too, with the status that the admin API would have given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from messaging.gateway import viewing
+from messaging.gateway.acts import noted, paused_paths
+from messaging.gateway.body import read_body
+from messaging.gateway.console.drawing import ROOT, answer, drawn
+from messaging.gateway.console.sessions import (
+    SESSION_MAX,
+    Session,
+    end_session,
+    open_session,
+    session_of,
+)
+from messaging.gateway.deps import GATEWAY, Gateway
+from messaging.gateway.problems import ProblemError
+from messaging.store.audit_log import Change
+
+FORM_BYTES_MAX = 1024 * 1024
+"""A file of rules in a form; their own limit is below it."""
+
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
+FORM_FIELDS_MAX = 50
+FORM_KEY = "form_key"
+
+SAID = {
+    "resumed": "The alert is resumed: a new run begins.",
+    "changed": "The alert is settled: a new run begins at the stage you chose.",
+    "closed": "The alert is closed.",
+    "paused": "Everything is paused: no e-mail is handed over until you resume.",
+    "published": "Published: whoever enters a path from now on goes by this version.",
+    "saved": "Saved as a draft. Nobody meets it before it is published.",
+    "same": "Nothing was changed: this is the version that you began with.",
+    "going": "Going on: e-mails are handed over again.",
+}
+"""What the address of a page may ask it to say, once something was done."""
+
+Form = dict[str, str]
+Show = Callable[["Visit"], Awaitable[web.StreamResponse]]
+Act = Callable[["Visit", Form], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Visit:
+    """Hold one request of somebody who is logged in.
+
+    Parameters:
+        request: what was asked.
+        gateway: what is behind it.
+        session: who asks.
+    """
+
+    def __init__(self, request: web.Request, gateway: Gateway, session: Session) -> None:
+        self.request = request
+        self.gateway = gateway
+        self.session = session
+
+    async def page(
+        self, template: str, *, here: str, status: int = 200, seconds: float = 0.0, **values: Any
+    ) -> web.Response:
+        """Return a page. `here`: its place in the navigation; `seconds`: how often it looks for news, 0 for never."""
+        known = {
+            "here": here,
+            "session": self.session,
+            "paused": await paused_paths(self.gateway),
+            "seconds": seconds,
+            "said": SAID.get(self.request.query.get("said", ""), ""),
+            "this": self.request.rel_url.without_query_params("said"),
+        }
+        return answer(drawn(template, {**known, **values}), status)
+
+    def text(self, name: str, characters_max: int = 200) -> str:
+        """Return a text of the query, empty where none is given. Raise 422 for what nothing can be called."""
+        given = self.request.query.get(name, "")
+        is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in given)
+        if not is_plain or len(given) > characters_max:
+            raise ProblemError(
+                422, f"{name} must be a text of at most {characters_max} characters", field=name
+            )
+        return given
+
+
+def shown(show: Show) -> Handler:
+    """Return the handler of a page: for every user."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        visit = await _visit(request)
+        if visit is None:
+            return _way_in(str(request.rel_url), status=401)
+        try:
+            return await show(visit)
+        except ProblemError as problem:
+            return await _went_wrong(visit, problem)
+
+    return handle
+
+
+def acted(act: Act, *, changes: bool = True) -> Handler:
+    """Return the handler of a form from our own pages; where it changes something, it is for editors."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        visit = await _visit(request)
+        if visit is None:
+            return _way_in(ROOT, "You are not logged in any more. Nothing was changed.", status=401)
+        try:
+            form = await _form(request, visit.gateway)
+            _check_form(visit, form, changes=changes)
+            return await act(visit, form)
+        except ProblemError as problem:
+            return await _went_wrong(visit, problem)
+
+    return handle
+
+
+async def login_page(request: web.Request) -> web.StreamResponse:
+    """Show the form that logs in."""
+    return _way_in(request.query.get("to", ROOT))
+
+
+async def log_in(request: web.Request) -> web.StreamResponse:
+    """Take name and password, and lead on."""
+    gateway = request.app[GATEWAY]
+    deps = gateway.deps
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return _way_in(ROOT, "Log in on this page: the form came from another site.", status=403)
+    try:
+        form = await _form(request, gateway)
+        user = await gateway.entrance.let_in(
+            deps.store,
+            form.get("user", ""),
+            form.get("password", ""),
+            address=request.remote or "",
+            admin_token=deps.admin_token,
+            now=deps.clock.machine(),
+        )
+    except ProblemError as problem:
+        return _not_let_in(problem)
+    to = page_of_ours(form.get("to", ""))
+    if user is None:
+        return _way_in(to, "No user has this name and password.", status=401)
+    token = await open_session(deps.store, user, deps.wall_now())
+    await noted(gateway, Change(by=user.name, act="session.opened"))
+    return _led_on(request, gateway, token, to)
+
+
+async def log_out(visit: Visit, _: Form) -> web.StreamResponse:
+    """End the session."""
+    await end_session(visit.gateway.deps.store, visit.session.token)
+    response = back_to(f"{ROOT}login")
+    response.del_cookie(_cookie(visit.gateway), path=ROOT)
+    viewing.forget(response, visit.gateway)
+    return response
+
+
+def back_to(address: str, said: str = "") -> web.Response:
+    """Return the answer to a form that was taken: look at this page now."""
+    location = f"{address}{'&' if '?' in address else '?'}said={said}" if said else address
+    return web.Response(status=303, headers={**_NO_STORE, "Location": location})
+
+
+_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+async def _visit(request: web.Request) -> Visit | None:
+    gateway = request.app[GATEWAY]
+    deps = gateway.deps
+    session = await session_of(
+        deps.store,
+        request.cookies.get(_cookie(gateway), ""),
+        now=deps.wall_now(),
+        admin_token=deps.admin_token,
+        secret=deps.secret,
+    )
+    return Visit(request, gateway, session) if session is not None else None
+
+
+async def _form(request: web.Request, gateway: Gateway) -> Form:
+    """Return a form's fields; of one that stands twice the last."""
+    raw = await read_body(
+        request,
+        bytes_max=FORM_BYTES_MAX,
+        seconds_max=gateway.deps.limits.body_seconds_max,
+        types=FORM_TYPES,
+    )
+    try:
+        fields = parse_qs(
+            raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX
+        )
+    except ValueError:
+        raise ProblemError(400, "the form has more fields than the page gave it") from None
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def _check_form(visit: Visit, form: Form, *, changes: bool) -> None:
+    given = form.pop(FORM_KEY, "").encode("utf-8", "surrogatepass")
+    if not hmac.compare_digest(given, visit.session.form_key.encode()):
+        raise ProblemError(403, "this form is not from a page of this session: load the page anew")
+    if changes and not visit.session.may_change:
+        raise ProblemError(403, "you are a viewer: ask an editor to change this")
+
+
+def _led_on(request: web.Request, gateway: Gateway, token: str, to: str) -> web.Response:
+    response = back_to(to)
+    is_secure = request.secure or gateway.deps.public_url.startswith("https://")
+    response.set_cookie(
+        _cookie(gateway),
+        token,
+        path=ROOT,
+        max_age=int(SESSION_MAX.total_seconds()),
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure,
+    )
+    # Whoever may look at the console may look at the other pages: the inbox is linked from here.
+    viewing.remember(request, response, gateway)
+    return response
+
+
+def _cookie(gateway: Gateway) -> str:
+    """Return the cookie's name: systems on other ports of this host have cookies of their own."""
+    mark = hashlib.sha256(b"mdma console\x00" + gateway.deps.secret).hexdigest()[:8]
+    return f"mdma_console_{mark}"
+
+
+def page_of_ours(to: str) -> str:
+    """Return where a form leads on to: a page of the console, whatever the form says."""
+    is_ours = to.startswith(ROOT) and not any(c in to for c in "\\\r\n") and "//" not in to
+    return to if is_ours and not to.startswith((f"{ROOT}login", f"{ROOT}logout")) else ROOT
+
+
+def _way_in(to: str, problem: str = "", *, status: int = 200) -> web.Response:
+    return answer(drawn("login.html", {"to": page_of_ours(to), "problem": problem}), status)
+
+
+def _not_let_in(problem: ProblemError) -> web.Response:
+    words = problem.detail
+    headers = {}
+    if problem.retry_after_seconds is not None:
+        seconds = problem.retry_after_seconds
+        words = f"{words}: try again in {seconds} seconds"
+        headers["Retry-After"] = str(seconds)
+    html = drawn("login.html", {"to": ROOT, "problem": f"{words.capitalize()}."})
+    return answer(html, problem.status, headers)
+
+
+async def _went_wrong(visit: Visit, problem: ProblemError) -> web.Response:
+    return await visit.page(
+        "problem.html", here="-", status=problem.status, problem=problem.document()
+    )

@@ -1,0 +1,230 @@
+"""Lay a path out as a diagram: its stages from top to bottom, with the people who stand there and who went on.
+
+Rules
+1. The diagram is as wide as a phone, so that its words can be read there.
+2. Everything it shows stands in a table below it too.
+3. To the next stage the way is straight; over a stage it goes by the left, in a lane of its own; a won run leaves to
+   the right.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+
+BOX_LEFT, BOX_RIGHT = 72, 312
+BOX_HEIGHT = 76
+ROW = 128
+TOP = 72
+"""Where the first stage begins: above it people enter."""
+
+ENTRY, ENTRY_Y, ENTRY_LEFT = "Enter", 20, 152
+GOAL = "the goal"
+
+LANE_FIRST, LANE_STEP, LANE_LAST = 60, 13, 8
+RAIL = 352
+GOAL_HEIGHT = 52
+CORNER = 6
+
+
+class VariantLine(msgspec.Struct, kw_only=True):
+    """Say one template of a stage."""
+
+    template: str
+    subject: str
+    meant_for: str
+    """The cohort that alone may get it; empty: everybody."""
+    default: str
+    """Which attempt gets it by the rules; empty: none."""
+    sends: int
+    answers: int
+    rate: str
+    """What the policy expects, with its interval; empty: nothing is learned."""
+
+
+class StageNode(msgspec.Struct, kw_only=True):
+    """Hold one stage with its people."""
+
+    name: str
+    on: str
+    """What brings people here."""
+    reached: int
+    going: int
+    calls: int
+    won: int
+    over: int
+    is_opportunity: bool
+    is_hold: bool
+    email: list[tuple[str, str]]
+    """(name, value) of what its e-mail step says."""
+    variants: list[VariantLine]
+
+
+class Edge(msgspec.Struct, kw_only=True):
+    """Count the runs that went from one stage to another."""
+
+    source: str
+    """Empty: they began at `target`."""
+    target: str
+    runs: int
+
+
+class Routine(msgspec.Struct, kw_only=True):
+    """Hold one path."""
+
+    name: str
+    title: str
+    facts: list[tuple[str, str]]
+    entered: int
+    stages: list[StageNode]
+    edges: list[Edge]
+
+
+class Box(msgspec.Struct, kw_only=True):
+    """Place a stage."""
+
+    stage: StageNode
+    y: int
+
+
+class Way(msgspec.Struct, kw_only=True):
+    """Draw an edge."""
+
+    d: str
+    """The path's shape (SVG)."""
+    x: int
+    y: int
+    """Where its number stands."""
+    said: str
+    title: str
+    kind: str
+    """`on`, `over` or `won`."""
+
+
+class Diagram(msgspec.Struct, kw_only=True):
+    """Hold a laid out path."""
+
+    width: int
+    height: int
+    boxes: list[Box]
+    ways: list[Way]
+    goal_y: int
+    won: int
+
+
+def laid_out(routine: Routine) -> Diagram:
+    """Return where everything stands."""
+    boxes = [Box(stage=stage, y=TOP + ROW * row) for row, stage in enumerate(routine.stages)]
+    place = {box.stage.name: row for row, box in enumerate(boxes)} | {"": -1}
+    goal_y = TOP + ROW * len(boxes)
+    known = [edge for edge in routine.edges if edge.source in place and edge.target in place]
+    runs = {(edge.source, edge.target): edge.runs for edge in known}
+    reached = {stage.name: stage.reached for stage in routine.stages} | {"": routine.entered}
+    names = ["", *(stage.name for stage in routine.stages)]
+    ways = []
+    for source, target in itertools.pairwise(names):
+        edge = Edge(source=source, target=target, runs=runs.get((source, target), 0))
+        ways.append(_straight(edge, place[target], reached[source]))
+    over = [edge for edge in known if place[edge.target] != place[edge.source] + 1]
+    over.sort(key=lambda edge: place[edge.target] - place[edge.source])
+    for lane, edge in enumerate(over):
+        rows = (place[edge.source], place[edge.target])
+        ways.append(_by_the_left(edge, rows, lane, reached[edge.source]))
+    ways += [_won(box, goal_y) for box in boxes if box.stage.won]
+    won = sum(stage.won for stage in routine.stages)
+    height = goal_y + GOAL_HEIGHT + 8
+    return Diagram(width=400, height=height, boxes=boxes, ways=ways, goal_y=goal_y, won=won)
+
+
+def share(part: int, whole: int) -> str:
+    """Return a share in words.
+
+    >>> share(1, 8), share(0, 0)
+    ('12 %', '–')
+    """
+    return f"{100 * part / whole:.0f} %" if whole else "–"
+
+
+def rows_of(routine: Routine) -> list[dict[str, Any]]:
+    """Return every edge as a row of the table: from, to, runs, share of those who were there."""
+    names = ["", *(stage.name for stage in routine.stages)]
+    reached = {stage.name: stage.reached for stage in routine.stages} | {"": routine.entered}
+    edges = [edge for edge in routine.edges if edge.source in reached and edge.target in reached]
+    edges.sort(key=lambda edge: (names.index(edge.source), names.index(edge.target)))
+    edges += [
+        Edge(source=stage.name, target=GOAL, runs=stage.won)
+        for stage in routine.stages
+        if stage.won
+    ]
+    return [
+        {
+            "source": edge.source or ENTRY,
+            "target": edge.target,
+            "runs": edge.runs,
+            "share": share(edge.runs, reached[edge.source]),
+        }
+        for edge in edges
+    ]
+
+
+def _title(edge: Edge, portion: str) -> str:
+    if not edge.source:
+        return f"{edge.runs:,} began at {edge.target}, {portion} of all"
+    way = f"from {edge.source} to {edge.target}"
+    return f"{edge.runs:,} went {way}, {portion} of those who were there"
+
+
+def _straight(edge: Edge, row: int, whole: int) -> Way:
+    middle = (BOX_LEFT + BOX_RIGHT) // 2
+    end = TOP + ROW * row - 6
+    begin = end - (ROW - BOX_HEIGHT - 6) if row else ENTRY_Y + 10
+    portion = share(edge.runs, whole)
+    return Way(
+        d=f"M{middle} {begin}V{end}",
+        x=middle + 10,
+        y=(begin + end) // 2 + 5,
+        said=f"{edge.runs:,} · {portion}" if edge.runs and row else f"{edge.runs:,}",
+        title=_title(edge, portion),
+        kind="on",
+    )
+
+
+def _by_the_left(edge: Edge, rows: tuple[int, int], lane: int, whole: int) -> Way:
+    x = max(LANE_LAST, LANE_FIRST - LANE_STEP * lane)
+    # Lanes leave and arrive one below the other, so that none hides the next.
+    begin = TOP + ROW * rows[0] + BOX_HEIGHT - 12 - 4 * (lane % 6)
+    end = TOP + ROW * rows[1] + 14 + 7 * (lane % 6)
+    from_x = BOX_LEFT
+    if not edge.source:
+        begin, from_x = ENTRY_Y, ENTRY_LEFT
+    return Way(
+        d=_round(from_x, x, BOX_LEFT - 6, begin, end),
+        x=x + 4,
+        y=(begin + end) // 2 + 16 * (lane % 3) - 16,
+        said=f"{edge.runs:,}",
+        title=_title(edge, share(edge.runs, whole)),
+        kind="over",
+    )
+
+
+def _won(box: Box, goal_y: int) -> Way:
+    y = box.y + BOX_HEIGHT // 2
+    end = goal_y + GOAL_HEIGHT // 2
+    portion = share(box.stage.won, box.stage.reached)
+    return Way(
+        d=_round(BOX_RIGHT, RAIL, BOX_RIGHT + 6, y, end),
+        x=RAIL + 6,
+        y=y + 18,
+        said=f"{box.stage.won:,}",
+        title=f"{box.stage.won:,} reached the goal from {box.stage.name}, {portion} of those who were there",
+        kind="won",
+    )
+
+
+def _round(from_x: int, rail: int, to_x: int, begin: int, end: int) -> str:
+    """Return a way that goes out sideways, down along a rail, and back in, with round corners."""
+    inward = CORNER if rail < from_x else -CORNER
+    out = f"M{from_x} {begin}H{rail + inward}Q{rail} {begin} {rail} {begin + CORNER}"
+    return f"{out}V{end - CORNER}Q{rail} {end} {rail + inward} {end}H{to_x}"

@@ -1,0 +1,149 @@
+"""Say what the console asks about the rules' files and their versions; the composition root gives a `Rulebook`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+
+class VersionLine(msgspec.Struct, kw_only=True):
+    """Say one version."""
+
+    number: int
+    at: str
+    by: str
+    is_published: bool
+
+
+class FileLine(msgspec.Struct, kw_only=True):
+    """Say one file of a version."""
+
+    name: str
+    title: str
+
+
+class CohortLine(msgspec.Struct, kw_only=True):
+    """Say one cohort, and how many are in it now."""
+
+    name: str
+    title: str
+    people: int
+
+
+class PathLine(msgspec.Struct, kw_only=True):
+    """Say one path, and how many stand on it."""
+
+    name: str
+    title: str
+    going: int
+    calls: int
+    won: int
+
+
+class Place(msgspec.Struct, kw_only=True):
+    """Count the runs that stand at one stage by another version than the one that would be published."""
+
+    path: str
+    stage: str
+    version: int
+    going: int
+    calls: int
+    has_place: bool
+    """Whether the version that would be published has this stage: only then can they go over to it."""
+
+
+class MoveLine(msgspec.Struct, kw_only=True):
+    """Say how far a publication has come with the runs that it moves or ends."""
+
+    version: int
+    action: str
+    is_done: bool
+    told: int
+    stay: int
+
+
+class RulesNow(msgspec.Struct, kw_only=True):
+    """Hold what the rules are now."""
+
+    published: int
+    newest: int
+    versions: list[VersionLine]
+    cohorts: list[CohortLine]
+    paths: list[PathLine]
+    files: list[tuple[str, list[FileLine]]]
+    """(kind of file, its files), of the newest version."""
+    move: MoveLine | None = None
+    """Of the publication that stands; None where it left everybody where they were."""
+
+
+class Finding(msgspec.Struct, kw_only=True):
+    """Say one error in a file."""
+
+    file: str
+    line: int
+    problem: str
+    hint: str
+
+
+class Compared(msgspec.Struct, kw_only=True):
+    """Say what differs between two versions: in sentences, and line by line."""
+
+    said: list[str]
+    text: str
+
+
+class Saved(msgspec.Struct, kw_only=True):
+    """Say what became of an edit."""
+
+    version: int
+    """The version that was made; where somebody else was first, theirs."""
+    outcome: str
+    """`saved`, `same` (nothing was changed), `late` (another version is the newest by now) or `wrong`."""
+    findings: list[Finding] = []
+
+
+class Rulebook(Protocol):
+    """Keep the rules' versions. Raises `Unavailable`; a text of None stands for a file that is not there."""
+
+    async def now(self) -> RulesNow:
+        """Return what the rules are now, with the newest versions."""
+        ...
+
+    async def version(self, number: int) -> VersionLine | None:
+        """Return a version, None if there is none of this number."""
+        ...
+
+    async def file(self, number: int, name: str) -> str | None:
+        """Return a file of a version, None if there is no such file."""
+        ...
+
+    async def check(self, number: int, name: str, text: str | None) -> list[Finding]:
+        """Return what is wrong with a version in which one file is changed."""
+        ...
+
+    async def compare_file(self, number: int, name: str, text: str | None) -> str:
+        """Return what an edit changes, as a unified diff; empty for nothing."""
+        ...
+
+    async def compare(self, before: int, after: int) -> Compared:
+        """Return what differs between two versions."""
+        ...
+
+    async def save(self, base: int, name: str, text: str | None, by: str, at: datetime) -> Saved:
+        """Make a version of another one in which one file is changed, if that other one still is the newest."""
+        ...
+
+    async def impact(self, number: int) -> list[Place]:
+        """Return where runs stand that are on other versions than this one."""
+        ...
+
+    async def publish(
+        self, number: int, instead_of: int, by: str, at: datetime, runs: str = "stay"
+    ) -> bool:
+        """Publish a version in the place of another; False if a third one is published by now.
+
+        `runs`: what becomes of those under way on other versions: `stay`, `migrate` or `exit`.
+        """
+        ...

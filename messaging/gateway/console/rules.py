@@ -1,0 +1,191 @@
+"""Show the rules, take edits of their files, and publish versions.
+
+Rules
+1. Nothing that somebody typed is lost: what cannot be saved comes back with what is wrong with it.
+2. Of two editors the later is told what the other changed (409), and can save on top of that.
+3. A publication names the version it takes the place of: it is refused if that is not the published one any more.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from aiohttp import web
+
+from messaging.gateway.acts import noted
+from messaging.gateway.console.door import Form, Visit, back_to
+from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.rulebook import Rulebook, Saved, VersionLine
+from messaging.gateway.problems import ProblemError
+from messaging.store.audit_log import Change
+
+HERE = "rules"
+
+RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
+"""What becomes of runs under way on other versions -> what the audit log says of it."""
+
+NAME_CHARACTERS_MAX = 120
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+def rulebook_of(visit: Visit) -> Rulebook:
+    """Return the rulebook. Raise 404 where the gateway runs without one."""
+    book = visit.gateway.deps.rulebook
+    if book is None:
+        raise ProblemError(404, "this gateway has no rules behind it")
+    return book
+
+
+async def rules(visit: Visit) -> web.StreamResponse:
+    """Show what the rules are: cohorts and paths with their people, files, versions."""
+    now = await rulebook_of(visit).now()
+    return await visit.page("rules.html", here=HERE, now=now)
+
+
+async def version(visit: Visit) -> web.StreamResponse:
+    """Show a version beside the published one, with the button that publishes it."""
+    book = rulebook_of(visit)
+    found = await _version(book, visit.request.match_info["version"])
+    now = await book.now()
+    compared = await book.compare(now.published, found.number)
+    standing = await book.impact(found.number)
+    return await visit.page(
+        "rules_version.html", here=HERE, found=found, now=now, compared=compared, standing=standing
+    )
+
+
+async def edit(visit: Visit) -> web.StreamResponse:
+    """Show a file of the newest version, to be edited."""
+    book = rulebook_of(visit)
+    name = _file_name(visit.request.query.get("file", ""))
+    now = await book.now()
+    text = await book.file(now.newest, name)
+    return await _editor(visit, name, text or "", base=now.newest, is_new=text is None)
+
+
+async def check(visit: Visit, form: Form) -> web.StreamResponse:
+    """Show what is wrong with an edit, and what it changes; nothing is written."""
+    book = rulebook_of(visit)
+    name, text, base = _edited(form)
+    findings = await book.check(base, name, text)
+    diff = await book.compare_file(base, name, text)
+    return await _editor(
+        visit, name, text, base=base, findings=findings, diff=diff, is_checked=True
+    )
+
+
+async def save(visit: Visit, form: Form) -> web.StreamResponse:
+    """Make a version of an edit."""
+    return await _save(visit, form, is_removal=False)
+
+
+async def remove(visit: Visit, form: Form) -> web.StreamResponse:
+    """Make a version without a file."""
+    return await _save(visit, form, is_removal=True)
+
+
+async def publish(visit: Visit, form: Form) -> web.StreamResponse:
+    """Publish a version in the place of the one that was seen as published."""
+    book = rulebook_of(visit)
+    found = await _version(book, form.get("version", ""))
+    instead_of = _number(form.get("instead_of", ""))
+    runs = form.get("runs", "stay")
+    if runs not in RUNS:
+        raise ProblemError(422, f"runs under way can {', '.join(RUNS)}", field="runs")
+    user, now = visit.session.user, visit.gateway.deps.wall_now()
+    if not await book.publish(found.number, instead_of, user, now, runs):
+        raise ProblemError(
+            409, "somebody else published meanwhile: look at what is published now, then decide"
+        )
+    said = f"instead of version {instead_of}" if instead_of else ""
+    said += RUNS[runs]
+    change = Change(by=user, act="rules.published", of=f"version {found.number}", said=said)
+    await noted(visit.gateway, change)
+    return back_to(f"{ROOT}rules", "published")
+
+
+async def _save(visit: Visit, form: Form, *, is_removal: bool) -> web.StreamResponse:
+    book = rulebook_of(visit)
+    name, text, base = _edited(form)
+    user, now = visit.session.user, visit.gateway.deps.wall_now()
+    saved = await book.save(base, name, None if is_removal else text, user, now)
+    if saved.outcome in ("saved", "same"):
+        if saved.outcome == "saved":
+            said = f"{name} removed" if is_removal else name
+            change = Change(by=user, act="rules.saved", of=f"version {saved.version}", said=said)
+            await noted(visit.gateway, change)
+        return back_to(f"{ROOT}rules/versions/{saved.version}", saved.outcome)
+    return await _not_saved(visit, name, text, base, saved)
+
+
+async def _not_saved(
+    visit: Visit, name: str, text: str, base: int, saved: Saved
+) -> web.StreamResponse:
+    """Give an edit back: with what is wrong, or with what somebody else changed meanwhile."""
+    if saved.outcome == "wrong":
+        return await _editor(
+            visit, name, text, base=base, status=422, findings=saved.findings, is_checked=True
+        )
+    book = rulebook_of(visit)
+    line = await book.version(saved.version)
+    compared = await book.compare(base, saved.version)
+    late = {
+        "late": line,
+        "theirs": compared,
+        "diff": await book.compare_file(saved.version, name, text),
+    }
+    return await _editor(visit, name, text, base=saved.version, status=409, **late)
+
+
+async def _editor(
+    visit: Visit, name: str, text: str, *, base: int, status: int = 200, **more: Any
+) -> web.StreamResponse:
+    known = {
+        "findings": [],
+        "diff": "",
+        "is_checked": False,
+        "is_new": False,
+        "late": None,
+        "theirs": None,
+    }
+    return await visit.page(
+        "rules_file.html",
+        here=HERE,
+        status=status,
+        file=name,
+        text=text,
+        base=base,
+        **{**known, **more},
+    )
+
+
+def _edited(form: Form) -> tuple[str, str, int]:
+    """Return (file, text, version it was made of) of the editor's form. Raise 422."""
+    # A form's lines end with CRLF (HTML, 4.10.22.7); files of rules end theirs with LF.
+    text = form.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        raise ProblemError(422, "a file of rules is text, without NUL", field="text")
+    return _file_name(form.get("file", "")), text, _number(form.get("base", ""))
+
+
+def _file_name(given: str) -> str:
+    if len(given) > NAME_CHARACTERS_MAX or _NAME.fullmatch(given) is None:
+        raise ProblemError(
+            422, "name a file like templates/hello.yaml: one folder at most", field="file"
+        )
+    return given
+
+
+def _number(given: str) -> int:
+    if _NUMBER.fullmatch(given) is None:
+        raise ProblemError(422, "a version has a number", field="version")
+    return int(given)
+
+
+async def _version(book: Rulebook, given: str) -> VersionLine:
+    found = await book.version(_number(given))
+    if found is None:
+        raise ProblemError(404, "there is no version of this number")
+    return found

@@ -1,0 +1,202 @@
+"""Show the overview, alerts, visitors, the system, and who changed what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from messaging.gateway import acts
+from messaging.gateway.console.desk import Desk
+from messaging.gateway.console.door import Form, Visit, back_to, page_of_ours
+from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.lists import PAGE_ROWS, addresses, after_of
+from messaging.gateway.limits import ID_CHARS_MAX
+from messaging.gateway.problems import ProblemError
+from messaging.gateway.told import StageNow
+from messaging.store.audit_log import AUDIT_LOG
+
+LOOK_SECONDS = 3.0
+
+ENDS = (
+    ("going", "on the way"),
+    ("won", "bought"),
+    ("calls", "with a person"),
+    ("over", "ended otherwise"),
+)
+"""Field of a stage -> what its part of the bar means."""
+
+STATUSES = (
+    ("open", "Open"),
+    ("resumed", "Resumed"),
+    ("changed", "Changed"),
+    ("closed", "Closed"),
+)
+
+
+def desk_of(visit: Visit) -> Desk:
+    """Return the desk. Raise 404 where the gateway runs without one."""
+    desk = visit.gateway.deps.desk
+    if desk is None:
+        raise ProblemError(404, "this gateway has no bots behind it")
+    return desk
+
+
+async def overview(visit: Visit) -> web.StreamResponse:
+    """Show what the machine is doing."""
+    now = await visit.gateway.deps.reader.overview()
+    paths = [
+        {"name": path.name, "stages": [_stage(stage) for stage in path.stages]}
+        for path in now.paths
+    ]
+    told = {name: getattr(now, name) for name in now.__struct_fields__}
+    return await visit.page(
+        "overview.html", here="", seconds=LOOK_SECONDS, now={**told, "paths": paths}, ends=ENDS
+    )
+
+
+def _stage(stage: StageNow) -> dict[str, Any]:
+    counts = {field: getattr(stage, field) for field, _ in ENDS}
+    said = ", ".join(f"{counts[field]:,} {words}" for field, words in ENDS if counts[field])
+    return {
+        **counts,
+        "name": stage.name,
+        "all": sum(counts.values()),
+        "said": said or "nobody",
+    }
+
+
+async def alerts(visit: Visit) -> web.StreamResponse:
+    """Show the alerts of a status."""
+    desk, after = desk_of(visit), after_of(visit)
+    status = visit.text("status") or "open"
+    if status not in dict(STATUSES):
+        raise ProblemError(422, "an alert is open, resumed, changed or closed", field="status")
+    found = await desk.alerts(status, after, PAGE_ROWS)
+    store = visit.gateway.deps.store
+    counts = {name: await store.count("alerts", {"status": name}) for name, _ in STATUSES}
+    return await visit.page(
+        "alerts.html",
+        here="alerts",
+        seconds=0.0 if after else LOOK_SECONDS,
+        world=await desk.world(),
+        chosen=status,
+        statuses=STATUSES,
+        counts=counts,
+        rows=found.lines,
+        pages=addresses(f"{ROOT}alerts", {"status": status}, after, found.after),
+    )
+
+
+async def settle(visit: Visit, form: Form) -> web.StreamResponse:
+    """Settle an alert as an editor decided."""
+    id_, action = visit.request.match_info["id"], visit.request.match_info["action"]
+    if len(id_) > ID_CHARS_MAX or "\0" in id_:
+        raise ProblemError(404, "there is no such alert")
+    stage = form.get("stage", "") if action == "change" else ""
+    status = await acts.settle(visit.gateway, id_, action, by=visit.session.user, stage=stage)
+    return back_to(f"{ROOT}alerts", status)
+
+
+async def visitors(visit: Visit) -> web.StreamResponse:
+    """Show visitors, of one cohort if it is named."""
+    desk = desk_of(visit)
+    after, cohort = visit.text("after", ID_CHARS_MAX), visit.text("cohort")
+    cohorts = await desk.cohorts()
+    if cohort and cohort not in cohorts:
+        raise ProblemError(422, "no cohort of the published rules has this name", field="cohort")
+    found = await desk.people(after, cohort, PAGE_ROWS)
+    more = f"Looked at {found.looked:,} visitors; there are more." if found.after else ""
+    return await visit.page(
+        "visitors.html",
+        here="visitors",
+        world=await desk.world(),
+        missing=bool(visit.text("missing")),
+        cohort=cohort,
+        cohorts=cohorts,
+        rows=found.lines,
+        looked=more if cohort else "",
+        pages=addresses(f"{ROOT}visitors", {"cohort": cohort}, after, found.after),
+    )
+
+
+async def find(visit: Visit, form: Form) -> web.StreamResponse:
+    """Lead to the visitor of an id. By POST: an address stands in no log of any proxy then."""
+    id_ = form.get("q", "").strip()
+    is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in id_)
+    found = None
+    if is_plain and 0 < len(id_) <= ID_CHARS_MAX:
+        found = await visit.gateway.deps.reader.visitor(id_)
+    if found is None:
+        return back_to(f"{ROOT}visitors?missing=1")
+    return back_to(f"{ROOT}visitors/{found['visitor_id']}")
+
+
+async def visitor(visit: Visit) -> web.StreamResponse:
+    """Show one visitor: the story across all bots, and what is known."""
+    id_ = visit.request.match_info["id"]
+    is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in id_)
+    found = None
+    if is_plain and len(id_) <= ID_CHARS_MAX:
+        found = await visit.gateway.deps.reader.story(id_)
+    if found is None:
+        raise ProblemError(404, "nobody is known by this, or they were erased")
+    by = visit.text("by")
+    tellers = sorted({line.by for line in found.lines})
+    return await visit.page(
+        "visitor.html",
+        here="visitors",
+        seconds=LOOK_SECONDS,
+        world=await desk_of(visit).world(),
+        id=id_,
+        found=found,
+        by=by,
+        tellers=tellers,
+        lines=[line for line in found.lines if not by or line.by == by],
+    )
+
+
+async def system(visit: Visit) -> web.StreamResponse:
+    """Show how each part fares, and what waits."""
+    desk, gateway = desk_of(visit), visit.gateway
+    events, size = gateway.collector.waiting()
+    own = [
+        ("Events for the journal", f"{events:,} ({size:,} bytes)"),
+        ("Events for the bots", f"{sum(gateway.handover.backlog().values()):,}"),
+        ("Calls of a replay", f"{await gateway.feeder.waiting():,}"),
+        ("Open streams to browsers", f"{len(gateway.watch):,}"),
+    ]
+    now = await desk.system(own)
+    return await visit.page(
+        "system.html",
+        here="system",
+        seconds=LOOK_SECONDS,
+        world=await desk.world(),
+        **{name: getattr(now, name) for name in now.__struct_fields__},
+    )
+
+
+async def changes(visit: Visit) -> web.StreamResponse:
+    """Show who changed what."""
+    after = after_of(visit)
+    rows = await visit.gateway.deps.store.rows(AUDIT_LOG, {}, limit=PAGE_ROWS + 1, after=after)
+    last = rows[PAGE_ROWS - 1] if len(rows) > PAGE_ROWS else None
+    lines = [{**row, "at": f"{row['at']:%Y-%m-%d %H:%M:%S} UTC"} for row in rows[:PAGE_ROWS]]
+    return await visit.page(
+        "changes.html",
+        here="changes",
+        rows=lines,
+        pages=addresses(f"{ROOT}changes", {}, after, (last["at"], last["id"]) if last else None),
+    )
+
+
+async def pause(visit: Visit, form: Form) -> web.StreamResponse:
+    """Hold every hand-over."""
+    await acts.pause(visit.gateway, "", by=visit.session.user)
+    return back_to(page_of_ours(form.get("to", "")), "paused")
+
+
+async def resume(visit: Visit, form: Form) -> web.StreamResponse:
+    """Go on with all hand-overs."""
+    await acts.resume(visit.gateway, "", by=visit.session.user)
+    return back_to(page_of_ours(form.get("to", "")), "going")

@@ -1,0 +1,154 @@
+"""List the routes of the console."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from messaging.gateway import assets
+from messaging.gateway.console import charts, door, rules, views
+from messaging.gateway.console.door import Act, Show, acted, shown
+from messaging.gateway.console.drawing import ASSETS, ROOT
+from messaging.gateway.problems import ProblemError
+from messaging.gateway.route import HTML, SESSION, Handler, Route
+
+_REFUSED = (400, 401, 403, 408, 413, 415)
+"""What a form may be answered with, as a page, when it is not taken."""
+
+
+def console_routes() -> list[Route]:
+    """Return the console's routes, in the order of the documentation."""
+    return [*_entrance(), *_orders(), *_people(), *_rules(), *_pages(), *_files()]
+
+
+def _entrance() -> list[Route]:
+    return [
+        _public("GET", "login", door.login_page, "Show the form that logs in.", {200: "text/html"}),
+        _public("POST", "login", door.log_in, "Log in.", {303: "text/html"}, *_REFUSED, 429, 503),
+        _form("logout", door.log_out, "Log out.", changes=False),
+        Route(
+            method="GET",
+            path=ROOT.rstrip("/"),
+            handler=_to_root,
+            summary="Lead to the console.",
+            group="console",
+            answers={308: "text/plain", 401: "text/html"},
+        ),
+    ]
+
+
+def _orders() -> list[Route]:
+    return [
+        _form("pause", views.pause, "Hold every hand-over."),
+        _form("resume", views.resume, "Go on with all of them."),
+        _form("alerts/{id}/{action}", views.settle, "Settle an alert.", 404, 409, 422),
+    ]
+
+
+def _people() -> list[Route]:
+    whom = "Show a visitor's story and what is known of them."
+    return [
+        _page("visitors", views.visitors, "List visitors.", 422, query=("cohort", "after")),
+        _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
+        _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
+    ]
+
+
+def _rules() -> list[Route]:
+    beside = "Show a version beside the published one."
+    saving = "Make a version of an edit."
+    return [
+        _page("rules", rules.rules, "Show the rules, their files and versions."),
+        _page("rules/versions/{version}", rules.version, beside, 404, 422),
+        _page("rules/edit", rules.edit, "Show a file, to be edited.", 422, query=("file",)),
+        _form("rules/check", rules.check, "Say what is wrong with an edit.", 200, 422),
+        _form("rules/save", rules.save, saving, 409, 422),
+        _form("rules/remove", rules.remove, "Make a version without a file.", 409, 422),
+        _form("rules/publish", rules.publish, "Publish a version.", 404, 409, 422),
+    ]
+
+
+def _pages() -> list[Route]:
+    return [
+        _page("", views.overview, "Show what the machine is doing."),
+        _page("alerts", views.alerts, "Show the inbox of alerts.", 422, query=("status", "after")),
+        _page("routines", charts.routines, "Lead to the first path's routine.", 303),
+        _page(
+            "routines/{path}",
+            charts.routine,
+            "Show a path as a diagram with its people.",
+            404,
+            query=("stage",),
+        ),
+        _page("learning", charts.learning, "Show what each policy believes."),
+        _page("system", views.system, "Show how each part fares."),
+        _page("changes", views.changes, "Show who changed what.", 422, query=("after",)),
+    ]
+
+
+def _page(path: str, show: Show, summary: str, *more: int, query: tuple[str, ...] = ()) -> Route:
+    """Return a page; `more` are statuses under which it answers with a page as well."""
+    return Route(
+        method="GET",
+        path=f"{ROOT}{path}",
+        handler=shown(show),
+        summary=summary,
+        group="console",
+        access=SESSION,
+        query=query,
+        answers={**HTML, **dict.fromkeys((401, *more), "text/html")},
+        problems=(503,),
+    )
+
+
+def _form(path: str, act: Act, summary: str, *more: int, changes: bool = True) -> Route:
+    """Return what takes a form; `more` are statuses under which it answers with a page as well."""
+    return Route(
+        method="POST",
+        path=f"{ROOT}{path}",
+        handler=acted(act, changes=changes),
+        summary=summary,
+        group="console",
+        access=SESSION,
+        answers=dict.fromkeys((303, *_REFUSED, *more), "text/html"),
+        problems=(503,),
+    )
+
+
+def _public(
+    method: str, path: str, handler: Handler, summary: str, answers: dict[int, str], *more: int
+) -> Route:
+    return Route(
+        method=method,
+        path=f"{ROOT}{path}",
+        handler=handler,
+        summary=summary,
+        group="console",
+        answers={**answers, **dict.fromkeys(more, "text/html")},
+        problems=(503,),
+    )
+
+
+def _files() -> list[Route]:
+    served = {name: assets.serve(asset) for name, asset in ASSETS.items()}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        found = served.get(request.match_info["file"])
+        if found is None:
+            raise ProblemError(404, "there is nothing here")
+        return await found(request)
+
+    return [
+        Route(
+            method="GET",
+            path=f"{ROOT}static/{{file}}",
+            handler=handle,
+            summary="Give the console its looks.",
+            group="console",
+            answers={200: "text/css"},
+            problems=(404,),
+        )
+    ]
+
+
+async def _to_root(_: web.Request) -> web.Response:
+    return web.Response(status=308, headers={"Location": ROOT})

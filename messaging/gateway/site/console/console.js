@@ -1,0 +1,36 @@
+/* What the console does beyond links and forms. Everything works without it. */
+(() => {
+  "use strict";
+  const menu = document.getElementById("menu");
+  const places = document.getElementById("places");
+  if (menu && places) {
+    menu.hidden = false;
+    places.classList.add("away");
+    menu.addEventListener("click", () => {
+      const isAway = places.classList.toggle("away");
+      menu.setAttribute("aria-expanded", String(!isAway));
+    });
+  }
+  // An error's line: put the cursor there, and bring it into view.
+  const text = document.getElementById("text");
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-line]");
+    if (!link || !text) return;
+    event.preventDefault();
+    const line = Number(link.dataset.line);
+    const lines = text.value.split("\n");
+    const start = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+    text.focus();
+    text.setSelectionRange(start, start + (lines[line - 1] || "").length);
+    text.scrollTop = Math.max(0, (line - 4) * (text.scrollHeight / lines.length));
+  });
+  // Whoever leaves with words that are not saved is asked once.
+  if (text && !text.readOnly) {
+    let isSent = false;
+    text.form.addEventListener("submit", () => { isSent = true; });
+    addEventListener("beforeunload", (event) => {
+      const isChanged = text.value !== text.defaultValue || text.hasAttribute("data-unsaved");
+      if (!isSent && isChanged) event.preventDefault();
+    });
+  }
+})();

@@ -1,0 +1,238 @@
+"""Tell the console what it shows: facts of the store and the parts' numbers in, plain words out.
+
+Rules
+1. What a page costs does not grow with the number of visitors: lists are read a page at a time, by an index.
+2. Whoever is logged in may see who somebody is: that is asked of no other page for people.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from agents.rules.compiled import CompiledRules
+from agents.runtime.readers import StoreReader
+from agents.runtime.views import PUBLISHED, VERSIONS
+from config.load import compile_files
+from messaging.gateway.console.desk import (
+    After,
+    AlertCard,
+    Page,
+    PartLine,
+    People,
+    PersonLine,
+    SystemNow,
+)
+from messaging.gateway.console.learned import LearningNow
+from messaging.gateway.console.routine import Routine
+from messaging.ports import Clock, Store
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from scripts.doing import state_of
+from scripts.learned import learning_now
+from scripts.reasons import why
+from scripts.routine import routine_of
+from scripts.story import did, moment
+from scripts.visible import plain, shown
+
+Numbers = dict[str, dict[str, float]]
+
+LOOKED_MAX = 1_000
+"""Visitors that are looked at for one page of a cohort: some 50 ms."""
+
+LOOKED_AT_ONCE = 250
+DID_MAX = 3
+COHORTS_MAX = 6
+
+COLUMNS = {
+    "Events a second": ("rate", 1),
+    "Lag, s": ("lag_seconds", 1),
+    "Chunks waiting": ("inbox_chunks", 0),
+    "Events a batch": ("batch_size", 0),
+    "Commit, ms": ("commit_ms", 1),
+    "In memory": ("visitors_in_memory", 0),
+    "Restarts": ("restarts", 0),
+}
+"""Title -> the number it shows, and with how many decimals."""
+
+NO_PARTS = ("clock-1", "demo-1")
+
+
+class ConsoleDesk:
+    """Implement `messaging.gateway.console.desk.Desk`.
+
+    Parameters:
+        store: where everything is.
+        parts: gives how each part fares.
+        clock: tells world time.
+        run_file: where `up` says how the system is reached, None where nobody says it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        parts: Callable[[], Numbers],
+        clock: Clock,
+        run_file: Path | None = None,
+    ) -> None:
+        self._store = store
+        self._reader = StoreReader(store)
+        self._parts = parts
+        self._clock = clock
+        self._run_file = run_file
+        self._compiled: CompiledRules | None = None
+
+    async def world(self) -> str:
+        """Return world time in words."""
+        return moment(self._clock.now())
+
+    async def alerts(self, status: str, after: After | None, limit: int) -> Page:
+        """Return alerts of a status, the newest first."""
+        rows = await self._store.rows("alerts", {"status": status}, limit=limit + 1, after=after)
+        shown_rows = rows[:limit]
+        addresses = await self._reader.addresses(sorted({row["visitor"] for row in shown_rows}))
+        stages = await self._stages() if status == "open" else {}
+        lines = [_alert(plain(row), addresses, stages) for row in shown_rows]
+        last = shown_rows[-1] if len(rows) > limit else None
+        return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
+
+    async def cohorts(self) -> list[str]:
+        """Return the names of the published cohorts."""
+        rules = await self.published()
+        return list(rules.cohorts) if rules is not None else []
+
+    async def people(self, after: str, cohort: str, limit: int) -> People:
+        """Return visitors by visitor id; of a cohort those among the next thousand."""
+        lines: list[PersonLine] = []
+        looked = 0
+        while looked < LOOKED_MAX:
+            ids = await self._store.visitors("behavior", after, LOOKED_AT_ONCE)
+            for row in await self._reader.summaries(ids):
+                if cohort and cohort not in row["cohorts"]:
+                    continue
+                if len(lines) == limit:
+                    return People(lines=lines, looked=looked, after=lines[-1].visitor)
+                lines.append(_person(plain(row)))
+            looked += len(ids)
+            if len(ids) < LOOKED_AT_ONCE:
+                return People(lines=lines, looked=looked, after="")
+            after = ids[-1]
+        return People(lines=lines, looked=looked, after=after)
+
+    async def paths(self) -> list[str]:
+        """Return the names of the published paths."""
+        rules = await self.published()
+        return list(rules.paths) if rules is not None else []
+
+    async def routine(self, path: str) -> Routine | None:
+        """Return a path with its people."""
+        rules = await self.published()
+        return await routine_of(self._store, rules, path) if rules is not None else None
+
+    async def learning(self) -> LearningNow:
+        """Return what all policies believe."""
+        return await learning_now(self._store, await self.published())
+
+    async def system(self, own: list[tuple[str, str]]) -> SystemNow:
+        """Return how the parts fare."""
+        parts = self._parts()
+        lines = [_part(name, parts[name]) for name in sorted(parts) if name not in NO_PARTS]
+        aside = await self._store.count("quarantine", {})
+        return SystemNow(
+            columns=list(COLUMNS),
+            parts=lines,
+            waiting=[*own, ("Events set aside (quarantine)", f"{aside:,}")],
+            dashboard=await asyncio.to_thread(_dashboard, self._run_file),
+        )
+
+    async def published(self) -> CompiledRules | None:
+        """Return the published rules, None where nothing is published; compiled once for each version."""
+        found = await self._store.get_document(*PUBLISHED)
+        if found is None:
+            return None
+        version = int(found["version"])
+        if self._compiled is None or self._compiled.version != version:
+            row = await self._store.get_document(VERSIONS, str(version))
+            assert row is not None, "what is published is there"
+            self._compiled = await asyncio.to_thread(
+                compile_files, row["files"], version, row.get("html")
+            )
+        return self._compiled
+
+    async def _stages(self) -> dict[str, list[str]]:
+        rules = await self.published()
+        paths = rules.paths if rules is not None else {}
+        return {name: [stage.name for stage in path.stages] for name, path in paths.items()}
+
+
+def _alert(
+    row: dict[str, Any], addresses: dict[str, str], stages: dict[str, list[str]]
+) -> AlertCard:
+    return AlertCard(
+        id=row["id"],
+        at=moment(row["at"]),
+        status=row["status"],
+        visitor=row["visitor"],
+        who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
+        said=_sentence(row),
+        path=row["path"],
+        run=row["run"],
+        history=[_tried(each) for each in row.get("history") or ()],
+        may_resume=row["kind"] != UNCERTAIN_SUCCESS,
+        stages=stages.get(row["path"], []),
+    )
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    said = why(row["kind"])
+    said = said[:1].upper() + said[1:]
+    if row["status"] == "open":
+        return f"{said}."
+    by = f" by {row['by']}" if row.get("by") else ""
+    when = f", {moment(row['settled_at'])}" if row.get("settled_at") else ""
+    return f"{said}: {row['status']}{by}{when}."
+
+
+def _tried(entry: dict[str, Any]) -> str:
+    """Return one e-mail of an alert's history in words.
+
+    >>> entry = {"template": "hello", "stage": "invited", "status": "handed over", "opened": True}
+    >>> _tried({**entry, "clicked": False, "at": "2026-11-26T14:00:00Z"})
+    '“hello” at stage invited: handed over Thu 2026-11-26 14:00 UTC, opened'
+    """
+    came = [name for name in ("opened", "clicked") if entry.get(name)]
+    answer = " and ".join(came) or "no answer"
+    said = f"“{entry.get('template')}” at stage {entry.get('stage')}"
+    return f"{said}: {entry.get('status')} {moment(entry.get('at'))}, {answer}"
+
+
+def _person(row: dict[str, Any]) -> PersonLine:
+    cohorts = row["cohorts"]
+    more = f" and {len(cohorts) - COHORTS_MAX} more" if len(cohorts) > COHORTS_MAX else ""
+    most = sorted(row["counters"].items(), key=lambda each: (-each[1], each[0]))[:DID_MAX]
+    return PersonLine(
+        visitor=row["visitor_id"],
+        name=row["email"] or f"visitor {row['visitor_id'][:6]}",
+        cohorts=", ".join(cohorts[:COHORTS_MAX]) + more,
+        did=", ".join(f"{did(shown(what))} ({count:,} x)" for what, count in most),
+    )
+
+
+def _part(name: str, numbers: dict[str, float]) -> PartLine:
+    cells = [_cell(numbers.get(key), places) for key, places in COLUMNS.values()]
+    return PartLine(name=name, state=state_of(numbers), cells=cells)
+
+
+def _cell(value: float | None, places: int) -> str:
+    return "–" if value is None else f"{value:,.{places}f}"
+
+
+def _dashboard(run_file: Path | None) -> str:
+    """Return the address of Ray's dashboard, as `up` wrote it; empty where it did not."""
+    try:
+        run = json.loads(run_file.read_text()) if run_file is not None else {}
+    except (OSError, ValueError):
+        return ""
+    return str(run.get("dashboard", ""))

@@ -1,0 +1,151 @@
+"""Say what policies have learned: rates with their intervals, in words and numbers for the console.
+
+Rule 1: an interval is the posterior's own: what the policy draws from is what is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from agents.rules.compiled import CompiledRules
+from learning.serving import next_best, on_site
+from learning.serving.next_best import best_probabilities, posteriors
+from learning.serving.probability import HORIZON_DAYS, POLICIES
+from learning.serving.send_time import POLICY, SLOTS, slot_scores
+from messaging.gateway.console.learned import ArmLine, Heat, LearningNow, PolicyNow
+from messaging.ports import Store
+from messaging.vocabulary.records import Snapshot
+from scripts.choices import policy_words
+from scripts.story import moment
+from scripts.visible import shown
+
+POINTS = 4_001
+"""Points on which a posterior is summed up: its quantiles are right to a quarter of a per mille."""
+
+TAIL = 0.025
+
+Row = dict[str, Any]
+
+
+async def learning_now(store: Store, rules: CompiledRules | None) -> LearningNow:
+    """Return what all policies of the published rules believe; one small read for each."""
+    policies = []
+    for name, unit in _choosing(rules):
+        row = await _newest(store, name)
+        if row is not None:
+            policies.append(_policy(name, unit, row))
+    row = await _newest(store, POLICY)
+    models = [(name, await _newest(store, name)) for name in POLICIES]
+    return LearningNow(
+        heat=_heat(row) if row is not None else None,
+        policies=policies,
+        models=[(_model_title(name), _model_said(row)) for name, row in models],
+    )
+
+
+async def arms_of(store: Store, policy: str) -> dict[str, ArmLine]:
+    """Return arm -> what is believed of it; empty where nothing is published."""
+    row = await _newest(store, policy)
+    return {arm.name: arm for arm in _arms(_snapshot(row))} if row is not None else {}
+
+
+def interval(a: float, b: float) -> tuple[float, float]:
+    """Return the central 95 % of a Beta(a, b), both at least 1.
+
+    >>> low, high = interval(1.0, 1.0)
+    >>> round(low, 3), round(high, 3)
+    (0.025, 0.975)
+    """
+    mean = a / (a + b)
+    spread = 12 * (mean * (1 - mean) / (a + b + 1)) ** 0.5
+    x = np.linspace(max(1e-9, mean - spread), min(1 - 1e-9, mean + spread), POINTS)
+    logs = (a - 1) * np.log(x) + (b - 1) * np.log1p(-x)
+    below = np.cumsum(np.exp(logs - logs.max()))
+    low, high = np.searchsorted(below / below[-1], (TAIL, 1 - TAIL))
+    return float(x[low]), float(x[min(high, POINTS - 1)])
+
+
+def _choosing(rules: CompiledRules | None) -> Iterable[tuple[str, str]]:
+    if rules is None:
+        return
+    for path in rules.paths.values():
+        for stage in path.stages:
+            yield next_best.policy_name(path.name, stage.name), "e-mails"
+    for type_ in sorted({each.type for each in rules.interactions.values()}):
+        yield on_site.policy_name(type_), "offers seen"
+
+
+async def _newest(store: Store, policy: str) -> Row | None:
+    rows = await store.rows("snapshots", {"policy": policy}, limit=1)
+    return rows[0] if rows else None
+
+
+def _snapshot(row: Row) -> Snapshot:
+    return msgspec.convert(row, Snapshot)
+
+
+def _policy(name: str, unit: str, row: Row) -> PolicyNow:
+    title = shown(policy_words(name))
+    return PolicyNow(
+        title=title[:1].upper() + title[1:],
+        version=_version(row),
+        unit=unit,
+        arms=sorted(_arms(_snapshot(row)), key=lambda arm: (-arm.rate, arm.name)),
+    )
+
+
+def _arms(snapshot: Snapshot) -> list[ArmLine]:
+    if not snapshot.arms:
+        return []
+    a, b = posteriors(snapshot, snapshot.arms)
+    drawn = best_probabilities(a, b)
+    exposures, successes = snapshot.arrays["exposures"], snapshot.arrays["successes"]
+    lines = []
+    for place, arm in enumerate(snapshot.arms):
+        low, high = interval(float(a[place]), float(b[place]))
+        line = ArmLine(
+            name=shown(arm),
+            exposures=exposures[place],
+            successes=successes[place],
+            rate=float(a[place] / (a[place] + b[place])),
+            low=low,
+            high=high,
+            drawn=drawn[place],
+        )
+        lines.append(line)
+    return lines
+
+
+def _heat(row: Row) -> Heat:
+    snapshot = _snapshot(row)
+    rates = [float(each) for each in slot_scores(snapshot)]
+    sends = snapshot.arrays["exposures"]
+    days = range(0, SLOTS, 24)
+    return Heat(
+        rates=[rates[day : day + 24] for day in days],
+        sends=[list(sends[day : day + 24]) for day in days],
+        version=_version(row),
+    )
+
+
+def _version(row: Row) -> str:
+    at: datetime = row["at"]
+    return f"version {row['version']:,}, {moment(at)}"
+
+
+def _model_title(name: str) -> str:
+    what = {"opportunity": "an opportunity", "customer": "a customer"}
+    return f"A lead becomes {what[name.partition('/')[2]]} within {HORIZON_DAYS} days"
+
+
+def _model_said(row: Row | None) -> str:
+    return (
+        "no model yet: it is trained once enough came of enough leads"
+        if row is None
+        else _version(row)
+    )

@@ -1,0 +1,117 @@
+"""Tell a path with the people on it: from the published rules, sums of the commits, and what is learned."""
+
+from __future__ import annotations
+
+from agents.rules.compiled import CompiledRules, EmailStep, PathRule, StageRule
+from agents.runtime.figures import edges_in, stages_in
+from learning.serving.next_best import policy_name
+from messaging.gateway.console.learned import ArmLine
+from messaging.gateway.console.routine import Edge, Routine, StageNode, VariantLine
+from messaging.ports import Store
+from scripts.choices import percent
+from scripts.learned import arms_of
+from scripts.overview import CALLS, GOING
+from scripts.visible import shown
+
+ON = {"entry": "begins here", "opened": "an e-mail was opened", "clicked": "a link was clicked"}
+
+
+async def routine_of(store: Store, rules: CompiledRules, name: str) -> Routine | None:
+    """Return a path with its people, None if the published rules have none of this name."""
+    path = rules.paths.get(name)
+    if path is None:
+        return None
+    figures = await store.figures("rules")
+    edges = edges_in(figures, name, [stage.name for stage in path.stages])
+    counts = stages_in(figures).get(name, {})
+    stages = []
+    for stage in path.stages:
+        reached = sum(runs for (_, target), runs in edges.items() if target == stage.name)
+        arms = await arms_of(store, policy_name(name, stage.name))
+        stages.append(_node(stage, rules, counts.get(stage.name, {}), reached, arms))
+    return Routine(
+        name=name,
+        title=shown(path.title),
+        facts=_facts(path),
+        entered=sum(runs for (source, _), runs in edges.items() if not source),
+        stages=stages,
+        edges=[Edge(source=s, target=t, runs=runs) for (s, t), runs in edges.items()],
+    )
+
+
+def _node(
+    stage: StageRule,
+    rules: CompiledRules,
+    counts: dict[str, int],
+    reached: int,
+    arms: dict[str, ArmLine],
+) -> StageNode:
+    going = sum(counts.get(status, 0) for status in GOING)
+    calls = sum(counts.get(status, 0) for status in CALLS)
+    won = counts.get("won", 0)
+    return StageNode(
+        name=stage.name,
+        on=ON.get(stage.on) or f"cohort {stage.on_cohort}",
+        reached=reached,
+        going=going,
+        calls=calls,
+        won=won,
+        over=sum(counts.values()) - going - calls - won,
+        is_opportunity=stage.opportunity,
+        is_hold=stage.hold,
+        email=_email(stage.email),
+        variants=[
+            _variant(template, cohort, stage.email, rules, arms.get(template))
+            for template, cohort in stage.email.templates
+        ],
+    )
+
+
+def _variant(
+    template: str, cohort: str | None, step: EmailStep, rules: CompiledRules, arm: ArmLine | None
+) -> VariantLine:
+    attempts = [str(n) for n, each in enumerate(step.default_templates, 1) if each == template]
+    rate = ""
+    if arm is not None:
+        rate = f"{percent(arm.rate)} ({percent(arm.low)} to {percent(arm.high)})"
+    return VariantLine(
+        template=template,
+        subject=shown(rules.templates[template].subject),
+        meant_for=cohort or "",
+        default=", ".join(attempts),
+        sends=round(arm.exposures) if arm is not None else 0,
+        answers=round(arm.successes) if arm is not None else 0,
+        rate=rate,
+    )
+
+
+def _email(step: EmailStep) -> list[tuple[str, str]]:
+    when = (
+        "at once" if step.timing == "now" else f"at the best hour within {step.window_hours} hours"
+    )
+    hours = ", ".join(f"{hour}:00" for hour in step.default_hours)
+    different = " and ".join(step.different) or "nothing"
+    return [
+        ("e-mail", step.name),
+        ("goes out", when),
+        ("hours by the rules", f"{hours} (the first attempt here, the second, …)"),
+        ("differs from the last in", different),
+    ]
+
+
+def _facts(path: PathRule) -> list[tuple[str, str]]:
+    caps = "; ".join(
+        f"{cap.count:,} by {cap.channel} in any {cap.hours:,} hours" for cap in path.caps
+    )
+    return [
+        ("goal", ", ".join(sorted(path.goal_events))),
+        ("entered by", f"cohort {path.entry.cohort}, again {path.reentry.replace('_', ' ')}"),
+        (
+            "attempts",
+            f"{path.attempts_total} in all, {path.attempts_after_open} more after an open without a click",
+        ),
+        ("answers are waited for", f"{path.response_window_hours} hours"),
+        ("quiet hours", f"{path.quiet_from}:00 to {path.quiet_to}:00 in the visitor's zone"),
+        ("limits", caps or "none"),
+        ("afterwards", f"a person is called: {shown(path.alert)}"),
+    ]

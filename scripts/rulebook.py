@@ -1,0 +1,264 @@
+"""Keep the rules' versions for the console: what there is, what is wrong with an edit, what it changes.
+
+Rules
+1. A version never changes. An edit makes a new one of the newest; whoever began with an older one is told so, and
+   nothing of what they wrote is lost.
+2. What is wrong is found by the very check that `mdma rules validate` makes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from agents.rules.ruleset import COHORTS, SCORES, SENDERS
+from agents.rules.source import parse
+from agents.rules_manager.editing import STAY
+from agents.runtime.figures import by_status, stages_in
+from agents.runtime.mover import DONE, MOVES
+from agents.runtime.views import PUBLISHED, VERSIONS
+from config.load import RulesInvalid, validate_files
+from messaging.gateway.console.rulebook import (
+    CohortLine,
+    Compared,
+    FileLine,
+    Finding,
+    MoveLine,
+    PathLine,
+    Place,
+    RulesNow,
+    Saved,
+    VersionLine,
+)
+from messaging.ports import Store
+from messaging.vocabulary.errors import RuleError
+from scripts.overview import CALLS, GOING
+from scripts.rules import files_of, impact, newest, publish, published, push_files
+from scripts.rules_diff import changes, sentence, unified
+from scripts.story import moment
+from scripts.visible import shown
+
+VERSIONS_SHOWN = 20
+
+SAID_MAX = 200
+"""Differences that are said; of more the lines show the rest."""
+
+KINDS = {
+    COHORTS: "Cohorts, scores, senders",
+    SCORES: "Cohorts, scores, senders",
+    SENDERS: "Cohorts, scores, senders",
+    "paths": "Paths",
+    "interactions": "Interactions",
+    "templates": "Templates",
+    "layouts": "Layouts of e-mails",
+}
+"""File or folder -> the heading under which it stands, in this order."""
+
+
+class Known(msgspec.Struct, kw_only=True):
+    """Hold what the files of one version are called."""
+
+    cohorts: dict[str, str]
+    paths: dict[str, str]
+    """Name -> title."""
+    files: list[tuple[str, list[FileLine]]]
+
+
+class StoredRulebook:
+    """Implement `messaging.gateway.console.rulebook.Rulebook`.
+
+    Parameters:
+        store: where versions are; one that tells the shards what is published.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._read: dict[int, Known] = {}
+
+    async def now(self) -> RulesNow:
+        """Return what the rules are now."""
+        number, last = await published(self._store), await newest(self._store)
+        known, drafted = await self._known(number), await self._known(last)
+        self._read = {number: known, last: drafted}
+        people, runs = await self._store.figures("behavior"), await self._store.figures("rules")
+        return RulesNow(
+            published=number,
+            newest=last,
+            versions=await self._versions(last, number),
+            cohorts=_cohorts(known, people),
+            paths=_paths(known, runs),
+            files=drafted.files,
+            move=await self._move(),
+        )
+
+    async def version(self, number: int) -> VersionLine | None:
+        """Return a version."""
+        rows = await self._store.rows(VERSIONS, {"id": str(number)}, limit=1, only=("at", "by"))
+        return _version(rows[0], await published(self._store)) if rows else None
+
+    async def file(self, number: int, name: str) -> str | None:
+        """Return a file of a version."""
+        return (await files_of(self._store, number) or {}).get(name)
+
+    async def check(self, number: int, name: str, text: str | None) -> list[Finding]:
+        """Return what is wrong with a version in which one file is changed."""
+        files = _with(await files_of(self._store, number) or {}, name, text)
+        return [_finding(each) for each in await asyncio.to_thread(validate_files, files)]
+
+    async def compare_file(self, number: int, name: str, text: str | None) -> str:
+        """Return what an edit changes, as a unified diff."""
+        before = await files_of(self._store, number) or {}
+        only = {name: before[name]} if name in before else {}
+        return unified(only, {name: text} if text is not None else {})
+
+    async def compare(self, before: int, after: int) -> Compared:
+        """Return what differs between two versions."""
+        old = await files_of(self._store, before) or {}
+        new = await files_of(self._store, after) or {}
+        found = await asyncio.to_thread(changes, old, new)
+        said = [shown(sentence(each)) for each in found[:SAID_MAX]]
+        return Compared(said=said, text=unified(old, new))
+
+    async def save(self, base: int, name: str, text: str | None, by: str, at: datetime) -> Saved:
+        """Make a version of the newest one with one file changed."""
+        files = await files_of(self._store, base)
+        last = await newest(self._store)
+        if files is None or last != base:
+            return Saved(version=last, outcome="late")
+        edited = _with(files, name, text)
+        if edited == files:
+            return Saved(version=base, outcome="same")
+        try:
+            version, is_new = await push_files(self._store, edited, at=at, by=by, base=base)
+        except RulesInvalid as error:
+            found = [_finding(each) for each in error.errors]
+            return Saved(version=base, outcome="wrong", findings=found)
+        return Saved(version=version, outcome="saved" if is_new else "late")
+
+    async def impact(self, number: int) -> list[Place]:
+        """Return where runs stand that are on other versions than this one."""
+        return [
+            Place(
+                path=each.path,
+                stage=each.stage,
+                version=each.version,
+                going=each.runs,
+                calls=each.waiting,
+                has_place=each.has_place,
+            )
+            for each in await impact(self._store, number)
+        ]
+
+    async def publish(
+        self, number: int, instead_of: int, by: str, at: datetime, runs: str = STAY
+    ) -> bool:
+        """Publish a version in the place of another."""
+        return await publish(self._store, number, at=at, by=by, instead_of=instead_of, runs=runs)
+
+    async def _move(self) -> MoveLine | None:
+        last = await self._store.get_document(*PUBLISHED)
+        if last is None or last["runs"] == STAY:
+            return None
+        job = await self._store.get_document(MOVES, str(last["number"])) or {}
+        return MoveLine(
+            version=last["version"],
+            action=last["runs"],
+            is_done=job.get("status") == DONE,
+            told=sum(job.get("told", {}).values()),
+            stay=sum(job.get("stay", {}).values()),
+        )
+
+    async def _known(self, number: int) -> Known:
+        """Return what a version's files are called; read once, since a version never changes."""
+        if number in self._read:
+            return self._read[number]
+        files = await files_of(self._store, number) or {}
+        return await asyncio.to_thread(_known_of, files)
+
+    async def _versions(self, last: int, number: int) -> list[VersionLine]:
+        numbers = {*range(max(1, last - VERSIONS_SHOWN + 1), last + 1), number}
+        found = [await self.version(each) for each in sorted(numbers, reverse=True)]
+        return [each for each in found if each is not None]
+
+
+def _version(row: dict[str, Any], number: int) -> VersionLine:
+    version = int(row["id"])
+    return VersionLine(
+        number=version,
+        at=moment(row["at"]),
+        by=shown(row["by"]),
+        is_published=version == number,
+    )
+
+
+def _with(files: Mapping[str, str], name: str, text: str | None) -> dict[str, str]:
+    """Return files with one of them changed, added, or (None) left out."""
+    others = {each: old for each, old in files.items() if each != name}
+    return dict(sorted({**others, **({name: text} if text is not None else {})}.items()))
+
+
+def _finding(error: RuleError) -> Finding:
+    return Finding(
+        file=error.file, line=error.line, problem=shown(error.problem, 500), hint=shown(error.hint)
+    )
+
+
+def _known_of(files: Mapping[str, str]) -> Known:
+    named = _data(files, COHORTS).get("cohorts") or {}
+    data = {file: _data(files, file) for file in sorted(files) if file.endswith(".yaml")}
+    groups: dict[str, list[FileLine]] = {heading: [] for heading in KINDS.values()}
+    for file in sorted(files):
+        heading = KINDS.get(file.partition("/")[0], "Others")
+        line = FileLine(name=file, title=_title(data.get(file)))
+        groups.setdefault(heading, []).append(line)
+    return Known(
+        cohorts={name: _title(each) for name, each in named.items()},
+        paths={
+            file.removeprefix("paths/").removesuffix(".yaml"): _title(each)
+            for file, each in data.items()
+            if file.startswith("paths/")
+        },
+        files=[(heading, lines) for heading, lines in groups.items() if lines],
+    )
+
+
+def _cohorts(known: Known, people: dict[str, float]) -> list[CohortLine]:
+    return [
+        CohortLine(name=name, title=title, people=int(people.get(f"cohorts/{name}", 0)))
+        for name, title in known.cohorts.items()
+    ]
+
+
+def _paths(known: Known, figures: dict[str, float]) -> list[PathLine]:
+    stages = stages_in(figures)
+    found = []
+    for name, title in known.paths.items():
+        counts = by_status({name: stages.get(name, {})})
+        line = PathLine(
+            name=name,
+            title=title,
+            going=sum(counts.get(status, 0) for status in GOING),
+            calls=sum(counts.get(status, 0) for status in CALLS),
+            won=counts.get("won", 0),
+        )
+        found.append(line)
+    return found
+
+
+def _data(files: Mapping[str, str], file: str) -> dict[str, Any]:
+    """Return what a file holds, empty where it is not there or is no mapping."""
+    try:
+        data = parse(file, files.get(file, "")).data
+    except RuleError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _title(data: Any) -> str:
+    if not isinstance(data, dict):
+        return ""
+    return shown(data.get("title") or data.get("subject") or "")

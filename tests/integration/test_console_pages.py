@@ -1,0 +1,208 @@
+"""The console's pages over a lived-in world: what they show, what they refuse, and whose words never run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape, unescape
+
+import pytest
+
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from tests.console_builders import (
+    a_browser,
+    a_console,
+    a_lived_world,
+    fill,
+    form_key,
+    lived_in,
+    log_in,
+)
+from tests.page_builders import EVIL
+
+
+async def _get(session, path: str, status: int = 200) -> str:
+    async with session.get(f"/console/{path}") as answer:
+        html = await answer.text()
+        assert answer.status == status, html
+        return html
+
+
+async def test_pages_of_an_empty_system_say_that_there_is_nothing_yet() -> None:
+    async with a_console() as (session, _):
+        await log_in(session)
+        assert "Nobody is on a path yet" in await _get(session, "")
+        assert "Nobody waits" in await _get(session, "alerts")
+        assert "Nobody came yet" in await _get(session, "visitors")
+        assert "Nothing is published yet" in await _get(session, "rules")
+        assert "Nothing is learned yet" in await _get(session, "learning")
+        assert "no path is published" in (await _get(session, "routines", 404)).lower()
+        await _get(session, "system")
+
+
+async def test_the_overview_counts_what_was_done_and_by_whom() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "")
+        assert "As of Thu 2026-03-26 06:00 UTC" in html
+        assert await store.count("decisions", {}) > 100
+        for task in ("Segment", "Choose what", "Choose when", "Follow up", "Hand over"):
+            assert f"{task}<small>" in html
+        assert "points</b>" in html, "both arms have runs: there is a difference"
+
+
+async def test_every_alert_is_found_by_going_through_the_pages() -> None:
+    store, now = await lived_in()
+    open_alerts = await store.count("alerts", {"status": "open"})
+    assert open_alerts > 10
+    seen: set[str] = set()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        path = "alerts"
+        while path:
+            html = await _get(session, path)
+            seen |= {part.split('"')[0] for part in html.split('id="a-')[1:]}
+            _, _, rest = html.partition('" rel="next"')
+            before = html.partition('" rel="next"')[0]
+            path = unescape(before.rpartition('href="/console/')[2]) if rest else ""
+    assert len(seen) == open_alerts
+
+
+async def test_an_alert_is_settled_once_and_who_comes_second_is_told() -> None:
+    store, now = await lived_in()
+    [alert] = await store.rows("alerts", {"status": "open"}, limit=1)
+    async with a_console(store, now) as (session, _), a_browser(session) as other:
+        await log_in(session)
+        await log_in(other, "admin", "the-token")
+        for who, status in ((session, 303), (other, 409)):
+            form = {"form_key": await form_key(who), "stage": "opened"}
+            path = f"/console/alerts/{alert['id']}/change"
+            async with who.post(path, data=form, allow_redirects=False) as answer:
+                assert answer.status == status, await answer.text()
+        [row] = await store.rows("audit_log", {"act": "alert.changed"})
+        assert (row["by"], row["of"], row["visitor"]) == ("kim", alert["id"], alert["visitor"])
+        html = await _get(session, "changes")
+        assert "alert.changed" in html
+        assert f"visitors/{alert['visitor']}" in html
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("alerts/none/close", 404),
+        ("alerts/none/dance", 404),
+        ("alerts/%00/close", 404),
+        (f"alerts/{'x' * 600}/close", 404),
+    ],
+)
+async def test_an_alert_that_is_none_cannot_be_settled(path: str, status: int) -> None:
+    async with a_console() as (session, _):
+        await log_in(session)
+        form = {"form_key": await form_key(session)}
+        async with session.post(f"/console/{path}", data=form) as answer:
+            assert answer.status == status
+            assert answer.content_type == "text/html"
+
+
+async def test_a_visitor_is_found_by_any_id_and_the_address_stands_in_no_url() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session, "vic")
+        key = await form_key(session)
+        found = set()
+        for q in ("person-21@example.com", " PERSON-21@example.com ", "person-21", "browser-21"):
+            form = {"form_key": key, "q": q}
+            async with session.post(
+                "/console/visitors/find", data=form, allow_redirects=False
+            ) as answer:
+                assert answer.status == 303
+                found.add(answer.headers["Location"])
+        [where] = found
+        assert "person" not in where
+        html = await _get(session, where.removeprefix("/console/"))
+        assert "person-21@example.com" in html
+        assert "entered path lead-to-customer" in html
+        html = await _get(session, where.removeprefix("/console/") + "?by=Email")
+        assert "entered path lead-to-customer" not in html
+        for q in ("", "nobody", "a\0b", "x" * 600):
+            form = {"form_key": key, "q": q}
+            async with session.post("/console/visitors/find", data=form) as answer:
+                assert "Nobody is known by this" in await answer.text()
+
+
+async def test_visitors_of_a_cohort_are_all_found_page_by_page() -> None:
+    store, now = await lived_in()
+    expected = int((await store.figures("behavior"))["cohorts/addressable-lead"])
+    assert expected > 50
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        first = await _get(session, "visitors?cohort=addressable-lead")
+        assert 'rel="next"' in first
+        after = unescape(first.partition('" rel="next"')[0].rpartition("after=")[2])
+        second = await _get(session, f"visitors?cohort=addressable-lead&after={after}")
+        assert first.count('<th scope="row">') + second.count('<th scope="row">') == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "alerts?status=lost",
+        "alerts?after=yesterday",
+        "alerts?after=2026-03-26T06:00:00~x",
+        "alerts?after=2026-03-26T06:00:00%2B00:00",
+        "alerts?status=%00",
+        f"visitors?after={'x' * 600}",
+        "visitors?cohort=none-such",
+        "changes?after=~",
+    ],
+)
+async def test_an_address_that_no_page_made_is_refused_with_a_page(path: str) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, path, 422)
+        assert "Nothing was changed" in html
+
+
+@pytest.mark.parametrize("id_", ["bob", "%00", "x" * 513, "%ED%A0%80"])
+async def test_a_visitor_who_is_none_is_a_404(id_: str) -> None:
+    async with a_console() as (session, _):
+        await log_in(session)
+        assert "nobody is known" in (await _get(session, f"visitors/{id_}", 404)).lower()
+
+
+async def test_the_routine_counts_every_run_and_the_learner_shows_what_it_believes() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "routines")
+        assert "Enter: 80" in html
+        assert 'aria-label="Stage invited' in html
+        html = await _get(session, "routines/lead-to-customer?stage=cart")
+        assert "Stage cart" in html
+        assert "cart-waiting" in html
+        await _get(session, "routines/no-such", 404)
+        html = await _get(session, "learning")
+        assert html.count("<rect ") == 168
+        assert "invite-hello" in html
+
+
+async def test_what_a_hostile_visitor_wrote_is_shown_and_is_no_markup() -> None:
+    """As a trait, as the name of an event, and as who settled an alert."""
+    store, now = MemoryStore(MemoryDatabase()), datetime(2026, 3, 26, 6, tzinfo=UTC)
+    world = a_lived_world()
+    await fill(store, world)
+    [alert] = await store.rows("alerts", {"status": "closed"}, limit=1)
+    fields = {name: value for name, value in alert.items() if name != "id"}
+    await store.put_document("alerts", alert["id"], {**fields, "by": EVIL, "kind": EVIL})
+    await store.put_document(
+        "audit_log",
+        "x",
+        {"at": now, "by": EVIL, "act": EVIL, "of": EVIL, "visitor": "", "said": EVIL},
+    )
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        for path in ("alerts?status=closed", "changes"):
+            html = await _get(session, path)
+            assert EVIL not in html
+            assert escape(EVIL[:20], quote=False) in html

@@ -1,0 +1,199 @@
+"""The rules in the console: edits, what is wrong with them, two editors at once, and publishing."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from messaging.store.audit_log import AUDIT_LOG
+from scripts.rules import files_of, newest, published
+from tests.console_builders import a_browser, a_console, form_key, lived_in, log_in
+
+COHORTS = "cohorts.yaml"
+MORE = """
+  keen:
+    title: Came back, and knows us
+    when:
+      all:
+        - session: {number_at_least: 3}
+        - any:
+            - known: email
+            - not: {lifecycle: customer}
+"""
+
+
+async def _post(session, path: str, status: int, **form: str) -> tuple[str, str]:
+    """Return (location, page)."""
+    data = {"form_key": await form_key(session), **form}
+    async with session.post(f"/console/{path}", data=data, allow_redirects=False) as answer:
+        html = await answer.text()
+        assert answer.status == status, html
+        return answer.headers.get("Location", ""), unescape(html)
+
+
+async def _get(session, path: str, status: int = 200) -> str:
+    async with session.get(f"/console/{path}") as answer:
+        html = await answer.text()
+        assert answer.status == status, html
+        return unescape(html)
+
+
+async def test_the_rules_stand_there_with_the_people_in_them() -> None:
+    store, now = await lived_in()
+    people = await store.figures("behavior")
+    async with a_console(store, now) as (session, _):
+        await log_in(session, "vic")
+        html = await _get(session, "rules")
+        assert "Version 1 is published" in html
+        for cohort in ("customers", "addressable-lead"):
+            assert people[f"cohorts/{cohort}"] > 1
+            count = int(people[f"cohorts/{cohort}"])
+            assert re.search(rf"{cohort}</a>.*</th><td>{count}</td>", html), cohort
+        assert "Add a file" not in html, "a viewer adds none"
+        html = await _get(session, f"rules/edit?file={COHORTS}")
+        assert "readonly" in html
+        assert "Save as a draft" not in html
+
+
+async def test_an_edit_becomes_a_draft_that_is_published_and_gone_back_from() -> None:
+    store, now = await lived_in()
+    before = (await files_of(store, 1))[COHORTS]
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        text = (before + MORE).replace("\n", "\r\n")  # as a browser sends it
+        edit = {"file": COHORTS, "base": "1", "text": text}
+        _, html = await _post(session, "rules/check", 200, **edit)
+        assert "No errors" in html
+        assert "+  keen:" in html
+        assert await newest(store) == 1, "a check writes nothing"
+        location, _ = await _post(session, "rules/save", 303, **edit)
+        assert location == "/console/rules/versions/2?said=saved"
+        assert (await files_of(store, 2))[COHORTS] == before + MORE
+        assert await published(store) == 1
+        html = await _get(session, "rules/versions/2")
+        assert "cohort keen was added" in html
+        assert "stay on the version by which they entered" in html
+        order = {"version": "2", "instead_of": "1"}
+        assert (await _post(session, "rules/publish", 303, **order))[0].endswith("said=published")
+        assert await published(store) == 2
+        assert "keen" in await _get(session, "rules")
+        await _post(session, "rules/publish", 303, version="1", instead_of="2")
+        assert await published(store) == 1
+        rows = await store.rows(AUDIT_LOG, {"act": "rules.published"})
+        assert [(row["by"], row["of"]) for row in rows if row["by"] == "kim"] != []
+        assert {row["said"] for row in rows} == {"instead of version 1", "instead of version 2"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("lifecycle: customer", "lifecicle: customer", "lifecicle"),
+        ("cohorts:", "cohorts: [", f"{COHORTS}"),
+        ("known: email", "known: [email", f"{COHORTS}"),
+    ],
+)
+async def test_what_is_wrong_is_told_with_its_line_and_comes_back_as_it_was_typed(
+    old: str, new: str, said: str
+) -> None:
+    store, now = await lived_in()
+    before = (await files_of(store, 1))[COHORTS]
+    wrong = before.replace(old, new, 1) + "# <b>mine</b>\n"
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        edit = {"file": COHORTS, "base": "1", "text": wrong}
+        for path, status in (("rules/check", 200), ("rules/save", 422)):
+            _, html = await _post(session, path, status, **edit)
+            assert re.search(r'data-line="\d+">Line \d+', html)
+            assert said in html
+            assert wrong in html, "nothing that was typed is lost"
+        assert await newest(store) == 1
+
+
+async def test_of_two_editors_the_later_is_told_and_loses_nothing() -> None:
+    store, now = await lived_in()
+    before = await files_of(store, 1)
+    async with a_console(store, now) as (session, _), a_browser(session) as other:
+        await log_in(session)
+        await log_in(other, "admin", "the-token")
+        theirs = before["scores.yaml"].replace("half_life_days: 14", "half_life_days: 7")
+        await _post(other, "rules/save", 303, file="scores.yaml", base="1", text=theirs)
+        mine = {"file": COHORTS, "text": before[COHORTS] + MORE}
+        _, html = await _post(session, "rules/save", 409, base="1", **mine)
+        assert "Version 2 was made meanwhile, by admin" in html
+        assert "half life days is 7, was 14" in html
+        assert "keen:" in html
+        assert 'name="base" value="2"' in html
+        location, _ = await _post(session, "rules/save", 303, base="2", **mine)
+        assert location.endswith("/3?said=saved")
+        both = await files_of(store, 3)
+        assert both["scores.yaml"] == theirs
+        assert both[COHORTS] == before[COHORTS] + MORE
+
+
+async def test_a_publication_that_somebody_else_overtook_is_refused() -> None:
+    store, now = await lived_in()
+    before = (await files_of(store, 1))[COHORTS]
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        for number, title in enumerate(("one", "two"), 1):
+            text = f"{before}# {title}\n"
+            await _post(session, "rules/save", 303, file=COHORTS, base=str(number), text=text)
+        await _post(session, "rules/publish", 303, version="3", instead_of="1")
+        _, html = await _post(session, "rules/publish", 409, version="2", instead_of="1")
+        assert "somebody else published" in html.lower()
+        assert await published(store) == 3
+
+
+async def test_a_file_is_added_and_removed_and_what_still_needs_it_is_told() -> None:
+    store, now = await lived_in()
+    hello = (await files_of(store, 1))["templates/invite-hello.yaml"]
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        assert "A new file" in await _get(session, "rules/edit?file=templates/new-one.yaml")
+        edit = {"file": "templates/new-one.yaml", "base": "1", "text": hello}
+        await _post(session, "rules/save", 303, **edit)
+        assert (await files_of(store, 2))["templates/new-one.yaml"] == hello
+        await _post(session, "rules/remove", 303, file="templates/new-one.yaml", base="2")
+        assert await files_of(store, 3) == await files_of(store, 1)
+        used = {"file": "templates/invite-hello.yaml", "base": "3"}
+        _, html = await _post(session, "rules/remove", 422, **used)
+        assert "paths/lead-to-customer.yaml" in html, "a path still names it"
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "status"),
+    [
+        ("rules/save", {"file": "../settings.yaml", "base": "1", "text": "x"}, 422),
+        ("rules/save", {"file": "a/b/c.yaml", "base": "1", "text": "x"}, 422),
+        ("rules/save", {"file": "x" * 200, "base": "1", "text": "x"}, 422),
+        ("rules/save", {"file": "settings.yaml", "base": "1", "text": "x: 1"}, 422),
+        ("rules/save", {"file": COHORTS, "base": "one", "text": "x"}, 422),
+        ("rules/save", {"file": COHORTS, "base": "1", "text": "a\0b"}, 422),
+        ("rules/save", {"file": COHORTS, "base": "99", "text": "x"}, 409),
+        ("rules/save", {}, 422),
+        ("rules/publish", {"version": "99", "instead_of": "1"}, 404),
+        ("rules/publish", {"version": "-1", "instead_of": "1"}, 422),
+        ("rules/publish", {"version": "1"}, 422),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_with_a_page_that_says_so(
+    path: str, form: dict[str, str], status: int
+) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        await _post(session, path, status, **form)
+        assert await newest(store) == 1
+        assert await published(store) == 1
+
+
+@pytest.mark.parametrize("path", ["rules/versions/9", "rules/versions/x", "rules/edit?file=.."])
+async def test_what_is_not_there_is_said_to_be_not_there(path: str) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        async with session.get(f"/console/{path}") as answer:
+            assert answer.status in (404, 422)
+            assert "Nothing was changed" in await answer.text()
