@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from agents.behavior_bot.state import BehaviorState, Stamped, Tally
+from agents.behavior_bot.state import BehaviorState, Chance, Stamped, Tally
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
@@ -147,7 +147,8 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     None
 ):
     store = MemoryStore(MemoryDatabase())
-    lead = BehaviorState(user_ids={"ann": 1}, tallies={"page": Tally(count=9)})
+    held = {"customer": Chance(0.5, NOON.timestamp(), 2)}  # by an older model: rules go by it still
+    lead = BehaviorState(user_ids={"ann": 1}, tallies={"page": Tally(count=9)}, chances=held)
     models = [_published("customer", pages=1.0), _published("opportunity")]
     await _keep(store, "behavior", lead, *models)
     reader = StoreReader(store, now=lambda: NOON)
@@ -160,6 +161,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "early": False,
             "reasons": [],
             "version": 3,
+            "in_rules": None,
         },
         "customer": {
             "value": 0.9091,
@@ -167,6 +169,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "early": False,
             "reasons": ["more likely: pages viewed in all (9)"],
             "version": 3,
+            "in_rules": {"value": 0.5, "at": NOON, "version": 2},
         },
     }
     row = {"visitor": ANN, "at": NOON, "kind": "stage.reached", "detail": {"opportunity": True}}
