@@ -38,7 +38,7 @@ ERASURES, ASKED, DONE = "erasures", "asked", "done"
 OPEN_MAX = 100
 """Erasures looked at in one go; further ones wait for their turn."""
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 ROUNDS_MAX = 20
 """Times that keys are looked for anew; what is being taken brings a few, then none."""
 

@@ -29,7 +29,7 @@ MOVES, UNDER_WAY, DONE, REPLACED = "moves", "under way", "done", "replaced"
 
 PAGE = 500
 """Visitors read, and told, at once."""
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 25.0
 """Pause before everybody is looked at (again): by then every shard should have seen the publication."""
 LOOKS_MAX = 100

@@ -38,7 +38,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     pause_seconds_first: float = 5.0
     pause_seconds_max: float = 300.0
     """Eight tries reach over about ten minutes."""
-    look_seconds: float = 2.0
+    look_seconds: float = 5.0
     fetch_max: int = 200
     at_once_max: int = 4
     commit_tries_max: int = 20

@@ -38,7 +38,7 @@ FORGET_SECONDS = 0.5
 _UNREAD = datetime(1970, 1, 1, tzinfo=UTC)
 """Told to the gate until the queue was read for the first time: nobody knows yet what waits in it."""
 
-WAIT_SECONDS_MAX = 1.0
+WAIT_SECONDS_MAX = 5.0
 PAUSE_SECONDS = 0.2
 
 
