@@ -22,6 +22,8 @@ PAGES = {
     "rules-file": "rules/edit?file=cohorts.yaml",
     "rules-version": "rules/versions/1",
     "routine": "routines/lead-to-customer?stage=opened",
+    "templates": "templates",
+    "template": "templates/invite-hello",
     "learning": "learning",
     "system": "system",
     "changes": "changes",
