@@ -22,6 +22,9 @@ SUBJECT_CHARACTERS_SHOWN = 60
 """A phone shows 40 to 60 characters of a subject."""
 
 TEXT_CHARACTERS_MIN = 40
+SIGNATURE = "\n-- \n"
+"""Begins a footer in plain text (RFC 3676, section 4.3)."""
+
 LINKS_MAX = 20
 
 _FOLLOWED = re.compile(r"(?:https?://[^\s/]+|mailto:[^\s@]+@|tel:[0-9+])", re.IGNORECASE)
@@ -101,7 +104,8 @@ def _of_words(mail: Mail) -> list[Judgement]:
         found.append(
             Judgement("look", "there is no preheader: an inbox shows the first words of the text")
         )
-    words = unescape(mail.text).strip()
+    # What stands behind the dashes is the footer, which every e-mail has.
+    words = unescape(mail.text).partition(SIGNATURE)[0].strip()
     if len(words) < TEXT_CHARACTERS_MIN:
         found.append(
             Judgement("wrong", "the text part is (nearly) empty: filters compare it with the HTML")
