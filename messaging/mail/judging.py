@@ -22,7 +22,7 @@ SUBJECT_CHARACTERS_SHOWN = 60
 """A phone shows 40 to 60 characters of a subject."""
 
 TEXT_CHARACTERS_MIN = 40
-SIGNATURE = "\n-- \n"
+_SIGNATURE = re.compile(r"\r?\n-- \r?\n")
 """Begins a footer in plain text (RFC 3676, section 4.3)."""
 
 LINKS_MAX = 20
@@ -63,7 +63,8 @@ def judged(mail: Mail, *, postal_address: str) -> list[Judgement]:
     if seen.without_alt:
         found.append(
             Judgement(
-                "look", f"{seen.without_alt} pictures say nothing where they are not shown (alt)"
+                "look",
+                f"pictures that say nothing where they are not shown (no alt): {seen.without_alt}",
             )
         )
     if not postal_address:
@@ -105,7 +106,7 @@ def _of_words(mail: Mail) -> list[Judgement]:
             Judgement("look", "there is no preheader: an inbox shows the first words of the text")
         )
     # What stands behind the dashes is the footer, which every e-mail has.
-    words = unescape(mail.text).partition(SIGNATURE)[0].strip()
+    words = _SIGNATURE.split(unescape(mail.text))[0].strip()
     if len(words) < TEXT_CHARACTERS_MIN:
         found.append(
             Judgement("wrong", "the text part is (nearly) empty: filters compare it with the HTML")
