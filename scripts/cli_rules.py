@@ -68,7 +68,9 @@ def _tell_errors(errors: list[RuleError], where: str, *, as_json: bool) -> int:
 
 @rules.command(epilog="Example: mdma rules push my-rules --publish")
 @click.argument("folder", metavar="DIR", type=folder_type)
-@click.option("--publish", "publishes", is_flag=True, help="Let visitors enter by it, within 20 seconds.")
+@click.option(
+    "--publish", "publishes", is_flag=True, help="Let visitors enter by it, within 20 seconds."
+)
 @json_option
 @data_option
 def push(folder: Path, publishes: bool, data: Path, as_json: bool) -> int:

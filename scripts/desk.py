@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from agents.rules.compiled import CompiledRules
+from agents.runtime.eraser import DONE, ERASURES, asked
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS
 from config.load import compile_files
@@ -24,12 +27,14 @@ from messaging.gateway.console.desk import (
     PartLine,
     People,
     PersonLine,
+    Receipt,
     SystemNow,
 )
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import Routine
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.doing import state_of
 from scripts.learned import learning_now
 from scripts.reasons import why
@@ -120,6 +125,21 @@ class ConsoleDesk:
                 return People(lines=lines, looked=looked, after="")
             after = ids[-1]
         return People(lines=lines, looked=looked, after=after)
+
+    async def erase(self, visitor: str, at: datetime) -> str:
+        """Ask for an erasure of a visitor."""
+        # Drawn, not derived: nothing may lead from a receipt to the person.
+        receipt = secrets.token_hex(RECEIPT_BYTES)
+        await self._store.put_document(ERASURES, receipt, asked([visitor], at))
+        return receipt
+
+    async def receipt(self, id_: str) -> Receipt | None:
+        """Return how an erasure stands."""
+        found = await self._store.get_document(ERASURES, id_)
+        if found is None:
+            return None
+        is_done = found["status"] == DONE
+        return Receipt(is_done=is_done, said=said(found) if is_done else [])
 
     async def paths(self) -> list[str]:
         """Return the names of the published paths."""

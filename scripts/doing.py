@@ -50,6 +50,8 @@ def bots_now(facts: Facts, parts: Numbers, now: datetime) -> list[BotNow]:
         if state == "off":
             said = "Is off: nobody is looked up anywhere."
         figures = [*figures, ("per second", f"{numbers.get('rate', 0.0):,.1f}")]
+        if numbers:
+            figures.append(("lag, s", f"{numbers['lag_seconds']:,.1f}"))
         found.append(BotNow(title=TITLES[bot], job=job, now=said, state=state, figures=figures))
     return found
 
@@ -58,7 +60,7 @@ def numbers_of(bot: str, parts: Numbers) -> dict[str, float]:
     """Return a bot's numbers over its shards, empty where none runs.
 
     >>> numbers_of("rules", {"rules-0": {"rate": 1.0}, "rules-1": {"rate": 2.0, "ready": 0.0}})
-    {'ready': 0.0, 'rate': 3.0, 'pending': 0.0, 'inbox_chunks': 0.0}
+    {'ready': 0.0, 'lag_seconds': 0.0, 'rate': 3.0, 'pending': 0.0, 'inbox_chunks': 0.0}
     """
     shards = [each for name, each in parts.items() if name.rpartition("-")[0] == bot]
     if not shards:
@@ -67,7 +69,11 @@ def numbers_of(bot: str, parts: Numbers) -> dict[str, float]:
         key: sum(each.get(key, 0.0) for each in shards)
         for key in ("rate", "pending", "inbox_chunks")
     }
-    return {"ready": min(each.get("ready", 1.0) for each in shards), **sums}
+    return {
+        "ready": min(each.get("ready", 1.0) for each in shards),
+        "lag_seconds": max(each.get("lag_seconds", 0.0) for each in shards),
+        **sums,
+    }
 
 
 def state_of(numbers: dict[str, float], *, optional: bool = False) -> str:

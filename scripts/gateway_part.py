@@ -23,6 +23,7 @@ from agents.runtime.readers import StoreReader
 from messaging.clock import GatedClock, RealClock
 from messaging.gateway.app import build_app, serve
 from messaging.gateway.console.desk import Desk
+from messaging.gateway.console.mailings import Mailings
 from messaging.gateway.deps import GATEWAY, Gateway, GatewayDeps
 from messaging.gateway.limits import Limits
 from messaging.gateway.lowwater import oldest
@@ -30,6 +31,8 @@ from messaging.gateway.replay_mongo import MongoReplayQueue
 from messaging.gateway.shop import add_shop
 from messaging.gateway.supervise import end, supervise
 from messaging.journal.mongo import MongoJournal
+from messaging.mail.pool import SmtpPool
+from messaging.mail.target import parse_smtp_url
 from messaging.ports import Chunk, Peers, Store
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
@@ -39,6 +42,7 @@ from scripts.demo_company import Company
 from scripts.desk import ConsoleDesk
 from scripts.erasing import eraser_of, mover_of
 from scripts.folder import RUN
+from scripts.mailings import Post, StoredMailings
 from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
 
@@ -72,6 +76,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         journal=MongoJournal(connection, wiring.key),
         store=telling,
         rulebook=StoredRulebook(telling),
+        mailings=part.mailings(wiring, store, clock),
         peers=peers,
         clock=clock,
         reader=part.reading(
@@ -121,6 +126,7 @@ class GatewayPart:
         self._alerting: Alerting | None = None
         self._eraser: Eraser | None = None
         self._mover: Mover | None = None
+        self._mailings: StoredMailings | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
         """The write key of the demo shop; empty: there is no shop."""
@@ -157,6 +163,19 @@ class GatewayPart:
         """Return who tells the console what it shows."""
         return ConsoleDesk(store, lambda: self._others, clock, self.run_file)
 
+    def mailings(self, wiring: Wiring, store: MongoStore, clock: RealClock) -> Mailings:
+        """Return who shows and tests templates."""
+        post = Post(
+            key=wiring.key,
+            public_url=wiring.public_url,
+            sender=wiring.sender,
+            postal_address=wiring.postal_address,
+            shop_url=wiring.public_url if wiring.demo else "",
+        )
+        made = StoredMailings(store, clock, post, lambda: SmtpPool(parse_smtp_url(wiring.smtp_url)))
+        self._mailings = made
+        return made
+
     async def run(self) -> None:
         """Serve until drained."""
         assert self._deps is not None, "a gateway is given its ports first"
@@ -183,6 +202,8 @@ class GatewayPart:
         """Close every connection."""
         if self._alerting is not None:
             await self._alerting.close()
+        if self._mailings is not None:
+            await self._mailings.close()
         await self._store.close()
         await self._connection.close()
 

@@ -332,6 +332,9 @@ class System:
         self._say(f"gateway    {facts['url']}")
         self._say(f"write key  {made.write_keys[0]}")
         self._say(f"pages      {self._pages(str(facts['local_url']))}")
+        self._say(
+            f"console    {facts['local_url']}/console/   (log in as admin, with the admin token)"
+        )
         if "admin_token" in self._new_secrets:
             self._say(f"admin      {made.admin_token}   (shown this once; kept in {data})")
         self._say(f"dashboard  {facts['dashboard']}   (token in {facts['ray_token_file']})")

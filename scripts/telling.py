@@ -131,7 +131,12 @@ class Reading:
             Line(at=moment(row["at"]), by=by_whom(row), said=row["says"])
             for row in reversed(timeline)
         ]
-        return Story(name=shown(name), facts=list(facts(found)), lines=lines)
+        return Story(
+            name=shown(name),
+            facts=list(facts(found)),
+            lines=lines,
+            visitor=found["visitor_id"],
+        )
 
 
 def prometheus(parts: Numbers) -> str:

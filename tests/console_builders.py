@@ -24,11 +24,12 @@ from messaging.ports import BatchRecord, Commit, IdentityWrite, RowWrite, StateW
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 from scripts.desk import ConsoleDesk
+from scripts.mailings import Post, StoredMailings
 from scripts.rulebook import StoredRulebook
 from scripts.rules import publish, push
 from scripts.simulating import START, Simulated, end_of
 from scripts.telling import Reading
-from tests.gateway_builders import StillClock, a_site
+from tests.gateway_builders import SECRET, StillClock, a_site
 
 PASSWORD = "a password of the tests"
 USERS = {"kim": EDITOR, "vic": VIEWER}
@@ -47,6 +48,7 @@ PARTS = {
     if bot != "social"
 }
 DAYS = 24
+POST = Post(SECRET, "http://127.0.0.1:1", "Your Shop <hello@shop.example>", "1 Street, Town")
 
 
 class Lived(Simulated):
@@ -131,6 +133,7 @@ def a_desk(store: Store, clock: StillClock) -> ConsoleDesk:
 async def a_console(store: Store | None = None, now: datetime | None = None, **changes: Any):
     """Serve a console on a free port; give a session bound to it, and the store."""
     database = MemoryDatabase()
+    transport = changes.pop("transport", None)
     store = store if store is not None else MemoryStore(database)
     await add_users(store)
     clock = StillClock(now) if now is not None else StillClock()
@@ -142,6 +145,7 @@ async def a_console(store: Store | None = None, now: datetime | None = None, **c
         "reader": Reading(reader, Looking(store, reader), lambda: PARTS, clock),
         "desk": a_desk(store, clock),
         "rulebook": StoredRulebook(store),
+        "mailings": StoredMailings(store, clock, POST, lambda: transport),
         **changes,
     }
     async with a_site(**given) as (session, _), a_browser(session) as browser:

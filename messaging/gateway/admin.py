@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from aiohttp import web
 
 from messaging.gateway import acts
 from messaging.gateway.body import read_body
+from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.limits import ID_CHARS_MAX
@@ -112,6 +114,55 @@ def _without_long_arrays(row: dict[str, Any]) -> dict[str, Any]:
         return row
     short = {name: each for name, each in arrays.items() if name not in long}
     return {**row, "arrays": short, "left_out": long}
+
+
+async def rules(request: web.Request) -> web.Response:
+    """Show the versions of the rules, the newest first."""
+    now = await _rulebook(request).now()
+    known = {"published": now.published, "newest": now.newest}
+    return answer({**known, "rules": now.versions})
+
+
+async def cohorts(request: web.Request) -> web.Response:
+    """Show the published cohorts with the people in them."""
+    now = await _rulebook(request).now()
+    return answer({"version": now.published, "as_of": _as_of(request), "cohorts": now.cohorts})
+
+
+async def paths(request: web.Request) -> web.Response:
+    """Show the published paths with the people on them."""
+    now = await _rulebook(request).now()
+    return answer({"version": now.published, "as_of": _as_of(request), "paths": now.paths})
+
+
+async def templates(request: web.Request) -> web.Response:
+    """Show the templates of the newest version."""
+    mailings = _gateway(request).deps.mailings
+    if mailings is None:
+        raise _unknown("template")
+    now = await mailings.templates()
+    return answer({"version": now.version, "templates": now.templates})
+
+
+async def routine(request: web.Request) -> web.Response:
+    """Show a path with its people, and who went on from where."""
+    desk = _gateway(request).deps.desk
+    found = await desk.routine(_id(request)) if desk is not None else None
+    if found is None:
+        raise _unknown("path")
+    return answer({"as_of": _as_of(request), "routine": found})
+
+
+def _rulebook(request: web.Request) -> Rulebook:
+    book = _gateway(request).deps.rulebook
+    if book is None:
+        raise _unknown("version of the rules")
+    return book
+
+
+def _as_of(request: web.Request) -> datetime:
+    """Return the world time that numbers are of."""
+    return _gateway(request).deps.clock.now()
 
 
 async def settle(request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from aiohttp import web
 from messaging.gateway.collect import Collector
 from messaging.gateway.console.desk import Desk
 from messaging.gateway.console.entrance import Entrance
+from messaging.gateway.console.mailings import Mailings
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.handover import HandOver
 from messaging.gateway.keys import Keys
@@ -59,6 +60,8 @@ class GatewayDeps:
     """Tells the console what it shows; None: the console has nothing to show but its frame."""
     rulebook: Rulebook | None = None
     """Keeps the rules' versions for the console."""
+    mailings: Mailings | None = None
+    """Shows and tests templates for the console."""
     hook_secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Source of webhooks -> the secrets that may sign them; without one the source's route is a 404."""
     limits: Limits = field(default_factory=Limits)

@@ -46,6 +46,11 @@ def _tables() -> list[Route]:
         _table("snapshots", "snapshots", "List policy snapshots.", "policy"),
         _table("policies", "snapshots", "List policy snapshots.", "policy"),
         _route("GET", "experiments", admin.experiments, "Show split tests and their verdicts."),
+        _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
+        _route("GET", "cohorts", admin.cohorts, "Show cohorts with their people.", 404),
+        _route("GET", "paths", admin.paths, "Show paths with their people.", 404),
+        _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
+        _route("GET", "routines/{id}", admin.routine, "Show who went on along a path.", 404),
         _table("audit-log", "audit_log", "List who changed what.", "visitor", "act"),
     ]
 

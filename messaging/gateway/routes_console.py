@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import assets
-from messaging.gateway.console import charts, door, rules, views
+from messaging.gateway.console import charts, door, rules, templates, views
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
 from messaging.gateway.problems import ProblemError
@@ -17,7 +17,7 @@ _REFUSED = (400, 401, 403, 408, 413, 415)
 
 def console_routes() -> list[Route]:
     """Return the console's routes, in the order of the documentation."""
-    return [*_entrance(), *_orders(), *_people(), *_rules(), *_pages(), *_files()]
+    return [*_entrance(), *_orders(), *_people(), *_rules(), *_templates(), *_pages(), *_files()]
 
 
 def _entrance() -> list[Route]:
@@ -50,6 +50,9 @@ def _people() -> list[Route]:
         _page("visitors", views.visitors, "List visitors.", 422, query=("cohort", "after")),
         _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
         _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
+        _page("visitors/{id}/erase", views.erase_page, "Ask before a person is erased.", 404),
+        _form("visitors/{id}/erase", views.erase, "Erase a person.", 404, 422),
+        _page("erasures/{receipt}", views.erasure, "Show how an erasure stands.", 404),
     ]
 
 
@@ -64,6 +67,31 @@ def _rules() -> list[Route]:
         _form("rules/save", rules.save, saving, 409, 422),
         _form("rules/remove", rules.remove, "Make a version without a file.", 409, 422),
         _form("rules/publish", rules.publish, "Publish a version.", 404, 409, 422),
+    ]
+
+
+def _templates() -> list[Route]:
+    one = "Show a template as a reader gets it."
+    shown_by = ("visitor", "width", "scheme")
+    return [
+        _page("templates", templates.templates, "List the templates of e-mails."),
+        _page("templates/{name}", templates.template, one, 404, 422, query=shown_by),
+        _page(
+            "templates/{name}/body",
+            templates.body,
+            "Give its HTML, for a frame.",
+            404,
+            422,
+            query=("visitor", "scheme"),
+        ),
+        _form(
+            "templates/{name}/as",
+            templates.as_visitor,
+            "Show it as another reader gets it.",
+            404,
+            changes=False,
+        ),
+        _form("templates/{name}/test", templates.send_test, "Send a test.", 404, 422),
     ]
 
 

@@ -116,3 +116,5 @@ class Story(msgspec.Struct, kw_only=True):
     facts: list[tuple[str, str]]
     lines: list[Line]
     """Newest first."""
+    visitor: str = ""
+    """Visitor id."""

@@ -9,7 +9,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "rewards": (("decision_id",),),
     "story": (("visitor", "at"),),
     "sends": (("visitor", "at"), ("status", "at")),
-    "alerts": (("visitor", "at"), ("status", "at")),
+    "alerts": (("visitor", "at"), ("status", "at"), ("by",)),
     "engagements": (("visitor", "at"), ("status", "at"), ("at",)),
     "notices": (("visitor", "at"), ("channel", "status", "at")),
     "deliveries": (("visitor", "at"), ("status", "at")),

@@ -22,6 +22,8 @@ PAGES = {
     "rules-file": "rules/edit?file=cohorts.yaml",
     "rules-version": "rules/versions/1",
     "routine": "routines/lead-to-customer?stage=opened",
+    "templates": "templates",
+    "template": "templates/invite-hello",
     "learning": "learning",
     "system": "system",
     "changes": "changes",
@@ -78,3 +80,103 @@ async def test_the_console_is_readable_by_everyone(a_context, size, scheme: str)
             await page.get_by_role("button", name="Menu").click()
             await page.get_by_role("link", name="System").wait_for()
             await _judge(page, "console-menu", size, scheme)
+
+
+async def test_a_marketers_way_through_the_pages_by_keyboard_and_mouse(a_context) -> None:
+    """Reads, settles an alert, writes a cohort wrong and then right, publishes it, pauses and goes on."""
+    store, now = await lived_in()
+    async with (
+        a_console(store, now) as (session, _),
+        a_context(viewport={"width": 1280, "height": 800}) as context,
+    ):
+        page = await context.new_page()
+        refused: list[str] = []
+        page.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+        await _log_in(page, session)
+        refused.clear()  # the form itself is answered 401: there was no session
+        await page.get_by_role("heading", name="Who does the work").wait_for()
+
+        await page.get_by_role("link", name="Alerts", exact=True).click()
+        open_now = page.get_by_role("link", name="Open (")
+        before = await open_now.inner_text()
+        await page.get_by_role("button", name="Resume person").first.focus()
+        await page.keyboard.press("Enter")
+        await page.get_by_role("status").get_by_text("The alert is resumed").wait_for()
+        assert before == await open_now.inner_text(), "its bot says so, and none runs here"
+
+        await page.get_by_role("link", name="Rules", exact=True).click()
+        await page.get_by_role("link", name="cohorts.yaml").click()
+        text = page.get_by_label("Text of the file")
+        kept = await text.input_value()
+        wrong = kept + "  keen:\n    when:\n      all:\n        - knwon: email\n"
+        await text.fill(wrong)
+        await page.get_by_role("button", name="Save as a draft").click()
+        await page.get_by_role("alert").get_by_text("nothing was saved").wait_for()
+        refused.clear()  # the 422 itself
+        assert await text.input_value() == wrong
+        await page.get_by_role("link", name="Line").first.click()
+        chosen = "(() => { const t = document.getElementById('text');"
+        chosen += " return t.value.slice(t.selectionStart, t.selectionEnd); })()"
+        assert "knwon" in await page.evaluate(chosen)
+        nested = (
+            "        - any:\n            - known: email\n            - not: {lifecycle: customer}\n"
+        )
+        await text.fill(wrong.replace("        - knwon: email\n", nested))
+        await page.get_by_role("button", name="Check").click()
+        await page.get_by_text("No errors").wait_for()
+        await page.get_by_role("button", name="Save as a draft").click()
+        await page.get_by_text("cohort keen was added").wait_for()
+        await page.get_by_role("button", name="Publish").click()
+        await page.get_by_role("status").get_by_text("Published").wait_for()
+        await page.get_by_text("Version 2 is published").wait_for()
+
+        await page.get_by_role("button", name="Pause all e-mails").click()
+        await page.get_by_text("Paused: everything").wait_for()
+        await page.get_by_role("button", name="Resume all e-mails").click()
+        await page.get_by_text("Going on").wait_for()
+
+        await page.get_by_role("link", name="Changes").click()
+        for act in ("alert.resumed", "rules.saved", "rules.published", "hand_overs.paused"):
+            await page.get_by_role("cell", name=act).first.wait_for()
+        await page.get_by_role("button", name="Log out").click()
+        await page.get_by_label("Password").wait_for()
+        await page.goto(_url(session, "changes"))
+        await page.get_by_label("Password").wait_for()
+        assert not [said for said in refused if "Content Security Policy" in said]
+
+
+async def test_who_leaves_an_edit_that_is_not_saved_is_asked(a_context) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        await _log_in(page, session)
+        await page.goto(_url(session, "rules/edit?file=scores.yaml"))
+        asked: list[str] = []
+
+        async def stay(dialog) -> None:
+            asked.append(dialog.type)
+            await dialog.accept()
+
+        page.on("dialog", stay)
+        await page.get_by_label("Text of the file").press("End")
+        await page.get_by_label("Text of the file").type("# mine")
+        await page.get_by_role("link", name="Overview").click()
+        await page.get_by_role("heading", name="Who does the work").wait_for()
+        assert asked == ["beforeunload"]
+
+
+async def test_a_page_brings_itself_up_to_date_and_shows_the_form_when_the_session_ends(
+    a_context,
+) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        await _log_in(page, session)
+        await page.goto(_url(session, "alerts"))
+        [alert] = await store.rows("alerts", {"status": "open"}, limit=1)
+        fields = {name: value for name, value in alert.items() if name != "id"}
+        await store.put_document("alerts", alert["id"], {**fields, "status": "closed"})
+        await page.locator(f"#a-{alert['id']}").wait_for(state="detached")
+        for row in await store.rows("sessions", {}):
+            await store.remove_document("sessions", row["id"])
+        await page.get_by_label("Password").wait_for()

@@ -206,3 +206,37 @@ async def test_what_a_hostile_visitor_wrote_is_shown_and_is_no_markup() -> None:
             html = await _get(session, path)
             assert EVIL not in html
             assert "&lt;img src=x onerror=" in html
+
+
+async def test_a_person_is_erased_once_the_word_was_typed_and_the_log_does_not_say_who() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "visitors/person-21/erase")
+        assert "It cannot be undone" in html
+        key = await form_key(session)
+        path = "/console/visitors/person-21/erase"
+        for word, status in (("", 422), ("yes", 422), (" Erase ", 303)):
+            form = {"form_key": key, "word": word}
+            async with session.post(path, data=form, allow_redirects=False) as answer:
+                assert answer.status == status
+                where = answer.headers.get("Location", "")
+        [asked] = await store.rows("erasures", {})
+        assert asked["status"] == "asked"
+        [visitor] = asked["visitors"]
+        [row] = await store.rows("audit_log", {"act": "visitor.erased"})
+        assert row["by"] == "kim"
+        assert visitor not in str(row)
+        assert "person" not in str(row)
+        where = where.removeprefix("/console/")
+        assert "Under way" in await _get(session, where)
+        fields = {"completed_at": now, "removed": {"events": 3}, "kept": {"orders": "amounts"}}
+        done = {**asked, **fields, "status": "done"}
+        await store.put_document("erasures", asked["id"], done)
+        html = await _get(session, where)
+        assert "3 events" in html
+        assert "orders: amounts" in html
+        for receipt in ("0" * 16, "x", "%00"):
+            await _get(session, f"erasures/{receipt}", 404)
+        for who in ("visitors/nobody/erase", "visitors/%00/erase"):
+            await _get(session, who, 404)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 
 from messaging.store.audit_log import AUDIT_LOG
 from scripts.rules import files_of, newest, published
 from tests.console_builders import a_browser, a_console, form_key, lived_in, log_in
+from tests.gateway_builders import ADMIN
 
 COHORTS = "cohorts.yaml"
 MORE = """
@@ -197,3 +199,32 @@ async def test_what_is_not_there_is_said_to_be_not_there(path: str) -> None:
         async with session.get(f"/console/{path}") as answer:
             assert answer.status in (404, 422)
             assert "Nothing was changed" in await answer.text()
+
+
+async def test_the_same_stands_in_the_admin_api() -> None:
+    store, now = await lived_in()
+    people = await store.figures("behavior")
+    async with a_console(store, now) as (session, _):
+
+        async def get(path: str, status: int = 200) -> Any:
+            async with session.get(f"/api/v1/{path}", headers=ADMIN) as answer:
+                assert answer.status == status
+                return await answer.json(content_type=None)
+
+        assert (await get("rules"))["rules"][0] | {"at": ""} == {
+            "number": 1,
+            "at": "",
+            "by": "kim",
+            "is_published": True,
+        }
+        found = await get("cohorts")
+        assert found["as_of"] == "2026-03-26T06:00:00Z"
+        counts = {each["name"]: each["people"] for each in found["cohorts"]}
+        assert counts["customers"] == people["cohorts/customers"]
+        assert [each["name"] for each in (await get("paths"))["paths"]] == ["lead-to-customer"]
+        assert len((await get("templates"))["templates"]) == 21
+        routine = (await get("routines/lead-to-customer"))["routine"]
+        assert routine["entered"] == sum(
+            edge["runs"] for edge in routine["edges"] if not edge["source"]
+        )
+        await get("routines/none", 404)

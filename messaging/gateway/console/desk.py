@@ -72,6 +72,14 @@ class SystemNow(msgspec.Struct, kw_only=True):
     """Address of Ray's dashboard, empty where there is none."""
 
 
+class Receipt(msgspec.Struct, kw_only=True):
+    """Say how an erasure stands; nothing in it names anybody."""
+
+    is_done: bool
+    said: list[str]
+    """What was removed and what stays, in words; empty until it is done."""
+
+
 class Page(msgspec.Struct, kw_only=True):
     """Hold a page of a list by time: its lines, and where the next one goes on (None: there is none)."""
 
@@ -96,6 +104,14 @@ class Desk(Protocol):
 
     async def people(self, after: str, cohort: str, limit: int) -> People:
         """Return visitors by visitor id, those after `after`; of one cohort, if it is named."""
+        ...
+
+    async def erase(self, visitor: str, at: datetime) -> str:
+        """Ask for an erasure of a visitor; return its receipt's id. It goes on by itself."""
+        ...
+
+    async def receipt(self, id_: str) -> Receipt | None:
+        """Return how an erasure stands, None if there is none of this id."""
         ...
 
     async def paths(self) -> list[str]:

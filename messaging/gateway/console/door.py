@@ -49,6 +49,7 @@ SAID = {
     "published": "Published: whoever enters a path from now on goes by this version.",
     "saved": "Saved as a draft. Nobody meets it before it is published.",
     "same": "Nothing was changed: this is the version that you began with.",
+    "tested": "The test is handed over to the mail server.",
     "going": "Going on: e-mails are handed over again.",
 }
 """What the address of a page may ask it to say, once something was done."""

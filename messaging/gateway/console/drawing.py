@@ -28,6 +28,7 @@ PLACES = (
     ("alerts", "Alerts"),
     ("routines", "Routines"),
     ("rules", "Rules"),
+    ("templates", "Templates"),
     ("learning", "Learning"),
     ("system", "System"),
     ("changes", "Changes"),

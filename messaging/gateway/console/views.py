@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aiohttp import web
@@ -13,10 +14,13 @@ from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.lists import PAGE_ROWS, addresses, after_of
 from messaging.gateway.limits import ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError
-from messaging.gateway.told import StageNow
-from messaging.store.audit_log import AUDIT_LOG
+from messaging.gateway.told import StageNow, Story
+from messaging.store.audit_log import AUDIT_LOG, Change
 
 LOOK_SECONDS = 3.0
+
+ERASE_WORD = "erase"
+_RECEIPT = re.compile(r"[0-9a-f]{1,64}")
 
 ENDS = (
     ("going", "on the way"),
@@ -134,13 +138,7 @@ async def find(visit: Visit, form: Form) -> web.StreamResponse:
 
 async def visitor(visit: Visit) -> web.StreamResponse:
     """Show one visitor: the story across all bots, and what is known."""
-    id_ = visit.request.match_info["id"]
-    is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in id_)
-    found = None
-    if is_plain and len(id_) <= ID_CHARS_MAX:
-        found = await visit.gateway.deps.reader.story(id_)
-    if found is None:
-        raise ProblemError(404, "nobody is known by this, or they were erased")
+    found = await _story(visit)
     by = visit.text("by")
     tellers = sorted({line.by for line in found.lines})
     return await visit.page(
@@ -148,12 +146,62 @@ async def visitor(visit: Visit) -> web.StreamResponse:
         here="visitors",
         seconds=LOOK_SECONDS,
         world=await desk_of(visit).world(),
-        id=id_,
+        visitor=found.visitor,
         found=found,
         by=by,
         tellers=tellers,
         lines=[line for line in found.lines if not by or line.by == by],
     )
+
+
+async def erase_page(visit: Visit) -> web.StreamResponse:
+    """Ask whether a person is to be erased."""
+    return await _asked(visit, await _story(visit))
+
+
+async def erase(visit: Visit, form: Form) -> web.StreamResponse:
+    """Erase a person, once the word was typed; the erasure goes on by itself."""
+    found = await _story(visit)
+    if form.get("word", "").strip().lower() != ERASE_WORD:
+        return await _asked(visit, found, "Nobody was erased: the word was not typed.")
+    receipt = await desk_of(visit).erase(found.visitor, visit.gateway.deps.wall_now())
+    # Not of whom: the row outlives them.
+    change = Change(by=visit.session.user, act="visitor.erased", of=f"receipt {receipt}")
+    await acts.noted(visit.gateway, change)
+    return back_to(f"{ROOT}erasures/{receipt}")
+
+
+async def erasure(visit: Visit) -> web.StreamResponse:
+    """Show how an erasure stands."""
+    id_ = visit.request.match_info["receipt"]
+    found = await desk_of(visit).receipt(id_) if _RECEIPT.fullmatch(id_) else None
+    if found is None:
+        raise ProblemError(404, "there is no such receipt")
+    seconds = 0.0 if found.is_done else LOOK_SECONDS
+    return await visit.page("erasure.html", here="visitors", seconds=seconds, id=id_, found=found)
+
+
+async def _asked(visit: Visit, found: Story, problem: str = "") -> web.StreamResponse:
+    return await visit.page(
+        "erase.html",
+        here="visitors",
+        status=422 if problem else 200,
+        found=found,
+        visitor=found.visitor,
+        problem=problem,
+    )
+
+
+async def _story(visit: Visit) -> Story:
+    """Return the story of the visitor that the address names. Raise 404."""
+    id_ = visit.request.match_info["id"]
+    is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in id_)
+    found = None
+    if is_plain and len(id_) <= ID_CHARS_MAX:
+        found = await visit.gateway.deps.reader.story(id_)
+    if found is None:
+        raise ProblemError(404, "nobody is known by this, or they were erased")
+    return found
 
 
 async def system(visit: Visit) -> web.StreamResponse:

@@ -1,0 +1,137 @@
+"""Show the templates of e-mails: as a real reader gets them, what is wrong with them, and a test of one.
+
+Rule 1: what a template holds is a page of its own: a frame without scripts, from which nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from messaging.gateway.acts import noted
+from messaging.gateway.console.door import Form, Visit, back_to
+from messaging.gateway.console.drawing import HEADERS, ROOT
+from messaging.gateway.console.mailings import Mailings, Preview
+from messaging.gateway.inbox import in_scheme
+from messaging.gateway.limits import ID_CHARS_MAX
+from messaging.gateway.problems import ProblemError
+from messaging.store.audit_log import Change
+
+HERE = "templates"
+
+SCHEMES = {"": "As the device", "light": "Light", "dark": "Dark"}
+WIDTHS = {"": "Desktop", "phone": "Phone"}
+
+_BODY_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'; sandbox"
+)
+
+_VISITOR = re.compile(r"[0-9a-f]{24}")
+
+
+def mailings_of(visit: Visit) -> Mailings:
+    """Return the mailings. Raise 404 where the gateway runs without."""
+    found = visit.gateway.deps.mailings
+    if found is None:
+        raise ProblemError(404, "this gateway has no templates behind it")
+    return found
+
+
+async def templates(visit: Visit) -> web.StreamResponse:
+    """List the templates."""
+    now = await mailings_of(visit).templates()
+    return await visit.page("templates.html", here=HERE, now=now)
+
+
+async def template(visit: Visit) -> web.StreamResponse:
+    """Show one template as a reader gets it."""
+    return await _shown(visit, await _preview(visit))
+
+
+async def body(visit: Visit) -> web.StreamResponse:
+    """Give the HTML of a preview, for the frame."""
+    found = await _preview(visit)
+    html = found.mail.html if found.mail is not None else ""
+    return web.Response(
+        text=in_scheme(html, _chosen(visit, "scheme", SCHEMES)),
+        content_type="text/html",
+        headers={**HEADERS, "Content-Security-Policy": _BODY_POLICY},
+    )
+
+
+async def as_visitor(visit: Visit, form: Form) -> web.StreamResponse:
+    """Show it as whoever has this id gets it. By POST: an address stands in no log then."""
+    id_ = form.get("q", "").strip()
+    is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in id_)
+    found = None
+    if is_plain and 0 < len(id_) <= ID_CHARS_MAX:
+        found = await visit.gateway.deps.reader.visitor(id_)
+    if id_ and found is None:
+        raise ProblemError(404, "nobody is known by this, or they were erased")
+    return back_to(_address(visit, {"visitor": found["visitor_id"] if found is not None else ""}))
+
+
+async def send_test(visit: Visit, form: Form) -> web.StreamResponse:
+    """Send it to an address of our own."""
+    name, visitor = visit.request.match_info["name"], form.get("visitor", "")
+    if visitor and _VISITOR.fullmatch(visitor) is None:
+        raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
+    user = visit.session.user
+    said = await mailings_of(visit).send_test(name, visitor, form.get("to", ""), user)
+    if said != "sent":
+        raise ProblemError(422, f"the test was not sent: {said}", field="to")
+    await noted(visit.gateway, Change(by=user, act="template.tested", of=name))
+    return back_to(_address(visit, {"visitor": visitor}), "tested")
+
+
+async def _preview(visit: Visit) -> Preview:
+    visitor = visit.text("visitor")
+    if visitor and _VISITOR.fullmatch(visitor) is None:
+        raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
+    name = visit.request.match_info["name"]
+    found = await mailings_of(visit).preview(name, visitor)
+    if found is None:
+        raise ProblemError(404, "there is no such template, or no such visitor")
+    return found
+
+
+async def _shown(visit: Visit, found: Preview) -> web.StreamResponse:
+    scheme, width = _chosen(visit, "scheme", SCHEMES), _chosen(visit, "width", WIDTHS)
+    now = {"visitor": found.visitor, "scheme": scheme, "width": width}
+    choices = {
+        "Width": [(_address(visit, {**now, "width": v}), w, v == width) for v, w in WIDTHS.items()],
+        "Scheme": [
+            (_address(visit, {**now, "scheme": v}), w, v == scheme) for v, w in SCHEMES.items()
+        ],
+    }
+    source = {"visitor": found.visitor, "scheme": scheme}
+    return await visit.page(
+        "template.html",
+        here=HERE,
+        found=found,
+        choices=choices,
+        width=width,
+        source=_with(f"{_root(visit)}/body", source),
+        root_of=_root(visit),
+    )
+
+
+def _root(visit: Visit) -> str:
+    return f"{ROOT}templates/{visit.request.match_info['name']}"
+
+
+def _address(visit: Visit, query: dict[str, str]) -> str:
+    return _with(_root(visit), query)
+
+
+def _with(path: str, query: dict[str, str]) -> str:
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _chosen(visit: Visit, name: str, known: dict[str, str]) -> str:
+    given = visit.request.query.get(name, "")
+    return given if given in known else ""

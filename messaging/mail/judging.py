@@ -1,0 +1,114 @@
+"""Judge a composed e-mail as mailbox providers and readers do: what would keep it from being read. Pure.
+
+Rules
+1. `wrong` is what must not go out; `look` is what somebody should look at.
+2. What the product adds by itself (the link to leave, one-click by RFC 8058) is not asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import msgspec
+
+from messaging.mail.reading import Mail
+
+HTML_BYTES_MAX = 102 * 1024
+"""Gmail shows no more of an e-mail's HTML, and hides the rest behind a link; so the link to leave."""
+
+SUBJECT_CHARACTERS_SHOWN = 60
+"""A phone shows 40 to 60 characters of a subject."""
+
+TEXT_CHARACTERS_MIN = 40
+_SIGNATURE = re.compile(r"\r?\n-- \r?\n")
+"""Begins a footer in plain text (RFC 3676, section 4.3)."""
+
+LINKS_MAX = 20
+
+_FOLLOWED = re.compile(r"(?:https?://[^\s/]+|mailto:[^\s@]+@|tel:[0-9+])", re.IGNORECASE)
+_SHOUTING = re.compile(r"[A-ZÄÖÜ]{4,}[^a-z]*[A-ZÄÖÜ]{4,}|!{2,}|\${2,}")
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """Say one thing about an e-mail."""
+
+    level: str
+    """`wrong` or `look`."""
+    said: str
+
+
+class _Seen(HTMLParser):
+    """Gather the links and pictures of an e-mail's HTML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.without_alt = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("a", "area") and "href" in given:
+            self.links.append((given["href"] or "").strip())
+        if tag == "img" and "alt" not in given:
+            self.without_alt += 1
+
+
+def judged(mail: Mail, *, postal_address: str) -> list[Judgement]:
+    """Return what there is to say of an e-mail, what is wrong first; empty for nothing."""
+    seen = _Seen()
+    seen.feed(mail.html)
+    found = [*_of_links(seen), *_of_size(mail), *_of_words(mail)]
+    if seen.without_alt:
+        found.append(
+            Judgement(
+                "look",
+                f"pictures that say nothing where they are not shown (no alt): {seen.without_alt}",
+            )
+        )
+    if not postal_address:
+        said = "no postal address is set (MDMA_POSTAL_ADDRESS): many laws ask for one in marketing"
+        found.append(Judgement("look", said))
+    return sorted(found, key=lambda each: each.level != "wrong")
+
+
+def _of_links(seen: _Seen) -> list[Judgement]:
+    found = [
+        Judgement("wrong", f"a link leads nowhere: “{link[:80]}”")
+        for link in dict.fromkeys(seen.links)
+        if not _FOLLOWED.match(link)
+    ]
+    if len(seen.links) > LINKS_MAX:
+        found.append(Judgement("look", f"{len(seen.links)} links: filters count them"))
+    return found
+
+
+def _of_size(mail: Mail) -> list[Judgement]:
+    size = len(mail.html.encode("utf-8", "replace"))
+    if size > HTML_BYTES_MAX:
+        said = f"{size // 1024} kB of HTML: Gmail cuts after 102, and with it the link to leave"
+        return [Judgement("wrong", said)]
+    if size > HTML_BYTES_MAX * 0.8:
+        return [Judgement("look", f"{size // 1024} kB of HTML: Gmail cuts after 102")]
+    return []
+
+
+def _of_words(mail: Mail) -> list[Judgement]:
+    found = []
+    if len(mail.subject) > SUBJECT_CHARACTERS_SHOWN:
+        said = f"the subject has {len(mail.subject)} characters: a phone shows {SUBJECT_CHARACTERS_SHOWN} at most"
+        found.append(Judgement("look", said))
+    if _SHOUTING.search(mail.subject):
+        found.append(Judgement("look", "the subject shouts: filters and readers take it for spam"))
+    if not mail.preheader:
+        found.append(
+            Judgement("look", "there is no preheader: an inbox shows the first words of the text")
+        )
+    # What stands behind the dashes is the footer, which every e-mail has.
+    words = _SIGNATURE.split(unescape(mail.text))[0].strip()
+    if len(words) < TEXT_CHARACTERS_MIN:
+        found.append(
+            Judgement("wrong", "the text part is (nearly) empty: filters compare it with the HTML")
+        )
+    return found

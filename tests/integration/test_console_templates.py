@@ -1,0 +1,186 @@
+"""Templates in the console: as a real reader gets them, what is wrong with them, and tests that touch nobody."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from messaging.mail.judging import judged
+from messaging.mail.reading import Mail, parse_mail
+from messaging.mail.tokens import mailbox_hash
+from messaging.ports import MailOutcomeCode
+from scripts.rules import files_of, push_files
+from tests.console_builders import a_console, form_key, lived_in, log_in
+from tests.gateway_builders import NOON, SECRET
+
+
+class Taking:
+    """Take every mail, or answer as told."""
+
+    def __init__(self, outcome: str = "handed over") -> None:
+        self.mails: list[tuple[str, str, bytes]] = []
+        self.outcome = outcome
+
+    async def send(self, sender: str, recipient: str, message: bytes) -> MailOutcomeCode:
+        self.mails.append((sender, recipient, message))
+        return MailOutcomeCode(self.outcome, 250, "no room")
+
+
+async def _get(session, path: str, status: int = 200) -> str:
+    async with session.get(f"/console/{path}") as answer:
+        html = await answer.text()
+        assert answer.status == status, html
+        return unescape(html)
+
+
+async def _post(session, path: str, status: int, **form: str) -> str:
+    data = {"form_key": await form_key(session), **form}
+    async with session.post(f"/console/{path}", data=data, allow_redirects=False) as answer:
+        html = await answer.text()
+        assert answer.status == status, html
+        return answer.headers.get("Location", "") or unescape(html)
+
+
+async def test_every_template_of_the_routine_can_be_seen_and_nothing_is_wrong_with_it() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session, "vic")
+        names = re.findall(r'href="/console/templates/([\w-]+)"', await _get(session, "templates"))
+        assert len(names) == 21
+        for name in names:
+            html = await _get(session, f"templates/{name}")
+            assert "Wrong</b>" not in html, name
+            assert "Send a test" not in html, "a viewer sends none"
+            assert "http://127.0.0.1:1/u/" in html, "it can be left"
+
+
+async def test_a_template_is_seen_as_a_real_visitor_gets_it_and_its_links_do_nothing() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        path = "templates/invite-hello"
+        where = await _post(session, f"{path}/as", 303, q="person-21@example.com")
+        assert re.fullmatch(r"/console/templates/invite-hello\?visitor=[0-9a-f]{24}", where)
+        html = await _get(session, where.removeprefix("/console/"))
+        assert "As person-21@example.com gets it" in html
+        body = where.removeprefix("/console/").replace("?", "/body?")
+        async with session.get(f"/console/{body}&scheme=dark") as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert policy.endswith("sandbox"), "nothing in it runs, whoever opens it"
+            letter = unescape(await answer.text())
+        before = await store.count("story", {})
+        for kind in ("c", "u", "o"):
+            token = re.search(rf"http://127.0.0.1:1/{kind}/([\w.~-]+)", letter)
+            assert token is not None, kind
+            async with session.get(f"/{kind}/{token[1]}", allow_redirects=False) as answer:
+                assert answer.status in (200, 404)
+                assert "Location" not in answer.headers
+            async with session.post(f"/u/{token[1]}") as answer:
+                assert answer.status == 404
+        assert await store.count("story", {}) == before
+        await _post(session, f"{path}/as", 404, q="nobody")
+        assert await _post(session, f"{path}/as", 303, q="") == "/console/templates/invite-hello"
+
+
+async def test_a_draft_is_what_is_shown_and_what_is_wrong_with_it_is_said() -> None:
+    store, now = await lived_in()
+    files = await files_of(store, 1)
+    files["templates/invite-hello.yaml"] = (
+        "subject: HURRY UP AND BUY NOW!!! This subject goes on and on and on, past what fits\n"
+        "text: Short.\n"
+        "html: |\n"
+        '  <p>Hi there <a href="#">Buy</a> <a href="/offer">Offer</a> <img src="https://x.example/a.png"></p>\n'
+    )
+    await push_files(store, files, at=now, by="kim")
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "templates/invite-hello")
+        assert "version 2" in html
+        for said in ("“#”", "“/offer”", "text part", "shouts", "a phone shows", "alt", "preheader"):
+            assert said in html, said
+        assert "it is not published" in await _get(session, "templates")
+
+
+async def test_a_test_goes_to_one_address_and_is_written_down_without_it() -> None:
+    store, now = await lived_in()
+    taking, before = Taking(), await store.count("sends", {})
+    async with a_console(store, now, transport=taking) as (session, _):
+        await log_in(session)
+        where = await _post(session, "templates/invite-hello/test", 303, to="kim@shop.example")
+        assert where.endswith("said=tested")
+        [(sender, recipient, raw)] = taking.mails
+        assert (sender, recipient) == ("hello@shop.example", "kim@shop.example")
+        assert "Unsubscribe" in parse_mail(raw).text
+        [row] = await store.rows("audit_log", {"act": "template.tested"})
+        assert (row["by"], row["of"]) == ("kim", "invite-hello")
+        assert "shop.example" not in str(row)
+        assert await store.count("sends", {}) == before, "it is no send of the ledger"
+
+
+@pytest.mark.parametrize("to", ["", "no address", "a@b@c", "kim@shop.example\r\nBcc: x@y.example"])
+async def test_a_test_to_no_address_is_refused(to: str) -> None:
+    store, now = await lived_in()
+    taking = Taking()
+    async with a_console(store, now, transport=taking) as (session, _):
+        await log_in(session)
+        html = await _post(session, "templates/invite-hello/test", 422, to=to)
+        assert "the test was not sent" in html.lower()
+        assert not taking.mails
+
+
+async def test_nobody_who_left_gets_a_test_and_nobody_gets_hundreds() -> None:
+    store, now = await lived_in()
+    taking = Taking()
+    await store.suppress(mailbox_hash(SECRET, "ann@example.com"), "unsubscribed", NOON)
+    async with a_console(store, now, transport=taking) as (session, _):
+        await log_in(session)
+        html = await _post(session, "templates/invite-hello/test", 422, to="ann@example.com")
+        assert "its owner left" in html
+        for _ in range(20):
+            await _post(session, "templates/invite-hello/test", 303, to="kim@shop.example")
+        html = await _post(session, "templates/invite-hello/test", 422, to="kim@shop.example")
+        assert "within an hour" in html
+        assert len(taking.mails) == 20
+
+
+async def test_what_the_server_says_of_a_test_is_told() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now, transport=Taking("deferred")) as (session, _):
+        await log_in(session)
+        html = await _post(session, "templates/invite-hello/test", 422, to="kim@shop.example")
+        assert "deferred: no room" in html
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("templates/none", 404),
+        ("templates/none/body", 404),
+        ("templates/invite-hello?visitor=x", 422),
+        (f"templates/invite-hello?visitor={'0' * 24}", 404),
+        ("templates/invite-hello?width=wide&scheme=pink", 200),
+    ],
+)
+async def test_what_is_not_there_is_said_to_be_not_there(path: str, status: int) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        await _get(session, path, status)
+
+
+def a_mail(html: str, text: str = "Words that say as much as the HTML does.", **more: str) -> Mail:
+    kept = {"subject": "Hello", "preheader": "First words", "sender": "", "to": "", "date": ""}
+    return Mail(number=0, headers=[], html=html, text=text, send_id="", size=0, **{**kept, **more})
+
+
+def test_an_e_mail_that_gmail_would_cut_is_wrong_and_a_good_one_has_nothing() -> None:
+    good = '<a href="https://shop.example/x">Go</a><a href="mailto:hi@shop.example">Write</a>'
+    assert judged(a_mail(good), postal_address="1 Street") == []
+    [large] = judged(a_mail(good + "x" * 105_000), postal_address="1 Street")
+    assert (large.level, "Gmail" in large.said) == ("wrong", True)
+    for link in ("", "#top", "javascript:alert(1)", "http://", "shop.example", "ftp://x"):
+        [wrong] = judged(a_mail(f'<a href="{link}">Go</a>'), postal_address="1 Street")
+        assert wrong.level == "wrong"
