@@ -117,6 +117,11 @@ def rules_of(version: int) -> CompiledRules:
     The club has a path of its own, and two notices on the site of which one is as good as the other. A cohort
     asks for a probability.
     """
+    return compile_files(files_of_rules(), version)
+
+
+def files_of_rules() -> dict[str, str]:
+    """Return the files that every version is made of."""
     files = read_folder(DEFAULTS)
     routine = next(text for name, text in files.items() if name.startswith("paths/"))
     files["paths/club.yaml"] = (
@@ -130,8 +135,7 @@ def rules_of(version: int) -> CompiledRules:
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
     notice = files["interactions/notice-new.yaml"].replace("cohort: looks-around", "cohort: eager")
     assert "cohort: eager" in notice, "the notice's text has changed"
-    files |= {f"interactions/club-{name}.yaml": notice for name in ("hello", "question")}
-    return compile_files(files, version)
+    return files | {f"interactions/club-{name}.yaml": notice for name in ("hello", "question")}
 
 
 @lru_cache(maxsize=4096)
@@ -379,7 +383,8 @@ class World:
         collection, key = PUBLISHED
         row = {"number": 2, "version": 2, "at": at, "by": "eve", "runs": self.plan.runs}
         self.database.tables.setdefault(collection, {})[key] = row
-        self.database.tables[VERSIONS] = {str(n): {"files": {}, "at": at} for n in (1, 2)}
+        files = files_of_rules()
+        self.database.tables[VERSIONS] = {str(n): {"files": files, "at": at} for n in (1, 2)}
         self._show(
             msgspec.structs.replace(
                 self.view, rules=rules, rules_version=2, pinned={**self.view.pinned, 2: rules}
