@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from agents.behavior_bot.evaluate import Moment
-from agents.behavior_bot.intake import count
+from agents.behavior_bot.intake import count, note_marks
 from agents.behavior_bot.knowing import learn_answers
 from agents.behavior_bot.sessions import touch
 from agents.behavior_bot.state import (
@@ -41,8 +41,9 @@ def take_engaged(
     what = f"{event.response} {event.interaction_type}"
     keep(state.recent, (at, what[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds = [f"engagement_{event.response}"]
-    if event.answers and learn_answers(state, event.answers, at, record.position):
-        kinds.append("identify")
+    note_marks(state, here.rules, name, None, at)
+    if event.answers:
+        kinds += learn_answers(state, event.answers, at, record.position, here.rules.turning)
     if event.response != "shown" and touch(state, at, 0):
         kinds.append("session")
     return told, kinds

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from math import fsum
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from agents.behavior_bot.knowing import may_email, place_of, presence_of, trait_of
+from agents.behavior_bot.knowing import (
+    changed_at,
+    may_email,
+    place_of,
+    presence_of,
+    trait_of,
+    zone_of,
+)
 from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import (
     DAY_SECONDS,
-    DETAIL_CHARACTERS_MAX,
     HOUR_SECONDS,
-    RECENT_CHARACTERS_MAX,
     BehaviorState,
+    InCart,
     Tally,
 )
-from agents.rules.compiled import ScoreRule
-from agents.rules.values import same
+from agents.rules.compiled import PURCHASE_EVENTS, ScoreRule
+from agents.rules.facts import Cart
+from agents.rules.watches import Mark, Watch
 
 MAIL_FACTS = frozenset({"mail_opened", "mail_clicked"})
 """Of these, conditions count only what a human probably did."""
@@ -120,6 +129,16 @@ class VisitorFacts:
         """Return a trait, None if it is not known."""
         return trait_of(self._state, name)
 
+    def changed_at(self, trait: str) -> datetime | None:
+        """Return since when a trait has another value than before, None if that is not known."""
+        at = changed_at(self._state, trait)
+        return datetime.fromtimestamp(at, UTC) if at is not None else None
+
+    def zone(self) -> tzinfo:
+        """Return the visitor's time zone, UTC if it is not known."""
+        name = zone_of(self._state)
+        return ZoneInfo(name) if name else UTC
+
     def presence(self, now: datetime) -> str:
         """Return the social presence: `found`, `none`, `awaited` or `unknown`."""
         return presence_of(self._state, now.timestamp())
@@ -131,13 +150,43 @@ class VisitorFacts:
         return datetime.fromtimestamp(self._state.social_until, UTC)
 
     def place(self, field: str) -> str:
-        """Return `country` or `locale`; empty if unknown."""
+        """Return `country`, `city`, `locale`, `referrer` or `search_term`; empty if unknown."""
         return place_of(self._state, field)
 
     def campaign(self, field: str) -> str:
-        """Return `source`, `medium` or `name` of the last campaign; empty if none."""
+        """Return a field of the last campaign; empty if none."""
         stamp = self._state.places.get("campaign")
         return str(stamp.value.get(field, "")) if stamp is not None else ""
+
+    @property
+    def session_seconds(self) -> float:
+        """Return how long the present session lasts, 0 when there is none."""
+        span = present(self._state, self._now)
+        return span.last - span.start if span is not None else 0.0
+
+    @property
+    def cart(self) -> Cart:
+        """Return what was put into the cart, and not taken out, since the last purchase."""
+        bought = max((self._last(event) for event in PURCHASE_EVENTS), default=0.0)
+        return in_cart([entry for entry in self._state.cart if entry.at > bought])
+
+    def known_since(self, what: str) -> datetime | None:
+        """Return `first_seen`, `last_seen` or `last_order`, None if it never was."""
+        state = self._state
+        match what:
+            case "first_seen":
+                at = state.first_seen
+            case "last_seen":
+                at = state.sessions[-1].last if state.sessions else 0.0
+            case _:
+                at = max((order.at for order in state.orders.values()), default=0.0)
+        return datetime.fromtimestamp(at, UTC) if at else None
+
+    def machine(self, event: str) -> int:
+        """Count the opens or clicks that were judged to be a machine's."""
+        tally = self._state.tallies.get(event)
+        waiting = sum(answer.kind == event for answer in self._state.waiting)
+        return tally.count - tally.human - waiting if tally is not None else 0
 
     def counter(self, event: str) -> int:
         """Return how often an event was counted, ever."""
@@ -148,27 +197,28 @@ class VisitorFacts:
 
     def last(self, event: str) -> datetime | None:
         """Return when an event last happened, None if never."""
+        at = self._last(event)
+        return datetime.fromtimestamp(at, UTC) if at else None
+
+    def _last(self, event: str) -> float:
         tally = self._state.tallies.get(event)
-        if tally is None or not tally.last:
+        return tally.last if tally is not None else 0.0
+
+    def first(self, event: str) -> datetime | None:
+        """Return when an event first happened, None if never."""
+        tally = self._state.tallies.get(event)
+        if tally is None or not tally.first:
             return None
-        return datetime.fromtimestamp(tally.last, UTC)
+        return datetime.fromtimestamp(tally.first, UTC)
 
     def recent(self, event: str, since: datetime) -> int:
         """Count an event in the buckets that start at `since` or later."""
         tally = self._state.tallies.get(event)
         return _since(tally, since.timestamp(), self._now) if tally is not None else 0
 
-    def recent_with(self, event: str, properties: Mapping[str, Any], since: datetime | None) -> int:
-        """Count an event with these properties among the bounded recent ones."""
-        start = since.timestamp() if since is not None else 0.0
-        name = event[:RECENT_CHARACTERS_MAX]
-        wanted = {key: _cut(value) for key, value in properties.items()}
-        return sum(
-            at >= start
-            and each == name
-            and all(same(held.get(key), value) for key, value in wanted.items())
-            for at, each, held in self._state.details
-        )
+    def marks(self, watch: Watch) -> Sequence[Mark]:
+        """Return the newest bounded marks of a watch, in the order of time."""
+        return self._state.marks.get(watch.id, ())
 
     def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
         """Count the bounded recent pages whose path starts with (`prefix`) or contains `text`."""
@@ -194,6 +244,21 @@ class VisitorFacts:
         """Return a predicted probability as it was last worked out, None if there is none."""
         chance = self._state.chances.get(of)
         return chance.value if chance is not None else None
+
+
+def in_cart(entries: Iterable[InCart]) -> Cart:
+    """Return what is left of what was put in and taken out, at each product's newest price."""
+    pieces: dict[str, int] = {}
+    newest: dict[str, InCart] = {}
+    for entry in entries:
+        pieces[entry.product] = pieces.get(entry.product, 0) + entry.quantity
+        newest[entry.product] = entry
+    held = [newest[product] for product, count in pieces.items() if count > 0]
+    return Cart(
+        items=sum(pieces[entry.product] for entry in held),
+        value=fsum(pieces[entry.product] * entry.price for entry in held),
+        words=frozenset(word for entry in held for word in entry.words),
+    )
 
 
 @lru_cache(maxsize=8_192)
@@ -225,7 +290,3 @@ def _since(tally: Tally, start: float, now: float) -> int:
         return sum(count for day, count in tally.days.items() if day >= first)
     first = start // HOUR_SECONDS
     return sum(count for hour, count in tally.hours.items() if hour >= first)
-
-
-def _cut(value: Any) -> Any:
-    return value[:DETAIL_CHARACTERS_MAX] if isinstance(value, str) else value

@@ -17,20 +17,22 @@ from agents.behavior_bot.money import money
 from agents.behavior_bot.orders import note_order
 from agents.behavior_bot.sessions import present, touch
 from agents.behavior_bot.state import (
-    DETAIL_CHARACTERS_MAX,
-    DETAIL_PROPERTIES_MAX,
-    DETAILS_MAX,
+    CART_CHARACTERS_MAX,
     PAGES_MAX,
     PATH_CHARACTERS_MAX,
     RECENT_CHARACTERS_MAX,
     RECENT_MAX,
     BehaviorState,
+    InCart,
     Order,
     keep,
+    keep_in_cart,
+    keep_marks,
     put_in_buckets,
     tally_of,
 )
 from agents.rules.compiled import CompiledRules
+from agents.rules.values import number
 from messaging.vocabulary.events import (
     Aliased,
     Call,
@@ -51,6 +53,9 @@ TOLD_LATE = timedelta(minutes=10)
 """An order that was taken so long after it happened is dated by itself: what was answered after it did not sell it."""
 ORDER_CHARACTERS_MAX = 64
 """A longer id of an order or a refund is kept as a hash: its end tells it apart."""
+
+CART_SIGNS = {"Product Added": 1, "Product Removed": -1}
+QUANTITY_MAX = 10_000
 
 _NAMES: dict[type[Call], str] = {
     PageViewed: "page",
@@ -82,7 +87,7 @@ def count(state: BehaviorState, name: str, record: Record) -> bool:
     return True
 
 
-def remember(state: BehaviorState, event: Call, name: str, at: float) -> bool:
+def remember(state: BehaviorState, event: Call, name: str, at: float, rules: CompiledRules) -> bool:
     """Put a call into buckets, rings and the session; return whether the number of sessions changed."""
     before = state.sessions_before + len(state.sessions)
     if not state.first_seen or at < state.first_seen:
@@ -92,17 +97,19 @@ def remember(state: BehaviorState, event: Call, name: str, at: float) -> bool:
     match event:
         case PageViewed() | ScreenViewed():
             keep(state.pages, (at, path_of(event)[:PATH_CHARACTERS_MAX]), PAGES_MAX)
+            note_marks(state, rules, name, event.properties, at)
             touch(state, at, 1)
         case Track():
-            if event.properties:
-                detail = (at, name[:RECENT_CHARACTERS_MAX], _plain_properties(event.properties))
-                keep(state.details, detail, DETAILS_MAX)
+            note_marks(state, rules, name, event.properties, at)
+            if rules.keeps_cart and event.properties and name in CART_SIGNS:
+                keep_in_cart(state, [_in_cart(event.properties, CART_SIGNS[name], at)])
             context = event.context
             # What a server tells of somebody is no visit, unless it happens during one.
             seen = _is_browser(event.anonymous_id) or (context is not None and context.page)
             if seen or present(state, at) is not None:
                 touch(state, at, 0)
         case _:
+            note_marks(state, rules, name, None, at)
             return False
     return state.sessions_before + len(state.sessions) != before
 
@@ -159,17 +166,32 @@ def purchase(
     )
 
 
-def _plain_properties(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the first plain properties, their texts cut."""
-    found: dict[str, Any] = {}
-    for name, value in properties.items():
-        if isinstance(value, str):
-            found[name[:DETAIL_CHARACTERS_MAX]] = value[:DETAIL_CHARACTERS_MAX]
-        elif isinstance(value, int | float):
-            found[name[:DETAIL_CHARACTERS_MAX]] = value
-        if len(found) == DETAIL_PROPERTIES_MAX:
-            break
-    return found
+def note_marks(
+    state: BehaviorState,
+    rules: CompiledRules,
+    name: str,
+    properties: dict[str, Any] | None,
+    at: float,
+) -> None:
+    """Keep what rules look at one by one."""
+    for watch in rules.watched.get(name, ()):
+        marks = list(watch.marks(name, properties or {}, at))
+        if marks:
+            keep_marks(state, watch.id, marks)
+
+
+def _in_cart(properties: dict[str, Any], sign: int, at: float) -> InCart:
+    """Read what was put into the cart, or taken out, as Segment's e-commerce specification (v2) writes it."""
+    words = [
+        str(value)[:CART_CHARACTERS_MAX]
+        for name in ("product_id", "sku", "name", "category")
+        if isinstance(value := properties.get(name), str | int) and value != ""
+    ]
+    quantity = number(properties.get("quantity", 1))
+    pieces = min(max(int(quantity or 0), 1), QUANTITY_MAX)
+    return InCart(
+        at, words[0] if words else "", sign * pieces, money(properties.get("price")) or 0.0, words
+    )
 
 
 def order_id_of(properties: dict[str, Any]) -> str:

@@ -9,15 +9,18 @@ Rules
 
 from __future__ import annotations
 
+import zlib
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from agents.behavior_bot.identity import address_of, text_id
 from agents.behavior_bot.state import (
     ANONYMOUS_IDS_MAX,
     CONSENTS_MAX,
+    DAY_SECONDS,
     TRAIT_CHARACTERS_MAX,
     TRAIT_NAME_CHARACTERS_MAX,
     TRAITS_CHARACTERS_MAX,
@@ -25,11 +28,14 @@ from agents.behavior_bot.state import (
     USER_IDS_MAX,
     BehaviorState,
     Stamped,
+    Turn,
+    keep_turn,
     note_id,
     put,
     trim,
 )
 from agents.protocol.bot import View
+from agents.rules.values import plain
 from messaging.vocabulary.effects import Effect, Tell
 from messaging.vocabulary.events import Aliased, Call, Context, Identify
 from messaging.vocabulary.ids import derive
@@ -52,6 +58,11 @@ GREETING_TRAITS = (
 GREETING_CHARACTERS_MAX = 80
 LINK_MARKS = ("://", "www.")
 """What no name of a person, a company or a place has in it."""
+
+CAME_BY_CHARACTERS_MAX = 48
+QUERY_FIELDS_MAX = 32
+SEARCH_FIELDS = ("q", "query", "p", "text", "wd")
+"""Under which search engines carry what was searched for, where they tell it at all."""
 
 AWAIT_SOCIAL = timedelta(minutes=10)
 """World time for which a new lead's social presence counts as awaited; after that it is unknown."""
@@ -103,17 +114,37 @@ ZONES = {
     "ZA": "Africa/Johannesburg",
 }
 
+_PLACE_TRAITS = {
+    "country": ("country", "address.country"),
+    "city": ("city", "address.city"),
+    "zone": ("timezone",),
+    "referrer": (),
+    "search_term": (),
+}
+"""Traits that tell a place; what is not named here is told by the trait of its name."""
+
 _YES = frozenset({"true", "yes", "1"})
 _NO = frozenset({"false", "no", "0"})
 
 
-def learn(state: BehaviorState, event: Call, at: float, position: int, *, member: bool) -> bool:
-    """Take what a call says of the visitor; return whether anything that `identify` touches changed."""
-    changed = False
+def learn(
+    state: BehaviorState,
+    event: Call,
+    at: float,
+    position: int,
+    *,
+    member: bool,
+    turning: frozenset[str],
+) -> list[str]:
+    """Take what a call says of the visitor; return the kinds of what changed (`who`, `place`, `trait:<name>`).
+
+    `turning`: traits of which it is kept when they changed.
+    """
+    kinds: list[str] = []
     if event.user_id is not None:
         user = text_id(event.user_id)
         if user and note_id(state.user_ids, user, at, USER_IDS_MAX):
-            changed = True
+            kinds.append("who")
     if event.anonymous_id is not None:
         anonymous = text_id(event.anonymous_id)
         if anonymous:
@@ -123,14 +154,15 @@ def learn(state: BehaviorState, event: Call, at: float, position: int, *, member
     context = event.context
     traits = event.traits if isinstance(event, Identify) else None
     if context is not None:
-        changed |= _learn_context(state, context, at, position)
+        kinds += _learn_context(state, context, at, position)
         if context.traits:
-            changed |= _learn_traits(state, context.traits, at, position)
+            kinds += _learn_traits(state, context.traits, at, position, turning)
     if traits:
-        changed |= _learn_traits(state, traits, at, position)
-    if traits or (context is not None and context.traits):
-        changed |= _learn_address(state, address_of(event), at, position, owns=not member)
-    return changed
+        kinds += _learn_traits(state, traits, at, position, turning)
+    told_traits = traits or (context is not None and context.traits)
+    if told_traits and _learn_address(state, address_of(event), at, position, owns=not member):
+        kinds.append("who")
+    return kinds
 
 
 def learn_refusals(state: BehaviorState, event: Call, at: float, position: int) -> bool:
@@ -160,8 +192,8 @@ def trait_of(state: BehaviorState, name: str) -> Any:
 
 
 def place_of(state: BehaviorState, field: str) -> str:
-    """Return `zone`, `country` or `locale`: traits first, then the last context; empty if unknown."""
-    names = {"country": ("country", "address.country"), "zone": ("timezone",)}.get(field, (field,))
+    """Return `zone`, `country`, `city`, `locale`, …: traits first, then the last context; empty if unknown."""
+    names = _PLACE_TRAITS.get(field, (field,))
     for name in names:
         stamp = state.traits.get(name)
         if stamp is not None and stamp.value:
@@ -234,15 +266,20 @@ def may_look_up(state: BehaviorState, consent: str) -> bool:
     return all(stamp is None or stamp.value is not False for stamp in stamps)
 
 
-def learn_profile(state: BehaviorState, message: ProfileSeen, at: float) -> None:
-    """Take what Social found as traits; nothing is awaited any more."""
+def learn_profile(
+    state: BehaviorState, message: ProfileSeen, at: float, turning: frozenset[str]
+) -> list[str]:
+    """Take what Social found as traits, nothing is awaited any more; return the kinds of what changed."""
+    kinds = ["social"]
     state.social_until = min(state.social_until, at)
     found = {PRESENCE: message.presence, PROFILE: message.profile, ACTIVITY: message.activity}
     for name, value in found.items():
         old = state.traits.get(name)
         # Of two that are taken in one batch the second is the newer.
-        put(state.traits, name, value or None, at, old.position + 1 if old is not None else 0)
-    trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)
+        position = old.position + 1 if old is not None else 0
+        if _learn_trait(state, name, value or None, at, position, turning):
+            kinds.append(f"trait:{name}")
+    return kinds + _let_go(state)
 
 
 def presence_of(state: BehaviorState, now: float) -> str:
@@ -254,10 +291,33 @@ def presence_of(state: BehaviorState, now: float) -> str:
 
 
 def learn_answers(
-    state: BehaviorState, answers: dict[str, str | int], at: float, position: int
-) -> bool:
-    """Take the answers of a form as traits; return whether any changed."""
-    return _learn_traits(state, answers, at, position)
+    state: BehaviorState,
+    answers: dict[str, str | int],
+    at: float,
+    position: int,
+    turning: frozenset[str],
+) -> list[str]:
+    """Take the answers of a form as traits; return the kinds of what changed."""
+    return _learn_traits(state, answers, at, position, turning)
+
+
+def changed_at(state: BehaviorState, trait: str) -> float | None:
+    """Return since when a trait has another value than before, None if that is not known.
+
+    It is when the present value was first told after the last day, or the last time that day, another one was.
+    """
+    name, present = number_of(trait), number_of(trait_of(state, trait))
+    turns = [turn for turn in state.turns if turn.trait == name]
+    before = max((turn.at for turn in turns if turn.value != present), default=None)
+    if before is None:
+        return None
+    since = (turn.at for turn in turns if turn.value == present and turn.at >= before)
+    return min(since, default=before)
+
+
+def number_of(value: Any) -> int:
+    """Return a number by which a trait's values, or names, are told apart."""
+    return 0 if value is None else zlib.crc32(plain(value).encode())
 
 
 def tell_who(
@@ -298,32 +358,62 @@ def trim_all(state: BehaviorState) -> None:
     _trim_consents(state)
 
 
-def _learn_context(state: BehaviorState, context: Context, at: float, position: int) -> bool:
-    places, changed = state.places, False
+def _learn_context(state: BehaviorState, context: Context, at: float, position: int) -> list[str]:
+    kinds: list[str] = []
+    found: list[tuple[str, Any]] = []
     if context.timezone:
-        changed = put(places, "zone", context.timezone[:64], at, position)
+        found.append(("zone", context.timezone[:64]))
     if context.locale:
-        put(places, "locale", context.locale[:16], at, position)
-    if context.location:
-        country = context.location.get("country")
-        if isinstance(country, str) and country:
-            changed |= put(places, "country", country[:64], at, position)
-    campaign = context.campaign
-    if campaign:
-        came_by = {
-            field: str(value)[:48]
-            for field in ("source", "medium", "name")
-            if (value := campaign.get(field)) is not None
-        }
-        if came_by:
-            put(places, "campaign", came_by, at, position)
+        found.append(("locale", context.locale[:16]))
+    for field in ("country", "city") if context.location else ():
+        value = context.location.get(field) if context.location else None
+        if isinstance(value, str) and value:
+            found.append((field, value[:64]))
+    if context.campaign and (came_by := _campaign(context.campaign)):
+        found.append(("campaign", came_by))
+    if context.page is not None and context.page.referrer:
+        found += came_from(context.page.referrer, context.page.url)
+    for field, value in found:
+        if put(state.places, field, value, at, position):
+            kinds.append("place")
     consent = context.consent
     if consent is not None and consent.category_preferences:
         for category, value in list(consent.category_preferences.items())[:CONSENTS_MAX]:
             name = category[:TRAIT_NAME_CHARACTERS_MAX]
-            changed |= put(state.consents, name, value, at, position)
+            if put(state.consents, name, value, at, position):
+                kinds.append("who")
         _trim_consents(state)
-    return changed
+    return kinds
+
+
+def _campaign(campaign: dict[str, Any]) -> dict[str, str]:
+    return {
+        field: str(value)[:CAME_BY_CHARACTERS_MAX]
+        for field in ("source", "medium", "name", "term", "content")
+        if (value := campaign.get(field)) is not None
+    }
+
+
+@lru_cache(maxsize=4_096)
+def came_from(referrer: str, url: str | None) -> list[tuple[str, str]]:
+    """Return `referrer` (host and path) and `search_term` where a page was come to from another site; else nothing.
+
+    >>> came_from("https://www.example.com/find?q=red+lamp", "https://shop.example/")
+    [('referrer', 'www.example.com/find'), ('search_term', 'red lamp')]
+    >>> came_from("https://shop.example/lamps", "https://shop.example/")
+    []
+    """
+    try:
+        there, here = urlsplit(referrer), urlsplit(url or "")
+        host = there.hostname or ""
+        if not host or host == here.hostname:
+            return []
+        asked = parse_qs(there.query, max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        return []
+    found = [("referrer", f"{host}{there.path}"[:CAME_BY_CHARACTERS_MAX])]
+    words = next((asked[name][0] for name in SEARCH_FIELDS if name in asked), "")
+    return [*found, ("search_term", words[:CAME_BY_CHARACTERS_MAX])] if words else found
 
 
 def _trim_consents(state: BehaviorState) -> None:
@@ -335,33 +425,49 @@ def _trim_consents(state: BehaviorState) -> None:
         state.consents.update(kept)
 
 
-def _learn_traits(state: BehaviorState, traits: dict[str, Any], at: float, position: int) -> bool:
-    changed = False
+def _learn_traits(
+    state: BehaviorState,
+    traits: dict[str, Any],
+    at: float,
+    position: int,
+    turning: frozenset[str],
+) -> list[str]:
+    kinds: list[str] = []
     for name, value in traits.items():
         if name == "email":
             continue
         if name in CONSENT_TRAITS:
             yes = _yes_or_no(value)
-            if yes is not None:
-                changed |= put(state.consents, CONSENT_TRAITS[name], yes, at, position)
-        elif isinstance(value, dict):
-            for inner, part in value.items():
-                changed |= _learn_trait(state, f"{name}.{inner}", part, at, position)
-        else:
-            changed |= _learn_trait(state, name, value, at, position)
-    if changed:
-        trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)
-    return changed
+            if yes is not None and put(state.consents, CONSENT_TRAITS[name], yes, at, position):
+                kinds.append("who")
+            continue
+        parts = {f"{name}.{k}": v for k, v in value.items()} if isinstance(value, dict) else None
+        for each, part in (parts if parts is not None else {name: value}).items():
+            known_as = each[:TRAIT_NAME_CHARACTERS_MAX]
+            if _learn_trait(state, known_as, part, at, position, turning):
+                kinds.append(f"trait:{known_as}")
+    return kinds + _let_go(state) if kinds else kinds
 
 
-def _learn_trait(state: BehaviorState, name: str, value: Any, at: float, position: int) -> bool:
+def _let_go(state: BehaviorState) -> list[str]:
+    """Let the oldest traits go; return the kinds of those that are not known any more."""
+    return [f"trait:{name}" for name in trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)]
+
+
+def _learn_trait(
+    state: BehaviorState, name: str, value: Any, at: float, position: int, turning: frozenset[str]
+) -> bool:
     if isinstance(value, list):
         value = ", ".join(str(each) for each in value[:16] if isinstance(each, str | int | float))
     if isinstance(value, str):
         value = value[:TRAIT_CHARACTERS_MAX]
     elif isinstance(value, dict):
         return False
-    return put(state.traits, name[:TRAIT_NAME_CHARACTERS_MAX], value, at, position)
+    changed = put(state.traits, name, value, at, position)
+    if name in turning:
+        day = int(at // DAY_SECONDS)
+        changed |= keep_turn(state, Turn(day, number_of(name), number_of(value), at))
+    return changed
 
 
 def _learn_address(

@@ -18,7 +18,6 @@ from agents.behavior_bot.state import (
     ABSORBED_MAX,
     ANONYMOUS_IDS_MAX,
     CLICKS_MAX,
-    DETAILS_MAX,
     PAGES_MAX,
     RECENT_MAX,
     UNREACHABLE_MAX,
@@ -27,7 +26,10 @@ from agents.behavior_bot.state import (
     KnownSend,
     Tally,
     keep,
+    keep_in_cart,
+    keep_marks,
     keep_sends,
+    keep_turn,
     note_id,
     put,
     tally_of,
@@ -107,6 +109,7 @@ def _absorb_tallies(state: BehaviorState, tallies: dict[str, Tally]) -> None:
         mine.count += theirs.count
         mine.human += theirs.human
         mine.last = max(mine.last, theirs.last)
+        mine.first = min(filter(None, (mine.first, theirs.first)), default=0)
         for hour, count in theirs.hours.items():
             mine.hours[hour] = mine.hours.get(hour, 0) + count
         for day, count in theirs.days.items():
@@ -119,8 +122,12 @@ def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
         keep(state.recent, entry, RECENT_MAX)
     for page in young.pages:
         keep(state.pages, page, PAGES_MAX)
-    for detail in young.details:
-        keep(state.details, detail, DETAILS_MAX)
+    for watch, marks in young.marks.items():
+        keep_marks(state, watch, marks)
+    state.marks_dropped += young.marks_dropped
+    for turn in young.turns:
+        keep_turn(state, turn)
+    keep_in_cart(state, young.cart)
     state.waiting = [*state.waiting, *young.waiting]
     sends = {send.send_id: send for send in state.sends}
     for theirs in young.sends:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from agents.behavior_bot.evaluate import Moment, Scored, add_points
+from agents.behavior_bot.intake import note_marks
 from agents.behavior_bot.sessions import touch
 from agents.behavior_bot.state import (
     CLICKS_MAX,
@@ -127,10 +128,12 @@ def _judge(state: BehaviorState, answer: Answer, here: Moment, judged: Judged) -
     if human > 0:
         judged.scored += add_points(state, here.rules, answer.kind, answer.at, human)
     if human < HUMAN:
+        judged.kinds.append("machine")
         return
     tally = tally_of(state, answer.kind)
     tally.human += 1
     put_in_buckets(state, tally, answer.at)
+    note_marks(state, here.rules, answer.kind, None, answer.at)
     keep(state.recent, (answer.at, answer.kind), RECENT_MAX)
     judged.kinds.append(answer.kind)
     if answer.kind == "mail_clicked" and touch(state, answer.at, 0):

@@ -18,7 +18,10 @@ from typing import Any
 
 import msgspec
 
-NAMES_MAX = 256
+from agents.rules.event_models import MARKS_MAX
+from agents.rules.watches import Mark
+
+NAMES_MAX = 160
 NAMES_CHARACTERS_MAX = 2_000
 """Names of events kept apart, and their characters together; what is more is counted as `OTHER`."""
 OTHER = "…other"
@@ -35,12 +38,15 @@ DAYS_KEPT = 400
 BUCKETS_MAX = 192
 """Hour buckets of all names together, and as many day buckets: the newest are kept."""
 RECENT_MAX = 50
-RECENT_CHARACTERS_MAX = 32
+RECENT_CHARACTERS_MAX = 24
 PAGES_MAX = 32
 PATH_CHARACTERS_MAX = 48
-DETAILS_MAX = 8
-DETAIL_PROPERTIES_MAX = 6
-DETAIL_CHARACTERS_MAX = 32
+MARKS_IN_ALL_MAX = 128
+"""Marks of all watches together; of one watch `MARKS_MAX`."""
+TURNS_MAX = 64
+"""Days and values kept of the traits of which rules ask when they changed, of all together."""
+CART_MAX = 16
+CART_CHARACTERS_MAX = 24
 SENDS_MAX = 16
 CLICKS_MAX = 8
 WAITING_MAX = 8
@@ -64,14 +70,16 @@ class Stamped(msgspec.Struct, array_like=True, gc=False):
 
 
 class Tally(msgspec.Struct, array_like=True, gc=False):
-    """Count one event: ever, and by the hour and day it happened. `last` is 0 if it never did."""
+    """Count one event: ever, and by the hour and day it happened. `first` and `last` are 0 if it never did."""
 
     count: int = 0
     last: float = 0.0
     hours: dict[int, int] = {}
     days: dict[int, int] = {}
     human: int = 0
-    """Of mail facts: those that a human probably did; only these stand in `last`, `hours` and `days`."""
+    """Of mail facts: those that a human probably did; only these stand in `first`, `last`, `hours` and `days`."""
+    first: int = 0
+    """Its second: half the size, in the state, of a time to the microsecond."""
 
 
 class Span(msgspec.Struct, array_like=True, gc=False):
@@ -112,6 +120,30 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
     judge_at: float
     taken_at: datetime | None = None
     """When Behavior took it: what is told of it later carries this moment."""
+
+
+class InCart(msgspec.Struct, array_like=True, gc=False, order=True):
+    """Remember that something was put into the cart, or taken out (`quantity` below zero)."""
+
+    at: float
+    product: str
+    quantity: int
+    price: float
+    words: list[str]
+    """By what the product can be asked for."""
+
+
+class Turn(msgspec.Struct, array_like=True, gc=False, order=True):
+    """Remember that a trait was told to have a value on a day, and when that day it was first told.
+
+    By day and value, and not by time: so that the newest so many are the same in whatever order they come.
+    """
+
+    day: int
+    trait: int
+    value: int
+    """Both by a hash: a text of any length must not grow the state."""
+    at: float
 
 
 class Order(msgspec.Struct, array_like=True, gc=False):
@@ -184,7 +216,14 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """What is left of all orders after their refunds."""
     recent: list[tuple[float, str]] = []
     pages: list[tuple[float, str]] = []
-    details: list[tuple[float, str, dict[str, Any]]] = []
+    marks: dict[str, list[Mark]] = {}
+    """Watch -> its newest marks, oldest first: what a rule asks of events one by one."""
+    marks_dropped: int = 0
+    """Marks that were let go because of the bounds."""
+    turns: list[Turn] = []
+    """What was told of the traits of which rules ask when they changed."""
+    cart: list[InCart] = []
+    """The newest that was put in or taken out, if a rule asks for it."""
     sends: list[KnownSend] = []
     waiting: list[Answer] = []
     minute: int = 0
@@ -234,20 +273,25 @@ def put(stamps: dict[str, Stamped], name: str, value: Any, at: float, position: 
     return changed
 
 
-def trim(stamps: dict[str, Stamped], count_max: int, characters_max: int | None = None) -> None:
-    """Let the oldest written go until the bounds hold."""
+def trim(
+    stamps: dict[str, Stamped], count_max: int, characters_max: int | None = None
+) -> list[str]:
+    """Let the oldest written go until the bounds hold; return their names."""
     if characters_max is None:
         if len(stamps) <= count_max:
-            return
+            return []
         characters_max = 1 << 30
     size = sum(len(name) + _size(stamp.value) for name, stamp in stamps.items())
     if len(stamps) <= count_max and size <= characters_max:
-        return
+        return []
+    gone: list[str] = []
     oldest = sorted(stamps, key=lambda name: (stamps[name].at, stamps[name].position, name))
     for name in oldest:
         if len(stamps) <= count_max and size <= characters_max:
-            return
+            break
         size -= len(name) + _size(stamps.pop(name).value)
+        gone.append(name)
+    return gone
 
 
 def note_id(ids: dict[str, float], value: str, at: float, count_max: int) -> bool:
@@ -274,6 +318,8 @@ def tally_of(state: BehaviorState, name: str) -> Tally:
 def put_in_buckets(state: BehaviorState, tally: Tally, at: float) -> None:
     """Count an event in the hour and the day it happened."""
     tally.last = max(tally.last, at)
+    if not tally.first or at < tally.first:
+        tally.first = int(at)
     hour, day = int(at // HOUR_SECONDS), int(at // DAY_SECONDS)
     hours, days = tally.hours, tally.days
     days[day] = days.get(day, 0) + 1
@@ -322,6 +368,40 @@ def keep(ring: list[Any], entry: Any, count_max: int) -> None:
         insort_right(ring, entry, key=_time_and_text)
     if len(ring) > count_max:
         del ring[0]
+
+
+def keep_marks(state: BehaviorState, watch: str, marks: Iterable[Mark]) -> None:
+    """Put marks among those of their watch; the newest are kept, of each watch and of all together."""
+    ring = state.marks.setdefault(watch, [])
+    ring.extend(marks)
+    ring.sort()
+    over = len(ring) - MARKS_MAX
+    if over > 0:
+        del ring[:over]
+        state.marks_dropped += over
+    over = sum(map(len, state.marks.values())) - MARKS_IN_ALL_MAX
+    for _ in range(over):
+        held = [name for name in state.marks if state.marks[name]]
+        del state.marks[min(held, key=lambda name: (state.marks[name][0], name))][0]
+        state.marks_dropped += 1
+
+
+def keep_turn(state: BehaviorState, turn: Turn) -> bool:
+    """Put what was told of a trait among the newest so many; return whether it says anything new."""
+    turns = state.turns
+    for known in turns:
+        if (known.day, known.trait, known.value) == (turn.day, turn.trait, turn.value):
+            is_new, known.at = turn.at < known.at, min(turn.at, known.at)
+            return is_new
+    insort_right(turns, turn)
+    if len(turns) > TURNS_MAX:
+        del turns[0]
+    return True
+
+
+def keep_in_cart(state: BehaviorState, entries: Iterable[InCart]) -> None:
+    """Put entries into the cart's ring, which holds the newest so many."""
+    state.cart = sorted([*state.cart, *entries])[-CART_MAX:]
 
 
 def _size(value: Any) -> int:

@@ -179,10 +179,11 @@ def _call(
             *sold,
             *refunds,
             *told,
-            *(evaluate(state, here, ("identify",), []) if refuses else []),
+            *(evaluate(state, here, ("who",), []) if refuses else []),
         ]
-    changed = learn(state, event, at, record.position, member=member)
-    another_session = remember(state, event, name, at)
+    turning = here.rules.turning
+    changed = learn(state, event, at, record.position, member=member, turning=turning)
+    another_session = remember(state, event, name, at, here.rules)
     effects: list[Effect] = refunds
     if bought is not None:
         bought.address = state.address
@@ -192,7 +193,7 @@ def _call(
     if here.view.consent == DOUBLE_OPT_IN or state.confirming is not None:
         effects += confirming.ask(state, here)
     kind = f"track:{name}" if is_track else name
-    kinds = (kind, "identify") if changed and kind != "identify" else (kind,)
+    kinds = (kind, *changed)
     if another_session:
         kinds = (*kinds, "session")
     if is_less:
@@ -290,7 +291,7 @@ def _confirmed(state: BehaviorState, event: AddressConfirmed, here: Moment) -> l
     """Take the owner's yes to being written to: it changes what `identify` changes."""
     effects = confirming.confirm(state, event, here)
     if effects:
-        effects += [*_who(state, here), *evaluate(state, here, ("identify",), [])]
+        effects += [*_who(state, here), *evaluate(state, here, ("who",), [])]
         _arm(state, here, effects)
     return effects
 
@@ -315,8 +316,8 @@ def _engaged(state: BehaviorState, event: Engaged, record: Record, here: Moment)
 
 def _seen(state: BehaviorState, message: ProfileSeen, here: Moment) -> list[Effect]:
     """Take what Social found; also that it found nothing may end the wait of a cohort."""
-    learn_profile(state, message, here.seconds)
-    effects = evaluate(state, here, ("identify",), [])
+    kinds = learn_profile(state, message, here.seconds, here.rules.turning)
+    effects = evaluate(state, here, kinds, [])
     _arm(state, here, effects)
     return effects
 

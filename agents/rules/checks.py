@@ -8,8 +8,8 @@ from itertools import pairwise
 from zoneinfo import available_timezones
 
 from agents.rules.condition_models import NAME
-from agents.rules.conditions import OTHER_KINDS
 from agents.rules.models import Email, PathFile, SplitTestModel, Stage, TemplateFile
+from agents.rules.parts import OTHER_KINDS
 from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
 from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError

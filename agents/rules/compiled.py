@@ -17,6 +17,7 @@ import msgspec
 
 from agents.rules.facts import Facts
 from agents.rules.fading import fades_at
+from agents.rules.watches import Watch
 from messaging.vocabulary.records import SplitTest
 
 Test = Callable[[Facts, datetime], bool]
@@ -250,6 +251,12 @@ class CompiledRules:
     interactions: Mapping[str, InteractionRule] = field(default_factory=dict)
     probabilities: tuple[str, ...] = ()
     """`opportunity`, `customer`: those that a cohort asks for, sorted."""
+    watched: Mapping[str, list[Watch]] = field(default_factory=dict, repr=False)
+    """Event name -> what is kept of it one by one."""
+    turning: frozenset[str] = frozenset()
+    """Traits of which it is kept when they changed."""
+    keeps_cart: bool = False
+    """Whether a cohort asks for what lies in the cart."""
 
     def cohorts_touched(self, kind: str) -> list[CompiledCohort]:
         """Return the cohorts whose result an event of this kind may change.

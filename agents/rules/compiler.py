@@ -6,9 +6,10 @@ import math
 
 from agents.rules import compiled
 from agents.rules.compiled import PURCHASE_EVENTS, CompiledCohort, CompiledRules, index_by_kind
-from agents.rules.conditions import Around, Part, compile_condition
+from agents.rules.conditions import compile_condition
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import Email, PathFile, Score, Stage
+from agents.rules.parts import Around, Part
 from agents.rules.ruleset import RuleSet, walk
 from learning.serving import split_test
 from messaging.vocabulary.ids import short_hash
@@ -16,12 +17,13 @@ from messaging.vocabulary.records import SplitTest
 
 HAND_OVER_HOURS = 24
 """An e-mail is handed over within a day of the choice of its template; its response window begins then."""
+from agents.rules.watches import index_by_event
 
 
 def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     """Return the compiled form of a set in which `agents.rules.checks.check` found nothing."""
     scores = {name: _score(name, score) for name, score in rules.scores.items()}
-    cohorts = _cohorts(rules, scores)
+    cohorts, around = _cohorts(rules, scores)
     paths = {name: _path(name, path) for name, path in rules.paths.items()}
     return CompiledRules(
         version=version,
@@ -48,6 +50,9 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         touched=index_by_kind(cohorts),
         interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
         probabilities=_probabilities(rules),
+        watched=index_by_event(around.watches),
+        turning=frozenset(around.turning),
+        keeps_cart="cart" in around.keeping,
     )
 
 
@@ -61,7 +66,9 @@ def _probabilities(rules: RuleSet) -> tuple[str, ...]:
     return tuple(sorted(asked))
 
 
-def _cohorts(rules: RuleSet, scores: dict[str, compiled.ScoreRule]) -> dict[str, CompiledCohort]:
+def _cohorts(
+    rules: RuleSet, scores: dict[str, compiled.ScoreRule]
+) -> tuple[dict[str, CompiledCohort], Around]:
     parts: dict[str, Part] = {}
 
     def part_of(name: str) -> Part:
@@ -70,7 +77,7 @@ def _cohorts(rules: RuleSet, scores: dict[str, compiled.ScoreRule]) -> dict[str,
         return parts[name]
 
     around = Around(scores=scores, purchase_events=PURCHASE_EVENTS, cohort=part_of)
-    return {name: _cohort(name, part_of(name)) for name in rules.cohorts}
+    return {name: _cohort(name, part_of(name)) for name in rules.cohorts}, around
 
 
 def _cohort(name: str, part: Part) -> CompiledCohort:

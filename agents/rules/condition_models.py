@@ -9,76 +9,40 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
-"""A line break in a name or a subject would begin another header of an e-mail."""
+from agents.rules.basics import (
+    HOURS_MAX,
+    NAME,
+    ONE_LINE,
+    Count,
+    HourOfDay,
+    Hours,
+    InteractionType,
+    Model,
+    Name,
+    Plain,
+    Text,
+    Windowed,
+    in_order,
+)
+from agents.rules.event_models import EventDid, EventNone, SequenceIs, UnfinishedIs
+from agents.rules.time_models import ClockIs, DateIs
+from agents.rules.value_models import PropertyIs, TraitIs
 
-HOURS_MAX = 366 * 24
-"""The longest window, in hours: a year's days are what a state keeps of an event."""
-
-Name = Annotated[str, Field(pattern=NAME)]
-Text = Annotated[str, Field(pattern=ONE_LINE, max_length=200)]
-HourOfDay = Annotated[int, Field(ge=0, le=23)]
-Hours = Annotated[int, Field(ge=1, le=HOURS_MAX)]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Plain = str | bool | int | float
-InteractionType = Literal["notice_bar", "opinion_form", "chat_invitation", "exit_offer"]
-
-
-class Model(BaseModel):
-    """Stand above all models of files: strict, frozen, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Windowed(Model):
-    """Hold `within_hours` or `within_days`; neither: ever."""
-
-    within_hours: Hours | None = None
-    within_days: Annotated[int, Field(ge=1, le=HOURS_MAX // 24)] | None = None
-
-    @model_validator(mode="after")
-    def _one_window(self) -> Self:
-        if self.within_hours is not None and self.within_days is not None:
-            raise ValueError("within_hours and within_days exclude each other")
-        return self
-
-    @property
-    def hours(self) -> int | None:
-        """Return the window in hours, None if it is all time."""
-        return self.within_days * 24 if self.within_days is not None else self.within_hours
-
-
-class TraitIs(Model):
-    """Ask for a trait: `equals`, `in`, `contains` or `exists`."""
-
-    name: Text
-    equals: Plain | None = None
-    one_of: list[Plain] | None = Field(default=None, alias="in", min_length=1)
-    contains: Text | None = None
-    exists: bool | None = None
-
-    @model_validator(mode="after")
-    def _one_question(self) -> Self:
-        asked = [self.equals, self.one_of, self.contains, self.exists]
-        if sum(value is not None for value in asked) != 1:
-            raise ValueError("a trait needs one of equals, in, contains, exists")
-        return self
-
-
-class EventNone(Windowed):
-    """Ask whether an event did not happen."""
-
-    name: Text
-    properties: dict[str, Plain] | None = Field(default=None, min_length=1)
-
-
-class EventDid(EventNone):
-    """Ask whether an event happened often enough."""
-
-    at_least: Count = 1
+__all__ = [  # the basics are taken from here by all who write models of files
+    "HOURS_MAX",
+    "NAME",
+    "ONE_LINE",
+    "Condition",
+    "HourOfDay",
+    "Hours",
+    "InteractionType",
+    "Model",
+    "Name",
+    "Plain",
+    "Text",
+]
 
 
 class ScoreIn(Model):
@@ -98,19 +62,24 @@ class ScoreIn(Model):
 
 
 class SessionIs(Model):
-    """Ask for the session's number (first, second, …), its depth (pages viewed in it), or which pages those were."""
+    """Ask for the session's number (first, second, …), its depth (pages viewed in it), its pages, its length."""
 
     number_at_least: Count | None = None
+    number_at_most: Count | None = None
     depth_at_least: Count | None = None
     pages_contain: list[Text] | None = Field(default=None, min_length=1, max_length=20)
     """Pages of the session whose path contains any of these."""
     pages_at_least: Count = 1
     """How many such pages there must be."""
+    minutes_at_least: Count | None = None
+    """Time on the site, from the session's first activity to its latest."""
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
-        if (self.number_at_least, self.depth_at_least, self.pages_contain) == (None, None, None):
-            raise ValueError("a session needs number_at_least, depth_at_least or pages_contain")
+        in_order(self.number_at_least, self.number_at_most)
+        asked = [name for name in type(self).model_fields if name != "pages_at_least"]
+        if all(getattr(self, name) is None for name in asked):
+            raise ValueError(f"a session needs one of {', '.join(asked)}")
         if self.pages_at_least > 1 and self.pages_contain is None:
             raise ValueError("pages_at_least needs pages_contain")
         return self
@@ -134,12 +103,35 @@ class OrdersAre(Model):
     """Ask how many orders there were, and of what value together, less what was given back."""
 
     at_least: Count | None = None
+    at_most: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     value_at_least: Annotated[float, Field(ge=0)] | None = None
+    value_at_most: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
-        if self.at_least is None and self.value_at_least is None:
-            raise ValueError("orders need at_least, value_at_least, or both")
+        asked = list(type(self).model_fields)
+        if all(getattr(self, name) is None for name in asked):
+            raise ValueError(f"orders need one of {', '.join(asked)}")
+        in_order(self.at_least, self.at_most)
+        in_order(self.value_at_least, self.value_at_most)
+        return self
+
+
+class CartIs(Model):
+    """Ask for what lies in the cart: since the last purchase, and touched within seven days."""
+
+    contains: PropertyIs | None = None
+    """Some product's id, SKU, name or category is so."""
+    items_at_least: Count | None = None
+    value_at_least: Annotated[float, Field(gt=0)] | None = None
+    value_at_most: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        asked = list(type(self).model_fields)
+        if all(getattr(self, name) is None for name in asked):
+            raise ValueError(f"a cart needs one of {', '.join(asked)}")
+        in_order(self.value_at_least, self.value_at_most)
         return self
 
 
@@ -149,11 +141,14 @@ class CampaignIs(Model):
     source: Text | None = None
     medium: Text | None = None
     name: Text | None = None
+    term: Text | None = None
+    content: Text | None = None
 
     @model_validator(mode="after")
     def _some_field(self) -> Self:
-        if self.source is None and self.medium is None and self.name is None:
-            raise ValueError("a campaign needs source, medium, name, or several of them")
+        asked = list(type(self).model_fields)
+        if all(getattr(self, name) is None for name in asked):
+            raise ValueError(f"a campaign needs {', '.join(asked)}, or several of them")
         return self
 
 
@@ -212,6 +207,8 @@ class RespondedWith(Windowed):
 
     kind: Literal["opened", "clicked", "shown", "dismissed", "submitted"]
     to: Literal["email"] | InteractionType = "email"
+    by: Literal["human", "machine"] = "human"
+    """`machine`: what a scanner or a proxy did, ever."""
     at_least: Count = 1
 
     @model_validator(mode="after")
@@ -219,6 +216,10 @@ class RespondedWith(Windowed):
         possible = {"opened", "clicked"} if self.to == "email" else _ANSWERS
         if self.kind not in possible:
             raise ValueError(f"{self.to} is never {self.kind}: {', '.join(sorted(possible))}")
+        if self.by == "machine" and (self.to != "email" or self.hours is not None):
+            raise ValueError(
+                "of machines, e-mails' opens and clicks are counted, and only for ever"
+            )
         return self
 
 
@@ -234,6 +235,10 @@ class Condition(Model):
     trait: TraitIs | None = None
     event: EventDid | None = None
     not_event: EventNone | None = None
+    sequence: SequenceIs | None = None
+    unfinished: UnfinishedIs | None = None
+    date: DateIs | None = None
+    clock: ClockIs | None = None
     cohort: Name | None = None
     score: ScoreIn | None = None
     session: SessionIs | None = None
@@ -241,8 +246,13 @@ class Condition(Model):
     orders: OrdersAre | None = None
     campaign: CampaignIs | None = None
     in_cart: bool | None = None
+    cart: CartIs | None = None
+    referrer: PropertyIs | None = None
+    search_term: PropertyIs | None = None
     country: Text | None = None
+    city: PropertyIs | None = None
     locale: Text | None = None
+    in_list: Name | None = None
     share: ShareOf | None = None
     social: SocialIs | None = None
     responded: RespondedWith | None = None

@@ -1,25 +1,21 @@
-"""Turn conditions into two functions each: does it hold now, and when may time alone change that.
+"""Turn each condition into its two functions (`agents.rules.parts`).
 
 Rules
 1. A condition names the kinds of events that can change it; whatever is not named costs nothing.
 2. A cohort named in a condition is asked, not looked up: the order of cohorts changes no result.
-3. `until` may be early (the test is asked again and gives a later time); it is late by a second at
-   most, and only for scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from agents.protocol.draw import share
-from agents.rules.compiled import ANY_TRACK, PROBABILITY, ScoreRule, Test, Until
+from agents.rules.compiled import PROBABILITY
 from agents.rules.condition_models import (
     CampaignIs,
+    CartIs,
     Condition,
-    EventDid,
-    EventNone,
     OrdersAre,
     PageSeen,
     ProbabilityIn,
@@ -28,61 +24,36 @@ from agents.rules.condition_models import (
     SessionIs,
     ShareOf,
     SocialIs,
-    TraitIs,
+)
+from agents.rules.did import (
+    compile_event,
+    compile_not_event,
+    compile_sequence,
+    compile_unfinished,
+    happened,
 )
 from agents.rules.facts import Facts
 from agents.rules.fading import fades_at
-from agents.rules.values import plain, same
-from agents.rules.windows import leaves_at, window_start
-
-OTHER_KINDS = frozenset(
-    {
-        "page",
-        "screen",
-        "identify",
-        "group",
-        "alias",
-        "mail_opened",
-        "mail_clicked",
-        "unsubscribed",
-        "bounced",
-        "complained",
-        "engagement_shown",
-        "engagement_clicked",
-        "engagement_dismissed",
-        "engagement_submitted",
-    }
+from agents.rules.operators import value_test
+from agents.rules.parts import (
+    ACTIVITY,
+    PLACE,
+    WHO,
+    Around,
+    Part,
+    counted,
+    every,
+    negated,
+    some,
 )
-"""What can happen besides track events (`agents.rules.facts`, rule 4)."""
+from agents.rules.value_models import PropertyIs, TraitIs
+from agents.rules.values import plain, same
+from agents.rules.when import compile_clock, compile_date
 
-WHO = frozenset({"identify", "alias", "unsubscribed", "bounced", "complained"})
-CALLS = frozenset({"page", "screen", "identify", "group", "alias", ANY_TRACK})
 CART_EVENT = "Product Added"
+CART_EVENTS = frozenset({"track:Product Added", "track:Product Removed"})
 CART_DAYS = 7
 """A cart that was not touched for so long is no sign of buying any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Hold one compiled condition. `until` is None where time alone changes nothing."""
-
-    test: Test
-    until: Until | None
-    kinds: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """Hold what conditions may refer to."""
-
-    scores: Mapping[str, ScoreRule]
-    purchase_events: frozenset[str]
-    cohort: Callable[[str], Part]
-
-    @property
-    def purchases(self) -> frozenset[str]:
-        """Return the kinds that count an order."""
-        return frozenset(f"track:{name}" for name in self.purchase_events) | {"purchase"}
 
 
 def compile_condition(condition: Condition, around: Around) -> Part:
@@ -91,62 +62,19 @@ def compile_condition(condition: Condition, around: Around) -> Part:
     return _COMPILERS[operator](getattr(condition, operator), around)
 
 
-def earliest(parts: list[Part]) -> Until | None:
-    """Return a function that gives the earliest `until` of several parts."""
-    untils = [part.until for part in parts if part.until is not None]
-    if len(untils) <= 1:
-        return untils[0] if untils else None
-
-    def until(facts: Facts, now: datetime) -> datetime | None:
-        times = [time for each in untils if (time := each(facts, now)) is not None]
-        return min(times, default=None)
-
-    return until
-
-
 # ----------------------------------------------------------------------------- all, any, not
 
 
 def _all(conditions: list[Condition], around: Around) -> Part:
-    parts = [compile_condition(condition, around) for condition in conditions]
-    tests = [part.test for part in parts]
-    lasting = [part.test for part in parts if part.until is None]
-    kinds = frozenset[str]().union(*(part.kinds for part in parts))
-    first = earliest(parts)
-
-    def until(facts: Facts, now: datetime) -> datetime | None:
-        for each in lasting:
-            if not each(facts, now):
-                return None  # whatever time does to the others, this one stays as it is
-        return first(facts, now) if first is not None else None
-
-    def test(facts: Facts, now: datetime) -> bool:
-        for each in tests:  # noqa: SIM110 - `all` over a generator takes twice as long, at each event
-            if not each(facts, now):
-                return False
-        return True
-
-    return Part(test, until if first is not None else None, kinds)
+    return every([compile_condition(condition, around) for condition in conditions])
 
 
 def _any(conditions: list[Condition], around: Around) -> Part:
-    parts = [compile_condition(condition, around) for condition in conditions]
-    tests = [part.test for part in parts]
-    kinds = frozenset[str]().union(*(part.kinds for part in parts))
-
-    def test(facts: Facts, now: datetime) -> bool:
-        for each in tests:  # noqa: SIM110 - see `_all`
-            if each(facts, now):
-                return True
-        return False
-
-    return Part(test, earliest(parts), kinds)
+    return some([compile_condition(condition, around) for condition in conditions])
 
 
 def _not(condition: Condition, around: Around) -> Part:
-    part = compile_condition(condition, around)
-    test = part.test
-    return Part(lambda facts, now: not test(facts, now), part.until, part.kinds)
+    return negated(compile_condition(condition, around))
 
 
 def _cohort(name: str, around: Around) -> Part:
@@ -187,16 +115,30 @@ def _may_email(*, wanted: bool) -> Part:
     return Part(lambda facts, _: facts.may_email == wanted, None, WHO)
 
 
-def _trait(trait: TraitIs, _: Around) -> Part:
+def _trait(trait: TraitIs, around: Around) -> Part:
     name = trait.name
-    if trait.exists is not None:
-        there = trait.exists
-        return Part(lambda facts, _: (facts.trait(name) is not None) == there, None, WHO)
-    if trait.contains is not None:
-        piece = plain(trait.contains)
-        return Part(lambda facts, _: piece in plain(_or_empty(facts.trait(name))), None, WHO)
-    values = trait.one_of if trait.one_of is not None else [trait.equals]
-    return Part(lambda facts, _: any(same(facts.trait(name), v) for v in values), None, WHO)
+    kinds = frozenset({f"trait:{name}"}) if name != "email" else WHO
+    if trait.changed is not None:
+        around.turning.add(name)
+        return _changed(name, trait.changed.hours, kinds)
+    holds = value_test(trait)
+    return Part(lambda facts, _: holds(facts.trait(name)), None, kinds)
+
+
+def _changed(name: str, hours: int | None, kinds: frozenset[str]) -> Part:
+    """Hold from a change on, to the end of the window's bucket it lies in."""
+
+    def count(facts: Facts, since: datetime | None) -> int:
+        at = facts.changed_at(name)
+        return int(at is not None and (since is None or at >= since))
+
+    return counted(count, 1, hours, kinds)
+
+
+def _in_list(name: str, _: Around) -> Part:
+    """A static list is a trait: it comes by an import or a call, and goes with the person it is about."""
+    trait = f"lists.{name}"
+    return Part(lambda f, _: same(f.trait(trait), True), None, frozenset({f"trait:{trait}"}))
 
 
 def _social(social: SocialIs, _: Around) -> Part:
@@ -210,15 +152,25 @@ def _social(social: SocialIs, _: Around) -> Part:
         return all(facts.trait(name) == value for name, value in wanted.items())
 
     is_timed = social.presence in ("awaited", "unknown")
-    return Part(test, (lambda facts, now: facts.presence_until(now)) if is_timed else None, WHO)
-
-
-def _or_empty(value: object) -> object:
-    return "" if value is None else value
+    found = {f"trait:{name}" for name in ("social_presence", *traits)}
+    kinds = WHO | found | {"social"}
+    return Part(test, (lambda facts, now: facts.presence_until(now)) if is_timed else None, kinds)
 
 
 def _country(wanted: str, _: Around) -> Part:
-    return Part(lambda facts, _: same(facts.place("country"), wanted), None, CALLS)
+    kinds = PLACE | {"trait:country", "trait:address.country"}
+    return Part(lambda facts, _: same(facts.place("country"), wanted), None, kinds)
+
+
+def _place(field: str) -> Callable[[PropertyIs, Around], Part]:
+    """Return the compiler of what is asked of a place; one that is not known is none."""
+
+    def compile_place(asked: PropertyIs, _: Around) -> Part:
+        holds = value_test(asked)
+        kinds = PLACE | {f"trait:{field}", f"trait:address.{field}"}
+        return Part(lambda facts, _: holds(facts.place(field) or None), None, kinds)
+
+    return compile_place
 
 
 def _locale(wanted: str, _: Around) -> Part:
@@ -229,23 +181,15 @@ def _locale(wanted: str, _: Around) -> Part:
         locale = plain(facts.place("locale")).replace("_", "-")
         return locale == language or locale.startswith(language + "-")
 
-    return Part(test, None, CALLS)
+    return Part(test, None, PLACE | {"trait:locale"})
 
 
 def _campaign(campaign: CampaignIs, _: Around) -> Part:
-    asked = [
-        (field, value)
-        for field, value in (
-            ("source", campaign.source),
-            ("medium", campaign.medium),
-            ("name", campaign.name),
-        )
-        if value is not None
-    ]
+    asked = list(campaign.model_dump(exclude_none=True).items())
     return Part(
         lambda facts, _: all(same(facts.campaign(field), value) for field, value in asked),
         None,
-        CALLS,
+        PLACE,
     )
 
 
@@ -257,112 +201,75 @@ def _share(part: ShareOf, _: Around) -> Part:
 # ----------------------------------------------------------------------------- what they did
 
 
-def _kinds_of(event: str) -> frozenset[str]:
-    return frozenset({f"track:{event}"} | ({event} & OTHER_KINDS))
-
-
-def _counted(
-    count: Callable[[Facts, datetime | None], int],
-    at_least: int,
-    hours: int | None,
-    kinds: frozenset[str],
-) -> Part:
-    if hours is None:
-        return Part(lambda facts, _: count(facts, None) >= at_least, None, kinds)
-    window = hours
-
-    def until(facts: Facts, now: datetime) -> datetime | None:
-        return leaves_at(lambda since: count(facts, since), at_least, now, window)
-
-    return Part(
-        lambda facts, now: count(facts, window_start(now, window)) >= at_least, until, kinds
-    )
-
-
-def _happened(
-    event: str, at_least: int, hours: int | None, kinds: frozenset[str] | None = None
-) -> Part:
-    """Count an event in its buckets, the one that most rules need.
-
-    What did not happen so often ever did not within a window: that is looked at first, without any clock.
-    """
-
-    def count(facts: Facts, since: datetime | None) -> int:
-        return facts.counter(event) if since is None else facts.recent(event, since)
-
-    kinds = kinds if kinds is not None else _kinds_of(event)
-    part = _counted(count, at_least, hours, kinds)
-    ends = part.until
-    if ends is None:
-        return part
-    return Part(
-        lambda facts, now: facts.counter(event) >= at_least and part.test(facts, now),
-        lambda facts, now: ends(facts, now) if facts.counter(event) >= at_least else None,
-        kinds,
-    )
-
-
-def _happened_with(event: EventNone, at_least: int) -> Part:
-    name, properties = event.name, event.properties
-    if not properties:
-        return _happened(name, at_least, event.hours)
-    return _counted(
-        lambda facts, since: facts.recent_with(name, properties, since),
-        at_least,
-        event.hours,
-        _kinds_of(name),
-    )
-
-
-def _event(event: EventDid, _: Around) -> Part:
-    return _happened_with(event, event.at_least)
-
-
-def _not_event(event: EventNone, _: Around) -> Part:
-    part = _happened_with(event, 1)
-    return Part(lambda facts, now: not part.test(facts, now), part.until, part.kinds)
-
-
 def _responded(answer: RespondedWith, _: Around) -> Part:
     if answer.to != "email":
         kind = f"engagement_{answer.kind}"
         event = f"{kind}:{answer.to}"
-        return _happened(event, answer.at_least, answer.hours, frozenset({kind}))
-    return _happened(f"mail_{answer.kind}", answer.at_least, answer.hours)
+        return happened(event, answer.at_least, answer.hours, frozenset({kind}))
+    event, least = f"mail_{answer.kind}", answer.at_least
+    if answer.by == "machine":
+        return Part(lambda facts, _: facts.machine(event) >= least, None, frozenset({"machine"}))
+    return happened(event, least, answer.hours)
 
 
 def _page(page: PageSeen, _: Around) -> Part:
     prefix = page.starts_with is not None
     text = page.starts_with or page.contains or ""
-    return _counted(
+    return counted(
         lambda facts, since: facts.pages_matching(text, prefix=prefix, since=since),
         page.at_least,
         page.hours,
-        CALLS,
+        frozenset({"page", "screen"}),
     )
 
 
 def _session(session: SessionIs, _: Around) -> Part:
-    number, depth = session.number_at_least or 0, session.depth_at_least or 0
+    least, depth = session.number_at_least or 0, session.depth_at_least or 0
+    most = float("inf") if session.number_at_most is None else session.number_at_most
     texts, pages = tuple(session.pages_contain or ()), session.pages_at_least
+    seconds = (session.minutes_at_least or 0) * 60
 
     def test(facts: Facts, _: datetime) -> bool:
-        if facts.session_depth < depth or facts.session_number < number:
+        if facts.session_depth < depth or not least <= facts.session_number <= most:
+            return False
+        if seconds and facts.session_seconds < seconds:
             return False
         return not texts or facts.session_pages(texts) >= pages
 
     # A track call changes the number of sessions alone, and that is a kind of its own.
-    views = {"page", "screen"} if depth or texts else set()
-    return Part(test, None, frozenset(views | {"session"}))
+    kinds = {"session"} | ({"page", "screen"} if depth or texts else set())
+    return Part(test, None, frozenset(kinds) | (ACTIVITY if seconds else frozenset()))
 
 
 def _orders(orders: OrdersAre, around: Around) -> Part:
-    count, value = orders.at_least or 0, orders.value_at_least or 0.0
+    least, most = orders.at_least or 0, _or_no_limit(orders.at_most)
+    low, high = orders.value_at_least or 0.0, _or_no_limit(orders.value_at_most)
     return Part(
-        lambda facts, _: facts.orders >= count and facts.order_value >= value,
+        lambda facts, _: least <= facts.orders <= most and low <= facts.order_value <= high,
         None,
         around.purchases,
     )
+
+
+def _or_no_limit(bound: float | None) -> float:
+    return float("inf") if bound is None else bound
+
+
+def _cart(cart: CartIs, around: Around) -> Part:
+    """Ask for the contents while there is a cart at all."""
+    contains = value_test(cart.contains) if cart.contains is not None else None
+    items, low = cart.items_at_least or 0, cart.value_at_least or 0.0
+    high = _or_no_limit(cart.value_at_most)
+
+    def holds(facts: Facts, _: datetime) -> bool:
+        found = facts.cart
+        if found.items < max(items, 1) or not low <= found.value <= high:
+            return False
+        return contains is None or any(contains(word) for word in found.words)
+
+    around.keeping.add("cart")
+    filled = _in_cart(wanted=True, around=around)
+    return every([filled, Part(holds, None, filled.kinds | CART_EVENTS)])
 
 
 def _in_cart(*, wanted: bool, around: Around) -> Part:
@@ -428,8 +335,12 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "may_email": lambda wanted, _: _may_email(wanted=wanted),
     "trait": _trait,
     "social": _social,
-    "event": _event,
-    "not_event": _not_event,
+    "event": compile_event,
+    "not_event": compile_not_event,
+    "sequence": compile_sequence,
+    "unfinished": compile_unfinished,
+    "date": compile_date,
+    "clock": compile_clock,
     "cohort": _cohort,
     "score": _score,
     "session": _session,
@@ -437,7 +348,12 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "orders": _orders,
     "campaign": _campaign,
     "in_cart": lambda wanted, around: _in_cart(wanted=wanted, around=around),
+    "cart": _cart,
+    "referrer": _place("referrer"),
+    "search_term": _place("search_term"),
     "country": _country,
+    "city": _place("city"),
+    "in_list": _in_list,
     "locale": _locale,
     "share": _share,
     "responded": _responded,

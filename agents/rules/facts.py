@@ -13,17 +13,28 @@ Rules
    `complained` for what they say; `purchase` (an order was counted otherwise than by one of the
    purchase events, or is worth less by a refund); `session` (one began, ended, or was joined to
    another); `merge` (everything may have changed); `engagement_shown` and the like (see 5);
-   `probability` (a predicted probability was worked out anew). A call that carries identity, traits
-   or consent without being an `identify` (`context.traits`, `context.consent`) also touches what
-   `identify` touches: ask for both.
+   `probability` (a predicted probability was worked out anew); `machine` (an open or click was judged to be one's).
+   Whatever call it came by: `who` (an id, the address or a consent changed), `trait:<name>` (a trait did),
+   `place` (zone, country, city, language, or where they came from did), `social` (nothing is awaited any more).
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any, NamedTuple, Protocol
+
+from agents.rules.watches import Mark, Watch
+
+
+class Cart(NamedTuple):
+    """Hold what lies in a cart."""
+
+    items: int
+    value: float
+    words: frozenset[str]
+    """Ids, SKUs, names and categories of its products."""
 
 
 class Facts(Protocol):
@@ -87,6 +98,14 @@ class Facts(Protocol):
         """Return a trait (text, number or yes/no), None if it is not known."""
         ...
 
+    def changed_at(self, trait: str) -> datetime | None:
+        """Return since when a trait has another value than before; None: it never changed, or is not known."""
+        ...
+
+    def zone(self) -> tzinfo:
+        """Return the visitor's time zone, UTC if it is not known."""
+        ...
+
     def presence(self, now: datetime) -> str:
         """Return the social presence: `found`, `none`, `awaited` or `unknown`."""
         ...
@@ -96,15 +115,40 @@ class Facts(Protocol):
         ...
 
     def place(self, field: str) -> str:
-        """Return `country` or `locale`, from traits or else the last context; empty if unknown."""
+        """Return `country`, `city` or `locale`, from traits or else the last context; empty if unknown.
+
+        Also `referrer` and `search_term`: by which site, and by which words, they last came from elsewhere.
+        """
         ...
 
     def campaign(self, field: str) -> str:
-        """Return `source`, `medium` or `name` of the last campaign they came by; empty if none."""
+        """Return `source`, `medium`, `name`, `term` or `content` of the last campaign they came by; empty if none."""
+        ...
+
+    @property
+    def session_seconds(self) -> float:
+        """Return how long the present session lasts, by its first and latest activity; 0 when there is none."""
+        ...
+
+    @property
+    def cart(self) -> Cart:
+        """Return what lies in the cart, purchases and the age of the cart aside."""
+        ...
+
+    def known_since(self, what: str) -> datetime | None:
+        """Return `first_seen`, `last_seen` or `last_order`, None if it never was."""
+        ...
+
+    def machine(self, event: str) -> int:
+        """Count those of `mail_opened` or `mail_clicked` that were judged to be a machine's, ever."""
         ...
 
     def counter(self, event: str) -> int:
         """Return how often an event was counted, ever."""
+        ...
+
+    def first(self, event: str) -> datetime | None:
+        """Return when an event first happened, None if never."""
         ...
 
     def last(self, event: str) -> datetime | None:
@@ -115,11 +159,8 @@ class Facts(Protocol):
         """Count an event in the buckets that start at `since` or later."""
         ...
 
-    def recent_with(self, event: str, properties: Mapping[str, Any], since: datetime | None) -> int:
-        """Count an event with these properties (`values.same`) among the bounded recent ones.
-
-        `since`: only those at this time or later; None: all that are still kept.
-        """
+    def marks(self, watch: Watch) -> Sequence[Mark]:
+        """Return the newest bounded marks of a watch, in the order of time."""
         ...
 
     def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:

@@ -3,10 +3,12 @@
 Rules
 1. Values are equal when their plain texts are: 5, 5.0 and "5"; true and "True"; "Rio" and "rio".
 2. None is equal to nothing but None: what is not known is not "none".
+3. Of a number is asked what reads as one; yes and no are no numbers.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -28,3 +30,18 @@ def same(left: Any, right: Any) -> bool:
     if left is None or right is None:
         return left is right
     return plain(left) == plain(right)
+
+
+def number(value: Any) -> float | None:
+    """Return a value as a number, None for what reads as none.
+
+    >>> number("12.5"), number(7), number(True), number("nan"), number("many")
+    (12.5, 7.0, None, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None

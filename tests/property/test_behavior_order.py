@@ -57,7 +57,9 @@ def seen(ann: Ann) -> tuple[Any, ...]:
         (state.orders.keys(), state.orders_count, state.orders_value),
         state.recent,
         state.pages,
-        [(at, name) for at, name, _ in state.details],
+        state.marks,
+        state.turns,
+        state.cart,
         state.first_seen,
     )
 

@@ -1,0 +1,52 @@
+"""Hold what every file's model stands on: strict models, names, one-line texts, windows of time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
+"""A line break in a name or a subject would begin another header of an e-mail."""
+
+HOURS_MAX = 366 * 24
+"""The longest window, in hours: a year's days are what a state keeps of an event."""
+
+Name = Annotated[str, Field(pattern=NAME)]
+Text = Annotated[str, Field(pattern=ONE_LINE, max_length=200)]
+HourOfDay = Annotated[int, Field(ge=0, le=23)]
+Hours = Annotated[int, Field(ge=1, le=HOURS_MAX)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Plain = str | bool | int | float
+InteractionType = Literal["notice_bar", "opinion_form", "chat_invitation", "exit_offer"]
+
+
+class Model(BaseModel):
+    """Stand above all models of files: strict, frozen, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Windowed(Model):
+    """Hold `within_hours` or `within_days`; neither: ever."""
+
+    within_hours: Hours | None = None
+    within_days: Annotated[int, Field(ge=1, le=HOURS_MAX // 24)] | None = None
+
+    @model_validator(mode="after")
+    def _one_window(self) -> Self:
+        if self.within_hours is not None and self.within_days is not None:
+            raise ValueError("within_hours and within_days exclude each other")
+        return self
+
+    @property
+    def hours(self) -> int | None:
+        """Return the window in hours, None if it is all time."""
+        return self.within_days * 24 if self.within_days is not None else self.within_hours
+
+
+def in_order(at_least: float | None, at_most: float | None) -> None:
+    """Raise ValueError for two bounds between which nothing lies."""
+    if at_least is not None and at_most is not None and at_least > at_most:
+        raise ValueError("at_least is above at_most: nothing lies between them")

@@ -1,0 +1,189 @@
+"""Compile what is asked of events: how often, in which order, for which order or cart, and what was left undone.
+
+Rules
+1. An event is counted in its buckets by its name alone, for good. Where a rule asks for more (properties, a key, an
+   order), Behavior keeps the newest marks of it: when, which step, which key (`agents.rules.watches`).
+2. Steps follow each other in time: two at the same moment are in no order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from agents.rules.event_models import EventDid, EventLike, EventNone, SequenceIs, UnfinishedIs
+from agents.rules.facts import Facts
+from agents.rules.operators import properties_test
+from agents.rules.parts import Around, Part, counted, every, kinds_of, negated
+from agents.rules.watches import Mark, Watch
+from agents.rules.windows import bucket_of, floor_to, window_start
+from messaging.vocabulary.ids import derive
+
+HOUR_SECONDS = 3600
+
+
+def compile_event(asked: EventDid, around: Around) -> Part:
+    """Return the part that holds while an event happened often enough."""
+    if not asked.properties and asked.same is None:
+        return _so_often(
+            lambda least: happened(asked.name, least, asked.hours), asked.at_least, asked.at_most
+        )
+    watch = _watch([EventLike(name=asked.name, properties=asked.properties)], asked.same, around)
+    count = _marks_of_one if asked.same is not None else _marks
+    return _so_often(
+        lambda least: counted(count(watch), least, asked.hours, kinds_of(asked.name)),
+        asked.at_least,
+        asked.at_most,
+    )
+
+
+def compile_not_event(asked: EventNone, around: Around) -> Part:
+    """Return the part that holds while an event did not happen."""
+    did = EventDid.model_construct(
+        name=asked.name,
+        properties=asked.properties,
+        within_hours=asked.within_hours,
+        within_days=asked.within_days,
+    )
+    return negated(compile_event(did, around))
+
+
+def compile_sequence(asked: SequenceIs, around: Around) -> Part:
+    """Return the part that holds while a whole sequence was completed (within the window)."""
+    watch = _watch(asked.steps, asked.same, around)
+    last = len(asked.steps) - 1
+    span = float("inf") if asked.span_hours is None else asked.span_hours * HOUR_SECONDS
+
+    def count(facts: Facts, since: datetime | None) -> int:
+        start = since.timestamp() if since is not None else 0.0
+        marks = facts.marks(watch)
+        return int(any(_completed(each, last, span, start) for each in _by_key(marks)))
+
+    return counted(count, 1, asked.hours, _kinds(asked.steps))
+
+
+def compile_unfinished(asked: UnfinishedIs, around: Around) -> Part:
+    """Return the part that holds while something begun long enough ago was not finished since."""
+    watch = _watch([asked.start, asked.finish], asked.same, around)
+    wait, hours = timedelta(hours=asked.after_hours), asked.hours
+
+    def open_since(facts: Facts) -> Iterable[datetime]:
+        """Give, of each key, when it was begun that nothing finished since."""
+        for marks in _by_key(facts.marks(watch)):
+            finished = max((at for at, step, _ in marks if step == 1), default=0.0)
+            for at, step, _ in marks:
+                if step == 0 and at >= finished:
+                    yield datetime.fromtimestamp(at, UTC)
+
+    def ends(begun: datetime) -> datetime | None:
+        """Return when a beginning leaves the window."""
+        if hours is None:
+            return None
+        bucket = bucket_of(hours)
+        return floor_to(begun, bucket) + bucket + timedelta(hours=hours)
+
+    def test(facts: Facts, now: datetime) -> bool:
+        start = window_start(now, hours) if hours is not None else None
+        return any(
+            begun + wait <= now and (start is None or begun >= start) for begun in open_since(facts)
+        )
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        times = (time for begun in open_since(facts) for time in (begun + wait, ends(begun)))
+        return min((time for time in times if time is not None and time > now), default=None)
+
+    return Part(test, until, _kinds([asked.start, asked.finish]))
+
+
+def happened(
+    event: str, at_least: int, hours: int | None, kinds: frozenset[str] | None = None
+) -> Part:
+    """Count an event in its buckets, the one that most rules need.
+
+    What did not happen so often ever did not within a window: that is looked at first, without any clock.
+    """
+
+    def count(facts: Facts, since: datetime | None) -> int:
+        return facts.counter(event) if since is None else facts.recent(event, since)
+
+    kinds = kinds if kinds is not None else kinds_of(event)
+    part = counted(count, at_least, hours, kinds)
+    ends = part.until
+    if ends is None:
+        return part
+    return Part(
+        lambda facts, now: facts.counter(event) >= at_least and part.test(facts, now),
+        lambda facts, now: ends(facts, now) if facts.counter(event) >= at_least else None,
+        kinds,
+    )
+
+
+def _so_often(count: Callable[[int], Part], at_least: int, at_most: int | None) -> Part:
+    enough = count(at_least)
+    return enough if at_most is None else every([enough, negated(count(at_most + 1))])
+
+
+# -------------------------------------------------------------------------------------- marks
+
+
+def _watch(steps: list[EventLike], same: str | None, around: Around) -> Watch:
+    """Return what is to be kept; the same is kept once, whatever asks for it, in each version of the rules."""
+    said = json.dumps([[each.model_dump(exclude_none=True) for each in steps], same])
+    watch = Watch(
+        id=derive("watch", said)[:8],
+        steps=tuple(
+            (each.name, properties_test(each.properties) if each.properties else None)
+            for each in steps
+        ),
+        same=same or "",
+    )
+    return around.watches.setdefault(watch.id, watch)
+
+
+def _kinds(steps: list[EventLike]) -> frozenset[str]:
+    return frozenset[str]().union(*(kinds_of(each.name) for each in steps))
+
+
+def _marks(watch: Watch) -> Callable[[Facts, datetime | None], int]:
+    def count(facts: Facts, since: datetime | None) -> int:
+        start = since.timestamp() if since is not None else 0.0
+        return sum(mark[0] >= start for mark in facts.marks(watch))
+
+    return count
+
+
+def _marks_of_one(watch: Watch) -> Callable[[Facts, datetime | None], int]:
+    """Count those of the key that has most."""
+
+    def count(facts: Facts, since: datetime | None) -> int:
+        start = since.timestamp() if since is not None else 0.0
+        keys = Counter(key for at, _, key in facts.marks(watch) if at >= start)
+        return max(keys.values(), default=0)
+
+    return count
+
+
+def _by_key(marks: Iterable[Mark]) -> Iterable[list[Mark]]:
+    keys: dict[int, list[Mark]] = {}
+    for mark in marks:
+        keys.setdefault(mark[2], []).append(mark)
+    return keys.values()
+
+
+def _completed(marks: list[Mark], last: int, span: float, since: float) -> bool:
+    """Say whether the steps 0 … last stand one after the other, the last one at `since` or later."""
+    begun: list[float | None] = [None] * (last + 1)
+    """Step -> the latest beginning of what has come so far."""
+    for at, together in groupby(marks, key=lambda mark: mark[0]):
+        steps = {step for _, step, _ in together}
+        for step in sorted(steps, reverse=True):  # so that no moment stands for two steps
+            start = at if step == 0 else begun[step - 1]
+            if start is None:
+                continue
+            if step == last and at >= since and at - start <= span:
+                return True
+            begun[step] = start if begun[step] is None else max(start, begun[step] or 0.0)
+    return False

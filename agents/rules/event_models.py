@@ -1,0 +1,81 @@
+"""Say how one asks for what somebody did: how often, in which order, for which cart, and what they left undone.
+
+What is asked of properties, orders and sequences looks at the newest `MARKS_MAX` events of each such rule.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from agents.rules.basics import Count, Hours, Model, Text, Windowed, in_order
+from agents.rules.value_models import PropertyIs
+
+MARKS_MAX = 64
+"""Events kept of one visitor for one rule that looks at more than an event's name: as many keys can be open."""
+
+Properties = Annotated[dict[Text, PropertyIs], Field(min_length=1, max_length=8)]
+
+
+class EventLike(Model):
+    """Describe an event by its name and properties; the bare name is enough."""
+
+    name: Text
+    properties: Properties | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class EventNone(Windowed):
+    """Ask whether an event did not happen."""
+
+    name: Text
+    properties: Properties | None = None
+
+
+class EventDid(EventNone):
+    """Ask whether an event happened often enough (and not too often)."""
+
+    at_least: Count = 1
+    at_most: Count | None = None
+    same: Text | None = None
+    """Count only events that share a value of this property: three times the same product."""
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        in_order(self.at_least, self.at_most)
+        if (self.properties or self.same) and max(self.at_least, self.at_most or 0) >= MARKS_MAX:
+            raise ValueError(f"with properties or same, count to {MARKS_MAX - 1} at most")
+        return self
+
+
+class SequenceIs(Windowed):
+    """Ask whether events happened one after the other; the window is that of the last one."""
+
+    steps: Annotated[list[EventLike], Field(min_length=2, max_length=5)]
+    span_hours: Hours | None = None
+    """From the first to the last, at most."""
+    same: Text | None = None
+    """All of one order, one cart: they share a value of this property."""
+
+
+class UnfinishedIs(Windowed):
+    """Ask whether something was begun and not finished; the window is that of the beginning."""
+
+    start: EventLike
+    finish: EventLike
+    after_hours: Hours
+    """So long nothing finished it."""
+    same: Text | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.hours is not None and self.hours <= self.after_hours:
+            raise ValueError("the window must be longer than after_hours")
+        if self.start == self.finish:
+            raise ValueError("start and finish are the same event")
+        return self

@@ -1,0 +1,57 @@
+"""Turn what is asked of a value into a function of the value; None is a value that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.rules.value_models import PropertyIs, ValueIs, expression
+from agents.rules.values import number, plain, same
+
+ValueTest = Callable[[Any], bool]
+PropertiesTest = Callable[[dict[str, Any]], bool]
+
+
+def value_test(asked: ValueIs) -> ValueTest:
+    """Return the test; what is not known passes `exists: false` alone."""
+    if asked.exists is not None:
+        there = asked.exists
+        return lambda value: (value is not None) == there
+    if asked.at_least is not None or asked.at_most is not None:
+        return _between(asked)
+    if asked.matches is not None:
+        found = expression(asked.matches).search
+        return lambda value: value is not None and found(str(value)) is not None
+    if asked.equals is not None or asked.one_of is not None:
+        values = asked.one_of if asked.one_of is not None else [asked.equals]
+        return lambda value: any(same(value, each) for each in values)
+    return _part_of_text(asked)
+
+
+def properties_test(asked: dict[str, PropertyIs]) -> PropertiesTest:
+    """Return the test of an event's properties: all must hold."""
+    tests = [(name, value_test(each)) for name, each in asked.items()]
+    return lambda properties: all(test(properties.get(name)) for name, test in tests)
+
+
+def _between(asked: ValueIs) -> ValueTest:
+    low = float("-inf") if asked.at_least is None else asked.at_least
+    high = float("inf") if asked.at_most is None else asked.at_most
+
+    def test(value: Any) -> bool:
+        found = number(value)
+        return found is not None and low <= found <= high
+
+    return test
+
+
+def _part_of_text(asked: ValueIs) -> ValueTest:
+    if asked.contains is not None:
+        piece = plain(asked.contains)
+        return lambda value: value is not None and piece in plain(value)
+    if asked.starts_with is not None:
+        head = plain(asked.starts_with)
+        return lambda value: value is not None and plain(value).startswith(head)
+    assert asked.ends_with is not None, "a value is asked one thing"
+    tail = plain(asked.ends_with)
+    return lambda value: value is not None and plain(value).endswith(tail)

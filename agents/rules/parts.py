@@ -1,0 +1,181 @@
+"""Put conditions together: each is two functions, does it hold now, and when may time alone change that.
+
+Rules
+1. A condition names the kinds of events that can change it; whatever is not named costs nothing.
+2. `until` may be early (the test is asked again and gives a later time); it is late by a second at
+   most, and only for scores. It always lies after the moment of asking.
+3. `all` waits for the last of those that do not hold, `any` for the last of those that do: nobody is woken
+   for a part that changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from agents.rules.compiled import ANY_TRACK, ScoreRule, Test, Until
+from agents.rules.facts import Facts
+from agents.rules.watches import Watch
+from agents.rules.windows import leaves_at, window_start
+
+OTHER_KINDS = frozenset(
+    {
+        "page",
+        "screen",
+        "identify",
+        "group",
+        "alias",
+        "mail_opened",
+        "mail_clicked",
+        "unsubscribed",
+        "bounced",
+        "complained",
+        "engagement_shown",
+        "engagement_clicked",
+        "engagement_dismissed",
+        "engagement_submitted",
+    }
+)
+"""What can happen besides track events (`agents.rules.facts`, rule 4)."""
+
+WHO = frozenset({"who", "unsubscribed", "bounced", "complained"})
+PLACE = frozenset({"place"})
+ZONE = frozenset({"place", "trait:timezone", "trait:country", "trait:address.country"})
+ACTIVITY = frozenset(
+    {
+        "page",
+        "screen",
+        ANY_TRACK,
+        "mail_clicked",
+        "engagement_clicked",
+        "engagement_dismissed",
+        "engagement_submitted",
+    }
+)
+"""What can move the end of a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Hold one compiled condition. `until` is None where time alone changes nothing."""
+
+    test: Test
+    until: Until | None
+    kinds: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Hold what conditions may refer to, and what they want to be kept of a visitor."""
+
+    scores: Mapping[str, ScoreRule]
+    purchase_events: frozenset[str]
+    cohort: Callable[[str], Part]
+    watches: dict[str, Watch] = field(default_factory=dict)
+    """Id -> what is to be kept of events, filled as conditions are compiled."""
+    turning: set[str] = field(default_factory=set)
+    """Traits of which it is to be kept when they changed."""
+    keeping: set[str] = field(default_factory=set)
+    """`cart`, if its contents are to be kept."""
+
+    @property
+    def purchases(self) -> frozenset[str]:
+        """Return the kinds that count an order."""
+        return frozenset(f"track:{name}" for name in self.purchase_events) | {"purchase"}
+
+
+def every(parts: Sequence[Part]) -> Part:
+    """Return the part that holds while all of these do."""
+    tests = [part.test for part in parts]
+    lasting = [part.test for part in parts if part.until is None]
+    timed = [(part.test, part.until) for part in parts if part.until is not None]
+
+    def test(facts: Facts, now: datetime) -> bool:
+        for each in tests:  # noqa: SIM110 - `all` over a generator takes twice as long, at each event
+            if not each(facts, now):
+                return False
+        return True
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        for each in lasting:
+            if not each(facts, now):
+                return None  # whatever time does to the others, this one stays as it is
+        return _change(timed, facts, now, held_by=False)
+
+    return Part(test, until if timed else None, _kinds(parts))
+
+
+def some(parts: Sequence[Part]) -> Part:
+    """Return the part that holds while any of these does."""
+    tests = [part.test for part in parts]
+    lasting = [part.test for part in parts if part.until is None]
+    timed = [(part.test, part.until) for part in parts if part.until is not None]
+
+    def test(facts: Facts, now: datetime) -> bool:
+        for each in tests:  # noqa: SIM110 - see `every`
+            if each(facts, now):
+                return True
+        return False
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        for each in lasting:
+            if each(facts, now):
+                return None
+        return _change(timed, facts, now, held_by=True)
+
+    return Part(test, until if timed else None, _kinds(parts))
+
+
+def negated(part: Part) -> Part:
+    """Return the part that holds while this one does not."""
+    test = part.test
+    return Part(lambda facts, now: not test(facts, now), part.until, part.kinds)
+
+
+def counted(
+    count: Callable[[Facts, datetime | None], int],
+    at_least: int,
+    hours: int | None,
+    kinds: frozenset[str],
+) -> Part:
+    """Return the part that holds while there are so many within the window; None: ever."""
+    if hours is None:
+        return Part(lambda facts, _: count(facts, None) >= at_least, None, kinds)
+    window = hours
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        return leaves_at(lambda since: count(facts, since), at_least, now, window)
+
+    return Part(
+        lambda facts, now: count(facts, window_start(now, window)) >= at_least, until, kinds
+    )
+
+
+def kinds_of(event: str) -> frozenset[str]:
+    """Return the kinds of an event by the name under which it is counted."""
+    return frozenset({f"track:{event}"} | ({event} & OTHER_KINDS))
+
+
+def _kinds(parts: Sequence[Part]) -> frozenset[str]:
+    return frozenset[str]().union(*(part.kinds for part in parts))
+
+
+def _change(
+    timed: list[tuple[Test, Until]], facts: Facts, now: datetime, *, held_by: bool
+) -> datetime | None:
+    """Return when a whole may change that stays as it is while any part answers `held_by`.
+
+    While some do, it stays at least until the last of them changes; else until the first of all changes.
+    """
+    holding = [until for test, until in timed if test(facts, now) is held_by]
+    if not holding:
+        times = [time for _, until in timed if (time := until(facts, now)) is not None]
+        return min(times, default=None)
+    latest = now
+    for until in holding:
+        time = until(facts, now)
+        if time is None:
+            return None
+        latest = max(latest, time)
+    return latest

@@ -1,0 +1,95 @@
+"""Say how a value is asked for: a trait's, a property's, a place's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+import re2
+from pydantic import AfterValidator, Field, model_validator
+
+from agents.rules.basics import Model, Plain, Text, Windowed, in_order
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+"""What a marketer mistypes is told with its line, not written to the log by the library."""
+_QUIET.case_sensitive = False
+_QUIET.max_mem = 1 << 20
+"""Bytes of one compiled expression: `(a{100}){100}` would take many."""
+
+
+def expression(text: str) -> Any:
+    """Return a compiled regular expression (RE2 syntax, small and capital letters alike).
+
+    Linear in the text it is asked about, whatever was written; Python's `re` is not. Raise ValueError for what is none.
+    """
+    try:
+        return re2.compile(text, _QUIET)
+    except re2.error as error:
+        said = error.args[0]
+        raise ValueError(said.decode() if isinstance(said, bytes) else str(said)) from error
+
+
+def _readable(text: str) -> str:
+    try:
+        expression(text)
+    except ValueError as error:
+        raise ValueError(f"RE2 cannot read it: {error}") from error
+    return text
+
+
+Expression = Annotated[Text, AfterValidator(_readable)]
+
+_RANGE = frozenset({"at_least", "at_most"})
+
+
+class ValueIs(Model):
+    """Ask one thing of a value; `at_least` and `at_most` may stand together.
+
+    Texts are compared without regard to small and capital letters; a number may come as text.
+    """
+
+    equals: Plain | None = None
+    one_of: list[Plain] | None = Field(default=None, alias="in", min_length=1, max_length=200)
+    contains: Text | None = None
+    starts_with: Text | None = None
+    ends_with: Text | None = None
+    matches: Expression | None = None
+    """A regular expression in RE2's syntax that is found somewhere in it."""
+    at_least: float | None = None
+    at_most: float | None = None
+    exists: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        asked = self.questions()
+        if len(asked) != 1 and not (asked and asked <= _RANGE):
+            raise ValueError(f"ask one thing: {', '.join(_keys(self))}")
+        in_order(self.at_least, self.at_most)
+        return self
+
+    def questions(self) -> set[str]:
+        """Return the names of the operators that are given."""
+        names = (name for name in type(self).model_fields if name != "name")
+        return {name for name in names if getattr(self, name) is not None}
+
+
+def _keys(model: ValueIs) -> list[str]:
+    fields = type(model).model_fields
+    return [f.alias or name for name, f in fields.items() if name != "name"]
+
+
+class PropertyIs(ValueIs):
+    """Ask for a property; a bare value asks whether it equals that."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_value(cls, value: Any) -> Any:
+        return {"equals": value} if isinstance(value, str | int | float) else value
+
+
+class TraitIs(ValueIs):
+    """Ask for a trait."""
+
+    name: Text
+    changed: Windowed | None = None
+    """It has another value than before, since so long; counted from when that was first told."""
