@@ -15,6 +15,15 @@ EVENTS = [
     "mail_clicked",
     "engagement_submitted:opinion_form",
 ]
+ZONES = [  # clocks leap in Havana and Cairo at midnight, in Lord Howe by half an hour
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Havana",
+    "Africa/Cairo",
+    "Australia/Lord_Howe",
+    "Asia/Kathmandu",
+]
 
 
 def windowed(base: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:

@@ -7,8 +7,8 @@ Rules
    so facts of one visitor are ordered alike in every bot.
 3. The wake-up for the end of a session is set once and asked again when it fires: a page view must not
    cost a write of it.
-4. Sessions of visitors whose address is not known end untold; their end is watched only where a cohort looks
-   at the session. The newest is told once the address is known: Rules may be waiting for it.
+4. Sessions of visitors whose address is not known end untold; their end is watched only where a cohort may
+   be left or entered by it. The newest is told once the address is known: Rules may be waiting for it.
 5. Once a week a lead's moment is kept (`moments`).
 """
 
@@ -270,7 +270,9 @@ def _arm(state: BehaviorState, here: Moment, effects: list[Effect]) -> None:
 
 
 def _session_counts(state: BehaviorState, here: Moment) -> bool:
-    """Say whether the visitor is in a cohort that looks at the session."""
+    """Say whether the visitor is in a cohort that looks at the session, or may come into one by its end."""
+    if here.rules.visits_end:
+        return True
     if not state.cohorts:
         return False
     return any(each.name in state.cohorts for each in here.rules.cohorts_touched("session"))

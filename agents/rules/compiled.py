@@ -255,6 +255,8 @@ class CompiledRules:
     """Event name -> what is kept of it one by one."""
     turning: frozenset[str] = frozenset()
     """Traits of which it is kept when they changed."""
+    visits_end: bool = False
+    """Whether a cohort may be entered by the end of a session alone."""
     keeps_cart: bool = False
     """Whether a cohort asks for what lies in the cart."""
 

@@ -11,13 +11,14 @@ from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import Email, PathFile, Score, Stage
 from agents.rules.parts import Around, Part
 from agents.rules.ruleset import RuleSet, walk
+from agents.rules.visits import entered_by_its_end
+from agents.rules.watches import index_by_event
 from learning.serving import split_test
 from messaging.vocabulary.ids import short_hash
 from messaging.vocabulary.records import SplitTest
 
 HAND_OVER_HOURS = 24
 """An e-mail is handed over within a day of the choice of its template; its response window begins then."""
-from agents.rules.watches import index_by_event
 
 
 def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
@@ -52,6 +53,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         probabilities=_probabilities(rules),
         watched=index_by_event(around.watches),
         turning=frozenset(around.turning),
+        visits_end=entered_by_its_end(rules.cohorts),
         keeps_cart="cart" in around.keeping,
     )
 

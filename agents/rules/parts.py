@@ -153,8 +153,8 @@ def counted(
 
 
 def kinds_of(event: str) -> frozenset[str]:
-    """Return the kinds of an event by the name under which it is counted."""
-    return frozenset({f"track:{event}"} | ({event} & OTHER_KINDS))
+    """Return the kinds of an event by the name it is counted under, `engagement_clicked:notice_bar` among them."""
+    return frozenset({f"track:{event}"} | ({event.partition(":")[0]} & OTHER_KINDS))
 
 
 def _kinds(parts: Sequence[Part]) -> frozenset[str]:

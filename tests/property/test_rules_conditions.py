@@ -13,7 +13,7 @@ from agents.rules.condition_models import Condition
 from agents.rules.conditions import _COMPILERS, compile_condition
 from agents.rules.facts import Cart
 from agents.rules.parts import Around, Part
-from tests.drawn_rules import CONDITIONS, LEAF, LEAVES, NAMES, having
+from tests.drawn_rules import CONDITIONS, LEAF, LEAVES, NAMES, ZONES, having
 from tests.naive_rules import HALF_LIFE_DAYS, ListedFacts, naive
 
 NOW = datetime(2026, 3, 4, 15, 27, 31, tzinfo=UTC)
@@ -36,15 +36,6 @@ AGO = st.one_of(
     st.sampled_from([h * 3600 + d for h in (0, 1, 24, 168, 192, 720) for d in (1650, 1651, 1652)]),
 )
 MOMENTS = AGO.map(lambda seconds: NOW - timedelta(seconds=seconds))
-ZONES = [  # clocks leap in Havana and Cairo at midnight, in Lord Howe by half an hour
-    "UTC",
-    "Europe/Berlin",
-    "America/New_York",
-    "America/Havana",
-    "Africa/Cairo",
-    "Australia/Lord_Howe",
-    "Asia/Kathmandu",
-]
 HAD = st.sampled_from([{}, {"size": 5}, {"size": "5", "color": "Red"}, {"color": "blue"}])
 FACTS = st.builds(
     ListedFacts,
