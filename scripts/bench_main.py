@@ -19,6 +19,7 @@ ROWS = {
     "single": "one durable event a request on 64 connections; against a bare aiohttp handler",
     "latency": "a page visit to its e-mail at the SMTP server; a purchase to everything cancelled",
     "simulator": "all bots in one process on a clock that jumps",
+    "rules": "an event with 500 cohorts published, against one with 20",
     "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
     "experiments": "split tests: false winners among equals, and power; against a z test that looks once",
     "idle": "all processes of a system to which nothing happens: processor time and memory",
@@ -88,6 +89,10 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
         from scripts.bench_simulator import measure as measure_simulator
 
         rows += await asyncio.to_thread(measure_simulator, say)
+    if "rules" in names:
+        from scripts.bench_cohorts import measure as measure_rules
+
+        rows += await asyncio.to_thread(measure_rules, say)
     if "probabilities" in names:
         from scripts.bench_probabilities import measure as measure_probabilities
 

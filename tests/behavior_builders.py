@@ -13,6 +13,9 @@ from agents.behavior_bot.state import BehaviorState
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
 from agents.rules.compiled import CompiledRules
+from agents.rules.compiler import compile_rules
+from agents.rules.models import CohortsFile, ScoresFile
+from agents.rules.ruleset import COHORTS, SCORES, RuleSet
 from config.load import DEFAULTS, compile_folder
 from messaging.vocabulary.effects import CancelWake, Effect, Moved, Tell, WakeAt
 from messaging.vocabulary.events import Record
@@ -41,6 +44,22 @@ def a_view(**changes: Any) -> View:
         "snapshots": {},
     }
     return View(**(fields | changes))
+
+
+def a_view_of(trees: list[dict[str, Any]]) -> View:
+    """Return a view of cohorts `c0`, `c1`, … with these conditions, and one score."""
+    cohorts = {"known": {"known": "email"}} | {
+        f"c{number}": tree for number, tree in enumerate(trees)
+    }
+    points = {"page": 1.0, "track:Product Added": 5.0}
+    score = {"half_life_days": 7.0, "points": points}
+    rules = RuleSet()
+    rules.models[COHORTS] = CohortsFile.model_validate(
+        {"cohorts": {name: {"when": tree} for name, tree in cohorts.items()}}
+    )
+    rules.models[SCORES] = ScoresFile.model_validate({"scores": {"interest": score}})
+    compiled = compile_rules(rules, 1)
+    return View(compiled, 1, {1: compiled}, {})
 
 
 def a_record(

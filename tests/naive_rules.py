@@ -47,6 +47,7 @@ class ListedFacts:
     session_paths: list[str] = field(default_factory=list)
     asked: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     ends: dict[str, tuple[datetime, datetime | None]] = field(default_factory=dict)
+    worked_out: dict[str, datetime | None] = field(default_factory=dict)
     session_seconds: float = 0.0
     cart: Cart = field(default_factory=lambda: Cart(0, 0.0, frozenset()))
     changes: dict[str, datetime] = field(default_factory=dict)

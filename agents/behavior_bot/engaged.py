@@ -41,7 +41,7 @@ def take_engaged(
     what = f"{event.response} {event.interaction_type}"
     keep(state.recent, (at, what[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds = [f"engagement_{event.response}"]
-    note_marks(state, here.rules, name, None, at)
+    kinds += note_marks(state, here.rules, name, None, at)
     if event.answers:
         kinds += learn_answers(state, event.answers, at, record.position, here.rules.turning)
     if event.response != "shown" and touch(state, at, 0):

@@ -1,9 +1,10 @@
 """Give points, and find out which cohorts and bands a visitor is in now; tell Rules what changed.
 
 Rules
-1. Only what the event's kinds can change is asked. Everything is asked when the rules have a new
-   version, after a merge, and when a wake-up says that time alone may have changed something.
-2. The wake-up that stands is never too late. It may be too early: then all is asked again, once.
+1. Only what the event's kinds can change is asked. Everything is asked when the rules have a new version and after a
+   merge; of a new visitor also what may hold of anybody, at a wake-up what time can change.
+2. The wake-up that stands is never too late. It may be too early: then what time can change is asked again, once.
+   Points that raise a score move the times at which it fades to later ones: only the bounds between are asked.
 3. Bands are told before cohorts, leaving before entering, each in the order the marketer wrote them:
    so that a path that reads both never sees a visitor in neither by accident.
 4. Probabilities are worked out before anything is asked, where the rules ask for any (`chances`).
@@ -13,24 +14,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
 from agents.behavior_bot.chances import moved, refresh
-from agents.behavior_bot.facts import VisitorFacts, faded
+from agents.behavior_bot.facts import VisitorFacts, faded, standing
 from agents.behavior_bot.knowing import may_show_to
 from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import BehaviorState, Points
 from agents.protocol.bot import View
-from agents.rules.compiled import PROBABILITY, CompiledCohort, CompiledRules, ScoreRule
+from agents.rules.compiled import (
+    BORN,
+    PROBABILITY,
+    TIME,
+    CompiledCohort,
+    CompiledRules,
+    Need,
+    ScoreRule,
+)
 from agents.rules.fading import fades_at
+from agents.rules.parts import ORDERS
 from messaging.vocabulary.effects import CancelWake, Effect, Tell, WakeAt
 from messaging.vocabulary.messages import CohortEntered, CohortLeft, ScoreCrossed
 
 COHORTS_WAKE = "cohorts"
 
-Scored = tuple[ScoreRule, bool]
-"""A score that was given points, and whether they raised it."""
+
+class Scored(NamedTuple):
+    """Tell of a score that was given points."""
+
+    rule: ScoreRule
+    rising: bool
+    """Whether they raised it."""
+    value: float = 0.0
+    at: float = 0.0
+    """What stood before: points of a moment; 0: none."""
 
 
 class Moment(msgspec.Struct, gc=False):
@@ -57,8 +76,10 @@ def add_points(
     for rule in rules.scores.values():
         value = rule.points_by_kind.get(kind)
         if value:
+            stood = state.scores.get(rule.name)
+            before = (stood.value, stood.at) if stood is not None else (0.0, 0.0)
             _add(state, rule, value * weight, at)
-            changed.append((rule, value > 0))
+            changed.append(Scored(rule, value > 0, *before))
     return changed
 
 
@@ -79,18 +100,24 @@ def evaluate(
         tell_again: cohorts that Rules may hold for this visitor by a merge.
     """
     rules, view = here.rules, here.view
-    everything = state.rules_version != view.rules_version or "merge" in kinds
+    is_new = state.rules_version < 0 and "merge" not in kinds
+    everything = not is_new and (state.rules_version != view.rules_version or "merge" in kinds)
     effects: list[Effect] = []
     before = state.cohorts
     if rules.probabilities and refresh(state, here.seconds, view):
         kinds = (*kinds, PROBABILITY)
-    if everything:
+    if is_new:
         state.rules_version = view.rules_version
-        kinds, scored = ("merge",), [(rule, False) for rule in rules.scores.values()]
+        kinds = (*kinds, BORN)
+    elif everything:
+        state.rules_version = view.rules_version
+        kinds = ("merge",)
+    if everything or TIME in kinds:
+        scored = [Scored(rule, rising=False) for rule in rules.scores.values()]
     due: datetime | None = None
-    for rule, rising in scored:
-        due = _earlier(due, _band(state, here, rule, effects, rising=rising))
-    cohorts = rules.cohorts_touched(kinds[0]) if len(kinds) == 1 else _touched(rules, kinds)
+    for each in scored:
+        due = _earlier(due, _band(state, here, each.rule, effects, rising=each.rising))
+    cohorts = _touched(state, here, kinds, scored)
     left: list[str] = []
     if everything:
         left = sorted({*state.cohorts, *tell_again} - rules.cohorts.keys())
@@ -133,10 +160,52 @@ def _add(state: BehaviorState, rule: ScoreRule, value: float, at: float) -> None
         points.value += value * faded(points.at - at, rule.half_life_days)
 
 
-def _touched(rules: CompiledRules, kinds: Sequence[str]) -> list[CompiledCohort]:
-    """Return the cohorts that any of these kinds may change, each once."""
-    lists = [rules.cohorts_touched(kind) for kind in kinds]
+def _touched(
+    state: BehaviorState, here: Moment, kinds: Sequence[str], scored: list[Scored]
+) -> list[CompiledCohort]:
+    """Return the cohorts that these kinds and points may change, each once."""
+    rules, inside = here.rules, state.cohorts
+    if "merge" in kinds:
+        return rules.cohorts_touched("merge")
+    lists = [found for each in scored if (found := _crossed(state, here, each))]
+    for kind in kinds:
+        for need, cohorts, names in rules.groups_touched(kind):
+            if need is None or _has(state, need) or not names.isdisjoint(inside):
+                lists.append(cohorts)
+    if len(lists) == 1 and not scored:
+        return lists[0]
     return list({cohort.name: cohort for found in lists for cohort in found}.values())
+
+
+def _has(state: BehaviorState, need: Need) -> bool:
+    """Say whether there is what a group of cohorts needs."""
+    kind, name = need
+    match kind:
+        case "trait":
+            return name in state.traits
+        case "mark":
+            return name in state.marks
+        case "score":
+            return name in state.scores
+        case "place":
+            return name in state.places
+        case "seen":
+            return name in state.tallies
+        case _:
+            return state.orders_count > 0 if need in ORDERS else state.email is not None
+
+
+def _crossed(state: BehaviorState, here: Moment, scored: Scored) -> list[CompiledCohort]:
+    """Return the cohorts that ask for a bound between what stood before and what stands now."""
+    rule, now = scored.rule, here.seconds
+    if rule.name not in here.rules.bounds:
+        return []
+    points = state.scores.get(rule.name)
+    after = standing(points.value, points.at, rule, now) if points is not None else 0.0
+    before = standing(scored.value, scored.at, rule, now)
+    if not scored.rising or before < 0:
+        return here.rules.crossed(rule.name, float("-inf"), float("inf"))
+    return here.rules.crossed(rule.name, before, after)
 
 
 def _cohorts(

@@ -47,6 +47,7 @@ class VisitorFacts:
         "asked",
         "ends",
         "visitor_id",
+        "worked_out",
     )
 
     def __init__(
@@ -65,6 +66,7 @@ class VisitorFacts:
         self._depth = -1
         self.asked: dict[str, tuple[datetime, bool]] = {}
         self.ends: dict[str, tuple[datetime, datetime | None]] = {}
+        self.worked_out: dict[str, datetime | None] = {}
         self._pages: dict[tuple[str, ...], int] = {}
         """Texts -> pages of the session that contain any: several cohorts ask for the same ones."""
         self._standing: dict[str, tuple[datetime, float]] = {}
@@ -223,10 +225,8 @@ class VisitorFacts:
     def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
         """Count the bounded recent pages whose path starts with (`prefix`) or contains `text`."""
         start = since.timestamp() if since is not None else 0.0
-        pages = [path for at, path in self._state.pages if at >= start]
-        if prefix:
-            return sum(path.startswith(text) for path in pages)
-        return sum(text in path for path in pages)
+        pages = [path for at, path in self._state.pages if at >= start and text in path]
+        return sum(path.startswith(text) for path in pages) if prefix else len(pages)
 
     def score(self, name: str, now: datetime) -> float:
         """Return a score, decayed to `now` and cut at its cap."""

@@ -87,20 +87,27 @@ def count(state: BehaviorState, name: str, record: Record) -> bool:
     return True
 
 
-def remember(state: BehaviorState, event: Call, name: str, at: float, rules: CompiledRules) -> bool:
-    """Put a call into buckets, rings and the session; return whether the number of sessions changed."""
+def remember(
+    state: BehaviorState, event: Call, name: str, at: float, rules: CompiledRules
+) -> list[str]:
+    """Put a call into buckets, rings and the session; return the kinds of what changed besides its own."""
     before = state.sessions_before + len(state.sessions)
     if not state.first_seen or at < state.first_seen:
         state.first_seen = at
     put_in_buckets(state, tally_of(state, name), at)
     keep(state.recent, (at, name[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
+    kinds: list[str] = []
     match event:
         case PageViewed() | ScreenViewed():
-            keep(state.pages, (at, path_of(event)[:PATH_CHARACTERS_MAX]), PAGES_MAX)
-            note_marks(state, rules, name, event.properties, at)
+            path = path_of(event)[:PATH_CHARACTERS_MAX]
+            let_go = keep(state.pages, (at, path), PAGES_MAX)
+            kinds += rules.page_kinds(path)
+            if let_go is not None:
+                kinds += rules.page_kinds(let_go[1])
+            kinds += note_marks(state, rules, name, event.properties, at)
             touch(state, at, 1)
         case Track():
-            note_marks(state, rules, name, event.properties, at)
+            kinds += note_marks(state, rules, name, event.properties, at)
             if rules.keeps_cart and event.properties and name in CART_SIGNS:
                 keep_in_cart(state, [_in_cart(event.properties, CART_SIGNS[name], at)])
             context = event.context
@@ -109,9 +116,10 @@ def remember(state: BehaviorState, event: Call, name: str, at: float, rules: Com
             if seen or present(state, at) is not None:
                 touch(state, at, 0)
         case _:
-            note_marks(state, rules, name, None, at)
-            return False
-    return state.sessions_before + len(state.sessions) != before
+            return note_marks(state, rules, name, None, at)
+    if state.sessions_before + len(state.sessions) != before:
+        kinds.append("session")
+    return kinds
 
 
 def _is_browser(anonymous_id: str | int | None) -> bool:
@@ -172,12 +180,14 @@ def note_marks(
     name: str,
     properties: dict[str, Any] | None,
     at: float,
-) -> None:
-    """Keep what rules look at one by one."""
+) -> list[str]:
+    """Keep what rules look at one by one; return the kinds of what changed."""
+    kinds: list[str] = []
     for watch in rules.watched.get(name, ()):
         marks = list(watch.marks(name, properties or {}, at))
         if marks:
-            keep_marks(state, watch.id, marks)
+            kinds += [f"mark:{each}" for each in keep_marks(state, watch.id, marks)]
+    return kinds
 
 
 def _in_cart(properties: dict[str, Any], sign: int, at: float) -> InCart:

@@ -136,7 +136,7 @@ def learn(
     member: bool,
     turning: frozenset[str],
 ) -> list[str]:
-    """Take what a call says of the visitor; return the kinds of what changed (`who`, `place`, `trait:<name>`).
+    """Take what a call says of the visitor; return the kinds of what changed (`who`, `place:<field>`, `trait:<name>`).
 
     `turning`: traits of which it is kept when they changed.
     """
@@ -375,7 +375,7 @@ def _learn_context(state: BehaviorState, context: Context, at: float, position: 
         found += came_from(context.page.referrer, context.page.url)
     for field, value in found:
         if put(state.places, field, value, at, position):
-            kinds.append("place")
+            kinds.append(f"place:{field}")
     consent = context.consent
     if consent is not None and consent.category_preferences:
         for category, value in list(consent.category_preferences.items())[:CONSENTS_MAX]:

@@ -133,9 +133,9 @@ def _judge(state: BehaviorState, answer: Answer, here: Moment, judged: Judged) -
     tally = tally_of(state, answer.kind)
     tally.human += 1
     put_in_buckets(state, tally, answer.at)
-    note_marks(state, here.rules, answer.kind, None, answer.at)
     keep(state.recent, (answer.at, answer.kind), RECENT_MAX)
     judged.kinds.append(answer.kind)
+    judged.kinds += note_marks(state, here.rules, answer.kind, None, answer.at)
     if answer.kind == "mail_clicked" and touch(state, answer.at, 0):
         judged.kinds.append("session")
 

@@ -360,18 +360,18 @@ def keep_sends(state: BehaviorState, sends: Iterable[KnownSend]) -> None:
     state.sends = by_age[-SENDS_MAX:]
 
 
-def keep(ring: list[Any], entry: Any, count_max: int) -> None:
-    """Put an entry into a ring that holds the newest so many, by time, then text."""
+def keep(ring: list[Any], entry: Any, count_max: int) -> Any:
+    """Put an entry into a ring that holds the newest so many, by time, then text; return what is let go, or None."""
     if not ring or entry[0] > ring[-1][0]:
         ring.append(entry)
     else:
         insort_right(ring, entry, key=_time_and_text)
-    if len(ring) > count_max:
-        del ring[0]
+    return ring.pop(0) if len(ring) > count_max else None
 
 
-def keep_marks(state: BehaviorState, watch: str, marks: Iterable[Mark]) -> None:
-    """Put marks among those of their watch; the newest are kept, of each watch and of all together."""
+def keep_marks(state: BehaviorState, watch: str, marks: Iterable[Mark]) -> list[str]:
+    """Put marks among those of their watch, the newest of each watch and of all together; return whose changed."""
+    changed = [watch]
     ring = state.marks.setdefault(watch, [])
     ring.extend(marks)
     ring.sort()
@@ -382,8 +382,11 @@ def keep_marks(state: BehaviorState, watch: str, marks: Iterable[Mark]) -> None:
     over = sum(map(len, state.marks.values())) - MARKS_IN_ALL_MAX
     for _ in range(over):
         held = [name for name in state.marks if state.marks[name]]
-        del state.marks[min(held, key=lambda name: (state.marks[name][0], name))][0]
+        oldest = min(held, key=lambda name: (state.marks[name][0], name))
+        del state.marks[oldest][0]
         state.marks_dropped += 1
+        changed.append(oldest)
+    return changed
 
 
 def keep_turn(state: BehaviorState, turn: Turn) -> bool:

@@ -41,7 +41,7 @@ from agents.behavior_bot.responses import (
 )
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
-from agents.rules.compiled import REFUND_EVENTS
+from agents.rules.compiled import REFUND_EVENTS, TIME
 from messaging.vocabulary.effects import (
     UNCERTAIN_SUCCESS,
     Effect,
@@ -183,7 +183,7 @@ def _call(
         ]
     turning = here.rules.turning
     changed = learn(state, event, at, record.position, member=member, turning=turning)
-    another_session = remember(state, event, name, at, here.rules)
+    remembered = remember(state, event, name, at, here.rules)
     effects: list[Effect] = refunds
     if bought is not None:
         bought.address = state.address
@@ -193,9 +193,7 @@ def _call(
     if here.view.consent == DOUBLE_OPT_IN or state.confirming is not None:
         effects += confirming.ask(state, here)
     kind = f"track:{name}" if is_track else name
-    kinds = (kind, *changed)
-    if another_session:
-        kinds = (*kinds, "session")
+    kinds = (kind, *changed, *remembered)
     if is_less:
         kinds = (*kinds, "purchase")
     scored = add_points(state, here.rules, kind, at)
@@ -229,7 +227,7 @@ def _judged(state: BehaviorState, judged: Judged, here: Moment) -> list[Effect]:
 def _woke(state: BehaviorState, key: str, here: Moment) -> list[Effect]:
     if key == COHORTS_WAKE:
         state.cohorts_due = 0.0
-        return evaluate(state, here, ("merge",), [])
+        return evaluate(state, here, (TIME,), [])
     if key == ANSWERS_WAKE:
         return _judged(state, judge(state, here), here)
     if key == MOMENT_WAKE:
@@ -271,11 +269,7 @@ def _arm(state: BehaviorState, here: Moment, effects: list[Effect]) -> None:
 
 def _session_counts(state: BehaviorState, here: Moment) -> bool:
     """Say whether the visitor is in a cohort that looks at the session, or may come into one by its end."""
-    if here.rules.visits_end:
-        return True
-    if not state.cohorts:
-        return False
-    return any(each.name in state.cohorts for each in here.rules.cohorts_touched("session"))
+    return here.rules.visits_end or not here.rules.on_session.isdisjoint(state.cohorts)
 
 
 def _unsubscribed(state: BehaviorState, send_id: str, record: Record, here: Moment) -> list[Effect]:

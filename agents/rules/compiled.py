@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,12 @@ from messaging.vocabulary.records import SplitTest
 
 Test = Callable[[Facts, datetime], bool]
 Until = Callable[[Facts, datetime], datetime | None]
+
+Need = tuple[str, str]
+"""What there must be of a visitor: (`trait` | `mark` | `score` | `seen` | `place`, name), or (`is`, what they are)."""
+
+NEEDS = ("mark", "trait", "score", "place", "seen", "is")
+"""The rarer first: of several needs of a cohort that one is looked at."""
 
 PURCHASE_EVENTS = frozenset({"Order Completed"})
 """Track events that count as an order: Segment's e-commerce specification names it so."""
@@ -39,6 +45,15 @@ ANY_TRACK = "track:*"
 PROBABILITY = "probability"
 """Kind of what happens when a visitor's predicted probability was worked out anew."""
 
+BORN = "born"
+"""Kind of what happens when a visitor is met first; it touches what may hold of somebody of whom nothing is known."""
+
+TIME = "time"
+"""Kind of what happens when only time has passed."""
+
+PATHS_MAX = 4_096
+"""Paths of which it is remembered what they match; sites have fewer, and a hostile one must not fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledCohort:
@@ -51,6 +66,16 @@ class CompiledCohort:
     """Earliest time, after now, at which time alone may change that; None, also as its answer: it never will."""
     kinds: frozenset[str]
     """Kinds of events that may change it (`agents.rules.facts`, rule 4), or `track:*`."""
+    need: Need | None = None
+    """Without this it does not hold, and no time changes that; None: nothing is needed."""
+
+
+class Group(NamedTuple):
+    """Hold cohorts that need the same."""
+
+    need: Need | None
+    cohorts: list[CompiledCohort]
+    names: frozenset[str]
 
 
 class ScoreRule(msgspec.Struct, frozen=True):
@@ -255,10 +280,22 @@ class CompiledRules:
     """Event name -> what is kept of it one by one."""
     turning: frozenset[str] = frozenset()
     """Traits of which it is kept when they changed."""
+    on_session: frozenset[str] = frozenset()
+    """Cohorts that look at the session."""
     visits_end: bool = False
     """Whether a cohort may be entered by the end of a session alone."""
     keeps_cart: bool = False
     """Whether a cohort asks for what lies in the cart."""
+    pages: tuple[tuple[str, Callable[[str], bool]], ...] = ()
+    """(kind, whether a path is meant): what rules ask of pages."""
+    groups: Mapping[str, list[Group]] = field(default_factory=dict, repr=False)
+    """Kind -> what it touches, by what is needed: who has it not is not asked."""
+    bounds: Mapping[str, list[tuple[float, list[CompiledCohort]]]] = field(
+        default_factory=dict, repr=False
+    )
+    """Score -> its bounds that cohorts ask for, the lowest first, each with the cohorts."""
+    pages_known: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    """Path -> its kinds, as they were found: what `page_kinds` remembers."""
 
     def cohorts_touched(self, kind: str) -> list[CompiledCohort]:
         """Return the cohorts whose result an event of this kind may change.
@@ -272,6 +309,33 @@ class CompiledRules:
             return found
         return self.touched[ANY_TRACK] if kind.startswith("track:") else []
 
+    def groups_touched(self, kind: str) -> list[Group]:
+        """Return what `cohorts_touched` does, by what is needed."""
+        found = self.groups.get(kind)
+        if found is not None:
+            return found
+        return self.groups[ANY_TRACK] if kind.startswith("track:") else []
+
+    def page_kinds(self, path: str) -> list[str]:
+        """Return the kinds of a page view by its path: only the cohorts that mean it are touched."""
+        if not self.pages:
+            return []
+        kinds = self.pages_known.get(path)
+        if kinds is None:
+            if len(self.pages_known) >= PATHS_MAX:
+                self.pages_known.clear()
+            kinds = self.pages_known[path] = [kind for kind, means in self.pages if means(path)]
+        return kinds
+
+    def crossed(self, score: str, low: float, high: float) -> list[CompiledCohort]:
+        """Return the cohorts that ask for a bound of a score between low and high, both included; some twice."""
+        return [
+            cohort
+            for bound, cohorts in self.bounds.get(score, ())
+            if low <= bound <= high
+            for cohort in cohorts
+        ]
+
 
 def index_by_kind(cohorts: Mapping[str, CompiledCohort]) -> dict[str, list[CompiledCohort]]:
     """Return kind -> cohorts it may change, in the order they are written."""
@@ -280,4 +344,18 @@ def index_by_kind(cohorts: Mapping[str, CompiledCohort]) -> dict[str, list[Compi
     for kind in kinds:
         wide = {kind, ANY_TRACK} if kind.startswith("track:") else {kind}
         index[kind] = [cohort for cohort in cohorts.values() if cohort.kinds & wide]
+    return index
+
+
+def index_by_need(touched: Mapping[str, list[CompiledCohort]]) -> dict[str, list[Group]]:
+    """Return kind -> its cohorts in groups that need the same."""
+    index: dict[str, list[Group]] = {}
+    for kind, cohorts in touched.items():
+        by_need: dict[Need | None, list[CompiledCohort]] = {}
+        for cohort in cohorts:
+            by_need.setdefault(cohort.need, []).append(cohort)
+        index[kind] = [
+            Group(need, each, frozenset(cohort.name for cohort in each))
+            for need, each in by_need.items()
+        ]
     return index

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 from agents.rules import compiled
-from agents.rules.compiled import PURCHASE_EVENTS, CompiledCohort, CompiledRules, index_by_kind
+from agents.rules.compiled import (
+    BORN,
+    NEEDS,
+    PURCHASE_EVENTS,
+    TIME,
+    CompiledCohort,
+    CompiledRules,
+    index_by_kind,
+    index_by_need,
+)
 from agents.rules.conditions import compile_condition
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import Email, PathFile, Score, Stage
-from agents.rules.parts import Around, Part
+from agents.rules.nobody import Nobody
+from agents.rules.parts import Around, Part, bound_kind
 from agents.rules.ruleset import RuleSet, walk
 from agents.rules.visits import entered_by_its_end
 from agents.rules.watches import index_by_event
@@ -20,11 +31,14 @@ from messaging.vocabulary.records import SplitTest
 HAND_OVER_HOURS = 24
 """An e-mail is handed over within a day of the choice of its template; its response window begins then."""
 
+ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     """Return the compiled form of a set in which `agents.rules.checks.check` found nothing."""
     scores = {name: _score(name, score) for name, score in rules.scores.items()}
     cohorts, around = _cohorts(rules, scores)
+    touched = index_by_kind(cohorts)
     paths = {name: _path(name, path) for name, path in rules.paths.items()}
     return CompiledRules(
         version=version,
@@ -48,14 +62,27 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         },
         purchase_events=PURCHASE_EVENTS,
         goal_events=frozenset[str]().union(*(path.goal_events for path in paths.values())),
-        touched=index_by_kind(cohorts),
+        touched=touched,
+        groups=index_by_need(touched),
         interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
         probabilities=_probabilities(rules),
         watched=index_by_event(around.watches),
         turning=frozenset(around.turning),
+        on_session=frozenset(cohort.name for cohort in touched.get("session", ())),
         visits_end=entered_by_its_end(rules.cohorts),
         keeps_cart="cart" in around.keeping,
+        pages=tuple(around.pages.items()),
+        bounds=_bounds(around, touched),
     )
+
+
+def _bounds(
+    around: Around, touched: dict[str, list[CompiledCohort]]
+) -> dict[str, list[tuple[float, list[CompiledCohort]]]]:
+    found: dict[str, list[tuple[float, list[CompiledCohort]]]] = {}
+    for name, bound in sorted(around.bounds):
+        found.setdefault(name, []).append((bound, touched.get(bound_kind(name, bound), [])))
+    return found
 
 
 def _probabilities(rules: RuleSet) -> tuple[str, ...]:
@@ -83,7 +110,13 @@ def _cohorts(
 
 
 def _cohort(name: str, part: Part) -> CompiledCohort:
-    return CompiledCohort(name=name, test=part.test, until=part.until, kinds=part.kinds)
+    kinds = set(part.kinds)
+    if part.until is not None:
+        kinds.add(TIME)
+    if part.test(Nobody(), ANY_TIME):  # what depends on the time or the id says so itself
+        kinds.add(BORN)
+    need = min(part.needs, key=lambda each: (NEEDS.index(each[0]), each), default=None)
+    return CompiledCohort(name, part.test, part.until, frozenset(kinds), need)
 
 
 def _score(name: str, score: Score) -> compiled.ScoreRule:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from agents.protocol.draw import share
-from agents.rules.compiled import PROBABILITY
+from agents.rules.compiled import BORN, PROBABILITY
 from agents.rules.condition_models import (
     CampaignIs,
     CartIs,
@@ -37,10 +37,12 @@ from agents.rules.fading import fades_at
 from agents.rules.operators import value_test
 from agents.rules.parts import (
     ACTIVITY,
-    PLACE,
+    EMAIL,
+    ORDERS,
     WHO,
     Around,
     Part,
+    bound_kind,
     counted,
     every,
     negated,
@@ -95,24 +97,26 @@ def _cohort(name: str, around: Around) -> Part:
             known = facts.ends[name] = (now, ends(facts, now))
         return known[1]
 
-    return Part(test, until if ends is not None else None, part.kinds)
+    return Part(test, until if ends is not None else None, part.kinds, part.needs)
 
 
 # ------------------------------------------------------------------------------- who they are
 
 
 def _lifecycle(wanted: str, around: Around) -> Part:
-    return Part(lambda facts, _: facts.lifecycle == wanted, None, WHO | around.purchases)
+    needs = ORDERS if wanted == "customer" else frozenset()
+    return Part(lambda facts, _: facts.lifecycle == wanted, None, WHO | around.purchases, needs)
 
 
 def _known(what: str, _: Around) -> Part:
     if what == "email":
-        return Part(lambda facts, _: facts.email_known, None, WHO)
+        return Part(lambda facts, _: facts.email_known, None, WHO, EMAIL)
     return Part(lambda facts, _: facts.user_id_known, None, WHO)
 
 
 def _may_email(*, wanted: bool) -> Part:
-    return Part(lambda facts, _: facts.may_email == wanted, None, WHO)
+    needs = EMAIL if wanted else frozenset()
+    return Part(lambda facts, _: facts.may_email == wanted, None, WHO, needs)
 
 
 def _trait(trait: TraitIs, around: Around) -> Part:
@@ -122,7 +126,10 @@ def _trait(trait: TraitIs, around: Around) -> Part:
         around.turning.add(name)
         return _changed(name, trait.changed.hours, kinds)
     holds = value_test(trait)
-    return Part(lambda facts, _: holds(facts.trait(name)), None, kinds)
+    needs = EMAIL if name == "email" else frozenset({("trait", name)})
+    if trait.exists is False:
+        needs = frozenset()
+    return Part(lambda facts, _: holds(facts.trait(name)), None, kinds, needs)
 
 
 def _changed(name: str, hours: int | None, kinds: frozenset[str]) -> Part:
@@ -138,7 +145,8 @@ def _changed(name: str, hours: int | None, kinds: frozenset[str]) -> Part:
 def _in_list(name: str, _: Around) -> Part:
     """A static list is a trait: it comes by an import or a call, and goes with the person it is about."""
     trait = f"lists.{name}"
-    return Part(lambda f, _: same(f.trait(trait), True), None, frozenset({f"trait:{trait}"}))
+    kinds, needs = frozenset({f"trait:{trait}"}), frozenset({("trait", trait)})
+    return Part(lambda facts, _: same(facts.trait(trait), True), None, kinds, needs)
 
 
 def _social(social: SocialIs, _: Around) -> Part:
@@ -158,7 +166,7 @@ def _social(social: SocialIs, _: Around) -> Part:
 
 
 def _country(wanted: str, _: Around) -> Part:
-    kinds = PLACE | {"trait:country", "trait:address.country"}
+    kinds = frozenset({"place:country", "trait:country", "trait:address.country"})
     return Part(lambda facts, _: same(facts.place("country"), wanted), None, kinds)
 
 
@@ -167,7 +175,7 @@ def _place(field: str) -> Callable[[PropertyIs, Around], Part]:
 
     def compile_place(asked: PropertyIs, _: Around) -> Part:
         holds = value_test(asked)
-        kinds = PLACE | {f"trait:{field}", f"trait:address.{field}"}
+        kinds = frozenset({f"place:{field}", f"trait:{field}", f"trait:address.{field}"})
         return Part(lambda facts, _: holds(facts.place(field) or None), None, kinds)
 
     return compile_place
@@ -181,7 +189,7 @@ def _locale(wanted: str, _: Around) -> Part:
         locale = plain(facts.place("locale")).replace("_", "-")
         return locale == language or locale.startswith(language + "-")
 
-    return Part(test, None, PLACE | {"trait:locale"})
+    return Part(test, None, frozenset({"place:locale", "trait:locale"}))
 
 
 def _campaign(campaign: CampaignIs, _: Around) -> Part:
@@ -189,13 +197,14 @@ def _campaign(campaign: CampaignIs, _: Around) -> Part:
     return Part(
         lambda facts, _: all(same(facts.campaign(field), value) for field, value in asked),
         None,
-        PLACE,
+        frozenset({"place:campaign"}),
+        frozenset({("place", "campaign")}),
     )
 
 
 def _share(part: ShareOf, _: Around) -> Part:
     salt, start, end = part.salt, part.start, part.end
-    return Part(lambda f, _: start <= share(salt, f.visitor_id) < end, None, frozenset())
+    return Part(lambda f, _: start <= share(salt, f.visitor_id) < end, None, frozenset({BORN}))
 
 
 # ----------------------------------------------------------------------------- what they did
@@ -212,14 +221,16 @@ def _responded(answer: RespondedWith, _: Around) -> Part:
     return happened(event, least, answer.hours)
 
 
-def _page(page: PageSeen, _: Around) -> Part:
+def _page(page: PageSeen, around: Around) -> Part:
     prefix = page.starts_with is not None
     text = page.starts_with or page.contains or ""
+    kind = f"page:{'^' if prefix else ''}{text}"
+    around.pages[kind] = lambda path: path.startswith(text) if prefix else text in path
     return counted(
         lambda facts, since: facts.pages_matching(text, prefix=prefix, since=since),
         page.at_least,
         page.hours,
-        frozenset({"page", "screen"}),
+        frozenset({kind}),
     )
 
 
@@ -248,6 +259,7 @@ def _orders(orders: OrdersAre, around: Around) -> Part:
         lambda facts, _: least <= facts.orders <= most and low <= facts.order_value <= high,
         None,
         around.purchases,
+        ORDERS if least or low else frozenset(),
     )
 
 
@@ -291,6 +303,7 @@ def _in_cart(*, wanted: bool, around: Around) -> Part:
         lambda facts, now: (filled_at(facts, now) is not None) == wanted,
         until,
         around.purchases | {f"track:{CART_EVENT}"},
+        frozenset({("seen", CART_EVENT)}) if wanted else frozenset(),
     )
 
 
@@ -303,13 +316,17 @@ def _score(score: ScoreIn, around: Around) -> Part:
     low = float("-inf") if start is None else start
     high = float("inf") if end is None else end
 
+    asked_for = {(name, bound) for bound in (start, end) if bound is not None}
+    around.bounds.update(asked_for)
+
     def until(facts: Facts, now: datetime) -> datetime | None:
         return fades_at(facts.score(name, now), [start, end], half_life, now)
 
     return Part(
         lambda facts, now: low <= facts.score(name, now) < high,
         until if half_life is not None else None,
-        frozenset(kind for kind, points in rule.points_by_kind.items() if points),
+        frozenset(bound_kind(*asked) for asked in asked_for),
+        frozenset({("score", name)}) if low > 0 else frozenset(),
     )
 
 

@@ -12,7 +12,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 
 from agents.rules.event_models import EventDid, EventLike, EventNone, SequenceIs, UnfinishedIs
 from agents.rules.facts import Facts
@@ -34,7 +33,7 @@ def compile_event(asked: EventDid, around: Around) -> Part:
     watch = _watch([EventLike(name=asked.name, properties=asked.properties)], asked.same, around)
     count = _marks_of_one if asked.same is not None else _marks
     return _so_often(
-        lambda least: counted(count(watch), least, asked.hours, kinds_of(asked.name)),
+        lambda least: counted(count(watch), least, asked.hours, watch.kinds, watch.needs),
         asked.at_least,
         asked.at_most,
     )
@@ -54,15 +53,31 @@ def compile_not_event(asked: EventNone, around: Around) -> Part:
 def compile_sequence(asked: SequenceIs, around: Around) -> Part:
     """Return the part that holds while a whole sequence was completed (within the window)."""
     watch = _watch(asked.steps, asked.same, around)
-    last = len(asked.steps) - 1
+    last, hours = len(asked.steps) - 1, asked.hours
     span = float("inf") if asked.span_hours is None else asked.span_hours * HOUR_SECONDS
 
-    def count(facts: Facts, since: datetime | None) -> int:
-        start = since.timestamp() if since is not None else 0.0
-        marks = facts.marks(watch)
-        return int(any(_completed(each, last, span, start) for each in _by_key(marks)))
+    key = f"{watch.id} {span}"
 
-    return counted(count, 1, asked.hours, _kinds(asked.steps))
+    def completed(facts: Facts) -> datetime | None:
+        if key not in facts.worked_out:
+            facts.worked_out[key] = worked_out(facts)
+        return facts.worked_out[key]
+
+    def worked_out(facts: Facts) -> datetime | None:
+        times = (_completed(marks, last, span) for marks in _by_key(facts.marks(watch)))
+        latest = max((time for time in times if time is not None), default=None)
+        return None if latest is None else datetime.fromtimestamp(latest, UTC)
+
+    def test(facts: Facts, now: datetime) -> bool:
+        at = completed(facts)
+        return at is not None and (hours is None or at >= window_start(now, hours))
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        at = completed(facts)
+        ends = _leaves(at, hours) if at is not None else None
+        return ends if ends is not None and ends > now else None
+
+    return Part(test, until if hours is not None else None, watch.kinds, watch.needs)
 
 
 def compile_unfinished(asked: UnfinishedIs, around: Around) -> Part:
@@ -78,13 +93,6 @@ def compile_unfinished(asked: UnfinishedIs, around: Around) -> Part:
                 if step == 0 and at >= finished:
                     yield datetime.fromtimestamp(at, UTC)
 
-    def ends(begun: datetime) -> datetime | None:
-        """Return when a beginning leaves the window."""
-        if hours is None:
-            return None
-        bucket = bucket_of(hours)
-        return floor_to(begun, bucket) + bucket + timedelta(hours=hours)
-
     def test(facts: Facts, now: datetime) -> bool:
         start = window_start(now, hours) if hours is not None else None
         return any(
@@ -92,10 +100,12 @@ def compile_unfinished(asked: UnfinishedIs, around: Around) -> Part:
         )
 
     def until(facts: Facts, now: datetime) -> datetime | None:
-        times = (time for begun in open_since(facts) for time in (begun + wait, ends(begun)))
+        times = (
+            time for begun in open_since(facts) for time in (begun + wait, _leaves(begun, hours))
+        )
         return min((time for time in times if time is not None and time > now), default=None)
 
-    return Part(test, until, _kinds([asked.start, asked.finish]))
+    return Part(test, until, watch.kinds, watch.needs)
 
 
 def happened(
@@ -110,7 +120,8 @@ def happened(
         return facts.counter(event) if since is None else facts.recent(event, since)
 
     kinds = kinds if kinds is not None else kinds_of(event)
-    part = counted(count, at_least, hours, kinds)
+    needs = frozenset({("seen", event)})
+    part = counted(count, at_least, hours, kinds, needs)
     ends = part.until
     if ends is None:
         return part
@@ -118,6 +129,7 @@ def happened(
         lambda facts, now: facts.counter(event) >= at_least and part.test(facts, now),
         lambda facts, now: ends(facts, now) if facts.counter(event) >= at_least else None,
         kinds,
+        needs,
     )
 
 
@@ -141,10 +153,6 @@ def _watch(steps: list[EventLike], same: str | None, around: Around) -> Watch:
         same=same or "",
     )
     return around.watches.setdefault(watch.id, watch)
-
-
-def _kinds(steps: list[EventLike]) -> frozenset[str]:
-    return frozenset[str]().union(*(kinds_of(each.name) for each in steps))
 
 
 def _marks(watch: Watch) -> Callable[[Facts, datetime | None], int]:
@@ -173,17 +181,30 @@ def _by_key(marks: Iterable[Mark]) -> Iterable[list[Mark]]:
     return keys.values()
 
 
-def _completed(marks: list[Mark], last: int, span: float, since: float) -> bool:
-    """Say whether the steps 0 … last stand one after the other, the last one at `since` or later."""
+def _completed(marks: Iterable[Mark], last: int, span: float) -> float | None:
+    """Return when the steps 0 … last stood one after the other, the last time; None: never within the span."""
     begun: list[float | None] = [None] * (last + 1)
     """Step -> the latest beginning of what has come so far."""
-    for at, together in groupby(marks, key=lambda mark: mark[0]):
-        steps = {step for _, step, _ in together}
-        for step in sorted(steps, reverse=True):  # so that no moment stands for two steps
-            start = at if step == 0 else begun[step - 1]
-            if start is None:
-                continue
-            if step == last and at >= since and at - start <= span:
-                return True
-            begun[step] = start if begun[step] is None else max(start, begun[step] or 0.0)
-    return False
+    latest: float | None = None
+    # The later step of one moment comes first, so that no moment stands for two steps.
+    for at, step, _ in sorted(marks, key=_by_time_and_step_back):
+        start = at if step == 0 else begun[step - 1]
+        if start is None:
+            continue
+        known = begun[step]
+        begun[step] = start if known is None or known < start else known
+        if step == last and at - start <= span:
+            latest = at
+    return latest
+
+
+def _by_time_and_step_back(mark: Mark) -> tuple[float, int]:
+    return mark[0], -mark[1]
+
+
+def _leaves(at: datetime, hours: int | None) -> datetime | None:
+    """Return when a moment leaves a window that ends now; None: it never does."""
+    if hours is None:
+        return None
+    bucket = bucket_of(hours)
+    return floor_to(at, bucket) + bucket + timedelta(hours=hours)

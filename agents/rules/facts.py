@@ -15,7 +15,10 @@ Rules
    another); `merge` (everything may have changed); `engagement_shown` and the like (see 5);
    `probability` (a predicted probability was worked out anew); `machine` (an open or click was judged to be one's).
    Whatever call it came by: `who` (an id, the address or a consent changed), `trait:<name>` (a trait did),
-   `place` (zone, country, city, language, or where they came from did), `social` (nothing is awaited any more).
+   `place:<field>` (zone, country, city, locale, campaign, referrer or search term did, by a context), `social` (nothing
+   is awaited any more),
+   `mark:<watch>` (its marks did), `page:<text>` (the pages that a rule means by a text did), `score:<name>:<bound>` (a
+   score may have passed it), `born` (a visitor is met first), `time` (only time has passed).
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
@@ -44,6 +47,8 @@ class Facts(Protocol):
     """Cohort -> (moment, whether it held): what is asked again at the same moment is not worked out again."""
     ends: dict[str, tuple[datetime, datetime | None]]
     """Cohort -> (moment, when time alone may change it)."""
+    worked_out: dict[str, datetime | None]
+    """What was worked out from marks, which no time changes: several conditions ask for the same."""
 
     @property
     def visitor_id(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.rules.value_models import PropertyIs, ValueIs, expression
-from agents.rules.values import number, plain, same
+from agents.rules.values import number, plain
 
 ValueTest = Callable[[Any], bool]
 PropertiesTest = Callable[[dict[str, Any]], bool]
@@ -24,7 +24,8 @@ def value_test(asked: ValueIs) -> ValueTest:
         return lambda value: value is not None and found(str(value)) is not None
     if asked.equals is not None or asked.one_of is not None:
         values = asked.one_of if asked.one_of is not None else [asked.equals]
-        return lambda value: any(same(value, each) for each in values)
+        wanted = frozenset(map(plain, values))
+        return lambda value: value is not None and plain(value) in wanted
     return _part_of_text(asked)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents.rules.compiled import ANY_TRACK, ScoreRule, Test, Until
+from agents.rules.compiled import ANY_TRACK, Need, ScoreRule, Test, Until
 from agents.rules.facts import Facts
 from agents.rules.watches import Watch
 from agents.rules.windows import leaves_at, window_start
@@ -39,9 +39,13 @@ OTHER_KINDS = frozenset(
 )
 """What can happen besides track events (`agents.rules.facts`, rule 4)."""
 
+EMAIL: frozenset[Need] = frozenset({("is", "known by e-mail")})
+ORDERS: frozenset[Need] = frozenset({("is", "customer")})
+
 WHO = frozenset({"who", "unsubscribed", "bounced", "complained"})
-PLACE = frozenset({"place"})
-ZONE = frozenset({"place", "trait:timezone", "trait:country", "trait:address.country"})
+ZONE = frozenset(
+    {"place:zone", "place:country", "trait:timezone", "trait:country", "trait:address.country"}
+)
 ACTIVITY = frozenset(
     {
         "page",
@@ -63,6 +67,8 @@ class Part:
     test: Test
     until: Until | None
     kinds: frozenset[str]
+    needs: frozenset[Need] = frozenset()
+    """Without any one of these it does not hold, and no time changes that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,20 @@ class Around:
     """Traits of which it is to be kept when they changed."""
     keeping: set[str] = field(default_factory=set)
     """`cart`, if its contents are to be kept."""
+    pages: dict[str, Callable[[str], bool]] = field(default_factory=dict)
+    """Kind -> whether a path is meant."""
+    bounds: set[tuple[str, float]] = field(default_factory=set)
+    """(score, bound) that are asked for."""
 
     @property
     def purchases(self) -> frozenset[str]:
         """Return the kinds that count an order."""
         return frozenset(f"track:{name}" for name in self.purchase_events) | {"purchase"}
+
+
+def bound_kind(score: str, bound: float) -> str:
+    """Return the kind of passing a score's bound."""
+    return f"score:{score}:{bound}"
 
 
 def every(parts: Sequence[Part]) -> Part:
@@ -103,7 +118,8 @@ def every(parts: Sequence[Part]) -> Part:
                 return None  # whatever time does to the others, this one stays as it is
         return _change(timed, facts, now, held_by=False)
 
-    return Part(test, until if timed else None, _kinds(parts))
+    needs = frozenset[Need]().union(*(part.needs for part in parts))
+    return Part(test, until if timed else None, _kinds(parts), needs)
 
 
 def some(parts: Sequence[Part]) -> Part:
@@ -124,7 +140,8 @@ def some(parts: Sequence[Part]) -> Part:
                 return None
         return _change(timed, facts, now, held_by=True)
 
-    return Part(test, until if timed else None, _kinds(parts))
+    needs = frozenset[Need].intersection(*(part.needs for part in parts))
+    return Part(test, until if timed else None, _kinds(parts), needs)
 
 
 def negated(part: Part) -> Part:
@@ -138,17 +155,18 @@ def counted(
     at_least: int,
     hours: int | None,
     kinds: frozenset[str],
+    needs: frozenset[Need] = frozenset(),
 ) -> Part:
     """Return the part that holds while there are so many within the window; None: ever."""
     if hours is None:
-        return Part(lambda facts, _: count(facts, None) >= at_least, None, kinds)
+        return Part(lambda facts, _: count(facts, None) >= at_least, None, kinds, needs)
     window = hours
 
     def until(facts: Facts, now: datetime) -> datetime | None:
         return leaves_at(lambda since: count(facts, since), at_least, now, window)
 
     return Part(
-        lambda facts, now: count(facts, window_start(now, window)) >= at_least, until, kinds
+        lambda facts, now: count(facts, window_start(now, window)) >= at_least, until, kinds, needs
     )
 
 

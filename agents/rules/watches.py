@@ -24,6 +24,16 @@ class Watch:
     same: str
     """Property whose value is the key; empty: all have one."""
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Return the kind of a change of its marks."""
+        return frozenset({f"mark:{self.id}"})
+
+    @property
+    def needs(self) -> frozenset[tuple[str, str]]:
+        """Return what there must be: some mark."""
+        return frozenset({("mark", self.id)})
+
     def marks(self, event: str, properties: dict[str, Any], at: float) -> Iterator[Mark]:
         """Give the marks of an event; of one without the key's property there are none."""
         key = 0

@@ -18,8 +18,9 @@ from agents.rules.calendar import (
     moment_of,
     next_hour_that_is,
 )
+from agents.rules.compiled import BORN, Need
 from agents.rules.facts import Facts
-from agents.rules.parts import ACTIVITY, ZONE, Around, Part, every, kinds_of
+from agents.rules.parts import ACTIVITY, ORDERS, ZONE, Around, Part, every, kinds_of
 from agents.rules.time_models import ClockIs, DateIs, HoursOfDay
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -35,7 +36,7 @@ def compile_date(asked: DateIs, around: Around) -> Part:
     """Return the part that asks one thing of one date."""
     if asked.of == "now":
         return _today(asked)
-    at, kinds = _source(asked, around)
+    at, kinds, needs = _source(asked, around)
     if asked.before is not None or asked.after is not None or asked.between is not None:
         first, last = _fixed(asked)
 
@@ -44,14 +45,14 @@ def compile_date(asked: DateIs, around: Around) -> Part:
             found = at(facts, zone)
             return found is not None and first <= day_of(found, zone) <= last
 
-        return Part(lies, None, kinds | ZONE)
+        return Part(lies, None, kinds | ZONE, needs)
 
     def span(facts: Facts, now: datetime) -> Span | None:
         zone = facts.zone()
         found = at(facts, zone)
         return None if found is None else _around(asked, found, zone, now)
 
-    return _spanned(span, kinds | ZONE)
+    return _spanned(span, kinds | ZONE, needs)
 
 
 def compile_clock(asked: ClockIs, _: Around) -> Part:
@@ -67,20 +68,24 @@ def compile_clock(asked: ClockIs, _: Around) -> Part:
 # -------------------------------------------------------------------------------------- dates
 
 
-def _source(asked: DateIs, around: Around) -> tuple[At, frozenset[str]]:
+def _source(asked: DateIs, around: Around) -> tuple[At, frozenset[str], frozenset[Need]]:
     if asked.trait is not None:
         trait = asked.trait
-        kinds = frozenset({f"trait:{trait}"})
-        return lambda facts, zone: moment_of(facts.trait(trait), zone), kinds
+        kinds, needs = frozenset({f"trait:{trait}"}), frozenset({("trait", trait)})
+        return lambda facts, zone: moment_of(facts.trait(trait), zone), kinds, needs
     if asked.first is not None:
         first = asked.first
-        return lambda facts, _: facts.first(first), kinds_of(first)
+        needs = frozenset({("seen", first)})
+        return lambda facts, _: facts.first(first), kinds_of(first), needs
     if asked.last is not None:
         last = asked.last
-        return lambda facts, _: facts.last(last), kinds_of(last)
+        needs = frozenset({("seen", last)})
+        return lambda facts, _: facts.last(last), kinds_of(last), needs
     what = asked.of or ""
-    kinds = around.purchases if what == "last_order" else ACTIVITY | {"session", "group", "who"}
-    return lambda facts, _: facts.known_since(what), kinds
+    if what == "last_order":
+        return lambda facts, _: facts.known_since(what), around.purchases, ORDERS
+    kinds = ACTIVITY | {"session", "identify", "group", "alias"}
+    return lambda facts, _: facts.known_since(what), kinds, frozenset()
 
 
 def _fixed(asked: DateIs) -> tuple[date, date]:
@@ -96,7 +101,7 @@ def _fixed(asked: DateIs) -> tuple[date, date]:
 
 def _today(asked: DateIs) -> Part:
     first, last = _fixed(asked)
-    return _spanned(lambda facts, _: _days(first, last, facts.zone()), ZONE)
+    return _spanned(lambda facts, _: _days(first, last, facts.zone()), ZONE | {BORN})
 
 
 def _around(asked: DateIs, at: datetime, zone: tzinfo, now: datetime) -> Span:
@@ -119,7 +124,11 @@ def _days(first: date, last: date, zone: tzinfo) -> Span:
     return begins(first, zone), begins(last + DAY, zone)
 
 
-def _spanned(span: Callable[[Facts, datetime], Span | None], kinds: frozenset[str]) -> Part:
+def _spanned(
+    span: Callable[[Facts, datetime], Span | None],
+    kinds: frozenset[str],
+    needs: frozenset[Need] = frozenset(),
+) -> Part:
     def test(facts: Facts, now: datetime) -> bool:
         found = span(facts, now)
         return found is not None and found[0] <= now < found[1]
@@ -128,7 +137,7 @@ def _spanned(span: Callable[[Facts, datetime], Span | None], kinds: frozenset[st
         found = span(facts, now)
         return None if found is None else next((at for at in found if at > now), None)
 
-    return Part(test, until, kinds)
+    return Part(test, until, kinds, needs)
 
 
 # -------------------------------------------------------------------------------------- clock
@@ -145,7 +154,8 @@ def _weekdays(days: set[int]) -> Part:
                 return begins(day, zone)
         return None  # all seven
 
-    return Part(lambda facts, now: now.astimezone(facts.zone()).weekday() in days, until, ZONE)
+    kinds = ZONE | {BORN}
+    return Part(lambda facts, now: now.astimezone(facts.zone()).weekday() in days, until, kinds)
 
 
 def _hours(asked: HoursOfDay) -> Part:
@@ -155,4 +165,7 @@ def _hours(asked: HoursOfDay) -> Part:
         hour = now.astimezone(facts.zone()).hour
         return start <= hour < end if start < end else hour >= start or hour < end
 
-    return Part(test, lambda facts, now: next_hour_that_is({start, end}, now, facts.zone()), ZONE)
+    def until(facts: Facts, now: datetime) -> datetime:
+        return next_hour_that_is({start, end}, now, facts.zone())
+
+    return Part(test, until, ZONE | {BORN})

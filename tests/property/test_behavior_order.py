@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from agents.behavior_bot.merge import pack, unpack
 from messaging.vocabulary.messages import StateMerged
-from tests.behavior_builders import START, Ann, a_page, a_record, a_track, an_identify
+from tests.behavior_builders import (
+    START,
+    Ann,
+    a_page,
+    a_record,
+    a_track,
+    a_view_of,
+    an_identify,
+)
 
 LATER = START.replace(year=2027)
 
@@ -64,8 +72,20 @@ def seen(ann: Ann) -> tuple[Any, ...]:
     )
 
 
+KEEPING = a_view_of(
+    [
+        {"event": {"name": "Product Added", "properties": {"sku": "1"}, "at_least": 2}},
+        {"sequence": {"steps": ["Product Added", "Order Completed"], "span_hours": 1}},
+        {"event": {"name": "Order Completed", "same": "order_id", "at_least": 2}},
+        {"trait": {"name": "plan", "changed": {"within_days": 366}}},
+        {"cart": {"items_at_least": 2}},
+    ]
+)
+"""Cohorts that want something kept of events one by one."""
+
+
 def after(records: list[Any]) -> Ann:
-    ann = Ann()
+    ann = Ann(KEEPING)
     ann.now = LATER
     ann.sees(*records)
     return ann

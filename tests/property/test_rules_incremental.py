@@ -17,21 +17,17 @@ from hypothesis import strategies as st
 
 from agents.behavior_bot.merge import pack, unpack
 from agents.protocol.bot import View
-from agents.rules.compiler import compile_rules
-from agents.rules.models import CohortsFile, ScoresFile
-from agents.rules.ruleset import COHORTS, SCORES, RuleSet
 from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import CohortEntered, CohortLeft, MailSent, StateMerged
-from tests.behavior_builders import ANN, HUMAN_AGENT, Ann, a_record
+from tests.behavior_builders import ANN, HUMAN_AGENT, Ann, a_record, a_view_of
 from tests.drawn_rules import CONDITIONS, ZONES
 from tests.naive_history import POINTS, Happened, facts_at
-from tests.naive_rules import HALF_LIFE_DAYS, naive
+from tests.naive_rules import naive
 
 EXAMPLES = int(os.environ.get("MDMA_RULE_TREES", "150"))
 BOB = "b" * 24
 SCORE_BOUNDS = (8.0, 2.0, 0.5)
-NAMED = {"known": {"known": "email"}}
 
 STARTS = st.sampled_from(  # a day or two before clocks leap, somewhere
     [
@@ -161,20 +157,6 @@ def as_record(each: Happened, visitor: str) -> Record:
         interaction_type="opinion_form",
         **common,
     )
-
-
-def a_view_of(trees: list[dict[str, Any]]) -> View:
-    """Return a view of cohorts `c0`, `c1`, … with these conditions, and one score."""
-    cohorts = NAMED | {f"c{number}": tree for number, tree in enumerate(trees)}
-    points = {"page": 1.0, "track:Product Added": 5.0}
-    score = {"half_life_days": HALF_LIFE_DAYS, "points": points}
-    rules = RuleSet()
-    rules.models[COHORTS] = CohortsFile.model_validate(
-        {"cohorts": {name: {"when": tree} for name, tree in cohorts.items()}}
-    )
-    rules.models[SCORES] = ScoresFile.model_validate({"scores": {"interest": score}})
-    compiled = compile_rules(rules, 1)
-    return View(compiled, 1, {1: compiled}, {})
 
 
 class Checked(Ann):

@@ -35,6 +35,7 @@ from tests.behavior_builders import (
     a_record,
     a_track,
     a_view,
+    a_view_of,
     an_identify,
     told,
 )
@@ -287,6 +288,35 @@ def test_names_beyond_the_bound_are_counted_together_and_the_state_stays_small()
     assert sum(ann.state.counters.values()) == 4 * 699
     assert ann.state.orders_value == 699 * 9.5
     assert len(msgspec.msgpack.encode(ann.state)) < 16_384
+
+
+def test_what_rules_keep_of_events_does_not_grow_with_time() -> None:
+    """A year of days, each with more than the rules keep, is no more than half a year."""
+    wanted = {"size": {"at_least": 0}}
+    kept = [
+        *(
+            {"event": {"name": "Product Added", "properties": wanted, "same": f"key {n}"}}
+            for n in range(9)
+        ),
+        {"sequence": {"steps": ["Product Added", "Order Completed"], "same": "key 1"}},
+        {"trait": {"name": "plan", "changed": {"within_days": 7}}},
+        {"cart": {"contains": "lamp"}},
+    ]
+    ann, sizes = Ann(a_view_of(kept)), []
+    for day in range(1, 361):
+        at = START + day * timedelta(days=1)
+        keys = {f"key {each}": f"{day} {each}" for each in range(9)}
+        added = {"size": day, "product_id": f"lamp {day}", "name": "x" * 99, **keys}
+        ann.sees(
+            a_track(day * 10, "Product Added", at=at, properties=added),
+            an_identify(day * 10 + 1, "u1", at=at, traits={"plan": f"plan {day}"}),
+            a_track(day * 10 + 2, "Order Completed", at=at, properties={"total": 1, **keys}),
+        )
+        sizes.append(len(msgspec.msgpack.encode(ann.state)))
+    assert sizes[-1] < 1.05 * sizes[179]
+    assert sizes[-1] < 16_384
+    assert sum(map(len, ann.state.marks.values())) <= 128
+    assert ann.state.marks_dropped > 300
 
 
 # --------------------------------------------------------------------------- cohorts and scores

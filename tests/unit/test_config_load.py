@@ -310,9 +310,11 @@ def test_an_event_touches_only_the_cohorts_it_can_change() -> None:
     assert touched("track:Song Played") == set()
     assert touched("session") == {"returning", *on_site}
     assert on_site <= touched("page")
-    assert touched("track:Product Added") == {"in-cart", "eager"}
+    assert touched("track:Product Added") == {"in-cart"}
+    assert [cohort.name for cohort in rules.crossed("interest", 19.0, 21.0)] == ["eager"]
+    assert rules.crossed("interest", 1.0, 19.9) == []
     assert touched("engagement_clicked") == {"needs-help", "in-talk"}
-    assert touched("mail_opened") == {"eager"}
+    assert touched("mail_opened") == set()
     assert touched("purchase") <= touched("track:Order Completed")
     assert "addressable-lead" in touched("unsubscribed")
     assert touched("merge") == set(rules.cohorts)

@@ -1,0 +1,77 @@
+"""Hold what a value, a day and a regular expression can be asked, and how long that takes."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from time import process_time
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import ValidationError
+
+from agents.rules.calendar import anniversary_from, begins, moment_of
+from agents.rules.condition_models import Condition
+from agents.rules.operators import value_test
+from agents.rules.value_models import PropertyIs
+
+
+def test_no_regular_expression_takes_longer_than_its_text_is_long() -> None:
+    """`^(a+)+$` takes Python's `re` seconds for thirty letters: a marketer must not stop a bot by it."""
+    holds = value_test(PropertyIs(matches="^(a+)+$"))
+    began = process_time()
+    assert not holds("a" * 50_000 + "!")
+    assert process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "problem"),
+    [
+        ({"trait": {"name": "a", "matches": "(a"}}, "RE2 cannot read it: missing \\)"),
+        ({"trait": {"name": "a", "matches": r"(a)\1"}}, "RE2 cannot read it"),
+        ({"trait": {"name": "a", "matches": "((a{100}){100}){100}"}}, "RE2 cannot read it"),
+        ({"trait": {"name": "a", "at_least": 5, "at_most": 4}}, "nothing lies between"),
+        ({"trait": {"name": "a", "equals": 5, "contains": "b"}}, "ask one thing"),
+        ({"event": {"name": "a", "at_least": 3, "at_most": 2}}, "nothing lies between"),
+        ({"event": {"name": "a", "at_least": 64, "same": "sku"}}, "count to 63 at most"),
+        ({"date": {"trait": "a"}}, "ask one thing"),
+        ({"date": {"in_last_days": 3}}, "one of trait, first, last, of"),
+        ({"date": {"trait": "a", "before": "2026-02-30"}}, "a day is written like"),
+        ({"date": {"trait": "a", "between": ["2026-03-01", "2026-02-01"]}}, "earlier day"),
+        ({"date": {"of": "now", "in_last_days": 3}}, "of now"),
+        ({"clock": {"hours": {"from": 9, "to": 9}}}, "no hour lies between"),
+        ({"sequence": {"steps": ["a"]}}, "at least 2"),
+        ({"unfinished": {"start": "a", "finish": "a", "after_hours": 2}}, "the same event"),
+        (
+            {"unfinished": {"start": "a", "finish": "b", "after_hours": 24, "within_days": 1}},
+            "longer than after_hours",
+        ),
+        ({"orders": {"at_least": 3, "at_most": 2}}, "nothing lies between"),
+        ({"responded": {"kind": "opened", "by": "machine", "within_days": 3}}, "only for ever"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_its_reason(condition: object, problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        Condition.model_validate(condition)
+
+
+def test_a_day_begins_at_the_leap_where_clocks_leap_over_midnight() -> None:
+    cairo = ZoneInfo("Africa/Cairo")
+    start = begins(date(2026, 4, 24), cairo)
+    assert start == datetime(2026, 4, 23, 22, tzinfo=UTC)
+    assert (start.astimezone(cairo).hour, start.astimezone(cairo).date().day) == (1, 24)
+
+
+def test_a_time_without_a_zone_is_one_of_the_visitors_and_what_is_none_is_none() -> None:
+    zone = ZoneInfo("America/New_York")
+    assert moment_of("2026-01-01T10:00:00", zone) == datetime(2026, 1, 1, 15, tzinfo=UTC)
+    assert moment_of("2026-01-01T10:00:00Z", zone) == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert moment_of(1_767_261_600_000, zone) == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    for value in (None, True, "soon", "", "0001-01-01", "9999-12-31T23:59:59-12:00", 1e300, [], {}):
+        assert moment_of(value, zone) is None
+
+
+def test_an_anniversary_of_29_february_is_the_28th_in_other_years() -> None:
+    born = date(2024, 2, 29)
+    assert anniversary_from(born, date(2027, 1, 1)) == date(2027, 2, 28)
+    assert anniversary_from(born, date(2028, 1, 1)) == date(2028, 2, 29)
+    assert anniversary_from(born, date(2023, 1, 1)) == born
