@@ -51,8 +51,10 @@ def condition(number: int) -> dict[str, Any]:
             return {"event": {"name": "Product Viewed", "properties": product, "at_least": 2}}
         case 8:
             return {"sequence": {"steps": steps, "within_days": 2, "same": "product_id"}}
-    depth, trait = {"depth_at_least": 2 + turn % 6}, {"name": f"trait {turn}", "exists": True}
-    return {"all": [{"session": depth}, {"lifecycle": "lead"}, {"trait": trait}]}
+        case _:
+            known = {"name": f"trait {turn}", "exists": True}
+            depth = {"depth_at_least": 2 + turn % 6}
+            return {"all": [{"session": depth}, {"lifecycle": "lead"}, {"trait": known}]}
 
 
 def view_of(cohorts: int) -> View:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from zoneinfo import available_timezones
 
 from agents.rules.condition_models import NAME
+from agents.rules.contradictions import contradiction
 from agents.rules.models import Email, PathFile, SplitTestModel, Stage, TemplateFile
 from agents.rules.parts import OTHER_KINDS
 from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
@@ -17,10 +18,11 @@ from messaging.vocabulary.errors import RuleError
 
 def check(rules: RuleSet) -> list[RuleError]:
     """Return every error of a set whose files could all be read, by file and line."""
+    circles = list(_check_cycles(rules))
     found = [
         *_check_names(rules),
         *_check_conditions(rules),
-        *_check_cycles(rules),
+        *(circles or _check_contradictions(rules)),
         *_check_scores(rules),
         *_check_templates(rules),
         *_check_interactions(rules),
@@ -59,6 +61,19 @@ def _check_conditions(rules: RuleSet) -> Iterator[RuleError]:
             if condition.score is not None:
                 place = (*at, "score", "name")
                 yield from _unknown(source, place, "score", condition.score.name, rules.scores)
+
+
+def _check_contradictions(rules: RuleSet) -> Iterator[RuleError]:
+    source = rules.sources.get(COHORTS)
+    for name, cohort in rules.cohorts.items():
+        for at, condition in walk(cohort.when, ("cohorts", name, "when")):
+            if source is None or "not" in at:
+                continue  # what nobody can meet is met by everybody under a `not`
+            found = contradiction(condition, at, rules.cohorts)
+            if found is not None:
+                hint = "take one of them out, or put them under `any`"
+                yield source.error(found[0], f"nobody can meet this of {name}: {found[1]}", hint)
+                break
 
 
 def _check_cycles(rules: RuleSet) -> Iterator[RuleError]:

@@ -1,4 +1,4 @@
-"""Hold what a value, a day and a regular expression can be asked, and how long that takes."""
+"""Hold what a value, a day and a regular expression can be asked, how long that takes, and what nobody can meet."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from agents.rules.calendar import anniversary_from, begins, moment_of
 from agents.rules.condition_models import Condition
 from agents.rules.operators import value_test
 from agents.rules.value_models import PropertyIs
+from config.load import DEFAULTS, read_folder, validate_files
 
 
 def test_no_regular_expression_takes_longer_than_its_text_is_long() -> None:
@@ -75,3 +76,44 @@ def test_an_anniversary_of_29_february_is_the_28th_in_other_years() -> None:
     assert anniversary_from(born, date(2027, 1, 1)) == date(2027, 2, 28)
     assert anniversary_from(born, date(2028, 1, 1)) == date(2028, 2, 29)
     assert anniversary_from(born, date(2023, 1, 1)) == born
+
+
+@pytest.mark.parametrize(
+    ("condition", "line", "problem"),
+    [
+        ("{all: [{cohort: customers}, {not: {any: [\n{lifecycle: customer}]}}]}", 1, "ruled out"),
+        ("{all: [{country: BR},\n{all: [{country: NO}]}]}", 1, "country cannot be no and br"),
+        ("{all: [{trait: {name: a, equals: 1}},\n{trait: {name: a, equals: 2}}]}", 1, "trait a"),
+        (
+            "{any: [{in_cart: true}, {all: [{score: {name: interest, from: 9}},\n{score: {name: interest, to: 9}}]}]}",
+            1,
+            "both ranges",
+        ),
+        ("{all: [{may_email: true}, {not:\n{may_email: true}}]}", 0, "ruled out"),
+    ],
+)
+def test_a_condition_that_nobody_can_meet_is_an_error_at_its_line(
+    condition: str, line: int, problem: str
+) -> None:
+    files = read_folder(DEFAULTS)
+    first = files["cohorts.yaml"].count("\n") + 2
+    indented = condition.replace("\n", "\n      ")
+    files["cohorts.yaml"] += f"  nobody:\n    when: {indented}\n"
+    (error,) = validate_files(files)
+    assert problem in error.problem
+    assert (error.file, error.line) == ("cohorts.yaml", first + line)
+    assert error.hint
+
+
+def test_a_condition_that_some_can_meet_is_none() -> None:
+    files = read_folder(DEFAULTS)
+    files["cohorts.yaml"] += """
+  some:
+    when:
+      any:
+        - {lifecycle: customer}
+        - all: [{lifecycle: lead}, {not: {lifecycle: customer}}, {not: {lifecycle: unknown}}]
+        - all: [{score: {name: interest, from: 5}}, {score: {name: interest, to: 9}}]
+        - not: {all: [{country: BR}, {country: NO}]}
+"""
+    assert validate_files(files) == []
