@@ -1,8 +1,10 @@
 """`mdma rules validate | push | pull | diff | try`, and what `cli_versions` adds."""
+"""`mdma rules validate | schema | push | pull | diff | try`."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,6 +66,20 @@ def _tell_errors(errors: list[RuleError], where: str, *, as_json: bool) -> int:
     for error in errors:
         say(str(error), err=True)
     raise Refused(f"{counted(len(errors), 'errors')} {where}")
+
+
+@rules.command(epilog="Example: mdma rules schema cohorts > cohorts.schema.json")
+@click.argument("kind", metavar="KIND")
+def schema(kind: str) -> None:
+    """Print the JSON Schema of a kind of file, for editors: they complete keys and show what they mean.
+
+    KIND: cohorts, scores, senders, paths, templates or interactions.
+    """
+    from config.schemas import KINDS, schema_of
+
+    if kind not in KINDS:
+        raise click.UsageError(f"there is no kind {kind}: {', '.join(KINDS)}")
+    click.echo(json.dumps(schema_of(kind), indent=1))
 
 
 @rules.command(epilog="Example: mdma rules push my-rules --publish")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,7 +25,17 @@ InteractionType = Literal["notice_bar", "opinion_form", "chat_invitation", "exit
 class Model(BaseModel):
     """Stand above all models of files: strict, frozen, no unknown keys."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,  # editors show them
+    )
+
+
+def or_bare(schema: dict[str, Any], *types: str) -> dict[str, Any]:
+    """Return the JSON Schema of what may also be written as a bare value of these types."""
+    return {"anyOf": [{"type": list(types)}, schema]}
 
 
 class Windowed(Model):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from agents.rules.basics import Count, Hours, Model, Text, Windowed, in_order
+from agents.rules.basics import Count, Hours, Model, Text, Windowed, in_order, or_bare
 from agents.rules.value_models import PropertyIs
 
 MARKS_MAX = 64
@@ -28,6 +30,12 @@ class EventLike(Model):
     @classmethod
     def _bare_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return or_bare(handler(core_schema), "string")
 
 
 class EventNone(Windowed):

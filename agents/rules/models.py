@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
+from agents.rules.basics import or_bare
 from agents.rules.condition_models import ONE_LINE, Condition, HourOfDay, Hours, Model, Name, Text
 
 OneOrMore = TypeVar("OneOrMore")
@@ -152,6 +155,12 @@ class StepTemplate(Model):
     def _bare_id(cls, value: Any) -> Any:
         return {"id": value} if isinstance(value, str) else value
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return or_bare(handler(core_schema), "string")
+
 
 Different = Annotated[list[Literal["subject", "hour"]], AfterValidator(_once)]
 
@@ -195,6 +204,12 @@ class StageOn(Model):
     @classmethod
     def _bare_word(cls, value: Any) -> Any:
         return {"what": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return or_bare(handler(core_schema), "string")
 
     @model_validator(mode="after")
     def _one_cause(self) -> Self:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 
 import re2
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
-from agents.rules.basics import Model, Plain, Text, Windowed, in_order
+from agents.rules.basics import Model, Plain, Text, Windowed, in_order, or_bare
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
@@ -85,6 +87,12 @@ class PropertyIs(ValueIs):
     @classmethod
     def _bare_value(cls, value: Any) -> Any:
         return {"equals": value} if isinstance(value, str | int | float) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return or_bare(handler(core_schema), "string", "number", "boolean")
 
 
 class TraitIs(ValueIs):
