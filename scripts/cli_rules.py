@@ -1,5 +1,4 @@
-"""`mdma rules validate | push | pull | diff | try`, and what `cli_versions` adds."""
-"""`mdma rules validate | schema | push | pull | diff | try`."""
+"""`mdma rules validate | schema | push | pull | diff | try`, and what `cli_versions` adds."""
 
 from __future__ import annotations
 

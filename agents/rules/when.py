@@ -25,7 +25,7 @@ from agents.rules.time_models import ClockIs, DateIs, HoursOfDay
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST, LAST = date(1900, 1, 1), date(2300, 1, 1)
-"""Days before and after all that a date can be."""
+"""Days before and after all that a date can be: what begins or ends there never changes."""
 
 At = Callable[[Facts, tzinfo], datetime | None]
 Span = tuple[datetime, datetime]
@@ -135,7 +135,9 @@ def _spanned(
 
     def until(facts: Facts, now: datetime) -> datetime | None:
         found = span(facts, now)
-        return None if found is None else next((at for at in found if at > now), None)
+        if found is None:
+            return None
+        return next((at for at in found if at > now and at.year < LAST.year), None)
 
     return Part(test, until, kinds, needs)
 
