@@ -25,6 +25,7 @@ from learning.audience.crowd import Crowd
 from messaging.mail.sink import Sink
 from messaging.ports import Store
 from scripts.demo_browser import CALL_SECONDS_MAX, Browser
+from scripts.demo_colleague import Desk
 from scripts.demo_driver import AT_ONCE_MAX, Driver
 from scripts.demo_rows import Progress, Row
 from scripts.folder import Refused
@@ -81,7 +82,8 @@ class Demo:
         self._driver: Driver | None = None
         self._crowd: Crowd | None = None
         self._browser: Browser | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._desk: Desk | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._began = 0.0
 
     def sink(self) -> Sink:
@@ -108,6 +110,7 @@ class Demo:
         local_url: str,
         public_url: str,
         write_key: str,
+        admin_token: str,
     ) -> None:
         """Let the audience live and tell what comes of it, until the stack is closed.
 
@@ -118,6 +121,7 @@ class Demo:
             local_url: where the gateway is reached from here.
             public_url: where links lead.
             write_key: the shop's.
+            admin_token: the colleague's, who answers alerts.
         """
         self._keeper = keeper
         self._extras = extras
@@ -135,8 +139,10 @@ class Demo:
         )
         self._driver = Driver(self._crowd, self._browser, keeper.clock)
         self._began = self._loop.time()
-        self._task = asyncio.create_task(always("demo", self._driver.run))
+        self._tasks.append(asyncio.create_task(always("demo", self._driver.run)))
         stack.push_async_callback(self.end)
+        self._desk = Desk(session, keeper.clock, SEED, local_url=local_url, admin_token=admin_token)
+        self._tasks.append(asyncio.create_task(always("demo colleague", self._desk.run)))
         progress = asyncio.create_task(always("demo progress", self._follow))
         stack.push_async_callback(end, progress)
 
@@ -152,8 +158,8 @@ class Demo:
         """Let nobody act any more. A second call does nothing."""
         if self._driver is not None:
             self._driver.end()
-        if self._task is not None:
-            await end(self._task)
+        for task in self._tasks:
+            await end(task)
 
     def report(self) -> GateReport:
         """Return what the world clock must wait for."""
@@ -161,13 +167,14 @@ class Demo:
 
     def numbers(self) -> dict[str, float]:
         """Return how the demo fares."""
-        if self._crowd is None or self._browser is None:
+        if self._crowd is None or self._browser is None or self._desk is None:
             return {}
         return {
             **self._progress.numbers(),
             "people": float(len(self._crowd)),
             "acts_total": float(self._browser.done),
             "refused_total": float(self._browser.refused),
+            "alerts_answered_total": float(self._desk.answered),
         }
 
     def _arrived(self, path: Path) -> None:

@@ -287,6 +287,7 @@ class System:
             local_url=f"http://{reachable(self._settings.host)}:{made.port}",
             public_url=made.public_url,
             write_key=made.write_keys[0],
+            admin_token=made.admin_token,
         )
 
     async def _save_clock(self, at: datetime, speed: float) -> None:
