@@ -28,6 +28,7 @@ from scripts.demo_browser import CALL_SECONDS_MAX, Browser
 from scripts.demo_colleague import Desk
 from scripts.demo_driver import AT_ONCE_MAX, Driver
 from scripts.demo_rows import Progress, Row
+from scripts.demo_web import MadeUpWeb
 from scripts.folder import Refused
 from scripts.watching import always, end
 
@@ -83,12 +84,24 @@ class Demo:
         self._crowd: Crowd | None = None
         self._browser: Browser | None = None
         self._desk: Desk | None = None
+        self._web = MadeUpWeb(SEED)
         self._tasks: list[asyncio.Task[None]] = []
         self._began = 0.0
 
     def sink(self) -> Sink:
         """Return the sink: it refuses addresses that nobody has, and the audience reads the rest."""
         return Sink(answer=_refusal, told=self._arrived)
+
+    async def weave(self, stack: AsyncExitStack, settings: Settings) -> Settings:
+        """Serve a social web, and return the settings by which Social asks there.
+
+        Who said whether Social runs is left alone, and so is a Ray of their own, whose actors may be elsewhere.
+        """
+        if "social" in settings.model_fields_set or settings.ray_address is not None:
+            return settings
+        await self._web.start()
+        stack.push_async_callback(self._web.stop)
+        return self._web.settings(settings)
 
     async def begin(self, store: Store, *, is_new: bool) -> None:
         """Find out where the audience goes on. Raise Refused on data that are no demo's."""
@@ -126,6 +139,7 @@ class Demo:
         self._keeper = keeper
         self._extras = extras
         self._crowd = Crowd(SEED, keeper.clock.now() + timedelta(minutes=10), self._first)
+        self._web.live(self._crowd)
         timeout = aiohttp.ClientTimeout(total=CALL_SECONDS_MAX)
         connector = aiohttp.TCPConnector(limit=AT_ONCE_MAX)
         session = aiohttp.ClientSession(timeout=timeout, connector=connector)
