@@ -34,8 +34,15 @@ from scripts.watching import always, end
 
 SPEED = 3_600.0
 """A world-day in 24 seconds, until every row was taken: the slowest takes up to 17 days."""
+HURRY = 7_200.0
+"""While the world has to make up for somebody who slowed it by being in the shop."""
 CALM = 1_440.0
 """A world-day in a minute afterwards."""
+ROWS_SECONDS = 540.0
+"""By then every row is to be taken: a minute before what is promised."""
+ROWS_TAKE = timedelta(days=12)
+"""So much world time every row takes at most: measured 10 to 11 days."""
+BEHIND_SECONDS = 15.0
 SEED = 1
 NUMBERS_APART = 1_000
 """A demo that goes on makes new people: their numbers begin at the next of these."""
@@ -79,7 +86,8 @@ class Demo:
         self._say = say
         self._reads_mail = settings.smtp_url is None
         # Who names a speed gets it throughout.
-        self._calm = min(CALM, settings.speed) if settings.speed == SPEED else settings.speed
+        self._is_promised = settings.speed == SPEED
+        self._calm = CALM if self._is_promised else settings.speed
         self._driver: Driver | None = None
         self._crowd: Crowd | None = None
         self._browser: Browser | None = None
@@ -87,6 +95,7 @@ class Demo:
         self._web = MadeUpWeb(SEED)
         self._tasks: list[asyncio.Task[None]] = []
         self._began = 0.0
+        self._began_at: datetime
 
     def sink(self) -> Sink:
         """Return the sink: it refuses addresses that nobody has, and the audience reads the rest."""
@@ -152,7 +161,7 @@ class Demo:
             answers=self._crowd.answer,
         )
         self._driver = Driver(self._crowd, self._browser, keeper.clock)
-        self._began = self._loop.time()
+        self._began, self._began_at = self._loop.time(), keeper.clock.now()
         self._tasks.append(asyncio.create_task(always("demo", self._driver.run)))
         stack.push_async_callback(self.end)
         self._desk = Desk(session, keeper.clock, SEED, local_url=local_url, admin_token=admin_token)
@@ -183,8 +192,10 @@ class Demo:
         """Return how the demo fares."""
         if self._crowd is None or self._browser is None or self._desk is None:
             return {}
+        spare = {"spare_seconds": self._spare()} if self._is_promised else {}
         return {
             **self._progress.numbers(),
+            **spare,
             "people": float(len(self._crowd)),
             "acts_total": float(self._browser.done),
             "refused_total": float(self._browser.refused),
@@ -199,11 +210,15 @@ class Demo:
         """Look now and then what has been taken, and let the world go calmly once all was."""
         assert self._crowd is not None, "an audience is followed once it lives"
         while True:
-            if await self._progress.look():
-                self._keeper.pace(self._calm)
+            is_over = await self._progress.look()
+            if is_over or self._is_promised:
+                self._keeper.pace(self._calm if is_over else pace(self._spare()))
             self._extras[PART] = self.numbers()
             await self._keep(self._crowd.next_number)
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _spare(self) -> float:
+        return spare_seconds(self._seconds(), self._keeper.clock.now() - self._began_at)
 
     def _seconds(self) -> float:
         return self._loop.time() - self._began
@@ -213,6 +228,32 @@ class Demo:
 
     async def _keep(self, number: int) -> None:
         await self._store.put_document(CONTROL, DEMO, {"next": number, "seed": SEED})
+
+
+def spare_seconds(machine: float, world: timedelta) -> float:
+    """Return for how many seconds the world may stand still, so that every row is taken in time all the same.
+
+    Args:
+        machine: seconds since the demo began.
+        world: what has passed in the world since then.
+
+    >>> spare_seconds(0.0, timedelta(0)), spare_seconds(100.0, timedelta(seconds=100 * SPEED))
+    (252.0, 252.0)
+    >>> spare_seconds(100.0, timedelta(0))
+    152.0
+    """
+    left = max(timedelta(0), ROWS_TAKE - world)
+    return ROWS_SECONDS - machine - left.total_seconds() / SPEED
+
+
+def pace(spare: float) -> float:
+    """Return the speed of a world that has so many seconds to spare, until every row was taken.
+
+    >>> pace(252.0), pace(200.0)
+    (3600.0, 7200.0)
+    """
+    is_behind = spare < spare_seconds(0.0, timedelta(0)) - BEHIND_SECONDS
+    return HURRY if is_behind else SPEED
 
 
 def _refusal(address: str) -> str | None:
