@@ -124,7 +124,7 @@ def _social(facts: Facts, _: datetime) -> Said:
         f"{'have' if found != 1 else 'has'} a public profile, {nobody:,} {'are' if nobody != 1 else 'is'} "
         "not known anywhere"
     )
-    said += f", of {unknown:,} no answer came." if unknown else "."
+    said += f", about {unknown:,} nobody answered." if unknown else "."
     return said, [("found", f"{found:,}"), ("not found", f"{nobody:,}")]
 
 

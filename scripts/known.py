@@ -67,7 +67,7 @@ def _consent(found: dict[str, Any]) -> str:
     ...     "basis": "order form",
     ... }
     >>> _consent({"consent": {"email": True, "site": False}, "consents": [said]})
-    'email yes (order form, said Thu 2026-11-26 14:00 UTC by identify), site no'
+    'email yes (order form, said Thu 26 Nov 2026, 14:00 UTC by identify), site no'
     """
     details = {each["category"]: each for each in found.get("consents", ())}
     parts = []

@@ -123,7 +123,7 @@ async def test_facts_become_words() -> None:
     )
     assert said["Behavior"][0] == "behind"
     assert said["Social"] == ("off", "Is off: nobody is looked up anywhere.")
-    assert told.world == "Thu 2017-06-01 12:03 UTC, 3,600 × as fast"
+    assert told.world == "Thu 1 Jun 2017, 12:03 UTC, 3,600 × as fast"
     [decision] = told.decisions
     assert decision.why == (
         "the only template allowed; by the policy “next best e-mail” of stage opened, version 3"
@@ -145,7 +145,7 @@ async def test_social_says_how_many_it_found() -> None:
     told = await reading(await a_store(), StillClock(), parts).overview()
     [social] = [bot for bot in told.bots if bot.title == "Social"]
     assert social.now == (
-        "Has asked about 6 people: 1 has a public profile, 3 are not known anywhere, of 2 no answer came."
+        "Has asked about 6 people: 1 has a public profile, 3 are not known anywhere, about 2 nobody answered."
     )
     assert social.state == "works"
 
