@@ -115,7 +115,7 @@ def _behavior(facts: Facts, _: datetime) -> Said:
     return said, [("people", f"{people['people']:,}"), ("customers", f"{people['customers']:,}")]
 
 
-def _social(facts: Facts, _: datetime) -> Said:
+def _social(facts: Facts, now: datetime) -> Said:
     found, nobody, unknown = (facts["counts"]["presences"][name] for name in PRESENCES)
     if not found + nobody + unknown:
         return "Waits for the first address to ask about.", []
@@ -124,8 +124,23 @@ def _social(facts: Facts, _: datetime) -> Said:
         f"{'have' if found != 1 else 'has'} a public profile, {nobody:,} {'are' if nobody != 1 else 'is'} "
         "not known anywhere"
     )
-    said += f", about {unknown:,} nobody answered." if unknown else "."
-    return said, [("found", f"{found:,}"), ("not found", f"{nobody:,}")]
+    said += f", about {unknown:,} nobody answered" if unknown else ""
+    last = facts["newest"]["seen"]
+    if last is not None:
+        said += f"; the last: {_profile(last['detail'])}, {ago(last['at'], now)}"
+    return f"{said}.", [("found", f"{found:,}"), ("not found", f"{nobody:,}")]
+
+
+def _profile(seen: Facts) -> str:
+    """Return what was found of somebody.
+
+    >>> _profile({"presence": "found", "profile": "personal", "activity": "active"})
+    'a profile (personal, active)'
+    """
+    if seen["presence"] != "found":
+        return "nobody knew them" if seen["presence"] else "no answer"
+    known = [seen[name] for name in ("profile", "activity") if seen.get(name)]
+    return f"a profile ({', '.join(known)})" if known else "a profile"
 
 
 def _engagement(facts: Facts, now: datetime) -> Said:

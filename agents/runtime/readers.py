@@ -25,7 +25,7 @@ from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
-from learning.serving.probability import OPPORTUNITY
+from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -262,6 +262,20 @@ class StoreReader:
     async def experiments(self) -> list[dict[str, Any]]:
         """Return every split test that is published or was ever begun, the published ones first."""
         return await tested.experiments(self._store)
+
+    async def likely(self, visitors: list[str]) -> dict[str, float]:
+        """Return visitor -> how likely they buy within the horizon, of those leads of whom that can be said."""
+        if self._now is None:
+            return {}
+        bodies = await self._store.load("behavior", visitors)
+        found = {}
+        for visitor, body in bodies.items():
+            told = await self._predictions.of(
+                self._codecs["behavior"].decode(body).state, self._now()
+            )
+            if CUSTOMER in told:
+                found[visitor] = told[CUSTOMER]["value"]
+        return found
 
     async def stages(self) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept."""

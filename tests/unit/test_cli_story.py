@@ -190,8 +190,8 @@ def test_the_facts_of_a_visitor_are_words():
         "visitor_id": "5c31",
         "user_ids": ["user-1"],
         "anonymous_ids": [],
-        "traits": {"city": "Rio"},
-        "counters": {"page": 2},
+        "traits": {"city": "Rio", "social_profile": ""},
+        "counters": {"page": 2, "alert_settled": 1},
         "scores": {"interest": 11.0},
         "cohorts": ["in-cart", "customers"],
         "consent": {"email": False},
@@ -226,7 +226,9 @@ def test_the_facts_of_a_visitor_are_words():
     assert said["consent"] == "email no"
     assert said["unsubscribed"] == "Thu 26 Nov 2026, 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"
-    assert said["has done"] == "viewed a page (2 x)"
+    assert said["has done"] == "viewed a page (2 x)", "an alert was answered by somebody else"
+    assert said["alerts"] == "answered by a person (1 x)"
+    assert said["traits"] == "city Rio"
     assert said["order"] == "o-1: 49 EUR, 5 given back, 44 left, thanks to again + hello"
     assert "won at stage invited" in said["path"]
     assert said["e-mail"].startswith("hello: handed over")

@@ -142,10 +142,14 @@ async def test_facts_become_words() -> None:
 
 async def test_social_says_how_many_it_found() -> None:
     parts = PARTS | {"social-0": {"rate": 1.0}}
-    told = await reading(await a_store(), StillClock(), parts).overview()
+    detail = {"presence": "found", "profile": "professional", "activity": ""}
+    line = {"visitor": "v1", "at": NOON, "kind": "social.seen", "detail": detail}
+    clock = StillClock(NOON + timedelta(minutes=3))
+    told = await reading(await a_store(story={"s1": line}), clock, parts).overview()
     [social] = [bot for bot in told.bots if bot.title == "Social"]
     assert social.now == (
-        "Has asked about 6 people: 1 has a public profile, 3 are not known anywhere, about 2 nobody answered."
+        "Has asked about 6 people: 1 has a public profile, 3 are not known anywhere, "
+        "about 2 nobody answered; the last: a profile (professional), 3 minutes ago."
     )
     assert social.state == "works"
 
@@ -200,14 +204,17 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "decisions": [{**a_decision(), "id": "d1"}],
         "decided": 1,
         "rewarded": 0,
-        "alerts": [],
+        "alerts": [{"visitor": "v1", "at": NOON, "kind": "address bounced"}],
+        "likely": {"v1": 0.0},
         "by_people": 0,
-        "newest": dict.fromkeys(("send", "offer", "order", "snapshot")),
+        "newest": dict.fromkeys(("send", "offer", "order", "snapshot", "seen")),
         "addresses": {"v1": "ann.secret@example.com"},
         "order_of_stages": {},
     }
     told = overview(facts, {}, NOON)
     assert told.decisions[0].who == "a…@example.com"
     assert told.paused == "Paused: leads"
+    [alert] = told.alerts
+    assert alert.said == "the address does not work; under 0.1 % likely to buy within 30 days"
     assert len(bots_now(facts, {}, NOON)) == len(JOBS)
     assert "secret" not in repr(told)
