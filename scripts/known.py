@@ -21,7 +21,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     found = plain(found)
     yield "visitor", found["visitor_id"]
     yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
-    yield "traits", words({name: each for name, each in found["traits"].items() if each != ""})
+    known = {name: each for name, each in found["traits"].items() if each not in ("", None)}
+    yield "traits", words(known)
     yield "consent", _consent(found)
     yield "cohorts", ", ".join(found["cohorts"]) or "-"
     yield "scores", words(found["scores"])

@@ -164,7 +164,7 @@ def _line(found: Mail, row: dict[str, Any] | None) -> str:
 def _facts(found: Mail, row: dict[str, Any] | None) -> str:
     facts = [
         ("To", address(found.to)),
-        ("From", address(found.sender)),
+        ("From", text(found.sender)),
         ("World time", text(header_in_words(found.date))),
         ("Why", text(_why(row))),
     ]

@@ -190,7 +190,7 @@ def test_the_facts_of_a_visitor_are_words():
         "visitor_id": "5c31",
         "user_ids": ["user-1"],
         "anonymous_ids": [],
-        "traits": {"city": "Rio", "social_profile": ""},
+        "traits": {"city": "Rio", "social_profile": "", "social_activity": None},
         "counters": {"page": 2, "alert_settled": 1},
         "scores": {"interest": 11.0},
         "cohorts": ["in-cart", "customers"],
