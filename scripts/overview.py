@@ -16,8 +16,8 @@ from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
 from scripts.choices import decided, how_likely, policy_words, refusals
 from scripts.counting import counted
 from scripts.doing import bots_now
-from scripts.lift import lift_now
 from scripts.known import chance
+from scripts.lift import lift_now
 from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
