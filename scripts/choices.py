@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from messaging.gateway.moments import DAYS
 from scripts.reasons import not_offered, why
 
 Row = dict[str, Any]
 
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 NAMED_MAX = 4
 """So many refused choices are named; of more, how many."""

@@ -220,7 +220,7 @@ def _tried(entry: dict[str, Any]) -> str:
 
     >>> entry = {"template": "hello", "stage": "invited", "status": "handed over", "opened": True}
     >>> _tried({**entry, "clicked": False, "at": "2026-11-26T14:00:00Z"})
-    '“hello” at stage invited: handed over Thu 2026-11-26 14:00 UTC, opened'
+    '“hello” at stage invited: handed over Thu 26 Nov 2026, 14:00 UTC, opened'
     """
     came = [name for name in ("opened", "clicked") if entry.get(name)]
     answer = " and ".join(came) or "no answer"

@@ -26,6 +26,7 @@ BUSY_RATE = 0.05
 UNITS = (("days", 86_400, 2), ("hours", 3_600, 2), ("minutes", 60, 1))
 """Name, seconds, and from how many on it is used: 90 minutes say more than one hour."""
 
+PRESENCES = ("found", "none", "unknown")
 OPTIONAL = "social"
 """The bot that runs only when it is switched on."""
 
@@ -114,8 +115,32 @@ def _behavior(facts: Facts, _: datetime) -> Said:
     return said, [("people", f"{people['people']:,}"), ("customers", f"{people['customers']:,}")]
 
 
-def _social(_: Facts, __: datetime) -> Said:
-    return "Looks people up who gave their address, politely, one after the other.", []
+def _social(facts: Facts, now: datetime) -> Said:
+    found, nobody, unknown = (facts["counts"]["presences"][name] for name in PRESENCES)
+    if not found + nobody + unknown:
+        return "Waits for the first address to ask about.", []
+    said = (
+        f"Has asked about {counted(found + nobody + unknown, 'people')}: {found:,} "
+        f"{'have' if found != 1 else 'has'} a public profile, {nobody:,} {'are' if nobody != 1 else 'is'} "
+        "not known anywhere"
+    )
+    said += f", about {unknown:,} nobody answered" if unknown else ""
+    last = facts["newest"]["seen"]
+    if last is not None:
+        said += f"; the last: {_profile(last['detail'])}, {ago(last['at'], now)}"
+    return f"{said}.", [("found", f"{found:,}"), ("not found", f"{nobody:,}")]
+
+
+def _profile(seen: Facts) -> str:
+    """Return what was found of somebody.
+
+    >>> _profile({"presence": "found", "profile": "personal", "activity": "active"})
+    'a profile (personal, active)'
+    """
+    if seen["presence"] != "found":
+        return "nobody knew them" if seen["presence"] else "no answer"
+    known = [seen[name] for name in ("profile", "activity") if seen.get(name)]
+    return f"a profile ({', '.join(known)})" if known else "a profile"
 
 
 def _engagement(facts: Facts, now: datetime) -> Said:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -216,15 +217,18 @@ class GatewayPart:
         gateway = self._gateway
         if gateway is None:
             return None
-        machine = gateway.deps.clock.machine()
-        company = self._company.held(machine, self._others.get(DEMO, {}))
+        company = self._held_by_company(gateway)
         return GateReport(oldest(gateway.held_since(), company), gateway.next_due())
+
+    def _held_by_company(self, gateway: Gateway) -> datetime | None:
+        clock, demo = gateway.deps.clock, self._others.get(DEMO, {})
+        watched = len(gateway.watch) > 0
+        return self._company.held(clock.now(), clock.machine(), demo, watched=watched)
 
     def _opened(self) -> None:
         """Take note that somebody opened a page of the demo's shop."""
         assert self._gateway is not None, "pages are served once it runs"
-        clock = self._gateway.deps.clock
-        self._company.seen(clock.now(), clock.machine())
+        self._company.seen(self._gateway.deps.clock.machine())
 
     def metrics(self) -> dict[str, float]:
         """Return how it fares."""

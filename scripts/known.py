@@ -12,13 +12,17 @@ from scripts.visible import plain, shown
 SMALLEST = 0.001
 """Probabilities below it are said as being below it: that something will not happen is never known."""
 
+ALERTS = "alert_settled"
+"""Counted for a visitor, and no act of theirs."""
+
 
 def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Return what is known of a visitor, as names and words."""
     found = plain(found)
     yield "visitor", found["visitor_id"]
     yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
-    yield "traits", words(found["traits"])
+    known = {name: each for name, each in found["traits"].items() if each not in ("", None)}
+    yield "traits", words(known)
     yield "consent", _consent(found)
     yield "cohorts", ", ".join(found["cohorts"]) or "-"
     yield "scores", words(found["scores"])
@@ -29,8 +33,11 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ", ".join(
             f"{did(shown(what))} ({_times(count, found.get('by_people', {}).get(what))})"
             for what, count in found["counters"].items()
+            if what != ALERTS
         ),
     )
+    if answered := found["counters"].get(ALERTS):
+        yield "alerts", f"answered by a person ({answered:,} x)"
     for name, told in found.get("probabilities", {}).items():
         yield name, _likely(told)
     for order in found.get("orders", []):
@@ -67,7 +74,7 @@ def _consent(found: dict[str, Any]) -> str:
     ...     "basis": "order form",
     ... }
     >>> _consent({"consent": {"email": True, "site": False}, "consents": [said]})
-    'email yes (order form, said Thu 2026-11-26 14:00 UTC by identify), site no'
+    'email yes (order form, said Thu 26 Nov 2026, 14:00 UTC by identify), site no'
     """
     details = {each["category"]: each for each in found.get("consents", ())}
     parts = []
@@ -96,11 +103,19 @@ def _likely(told: dict[str, Any]) -> str:
     '12 % likely within 30 days (learned from few so far); more likely: e-mails opened (1)'
     """
     few = " (learned from few so far)" if told["early"] else ""
-    chance = percent(told["value"]) if told["value"] >= SMALLEST else f"under {percent(SMALLEST)}"
-    said = f"{chance} likely within {told['horizon_days']} days{few}"
+    said = f"{chance(told['value'])} likely within {told['horizon_days']} days{few}"
     held = told.get("in_rules")
     rules = [f"rules go by {percent(held['value'])} of {moment(held['at'])}"] if held else []
     return "; ".join([said, *told["reasons"], *rules])
+
+
+def chance(value: float) -> str:
+    """Return a probability in words.
+
+    >>> chance(0.124), chance(0.0)
+    ('12 %', 'under 0.1 %')
+    """
+    return percent(value) if value >= SMALLEST else f"under {percent(SMALLEST)}"
 
 
 def _order(order: dict[str, Any]) -> str:

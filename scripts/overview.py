@@ -11,10 +11,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from learning.serving.probability import HORIZON_DAYS
 from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
 from scripts.choices import decided, how_likely, policy_words, refusals
 from scripts.counting import counted
 from scripts.doing import bots_now
+from scripts.known import chance
 from scripts.lift import lift_now
 from scripts.reasons import why
 from scripts.story import moment
@@ -159,5 +161,14 @@ def _waiting(row: Facts, facts: Facts) -> Waiting:
         at=moment(row["at"]),
         visitor=row["visitor"],
         who=who(row["visitor"], facts["addresses"]),
-        said=f"{why(row['kind'])}{after}",
+        said=f"{why(row['kind'])}{after}{_likely(facts['likely'].get(row['visitor']))}",
     )
+
+
+def _likely(value: float | None) -> str:
+    """Return what helps whoever answers an alert to begin where it is worth most; empty where nothing was learned.
+
+    >>> _likely(0.124), _likely(None)
+    ('; 12 % likely to buy within 30 days', '')
+    """
+    return "" if value is None else f"; {chance(value)} likely to buy within {HORIZON_DAYS} days"

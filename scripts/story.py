@@ -13,7 +13,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from scripts.choices import DAYS, decided, percent
+from messaging.gateway.moments import in_words
+from scripts.choices import decided, percent
 from scripts.counting import counted
 from scripts.reasons import not_offered, why
 from scripts.visible import plain, shown
@@ -113,12 +114,9 @@ def moment(value: Any) -> str:
     """Return a time in UTC.
 
     >>> moment("2026-11-26T14:00:00Z")
-    'Thu 2026-11-26 14:00 UTC'
+    'Thu 26 Nov 2026, 14:00 UTC'
     """
-    if not value:
-        return "-"
-    at = datetime.fromisoformat(str(value))
-    return f"{DAYS[at.weekday()]} {at:%Y-%m-%d %H:%M} UTC"
+    return in_words(datetime.fromisoformat(str(value))) if value else "-"
 
 
 def words(value: Any) -> str:

@@ -139,6 +139,8 @@ class System:
         self._made.port = settings.port or free_port(settings.host)
         self._made.public_url = settings.base_url.replace(":0", f":{self._made.port}")
         self._start_sink(stack)
+        if self._demo is not None:
+            self._settings = await self._demo.weave(stack, settings)
         head, _ = await asyncio.gather(self._start_ray(stack), self._start_store(stack))
         self._listen_to_signals()  # Ray has put its own in place
         specs = await self._specs()
@@ -287,6 +289,7 @@ class System:
             local_url=f"http://{reachable(self._settings.host)}:{made.port}",
             public_url=made.public_url,
             write_key=made.write_keys[0],
+            admin_token=made.admin_token,
         )
 
     async def _save_clock(self, at: datetime, speed: float) -> None:

@@ -67,7 +67,7 @@ def an_overview(who: str = "a…@example.com") -> Overview:
     ]
     decision = Decided(
         id="d1",
-        at="Thu 2026-11-26 14:00 UTC",
+        at="Thu 26 Nov 2026, 14:00 UTC",
         visitor=VISITOR,
         who=who,
         said='chose template "invite-hello" for the e-mail "invitation"',
@@ -75,13 +75,13 @@ def an_overview(who: str = "a…@example.com") -> Overview:
         refused=[("it was sent before", '"invite-short"')],
     )
     alert = Waiting(
-        at="Thu 2026-11-26 13:00 UTC",
+        at="Thu 26 Nov 2026, 13:00 UTC",
         visitor=VISITOR,
         who=who,
         said="Four attempts after 4 e-mails",
     )
     return Overview(
-        world="Thu 2026-11-26 14:00 UTC, 3,600 × as fast",
+        world="Thu 26 Nov 2026, 14:00 UTC, 3,600 × as fast",
         paused="",
         tiles=[
             ("People", "500", "88 with an address"),
@@ -118,7 +118,9 @@ class TellingReader(FakeReader):
         if id_ not in ("ann", VISITOR):
             return None
         lines = [
-            Line(at="Thu 2026-11-26 14:00 UTC", by="Rules Manager", said=f"entered path {self.who}")
+            Line(
+                at="Thu 26 Nov 2026, 14:00 UTC", by="Rules Manager", said=f"entered path {self.who}"
+            )
         ]
         return Story(name=self.who, facts=[("known as", self.who)], lines=lines)
 

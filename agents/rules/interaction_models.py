@@ -65,6 +65,8 @@ class Content(Model):
     action: Action | None = None
     fields: list[AskedFor] | None = Field(default=None, min_length=1, max_length=8)
     submit: Text | None = None
+    thanks: Text | None = None
+    """What is said once a form was sent; the browser has a word of its own where there is none."""
     dismiss: Text | None = None
 
 
@@ -92,6 +94,8 @@ class InteractionFile(Model):
     def _fits_its_type(self) -> Self:
         if (self.type == "opinion_form") != (self.content.fields is not None):
             raise ValueError("an opinion_form, and nothing else, has content.fields")
+        if self.content.thanks is not None and self.type != "opinion_form":
+            raise ValueError("only an opinion_form has content.thanks")
         if self.type == "chat_invitation" and self.content.action is None:
             raise ValueError("a chat_invitation needs content.action")
         if (self.type == "exit_offer") != (self.trigger == "exit"):

@@ -16,6 +16,8 @@ from messaging.store.audit_log import AUDIT_LOG
 
 DECISIONS = 12
 ALERTS = 6
+LINES = 200
+"""So many of the newest lines of all stories are looked through for Social's last."""
 
 BY_THE_MACHINE = ("goal", "answer", "merge", "")
 """Who settles an alert that no person settled; empty: it is open."""
@@ -56,17 +58,19 @@ class Looking:
             "by_people": sum(n for by, n in settled.items() if by and by not in BY_THE_MACHINE),
             "newest": newest,
             "addresses": await self._reader.addresses(_visitors(rows)),
+            "likely": await self._reader.likely(_visitors(alerts)),
             "order_of_stages": await self._order_of_stages(),
         }
 
     async def _newest(self) -> dict[str, dict[str, Any] | None]:
         """Return what each bot did last; an order also names the template that gets its credit."""
         store = self._store
-        handed, offers, orders, snapshots = await asyncio.gather(
+        handed, offers, orders, snapshots, lines = await asyncio.gather(
             store.rows("sends", {"status": "handed over"}, limit=1),
             store.latest("engagements", 1),
             store.latest("orders", 1),
             store.latest("snapshots", 1),
+            store.latest("story", LINES),
         )
         order = _first(orders)
         if order is not None and order["credited"]:
@@ -77,6 +81,7 @@ class Looking:
             "offer": _first(offers),
             "order": order,
             "snapshot": _first(snapshots),
+            "seen": _first([line for line in lines if line["kind"] == "social.seen"]),
         }
 
     async def _order_of_stages(self) -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.views import VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
-from learning.serving.probability import OPPORTUNITY
+from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 
@@ -54,6 +54,7 @@ STATUSES = (
 ENDS_ON_SITE = ("offered", "shown", "clicked", "submitted", "dismissed", "withdrawn", "expired")
 """States of an engagement that are counted."""
 PEOPLE = ("people", "known", "customers")
+PRESENCES = ("found", "none", "unknown")
 """Who is counted: everybody, those with an address, those who bought."""
 UNDELIVERED = ("waiting", "failed", "uncertain")
 """States of a notice in which nobody has been told of an alert, or perhaps nobody."""
@@ -227,7 +228,9 @@ class StoreReader:
     async def counts(self) -> dict[str, Any]:
         """Return what the overview counts: of states and rows nothing is read but sums and keys."""
         store = self._store
-        people, rules, sales = [await store.figures(bot) for bot in ("behavior", "rules", "sales")]
+        people, rules, sales, looked = [
+            await store.figures(bot) for bot in ("behavior", "rules", "sales", "social")
+        ]
         erased = await store.rows("orders", {"visitor": ""}, limit=ERASED_ORDERS_MAX)
         sales = with_erased(sales, erased)
         sends = await store.tally("sends", "status")
@@ -246,6 +249,7 @@ class StoreReader:
             "arms": arms_in(rules),
             "follow_ups": int(rules.get("follow_ups", 0)),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
+            "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
             "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
         }
 
@@ -258,6 +262,20 @@ class StoreReader:
     async def experiments(self) -> list[dict[str, Any]]:
         """Return every split test that is published or was ever begun, the published ones first."""
         return await tested.experiments(self._store)
+
+    async def likely(self, visitors: list[str]) -> dict[str, float]:
+        """Return visitor -> how likely they buy within the horizon, of those leads of whom that can be said."""
+        if self._now is None:
+            return {}
+        bodies = await self._store.load("behavior", visitors)
+        found = {}
+        for visitor, body in bodies.items():
+            told = await self._predictions.of(
+                self._codecs["behavior"].decode(body).state, self._now()
+            )
+            if CUSTOMER in told:
+                found[visitor] = told[CUSTOMER]["value"]
+        return found
 
     async def stages(self) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept."""

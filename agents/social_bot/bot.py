@@ -29,6 +29,10 @@ class SocialBot:
         """Refuse: this is the first layout."""
         raise ValueError(f"social: no layout {version} is known ({len(body)} bytes)")
 
+    def figures(self, state: SocialState) -> dict[str, float]:
+        """Return who was looked up: `presence/<found, none or unknown>` -> 1."""
+        return {f"presence/{state.told[0] or 'unknown'}": 1.0} if state.told else {}
+
     def step(
         self, state: SocialState, message: Message, now: datetime, view: View, draw: DrawFor
     ) -> list[Effect]:

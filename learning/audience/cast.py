@@ -76,6 +76,7 @@ ROLES: dict[str, Role] = {
     "bounces": Role(has_mailbox=False),
     "reads": Role({1: OPENS}),
     "silent": Role(),
+    "thinks again": Role({5: "buys"}),
     "compares": Role({1: "compares", 2: "buys"}),
     "wanders": Role({1: "wanders", 3: OPENS}),
     "carts": Role({1: "carts", 2: "buys"}),
@@ -88,7 +89,17 @@ ROLES: dict[str, Role] = {
 
 CAST = (
     *("buys", "bounces", "reads", "compares", "carts", "silent", "wanders", "signs up", "buys"),
-    *("reads", "compares", "silent", "carts", "unsubscribes", "wanders", "reads", "buys", "silent"),
+    *(
+        "reads",
+        "compares",
+        "thinks again",
+        "carts",
+        "unsubscribes",
+        "wanders",
+        "reads",
+        "buys",
+        "silent",
+    ),
 )
 """Who comes first, in this order."""
 OTHERS = ("prospect", "prospect", "prospect", "visitor", "visitor", "passer-by")

@@ -146,6 +146,10 @@ class Crowd:
         """Return the number of who comes next."""
         return self._next
 
+    def members(self) -> list[Member]:
+        """Return who is remembered."""
+        return [life.member for life in self._lives.values()]
+
     def due(self) -> datetime:
         """Return when something happens next: somebody always comes."""
         return self._due[0][0]

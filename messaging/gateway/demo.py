@@ -11,7 +11,8 @@ SHOP = "/"
 
 _BOTS = (
     "Six bots and a learner, each with what it does right now: who stands where on the path, what was decided for "
-    "whom and why, and where a person is asked for."
+    "whom and why, and where a person is asked for. Noor, a made-up colleague, answers there on working days; Social "
+    "asks a made-up web on this machine."
 )
 _INBOX = (
     "Every e-mail they write, as its reader sees it, on the phone and on the desktop, and why it was sent. Nothing "
@@ -20,8 +21,14 @@ _INBOX = (
 _SHOP = (
     "A small shop that sees you as any site with the script would. Look around: who comes to a specification, the wish "
     "list or the help is asked a question, and offered a talk after four pages. Leave your address, and you get "
-    "e-mails as well. The world slows down while you are here: for two minutes in all as long as the made-up people "
-    "still show every row of the routine (about five minutes), and always after that."
+    "e-mails as well, a day or two of world time later."
+)
+_TIME = (
+    "Time runs fast here: a day takes half a minute at first, later a minute. While you look around the shop it runs "
+    "slowly, so that your visit is one; two minutes after your last page, or when you close it, fast again. There are "
+    "two moments when it cannot wait for you, and the shop offers you nothing: until the first of the made-up people "
+    "has bought (some seconds), and, if you have been there for four minutes, until they have shown the whole routine "
+    "(some minutes more)."
 )
 _DOORS = (
     ("/overview", "The bots at work", _BOTS),
@@ -41,7 +48,7 @@ async def demo(request: web.Request, _: Gateway) -> web.Response:
     )
     main = (
         '<h1>Leads become customers, by themselves</h1><p class="lead">Made-up people browse the shop, read their '
-        "e-mails and buy, each in their own way; time runs fast. What you see of the machine is what it does for real "
-        f'people: the same code, the same rules.</p><ul class="doors">{doors}</ul>'
+        "e-mails and buy, each in their own way. What you see of the machine is what it does for real people: the same "
+        f'code, the same rules.</p><ul class="doors">{doors}</ul><p class="lead after">{_TIME}</p>'
     )
     return frame.answer(frame.page("Demo", main, here=""))

@@ -37,6 +37,15 @@ def text(value: object) -> str:
     return escape(str(value))
 
 
+def address(value: object) -> str:
+    """Return an e-mail address as text that breaks behind its `@` where it must break.
+
+    >>> address("<ann@people.example>")
+    '&lt;ann@<wbr>people.example&gt;'
+    """
+    return text(value).replace("@", "@<wbr>")
+
+
 def answer(html: str, status: int = 200) -> web.Response:
     """Return a page as an answer."""
     return web.Response(status=status, text=html, content_type="text/html", headers=HEADERS)

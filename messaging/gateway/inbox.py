@@ -18,7 +18,8 @@ from aiohttp import web
 
 from messaging.gateway import frame
 from messaging.gateway.deps import Gateway
-from messaging.gateway.frame import text
+from messaging.gateway.frame import address, text
+from messaging.gateway.moments import header_in_words
 from messaging.gateway.overview import link_to
 from messaging.mail.reading import NUMBER_MAX, Mail, newest_mails, read_mail
 
@@ -154,17 +155,17 @@ def _why(row: dict[str, Any] | None) -> str:
 
 def _line(found: Mail, row: dict[str, Any] | None) -> str:
     return (
-        f'<li><a href="{HERE}/{found.number}"><span class="to">{text(found.to)}</span>'
+        f'<li><a href="{HERE}/{found.number}"><span class="to">{address(found.to)}</span>'
         f'<b>{text(found.subject or "(no subject)")}</b><span class="preheader">{text(found.preheader)}</span></a>'
-        f"<small><time>{text(found.date)}</time> · {text(_why(row))}</small></li>"
+        f"<small><time>{text(header_in_words(found.date))}</time> · {text(_why(row))}</small></li>"
     )
 
 
 def _facts(found: Mail, row: dict[str, Any] | None) -> str:
     facts = [
-        ("To", text(found.to)),
+        ("To", address(found.to)),
         ("From", text(found.sender)),
-        ("World time", text(found.date)),
+        ("World time", text(header_in_words(found.date))),
         ("Why", text(_why(row))),
     ]
     if row is not None:

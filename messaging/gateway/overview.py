@@ -44,7 +44,7 @@ async def overview(_: web.Request, gateway: Gateway) -> web.Response:
 
 def link_to(visitor: str, who: str) -> str:
     """Return a link to a visitor's story."""
-    return f'<a href="{HERE}/visitors/{quote(visitor, safe="")}">{text(who)}</a>'
+    return f'<a href="{HERE}/visitors/{quote(visitor, safe="")}">{frame.address(who)}</a>'
 
 
 def _section(name: str, title: str, body: str) -> str:
@@ -134,7 +134,7 @@ def _alerts(now: Overview) -> str:
 
 def _alert(alert: Waiting) -> str:
     who = link_to(alert.visitor, alert.who)
-    return f"<li><p>{who} {text(alert.said)}</p><small>{text(alert.at)}</small></li>"
+    return f"<li><p>{who}: {text(alert.said)}</p><small>{text(alert.at)}</small></li>"
 
 
 def _decisions(decisions: list[Decided]) -> str:

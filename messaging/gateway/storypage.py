@@ -32,7 +32,7 @@ def _story(found: Story) -> str:
         f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in found.facts
     )
     return (
-        f'<h1>{text(found.name)}</h1><div class="columns told"><section aria-labelledby="story-h">'
+        f'<h1>{frame.address(found.name)}</h1><div class="columns told"><section aria-labelledby="story-h">'
         '<h2 id="story-h">The story, newest first</h2>'
         f'<ol class="story" id="story" data-part reversed>{"".join(map(_line, found.lines))}</ol></section>'
         '<section aria-labelledby="facts-h"><h2 id="facts-h">What is known</h2>'

@@ -33,6 +33,7 @@ async def test_from_the_first_page_to_the_purchase(a_context) -> None:
         await page.get_by_role("dialog", name=FORM).wait_for()
         await page.get_by_label("The price").check()
         await page.get_by_role("button", name="Send").click()
+        await page.get_by_role("status").filter(has_text="Thank you").wait_for()
         browser = await page.evaluate("mdma.anonymousId()")
         known = await _visitor_in(house, browser, "asks-for-price")
         assert known["traits"] == {"wants_help_with": "The price"}

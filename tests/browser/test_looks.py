@@ -54,6 +54,7 @@ CONTENTS = {
         ],
         "submit": "Send",
         "dismiss": "Not now",
+        "thanks": "Thank you. Your answer helps us to show you the right things.",
     },
     "chat_invitation": {
         "title": "Shall we look at it together?",
@@ -123,6 +124,11 @@ async def test_engagements_are_readable_by_everyone(a_context, size, scheme: str
             assert box["y"] >= 0
             assert box["x"] + box["width"] <= size["width"]
             assert box["y"] + box["height"] <= size["height"]
+            if type_ == "opinion_form":
+                await page.get_by_label("Just looking").check()
+                await page.get_by_role("button", name="Send").click()
+                await page.get_by_text("Thank you").wait_for()
+                await _judge(page, "thanks", size, scheme)
             await page.keyboard.press("Escape")
             await page.locator(f"[data-mdma-engagement={type_}]").wait_for(state="detached")
 

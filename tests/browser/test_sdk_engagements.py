@@ -82,12 +82,56 @@ async def test_an_opinion_is_given_by_keyboard_alone(a_context) -> None:
         await page.keyboard.type("  All <b>fine</b> ")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
+        await (
+            page.get_by_role("dialog").get_by_role("status").filter(has_text="Thank you").wait_for()
+        )
+        await page.keyboard.press("Enter")  # the focus went to the cross
         await _gone(page, "opinion_form")
         given = await until(lambda: gateway.answered("ask", "submitted"))
         assert given["answers"] == {"wants": "Size", "mark": 1, "remark": "All <b>fine</b>"}
         assert given["tab"] == gateway.shown_by["ask"]
         assert await page.evaluate("document.activeElement.tagName") == "A", "the focus came back"
         assert gateway.answered("ask", "dismissed") is None
+
+
+async def test_thanks_stand_where_the_form_was_and_go_by_themselves(a_context) -> None:
+    thanks = "Thanks for <b>that</b>"
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await _open(context, gateway)
+        gateway.offer("ask", "opinion_form", content={**OPINION, "thanks": thanks})
+        await page.get_by_label("Price").check()
+        await page.get_by_role("button", name="Send").click()
+        await page.get_by_role("dialog", name=thanks).get_by_role("status").wait_for()
+        assert await page.locator("form").count() == 0
+        await until(lambda: gateway.answered("ask", "submitted"))
+        gateway.withdraw("ask")  # an answered offer stands no more: its thanks do
+        gateway.offer("two", "notice_bar")
+        await page.wait_for_timeout(1_000)
+        assert await page.get_by_text(thanks).is_visible()
+        await _gone(page, "opinion_form")
+        await page.get_by_role("region", name="Title of two").wait_for()
+        assert gateway.answered("ask", "dismissed") is None
+
+
+async def test_a_withdrawn_form_goes_at_once_and_thanks_nobody(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await _open(context, gateway)
+        gateway.offer("ask", "opinion_form", content=OPINION)
+        await page.get_by_label("Price").check()
+        gateway.withdraw("ask")
+        await page.locator(host("opinion_form")).wait_for(state="detached", timeout=3_000)
+        assert gateway.answered("ask", "submitted") is None
+
+
+async def test_who_says_no_to_all_sees_no_thanks_any_more(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await _open(context, gateway)
+        gateway.offer("ask", "opinion_form", content=OPINION)
+        await page.get_by_label("Price").check()
+        await page.get_by_role("button", name="Send").click()
+        await page.get_by_text("Thank you").wait_for()
+        await page.evaluate("mdma.consent({site: false})")
+        await page.locator(host("opinion_form")).wait_for(state="detached", timeout=3_000)
 
 
 async def test_an_empty_opinion_is_not_sent(a_context) -> None:

@@ -44,7 +44,7 @@ async def test_the_overview_counts_what_was_done_and_by_whom() -> None:
     async with a_console(store, now) as (session, _):
         await log_in(session)
         html = await _get(session, "")
-        assert "As of Thu 2026-03-26 06:00 UTC" in html
+        assert "As of Thu 26 Mar 2026, 06:00 UTC" in html
         assert await store.count("decisions", {}) > 100
         for task in ("Segment", "Choose what", "Choose when", "Follow up", "Hand over"):
             assert f"{task}<small>" in html

@@ -153,8 +153,9 @@ async def test_the_inbox_lists_the_newest_first_with_whom_and_why(tmp_path: Path
         said = await _page(session, "/inbox")
         assert said.index("Subject 60") < said.index("Subject 11")
         assert "Subject 10<" not in said
-        assert "ann@example.com" in said
+        assert "ann@<wbr>example.com" in said
         assert "First words of 60" in said
+        assert "Thu 1 Jun 2017, 13:00 UTC" in said, "its time in plain words"
         assert "no send of a path" in said
         older = await _page(session, "/inbox?before=11")
         assert "Subject 10<" in older

@@ -182,7 +182,7 @@ def test_an_open_alert_waits_for_a_person():
 def test_a_settled_alert_says_what_it_was_and_who_settled_it_when():
     row = {"kind": "alerts: Four attempts (attempts used)", "status": "resumed", "by": "kim"}
     row |= {"settled_at": "2026-11-26T14:00:00Z"}
-    assert sentence(row) == ("alert resumed by kim, Thu 2026-11-26 14:00 UTC: Four attempts")
+    assert sentence(row) == ("alert resumed by kim, Thu 26 Nov 2026, 14:00 UTC: Four attempts")
 
 
 def test_the_facts_of_a_visitor_are_words():
@@ -190,8 +190,8 @@ def test_the_facts_of_a_visitor_are_words():
         "visitor_id": "5c31",
         "user_ids": ["user-1"],
         "anonymous_ids": [],
-        "traits": {"city": "Rio"},
-        "counters": {"page": 2},
+        "traits": {"city": "Rio", "social_profile": "", "social_activity": None},
+        "counters": {"page": 2, "alert_settled": 1},
         "scores": {"interest": 11.0},
         "cohorts": ["in-cart", "customers"],
         "consent": {"email": False},
@@ -224,9 +224,11 @@ def test_the_facts_of_a_visitor_are_words():
     assert dict(rare)["customer"] == "under 0.1 % likely within 30 days"
     assert said["customer"] == "12 % likely within 30 days; more likely: e-mails opened (1)"
     assert said["consent"] == "email no"
-    assert said["unsubscribed"] == "Thu 2026-11-26 14:00 UTC"
+    assert said["unsubscribed"] == "Thu 26 Nov 2026, 14:00 UTC"
     assert said["cohorts"] == "in-cart, customers"
-    assert said["has done"] == "viewed a page (2 x)"
+    assert said["has done"] == "viewed a page (2 x)", "an alert was answered by somebody else"
+    assert said["alerts"] == "answered by a person (1 x)"
+    assert said["traits"] == "city Rio"
     assert said["order"] == "o-1: 49 EUR, 5 given back, 44 left, thanks to again + hello"
     assert "won at stage invited" in said["path"]
     assert said["e-mail"].startswith("hello: handed over")

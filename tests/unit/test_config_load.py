@@ -205,6 +205,7 @@ MISTAKES = [
     ("script for a link", "interactions/chat.yaml", "url: /contact", "url: 'javascript:alert(1)'", "url: 'javascript", "is not allowed"),
     ("other site by a trick", "interactions/chat.yaml", "url: /contact", "url: //evil.example", "url: //evil", "is not allowed"),
     ("form without questions", "interactions/opinion.yaml", "type: opinion_form", "type: notice_bar", "title:", "has content.fields"),
+    ("thanks without a form", "interactions/chat.yaml", "dismiss: No, thank you", "thanks: Well", "title:", "only an opinion_form has content.thanks"),
     ("address for an answer", "interactions/opinion.yaml", "name: remark", "name: email", "- name: email", "cannot be called email"),
     ("two questions of a name", "interactions/opinion.yaml", "name: remark", "name: wants_help_with", "name: wants_help_with\n      label: Any", "two fields are called wants_help_with"),
     ("choice without options", "interactions/opinion.yaml", "kind: text", "kind: choice", "- name: remark", "a choice, and nothing else, has options"),

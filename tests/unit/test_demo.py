@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import smtplib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,19 @@ import pytest
 from agents.cluster.keeper import CONTROL
 from config.settings import read_settings
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from scripts.demo import CALM, DEMO, NUMBERS_APART, SENDER, SPEED, Demo, with_demo
+from scripts.demo import (
+    CALM,
+    DEMO,
+    NUMBERS_APART,
+    ROWS_SECONDS,
+    ROWS_TAKE,
+    SENDER,
+    SPEED,
+    Demo,
+    pace,
+    spare_seconds,
+    with_demo,
+)
 from scripts.folder import Refused
 
 THURSDAY = datetime(2026, 11, 26, 14, 37, 5, tzinfo=UTC)
@@ -70,6 +82,20 @@ def test_who_names_a_speed_gets_it_throughout() -> None:
     assert a_demo()._calm == CALM
     assert a_demo(speed=60.0)._calm == 60.0
     assert a_demo(speed=5_000.0)._calm == 5_000.0
+
+
+def test_who_stays_in_the_shop_is_made_up_for_and_leaves_time_for_every_row() -> None:
+    """Whoever holds the world for as long as it has time to spare, at a machine that keeps up with it."""
+    seconds, world = 0.0, timedelta(0)
+    while spare_seconds(seconds, world) > 0:
+        seconds += 1.0
+        world += timedelta(seconds=30)
+    assert seconds > 240.0, "four minutes are told on the page"
+    while world < ROWS_TAKE:
+        seconds += 1.0
+        world += timedelta(seconds=pace(spare_seconds(seconds, world)))
+    assert seconds < ROWS_SECONDS
+    assert pace(spare_seconds(60.0, timedelta(seconds=60 * SPEED))) == SPEED
 
 
 def test_its_sink_refuses_who_has_no_mailbox_and_takes_the_rest(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ async def a_store(**tables: dict[str, dict[str, Any]]) -> MemoryStore:
         "behavior": {"people": 9, "known": 4, "customers": 1},
         "rules": {"runs/leads/waiting/opened": 3, "runs/leads/won/cart": 1},
         "sales": {"orders": 2, "revenue": 49.5, "credit/linear/hello": 49.5},
+        "social": {"presence/found": 1, "presence/none": 3, "presence/unknown": 2},
     }
     rows = [RowWrite(table, key, row) for table, of in tables.items() for key, row in of.items()]
     for bot, counts in figures.items():
@@ -121,7 +122,8 @@ async def test_facts_become_words() -> None:
         "Counted an order of 49.50 EUR 3 minutes ago, thanks to “hello”.",
     )
     assert said["Behavior"][0] == "behind"
-    assert told.world == "Thu 2017-06-01 12:03 UTC, 3,600 × as fast"
+    assert said["Social"] == ("off", "Is off: nobody is looked up anywhere.")
+    assert told.world == "Thu 1 Jun 2017, 12:03 UTC, 3,600 × as fast"
     [decision] = told.decisions
     assert decision.why == (
         "the only template allowed; by the policy “next best e-mail” of stage opened, version 3"
@@ -136,6 +138,20 @@ async def test_facts_become_words() -> None:
         "opened": (3, 0),
         "cart": (0, 1),
     }
+
+
+async def test_social_says_how_many_it_found() -> None:
+    parts = PARTS | {"social-0": {"rate": 1.0}}
+    detail = {"presence": "found", "profile": "professional", "activity": ""}
+    line = {"visitor": "v1", "at": NOON, "kind": "social.seen", "detail": detail}
+    clock = StillClock(NOON + timedelta(minutes=3))
+    told = await reading(await a_store(story={"s1": line}), clock, parts).overview()
+    [social] = [bot for bot in told.bots if bot.title == "Social"]
+    assert social.now == (
+        "Has asked about 6 people: 1 has a public profile, 3 are not known anywhere, "
+        "about 2 nobody answered; the last: a profile (professional), 3 minutes ago."
+    )
+    assert social.state == "works"
 
 
 @pytest.mark.parametrize("kind", ["template", "send_hour", "interaction"])
@@ -166,6 +182,7 @@ async def test_however_many_look_the_store_is_asked_once_a_second() -> None:
 def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
     counts = {
         "people": {"people": 1, "known": 1, "customers": 0},
+        "presences": {"found": 0, "none": 0, "unknown": 0},
         "sales": {"revenue": 0.0, "refunded": 0.0, "credit": {}},
         "sends": dict.fromkeys(
             ("waiting", "handing over", "handed over", "deferred", "bounced"), 0
@@ -187,14 +204,17 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "decisions": [{**a_decision(), "id": "d1"}],
         "decided": 1,
         "rewarded": 0,
-        "alerts": [],
+        "alerts": [{"visitor": "v1", "at": NOON, "kind": "address bounced"}],
+        "likely": {"v1": 0.0},
         "by_people": 0,
-        "newest": dict.fromkeys(("send", "offer", "order", "snapshot")),
+        "newest": dict.fromkeys(("send", "offer", "order", "snapshot", "seen")),
         "addresses": {"v1": "ann.secret@example.com"},
         "order_of_stages": {},
     }
     told = overview(facts, {}, NOON)
     assert told.decisions[0].who == "a…@example.com"
     assert told.paused == "Paused: leads"
+    [alert] = told.alerts
+    assert alert.said == "the address does not work; under 0.1 % likely to buy within 30 days"
     assert len(bots_now(facts, {}, NOON)) == len(JOBS)
     assert "secret" not in repr(told)

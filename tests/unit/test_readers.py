@@ -177,6 +177,8 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     shown = await reader.visitor(ANN)
     assert shown is not None
     assert list(shown["probabilities"]) == ["customer"]
+    assert await reader.likely([ANN, "nobody"]) == {ANN: 0.9091}
+    assert await StoreReader(store).likely([ANN]) == {}
 
 
 async def test_who_is_no_lead_has_no_probability() -> None:
@@ -186,3 +188,4 @@ async def test_who_is_no_lead_has_no_probability() -> None:
         shown = await StoreReader(store, now=lambda: NOON).visitor(ANN)
         assert shown is not None
         assert shown["probabilities"] == {}
+        assert await StoreReader(store, now=lambda: NOON).likely([ANN]) == {}

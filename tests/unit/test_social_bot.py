@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from agents.social_bot.bot import SocialBot
 from agents.social_bot.facts import facts_of
 from agents.social_bot.step import ANSWER_WITHIN, BUSY_TRIES_MAX, FAILED_TRIES_MAX, TIMES_MAX
 from messaging.vocabulary.effects import LogStory, Tell
@@ -27,6 +28,19 @@ def test_a_new_address_is_asked_about_once_and_the_answer_is_told():
     assert ann.seen() == [("found", "personal", "")]
     assert ann.story() == ["social.asked", "social.asked", "social.seen"]
     assert ann.wakes == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts_as"), [("found", "found"), ("nobody", "none"), ("refused", "unknown")]
+)
+def test_who_was_looked_up_counts_once_by_what_came(outcome: str, counts_as: str):
+    ann, bot = Visitor(), SocialBot()
+    ann.identified()
+    assert bot.figures(ann.state) == {}
+    ann.answered(*all_say(outcome))
+    assert bot.figures(ann.state) == {f"presence/{counts_as}": 1.0}
+    ann.identified(address="ann@other.example")
+    assert bot.figures(ann.state) == {}, "what was found of another address is forgotten"
 
 
 def test_what_was_asked_of_whom_is_told_in_the_story():

@@ -581,6 +581,7 @@
   const POLL_MS = 15000;
   const CONNECT_MS_MAX = 8000;
   const EXIT_AFTER_MS = 1000;
+  const THANKS_MS = 7000;
   const waiting = []; // offered, not shown
   const finished = new Set();
   const others = attempt(() => new BroadcastChannel("mdma:" + writeKey));
@@ -774,6 +775,7 @@
     .close { position: absolute; top: .5rem; right: .5rem; width: 2.75rem; height: 2.75rem; border: 0; border-radius: 50%;
       background: transparent; color: var(--soft); font: 1.5rem/1 system-ui, sans-serif; cursor: pointer; }
     :focus-visible { outline: 3px solid var(--a); outline-offset: 2px; }
+    .thanks { color: var(--ink); font-weight: 600; margin-inline-end: 2rem; }
     .told { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
     @media (max-width: 40rem) { .bar { justify-content: flex-start; padding-inline-start: 1rem; }
       dialog { padding: 1.5rem; } }
@@ -836,6 +838,8 @@
       make("h2", { id: "title" }, title), " ", content.text && make("p", { id: "text" }, cut(content.text, 2000)));
     const body = type === "opinion_form" ? make("form", {}, words) : make("div", {}, words);
     const row = make("div", { class: "row" });
+    // There before it has something to say, or no screen reader says it.
+    const thanks = make("p", { class: "thanks", role: "status" });
     const kind = isModal ? "" : isBar ? "bar" : "panel";
     const role = isModal ? {} : isBar ? { role: "region" } : { role: "dialog", "aria-modal": "false" };
     const box = make(isModal ? "dialog" : "div", { class: "box " + kind, "aria-labelledby": "title", ...role });
@@ -852,9 +856,23 @@
     }
 
     function answer(response, answers) {
-      if (!open || open.engagement !== engagement) return;
-      close();
+      if (!open || open.close !== close) return;
+      if (open.engagement !== engagement) return close(); // thanked for already
+      if (response === "submitted") thank();
+      else close();
       respond(engagement, response, answers);
+    }
+
+    /** Say thanks where the form was. What was answered is withdrawn soon: that takes no thanks away. */
+    function thank() {
+      open = { engagement: { id: "" }, close };
+      const isInside = document.activeElement === host;
+      body.remove();
+      thanks.id = "title"; // it names the box from now on
+      thanks.append(cut(content.thanks, 200) || "Thank you, your answer helps us.");
+      cross.setAttribute("aria-label", "Close");
+      if (isInside) cross.focus();
+      setTimeout(() => open && open.close === close && close(), THANKS_MS);
     }
 
     function onKey(event) {
@@ -899,7 +917,7 @@
 
     if (row.childNodes.length) body.append(row);
     if (isBar) box.append(words, row, cross);
-    else box.append(body, cross);
+    else box.append(body, thanks, cross);
     addStyle(root);
     root.append(box, told);
     document.body.append(host);
