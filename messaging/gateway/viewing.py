@@ -3,7 +3,8 @@
 Rules
 1. The key opens what can be read, and nothing that acts: the admin API takes the admin token alone.
 2. It comes in a link or by the form, and goes into a cookie at once: it stays in no address bar and no referrer.
-3. It is derived from the secret and the admin token: whoever changes the token shuts out who had the link.
+3. Who is logged in at the console needs no key: their session opens the pages as long as it lasts.
+4. It is derived from the secret and the admin token: whoever changes the token shuts out who had the link.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from messaging.gateway import frame
 from messaging.gateway.body import read_body
+from messaging.gateway.console.sessions import cookie_of, session_of
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.problems import ProblemError
 
@@ -49,7 +51,8 @@ def viewed(show: Show) -> Handler:
             if _same(given, key):
                 return _led_on(request, gateway, str(here))
             return _form(request.path, "This link has another system's key, or an old one.")
-        if _same(request.cookies.get(_cookie(key), ""), key) or _is_admin(request, gateway):
+        has_key = _same(request.cookies.get(_cookie(key), ""), key)
+        if has_key or _is_admin(request, gateway) or await _is_logged_in(request, gateway):
             return await show(request, gateway)
         return _form(request.path, "")
 
@@ -90,7 +93,11 @@ def forget(response: web.Response, gateway: Gateway) -> None:
 def _page_of_ours(to: str) -> str:
     """Return where the form leads on to: never to another host, whatever it was given."""
     roots = [*(path for path, _ in frame.PAGES), "/demo"]
-    return to if any(to == root or to.startswith(f"{root}/") for root in roots) else roots[0]
+    return (
+        to
+        if is_plain(to) and any(to == root or to.startswith(f"{root}/") for root in roots)
+        else roots[0]
+    )
 
 
 def _led_on(request: web.Request, gateway: Gateway, to: str) -> web.Response:
@@ -114,6 +121,20 @@ def _is_admin(request: web.Request, gateway: Gateway) -> bool:
     except ProblemError:
         return False
     return True
+
+
+async def _is_logged_in(request: web.Request, gateway: Gateway) -> bool:
+    """Say whether a user of the console looks, whose session has not ended."""
+    deps = gateway.deps
+    token = request.cookies.get(cookie_of(deps.secret), "")
+    now, admin = deps.wall_now(), deps.admin_token
+    session = await session_of(deps.store, token, now=now, admin_token=admin, secret=deps.secret)
+    return session is not None
+
+
+def is_plain(address: str) -> bool:
+    """Say whether an address may stand in a header and leads where it seems to."""
+    return "\\" not in address and all(" " < each != "\x7f" for each in address)
 
 
 def _same(given: str, wanted: str) -> bool:

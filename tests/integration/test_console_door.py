@@ -10,13 +10,24 @@ from datetime import datetime, timedelta
 import pytest
 
 from messaging.gateway.console.drawing import ASSETS
+from messaging.gateway.console.entrance import Entrance
 from messaging.gateway.console.sessions import SESSION_MAX, SESSIONS
 from messaging.gateway.console.users import USERS, User, put_user, remove_user
 from messaging.gateway.limits import Limits
+from messaging.gateway.problems import ProblemError
 from messaging.gateway.route import SESSION
 from messaging.gateway.routes import all_routes
 from messaging.store.audit_log import AUDIT_LOG
-from tests.console_builders import PASSWORD, a_browser, a_console, form_key, log_in
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from tests.console_builders import (
+    PASSWORD,
+    a_browser,
+    a_console,
+    add_users,
+    form_key,
+    lived_in,
+    log_in,
+)
 from tests.gateway_builders import ADMIN, NOON
 
 ROUTES = [
@@ -79,12 +90,12 @@ async def test_the_admin_token_and_a_users_password_let_in_and_nothing_else_does
         assert await store.count(SESSIONS, {}) == 2
 
 
-async def test_the_cookie_is_kept_from_scripts_other_sites_and_other_paths() -> None:
+async def test_the_cookie_is_kept_from_scripts_and_other_sites_and_opens_the_other_pages() -> None:
     async with a_console(public_url="https://shop.example") as (session, store):
         answer = await log_in(session)
         [cookie] = [each for name, each in answer.cookies.items() if "console" in name]
         assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
-        assert (cookie["path"], cookie["secure"]) == ("/console/", True)
+        assert (cookie["path"], cookie["secure"]) == ("/", True)
         assert 0 < int(cookie["max-age"]) <= 12 * 3600
         [row] = await store.rows(SESSIONS, {})
         assert cookie.value not in str(row), "only its hash is stored"
@@ -191,12 +202,49 @@ async def test_too_many_attempts_are_answered_429_until_the_window_is_over() -> 
 async def test_a_user_name_is_limited_over_all_addresses_and_success_gives_back() -> None:
     limits = Limits(logins_max=100, logins_of_user_max=2)
     async with a_console(limits=limits) as (session, _):
-        await log_in(session, "admin", "wrong", status=401)
-        await log_in(session, "admin", "the-token")
-        await log_in(session, "admin", "wrong", status=401)
-        await log_in(session, "admin", "wrong", status=401)
-        await log_in(session, "admin", "the-token", status=429)
+        await log_in(session, "kim", "wrong", status=401)
         await log_in(session, "kim", PASSWORD)
+        await log_in(session, "kim", "wrong", status=401)
+        await log_in(session, "kim", "wrong", status=401)
+        await log_in(session, "kim", PASSWORD, status=429)
+        await log_in(session, "vic", PASSWORD)
+        for _attempt in range(4):
+            await log_in(session, "admin", "wrong", status=401)
+        await log_in(session, "admin", "the-token")  # it cannot be guessed: nobody shuts it out
+
+
+async def test_what_an_address_may_not_try_shuts_nobody_out() -> None:
+    """One client without any password must not lock a user out of everywhere else."""
+    store = MemoryStore(MemoryDatabase())
+    await add_users(store)
+    entrance = Entrance(Limits(logins_max=3, logins_of_user_max=5))
+    outcomes = []
+    for _attempt in range(20):
+        try:
+            await entrance.let_in(
+                store, "kim", "wrong", address="192.0.2.1", admin_token="t", now=0.0
+            )
+        except ProblemError as problem:
+            outcomes.append(problem.status)
+    assert outcomes == [429] * 17
+    user = await entrance.let_in(
+        store, "kim", PASSWORD, address="192.0.2.2", admin_token="t", now=1.0
+    )
+    assert user is not None
+
+
+async def test_who_may_not_log_in_any_more_sees_no_page_any_more() -> None:
+    """The session opens the other pages too, and nothing that outlives it does."""
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session, "vic")
+        for path, status in (("/overview", 200), ("/inbox", 404)):
+            async with session.get(path) as answer:
+                assert answer.status == status
+        await remove_user(store, "vic")
+        for path in ("/overview", "/inbox", "/console/"):
+            async with session.get(path) as answer:
+                assert answer.status == 401, path
 
 
 async def test_a_crowd_at_the_door_is_bounded() -> None:

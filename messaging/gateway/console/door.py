@@ -11,7 +11,6 @@ Rules
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -26,6 +25,7 @@ from messaging.gateway.console.drawing import ROOT, answer, drawn
 from messaging.gateway.console.sessions import (
     SESSION_MAX,
     Session,
+    cookie_of,
     end_session,
     open_session,
     session_of,
@@ -166,7 +166,7 @@ async def log_out(visit: Visit, _: Form) -> web.StreamResponse:
     """End the session."""
     await end_session(visit.gateway.deps.store, visit.session.token)
     response = back_to(f"{ROOT}login")
-    response.del_cookie(_cookie(visit.gateway), path=ROOT)
+    response.del_cookie(cookie_of(visit.gateway.deps.secret), path="/")
     viewing.forget(response, visit.gateway)
     return response
 
@@ -185,7 +185,7 @@ async def _visit(request: web.Request) -> Visit | None:
     deps = gateway.deps
     session = await session_of(
         deps.store,
-        request.cookies.get(_cookie(gateway), ""),
+        request.cookies.get(cookie_of(gateway.deps.secret), ""),
         now=deps.wall_now(),
         admin_token=deps.admin_token,
         secret=deps.secret,
@@ -222,28 +222,20 @@ def _led_on(request: web.Request, gateway: Gateway, token: str, to: str) -> web.
     response = back_to(to)
     is_secure = request.secure or gateway.deps.public_url.startswith("https://")
     response.set_cookie(
-        _cookie(gateway),
+        cookie_of(gateway.deps.secret),
         token,
-        path=ROOT,
+        path="/",  # whoever may look at the console may look at the other pages, as long as the session lasts
         max_age=int(SESSION_MAX.total_seconds()),
         httponly=True,
         samesite="Strict",
         secure=is_secure,
     )
-    # Whoever may look at the console may look at the other pages: the inbox is linked from here.
-    viewing.remember(request, response, gateway)
     return response
-
-
-def _cookie(gateway: Gateway) -> str:
-    """Return the cookie's name: systems on other ports of this host have cookies of their own."""
-    mark = hashlib.sha256(b"mdma console\x00" + gateway.deps.secret).hexdigest()[:8]
-    return f"mdma_console_{mark}"
 
 
 def page_of_ours(to: str) -> str:
     """Return where a form leads on to: a page of the console, whatever the form says."""
-    is_ours = to.startswith(ROOT) and not any(c in to for c in "\\\r\n") and "//" not in to
+    is_ours = to.startswith(ROOT) and viewing.is_plain(to) and "//" not in to
     return to if is_ours and not to.startswith((f"{ROOT}login", f"{ROOT}logout")) else ROOT
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from messaging.gateway.console.desk import After
@@ -22,11 +22,11 @@ def after_of(visit: Visit) -> After | None:
     moment, _, key = given.partition("~")
     try:
         at = datetime.fromisoformat(moment)
-    except ValueError:
+        if at.tzinfo is None or not key:
+            raise _no_place()
+        return at.astimezone(UTC), key
+    except (ValueError, OverflowError):
         raise _no_place() from None
-    if at.tzinfo is None or not key:
-        raise _no_place()
-    return at, key
 
 
 def addresses(

@@ -75,6 +75,11 @@ async def end_session(store: Store, token: str) -> None:
     await store.remove_document(SESSIONS, _key(token))
 
 
+def cookie_of(secret: bytes) -> str:
+    """Return the cookie's name: systems on other ports of this host have cookies of their own."""
+    return f"mdma_console_{hashlib.sha256(b'mdma console' + bytes(1) + secret).hexdigest()[:8]}"
+
+
 def form_key_of(secret: bytes, token: str) -> str:
     """Return what the forms of a session carry back."""
     label = b"mdma console form\x00" + token.encode("utf-8", "surrogatepass")

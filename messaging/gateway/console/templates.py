@@ -6,7 +6,7 @@ Rule 1: what a template holds is a page of its own: a frame without scripts, fro
 from __future__ import annotations
 
 import re
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
@@ -120,7 +120,7 @@ async def _shown(visit: Visit, found: Preview) -> web.StreamResponse:
 
 
 def _root(visit: Visit) -> str:
-    return f"{ROOT}templates/{visit.request.match_info['name']}"
+    return f"{ROOT}templates/{quote(visit.request.match_info['name'], safe='')}"
 
 
 def _address(visit: Visit, query: dict[str, str]) -> str:
