@@ -140,6 +140,8 @@ def _rest(row: Row) -> Row:
 
 def _mail(row: Row) -> str:
     """Return which e-mail is spoken of."""
+    if "template" not in row:
+        return "an e-mail"
     if row.get("confirms") or row.get("step") == "confirm":
         return f"e-mail {row['template']} (asks to confirm the address)"
     if row.get("success") or row.get("step") == "success":

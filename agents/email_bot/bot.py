@@ -8,7 +8,7 @@ from agents.email_bot import state as layout
 from agents.email_bot.forgetting import begin
 from agents.email_bot.state import EmailState
 from agents.email_bot.step import step
-from agents.email_bot.turn import settled_message
+from agents.email_bot.turn import send_detail, settled_message
 from agents.protocol.bot import ERASED, View
 from agents.protocol.draw import DrawFor
 from messaging.vocabulary.effects import Effect, LogStory, PutSend, Tell
@@ -53,9 +53,9 @@ class EmailBot:
         settled = settled_message(
             message.visitor, message.at, plan=plan, outcome="refused", reason=reason
         )
-        detail = {"send_id": plan.send_id, "path": plan.path, "run": plan.run, "into": into}
+        detail = send_detail(plan, reason) | {"into": into}
         return [
             PutSend(plan, "refused", reason, now),
-            LogStory("send.refused", detail | {"reason": reason}),
+            LogStory("send.refused", detail),
             Tell("rules", settled),
         ]

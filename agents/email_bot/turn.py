@@ -63,6 +63,20 @@ RETRY_FOR = timedelta(hours=48)
 """How long a send is tried: what is older than two days says nothing that is still true."""
 
 
+def send_detail(plan: SendPlan, reason: str) -> dict[str, Any]:
+    """Return what a line of the story says about a send."""
+    return {
+        "send_id": plan.send_id,
+        "path": plan.path,
+        "run": plan.run,
+        "stage": plan.stage,
+        "step": plan.step,
+        "attempt": plan.attempt,
+        "template": plan.template,
+        "reason": reason,
+    }
+
+
 class Turn:
     """Hold one step under way: the state, the moment, and the effects so far."""
 
@@ -96,17 +110,7 @@ class Turn:
 
     def story(self, kind: str, plan: SendPlan, reason: str) -> None:
         """Write a line of the visitor's story about a send."""
-        detail: dict[str, Any] = {
-            "send_id": plan.send_id,
-            "path": plan.path,
-            "run": plan.run,
-            "stage": plan.stage,
-            "step": plan.step,
-            "attempt": plan.attempt,
-            "template": plan.template,
-            "reason": reason,
-        }
-        self.effects.append(LogStory(kind, detail))
+        self.effects.append(LogStory(kind, send_detail(plan, reason)))
 
     def admit(self, send: OpenSend) -> None:
         """Queue, hold or refuse a new send."""

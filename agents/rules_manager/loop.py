@@ -59,6 +59,9 @@ MISSED_ITS_HOURS = "quiet_hours"
 ADDRESS_BAD = "address bad"
 """Email's reason where the address bounced before: whoever resumes such a run hears so again."""
 
+MERGED = "merged"
+"""Email's reason for a send that it took back because its visitor proved to be another one."""
+
 UNCERTAIN_FOR = timedelta(minutes=15)
 """Added, for the caps, to the hand-over time of an uncertain send: it may arrive after it was called uncertain.
 
@@ -241,8 +244,8 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         return
     give_back(turn, run, attempt)
     turn.story("send.given_back", run, outcome=message.outcome, reason=message.reason)
-    if run.status != "sending":
-        return
+    if run.status != "sending" or message.reason == MERGED:
+        return  # after a merge the run is the other half's as well: `merge.send_settled` goes on with it
     if message.outcome == "bounced" or message.reason == ADDRESS_BAD:
         stop(turn, run, "address bounced")
         alert(turn, run, "address bounced")

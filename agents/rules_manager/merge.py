@@ -6,12 +6,12 @@ import msgspec
 
 from agents.rules.compiled import PathRule
 from agents.rules_manager import engaging
-from agents.rules_manager.loop import go_on, leave_alone, settle_alert, win
+from agents.rules_manager.loop import MERGED, go_on, leave_alone, settle_alert, win
 from agents.rules_manager.planning import plan
 from agents.rules_manager.state import ABSORBED_MAX, ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Moved, Tell
-from messaging.vocabulary.messages import MergedInto, MergeStarted, StateMerged
+from messaging.vocabulary.messages import MergedInto, MergeStarted, SendSettled, StateMerged
 
 ENDS = ("planned", "sending", "waiting", "visiting", "closed", "alerted", "stopped", "won")
 """Statuses by what wins in a merge: later ones end the merged run."""
@@ -73,6 +73,15 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     if not state.awaiting:
         _plan_again(turn)
     turn.story("visitor.merged", None, younger=message.younger)
+
+
+def send_settled(turn: Turn, message: SendSettled) -> None:
+    """Go on with the run after an e-mail that the merge took back: nothing is wrong with the lead."""
+    if message.reason != MERGED:
+        return
+    run = turn.state.runs.get(message.path)
+    if run is not None and run.status == "sending":
+        _rearm(turn, run)
 
 
 def _crossed(turn: Turn, younger: RulesState) -> set[str]:

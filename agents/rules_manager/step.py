@@ -59,6 +59,7 @@ def step(
             engaging.settled(turn, message)
         case SendSettled():
             loop.send_settled(turn, message)
+            merge.send_settled(turn, message)
         case GoalReached():
             loop.goal_reached(turn, message)
         case AlertAnswered() | RunsMoved():

@@ -47,6 +47,19 @@ OVER_BOUND = "visitor over its bound"
 
 CENT = 0.01
 
+STOPS = {
+    "address bounced",
+    "another version was published",
+    "cannot be sent",
+    "complained",
+    "consent",
+    "goal reached",
+    "mailbox_of_another_visitor",
+    "suppressed",
+    "unsubscribed",
+}
+"""Why a run may be stopped."""
+
 WINDOW = timedelta(hours=72)
 GRACE = timedelta(hours=7)
 """An answer that was journaled within its window may be taken after a gap of faults and a sweep."""
@@ -76,6 +89,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_alert_per_run(world)
     every_run_ended(world)
     every_run_was_moved(world)
+    every_run_stopped_for_a_reason(world)
     await figures_are_exact(world)
     every_look_up_ended(world)
     nothing_is_left_of_the_erased(world, story)
@@ -297,6 +311,14 @@ def one_alert_per_run(world: World) -> None:
             continue
         if statuses.count("open") > 1 or statuses[0] != "open":
             world.witness.broken("alert", f"{alert}: {statuses}")
+
+
+def every_run_stopped_for_a_reason(world: World) -> None:
+    """Nothing but these ends a lead's path without a person being called or an order."""
+    for row in world.database.tables["story"].values():
+        reason = row["detail"].get("reason")
+        if row["kind"] == "run.stopped" and reason not in STOPS:
+            world.witness.broken("stopped", f"{row['visitor']}: {reason}")
 
 
 def every_run_was_moved(world: World) -> None:

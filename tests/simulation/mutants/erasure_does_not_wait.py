@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from agents.runtime.eraser import Eraser
+from agents.runtime.passing import Passage
 from tests.simulation.mutants.plant import replaced
 
 
-async def settle(self: Eraser, times: int) -> None:
+async def settle(self: Passage, times: int) -> None:
     del self, times
 
 
-async def until(self: Eraser, true: Any) -> None:
+async def until(self: Passage, true: Any) -> None:
     del self
     await true()
 
 
 @contextmanager
 def planted() -> Iterator[None]:
-    with replaced(Eraser, "_settle", settle), replaced(Eraser, "_until", until):
+    with replaced(Passage, "settled", settle), replaced(Passage, "until", until):
         yield

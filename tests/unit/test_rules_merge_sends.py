@@ -1,0 +1,74 @@
+"""What becomes of a run when a merge takes back the e-mail that was on its way."""
+
+from __future__ import annotations
+
+import pytest
+
+from messaging.vocabulary.effects import Tell
+from messaging.vocabulary.messages import MergedInto, StateMerged
+from tests.rules_builders import PATH, VISITOR, OneVisitor
+
+DAY = 24.0
+OLDER = "00" * 12
+
+
+def asked(name: str = "0f" * 12, days: float = 2) -> OneVisitor:
+    """Return a lead whose first e-mail is asked for, and nothing is known of it yet."""
+    lead = OneVisitor()
+    lead.state.visitor = name
+    lead.outcome = ""
+    lead.enter().pass_time(days * DAY)
+    assert lead.run.status == "sending"
+    return lead
+
+
+def merged(younger: OneVisitor, older: OneVisitor) -> None:
+    effects = younger.take(MergedInto(visitor=VISITOR, at=younger.now, into=OLDER))
+    told = next(e.message for e in effects if isinstance(e, Tell))
+    assert isinstance(told, StateMerged)
+    older.now = max(older.now, younger.now)
+    older.take(told)
+
+
+@pytest.mark.parametrize("outcome", ["cancelled", "refused"])
+def test_the_run_of_a_browser_that_proves_to_be_a_lead_goes_on(outcome: str) -> None:
+    younger, older = asked(), OneVisitor()
+    older.identify()
+    merged(younger, older)
+    assert older.run.status == "sending"
+    older.settle(younger.plans[0], outcome, "merged")
+    assert older.run.status == "planned"
+    older.pass_time(30 * DAY)
+    assert len(older.plans) == 4
+    assert older.run.status == "alerted"
+
+
+def test_who_waits_for_an_answer_goes_on_waiting_and_gets_the_rest() -> None:
+    younger, older = asked(), OneVisitor().enter()
+    older.pass_time(2 * DAY)
+    assert (older.run.status, older.run.attempts) == ("waiting", 1)
+    merged(younger, older)
+    older.settle(younger.plans[0], "cancelled", "merged")
+    assert (older.run.status, older.run.attempts) == ("waiting", 1)
+    older.pass_time(30 * DAY)
+    assert older.run.attempts == 4
+    assert len(older.alerts) == 1
+
+
+def test_where_both_had_one_on_its_way_the_older_ones_goes_out_and_the_run_goes_on() -> None:
+    for first in ("mine", "theirs"):
+        younger, older = asked(), asked(OLDER)
+        merged(younger, older)
+        mine = older.plans[0]
+        older.outcome = "handed over"
+        if first == "mine":
+            older.settle(mine, "handed over")
+            older.settle(younger.plans[0], "cancelled", "merged")
+        else:
+            older.settle(younger.plans[0], "cancelled", "merged")
+            assert older.run.status == "sending"
+            older.settle(mine, "handed over")
+        assert (older.run.status, older.run.attempts) == ("waiting", 1)
+        older.pass_time(30 * DAY)
+        assert older.run.attempts == 4
+        assert PATH in older.state.runs
