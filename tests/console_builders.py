@@ -48,6 +48,7 @@ PARTS = {
     if bot != "social"
 }
 DAYS = 24
+TEMPLATES = len(list((DEFAULTS / "templates").glob("*.yaml")))
 POST = Post(SECRET, "http://127.0.0.1:1", "Your Shop <hello@shop.example>", "1 Street, Town")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from messaging.store.audit_log import AUDIT_LOG
 from scripts.rules import files_of, newest, published
-from tests.console_builders import a_browser, a_console, form_key, lived_in, log_in
+from tests.console_builders import TEMPLATES, a_browser, a_console, form_key, lived_in, log_in
 from tests.gateway_builders import ADMIN
 
 COHORTS = "cohorts.yaml"
@@ -222,7 +222,7 @@ async def test_the_same_stands_in_the_admin_api() -> None:
         counts = {each["name"]: each["people"] for each in found["cohorts"]}
         assert counts["customers"] == people["cohorts/customers"]
         assert [each["name"] for each in (await get("paths"))["paths"]] == ["lead-to-customer"]
-        assert len((await get("templates"))["templates"]) == 21
+        assert len((await get("templates"))["templates"]) == TEMPLATES
         routine = (await get("routines/lead-to-customer"))["routine"]
         assert routine["entered"] == sum(
             edge["runs"] for edge in routine["edges"] if not edge["source"]

@@ -12,7 +12,7 @@ from messaging.mail.reading import Mail, parse_mail
 from messaging.mail.tokens import mailbox_hash
 from messaging.ports import MailOutcomeCode
 from scripts.rules import files_of, push_files
-from tests.console_builders import a_console, form_key, lived_in, log_in
+from tests.console_builders import TEMPLATES, a_console, form_key, lived_in, log_in
 from tests.gateway_builders import NOON, SECRET
 
 
@@ -48,7 +48,7 @@ async def test_every_template_of_the_routine_can_be_seen_and_nothing_is_wrong_wi
     async with a_console(store, now) as (session, _):
         await log_in(session, "vic")
         names = re.findall(r'href="/console/templates/([\w-]+)"', await _get(session, "templates"))
-        assert len(names) == 21
+        assert len(names) == TEMPLATES
         for name in names:
             html = await _get(session, f"templates/{name}")
             assert "Wrong</b>" not in html, name
