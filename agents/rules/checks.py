@@ -15,10 +15,13 @@ from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
 from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError
 
+DEPTH_MAX = 200
+"""Conditions inside each other, through cohorts that ask for cohorts: each is a call within a call."""
+
 
 def check(rules: RuleSet) -> list[RuleError]:
     """Return every error of a set whose files could all be read, by file and line."""
-    circles = list(_check_cycles(rules))
+    circles = list(_check_cycles(rules)) or list(_check_depth(rules))
     found = [
         *_check_names(rules),
         *_check_conditions(rules),
@@ -85,6 +88,33 @@ def _check_cycles(rules: RuleSet) -> Iterator[RuleError]:
         if name in _reached(name, asks):
             problem = f"the cohort {name} asks for itself"
             yield rules.sources[COHORTS].error(("cohorts", name), problem, "break the circle")
+
+
+def _check_depth(rules: RuleSet) -> Iterator[RuleError]:
+    """Find the cohorts that stand on too long a chain of others; there is no circle."""
+    asks = {
+        name: [
+            (each.cohort, len(at))
+            for at, each in walk(cohort.when, ())
+            if each.cohort is not None and each.cohort in rules.cohorts
+        ]
+        for name, cohort in rules.cohorts.items()
+    }
+    depths: dict[str, int] = {}
+    waiting = list(asks)
+    while (
+        waiting
+    ):  # those that stand on nothing unknown first: a chain is as long as somebody likes
+        ready = [name for name in waiting if all(other in depths for other, _ in asks[name])]
+        for name in ready:
+            depths[name] = max((depths[o] + inner + 1 for o, inner in asks[name]), default=1)
+        waiting = [name for name in waiting if name not in depths]
+    deep = [name for name in asks if depths[name] > DEPTH_MAX]
+    if deep:
+        first = min(deep, key=lambda name: depths[name])
+        problem = f"the cohort {first} stands on too long a chain of cohorts and conditions"
+        hint = f"at most {DEPTH_MAX} may stand inside each other: ask for fewer at a time"
+        yield rules.sources[COHORTS].error(("cohorts", first), problem, hint)
 
 
 def _reached(start: str, asks: Mapping[str, list[str]]) -> set[str]:

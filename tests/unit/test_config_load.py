@@ -337,3 +337,17 @@ def test_a_score_gives_points_and_names_its_bands() -> None:
     fades = score.fades_at(10.0, now)
     assert fades is not None
     assert 0 <= (fades - now).total_seconds() - 14 * 86400 <= 1
+
+
+def test_cohorts_that_stand_on_too_many_others_are_refused_by_line() -> None:
+    """Each is a call within a call: a chain of hundreds ends in a stack that overflows."""
+    files = read_folder(DEFAULTS)
+    chain = ["  deep-0:\n    title: t\n    when: {known: email}\n"]
+    for number in range(1, 300):
+        when = f"{{all: [{{cohort: deep-{number - 1}}}, {{known: email}}]}}"
+        chain.append(f"  deep-{number}:\n    title: t\n    when: {when}\n")
+    for order in (chain, chain[::-1]):
+        files["cohorts.yaml"] = read_folder(DEFAULTS)["cohorts.yaml"] + "".join(order)
+        [error] = validate_files(files)
+        assert "too long a chain" in error.problem
+        assert error.line
