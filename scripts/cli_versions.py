@@ -99,7 +99,8 @@ def publish(version: int, runs: str, data: Path, as_json: bool) -> None:
     """Let visitors enter paths by version N from now on; an older one rolls back.
 
     Who is on a path stays on the version by which they entered. With `--runs migrate` they go over to this one where it
-    has their stage, attempts and waits included; with `--runs exit` they leave their path.
+    has their stage, attempts and waits included; with `--runs exit` they leave their path, and
+    only an e-mail that was asked for already still goes out.
     """
     groups = asyncio.run(_publish(version, runs, data))
     lines = [f"version {version} is published"]

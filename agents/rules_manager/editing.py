@@ -4,13 +4,13 @@ Rules
 1. Only the version that is published at this moment counts: what an older publication meant for a run is void.
 2. A run goes over to another version where that has its path and its stage; else it stays on its own.
 3. A run that waits for a person goes over as well, so that *resume* goes on by the new version; it does not end.
-4. Attempts, touches and the wait under way are kept; what was planned is planned anew, by the new version's hours.
-   An e-mail that was asked for already goes out all the same.
+4. Attempts, touches and the wait under way are kept, and so is the time of what was planned: the new version's quiet
+   hours and caps are asked when it comes. An e-mail that was asked for already goes out all the same.
 """
 
 from __future__ import annotations
 
-from agents.rules_manager.planning import plan, stop
+from agents.rules_manager.planning import stop
 from agents.rules_manager.state import Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.messages import RunsMoved
@@ -39,6 +39,3 @@ def _migrate(turn: Turn, run: Run, message: RunsMoved) -> None:
         return
     before, run.version = run.version, message.version
     turn.story("run.migrated", run, before=before, version=run.version, by=message.by)
-    if run.status == "planned":
-        run.hour_choice.open = False
-        plan(turn, run, path, turn.now)

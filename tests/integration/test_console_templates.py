@@ -114,7 +114,13 @@ async def test_a_test_goes_to_one_address_and_is_written_down_without_it() -> No
         [(sender, recipient, raw)] = taking.mails
         assert (sender, recipient) == ("hello@shop.example", "kim@shop.example")
         assert "Unsubscribe" in parse_mail(raw).text
-        [row] = await store.rows("audit_log", {"act": "template.tested"})
+        rows = await store.rows("sends", {}, limit=1)
+        seen = {"to": "kim@shop.example", "visitor": rows[0]["visitor"]}
+        await _post(session, "templates/invite-hello/test", 303, **seen)
+        mine, theirs = (parse_mail(each[2]) for each in taking.mails)
+        first, second = (each.text.partition("http")[0] for each in (mine, theirs))
+        assert first == second, "what is known of a visitor goes to nobody else"
+        row, _ = await store.rows("audit_log", {"act": "template.tested"})
         assert (row["by"], row["of"]) == ("kim", "invite-hello")
         assert "shop.example" not in str(row)
         assert await store.count("sends", {}) == before, "it is no send of the ledger"

@@ -44,7 +44,12 @@ def test_a_run_goes_over_and_goes_on_with_what_it_had() -> None:
     assert len(lead.alerts) == 1
 
 
-def test_what_was_planned_is_planned_anew() -> None:
+def test_what_was_planned_keeps_its_time_and_the_new_quiet_hours_hold() -> None:
+    lead = OneVisitor().enter()
+    planned = lead.run.planned_at
+    published(lead)
+    moved(lead, "migrate")
+    assert lead.run.planned_at == planned, "a publication puts nobody off"
     lead = OneVisitor().enter()
     rules = published(lead)
     rules.paths[PATH] = msgspec.structs.replace(rules.paths[PATH], quiet_from=0, quiet_to=23)

@@ -53,6 +53,9 @@ class Mailings(Protocol):
         """Return a template as a visitor would get it; None for a template or a visitor that is not there."""
         ...
 
-    async def send_test(self, name: str, visitor: str, to: str, by: str) -> str:
-        """Send it to an address of our own; return what came of it in words, beginning with `sent` if it went."""
+    async def send_test(self, name: str, to: str, by: str) -> str:
+        """Send it to an address of our own, as a made-up reader gets it.
+
+        Return what came of it in words, beginning with `sent` if it went.
+        """
         ...
