@@ -56,6 +56,9 @@ GIVEN_UP_MAX = 7
 MISSED_ITS_HOURS = "quiet_hours"
 """Email's reason for a send that a pause or a slow server kept past its hours: nothing is wrong with it."""
 
+NOT_HEARD_YET = frozenset({"no address", "no consent", "mailbox of another visitor"})
+"""Email's reasons that what it hears next may lift; it waits for that a while by itself."""
+
 ADDRESS_BAD = "address bad"
 """Email's reason where the address bounced before: whoever resumes such a run hears so again."""
 
@@ -249,16 +252,28 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     if message.outcome == "bounced" or message.reason == ADDRESS_BAD:
         stop(turn, run, "address bounced")
         alert(turn, run, "address bounced")
-    elif message.outcome == "given up" and _may_try_again(run, message.reason):
-        if run.visit_over_at is not None:
-            leave_alone(turn, run)
-        else:
-            plan(turn, run, path, turn.now)
-    elif message.outcome == "given up":
-        stop(turn, run, "cannot be sent")
-        alert(turn, run, "cannot be sent")
+    elif message.outcome == "given up" or _came_first(turn, message):
+        _try_again(turn, run, path, message.reason)
     else:
         stop(turn, run, message.reason)
+
+
+def _came_first(turn: Turn, message: SendSettled) -> bool:
+    """Say whether Email refused for not having heard yet what is known here: its letters were under way too long."""
+    state = turn.state
+    is_known = state.known and state.may_email and state.owns_mailbox
+    return is_known and message.reason in NOT_HEARD_YET
+
+
+def _try_again(turn: Turn, run: Run, path: PathRule, reason: str) -> None:
+    """Plan anew what could not be sent, or call a person where that was so too often."""
+    if not _may_try_again(run, reason):
+        stop(turn, run, "cannot be sent")
+        alert(turn, run, "cannot be sent")
+    elif run.visit_over_at is not None:
+        leave_alone(turn, run)
+    else:
+        plan(turn, run, path, turn.now)
 
 
 def _may_try_again(run: Run, reason: str) -> bool:

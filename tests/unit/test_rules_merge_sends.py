@@ -72,3 +72,30 @@ def test_where_both_had_one_on_its_way_the_older_ones_goes_out_and_the_run_goes_
         older.pass_time(30 * DAY)
         assert older.run.attempts == 4
         assert PATH in older.state.runs
+
+
+def test_a_lead_whom_email_had_not_heard_of_yet_is_not_lost() -> None:
+    lead = asked(VISITOR)
+    lead.settle(lead.plans[0], "refused", "no address")
+    assert lead.run.status == "planned"
+    lead.outcome = "handed over"
+    lead.pass_time(30 * DAY)
+    assert (lead.run.attempts, lead.run.status) == (4, "alerted")
+
+
+def test_where_email_never_hears_of_a_lead_a_person_is_called() -> None:
+    lead = asked(VISITOR)
+    for _ in range(20):
+        if lead.run.status == "sending":
+            lead.settle(lead.plans[-1], "refused", "no address")
+        lead.pass_time(DAY)
+    assert lead.run.status == "stopped"
+    assert [alert.kind for alert in lead.alerts] == ["cannot be sent"]
+
+
+def test_who_took_the_consent_back_is_left_alone() -> None:
+    lead = asked(VISITOR)
+    lead.identify(may_email=False)
+    lead.settle(lead.plans[0], "refused", "no consent")
+    assert lead.run.status == "stopped"
+    assert lead.alerts == []
