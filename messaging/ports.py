@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -130,6 +131,13 @@ class Chunk(msgspec.Struct, array_like=True):
 class Store(Protocol):
     """Keep states, outboxes, rows, identities, suppression, rules and snapshots."""
 
+    def standing_still(self) -> AbstractAsyncContextManager[Store]:
+        """Give a store to read from: all it shows is of one moment, whatever is committed meanwhile.
+
+        A read raises Unavailable once that moment is longer ago than the server keeps (minutes).
+        """
+        ...
+
     async def acquire(self, shard: str) -> Ownership:
         """Become the owner: raise the epoch by one, so that every older owner's commit is `Fenced`."""
         ...
@@ -171,8 +179,8 @@ class Store(Protocol):
         """Return the next chunks from one shard to another, in order; each is one document."""
         ...
 
-    async def outbox_tail(self, sender: str, to: str) -> int:
-        """Return the last sequence number written from one shard to another, 0 if none."""
+    async def outbox_tails(self, senders: list[str], to: str) -> dict[str, int]:
+        """Return sender -> the last sequence number that it has written for a shard, in one query; 0 if none."""
         ...
 
     async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:

@@ -1,6 +1,6 @@
 """Prove from the record that nothing was lost, doubled or sent against a refusal: `mdma audit`.
 
-Each shard is cut at its last commit; traffic may go on. What is proved, and by what:
+Each shard is cut at its last commit and read as it stood then; traffic may go on. What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased.
 2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing.
@@ -38,9 +38,6 @@ from scripts.audit_rows import Rows
 from scripts.audit_site import offer_of, over_caps
 from scripts.counting import counted
 from scripts.erasing import nobody
-
-CATCH_UP_TRIES = 25
-"""How often a shard that goes on committing is caught up with before the audit says it cannot be cut."""
 
 LOAD_MAX = 2_000
 ROWS_MAX = 5_000_000
@@ -143,26 +140,24 @@ class Auditor:
                 refusals.observe(works, folded)
 
         replayer.observe = observe
-        for _ in range(CATCH_UP_TRIES):
-            try:
-                await replayer.advance(visitor=only)
-            except RecordBrokenError as broken:
-                self._found("once", str(broken))
-                return
-            replayer.steps.clear()
-            unequal = await self._unequal(bot, index, replayer, only)
-            differing = await rows.compare(self._store)
-            owner = await self._store.owner(replayer.name)
-            if owner is None or owner.batch == replayer.batch:
-                self._looked["rows"] += rows.seen
-                for what in unequal:
-                    self._found("state", f"{replayer.name}: {what}")
-                for what in differing:
-                    self._found("rows", f"{replayer.name}: {what}")
-                if owner is not None and owner.positions != taken:
-                    self._found("positions", f"{replayer.name}: {owner.positions} but took {taken}")
-                return
-        self._found("cut", f"{replayer.name} commits faster than it can be read; pause and repeat")
+        try:
+            await replayer.advance(visitor=only)  # the long part, while the world goes on
+            async with self._store.standing_still() as store:
+                owner = await store.owner(replayer.name)
+                await replayer.advance(visitor=only, upto=owner.batch if owner is not None else 0)
+                unequal = await self._unequal(store, bot, index, replayer, only)
+                differing = await rows.compare(store)
+        except RecordBrokenError as broken:
+            self._found("once", str(broken))
+            return
+        replayer.steps.clear()
+        self._looked["rows"] += rows.seen
+        for what in unequal:
+            self._found("state", f"{replayer.name}: {what}")
+        for what in differing:
+            self._found("rows", f"{replayer.name}: {what}")
+        if owner is not None and owner.positions != taken:
+            self._found("positions", f"{replayer.name}: {owner.positions} but took {taken}")
 
     def _contiguous(
         self, name: str, number: int, record: BatchRecord, taken: dict[str, int]
@@ -183,7 +178,7 @@ class Auditor:
             self._found("once", f"{name}:{number}: {without} without a visitor")
 
     async def _unequal(
-        self, bot: str, index: int, replayer: Replayer, only: str | None
+        self, store: Store, bot: str, index: int, replayer: Replayer, only: str | None
     ) -> list[str]:
         """Return what is wrong with the stored states: those that differ from the fold, or are missing."""
         folded = replayer.bodies()
@@ -191,10 +186,10 @@ class Auditor:
         seen = 0
         unequal = []
         after = ""
-        while ids := ([only] if only else await self._store.visitors(bot, after, LOAD_MAX)):
+        while ids := ([only] if only else await store.visitors(bot, after, LOAD_MAX)):
             after = ids[-1]
             mine = [v for v in ids if partition_of(v) * self._shards[bot] // PARTITIONS == index]
-            stored = await self._store.load(bot, mine)
+            stored = await store.load(bot, mine)
             seen += len(stored)
             missing -= stored.keys()
             unequal += [v for v, body in stored.items() if folded.get(v) != body]
@@ -259,21 +254,15 @@ class Auditor:
     ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
         """Return the decisions of a kind and the rows that they ask for, after finding that each has the other."""
         match = {"visitor": only} if only else {}
-        missing: set[str] = set()
+        found = await self._store.rows(
+            "decisions", {**match, "kind": kind}, limit=ROWS_MAX, newest=False
+        )
+        rows = await self._store.rows(table, {**match, **asked}, limit=ROWS_MAX, newest=False)
+        by_decision = Counter(row["decision_id"] for row in rows)
+        # What is left of a decision about somebody who was erased has no row any more.
+        missing = {row["id"] for row in found if row["visitor"]} - set(by_decision)
         for _ in range(int(SETTLE_SECONDS)):
-            found = await self._store.rows(
-                "decisions", {**match, "kind": kind}, limit=ROWS_MAX, newest=False
-            )
-            rows = await self._store.rows(table, {**match, **asked}, limit=ROWS_MAX, newest=False)
-            by_decision = Counter(row["decision_id"] for row in rows)
-            # What is left of a decision about somebody who was erased has no row any more.
-            missing = {row["id"] for row in found if row["visitor"]} - set(by_decision)
-            if only:  # a row that went on with whoever this visitor was merged into
-                missing = {
-                    each
-                    for each in missing
-                    if not await self._store.count(table, {"decision_id": each})
-                }
+            missing -= await self._with_row(table, missing, asked, one_by_one=bool(only))
             if not missing:
                 break
             await asyncio.sleep(1.0)
@@ -287,6 +276,19 @@ class Auditor:
             if known is not None:
                 decisions[decision] = known
         return decisions, rows
+
+    async def _with_row(
+        self, table: str, decisions: set[str], asked: dict[str, Any], *, one_by_one: bool
+    ) -> set[str]:
+        """Return which of these decisions have a row by now, also with whoever their visitor was merged into."""
+        if not decisions:
+            return set()
+        if one_by_one:
+            return {d for d in decisions if await self._store.count(table, {"decision_id": d})}
+        found = await self._store.rows(
+            table, asked, limit=ROWS_MAX, newest=False, only=("decision_id",)
+        )
+        return {row["decision_id"] for row in found}
 
     async def _decided(self, decision: str, kind: str) -> dict[str, Any] | None:
         """Return a decision that was made meanwhile, or for a visitor who was merged into the one looked at."""

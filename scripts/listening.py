@@ -11,24 +11,23 @@ ANSWER_SECONDS = 5.0
 """How long a Ray cluster has to take a connection."""
 
 
-def free_port(host: str) -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def hold_port(host: str, port: int) -> socket.socket:
+    """Return a socket that holds a port (0: a free one) for who will listen there, until it is closed.
 
-
-def refuse_taken(host: str, port: int) -> None:
-    """Raise Refused where somebody listens already: later it would look like a gateway that never gets ready."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Refused(
-                f"cannot listen at {host} port {port} ({error.strerror}): free it, or name another with --port"
-            ) from None
+    It is bound and does not listen: whoever binds with SO_REUSEADDR, as servers do, may listen there, and the system
+    gives the port to nobody else meanwhile. Raise Refused where somebody listens already: later it would look like
+    a gateway that never gets ready.
+    """
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind((host, port))
+    except OSError as error:
+        held.close()
+        raise Refused(
+            f"cannot listen at {host} port {port} ({error.strerror}): free it, or name another with --port"
+        ) from None
+    return held
 
 
 async def refuse_silent(address: str) -> None:

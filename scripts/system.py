@@ -55,7 +55,7 @@ from scripts.folder import (
     write_private,
     write_run,
 )
-from scripts.listening import free_port, reachable, refuse_silent, refuse_taken
+from scripts.listening import hold_port, reachable, refuse_silent
 from scripts.rules import publish_when_empty
 from scripts.shards import agree_on_shards
 from scripts.version import code_version
@@ -133,10 +133,10 @@ class System:
         stack.callback(clear_run, self._data)
         if left:
             self._say(f"ended {counted(left, 'processes')} that a killed run had left")
-        if settings.port:
-            refuse_taken(settings.host, settings.port)
+        held = hold_port(settings.host, settings.port)
+        stack.callback(held.close)
         self._make_secrets()
-        self._made.port = settings.port or free_port(settings.host)
+        self._made.port = held.getsockname()[1]
         self._made.public_url = settings.base_url.replace(":0", f":{self._made.port}")
         self._start_sink(stack)
         if self._demo is not None:

@@ -22,6 +22,8 @@ MONGO_LOOK_SECONDS = 0.5
 NEWS_SECONDS = 3.0
 PULSE_SECONDS = 3.0
 """Ray tells by itself when a process dies; the pulse finds what hangs, and feeds /metrics."""
+QUIET_PULSE_SECONDS = 10.0
+"""While nothing happens: a pulse is a call to every actor, and was a fifth of what an idle system used."""
 
 log = structlog.get_logger()
 
@@ -64,6 +66,7 @@ class Watchers:
         self._loader = loader
         self._mongo = mongo
         self._keeper = keeper
+        self._done = 0.0
 
     async def watch(self, stop: asyncio.Event) -> None:
         """Watch until asked to stop."""
@@ -83,8 +86,11 @@ class Watchers:
                 "world_seconds": keeper.clock.now().timestamp(),
                 "speed_reached": keeper.reached(),
             }
-        await self._supervisor.look()
-        await asyncio.sleep(PULSE_SECONDS - 1.0)
+        metrics = await self._supervisor.look()
+        done = _done(metrics)
+        is_quiet = done == self._done and None not in metrics.values()
+        self._done = done
+        await asyncio.sleep((QUIET_PULSE_SECONDS if is_quiet else PULSE_SECONDS) - 1.0)
 
     async def _watch_mongo(self) -> None:
         mongo = self._mongo
@@ -108,3 +114,9 @@ class Watchers:
                     await self._supervisor.refresh()
                 seen = news
             await asyncio.sleep(NEWS_SECONDS)
+
+
+def _done(metrics: dict[str, dict[str, float] | None]) -> float:
+    """Return how much all parts together have done: their counters, added."""
+    parts = [each for each in metrics.values() if each is not None]
+    return sum(n for each in parts for name, n in each.items() if name.endswith("_total"))

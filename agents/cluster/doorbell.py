@@ -26,8 +26,8 @@ import threading
 import time
 from typing import Any
 
-DOZE_SECONDS = 0.98
-EVERY_SECONDS = 1.0
+DOZE_SECONDS = 2.98
+EVERY_SECONDS = 3.0
 AWAKE_SECONDS = 1.0
 """How long after a ring the main thread waits for its call: it is milliseconds behind, but on a busy machine."""
 QUIET_SECONDS = 0.05
@@ -76,7 +76,7 @@ class Doorbell:
         self._has_come.set()
 
     def _nod(self) -> None:
-        """Send the main thread to its doze: every second, and shortly after a call."""
+        """Send the main thread to its doze: every few seconds, and shortly after a call."""
         while True:
             if self._has_come.wait(EVERY_SECONDS):
                 self._has_come.clear()

@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
@@ -18,6 +19,12 @@ YEARS = range(1900, 2201)
 MILLISECONDS_FROM = 1e11
 """A greater number of seconds lies beyond the year 5000: it is one of milliseconds."""
 
+SECONDS_FROM = 1e8
+"""A text with a smaller number is a year, a day or a typing error, and not a moment of the early seventies."""
+
+BASIC_DAY = re.compile(r"\s*\d{8}\s*")
+"""ISO 8601's basic format, which many exports hold: `20261130`."""
+
 DAY = timedelta(days=1)
 
 
@@ -25,7 +32,7 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
     """Return the moment that a value tells: ISO 8601, or seconds or milliseconds since 1970; None for what tells none.
 
     >>> (
-    ...     moment_of("2026-11-30", UTC).isoformat(),
+    ...     moment_of("20261130", UTC).isoformat(),
     ...     moment_of(1_700_000_000, UTC).year,
     ...     moment_of("soon", UTC),
     ... )
@@ -39,8 +46,10 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
 
 
 def _read(value: Any, zone: tzinfo) -> datetime | None:
-    seconds = number(value)
+    seconds = None if isinstance(value, str) and BASIC_DAY.fullmatch(value) else number(value)
     if seconds is not None:
+        if isinstance(value, str) and abs(seconds) < SECONDS_FROM:
+            return None
         return datetime.fromtimestamp(
             seconds / 1000 if abs(seconds) > MILLISECONDS_FROM else seconds, UTC
         )

@@ -75,7 +75,9 @@ class Mover:
     async def _move(self, job: dict[str, Any]) -> None:
         """Tell everybody who stands elsewhere, until nobody is left to be told."""
         told: Counter[str] = Counter(job["told"])
-        known: set[tuple[str, ...]] = set()
+        # After a crash: whoever was told before it has moved by then, but for the page that was being told.
+        known: set[tuple[str, ...]] = {tuple(each) for each in job["telling"]}
+        await self._passage.settled(2)
         for _ in range(LOOKS_MAX):
             await self._to.clock.sleep(AGAIN_SECONDS)
             if not await self._is_newest(job):
@@ -103,8 +105,9 @@ class Mover:
             known.update(each[:3] for each in going)
             if going:
                 told_any = True
+                counted = {"told": dict(told), "telling": [each[:3] for each in going]}
+                await self._save(job | counted)  # before: what is told is never told uncounted
                 await self._tell(sorted({each[0] for each in going}), job)
-                await self._save(job | {"told": dict(told)})
         return told_any, stay
 
     async def _elsewhere(self, visitors: list[str], job: dict[str, Any]) -> list[Told]:
@@ -143,7 +146,7 @@ class Mover:
     async def _end(
         self, job: dict[str, Any], status: str, told: Counter[str], stay: Counter[str]
     ) -> None:
-        ended = {"status": status, "told": dict(told), "stay": dict(stay)}
+        ended = {"status": status, "told": dict(told), "telling": [], "stay": dict(stay)}
         await self._save(job | ended | {"completed_at": self._to.clock.now()})
         self._to.log.info("move.ended", version=job["version"], status=status)
 
@@ -156,7 +159,7 @@ def _begun(publication: dict[str, Any]) -> dict[str, Any]:
     """Return the document of a move that begins."""
     kept = {name: publication[name] for name in ("version", "at", "by")}
     action = {"id": str(publication["number"]), "action": publication["runs"]}
-    return kept | action | {"status": UNDER_WAY, "told": {}}
+    return kept | action | {"status": UNDER_WAY, "told": {}, "telling": []}
 
 
 def _has_place(rules: CompiledRules, told: Told) -> bool:

@@ -61,8 +61,9 @@ class Taker:
         if spec.journal is not None:
             for stream, tail in (await spec.journal.tails()).items():
                 inbox.learn(f"{SOURCES}{stream}", tail, now)
-        for sender in spec.senders:
-            inbox.learn(sender, await spec.store.outbox_tail(sender, spec.name), now)
+        tails = await spec.store.outbox_tails(list(spec.senders), spec.name)
+        for sender, tail in tails.items():
+            inbox.learn(sender, tail, now)
         for name, found in list(inbox.streams.items()):
             if found.pending() and not found.queue:
                 await self._refill(name)

@@ -12,6 +12,9 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from copy import deepcopy
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 from itertools import islice
@@ -148,6 +151,11 @@ class MemoryStore:
     async def close(self) -> None:
         """Do nothing: the database outlives its stores."""
 
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[MemoryStore]:
+        """Give a store on a copy of the database."""
+        yield MemoryStore(deepcopy(self._database))
+
     # ------------------------------------------------------------------ shards and batches
 
     async def acquire(self, shard: str) -> Ownership:
@@ -280,9 +288,10 @@ class MemoryStore:
         # Numbers follow one another, so a read costs what it returns.
         return [box[number] for number in range(after + 1, after + 1 + limit) if number in box]
 
-    async def outbox_tail(self, sender: str, to: str) -> int:
-        """Return the last sequence number written from one shard to another, 0 if none."""
-        return len(self._database.outbox.get((sender, to), ()))
+    async def outbox_tails(self, senders: list[str], to: str) -> dict[str, int]:
+        """Return sender -> last sequence number written for a shard."""
+        shards = self._database.shards
+        return {each: shards[each].sent.get(to, 0) if each in shards else 0 for each in senders}
 
     # ------------------------------------------------------------------ rows and documents
 

@@ -11,6 +11,8 @@ Rules
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +32,7 @@ from messaging.store.connection import (
 )
 from messaging.store.mongo_layout import ensure_store, states_of
 from messaging.store.mongo_transaction import run_commit
+from messaging.store.still import snapshot_session
 from messaging.store.tables import BOTS
 from messaging.store.values import (
     from_micros,
@@ -50,10 +53,12 @@ class MongoStore:
 
     Parameters:
         connection: from `messaging.store.connection.connect`; the caller closes it.
+        reading_in: the session in which everything is read; None: each read in one of its own.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, reading_in: Session | None = None) -> None:
         self._connection = connection
+        self._reading_in = reading_in
         self._database = connection.database
         self._sessions: dict[str, Session] = {}
         self._turns: dict[str, asyncio.Lock] = {}
@@ -70,6 +75,12 @@ class MongoStore:
         for session in self._sessions.values():
             await session.end_session()
         self._sessions.clear()
+
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[MongoStore]:
+        """Give a store that reads in one snapshot of the server's; see `still`."""
+        async with snapshot_session(self._connection.client) as session:
+            yield MongoStore(self._connection, reading_in=session)
 
     # ------------------------------------------------------------------ shards and batches
 
@@ -98,7 +109,9 @@ class MongoStore:
     async def owner(self, shard: str) -> Ownership | None:
         """Return how far a shard has come, without becoming its owner."""
         with world():
-            found = await self._database["shards"].find_one({"_id": shard})
+            found = await self._database["shards"].find_one(
+                {"_id": shard}, session=self._reading_in
+            )
         if found is None:
             return None
         return _ownership(found)
@@ -141,7 +154,9 @@ class MongoStore:
     async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
         """Return the ids of visitors that a bot has a state of, those after `after`."""
         with world():
-            cursor = self._database[states_of(bot)].find({"_id": {"$gt": after}}, {"_id": 1})
+            cursor = self._database[states_of(bot)].find(
+                {"_id": {"$gt": after}}, {"_id": 1}, session=self._reading_in
+            )
             found = await cursor.sort("_id", ASCENDING).limit(limit).to_list(None)
         return [document["_id"] for document in found]
 
@@ -150,7 +165,9 @@ class MongoStore:
         if not visitors:
             return {}
         with world():
-            cursor = self._database[states_of(bot)].find({"_id": {"$in": visitors}}, {"s": 1})
+            cursor = self._database[states_of(bot)].find(
+                {"_id": {"$in": visitors}}, {"s": 1}, session=self._reading_in
+            )
             found = await cursor.batch_size(len(visitors) + 1).to_list(None)
         return {document["_id"]: bytes(document["s"]) for document in found}
 
@@ -172,7 +189,7 @@ class MongoStore:
     ) -> list[tuple[str, datetime]]:
         """Ask the index alone: `d`, `_id` and `p` all stand in it."""
         with world():
-            cursor = self._database[states_of(bot)].find(match, {"d": 1})
+            cursor = self._database[states_of(bot)].find(match, {"d": 1}, session=self._reading_in)
             cursor = cursor.sort([("d", ASCENDING), ("_id", ASCENDING)]).limit(limit)
             found = await cursor.to_list(None)
         return [(document["_id"], from_micros(document["d"])) for document in found]
@@ -184,7 +201,9 @@ class MongoStore:
         if not keys:
             return {}
         with world():
-            cursor = self._database["identity"].find({"_id": {"$in": keys}})
+            cursor = self._database["identity"].find(
+                {"_id": {"$in": keys}}, session=self._reading_in
+            )
             found = await cursor.batch_size(len(keys) + 1).to_list(None)
         return {document["_id"]: (document["v"], int(document["n"])) for document in found}
 
@@ -203,7 +222,9 @@ class MongoStore:
             return set()
         with world():
             cursor = self._database["mailboxes"].find(
-                {"_id": {"$in": mailboxes}, "suppressed": True}, {"_id": 1}
+                {"_id": {"$in": mailboxes}, "suppressed": True},
+                {"_id": 1},
+                session=self._reading_in,
             )
             found = await cursor.to_list(None)
         return {document["_id"] for document in found}
@@ -219,22 +240,22 @@ class MongoStore:
             chunks.append(Chunk(sender, number, number, from_micros(each["at"]), bytes(each["b"])))
         return chunks
 
-    async def outbox_tail(self, sender: str, to: str) -> int:
-        """Return the last sequence number written from one shard to another, 0 if none."""
-        prefix = outbox_prefix(sender, to)
-        bounds = {"$gt": numbered(prefix, 0), "$lte": last_of(prefix)}
+    async def outbox_tails(self, senders: list[str], to: str) -> dict[str, int]:
+        """Return sender -> last sequence number written for a shard: their owner documents know it."""
         with world():
-            last = await self._database["outbox"].find_one(
-                {"_id": bounds}, {"_id": 1}, sort=[("_id", DESCENDING)]
+            cursor = self._database["shards"].find(
+                {"_id": {"$in": senders}}, {f"sent.{to}": 1}, session=self._reading_in
             )
-        return number_in(last["_id"]) if last else 0
+            found = await cursor.to_list(None)
+        known = {each["_id"]: int(each.get("sent", {}).get(to, 0)) for each in found}
+        return dict.fromkeys(senders, 0) | known
 
     async def _numbered(
         self, collection: str, prefix: str, after: int, limit: int
     ) -> list[dict[str, Any]]:
         bounds = {"$gt": numbered(prefix, after), "$lte": last_of(prefix)}
         with world():
-            cursor = self._database[collection].find({"_id": bounds})
+            cursor = self._database[collection].find({"_id": bounds}, session=self._reading_in)
             return await cursor.sort("_id", ASCENDING).limit(limit).to_list(None)
 
     # ------------------------------------------------------------------ rows and documents
@@ -255,7 +276,7 @@ class MongoStore:
             wanted = {**_equal(match), **_beyond(after, newest=newest)}
             # An empty list of fields stands for all of them there.
             shown = None if only is None else dict.fromkeys(("_id", *only), 1)
-            cursor = self._database[table].find(wanted, shown)
+            cursor = self._database[table].find(wanted, shown, session=self._reading_in)
             cursor = cursor.sort([("at", order), ("_id", order)]).limit(limit)
             return [_with_id(document) for document in await cursor.to_list(None)]
 
@@ -263,14 +284,19 @@ class MongoStore:
         """Return how many rows have fields equal to `match`."""
         with world():
             if match:
-                return await self._database[table].count_documents(_equal(match))
+                return await self._database[table].count_documents(
+                    _equal(match), session=self._reading_in
+                )
             # Of all rows the keys alone are counted: rows of decisions are large.
-            return await self._database[table].count_documents({}, hint="_id_")
+            return await self._database[table].count_documents(
+                {}, hint="_id_", session=self._reading_in
+            )
 
     async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
         """Return the rows first written last: the order in which the server keeps them needs no index."""
         with world():
-            cursor = self._database[table].find({}).sort("$natural", DESCENDING).limit(limit)
+            cursor = self._database[table].find({}, session=self._reading_in)
+            cursor = cursor.sort("$natural", DESCENDING).limit(limit)
             return [_with_id(document) for document in await cursor.to_list(None)]
 
     async def tally(self, table: str, field: str) -> dict[Any, int]:
@@ -280,13 +306,16 @@ class MongoStore:
             {"$group": {"_id": f"${field}", "n": {"$sum": 1}}},
         ]
         with world():
-            found = await self._database[table].aggregate(stages).to_list(None)
+            cursor = self._database[table].aggregate(stages, session=self._reading_in)
+            found = await cursor.to_list(None)
         return {each["_id"]: each["n"] for each in found}
 
     async def figures(self, bot: str) -> dict[str, float]:
         """Return what all visitors of a bot count as: one small document for each shard."""
         with world():
-            cursor = self._database["shards"].find({"bot": bot}, {"figures": 1})
+            cursor = self._database["shards"].find(
+                {"bot": bot}, {"figures": 1}, session=self._reading_in
+            )
             found = await cursor.to_list(None)
         return summed(each["figures"] for each in found)
 
@@ -321,7 +350,9 @@ class MongoStore:
     async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
         """Return a document with its `id`, or None."""
         with world():
-            found = await self._database[collection].find_one({"_id": key})
+            found = await self._database[collection].find_one(
+                {"_id": key}, session=self._reading_in
+            )
         return _with_id(found) if found else None
 
 

@@ -201,17 +201,21 @@ async def test_each_due_visitor_is_found_by_exactly_one_shard(keeping, shards):
 async def test_outbox_chunks_are_read_in_order_from_a_number_on(keeping):
     store = keeping.store()
     await store.acquire("rules-0")
-    assert await store.outbox_tail("rules-0", "email-0") == 0
+    assert await store.outbox_tails(["rules-0", "rules-1"], "email-0") == dict.fromkeys(
+        ("rules-0", "rules-1"), 0
+    )
     for batch in range(1, 13):
         writes = [
             OutboxWrite(to, batch, NOON, f"{to} {batch}".encode(), 1)
             for to in ("email-0", "email-01", "learner-0")
         ]
-        await store.commit(a_commit(1, batch, outbox=writes))
+        sent = {write.to: write.number for write in writes}
+        await store.commit(a_commit(1, batch, outbox=writes, sent=sent))
     chunks = await store.read_outbox("rules-0", "email-0", 8, 3)
     assert [chunk.body for chunk in chunks] == [b"email-0 9", b"email-0 10", b"email-0 11"]
     assert [(c.stream, c.first, c.last, c.at) for c in chunks[:1]] == [("rules-0", 9, 9, NOON)]
-    assert await store.outbox_tail("rules-0", "email-0") == 12
+    tails = await store.outbox_tails(["rules-0", "rules-1"], "email-0")
+    assert tails == {"rules-0": 12, "rules-1": 0}
     assert await store.read_outbox("rules-0", "email-0", 12, 3) == []
     assert await store.read_outbox("rules-1", "email-0", 0, 3) == []
 
@@ -426,3 +430,24 @@ async def test_the_rows_first_written_last_come_first_also_when_older_ones_are_p
     assert [row["id"] for row in await store.latest("sends", 2)] == ["s3", "s2"]
     assert (await store.latest("sends", 9))[-1]["status"] == "bounced"
     assert await store.latest("orders", 5) == []
+
+
+async def test_a_store_that_stands_still_shows_one_moment_whatever_is_committed_meanwhile(keeping):
+    store = keeping.store()
+    owner = await store.acquire("rules-0")
+    row = RowWrite("sends", "s1", {"visitor": a_visitor(), "at": NOON, "status": "reserved"})
+    await store.commit(a_commit(owner.epoch, 1, states=[a_state()], rows=[row]))
+    async with store.standing_still() as still:
+        assert (await still.owner("rules-0")).batch == 1
+        row = RowWrite("sends", "s1", {"visitor": a_visitor(), "at": NOON, "status": "handed over"})
+        more = RowWrite("sends", "s2", {"visitor": a_visitor("bob"), "at": NOON, "status": "x"})
+        states = [a_state(body=b"newer"), a_state("bob")]
+        await store.commit(a_commit(owner.epoch, 2, states=states, rows=[row, more]))
+        assert (await still.owner("rules-0")).batch == 1
+        assert await still.visitors("rules", "", 9) == [a_visitor()]
+        assert await still.load("rules", [a_visitor(), a_visitor("bob")]) == {a_visitor(): b"state"}
+        assert [each["status"] for each in await still.rows("sends", {})] == ["reserved"]
+        assert await still.count("sends", {}) == 1
+        assert len(await still.batches("rules-0", 0, 9)) == 1
+    assert (await store.owner("rules-0")).batch == 2
+    assert await store.count("sends", {}) == 2

@@ -271,3 +271,15 @@ async def test_a_stream_left_long_ago_is_asked_once_and_a_live_one_always(connec
     assert await journal.tails() == {old: position(old, 3), new: position(new, 1)}
     journal._settled_until = 0.0
     assert (await journal.tails())[old] == position(old, 4)
+
+
+async def test_history_is_kept_longer_only_while_somebody_reads_an_old_moment(connection):
+    async def kept():
+        asked = {"getParameter": 1, "minSnapshotHistoryWindowInSeconds": 1}
+        return (await connection.client.admin.command(asked))["minSnapshotHistoryWindowInSeconds"]
+
+    before = await kept()
+    async with MongoStore(connection).standing_still() as still:
+        assert await kept() > before
+        await still.owner("rules-0")
+    assert await kept() == before

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from messaging.journal.memory import MemoryJournal
-from messaging.ports import Appended, BatchRecord, Chunk, Commit, Ownership
+from messaging.ports import Appended, BatchRecord, Chunk, Commit, Ownership, Store
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.store.memory_sweep import MemorySweep
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Unavailable
@@ -127,8 +128,11 @@ class FaultyStore:
     async def read_outbox(self, sender: str, to: str, after: int, limit: int) -> list[Chunk]:
         return await self._call(lambda: self._inner.read_outbox(sender, to, after, limit))
 
-    async def outbox_tail(self, sender: str, to: str) -> int:
-        return await self._call(lambda: self._inner.outbox_tail(sender, to))
+    async def outbox_tails(self, senders: list[str], to: str) -> dict[str, int]:
+        return await self._call(lambda: self._inner.outbox_tails(senders, to))
+
+    def standing_still(self) -> AbstractAsyncContextManager[Store]:
+        return self._inner.standing_still()
 
     async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
         return await self._call(lambda: self._inner.batches(shard, after, limit))

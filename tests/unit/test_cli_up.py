@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.cli_up import assigned, up
 from scripts.client import data_folder
 from scripts.folder import Refused
-from scripts.listening import refuse_silent, refuse_taken
+from scripts.listening import hold_port, refuse_silent
 from scripts.system import System
 
 
@@ -26,8 +27,23 @@ def test_a_taken_port_is_refused_in_one_line_that_names_it() -> None:
         stranger.listen()
         port = stranger.getsockname()[1]
         with pytest.raises(Refused, match=f"port {port} .*--port"):
-            refuse_taken("127.0.0.1", port)
-    refuse_taken("127.0.0.1", port)
+            hold_port("127.0.0.1", port)
+    hold_port("127.0.0.1", port).close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_port_that_is_held_is_listened_at_by_its_owner_and_given_to_nobody_else(
+    host: str,
+) -> None:
+    with hold_port(host, 0) as held, socket.socket(held.family) as stranger:
+        port = held.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            stranger.bind((host, port))
+        server = await asyncio.start_server(lambda *_: None, host, port)
+        with pytest.raises(Refused):
+            hold_port(host, port)
+        server.close()
+        await server.wait_closed()
 
 
 async def test_a_ray_cluster_that_does_not_answer_is_refused_in_one_line() -> None:

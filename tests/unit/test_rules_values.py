@@ -117,3 +117,11 @@ def test_a_condition_that_some_can_meet_is_none() -> None:
         - not: {all: [{country: BR}, {country: NO}]}
 """
     assert validate_files(files) == []
+
+
+def test_a_day_in_digits_is_that_day_and_a_small_number_in_text_is_no_moment() -> None:
+    zone = ZoneInfo("America/New_York")
+    assert moment_of("20261130", zone) == datetime(2026, 11, 30, 5, tzinfo=UTC)
+    assert moment_of("1767261600", zone) == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    for value in ("2026", "20261345", "99999", "-5"):
+        assert moment_of(value, zone) is None
