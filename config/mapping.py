@@ -203,11 +203,20 @@ def check_calls(path: Path, mapping: ImportMapping | None = None) -> tuple[int, 
 @contextmanager
 def _open(path: Path) -> Iterator[Iterable[str]]:
     binary: Any = gzip.open if path.suffix == ".gz" else Path.open
-    with (
-        binary(path, "rb") as raw,
-        io.TextIOWrapper(raw, encoding="utf-8-sig", errors="strict", newline="") as lines,
-    ):
-        yield lines
+    with binary(path, "rb") as raw:
+        yield _decoded(raw)
+
+
+def _decoded(raw: Iterable[bytes]) -> Iterator[str]:
+    """Decode line by line: a decoder that reads ahead would stumble rows before the one that it cannot read."""
+    encoding = "utf-8-sig"
+    for line in raw:
+        text = line.decode(encoding)
+        encoding = "utf-8"
+        if "\r" in text[:-2]:  # ended by a carriage return alone, as old programs do
+            yield from io.StringIO(text, newline="")
+        else:
+            yield text
 
 
 def _rows(lines: Iterable[str], separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -229,6 +238,7 @@ def csv_calls(lines: Iterable[str], mapping: ImportMapping) -> Iterator[Call]:
     _, header = next(rows, (1, None))
     if header is None:
         return  # an empty file makes no calls; whether that is right is for the caller to say
+    header = [name.strip() for name in header]
     _check_header(header, mapping)
     for number, fields in rows:
         if not fields:

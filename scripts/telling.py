@@ -95,9 +95,9 @@ class Reading:
         found: list[dict[str, Any]] = await self._reader.page(after, limit)
         return found
 
-    async def stages(self) -> dict[str, list[str]]:
-        """Return path -> names of its stages."""
-        found: dict[str, list[str]] = await self._reader.stages()
+    async def stages(self, version: int | None = None) -> dict[str, list[str]]:
+        """Return path -> names of its stages; with a version, where a run of it may go on."""
+        found: dict[str, list[str]] = await self._reader.stages(version)
         return found
 
     async def experiments(self) -> list[dict[str, Any]]:

@@ -131,7 +131,7 @@ class FakeReader:
     async def page(self, after: str, limit: int) -> list[dict[str, object]]:
         return [] if after else [{"visitor_id": "0a" * 12}][:limit]
 
-    async def stages(self) -> dict[str, list[str]]:
+    async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         return {"a": ["first", "second"], "b": ["first"], "lead": ["invited", "opened"]}
 
     async def stats(self) -> dict[str, object]:

@@ -7,7 +7,6 @@ Rules
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
@@ -22,8 +21,8 @@ MILLISECONDS_FROM = 1e11
 SECONDS_FROM = 1e8
 """A text with a smaller number is a year, a day or a typing error, and not a moment of the early seventies."""
 
-BASIC_DAY = re.compile(r"\s*\d{8}\s*")
-"""ISO 8601's basic format, which many exports hold: `20261130`."""
+BASIC_DAYS = range(1900_01_01, 2200_12_31 + 1)
+"""ISO 8601's basic format, which many exports hold, also as a number: `20261130` is a day, and no moment of 1970."""
 
 DAY = timedelta(days=1)
 
@@ -46,7 +45,9 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
 
 
 def _read(value: Any, zone: tzinfo) -> datetime | None:
-    seconds = None if isinstance(value, str) and BASIC_DAY.fullmatch(value) else number(value)
+    seconds = number(value)
+    if seconds in BASIC_DAYS:
+        value, seconds = str(int(seconds or 0)), None
     if seconds is not None:
         if isinstance(value, str) and abs(seconds) < SECONDS_FROM:
             return None

@@ -229,7 +229,8 @@ def _alert(turn: Turn, run: Run, status: str) -> PutAlert:
         for t in run.tries
     ]
     at = run.alerted_at or turn.now
-    return PutAlert(run.alert_id, run.alert_kind, run.path, run.run, status, at, history)
+    about = (run.alert_id, run.alert_kind, run.path, run.run)
+    return PutAlert(*about, status, at, history, rules_version=run.version)
 
 
 def send_settled(turn: Turn, message: SendSettled) -> None:
@@ -418,5 +419,10 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
     run.status = "closed"
     if message.action == "close":
         return
-    stage = message.stage if path.stage(message.stage) is not None else run.stage
-    plan(turn, open_run(turn, path, message.at, run.version, stage), path, turn.now)
+    version, stage = run.version, message.stage or run.stage
+    newest = turn.view.rules.paths.get(run.path)
+    if path.stage(stage) is None and newest is not None and newest.stage(stage) is not None:
+        path, version = newest, turn.view.rules_version  # a person chose what only the newest has
+    elif path.stage(stage) is None:
+        stage = run.stage
+    plan(turn, open_run(turn, path, message.at, version, stage), path, turn.now)

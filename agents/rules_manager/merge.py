@@ -46,8 +46,10 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     state = turn.state
     crossed = _crossed(turn, younger)
     state.mixed = state.mixed or younger.mixed or turn.held_out() != turn.held_out(younger.visitor)
-    state.known = state.known or younger.known
-    state.may_email = state.may_email if state.known else younger.may_email
+    if not state.known:  # else what Behavior said of this visitor holds, until it says more
+        state.known, state.owns_mailbox = younger.known, younger.owns_mailbox
+        state.may_email = younger.may_email
+    state.merged_at = turn.now
     state.zone = state.zone or younger.zone
     state.orders += younger.orders
     state.traits = {**younger.traits, **state.traits}

@@ -41,6 +41,9 @@ from messaging.vocabulary.ids import decision_id, send_id
 from messaging.vocabulary.messages import SendPlan, SendRequested
 from messaging.vocabulary.records import Decision, SplitTest
 
+NEWS_AFTER_MERGE = timedelta(minutes=15)
+"""Bots tell each other of a merge by ways of their own: until each has heard, who agreed may look as if not."""
+
 
 def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     """Plan the run's next e-mail from `earliest` on: pick the hour and ask to be woken then."""
@@ -184,10 +187,13 @@ def trigger_due(turn: Turn) -> None:
 def _trigger(turn: Turn, run: Run, path: PathRule) -> None:
     state = turn.state
     zone = zone_of(state.zone, path.zone)
-    if not state.may_email or not state.owns_mailbox:
-        reason = "consent" if not state.may_email else "mailbox_of_another_visitor"
+    if reason := not_agreed(turn):
         _refuse(turn, run, reason)
-        stop(turn, run, reason)
+        if (news := news_until(turn)) is not None:
+            run.planned_at = news
+            turn.wake(f"send:{run.path}", news)
+        else:
+            stop(turn, run, reason)
         return
     late = path.is_quiet(hour_of(turn.now, zone))
     free = caps_free_at(state.touches, path.caps, "email", turn.now, now=turn.now)
@@ -198,6 +204,20 @@ def _trigger(turn: Turn, run: Run, path: PathRule) -> None:
     stage = path.stage(run.stage)
     assert stage is not None, f"{path.name}: a run stands on a stage its version has"
     _request(turn, run, path, stage, zone)
+
+
+def not_agreed(turn: Turn) -> str:
+    """Return the rule by which this visitor gets no marketing e-mail; empty: they have agreed to it."""
+    if not turn.state.may_email:
+        return "consent"
+    return "" if turn.state.owns_mailbox else "mailbox_of_another_visitor"
+
+
+def news_until(turn: Turn) -> datetime | None:
+    """Return until when Behavior's word on the two visitors who became one may be on its way; None: it has come."""
+    merged_at = turn.state.merged_at
+    until = merged_at + NEWS_AFTER_MERGE if merged_at is not None else None
+    return until if until is not None and until > turn.now else None
 
 
 def _refuse(turn: Turn, run: Run, reason: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from agents.rules_manager import editing, engaging, loop, merge
-from agents.rules_manager.planning import stop, trigger_due
+from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Effect
@@ -93,9 +93,9 @@ def _identified(turn: Turn, message: Identified) -> None:
     state.zone = message.zone
     state.orders = message.orders
     state.traits = message.traits
-    if state.may_email and state.owns_mailbox:
-        return
-    reason = "consent" if not state.may_email else "mailbox_of_another_visitor"
+    reason = not_agreed(turn)
+    if not reason or news_until(turn) is not None:
+        return  # after a merge this may be older than what both halves know: each e-mail asks again
     for run in state.runs.values():
         if run.active:
             stop(turn, run, reason)

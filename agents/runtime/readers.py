@@ -23,7 +23,7 @@ from agents.runtime.figures import arms_in, by_status, sales_in, stages_in, with
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
-from agents.runtime.views import VERSIONS, VERSIONS_MAX
+from agents.runtime.views import PUBLISHED, VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
@@ -277,16 +277,23 @@ class StoreReader:
                 found[visitor] = told[CUSTOMER]["value"]
         return found
 
-    async def stages(self) -> dict[str, list[str]]:
-        """Return path -> names of its stages, over all versions that are kept."""
+    async def stages(self, version: int | None = None) -> dict[str, list[str]]:
+        """Return path -> names of its stages, over all versions that are kept.
+
+        With a version, over that one and the one that is published: where a run of it may go on.
+        """
         rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
         for key in sorted({row["id"] for row in rows} - self._versions.keys(), key=int):
             row = await self._store.get_document(VERSIONS, key)
             if row is not None:  # a version never changes: its stages are read once
                 self._versions[key] = self.stages_of([row])
+        wanted = set(self._versions)
+        if version is not None:
+            published = await self._store.get_document(*PUBLISHED) or {}
+            wanted &= {str(version), str(published.get("version"))}
         found: dict[str, list[str]] = {}
-        for version in sorted(self._versions, key=int, reverse=True):
-            for path, names in self._versions[version].items():
+        for each in sorted(wanted, key=int, reverse=True):
+            for path, names in self._versions[each].items():
                 known = found.setdefault(path, [])
                 known += [name for name in names if name not in known]
         return found

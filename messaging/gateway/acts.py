@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from messaging.gateway.deps import Gateway
@@ -20,6 +21,9 @@ from messaging.vocabulary.ids import own_id
 SETTLE_LOOK_SECONDS = 0.05
 
 SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
+
+PAUSE_TRIES_MAX = 20
+"""How often what is paused is read again because somebody else changed it meanwhile."""
 
 PAUSE = ("control", "pause")
 """The document that every hand-over looks at: `{"paths": "all" | [path, …]}`."""
@@ -72,7 +76,8 @@ async def _check(gateway: Gateway, alert: dict[str, Any], action: str, stage: st
     if alert["status"] != "open":
         raise ProblemError(409, f"this alert is {alert['status']}")
     if stage:
-        stages = (await gateway.deps.reader.stages()).get(alert["path"], [])
+        version = alert.get("rules_version")
+        stages = (await gateway.deps.reader.stages(version)).get(alert["path"], [])
         if stage not in stages:
             raise ProblemError(
                 422, f"no stage has this name; there are {', '.join(stages)}", field="stage"
@@ -95,19 +100,23 @@ async def _settled(gateway: Gateway, alert: str) -> tuple[str, str]:
 async def pause(gateway: Gateway, path: str, *, by: str) -> Any:
     """Hold every hand-over, or those of one path; nothing is lost. Return what is paused."""
     await _check_path(gateway, path)
-    paused = await paused_paths(gateway)
-    paths = "all" if paused == "all" or not path else sorted({*paused, path})
-    return await _set_paused(gateway, paths, Change(by=by, act="hand_overs.paused", of=path))
+
+    def more(paused: Any) -> Any:
+        return "all" if paused == "all" or not path else sorted({*paused, path})
+
+    return await _set_paused(gateway, more, Change(by=by, act="hand_overs.paused", of=path))
 
 
 async def resume(gateway: Gateway, path: str, *, by: str) -> Any:
     """Go on, with all or with one path. Return what is still paused."""
     await _check_path(gateway, path)
-    paused = await paused_paths(gateway)
-    if paused == "all" and path:
-        raise ProblemError(409, "everything is paused; resume without a path first")
-    paths = [each for each in paused if path and each != path]
-    return await _set_paused(gateway, paths, Change(by=by, act="hand_overs.resumed", of=path))
+
+    def less(paused: Any) -> Any:
+        if paused == "all" and path:
+            raise ProblemError(409, "everything is paused; resume without a path first")
+        return [each for each in paused if path and each != path]
+
+    return await _set_paused(gateway, less, Change(by=by, act="hand_overs.resumed", of=path))
 
 
 async def _check_path(gateway: Gateway, path: str) -> None:
@@ -125,11 +134,18 @@ async def paused_paths(gateway: Gateway) -> Any:
     return found["paths"] if found else []
 
 
-async def _set_paused(gateway: Gateway, paths: Any, change: Change) -> Any:
+async def _set_paused(gateway: Gateway, changed: Callable[[Any], Any], change: Change) -> Any:
+    """Change what is paused from what it is at that moment: two who order at once both get what they ordered."""
     deps = gateway.deps
-    await deps.store.put_document(*PAUSE, {"paths": paths, "at": deps.clock.now(), "by": change.by})
-    await noted(gateway, change)
-    return paths
+    for _ in range(PAUSE_TRIES_MAX):
+        found = await deps.store.get_document(*PAUSE)
+        paths = changed(found["paths"] if found else [])
+        fields = {"paths": paths, "at": deps.clock.now(), "by": change.by}
+        expected = {"paths": found["paths"], "at": found["at"]} if found else None
+        if await deps.store.swap_document(*PAUSE, fields, expected):
+            await noted(gateway, change)
+            return paths
+    raise ProblemError(503, "others are changing what is paused: try again")
 
 
 async def noted(gateway: Gateway, change: Change) -> None:

@@ -29,8 +29,11 @@ class VisitorReader(Protocol):
         """Return visitors by visitor id, those after `after`; each has at least `visitor_id`."""
         ...
 
-    async def stages(self) -> dict[str, list[str]]:
-        """Return path -> names of its stages, over all versions that are kept."""
+    async def stages(self, version: int | None = None) -> dict[str, list[str]]:
+        """Return path -> names of its stages, over all versions that are kept.
+
+        With a version, over that one and the one that is published: where a run of it may go on.
+        """
         ...
 
     async def experiments(self) -> list[dict[str, Any]]:

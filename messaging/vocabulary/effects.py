@@ -148,6 +148,8 @@ class PutAlert(msgspec.Struct):
     settled_at: datetime | None = None
     stage: str = ""
     """Where the new run starts, of one that is `changed`."""
+    rules_version: int = 0
+    """Version that its run stands on; 0: it is about no run."""
 
 
 class PutEngagement(msgspec.Struct):

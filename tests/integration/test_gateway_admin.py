@@ -201,6 +201,17 @@ async def test_what_is_no_open_alert_cannot_be_settled() -> None:
     assert not any(database.streams)
 
 
+async def test_of_two_who_pause_at_once_both_are_heard() -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, _):
+        orders = [{"path": "a"}, {"path": "b"}, {}, {"path": "lead"}]
+        asked = (_ask(session, "/api/v1/pause", method="POST", body=each) for each in orders)
+        await asyncio.gather(*asked)
+        found = await MemoryStore(database).get_document("control", "pause")
+        assert found is not None
+        assert found["paths"] == "all"
+
+
 async def test_pause_and_resume_keep_the_list_of_paths() -> None:
     database = MemoryDatabase()
 

@@ -149,6 +149,19 @@ def test_a_file_that_is_cut_or_no_text_is_told_by_its_row(tmp_path: Path) -> Non
     assert "UTF-8" in str(error)
 
 
+def test_the_row_that_is_no_text_is_the_one_that_is_named(tmp_path: Path) -> None:
+    """Not the one at which somebody who reads ahead stumbles."""
+    file = tmp_path / "latin.csv"
+    rows = [f"{n},2020-01-01\r\n".encode() for n in range(2, 400)]
+    rows[148] = "150é,2020-01-01\r\n".encode("latin-1")
+    file.write_bytes(b"\xef\xbb\xbfid, at\r\n" + b"".join(rows))
+    _, error = check_calls(file, a_mapping(time="at"))
+    assert error is not None
+    assert "row 150" in str(error)
+    file.write_bytes(b"id,at\r1,2020-01-01\r2,2020-01-02\r")
+    assert check_calls(file, a_mapping(time="at"))[0] == 2
+
+
 def test_json_lines_are_calls_and_get_an_id_where_they_have_none() -> None:
     lines = ['{"type":"track","event":"A","userId":"u"}\n', "\n", '{"type":"page","messageId":"m"}']
     first, second = json_calls(lines)

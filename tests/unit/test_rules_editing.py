@@ -110,3 +110,18 @@ def test_figures_say_who_stands_where_by_which_version() -> None:
     figures = bot.figures(lead.state)
     assert figures[f"waits/{PATH}/1/invited"] == 1
     assert not any(name.startswith("stands/") for name in figures)
+
+
+def test_who_is_sent_to_a_stage_that_only_the_newest_version_has_goes_on_there() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(20 * DAY)
+    [alert] = lead.alerts
+    rules = published(lead)
+    path = rules.paths[PATH]
+    warm = msgspec.structs.replace(path.stages[-1], name="warm")
+    rules.paths[PATH] = msgspec.structs.replace(path, stages=[*path.stages, warm])
+    asked = {"alert_id": alert.alert_id, "path": PATH, "run": alert.run, "action": "change"}
+    lead.take(AlertAnswered(visitor=VISITOR, at=lead.now, by="ann", stage="warm", **asked))
+    assert (lead.run.run, lead.run.version, lead.run.stage) == ("2", 2, "warm")
+    lead.pass_time(2 * DAY)
+    assert (lead.plans[-1].stage, lead.plans[-1].rules_version) == ("warm", 2)

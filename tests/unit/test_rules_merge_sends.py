@@ -99,3 +99,37 @@ def test_who_took_the_consent_back_is_left_alone() -> None:
     lead.settle(lead.plans[0], "refused", "no consent")
     assert lead.run.status == "stopped"
     assert lead.alerts == []
+
+
+def test_a_lead_who_agreed_is_not_lost_where_the_merge_is_heard_of_in_another_order() -> None:
+    """The e-mail is due before Behavior has said that the two have agreed as one."""
+    younger, older = asked(), OneVisitor()  # an anonymous browser: nothing is known of it
+    merged(younger, older)
+    older.outcome = ""
+    older.settle(younger.plans[0], "cancelled", "merged")
+    older.pass_time(1)
+    assert older.run.status in {"planned", "sending"}
+    assert older.state.may_email
+
+
+def test_an_older_word_of_no_consent_does_not_end_the_run_that_a_merge_brought() -> None:
+    younger, older = asked(), OneVisitor()
+    older.identify(may_email=False)
+    merged(younger, older)
+    older.settle(younger.plans[0], "cancelled", "merged")
+    older.identify(may_email=False)  # told before the two were one, heard after
+    older.pass_time(0.1)
+    assert older.run.status == "planned"
+    older.identify()
+    older.outcome = "handed over"
+    older.pass_time(30 * DAY)
+    assert len(older.plans) == 4
+
+
+def test_two_who_did_not_agree_as_one_get_no_e_mail() -> None:
+    younger, older = asked(), OneVisitor()
+    older.identify(may_email=False)
+    merged(younger, older)
+    older.settle(younger.plans[0], "cancelled", "merged")
+    older.pass_time(2 * DAY)
+    assert (older.run.status, older.plans) == ("stopped", [])

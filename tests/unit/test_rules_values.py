@@ -121,7 +121,8 @@ def test_a_condition_that_some_can_meet_is_none() -> None:
 
 def test_a_day_in_digits_is_that_day_and_a_small_number_in_text_is_no_moment() -> None:
     zone = ZoneInfo("America/New_York")
-    assert moment_of("20261130", zone) == datetime(2026, 11, 30, 5, tzinfo=UTC)
+    for day in ("20261130", " 20261130", 20261130, 20261130.0):
+        assert moment_of(day, zone) == datetime(2026, 11, 30, 5, tzinfo=UTC)
     assert moment_of("1767261600", zone) == datetime(2026, 1, 1, 10, tzinfo=UTC)
-    for value in ("2026", "20261345", "99999", "-5"):
+    for value in ("2026", "20261345", 20261345, "99999", "-5"):
         assert moment_of(value, zone) is None
