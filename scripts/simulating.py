@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from agents.protocol.bot import View
+from agents.rules.compiled import CompiledRules
 from agents.runtime.inprocess import InProcess, handed_over
 from agents.runtime.lessons import (
     WEEK_ROWS_MAX,
@@ -27,27 +28,30 @@ from agents.runtime.lessons import (
     opportunity_at,
     weeks_at,
 )
-from learning.audience.audience import Act, Audience, Mail
+from learning.audience.audience import Act, Audience, Mail, Said
 from learning.serving.probability import POLICIES
+from messaging.mail.links import urls_in
+from messaging.mail.templates import NOW, TemplateFailed, fill
 from messaging.ports import MailOutcomeCode, RowWrite
 from messaging.vocabulary.effects import HandOver, TrainModel
-from messaging.vocabulary.events import Record, Unsubscribed
+from messaging.vocabulary.events import Engaged, Record, Unsubscribed
 from messaging.vocabulary.ids import (
     anonymous_key,
+    own_id,
     partition_of,
     policy_key,
     position,
     visitor_id_for,
 )
-from messaging.vocabulary.messages import ModelTrained, TrainingScheduled
+from messaging.vocabulary.messages import ModelTrained, SendPlan, TrainingScheduled
 from messaging.vocabulary.records import Snapshot
 from scripts.tallying import HOURS, Counts, Tally, in_order, stages_of
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 """A Monday. Fixed, so that a seed says everything."""
 
-LINKS = tuple(f"https://shop.example/offer/{number}" for number in range(4))
-"""Links of a mail: as many as a shop's mail has."""
+OWN_LINKS = ("unsubscribe_url", "confirm_url")
+"""Variables of templates whose links are never tracked."""
 
 TRAINED_EVERY_HOURS = 7 * 24
 
@@ -83,6 +87,7 @@ class Simulated:
         self._tally = Tally(self._zone)
         self._audience = audience
         self._sends: dict[str, set[str]] = {}
+        self._links_of: dict[tuple[int, str], tuple[str, ...]] = {}
         self._unsubscribed: set[str] = set()
         self._alerted: set[str] = set()
         if view.learning and view.rules.probabilities:
@@ -103,7 +108,7 @@ class Simulated:
             else:
                 act = self._audience.next()
                 if act is not None:
-                    self._feed(act)
+                    self._do(act)
             self._take_rows()
             passed(self.bots.now)
         self.bots.advance(until)
@@ -178,6 +183,32 @@ class Simulated:
             held_out=any(run.holdout for run in runs),
         )
 
+    def _do(self, act: Act) -> None:
+        if act.look is None:
+            self._feed(act)
+            return
+        self.bots.advance(act.at)
+        self._audience.answer(act, self._standing(visitor_of(act.look.browser), act.at))
+
+    def _standing(self, visitor: str, at: datetime) -> list[dict[str, Any]]:
+        """Return what stands open for a visitor, as the gateway tells it."""
+        held = self.bots.states("engagement").get(visitor)
+        return (
+            []
+            if held is None
+            else [
+                {
+                    "id": offer.plan.engagement_id,
+                    "type": offer.plan.interaction_type,
+                    "trigger": offer.trigger,
+                    "name": offer.plan.interaction,
+                    "content": offer.content,
+                }
+                for offer in held.state.offers
+                if offer.plan.expires_at > at
+            ]
+        )
+
     def _feed(self, act: Act) -> None:
         self.events += 1
         if isinstance(act.fact, Unsubscribed):
@@ -193,11 +224,20 @@ class Simulated:
             send_id=plan.send_id,
             visitor=visitor,
             mailbox=act.mailbox,
-            links=LINKS,
+            links=self._links(plan),
             marketing=plan.marketing,
         )
         self._audience.deliver(mail)
         return handed_over(visitor, act)
+
+    def _links(self, plan: SendPlan) -> tuple[str, ...]:
+        """Return the links of an e-mail; of a template they are found once, by whoever gets it first."""
+        key = (plan.rules_version, plan.template)
+        found = self._links_of.get(key)
+        if found is None:
+            rules = self.bots.view.pinned[plan.rules_version]
+            found = self._links_of[key] = links_of(rules, plan)
+        return found
 
     def _take_rows(self) -> None:
         """Note what the rows say, and let go of them: a simulated quarter writes a million."""
@@ -232,16 +272,52 @@ def visitor_of(browser: str) -> str:
     return visitor_id_for(anonymous_key(browser))
 
 
+def links_of(rules: CompiledRules, plan: SendPlan) -> tuple[str, ...]:
+    """Return the addresses to which an e-mail's links lead, each once, but for the one to unsubscribe.
+
+    There are none of an e-mail that cannot be filled: it would not go out.
+    """
+    sender = rules.senders.get(plan.sender)
+    known = plan.variables | dict.fromkeys(OWN_LINKS, "")
+    known |= {"postal_address": "", NOW: START}
+    if sender is not None:
+        known |= {"shop_url": sender.url, "shop_name": sender.name}
+    try:
+        return urls_in(fill(rules.templates[plan.template].html, known, html=True))
+    except TemplateFailed:
+        return ()
+
+
 def record_of(act: Act, number: int) -> Record:
     """Return an act as the gateway journals it."""
     if act.fact is not None:
         raw, visitor = msgspec.json.encode(act.fact), act.fact.visitor
+    elif act.said is not None:
+        fact = engaged(act.said)
+        message_id = own_id("engaged", fact.engagement_id, fact.response)
+        return _record(message_id, fact.visitor, act.at, msgspec.json.encode(fact), number)
     else:
         assert act.call is not None, "an act is a call or a fact"
         call = act.call | {"messageId": act.message_id, "timestamp": act.at.isoformat()}
         raw, visitor = msgspec.json.encode(call), visitor_of(str(call["anonymousId"]))
-    partition = partition_of(visitor)
-    return Record(position(1, number), act.message_id, partition, act.at, act.at, "", raw)
+    return _record(act.message_id, visitor, act.at, raw, number)
+
+
+def _record(message_id: str, visitor: str, at: datetime, raw: bytes, number: int) -> Record:
+    return Record(position(1, number), message_id, partition_of(visitor), at, at, "", raw)
+
+
+def engaged(said: Said) -> Engaged:
+    """Return what the gateway makes of a browser's word on an offer."""
+    return Engaged(
+        visitor=visitor_of(said.browser),
+        engagement_id=said.offer,
+        response=said.response,
+        interaction=said.name,
+        interaction_type=said.type,
+        tab=f"tab of {said.browser}",
+        answers=dict(said.answers),
+    )
 
 
 def end_of(days: int) -> datetime:

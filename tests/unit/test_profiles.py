@@ -129,7 +129,7 @@ def test_a_made_up_life_begins_with_what_is_known_and_with_nothing_else() -> Non
     )
     person = make_person(1, 7, START, START - START, profile)
     assert (person.zone, person.visits_a_week) == ("Asia/Tokyo", 3.0)
-    calls = [call for _, call in visit(person, START, 0.0, Chance(1, "visit"), first=True)]
+    calls = [call for _, call in visit(person, START, 0.0, Chance(1, "visit"), "o", first=True)]
     identify = next(call for call in calls if call["type"] == "identify")
     assert identify["traits"] == {"plan": "gold", "email": "person-7@example.com"}
     assert "consent" not in identify["context"]
@@ -137,7 +137,7 @@ def test_a_made_up_life_begins_with_what_is_known_and_with_nothing_else() -> Non
         (c["context"]["locale"], c["context"]["timezone"]) == ("ja", "Asia/Tokyo") for c in calls
     )
     unknown = make_person(1, 7, START, START - START, Profile())
-    calls = [call for _, call in visit(unknown, START, 0.0, Chance(1, "visit"), first=True)]
+    calls = [call for _, call in visit(unknown, START, 0.0, Chance(1, "visit"), "o", first=True)]
     assert not any("timezone" in call["context"] for call in calls)
     assert unknown.visits_a_week == make_person(1, 7, START, START - START).visits_a_week
 
