@@ -52,7 +52,8 @@ LOOKS_UP = timedelta(seconds=4)
 """From a page to the look at what came up on it; the next page comes later than that."""
 LEAVES_AFTER = timedelta(seconds=10)
 """From the last page to the way out."""
-ANSWERS_SECONDS = 2.0
+ANSWERS_AFTER = timedelta(seconds=2)
+"""From the look to the answer, at least, and twice as long at most: it comes before the next page (`visits.STAYS`)."""
 SELDOM = 0.02
 """Visits a week below which nobody comes by themselves any more."""
 SATED = 3.0
@@ -225,7 +226,7 @@ class Audience:
         said = Said(look.browser, shown["id"], shown["name"], shown["type"], "shown")
         self._push(act.at, Act(act.at, said=said))
         if answer.response:
-            at = act.at + timedelta(seconds=1.0 + chance.waits(ANSWERS_SECONDS))
+            at = act.at + (1.0 + chance.uniform()) * ANSWERS_AFTER
             said = msgspec.structs.replace(said, response=answer.response, answers=answer.answers)
             self._push(at, Act(at, said=said))
 

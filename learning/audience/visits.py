@@ -17,6 +17,8 @@ PAGES = ("/", "/shop", "/about", "/help", "/blog")
 ASSIST_PAGES = ("/specification", "/wish-list", "/help/delivery", "/returns")
 PRODUCTS = 40
 PAGES_MAX = 14
+STAYS = timedelta(seconds=10)
+"""Nobody goes on sooner: there is time to look at what is offered and to answer it in between."""
 CONSENT = {"categoryPreferences": {"email": True}}
 
 Calls = list[tuple[datetime, dict[str, Any]]]
@@ -43,7 +45,7 @@ def visit(
         nonlocal now
         context = {**told, **call.pop("context", {})}
         calls.append((now, {"anonymousId": person.browser, "context": context, **call}))
-        now += timedelta(seconds=5 + chance.waits(60.0))
+        now += STAYS + timedelta(seconds=chance.waits(60.0))
 
     then(_page("/"))
     if first:
