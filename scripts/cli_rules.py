@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scripts.cli_versions import impact, list_, publish
-from scripts.client import data_option, json_option, opened_store, tell, wiring_in_use
+from scripts.client import data_option, json_option, named, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
 from scripts.visible import say
 
 if TYPE_CHECKING:
+    from agents.protocol.bot import View
     from agents.rules.compiled import CompiledRules
+    from messaging.ports import Store
     from messaging.vocabulary.errors import RuleError
+    from messaging.vocabulary.events import Record
+    from scripts.rules_steps import Stepped
     from scripts.rules_try import Told
 
 PERIODS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -217,17 +223,25 @@ def period(ctx: click.Context, _: click.Parameter, text: str) -> timedelta:
     callback=period,
     help="How far to look back from the newest event (30d).",
 )
+@click.option(
+    "--visitor",
+    "id_",
+    metavar="ID",
+    callback=named,
+    help="One visitor, step by step: visitor id, user id, anonymous id or e-mail address.",
+)
 @json_option
 @data_option
-def try_(folder: Path | None, since: timedelta, data: Path, as_json: bool) -> int:
+def try_(
+    folder: Path | None, since: timedelta, id_: str | None, data: Path, *, as_json: bool
+) -> int:
     """Show what a draft would have made of the journaled events, beside the published rules.
 
     Without DIR: the shipped routine. Nothing is sent and nothing is written. Who was only seen before that time counts
     as new when they come again, on both sides.
     """
-    import msgspec
-
     from config.load import DEFAULTS, RulesInvalid, compile_folder
+    from scripts.rules_steps import lines as step_lines
     from scripts.rules_try import DRAFT, lines
 
     looked_at = folder or DEFAULTS
@@ -236,28 +250,57 @@ def try_(folder: Path | None, since: timedelta, data: Path, as_json: bool) -> in
     except RulesInvalid as error:
         said = f"in {looked_at}: nothing was tried"
         return _tell_errors(error.errors, said, as_json=as_json)
-    told = asyncio.run(_try(draft, since, data))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
+    if id_ is None:
+        everybody = asyncio.run(_try(draft, since, data))
+        _tell_tried(everybody, lines(everybody), as_json=as_json)
     else:
-        for line in lines(told):
-            say(line)
+        one = asyncio.run(_step(draft, since, data, id_))
+        _tell_tried(one, step_lines(one), as_json=as_json)
     return 0
 
 
+def _tell_tried(told: Told | Stepped, text: Iterable[str], *, as_json: bool) -> None:
+    import msgspec
+
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(told), indent=1).decode())
+        return
+    for line in text:
+        say(line)
+
+
 async def _try(draft: CompiledRules, since: timedelta, data: Path) -> Told:
+    from scripts.rules_try import tried
+
+    async with _record(data, since) as (store, records, view):
+        return await tried(store, records, view, draft, _progress)
+
+
+async def _step(draft: CompiledRules, since: timedelta, data: Path, id_: str) -> Stepped:
+    from agents.runtime.readers import StoreReader
+    from scripts.rules_steps import stepped
+
+    async with _record(data, since) as (store, records, view):
+        visitor = await StoreReader(store).find(id_)
+        if visitor is None:
+            raise Refused(f"nobody is known by {id_}")
+        return await stepped(store, records, view, draft, visitor)
+
+
+@asynccontextmanager
+async def _record(data: Path, since: timedelta) -> AsyncIterator[tuple[Store, list[Record], View]]:
+    """Open the record of a system: its store, the events of so long, and what its bots see."""
     from messaging.journal.mongo import MongoJournal
     from messaging.store.mongo import MongoStore
     from scripts.compose import connected, view_loader
-    from scripts.rules_try import read_records, tried
+    from scripts.rules_try import read_records
 
     wiring = wiring_in_use(data)
     connection = connected(wiring)
     store = MongoStore(connection)
     try:
         view = await view_loader(store, wiring).load()
-        records = await read_records(MongoJournal(connection), since)
-        return await tried(store, records, view, draft, _progress)
+        yield store, await read_records(MongoJournal(connection), since), view
     finally:
         await store.close()
         await connection.close()

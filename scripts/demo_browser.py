@@ -19,18 +19,10 @@ import aiohttp
 import msgspec
 import structlog
 
-from learning.audience.audience import BROWSER
+from learning.audience.answering import Answer
+from learning.audience.audience import BROWSER, SCANNER
 from learning.audience.cast import Member
-from learning.audience.crowd import (
-    SCANNER,
-    Act,
-    Answer,
-    Click,
-    Import,
-    Leave,
-    Open,
-    Scan,
-)
+from learning.audience.crowd import Act, Click, Import, Leave, Open, Scan
 from learning.audience.shopping import Fill, Look, Tell, View
 
 CALL_SECONDS_MAX = 10.0

@@ -42,6 +42,12 @@ FEED_MAX = 5_000
 
 SENT = "handed over"
 
+OWN = "v:"
+"""Before a visitor id: the key that leads to who it is after a merge."""
+
+FOLLOW_MAX = 16
+"""Merges followed from one visitor to the next."""
+
 Progress = Callable[[str], None]
 
 
@@ -82,14 +88,10 @@ async def tried(
 
     Raise Refused where there are no events, or no published rules.
     """
-    if view.rules is None:
-        raise Refused("no version is published: publish one with `mdma rules push DIR --publish`")
+    view, trial = both_views(view, draft)
     if not records:
         raise Refused("no event was journaled in this time: choose a longer one with --since")
-    known = await _identities(store, records)
-    trial = msgspec.structs.replace(
-        view, rules=draft, rules_version=draft.version, pinned={draft.version: draft}
-    )
+    known = await identities(store, records)
     published = _lived(view, records, known, lambda text: say(f"published rules: {text}"))
     drafted = _lived(trial, records, known, lambda text: say(f"draft: {text}"))
     return Told(
@@ -99,6 +101,16 @@ async def tried(
         _side(published, drafted),
         _side(drafted, published),
     )
+
+
+def both_views(view: View, draft: CompiledRules) -> tuple[View, View]:
+    """Return what the bots see of the published rules and of a draft. Raise Refused where no version is published."""
+    if view.rules is None:
+        raise Refused("no version is published: publish one with `mdma rules push DIR --publish`")
+    trial = msgspec.structs.replace(
+        view, rules=draft, rules_version=draft.version, pinned={draft.version: draft}
+    )
+    return view, trial
 
 
 async def read_records(journal: Journal, back: timedelta) -> list[Record]:
@@ -133,17 +145,17 @@ def _is_readable(record: Record) -> bool:
     return True
 
 
-async def _identities(store: Store, records: list[Record]) -> dict[str, tuple[str, int]]:
+async def identities(store: Store, records: list[Record]) -> dict[str, tuple[str, int]]:
     """Return the keys of these events as they stand, so that both sides call everybody by their own id."""
     asked = sorted({key for record in records for key in IDENTITY.keys_of(record, record.event)})
     found: dict[str, tuple[str, int]] = {}
     for first in range(0, len(asked), READ_MAX):
         found |= await store.identities(asked[first : first + READ_MAX])
-    owners = sorted({f"v:{visitor}" for visitor, _ in found.values()})
+    owners = sorted({f"{OWN}{visitor}" for visitor, _ in found.values()})
     while owners:
         rows = await store.identities(owners)
         found |= rows
-        owners = sorted({f"v:{row[0]}" for row in rows.values()} - found.keys())
+        owners = sorted({f"{OWN}{row[0]}" for row in rows.values()} - found.keys())
     return found
 
 

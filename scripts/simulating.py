@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from agents.protocol.bot import View
+from agents.rules.compiled import CompiledRules
 from agents.runtime.inprocess import InProcess, handed_over
 from agents.runtime.lessons import (
     WEEK_ROWS_MAX,
@@ -26,26 +28,30 @@ from agents.runtime.lessons import (
     opportunity_at,
     weeks_at,
 )
-from learning.audience.audience import Act, Audience, Mail
+from learning.audience.audience import Act, Audience, Mail, Said
 from learning.serving.probability import POLICIES
+from messaging.mail.links import urls_in
+from messaging.mail.templates import NOW, TemplateFailed, fill
 from messaging.ports import MailOutcomeCode, RowWrite
 from messaging.vocabulary.effects import HandOver, TrainModel
-from messaging.vocabulary.events import Record, Unsubscribed
+from messaging.vocabulary.events import Engaged, Record, Unsubscribed
 from messaging.vocabulary.ids import (
     anonymous_key,
+    own_id,
     partition_of,
     policy_key,
     position,
     visitor_id_for,
 )
-from messaging.vocabulary.messages import ModelTrained, TrainingScheduled
+from messaging.vocabulary.messages import ModelTrained, SendPlan, TrainingScheduled
 from messaging.vocabulary.records import Snapshot
+from scripts.tallying import HOURS, Counts, Tally, in_order, stages_of
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 """A Monday. Fixed, so that a seed says everything."""
 
-LINKS = tuple(f"https://shop.example/offer/{number}" for number in range(4))
-"""Links of a mail: as many as a shop's mail has."""
+OWN_LINKS = ("unsubscribe_url", "confirm_url")
+"""Variables of templates whose links are never tracked."""
 
 TRAINED_EVERY_HOURS = 7 * 24
 
@@ -78,8 +84,10 @@ class Simulated:
         self.events = 0
         self.moments: list[Row] = []
         """Every lead's moments of every week, as they were kept."""
+        self._tally = Tally(self._zone)
         self._audience = audience
         self._sends: dict[str, set[str]] = {}
+        self._links_of: dict[tuple[int, str], tuple[str, ...]] = {}
         self._unsubscribed: set[str] = set()
         self._alerted: set[str] = set()
         if view.learning and view.rules.probabilities:
@@ -100,7 +108,7 @@ class Simulated:
             else:
                 act = self._audience.next()
                 if act is not None:
-                    self._feed(act)
+                    self._do(act)
             self._take_rows()
             passed(self.bots.now)
         self.bots.advance(until)
@@ -109,6 +117,29 @@ class Simulated:
     def fates(self) -> list[Fate]:
         """Return what became of everybody, by the person's number."""
         return [self._fate(visitor_of(browser)) for browser in self._audience.browsers]
+
+    def counts(self, days: int) -> Counts:
+        """Return what a marketer asks of this world, which ran for so many days."""
+        tally, rules = self._tally, self.bots.view.rules
+        fates = self.fates()
+        ends: dict[str, Counter[str]] = {name: Counter() for name in sorted(rules.paths)}
+        for _, held in self.bots.everybody("rules"):
+            for path, run in held.state.runs.items():
+                ends.setdefault(path, Counter())[run.status] += 1
+        return Counts(
+            people=len(fates),
+            events=self.events,
+            messages=self.bots.messages,
+            held_out=sum(fate.held_out for fate in fates),
+            sends_by_day=[
+                tally.by_day[(START + timedelta(days=day)).date()] for day in range(days + 1)
+            ],
+            sends_by_hour=[tally.by_hour[hour] for hour in range(HOURS)],
+            templates=in_order(tally.templates),
+            stages=stages_of(tally, rules),
+            ends={path: in_order(counts) for path, counts in ends.items()},
+            refused={what: in_order(counts) for what, counts in sorted(tally.refused.items())},
+        )
 
     def reached_at(self, policy: str) -> ReachedAt:
         """Return what tells when a visitor got where a probability is of."""
@@ -152,6 +183,32 @@ class Simulated:
             held_out=any(run.holdout for run in runs),
         )
 
+    def _do(self, act: Act) -> None:
+        if act.look is None:
+            self._feed(act)
+            return
+        self.bots.advance(act.at)
+        self._audience.answer(act, self._standing(visitor_of(act.look.browser), act.at))
+
+    def _standing(self, visitor: str, at: datetime) -> list[dict[str, Any]]:
+        """Return what stands open for a visitor, as the gateway tells it."""
+        held = self.bots.states("engagement").get(visitor)
+        return (
+            []
+            if held is None
+            else [
+                {
+                    "id": offer.plan.engagement_id,
+                    "type": offer.plan.interaction_type,
+                    "trigger": offer.trigger,
+                    "name": offer.plan.interaction,
+                    "content": offer.content,
+                }
+                for offer in held.state.offers
+                if offer.plan.expires_at > at
+            ]
+        )
+
     def _feed(self, act: Act) -> None:
         self.events += 1
         if isinstance(act.fact, Unsubscribed):
@@ -167,11 +224,20 @@ class Simulated:
             send_id=plan.send_id,
             visitor=visitor,
             mailbox=act.mailbox,
-            links=LINKS,
+            links=self._links(plan),
             marketing=plan.marketing,
         )
         self._audience.deliver(mail)
         return handed_over(visitor, act)
+
+    def _links(self, plan: SendPlan) -> tuple[str, ...]:
+        """Return the links of an e-mail; of a template they are found once, by whoever gets it first."""
+        key = (plan.rules_version, plan.template)
+        found = self._links_of.get(key)
+        if found is None:
+            rules = self.bots.view.pinned[plan.rules_version]
+            found = self._links_of[key] = links_of(rules, plan)
+        return found
 
     def _take_rows(self) -> None:
         """Note what the rows say, and let go of them: a simulated quarter writes a million."""
@@ -179,7 +245,12 @@ class Simulated:
             self._take_row(row)
         self.bots.rows.clear()
 
+    def _zone(self, visitor: str) -> str:
+        held = self.bots.states("rules").get(visitor)
+        return held.state.zone if held is not None else ""
+
     def _take_row(self, row: RowWrite) -> None:
+        self._tally.take(row)
         fields: dict[str, Any] = row.fields
         match row.table:
             case "snapshots":
@@ -201,16 +272,52 @@ def visitor_of(browser: str) -> str:
     return visitor_id_for(anonymous_key(browser))
 
 
+def links_of(rules: CompiledRules, plan: SendPlan) -> tuple[str, ...]:
+    """Return the addresses to which an e-mail's links lead, each once, but for the one to unsubscribe.
+
+    There are none of an e-mail that cannot be filled: it would not go out.
+    """
+    sender = rules.senders.get(plan.sender)
+    known = plan.variables | dict.fromkeys(OWN_LINKS, "")
+    known |= {"postal_address": "", NOW: START}
+    if sender is not None:
+        known |= {"shop_url": sender.url, "shop_name": sender.name}
+    try:
+        return urls_in(fill(rules.templates[plan.template].html, known, html=True))
+    except TemplateFailed:
+        return ()
+
+
 def record_of(act: Act, number: int) -> Record:
     """Return an act as the gateway journals it."""
     if act.fact is not None:
         raw, visitor = msgspec.json.encode(act.fact), act.fact.visitor
+    elif act.said is not None:
+        fact = engaged(act.said)
+        message_id = own_id("engaged", fact.engagement_id, fact.response)
+        return _record(message_id, fact.visitor, act.at, msgspec.json.encode(fact), number)
     else:
         assert act.call is not None, "an act is a call or a fact"
         call = act.call | {"messageId": act.message_id, "timestamp": act.at.isoformat()}
         raw, visitor = msgspec.json.encode(call), visitor_of(str(call["anonymousId"]))
-    partition = partition_of(visitor)
-    return Record(position(1, number), act.message_id, partition, act.at, act.at, "", raw)
+    return _record(act.message_id, visitor, act.at, raw, number)
+
+
+def _record(message_id: str, visitor: str, at: datetime, raw: bytes, number: int) -> Record:
+    return Record(position(1, number), message_id, partition_of(visitor), at, at, "", raw)
+
+
+def engaged(said: Said) -> Engaged:
+    """Return what the gateway makes of a browser's word on an offer."""
+    return Engaged(
+        visitor=visitor_of(said.browser),
+        engagement_id=said.offer,
+        response=said.response,
+        interaction=said.name,
+        interaction_type=said.type,
+        tab=f"tab of {said.browser}",
+        answers=dict(said.answers),
+    )
 
 
 def end_of(days: int) -> datetime:

@@ -15,9 +15,9 @@ import math
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -33,7 +33,7 @@ from agents.cluster.ray_head import (
     stop_ray,
 )
 from agents.cluster.supervisor import Supervisor
-from agents.runtime.gate import GateReport
+from agents.runtime.gate import QUANTUM, GateReport
 from config.load import DEFAULTS
 from config.settings import SPEED_MAX, Settings, non_loopback_smtp, web_look_ups
 from messaging.clock import Grant
@@ -71,6 +71,32 @@ log = structlog.get_logger()
 Say = Callable[[str], None]
 
 
+class Companion(Protocol):
+    """Live beside the system, over its public routes: the demo does."""
+
+    async def start(
+        self,
+        stack: AsyncExitStack,
+        keeper: Keeper,
+        *,
+        extras: dict[str, dict[str, float]],
+        local_url: str,
+        public_url: str,
+        write_key: str,
+        admin_token: str,
+    ) -> None:
+        """Begin to live, until the stack is closed (`scripts.demo.Demo.start` says what it is given)."""
+        ...
+
+    def report(self) -> GateReport:
+        """Return what the world clock must wait for. When it is asked, all parts have been told what was granted."""
+        ...
+
+    async def end(self) -> None:
+        """Act no more."""
+        ...
+
+
 class System:
     """Hold one running system.
 
@@ -78,13 +104,25 @@ class System:
         settings: as read.
         say: tells the person at the console.
         demo: with the shop and an audience.
+        companion: lives beside it in the demo's stead; its world is gated.
+        quantum: of the world clock (`Keeper`).
     """
 
-    def __init__(self, settings: Settings, say: Say, *, demo: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        say: Say,
+        *,
+        demo: bool = False,
+        companion: Companion | None = None,
+        quantum: timedelta = QUANTUM,
+    ) -> None:
         self._settings = settings
+        self._quantum = quantum
         self._say = say
         self._data = settings.data.resolve()
         self._demo = Demo(settings, say) if demo else None
+        self._companion: Companion | None = companion or self._demo
         self._made = Made(demo=demo)
         self._new_secrets: dict[str, str] = {}
         self._stop = asyncio.Event()
@@ -149,7 +187,7 @@ class System:
         await self._supervisor.start()
         await self._start_keeper(stack)
         await self._until_ready()
-        await self._start_demo(stack)
+        await self._start_companion(stack)
         self._tell(head)
 
     def _make_secrets(self) -> None:
@@ -269,20 +307,22 @@ class System:
         speed = self._settings.speed
         speed = math.inf if speed >= SPEED_MAX else speed
         await self._save_clock(self._start_at, speed)
-        self._keeper = Keeper(self._start_at, speed, self._ask_gate, self._save_clock)
+        self._keeper = Keeper(
+            self._start_at, speed, self._ask_gate, self._save_clock, quantum=self._quantum
+        )
         task = asyncio.create_task(always("keeper", self._keeper.run))
         stack.push_async_callback(end, task)
 
     async def _ask_gate(self, grant: Grant) -> list[GateReport | None]:
         reports = await self._supervisor.gate(grant)
-        return reports if self._demo is None else [*reports, self._demo.report()]
+        return reports if self._companion is None else [*reports, self._companion.report()]
 
-    async def _start_demo(self, stack: AsyncExitStack) -> None:
-        if self._demo is None:
+    async def _start_companion(self, stack: AsyncExitStack) -> None:
+        if self._companion is None:
             return
-        assert self._keeper is not None, "the world of a demo is gated"
+        assert self._keeper is not None, "the world of a companion is gated"
         made = self._made
-        await self._demo.start(
+        await self._companion.start(
             stack,
             self._keeper,
             extras=self._supervisor.extras,
@@ -370,8 +410,8 @@ class System:
 
     async def _drain(self) -> None:
         self._say("draining")
-        if self._demo is not None:
-            await self._demo.end()
+        if self._companion is not None:
+            await self._companion.end()
         draining = asyncio.ensure_future(self._supervisor.drain())
         hurry = asyncio.ensure_future(self._hurry.wait())
         await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)

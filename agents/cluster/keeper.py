@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from agents.runtime.gate import QUANTUM, GateReport, drawn, idle, limit
@@ -28,7 +28,6 @@ REST_SECONDS_MAX = 0.25
 REST_SECONDS_SLOW = 1.0
 """Longest rest at a finite speed."""
 SAVE_SECONDS = 1.0
-QUANTUM_SECONDS = QUANTUM.total_seconds()
 
 CONTROL, CLOCK = "control", "clock"
 
@@ -52,13 +51,24 @@ class Keeper:
         speed: world seconds for each machine second, `math.inf` for as fast as the parts are.
         ask: one round.
         save: keeps the position.
+        quantum: how far it goes past the oldest thing that is not done; the shorter, the fewer things are done side by
+            side, and the closer to their time.
     """
 
-    def __init__(self, start: datetime, speed: float, ask: Ask, save: Saves) -> None:
+    def __init__(
+        self,
+        start: datetime,
+        speed: float,
+        ask: Ask,
+        save: Saves,
+        *,
+        quantum: timedelta = QUANTUM,
+    ) -> None:
         self.clock = GatedClock(start, speed)
         self._speed = speed
         self._ask = ask
         self._save = save
+        self._quantum = quantum
         self._saved = (start, self.clock.machine())
         self._start = (start, self.clock.machine())
 
@@ -93,10 +103,10 @@ class Keeper:
         return moved or any(each is not None and each.held_since is not None for each in reports)
 
     def _wanted(self, reports: list[GateReport | None]) -> datetime | None:
-        wanted = limit(reports)
+        wanted = limit(reports, self._quantum)
         if math.isinf(self._speed):
             return wanted if drawn(reports) else None
-        near = self.clock.now() + QUANTUM
+        near = self.clock.now() + self._quantum
         if idle(reports):
             return near
         return None if wanted is None else min(wanted, near)
@@ -105,7 +115,8 @@ class Keeper:
         """Return the rest until the next round: short enough that a clock of finite speed never waits."""
         if math.isinf(self._speed):
             return min(2 * before, REST_SECONDS_MAX) if idle else REST_SECONDS_MIN
-        return min(REST_SECONDS_SLOW, max(REST_SECONDS_MIN, QUANTUM_SECONDS / self._speed / 4))
+        seconds = self._quantum.total_seconds() / self._speed / 4
+        return min(REST_SECONDS_SLOW, max(REST_SECONDS_MIN, seconds))
 
     async def _save_sometimes(self) -> None:
         at, machine = self.clock.now(), self.clock.machine()

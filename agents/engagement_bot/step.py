@@ -14,7 +14,9 @@ Rules
 2. The goal ends all that was decided until then, in whatever order the messages come; so nobody waits for Rules.
 3. The ledger's row says how an offer stands; of an offer there is no line in the story besides. Most are never
    seen, and two rows for each of those would be a third of all that is written.
-4. An answer without a `shown` before it was seen all the same: who clicks has looked.
+4. Whose time is over has expired, also where Rules takes it back at that very moment: a visit ends as long after its
+   last page as an offer stands open after it, and which of the two is heard of first is chance.
+5. An answer without a `shown` before it was seen all the same: who clicks has looked.
 """
 
 from __future__ import annotations
@@ -56,6 +58,7 @@ from messaging.vocabulary.messages import (
 )
 
 EXPIRE = "expire"
+OVER = "its time was over"
 
 _decoder = msgspec.msgpack.Decoder(tuple[int, EngagementState])
 
@@ -71,14 +74,17 @@ def step(state: EngagementState, message: Message, now: datetime, view: View) ->
             effects = _answered(state, message, now)
         case EngagementsWithdrawn(engagement_ids=ids, reason=reason):
             ending = [o for o in state.offers if o.plan.engagement_id in ids]
-            effects = _end_all(state, visitor, ending, "withdrawn", reason, now)
+            over = [o for o in ending if o.plan.expires_at <= now]
+            effects = _end_all(state, visitor, over, "expired", OVER, now)
+            ending = [o for o in ending if o not in over]
+            effects += _end_all(state, visitor, ending, "withdrawn", reason, now)
         case GoalReached(at=at):
             state.goal_at = at if state.goal_at is None else max(at, state.goal_at)
             ending = [o for o in state.offers if o.at <= at]
             effects = _end_all(state, visitor, ending, "withdrawn", "goal reached", now)
         case Woke():
             ending = [o for o in state.offers if o.plan.expires_at <= now]
-            effects = _end_all(state, visitor, ending, "expired", "its time was over", now)
+            effects = _end_all(state, visitor, ending, "expired", OVER, now)
         case MergedInto(into=into, at=at):
             return _merged_into(state, visitor, into, at, now)
         case StateMerged(younger=younger, state=body):

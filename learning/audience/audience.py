@@ -6,11 +6,14 @@ Rules
 2. Each occasion has chance of its own: the n-th visit and the n-th mail of a person are drawn alike, whatever
    came in between. Two arms of a comparison differ by what was done to people, not by luck.
 3. Machines act on every mail at once, people only when they look at the mailbox.
+4. What somebody does follows from the seed, the occasion and world time: who feeds this audience a mail a second later
+   sees the same acts a second later, whatever else was fed in between.
+5. Who is in the shop looks up between two pages and on the way out. What is offered then the caller says (`answer`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import chain, repeat
@@ -18,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from learning.audience.answering import answer_to, seen_of
 from learning.audience.chance import Chance, chance_of
 from learning.audience.people import (
     ARRIVAL_SHARE,
@@ -33,7 +37,8 @@ from messaging.vocabulary.events import Fact, MailClicked, MailOpened, Unsubscri
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
 PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
-SCANNER = "Mozilla/5.0 (compatible; link check)"
+SCANNER = "Mozilla/5.0"
+"""Under exactly this name the fetchers of mailbox providers come; no browser does."""
 
 FRESH_HALF_LIFE = timedelta(hours=10)
 """A mail sinks in the mailbox: the chance to be opened halves so quickly."""
@@ -43,6 +48,12 @@ CLICK_LIFTS = 1.0
 """Log odds of buying that somebody who followed a link has on top, in that visit."""
 LOADING = timedelta(seconds=1)
 """From the click to the page."""
+LOOKS_UP = timedelta(seconds=4)
+"""From a page to the look at what came up on it; the next page comes later than that."""
+LEAVES_AFTER = timedelta(seconds=10)
+"""From the last page to the way out."""
+ANSWERS_AFTER = timedelta(seconds=2)
+"""From the look to the answer, at least, and twice as long at most: it comes before the next page (`visits.STAYS`)."""
 SELDOM = 0.02
 """Visits a week below which nobody comes by themselves any more."""
 SATED = 3.0
@@ -62,12 +73,40 @@ class Mail(msgspec.Struct, frozen=True):
     marketing: bool = True
 
 
+class Look(msgspec.Struct, frozen=True):
+    """Ask, as a browser does, what stands open on the site."""
+
+    number: int
+    """Of the person who looks up."""
+    browser: str
+    occasion: str
+    """Which visit it is."""
+    leaving: bool = False
+
+
+class Said(msgspec.Struct, frozen=True):
+    """Tell, as a browser does, what became of an offer; `response` as in `Engaged`."""
+
+    browser: str
+    offer: str
+    name: str
+    type: str
+    response: str
+    answers: dict[str, str] = {}
+
+
 class Act(msgspec.Struct, frozen=True):
-    """Hold one thing that HTTP would carry: a Segment call of a browser, or a fact the gateway sees itself."""
+    """Hold one thing that HTTP would carry.
+
+    It is a Segment call of a browser, a look at what stands open, a word on an offer, or a fact that the gateway sees
+    itself.
+    """
 
     at: datetime
     call: dict[str, Any] | None = None
     fact: Fact | None = None
+    look: Look | None = None
+    said: Said | None = None
     message_id: str = ""
 
 
@@ -79,6 +118,10 @@ class _Mood(msgspec.Struct):
     tired_at: datetime | None = None
     has_bought: bool = False
     has_left: bool = False
+    visit: str = ""
+    """The newest visit."""
+    passed: set[str] = set()
+    """Offers that they have seen in it."""
 
 
 class _Intent(msgspec.Struct, frozen=True):
@@ -162,6 +205,31 @@ class Audience:
         if at is not None:
             self._push(at, _Intent(person, mail, mood.mails))
 
+    def answer(self, act: Act, offers: Sequence[dict[str, Any]]) -> None:
+        """Say what stands open for somebody who looks up; what they do about it is due from now on.
+
+        Args:
+            act: the look.
+            offers: `id`, `type`, `trigger`, `name` and `content` of each, as the gateway lists them.
+        """
+        look = act.look
+        assert look is not None, "only who looks up sees something"
+        mood = self._moods[look.number]
+        if look.occasion != mood.visit:
+            return
+        shown = seen_of(list(offers), leaving=look.leaving, passed=mood.passed)
+        if shown is None:
+            return
+        mood.passed.add(shown["id"])
+        chance = Chance(self._seed, look.number, "answers", look.occasion, shown["name"])
+        answer = answer_to(shown, chance)
+        said = Said(look.browser, shown["id"], shown["name"], shown["type"], "shown")
+        self._push(act.at, Act(act.at, said=said))
+        if answer.response:
+            at = act.at + (1.0 + chance.uniform()) * ANSWERS_AFTER
+            said = msgspec.structs.replace(said, response=answer.response, answers=answer.answers)
+            self._push(at, Act(at, said=said))
+
     # What people do
 
     def _come(self, person: Person, at: datetime) -> None:
@@ -179,10 +247,24 @@ class Audience:
     ) -> None:
         chance = Chance(self._seed, person.number, "visit", occasion)
         mood = self._moods[person.number]
-        for number, (call_at, call) in enumerate(visit(person, at, eager, chance, first=first)):
+        mood.visit, mood.passed = occasion, set()
+        order = f"o-{person.number}-{occasion}"
+        calls = visit(person, at, eager, chance, order, first=first)
+        for number, (call_at, call) in enumerate(calls):
             message_id = f"v-{person.number}-{occasion}-{number}"
             self._push(call_at, Act(call_at, call=call, message_id=message_id))
             mood.has_bought = mood.has_bought or call.get("event") == "Order Completed"
+        self._look_up(person, occasion, [call_at for call_at, _ in calls])
+
+    def _look_up(self, person: Person, occasion: str, pages: Iterable[datetime]) -> None:
+        """Look up after each page, and once more on the way out."""
+        look, at = Look(person.number, person.browser, occasion), None
+        for page_at in pages:
+            at = page_at + LOOKS_UP
+            self._push(at, Act(at, look=look))
+        assert at is not None, "a visit has a page"
+        at += LEAVES_AFTER - LOOKS_UP
+        self._push(at, Act(at, look=msgspec.structs.replace(look, leaving=True)))
 
     def _read(self, intent: _Intent, mail: Mail, at: datetime) -> None:
         """Look at a mail that lies in the mailbox: open it or not, follow a link, or leave for good."""
@@ -202,7 +284,7 @@ class Audience:
             self._tell(at + timedelta(seconds=30), mail, "leave", gone)
             return
         taste = content_taste(self._seed, person, mail.template)
-        if chance.happens(chance_of(person.clicks + taste)):
+        if mail.links and chance.happens(chance_of(person.clicks + taste)):
             clicks_at = at + timedelta(seconds=8 + chance.waits(20.0))
             link = mail.links[chance.below(len(mail.links))]
             self._tell(clicks_at, mail, "click", _clicked(mail, link, BROWSER))

@@ -17,28 +17,17 @@ from typing import Any
 
 import msgspec
 
+from learning.audience.answering import Answer, answer_to, seen_of
 from learning.audience.audience import BROWSER, CLICK_LIFTS, FRESH_HALF_LIFE, PROXY
 from learning.audience.cast import LEAVES, OPENS, Member, make_member, waits_for_next
 from learning.audience.chance import Chance, chance_of
 from learning.audience.people import content_taste, looks_at, make_person, subject_taste
 from learning.audience.shopping import Fill, Look, Tell, View, visit
 
-SCANNER = "Mozilla/5.0"
-"""Under exactly this name the fetchers of mailbox providers come; no browser does."""
-
 REMEMBERED = timedelta(days=40)
 """After so long nobody answers any more."""
 SOON_MINUTES = 20.0
 """Who is cast for an answer looks at the mailbox after so long, and up to twice that."""
-LIKES_TO_ANSWER = {
-    "opinion_form": 0.6,
-    "chat_invitation": 0.5,
-    "notice_bar": 0.4,
-    "exit_offer": 0.35,
-}
-"""Type of what the shop offers -> the chance that it is taken up."""
-OVERLOOKS = 0.2
-"""Chance that it is neither taken up nor closed."""
 
 
 class Import(msgspec.Struct, frozen=True):
@@ -91,14 +80,6 @@ class MailSeen(msgspec.Struct, frozen=True):
     pixel: str
     links: tuple[str, ...]
     leave: str
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """Hold what is done with an offer that was shown; `response` is empty for who overlooks it."""
-
-    offer: str
-    response: str
-    answers: dict[str, str] = {}
 
 
 class _Life(msgspec.Struct):
@@ -185,18 +166,13 @@ class Crowd:
     def answer(self, act: Act, offers: list[dict[str, Any]]) -> Answer | None:
         """Return what somebody who looks up does with what the site offers: with one of it, as `sdk.js` shows it."""
         assert isinstance(act.do, Look), "only who looks up sees something"
-        waits_for = "exit" if act.do.leaving else "now"
-        shown = next((each for each in offers if each["trigger"] == waits_for), None)
+        shown = seen_of(offers, leaving=act.do.leaving)
         if shown is None:
             return None
         member = act.member
         chance = Chance(self._seed, member.number, "answers", act.id)
         is_sure = not member.role.free and shown["type"] != "exit_offer"
-        if is_sure or chance.happens(LIKES_TO_ANSWER.get(shown["type"], 0.0)):
-            if shown["type"] != "opinion_form":
-                return Answer(shown["id"], "clicked")
-            return Answer(shown["id"], "submitted", _opinion(shown["content"]["fields"], chance))
-        return Answer(shown["id"], "" if chance.happens(OVERLOOKS) else "dismissed")
+        return answer_to(shown, chance, is_sure=is_sure)
 
     # What people do
 
@@ -294,12 +270,3 @@ def _whim(buys: float, chance: Chance) -> str:
     if chance.happens(buys):
         return "buys"
     return ("wanders", "compares", "compares", "carts", "glances")[chance.below(5)]
-
-
-def _opinion(fields: list[dict[str, Any]], chance: Chance) -> dict[str, str]:
-    """Return answers to the questions that are answered by a choice."""
-    return {
-        field["name"]: field["options"][chance.below(len(field["options"]))]
-        for field in fields
-        if field.get("options")
-    }

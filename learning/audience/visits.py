@@ -17,13 +17,26 @@ PAGES = ("/", "/shop", "/about", "/help", "/blog")
 ASSIST_PAGES = ("/specification", "/wish-list", "/help/delivery", "/returns")
 PRODUCTS = 40
 PAGES_MAX = 14
+STAYS = timedelta(seconds=10)
+"""Nobody goes on sooner: there is time to look at what is offered and to answer it in between."""
 CONSENT = {"categoryPreferences": {"email": True}}
 
 Calls = list[tuple[datetime, dict[str, Any]]]
 
 
-def visit(person: Person, at: datetime, eager: float, chance: Chance, *, first: bool) -> Calls:
-    """Return the calls of one visit. `eager`: log odds of buying now; `first`: they leave their address."""
+def visit(
+    person: Person, at: datetime, eager: float, chance: Chance, order: str, *, first: bool
+) -> Calls:
+    """Return the calls of one visit.
+
+    Args:
+        person: who comes.
+        at: world time.
+        eager: log odds of buying now.
+        chance: of this visit.
+        order: id of the order that they place, if they do.
+        first: they leave their address.
+    """
     calls: Calls = []
     now = at
     told = _context(person)
@@ -32,7 +45,7 @@ def visit(person: Person, at: datetime, eager: float, chance: Chance, *, first: 
         nonlocal now
         context = {**told, **call.pop("context", {})}
         calls.append((now, {"anonymousId": person.browser, "context": context, **call}))
-        now += timedelta(seconds=5 + chance.waits(60.0))
+        now += STAYS + timedelta(seconds=chance.waits(60.0))
 
     then(_page("/"))
     if first:
@@ -44,7 +57,7 @@ def visit(person: Person, at: datetime, eager: float, chance: Chance, *, first: 
         then(_track("Product Added", {"product_id": f"p{product}", "price": _price(product)}))
         if chance.happens(chance_of(eager + 1.2)):
             then(_track("Checkout Started", {"value": _price(product)}))
-            then(_order(person, at, _price(product)))
+            then(_order(order, _price(product)))
     return calls
 
 
@@ -87,9 +100,8 @@ def _identify(person: Person) -> dict[str, Any]:
     }
 
 
-def _order(person: Person, at: datetime, price: float) -> dict[str, Any]:
-    order_id = f"o-{person.number}-{at:%Y%m%dT%H%M%S}"
-    return _track("Order Completed", {"order_id": order_id, "total": price, "currency": "EUR"})
+def _order(order: str, price: float) -> dict[str, Any]:
+    return _track("Order Completed", {"order_id": order, "total": price, "currency": "EUR"})
 
 
 def _price(product: int) -> float:

@@ -26,6 +26,26 @@ _AFTER_A_LINK = ".,;:!?'*_"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
+def urls_in(text: str) -> tuple[str, ...]:
+    """Return the addresses that the links of an HTML text lead to, those that would be tracked, each once.
+
+    >>> urls_in('<a href="https://a.example/?b&amp;c">b</a> <a href="mailto:d@a.example">d</a>')
+    ('https://a.example/?b&c',)
+    """
+    found: dict[str, None] = {}
+    for tag in _TAG.finditer(text):
+        match = _HREF.search(tag[0])
+        url = _address(match) if match is not None else ""
+        if url[:8].lower().startswith(("http://", "https://")):
+            found[url] = None
+    return tuple(found)
+
+
+def _address(match: re.Match[str]) -> str:
+    raw = next(value for value in match.group("double", "single", "bare") if value is not None)
+    return _CONTROL.sub("", html.unescape(raw)).strip().replace(" ", "%20")
+
+
 class Links:
     """Write the links of one e-mail."""
 
@@ -80,8 +100,7 @@ class Links:
             return url
 
     def _href(self, match: re.Match[str]) -> str:
-        raw = next(value for value in match.group("double", "single", "bare") if value is not None)
-        url = _CONTROL.sub("", html.unescape(raw)).strip().replace(" ", "%20")
+        url = _address(match)
         if not url[:8].lower().startswith(("http://", "https://")):
             return match[0]
         return f'{match["name"]}"{html.escape(self.tracked(url))}"'

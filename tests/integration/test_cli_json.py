@@ -16,11 +16,17 @@ import msgspec
 import pytest
 
 from messaging.store.embedded import EmbeddedMongo
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.ids import partition_of, position
+from scripts.cli_record import opened
 from scripts.compose import Made, wiring_of
 from scripts.folder import WIRING, write_private, write_run
+from scripts.simulating import visitor_of
+from tests.console_builders import a_lived_world, fill
 from tests.gateway_builders import KEY, a_site
 
 ROOT = Path(__file__).parents[2]
+MDMA = [sys.executable, "-P", "-m", "scripts.cli"]
 CALL = {"type": "track", "event": "Lead", "userId": "u", "timestamp": "2017-05-01T00:00:00Z"}
 STOPPED = """
 import signal, sys, time
@@ -41,7 +47,7 @@ def _environment() -> dict[str, str]:
 
 def _mdma(*arguments: str, cwd: Path, code: int = 0) -> Any:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "scripts.cli", *arguments, "--json"],
+        [*MDMA, *arguments, "--json"],
         cwd=cwd,
         env=_environment(),
         capture_output=True,
@@ -136,3 +142,33 @@ def test_errors_in_rules_are_facts_too_and_the_exit_code_stays_1(
     assert error["file"].endswith("scores.yaml")
     assert error["line"] == 1
     assert _mdma("rules", "validate", cwd=tmp_path)["errors"] == []
+
+
+def test_a_draft_is_tried_on_one_visitor_step_by_step(tmp_path: Path, mongo_url: str) -> None:
+    """The visitor is found by address; their events are those of all their ids."""
+    _is_system(tmp_path / ".mdma", mongo_url=mongo_url)
+    world = a_lived_world(6, 5)
+    at = world.bots.now
+    page = {"type": "page", "anonymousId": "browser-0", "messageId": "m1"}
+    visitor = visitor_of("browser-0")
+
+    async def fill_store() -> None:
+        async with opened(tmp_path / ".mdma") as record:
+            await record.store.ensure_indexes()
+            await fill(record.store, world)
+            await record.journal.ensure_indexes()
+            await record.journal.open_stream("gateway-1")
+            raw = msgspec.json.encode(page | {"timestamp": at.isoformat()})
+            found = Record(position(1, 1), "m1", partition_of(visitor), at, at, "", raw)
+            await record.journal.append([found])
+
+    asyncio.run(fill_store())
+    told = _mdma("rules", "try", "--visitor", "person-0@example.com", cwd=tmp_path)
+    assert (told["visitor"], told["events"]) == (visitor, 1)
+    [step] = [each for each in told["steps"] if each["by"] == "Visitor"]
+    assert (step["says"], step["side"]) == ("viewed a page", "both")
+    words = [*MDMA, "rules", "try", "--visitor", "nobody@example.com"]
+    done = subprocess.run(
+        words, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "mdma: nobody is known by nobody@example.com\n")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
-from learning.audience.audience import Act, Audience, Mail
+from learning.audience.audience import SCANNER, Act, Audience, Mail
 from learning.audience.chance import Chance
 from learning.audience.people import Person, make_person
 from learning.serving.human import human_probability
 from messaging.vocabulary.events import MailClicked, MailOpened, decode_event
-from scripts.simulating import LINKS, record_of
+from scripts.simulating import record_of
+
+LINKS = tuple(f"https://shop.example/offer/{number}" for number in range(4))
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 DAYS = 40
@@ -42,15 +45,26 @@ def a_mail(number: int, at: datetime, send: str = "s", template: str = "invite-h
     return Mail(address, at, template, f"{send}-{number}", f"{number:032x}", f"m{number}", LINKS)
 
 
-def lived(audience: Audience, mails: list[Mail] = []) -> list[Act]:  # noqa: B006 - only read
-    """Let an audience live to its end, delivering each mail at its time."""
+def lived(
+    audience: Audience,
+    mails: list[Mail] = [],  # noqa: B006 - only read
+    offers: list[dict[str, Any]] = [],  # noqa: B006 - only read
+) -> list[Act]:
+    """Let an audience live to its end, delivering each mail at its time; these offers stand open throughout."""
     acts, waiting = [], sorted(mails, key=lambda mail: mail.at)
     while (due := audience.due()) is not None or waiting:
         if waiting and (due is None or waiting[0].at <= due):
             audience.deliver(waiting.pop(0))
         elif (act := audience.next()) is not None:
+            if act.look is not None and offers:
+                audience.answer(act, offers)
             acts.append(act)
     return acts
+
+
+def told_of(acts: list[Act]) -> list[Act]:
+    """Return the acts that tell something: to look up is to ask."""
+    return [act for act in acts if act.look is None]
 
 
 def test_the_same_seed_lives_the_same_life_and_another_seed_another():
@@ -65,13 +79,14 @@ def test_acts_come_in_order_of_time_within_the_days_and_each_once():
     times = [act.at for act in acts]
     assert times == sorted(times)
     assert times[-1] < START + timedelta(days=DAYS)
-    assert len({act.message_id for act in acts}) == len(acts)
+    told = told_of(acts)
+    assert len({act.message_id for act in told}) == len(told)
 
 
 def test_the_bots_see_only_what_http_would_carry():
     """Every byte that leaves is a Segment call of a known shape, or a fact with a token and a user agent."""
     acts = lived(an_audience(), [a_mail(n, START + timedelta(days=30)) for n in range(60)])
-    for number, act in enumerate(acts, 1):
+    for number, act in enumerate(told_of(acts), 1):
         record = record_of(act, number)
         decode_event(record.raw)
         fields = msgspec.json.decode(record.raw)
@@ -88,7 +103,7 @@ def test_the_bots_see_only_what_http_would_carry():
 def test_no_truth_about_a_person_is_in_what_is_sent():
     """The numbers that make a person appear nowhere in the bytes, not even as text."""
     acts = lived(an_audience(), [a_mail(n, START + timedelta(days=30)) for n in range(60)])
-    sent = b"\n".join(record_of(act, n).raw for n, act in enumerate(acts, 1))
+    sent = b"\n".join(record_of(act, n).raw for n, act in enumerate(told_of(acts), 1))
     told = {"number", "zone", "joins_at", "is_scanned", "is_prefetched"}
     for number in range(60):
         person = make_person(1, number, START, timedelta(days=0.6 * DAYS))
@@ -152,7 +167,7 @@ def test_machines_act_on_mails_and_are_told_from_people():
             method=fact.method, user_agent=fact.user_agent, seconds_since_hand_over=60.0
         )
     scanned = [
-        a.fact for a in acts if isinstance(a.fact, MailClicked) and "check" in a.fact.user_agent
+        a.fact for a in acts if isinstance(a.fact, MailClicked) and a.fact.user_agent == SCANNER
     ]
     assert len({fact.link for fact in scanned}) == len(LINKS)
 
@@ -171,3 +186,45 @@ def test_a_mail_to_a_stranger_is_lost():
     due = audience.due()
     audience.deliver(a_mail(10_000, START))
     assert audience.due() == due
+
+
+FORM = {
+    "id": "e1",
+    "type": "opinion_form",
+    "trigger": "now",
+    "name": "opinion",
+    "content": {"fields": [{"name": "helps", "kind": "choice", "options": ["price", "size"]}]},
+}
+BYE = {"id": "e2", "type": "exit_offer", "trigger": "exit", "name": "leaving", "content": {}}
+
+
+def test_what_the_site_offers_is_answered_once_a_visit_by_some_and_not_by_others():
+    acts = lived(an_audience(), offers=[FORM, BYE])
+    said = [act.said for act in acts if act.said is not None]
+    shown = [each for each in said if each.response == "shown"]
+    assert len({(each.browser, each.offer) for each in shown}) > 60
+    assert {each.response for each in said} == {"shown", "clicked", "submitted", "dismissed"}
+    answers = [each.answers for each in said if each.response == "submitted"]
+    assert {tuple(each) for each in answers} == {("helps",)}
+    assert {each["helps"] for each in answers} == {"price", "size"}
+    assert all(each.offer == "e2" for each in said if each.response == "clicked")
+
+
+def test_who_sees_an_offer_at_another_page_answers_it_alike():
+    """A system that is a little late shows it a page later: the answer is the same."""
+
+    def said(skips: int) -> dict[str, str]:
+        audience, found, looks = an_audience(), {}, dict[str, int]()
+        while audience.due() is not None:
+            act = audience.next()
+            if act is not None and act.look is not None:
+                where = f"{act.look.browser} {act.look.occasion}"
+                looks[where] = looks.get(where, 0) + 1
+                audience.answer(act, [FORM | {"id": where}] if looks[where] > skips else [])
+            elif act is not None and act.said is not None and act.said.response != "shown":
+                found[act.said.offer] = f"{act.said.response} {act.said.answers}"
+        return found
+
+    early, late = said(0), said(1)
+    assert late
+    assert late.items() <= early.items()

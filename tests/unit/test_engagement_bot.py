@@ -152,6 +152,17 @@ def test_rules_takes_back_what_is_open_and_what_is_on_a_screen() -> None:
     assert [offer.plan.engagement_id for offer in ann.state.offers] == ["e3"]
 
 
+def test_whose_time_is_over_has_expired_whether_rules_or_the_clock_is_first() -> None:
+    ann, ben = OneVisitor(), OneVisitor()
+    for each in (ann, ben):
+        each.offers("e1", minutes=30)
+        each.now = NOON + 30 * MINUTE
+    over = EngagementsWithdrawn(ANN, NOON + 30 * MINUTE, ["e1"], "session over")
+    assert outcomes(ann.take(over)) == [("e1", "expired", False)]
+    assert outcomes(ben.wakes_up(NOON + 30 * MINUTE)) == [("e1", "expired", False)]
+    assert ben.take(over) == []
+
+
 def test_the_goal_ends_what_was_decided_until_then_in_either_order() -> None:
     early, late = OneVisitor(), OneVisitor()
     early.offers("e1")

@@ -80,3 +80,15 @@ async def test_what_is_held_holds_the_clock() -> None:
     for _ in range(3):
         await keeper.turn()
     assert keeper.clock.limit == NOON + QUANTUM
+
+
+async def test_a_shorter_quantum_keeps_the_clock_closer_to_what_is_due() -> None:
+    parts = Parts(GateReport(None, NOON + WEEK))
+    second = timedelta(seconds=1)
+    keeper = Keeper(NOON, math.inf, parts.ask, parts.save, quantum=second)
+    await keeper.turn()
+    assert keeper.clock.now() == NOON + WEEK + second
+    slow = Keeper(NOON, 1.0, parts.ask, parts.save, quantum=second)
+    for _ in range(3):
+        await slow.turn()
+    assert slow.clock.limit <= slow.clock.now() + second

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from agents.behavior_bot.moments import is_lead, moment_of
 from agents.protocol.bot import View
 from agents.runtime.lessons import customer_at, opportunity_at
-from config.load import DEFAULTS, compile_folder
+from config.load import DEFAULTS, RulesInvalid, compile_folder, read_folder
 from learning.audience.audience import Audience
 from learning.serving.moment import FEATURES
 from scripts.cli_simulate import simulate
 from scripts.simulating import START, Simulated, end_of, visitor_of
-from scripts.simulation import MEASURES, Setting, compare, lift_of, told
+from scripts.simulation import (
+    MEASURES,
+    CancelledError,
+    Files,
+    Request,
+    Setting,
+    compare,
+    lift_of,
+)
+from scripts.simulation import simulate as simulated
+from scripts.simulation_told import told
 
 RULES = compile_folder(DEFAULTS, 1)
 SMALL = Setting(visitors=40, days=30, seed=3, holdout=0.25)
@@ -41,6 +54,83 @@ def test_every_measure_has_both_arms_and_an_interval_around_the_lift(facts):
         assert lift["low"] <= lift["lift"] <= lift["high"]
     assert facts["measures"]["sends"]["rules"] > 1
     assert facts["measures"]["reached_person"]["rules"] > 0
+
+
+def test_a_side_says_who_got_where_when_e_mails_went_out_and_what_was_refused(facts):
+    for side in (facts["arms"]["rules"], facts["arms"]["learning"]):
+        stages = side["stages"]["lead-to-customer"]
+        assert list(stages) == ["invited", "opened", "visited", "talk", "cart"]
+        assert stages["invited"]["mean"] == 40
+        assert stages["visited"]["mean"] > 0
+        assert stages["talk"]["mean"] > 0
+        assert all(each["low"] <= each["mean"] <= each["high"] for each in stages.values())
+        assert sum(each["mean"] for each in side["ends"]["lead-to-customer"].values()) == 40
+        by_day = [day["sends"] for day in side["sends_by_day"]]
+        assert len(by_day) == 31
+        assert sum(by_day) == sum(side["sends_by_hour"]) == sum(side["templates"].values())
+        assert sum(side["sends_by_hour"][21:] + side["sends_by_hour"][:8]) == 0  # quiet hours
+        assert side["refused"]["send_hour"]["quiet_hours"] > 0
+        assert side["goal"]["low"] < side["goal"]["mean"] < side["goal"]["high"]
+    rules = facts["arms"]["rules"]
+    assert sum(day["sends"] for day in rules["sends_by_day"]) / 40 == pytest.approx(
+        facts["measures"]["sends"]["rules"]
+    )
+
+
+def test_a_draft_lives_beside_what_is_published_and_an_equal_one_differs_in_nothing():
+    files = read_folder(DEFAULTS)
+    path = "paths/lead-to-customer.yaml"
+    fewer = files | {path: files[path].replace("  total: 4", "  total: 2")}
+    asked = Request(Files(2, fewer), Files(1, files), visitors=30, days=20, seed=3)
+    sends = simulated(asked)["against_published"]["sends"]
+    assert sends["draft"] < sends["published"]
+    assert sends["difference"] == pytest.approx(sends["draft"] - sends["published"])
+    same = simulated(msgspec.structs.replace(asked, draft=Files(2, files)))
+    assert {each["difference"] for each in same["against_published"].values()} == {0.0}
+    arms = same["arms"]
+    assert arms["learning"] == arms["published"]
+    words = told(same)
+    assert "Beside the published version 1" in words
+
+
+def test_a_simulation_tells_how_far_it_is_and_can_be_given_up():
+    asked = Request(Files(0, read_folder(DEFAULTS)), visitors=10, days=7, seeds=2)
+    shares: list[float] = []
+    simulated(asked, lambda _, share: shares.append(share))
+    assert shares == sorted(shares)
+    assert shares[-1] > 0.9
+    asked_for = len(shares) // 2
+    with pytest.raises(CancelledError):
+        simulated(asked, lambda _, __: shares.append(0.0), lambda: len(shares) > asked_for)
+
+
+def test_what_cannot_be_simulated_is_refused():
+    files = Files(0, read_folder(DEFAULTS))
+    with pytest.raises(RulesInvalid, match="title is missing"):
+        simulated(Request(Files(0, {"paths/x.yaml": "goal: [A]"})))
+    for wrong in ({"visitors": 1}, {"days": 0}, {"seeds": 51}):
+        with pytest.raises(ValueError, match=f"bounds: {next(iter(wrong))}"):
+            simulated(Request(files, **wrong))
+
+
+def test_the_worker_tells_progress_and_the_result_line_by_line():
+    asked = Request(Files(0, read_folder(DEFAULTS)), visitors=4, days=3)
+
+    def said(request: bytes) -> list[dict[str, object]]:
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.simulation_worker"],
+            input=request,
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    *progress, last = said(msgspec.json.encode(asked))
+    assert 1 < len(progress) <= 102
+    assert last == {"result": simulated(asked)}
+    [wrong] = said(msgspec.json.encode(Request(Files(0, {"a.yaml": ""}))))
+    assert "none of the rule files" in str(wrong["error"])
 
 
 def test_the_holdout_is_as_set(facts):
