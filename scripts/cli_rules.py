@@ -263,7 +263,7 @@ async def _try(draft: CompiledRules, since: timedelta, data: Path) -> Told:
         await connection.close()
 
 
-def _progress(text: str) -> None:
+def _progress(text: str, _: float) -> None:
     if sys.stderr.isatty():
         say(text, err=True)
 

@@ -46,6 +46,8 @@ from scripts.folder import RUN
 from scripts.mailings import Post, StoredMailings
 from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
+from scripts.trial_process import TrialProcess
+from scripts.trials import StoredTrials, TrialWork
 
 SWITCH_SECONDS = 0.0002
 """How long a thread that wants the interpreter waits for it. An insert is the work of the driver's thread, and a busy
@@ -56,8 +58,8 @@ DEMO = "demo-1"
 """Under this name the supervisor tells how a demo fares (`scripts.demo.PART`)."""
 
 ALERTING = "gateway-1"
-"""The gateway that tells people of alerts, and erases people: one is enough, and more would take the work from
-each other."""
+"""The gateway that tells people of alerts, erases people, and carries trials out: one is enough, and more would take
+the work from each other."""
 
 log = structlog.get_logger()
 
@@ -73,11 +75,13 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     part.run_file = Path(wiring.log_folder).parent / RUN
     part.shop_key = wiring.write_keys[0] if wiring.demo else ""
     telling = part.telling(store, peers, list(_names(wiring.shards)))
+    trials = StoredTrials(store)
     deps = GatewayDeps(
         journal=MongoJournal(connection, wiring.key),
         store=telling,
         rulebook=StoredRulebook(telling),
         mailings=part.mailings(wiring, store, clock),
+        trials=trials,
         peers=peers,
         clock=clock,
         reader=part.reading(
@@ -108,6 +112,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         part.alert(Alerting(wiring, store, clock))
         part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
         part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
+        part.carry_out(TrialWork(trials, store, TrialProcess(wiring), clock))
     return part
 
 
@@ -127,6 +132,7 @@ class GatewayPart:
         self._alerting: Alerting | None = None
         self._eraser: Eraser | None = None
         self._mover: Mover | None = None
+        self._trial_work: TrialWork | None = None
         self._mailings: StoredMailings | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
@@ -151,6 +157,10 @@ class GatewayPart:
     def move(self, mover: Mover) -> None:
         """Take who moves runs to a version that was published."""
         self._mover = mover
+
+    def carry_out(self, work: TrialWork) -> None:
+        """Take who carries trials out."""
+        self._trial_work = work
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -186,7 +196,12 @@ class GatewayPart:
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
-        works = {"alerts": self._alerting, "erasures": self._eraser, "moves": self._mover}
+        works = {
+            "alerts": self._alerting,
+            "erasures": self._eraser,
+            "moves": self._mover,
+            "trials": self._trial_work,
+        }
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
             await self._stop.wait()

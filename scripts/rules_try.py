@@ -42,7 +42,8 @@ FEED_MAX = 5_000
 
 SENT = "handed over"
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, float], None]
+"""Is told what is done, in words, and the share of all that is done."""
 
 
 class PathTold(msgspec.Struct):
@@ -55,7 +56,8 @@ class PathTold(msgspec.Struct):
     refused: dict[str, int]
     """Reason -> e-mails refused."""
     examples: list[dict[str, Any]]
-    """`visitor` and the `e_mails` they would get; first those whom the other side would treat otherwise."""
+    """`visitor`, the `e_mails` they would get, and those that they would get on the `other_side`; first come those who
+    would be treated otherwise there."""
 
 
 class Side(msgspec.Struct):
@@ -90,8 +92,12 @@ async def tried(
     trial = msgspec.structs.replace(
         view, rules=draft, rules_version=draft.version, pinned={draft.version: draft}
     )
-    published = _lived(view, records, known, lambda text: say(f"published rules: {text}"))
-    drafted = _lived(trial, records, known, lambda text: say(f"draft: {text}"))
+
+    def half_of(side: str, begun: float) -> Progress:
+        return lambda text, share: say(f"{side}: {text}", begun + share / 2)
+
+    published = _lived(view, records, known, half_of("published rules", 0.0))
+    drafted = _lived(trial, records, known, half_of("draft", 0.5))
     return Told(
         len(records),
         records[0].received_at,
@@ -154,7 +160,8 @@ def _lived(
     world = InProcess(view, records[0].received_at, identity=known)
     for first in range(0, len(records), FEED_MAX):
         world.feed(records[first : first + FEED_MAX])
-        say(f"{min(first + FEED_MAX, len(records)):,} of {counted(len(records), 'events')}")
+        fed = min(first + FEED_MAX, len(records))
+        say(f"{fed:,} of {counted(len(records), 'events')}", fed / len(records))
     world.advance(records[-1].received_at)
     return world
 
@@ -211,7 +218,10 @@ def _path(
         won=len({each["visitor"] for each in goals}),
         e_mails=dict(sorted(Counter(t for some in mine.values() for t in some).items())),
         refused=dict(sorted(Counter(refused).items())),
-        examples=[{"visitor": v, "e_mails": mine[v]} for v in unlike[:EXAMPLES_MAX]],
+        examples=[
+            {"visitor": v, "e_mails": mine[v], "other_side": theirs.get(v, [])}
+            for v in unlike[:EXAMPLES_MAX]
+        ],
     )
 
 

@@ -29,6 +29,7 @@ from scripts.rulebook import StoredRulebook
 from scripts.rules import publish, push
 from scripts.simulating import START, Simulated, end_of
 from scripts.telling import Reading
+from scripts.trials import StoredTrials
 from tests.gateway_builders import SECRET, StillClock, a_site
 
 PASSWORD = "a password of the tests"
@@ -146,6 +147,7 @@ async def a_console(store: Store | None = None, now: datetime | None = None, **c
         "reader": Reading(reader, Looking(store, reader), lambda: PARTS, clock),
         "desk": a_desk(store, clock),
         "rulebook": StoredRulebook(store),
+        "trials": StoredTrials(store),
         "mailings": StoredMailings(store, clock, POST, lambda: transport),
         **changes,
     }

@@ -8,10 +8,14 @@ Rules
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
+from messaging.gateway.console.trials import ORDERS, Trials
 from messaging.gateway.deps import Gateway
-from messaging.gateway.problems import ProblemError, unreadable
+from messaging.gateway.problems import ProblemError, overloaded, unreadable
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
@@ -130,6 +134,49 @@ async def _set_paused(gateway: Gateway, paths: Any, change: Change) -> Any:
     await deps.store.put_document(*PAUSE, {"paths": paths, "at": deps.clock.now(), "by": change.by})
     await noted(gateway, change)
     return paths
+
+
+def trials_of(gateway: Gateway) -> Trials:
+    """Return who keeps trials. Raise 404 where the gateway runs without."""
+    found = gateway.deps.trials
+    if found is None:
+        raise ProblemError(404, "this gateway has no trials behind it")
+    return found
+
+
+async def ask_trial(
+    gateway: Gateway, kind: str, given: Mapping[str, Any], *, by: str, strict: bool = True
+) -> str:
+    """Put a trial in the line and return its id; without `strict` numbers may come as text, from a form.
+
+    Raise 422 for what cannot be asked, 404 for a version that is not there, 503 where the line is full.
+    """
+    trials = trials_of(gateway)
+    try:
+        order = msgspec.convert(dict(given), ORDERS[kind], strict=strict)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$.")
+        field = place.rstrip("`")
+        raise ProblemError(
+            422, f"{field or 'what is asked'}: {said.lower()}", field=field
+        ) from None
+    book = gateway.deps.rulebook
+    if book is None or not (await book.now()).newest:
+        raise ProblemError(404, "there is no version of the rules yet")
+    if order.version and await book.version(order.version) is None:
+        raise ProblemError(404, "there is no version of this number")
+    id_ = await trials.ask(kind, order, by, gateway.deps.wall_now())
+    if not id_:
+        raise overloaded(
+            "others wait for a trial already: cancel one, or come back in some minutes"
+        )
+    return id_
+
+
+async def cancel_trial(gateway: Gateway, id_: str) -> None:
+    """End a trial that is under way. Raise 409 where it is not."""
+    if not await trials_of(gateway).cancel(id_):
+        raise ProblemError(409, "this trial is not under way any more")
 
 
 async def noted(gateway: Gateway, change: Change) -> None:

@@ -73,6 +73,23 @@ SCHEMAS: dict[str, Any] = {
         "type": "object",
         "properties": {"by": {"type": "string"}, "stage": {"type": "string"}},
     },
+    "TryOrder": {
+        "type": "object",
+        "properties": {
+            "version": {"type": "integer", "minimum": 0, "description": "0: the newest."},
+            "days": {"type": "integer", "minimum": 1, "maximum": 365, "default": 30},
+        },
+    },
+    "SimulateOrder": {
+        "type": "object",
+        "properties": {
+            "version": {"type": "integer", "minimum": 0, "description": "0: the newest."},
+            "visitors": {"type": "integer", "minimum": 2, "maximum": 20_000, "default": 2_000},
+            "days": {"type": "integer", "minimum": 1, "maximum": 180, "default": 60},
+            "seed": {"type": "integer", "minimum": 0, "default": 1},
+            "profiles": {"enum": ["synthetic", "real"]},
+        },
+    },
     "Pause": {"type": "object", "properties": {"path": {"type": "string"}}},
     "Replay": {
         "type": "string",

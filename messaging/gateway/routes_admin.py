@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from messaging.gateway import admin, upload
-from messaging.gateway.route import ADMIN, JSON, Handler, Route
+from messaging.gateway import admin, trials, upload
+from messaging.gateway.console.trials import ORDERS, TRY
+from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
 
 
 def admin_routes() -> list[Route]:
     """Return the routes under `/api/v1/`, in the order of the documentation."""
-    return [*_visitors(), *_alerts(), *_tables(), *_orders()]
+    return [*_visitors(), *_alerts(), *_tables(), *_trials(), *_orders()]
 
 
 def _visitors() -> list[Route]:
@@ -55,6 +56,22 @@ def _tables() -> list[Route]:
     ]
 
 
+def _trials() -> list[Route]:
+    found = []
+    for name, kind, what in (("tries", TRY, "a draft on the journal"),):
+        schema = ORDERS[kind].__name__
+        one, end = f"Show a trial of {what}.", f"End a trial of {what}."
+        asked = f"Try {what}; look at it until it is done."
+        problems = (404, 413, 415, 422)
+        found += [
+            _route("GET", name, trials.newest(kind), f"List trials of {what}."),
+            _route("POST", name, trials.ask(kind), asked, *problems, body=schema, answers=ACCEPTED),
+            _route("GET", f"{name}/{{id}}", trials.one(kind), one, 404),
+            _route("POST", f"{name}/{{id}}/cancel", trials.cancel(kind), end, 404, 409),
+        ]
+    return found
+
+
 def _orders() -> list[Route]:
     hold = "Hold every hand-over, or one path's."
     keep = "Keep calls of the past, fed when the world clock reaches them (JSON lines)."
@@ -78,9 +95,8 @@ def _route(
         summary=summary,
         group="admin",
         access=ADMIN,
-        answers=JSON,
         problems=(400, 401, *problems, 503),
-        **more,
+        **{"answers": JSON, **more},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import assets
-from messaging.gateway.console import charts, door, rules, templates, views
+from messaging.gateway.console import charts, door, rules, templates, trying, views
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
 from messaging.gateway.problems import ProblemError
@@ -17,7 +17,8 @@ _REFUSED = (400, 401, 403, 408, 413, 415)
 
 def console_routes() -> list[Route]:
     """Return the console's routes, in the order of the documentation."""
-    return [*_entrance(), *_orders(), *_people(), *_rules(), *_templates(), *_pages(), *_files()]
+    drafting = [*_rules(), *_trials(), *_templates()]
+    return [*_entrance(), *_orders(), *_people(), *drafting, *_pages(), *_files()]
 
 
 def _entrance() -> list[Route]:
@@ -70,6 +71,16 @@ def _rules() -> list[Route]:
     ]
 
 
+def _trials() -> list[Route]:
+    asking = (404, 422)
+    return [
+        _page("try", trying.tries, "Ask what a draft makes of the journal.", query=("version",)),
+        _form("try", trying.ask_try, "Try a draft on the journal.", *asking),
+        _page("try/{id}", trying.one_try, "Show what a draft makes of the journal.", 404),
+        _form("try/{id}/cancel", trying.cancel_try, "End a trial.", 404, 409),
+    ]
+
+
 def _templates() -> list[Route]:
     one = "Show a template as a reader gets it."
     shown_by = ("visitor", "width", "scheme")
@@ -107,6 +118,7 @@ def _pages() -> list[Route]:
             404,
             query=("stage",),
         ),
+        _page("experiments", charts.experiments, "Show how each split test stands."),
         _page("learning", charts.learning, "Show what each policy believes."),
         _page("system", views.system, "Show how each part fares."),
         _page("changes", views.changes, "Show who changed what.", 422, query=("after",)),

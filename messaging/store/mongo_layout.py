@@ -9,7 +9,8 @@
     journal          _id position; m keyed hash of the message id, p partition, b record
     journal_streams  _id stream; w writer, left: when the writer opened another one
     rows             decisions, rewards, story, sends, alerts, notices, deliveries, engagements, orders, moments,
-                     quarantine, snapshots, audit_log, sessions (of the console), rules_versions
+                     quarantine, snapshots, audit_log, sessions (of the console), rules_versions, trials (of drafts),
+                     trial_people (whom a trial names)
     users            _id name; role, password (scrypt), at, by
 
 Short names where a document is written for every event; words elsewhere. No key of a user's becomes a field

@@ -20,6 +20,8 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "audit_log": (("at",), ("visitor", "at"), ("act", "at")),
     "sessions": (("user", "at"),),
     "rules_versions": (("at",),),
+    "trials": (("kind", "at"), ("status", "at")),
+    "trial_people": (("trial", "at"), ("visitor", "at")),
 }
 """Table -> the fields of each index."""
 
@@ -39,6 +41,8 @@ ROW_HOLDS: dict[str, str] = {
     "audit_log": "numbers",
     "sessions": "nobody",
     "rules_versions": "nobody",
+    "trials": "nobody",
+    "trial_people": "visitor",
 }
 """Table -> what becomes of a row when the visitor it names (`visitor`) is erased.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from html import unescape
 
+import msgspec
 import pytest
 
+from learning.evaluation.experiment import Count, begin, learn, snapshot_of
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from tests.console_builders import (
     a_browser,
@@ -17,6 +19,8 @@ from tests.console_builders import (
     lived_in,
     log_in,
 )
+from tests.experiment_builders import a_test
+from tests.gateway_builders import ADMIN
 from tests.page_builders import EVIL
 
 
@@ -35,6 +39,7 @@ async def test_pages_of_an_empty_system_say_that_there_is_nothing_yet() -> None:
         assert "Nobody came yet" in await _get(session, "visitors")
         assert "Nothing is published yet" in await _get(session, "rules")
         assert "Nothing is learned yet" in await _get(session, "learning")
+        assert "No split test is published" in await _get(session, "experiments")
         assert "no path is published" in (await _get(session, "routines", 404)).lower()
         await _get(session, "system")
 
@@ -240,3 +245,32 @@ async def test_a_person_is_erased_once_the_word_was_typed_and_the_log_does_not_s
             await _get(session, f"erasures/{receipt}", 404)
         for who in ("visitors/nobody/erase", "visitors/%00/erase"):
             await _get(session, who, 404)
+
+
+async def test_a_split_test_is_shown_with_its_intervals_p_and_the_alarm_about_its_shares() -> None:
+    """Three tests: one that is decided, one whose visitors do not come by the shares, one of nobody yet."""
+    store, now = await lived_in()
+    counts = {
+        "decided": {"a": Count(3_000, 600), "b": Count(3_000, 300)},
+        "crooked": {"a": Count(3_000, 300), "b": Count(1_000, 100)},
+    }
+    for name, bundle in counts.items():
+        test = a_test(policy=f"split_test/lead-to-customer/invited/{name}/0", a=0.5, b=0.5)
+        experiment = begin(test)
+        learn(experiment, bundle)
+        fields = msgspec.to_builtins(snapshot_of(experiment, 1, 7))
+        await store.put_document("snapshots", f"{test.policy}@1", {**fields, "at": now})
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "experiments")
+        decided = html.partition(">decided <")[2].partition("</section>")[0]
+        assert 'works">winner' in decided
+        assert "&lt; 0.001" in decided
+        assert "20.0 %, between" in decided
+        crooked = html.partition(">crooked <")[2].partition("</section>")[0]
+        assert "Sample ratio mismatch" in crooked
+        assert "75.0 % of 50.0 %" in crooked
+        async with session.get("/api/v1/experiments", headers=ADMIN) as answer:
+            found = {each["name"]: each for each in (await answer.json())["experiments"]}
+        assert found["decided"]["variants"][0]["p"] < 0.05 < found["decided"]["shares_p"]
+        assert found["crooked"]["shares_p"] < found["crooked"]["shares_p_alarm"]

@@ -29,6 +29,8 @@ PLACES = (
     ("routines", "Routines"),
     ("rules", "Rules"),
     ("templates", "Templates"),
+    ("try", "Try"),
+    ("experiments", "Experiments"),
     ("learning", "Learning"),
     ("system", "System"),
     ("changes", "Changes"),
