@@ -20,6 +20,7 @@ from agents.runtime.eraser import DONE, ERASURES, asked
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS
 from config.load import compile_files
+from messaging.gateway.console.delivered import DeliveredNow, Suppressed
 from messaging.gateway.console.desk import (
     After,
     AlertCard,
@@ -35,6 +36,7 @@ from messaging.gateway.console.routine import Routine
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from scripts.cli_erase import RECEIPT_BYTES, said
+from scripts.deliverability import Deliverability
 from scripts.doing import state_of
 from scripts.learned import learning_now
 from scripts.reasons import why
@@ -88,6 +90,7 @@ class ConsoleDesk:
         self._clock = clock
         self._run_file = run_file
         self._compiled: CompiledRules | None = None
+        self._deliverability = Deliverability(store, clock)
 
     async def world(self) -> str:
         """Return world time in words."""
@@ -150,6 +153,20 @@ class ConsoleDesk:
         """Return a path with its people."""
         rules = await self.published()
         return await routine_of(self._store, rules, path) if rules is not None else None
+
+    async def deliverability(self) -> DeliveredNow:
+        """Return how e-mails are taken."""
+        return await self._deliverability.now()
+
+    async def suppressions(self, after: After | None, limit: int) -> Page:
+        """Return mailboxes that are never written to again, the newest first."""
+        rows = await self._store.suppressions(limit + 1, after)
+        lines = [
+            Suppressed(mailbox=row["id"], at=moment(row["at"]), why=why(row["reason"]))
+            for row in rows[:limit]
+        ]
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
     async def learning(self) -> LearningNow:
         """Return what all policies believe."""

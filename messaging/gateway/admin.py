@@ -70,7 +70,7 @@ async def timeline(request: web.Request) -> web.Response:
 async def visitors(request: web.Request) -> web.Response:
     """Show a page of visitors; `after` of the next page is the last one's id."""
     gateway = _gateway(request)
-    found = await gateway.deps.reader.page(_asked(request, "after"), _limit(request))
+    found = await gateway.deps.reader.page(asked(request, "after"), limit_of(request))
     return answer({"visitors": found, "after": found[-1]["visitor_id"] if found else None})
 
 
@@ -97,8 +97,8 @@ def rows(table: str, *filters: str, name: str) -> Handler:
 
     async def handle(request: web.Request) -> web.Response:
         gateway = _gateway(request)
-        match = {field: _asked(request, field) for field in filters if field in request.query}
-        found = await gateway.deps.store.rows(table, match, limit=_limit(request))
+        match = {field: asked(request, field) for field in filters if field in request.query}
+        found = await gateway.deps.store.rows(table, match, limit=limit_of(request))
         return answer({name: [_without_long_arrays(row) for row in found]})
 
     return handle
@@ -216,7 +216,7 @@ def _is_text(given: str) -> bool:
     return is_plain and len(given) <= ID_CHARS_MAX
 
 
-def _asked(request: web.Request, name: str) -> str:
+def asked(request: web.Request, name: str) -> str:
     """Return a text of the query, empty if it is not given; what no row can hold is a 422."""
     given = request.query.get(name, "")
     if not _is_text(given):
@@ -225,7 +225,8 @@ def _asked(request: web.Request, name: str) -> str:
     return given
 
 
-def _limit(request: web.Request) -> int:
+def limit_of(request: web.Request) -> int:
+    """Return how many rows are asked for; what is no such number is a 422."""
     given = request.query.get("limit", str(PAGE_ROWS))
     is_number = given.isascii() and given.isdigit() and len(given) <= len(str(PAGE_ROWS_MAX))
     if not is_number or not 1 <= int(given) <= PAGE_ROWS_MAX:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from messaging.gateway import admin, trials, upload
+from messaging.gateway import admin, delivering, trials, upload
 from messaging.gateway.console.trials import ORDERS, TRY
 from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
 
@@ -52,6 +52,15 @@ def _tables() -> list[Route]:
         _route("GET", "paths", admin.paths, "Show paths with their people.", 404),
         _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
         _route("GET", "routines/{id}", admin.routine, "Show who went on along a path.", 404),
+        _route("GET", "deliverability", delivering.deliverability, "Show how e-mails are taken."),
+        _route(
+            "GET",
+            "suppressions",
+            delivering.suppressions,
+            "List mailboxes (keyed hashes) that are never written to again.",
+            422,
+            query=("after", "limit"),
+        ),
         _table("audit-log", "audit_log", "List who changed what.", "visitor", "act"),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import assets
-from messaging.gateway.console import charts, door, rules, templates, trying, views
+from messaging.gateway.console import charts, delivering, door, rules, templates, trying, views
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
 from messaging.gateway.problems import ProblemError
@@ -119,6 +119,13 @@ def _pages() -> list[Route]:
             query=("stage",),
         ),
         _page("experiments", charts.experiments, "Show how each split test stands."),
+        _page(
+            "deliverability",
+            delivering.deliverability,
+            "Show how e-mails are taken.",
+            422,
+            query=("after",),
+        ),
         _page("learning", charts.learning, "Show what each policy believes."),
         _page("system", views.system, "Show how each part fares."),
         _page("changes", views.changes, "Show who changed what.", 422, query=("after",)),

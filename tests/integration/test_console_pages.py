@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import msgspec
@@ -39,6 +39,7 @@ async def test_pages_of_an_empty_system_say_that_there_is_nothing_yet() -> None:
         assert "Nobody came yet" in await _get(session, "visitors")
         assert "Nothing is published yet" in await _get(session, "rules")
         assert "Nothing is learned yet" in await _get(session, "learning")
+        assert "No e-mail was sent yet" in await _get(session, "deliverability")
         assert "No split test is published" in await _get(session, "experiments")
         assert "no path is published" in (await _get(session, "routines", 404)).lower()
         await _get(session, "system")
@@ -274,3 +275,38 @@ async def test_a_split_test_is_shown_with_its_intervals_p_and_the_alarm_about_it
             found = {each["name"]: each for each in (await answer.json())["experiments"]}
         assert found["decided"]["variants"][0]["p"] < 0.05 < found["decided"]["shares_p"]
         assert found["crooked"]["shares_p"] < found["crooked"]["shares_p_alarm"]
+
+
+async def test_deliverability_counts_the_ledger_and_pages_through_who_left() -> None:
+    store, now = await lived_in()
+    for number in range(60):
+        at = now - timedelta(minutes=number)
+        await store.suppress(f"{number:064x}", "unsubscribed", at)
+    rows = await store.rows("sends", {}, limit=10_000)
+    taken = [row for row in rows if row.get("day")]
+    assert len(taken) > 50
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "deliverability")
+        assert f"<td>{len(taken):,}</td>" in html
+        assert "example.com" in html
+        assert "60: the visitor unsubscribed" in html
+        assert html.count("<code>") == 50
+        more = unescape(html.partition('" rel="next"')[0].rpartition('href="/console/')[2])
+        assert (await _get(session, more)).count("<code>") == 10
+        await _get(session, "deliverability?after=x", 422)
+        async with session.get("/api/v1/suppressions?limit=40", headers=ADMIN) as answer:
+            first = await answer.json()
+        query = {"limit": "40", "after": first["after"]}
+        async with session.get("/api/v1/suppressions", params=query, headers=ADMIN) as answer:
+            second = await answer.json()
+        ids = [each["id"] for each in (*first["suppressions"], *second["suppressions"])]
+        assert len(set(ids)) == 60
+        assert second["after"] is None
+        for after in ("x", "2026-03-26T06:00:00~x", "2026-03-26T06:00:00+00:00"):
+            query = {"after": after}
+            async with session.get("/api/v1/suppressions", params=query, headers=ADMIN) as answer:
+                assert answer.status == 422
+        async with session.get("/api/v1/deliverability", headers=ADMIN) as answer:
+            told = (await answer.json())["deliverability"]
+        assert told["whole"]["sent"] == sum(day["sent"] for day in told["days"]) == len(taken)

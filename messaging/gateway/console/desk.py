@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import Routine
 
@@ -120,6 +121,14 @@ class Desk(Protocol):
 
     async def routine(self, path: str) -> Routine | None:
         """Return a path with its people, None if there is none of this name."""
+        ...
+
+    async def deliverability(self) -> DeliveredNow:
+        """Return how e-mails are taken, by day and by the mailboxes' domains; as of a moment ago."""
+        ...
+
+    async def suppressions(self, after: After | None, limit: int) -> Page:
+        """Return mailboxes that are never written to again (`Suppressed`), the newest first."""
         ...
 
     async def learning(self) -> LearningNow:

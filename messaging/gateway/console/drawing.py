@@ -31,6 +31,7 @@ PLACES = (
     ("templates", "Templates"),
     ("try", "Try"),
     ("experiments", "Experiments"),
+    ("deliverability", "Deliverability"),
     ("learning", "Learning"),
     ("system", "System"),
     ("changes", "Changes"),
