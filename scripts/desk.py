@@ -35,6 +35,7 @@ from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import Routine
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.errors import Unavailable
 from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
@@ -42,6 +43,8 @@ from scripts.learned import learning_now
 from scripts.reasons import why
 from scripts.routine import routine_of
 from scripts.story import did, moment
+from scripts.trial_process import TrialFailed
+from scripts.trials import Runner
 from scripts.visible import plain, shown
 
 Numbers = dict[str, dict[str, float]]
@@ -75,6 +78,7 @@ class ConsoleDesk:
         parts: gives how each part fares.
         clock: tells world time.
         run_file: where `up` says how the system is reached, None where nobody says it.
+        exporter: writes out a person's data, in a process of its own; None: nobody does.
     """
 
     def __init__(
@@ -83,12 +87,15 @@ class ConsoleDesk:
         parts: Callable[[], Numbers],
         clock: Clock,
         run_file: Path | None = None,
+        exporter: Runner | None = None,
     ) -> None:
         self._store = store
         self._reader = StoreReader(store)
         self._parts = parts
         self._clock = clock
         self._run_file = run_file
+        self._exporter = exporter
+        self._is_exporting = False
         self._compiled: CompiledRules | None = None
         self._deliverability = Deliverability(store, clock)
 
@@ -135,6 +142,19 @@ class ConsoleDesk:
         receipt = secrets.token_hex(RECEIPT_BYTES)
         await self._store.put_document(ERASURES, receipt, asked([visitor], at))
         return receipt
+
+    async def export(self, visitor: str) -> str:
+        """Return all of one person's data as JSON. Raise `Unavailable` where it cannot be had now."""
+        if self._exporter is None or self._is_exporting:
+            return ""
+        self._is_exporting = True
+        try:
+            found = await self._exporter.run("export", {"visitor": visitor}, lambda *_: None)
+        except TrialFailed as failed:
+            raise Unavailable(str(failed)) from None
+        finally:
+            self._is_exporting = False
+        return str(found["document"])
 
     async def receipt(self, id_: str) -> Receipt | None:
         """Return how an erasure stands."""

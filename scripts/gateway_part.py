@@ -54,6 +54,10 @@ SWITCH_SECONDS = 0.0002
 loop lets it in only then: at Python's 5 ms that was much of what an insert took. Measured with a gateway alone,
 median of three: 6,400 -> 8,000 single requests a second."""
 
+EXPORT_SECONDS_MAX = 120.0
+EXPORT_BYTES_MAX = 32 * 1024 * 1024
+"""One person's data, from a page; what takes longer or is more `mdma export` writes out."""
+
 DEMO = "demo-1"
 """Under this name the supervisor tells how a demo fares (`scripts.demo.PART`)."""
 
@@ -90,7 +94,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
             clock,
         ),
         replay=replay,
-        desk=part.desk(store, clock),
+        desk=part.desk(wiring, store, clock),
         offers=StoredOffers(store),
         public_url=wiring.public_url,
         mail_folder=Path(wiring.mail_folder) if wiring.mail_folder else None,
@@ -170,9 +174,10 @@ class GatewayPart:
         """Return a reader that also knows how the parts fare."""
         return Reading(reader, Looking(store, reader), lambda: self._others, clock)
 
-    def desk(self, store: MongoStore, clock: RealClock) -> Desk:
+    def desk(self, wiring: Wiring, store: MongoStore, clock: RealClock) -> Desk:
         """Return who tells the console what it shows."""
-        return ConsoleDesk(store, lambda: self._others, clock, self.run_file)
+        exporter = TrialProcess(wiring, EXPORT_SECONDS_MAX, EXPORT_BYTES_MAX)
+        return ConsoleDesk(store, lambda: self._others, clock, self.run_file, exporter)
 
     def mailings(self, wiring: Wiring, store: MongoStore, clock: RealClock) -> Mailings:
         """Return who shows and tests templates."""

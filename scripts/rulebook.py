@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -103,6 +104,19 @@ class StoredRulebook:
     async def file(self, number: int, name: str) -> str | None:
         """Return a file of a version."""
         return (await files_of(self._store, number) or {}).get(name)
+
+    async def files(self, number: int) -> dict[str, str] | None:
+        """Return all files of a version."""
+        return await files_of(self._store, number)
+
+    async def written(self, kind: str) -> dict[str, Any]:
+        """Return name -> what the published version says of each of a kind."""
+        files = await files_of(self._store, await published(self._store)) or {}
+        if kind == "interactions":
+            names = [name for name in files if name.startswith("interactions/")]
+            return {PurePosixPath(name).stem: _data(files, name) for name in names}
+        found: dict[str, Any] = _data(files, f"{kind}.yaml").get(kind) or {}
+        return found
 
     async def check(self, number: int, name: str, text: str | None) -> list[Finding]:
         """Return what is wrong with a version in which one file is changed."""

@@ -34,11 +34,23 @@ class TrialFailed(Exception):  # noqa: N818 - it is no error of ours
 
 
 class TrialProcess:
-    """Implement `scripts.trials.Runner`. Parameters: how the system is reached."""
+    """Implement `scripts.trials.Runner`.
 
-    def __init__(self, wiring: Wiring, seconds_max: float = SECONDS_MAX) -> None:
+    Parameters:
+        wiring: how the system is reached.
+        seconds_max: machine time after which a trial is ended.
+        bytes_max: of what it may come to.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        seconds_max: float = SECONDS_MAX,
+        bytes_max: int = RESULT_BYTES_MAX,
+    ) -> None:
         self._wiring = wiring
         self._seconds_max = seconds_max
+        self._bytes_max = bytes_max
         self._process: subprocess.Popen[bytes] | None = None
         self.worker = WORKER
         """The module that carries trials out."""
@@ -68,7 +80,7 @@ class TrialProcess:
         with process:
             try:
                 os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-                result = _heard(process, order, told)
+                result = _heard(process, order, told, self._bytes_max)
             finally:
                 is_late = not late.is_alive()
                 late.cancel()
@@ -83,7 +95,9 @@ class TrialProcess:
             raise TrialFailed(last[:SAID_MAX] or "its process ended")
 
 
-def _heard(process: subprocess.Popen[bytes], order: bytes, told: Told) -> dict[str, Any] | None:
+def _heard(
+    process: subprocess.Popen[bytes], order: bytes, told: Told, bytes_max: int
+) -> dict[str, Any] | None:
     """Give a process its order and hear it out; None where it ends without a result."""
     assert process.stdin is not None, "it was asked for"
     assert process.stdout is not None, "it was asked for"
@@ -93,7 +107,7 @@ def _heard(process: subprocess.Popen[bytes], order: bytes, told: Told) -> dict[s
     except OSError:
         return None
     for line in process.stdout:
-        if len(line) > RESULT_BYTES_MAX:
+        if len(line) > bytes_max:
             raise TrialFailed("what it came to is too much to keep: ask for less")
         said = msgspec.json.decode(line)
         if "failed" in said:

@@ -74,6 +74,14 @@ async def _try(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
         await connection.close()
 
 
+async def _export(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
+    """Write out all of one person's data."""
+    from scripts.cli_export import exported_from, written
+
+    found = await exported_from(wiring, asked["visitor"], lambda said: _progress(said, 0.0))
+    return {"document": written(found)}
+
+
 async def _compiled(store: Any, version: int, number: int) -> tuple[int, Any]:
     """Return a version (the newest for 0) and its rules, compiled under a number. Raise Refused."""
     from agents.runtime.views import VERSIONS
@@ -87,7 +95,7 @@ async def _compiled(store: Any, version: int, number: int) -> tuple[int, Any]:
     return version, compile_files(row["files"], number, row.get("html"))
 
 
-_WORK = {"try": _try}
+_WORK = {"try": _try, "export": _export}
 """Kind -> how it is carried out."""
 
 

@@ -53,7 +53,7 @@ class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
 
 async def visitor(request: web.Request) -> web.Response:
     """Show one visitor."""
-    found = await _gateway(request).deps.reader.visitor(_id(request))
+    found = await _gateway(request).deps.reader.visitor(id_of(request))
     if found is None:
         raise _unknown("visitor")
     return answer(found)
@@ -61,7 +61,7 @@ async def visitor(request: web.Request) -> web.Response:
 
 async def timeline(request: web.Request) -> web.Response:
     """Show one visitor's story."""
-    found = await _gateway(request).deps.reader.timeline(_id(request))
+    found = await _gateway(request).deps.reader.timeline(id_of(request))
     if found is None:
         raise _unknown("visitor")
     return answer({"timeline": found})
@@ -147,7 +147,7 @@ async def templates(request: web.Request) -> web.Response:
 async def routine(request: web.Request) -> web.Response:
     """Show a path with its people, and who went on from where."""
     desk = _gateway(request).deps.desk
-    found = await desk.routine(_id(request)) if desk is not None else None
+    found = await desk.routine(id_of(request)) if desk is not None else None
     if found is None:
         raise _unknown("path")
     return answer({"as_of": _as_of(request), "routine": found})
@@ -170,7 +170,7 @@ async def settle(request: web.Request) -> web.Response:
     gateway = _gateway(request)
     body = await _body(request, SettleBody)
     action = request.match_info["action"]
-    status = await acts.settle(gateway, _id(request), action, by=body.by, stage=body.stage)
+    status = await acts.settle(gateway, id_of(request), action, by=body.by, stage=body.stage)
     return answer({"success": True, "status": status})
 
 
@@ -204,7 +204,8 @@ def _gateway(request: web.Request) -> Gateway:
     return gateway
 
 
-def _id(request: web.Request) -> str:
+def id_of(request: web.Request) -> str:
+    """Return the id that the address names. Raise 400 for what can be none."""
     given = request.match_info["id"]
     if not _is_text(given):
         raise unreadable("is no id", "id")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from messaging.gateway.body import read_body
 from messaging.gateway.deps import GATEWAY, Gateway
-from messaging.gateway.problems import unreadable
+from messaging.gateway.problems import ProblemError, unreadable
 
 BODY_BYTES_MAX = 16 * 1024
+
+Order = TypeVar("Order")
 
 
 def gateway_of(request: web.Request) -> Gateway:
@@ -34,3 +36,21 @@ async def json_object(request: web.Request, bytes_max: int = BODY_BYTES_MAX) -> 
     if not isinstance(given, dict):
         raise unreadable("the body is no JSON object")
     return given
+
+
+async def ordered(
+    request: web.Request, kind: type[Order], bytes_max: int = BODY_BYTES_MAX
+) -> Order:
+    """Return the order of a body. Raise 422 with the field's name for what cannot be ordered."""
+    return understood(await json_object(request, bytes_max), kind)
+
+
+def understood(given: dict[str, Any], kind: type[Order], *, strict: bool = True) -> Order:
+    """Return an order; without `strict` numbers may come as text, from a form. Raise 422."""
+    try:
+        return msgspec.convert(given, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$.")
+        field = place.rstrip("`")
+        detail = f"{field or 'what is asked'}: {said[:1].lower()}{said[1:]}"
+        raise ProblemError(422, detail, field=field) from None

@@ -51,6 +51,7 @@ def _people() -> list[Route]:
         _page("visitors", views.visitors, "List visitors.", 422, query=("cohort", "after")),
         _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
         _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
+        _form("visitors/{id}/export", views.export, "Give all of a person's data.", 200, 404),
         _page("visitors/{id}/erase", views.erase_page, "Ask before a person is erased.", 404),
         _form("visitors/{id}/erase", views.erase, "Erase a person.", 404, 422),
         _page("erasures/{receipt}", views.erasure, "Show how an erasure stands.", 404),

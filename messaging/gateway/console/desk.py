@@ -111,6 +111,10 @@ class Desk(Protocol):
         """Ask for an erasure of a visitor; return its receipt's id. It goes on by itself."""
         ...
 
+    async def export(self, visitor: str) -> str:
+        """Return all of one person's data as JSON; empty: somebody else's is being written out."""
+        ...
+
     async def receipt(self, id_: str) -> Receipt | None:
         """Return how an erasure stands, None if there is none of this id."""
         ...

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
+
+RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
+"""What becomes of runs under way on other versions -> what the audit log says of it."""
 
 
 class VersionLine(msgspec.Struct, kw_only=True):
@@ -117,6 +120,14 @@ class Rulebook(Protocol):
 
     async def file(self, number: int, name: str) -> str | None:
         """Return a file of a version, None if there is no such file."""
+        ...
+
+    async def files(self, number: int) -> dict[str, str] | None:
+        """Return all files of a version, None if there is no such version."""
+        ...
+
+    async def written(self, kind: str) -> dict[str, Any]:
+        """Return name -> what the published version says of each of the `scores`, `senders` or `interactions`."""
         ...
 
     async def check(self, number: int, name: str, text: str | None) -> list[Finding]:
