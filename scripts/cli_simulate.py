@@ -16,14 +16,16 @@ from scripts.folder import Refused
 from scripts.visible import say
 
 if TYPE_CHECKING:
-    from agents.rules.compiled import CompiledRules
+    from collections.abc import Callable
+
     from learning.audience.people import Profile
     from messaging.ports import Store
+    from scripts.simulation import Files, Request
 
 VISITORS_MIN, VISITORS_MAX = 2, 50_000
 VISITORS_MADE_UP = 2_000
 SYNTHETIC, REAL = PROFILES = ("synthetic", "real")
-DAYS_MAX = 730
+DAYS_MAX, SEEDS_MAX = 730, 50
 BAR = 30
 REDRAWN = 0.01
 """Share after which the bar is drawn anew."""
@@ -51,6 +53,14 @@ REDRAWN = 0.01
 )
 @click.option("--seed", metavar="S", type=int, default=1, show_default=True, help="Who lives.")
 @click.option(
+    "--seeds",
+    metavar="N",
+    type=click.IntRange(1, SEEDS_MAX),
+    default=1,
+    show_default=True,
+    help="So many audiences, from that seed on: intervals then cover other tastes.",
+)
+@click.option(
     "--draft",
     metavar="V",
     type=click.IntRange(1),
@@ -75,31 +85,24 @@ REDRAWN = 0.01
 def simulate(*, as_json: bool, **given: Any) -> None:
     """Show what learning would add to rules before anyone gets a mail: those in DIR, or of a version in the system.
 
-    Without either: the shipped routine, or what is published where the profiles are real.
+    Without either: the shipped routine, or what is published where the profiles are real. Where a version is published
+    and another one is named, the published one lives beside it.
 
     All bots live with made-up people on a clock that jumps: once by the rules alone, once with learning. Nothing is
     sent and nothing is stored. What people do is synthetic, also where their profiles are real: the lift says what
     learning can do, not what yours will. The same seed gives the same bytes.
     """
     from agents.runtime.garbage import collect_seldom
-    from scripts.simulation import Setting, compare, told
+    from scripts.simulation import simulate as simulated
+    from scripts.simulation_told import told
 
     asked = Asked(**given)
     if asked.folder is not None and asked.draft is not None:
         raise click.UsageError("name a folder or a --draft, not both")
-    share = _setting("holdout") if asked.holdout is None else asked.holdout
-    rules, known = asyncio.run(_found(asked))
-    setting = Setting(
-        visitors=len(known) or asked.visitors or VISITORS_MADE_UP,
-        days=asked.days,
-        seed=asked.seed,
-        holdout=share,
-        draft=rules.version if asked.folder is None and asked.asks_system else 0,
-        profiles=asked.profiles,
-    )
+    request = asyncio.run(_request(asked))
     collect_seldom()
     bar = _Bar()
-    facts = compare(rules, setting, bar.show, known)
+    facts = _checked(asked, lambda: simulated(request, bar.show))
     bar.clear()
     if as_json:
         tell(facts, "", as_json=True)
@@ -115,6 +118,7 @@ class Asked(msgspec.Struct):
     visitors: int | None
     days: int
     seed: int
+    seeds: int
     draft: int | None
     profiles: str
     holdout: float | None
@@ -126,43 +130,85 @@ class Asked(msgspec.Struct):
         return self.draft is not None or self.profiles == REAL
 
 
-async def _found(asked: Asked) -> tuple[CompiledRules, list[Profile]]:
-    """Return the rules and, where they are to be real, the profiles."""
+async def _request(asked: Asked) -> Request:
+    """Return what to simulate, with the rules and, where they are to be real, the profiles."""
+    from scripts.simulation import Request
+
+    draft, beside, known = await _found(asked)
+    return Request(
+        draft=draft,
+        published=beside,
+        visitors=asked.visitors or VISITORS_MADE_UP,
+        days=asked.days,
+        seed=asked.seed,
+        seeds=asked.seeds,
+        holdout=_setting("holdout") if asked.holdout is None else asked.holdout,
+        consent=_setting("consent"),
+        profiles=asked.profiles,
+        known=known,
+    )
+
+
+async def _found(asked: Asked) -> tuple[Files, Files | None, list[Profile]]:
+    """Return the draft, what is published beside it, and the profiles."""
     if not asked.asks_system:
-        return _rules_in(asked.folder), []
+        return _files_in(asked.folder), None, []
     async with opened_store(asked.data) as store:
         given = asked.folder is not None
-        rules = _rules_in(asked.folder) if given else await rules_of(store, asked.draft)
+        draft = _files_in(asked.folder) if given else await files_of_version(store, asked.draft)
+        beside = await published_beside(store, draft)
         is_real = asked.profiles == REAL
         known = await leads_of(store, asked.seed, asked.visitors) if is_real else []
-    return rules, known
+    return draft, beside, known
 
 
-def _rules_in(folder: Path | None) -> CompiledRules:
-    from config.load import DEFAULTS, RulesInvalid, compile_folder
+def _files_in(folder: Path | None) -> Files:
+    from config.load import DEFAULTS, read_folder
+    from messaging.vocabulary.errors import RuleError
+    from scripts.simulation import Files
 
-    looked_at = folder or DEFAULTS
     try:
-        return compile_folder(looked_at, 1)
+        return Files(0, read_folder(folder or DEFAULTS))
+    except RuleError as error:
+        raise Refused(str(error)) from None
+
+
+def _checked(asked: Asked, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what the work comes to; name the first error of rules that cannot be compiled."""
+    from config.load import DEFAULTS, RulesInvalid
+
+    try:
+        return work()
     except RulesInvalid as error:
-        first = error.errors[0]
-        raise Refused(f"{first} (mdma rules validate {looked_at} names all errors)") from None
+        looked_at = asked.folder or DEFAULTS
+        where = f" (mdma rules validate {looked_at} names all errors)" if not asked.draft else ""
+        raise Refused(f"{error.errors[0]}{where}") from None
 
 
-async def rules_of(store: Store, draft: int | None) -> CompiledRules:
-    """Return the rules of a version, of the published one where none is named. Raise Refused where there is none."""
-    from config.load import compile_files
-    from scripts.rules import files_of, published
+async def files_of_version(store: Store, draft: int | None) -> Files:
+    """Return a version, the published one where none is named. Raise Refused where there is none."""
+    from scripts.rules import published, version_of
+    from scripts.simulation import Files
 
-    version = draft or await published(store)
-    files = await files_of(store, version)
-    if files is None:
+    number = draft or await published(store)
+    found = await version_of(store, number)
+    if found is None:
         raise Refused(
             f"there is no version {draft}: `mdma rules push DIR` makes one"
             if draft
             else "no version is published: name one with --draft, or a folder"
         )
-    return compile_files(files, version)
+    return Files(number, *found)
+
+
+async def published_beside(store: Store, draft: Files) -> Files | None:
+    """Return the published version; None where there is none, or where the draft is it."""
+    from scripts.rules import published, version_of
+    from scripts.simulation import Files
+
+    number = await published(store)
+    found = await version_of(store, number)
+    return None if found is None or number == draft.version else Files(number, *found)
 
 
 async def leads_of(store: Store, seed: int, visitors: int | None) -> list[Profile]:
@@ -186,19 +232,19 @@ def _setting(name: str) -> Any:
 
 
 class _Bar:
-    """Draw how far both arms are, on a terminal only."""
+    """Draw how far it is, on a terminal only."""
 
     def __init__(self) -> None:
         self._drawn = ("", -1.0)
         self._shows = sys.stderr.isatty()
 
     def show(self, arm: str, share: float) -> None:
-        """Draw one arm's share done, if it is worth drawing."""
+        """Draw the share done and which arm lives now, if it is worth drawing."""
         if not self._shows or (arm == self._drawn[0] and share < self._drawn[1] + REDRAWN):
             return
         self._drawn = (arm, share)
         full = round(BAR * min(1.0, share))
-        text = f"{arm:8} [{'#' * full}{'.' * (BAR - full)}] {min(1.0, share):4.0%}"
+        text = f"{arm:9} [{'#' * full}{'.' * (BAR - full)}] {min(1.0, share):4.0%}"
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
     def clear(self) -> None:

@@ -156,8 +156,16 @@ async def newest(store: Store) -> int:
 
 async def files_of(store: Store, version: int) -> dict[str, str] | None:
     """Return a version's files, None if there is no such version."""
+    found = await version_of(store, version)
+    return found[0] if found else None
+
+
+async def version_of(
+    store: Store, version: int
+) -> tuple[dict[str, str], dict[str, str] | None] | None:
+    """Return a version's files and the HTML of its e-mails, where that was kept; None if there is no such version."""
     found = await store.get_document(VERSIONS, str(version))
-    return dict(found["files"]) if found else None
+    return (dict(found["files"]), found.get("html")) if found else None
 
 
 async def publish_when_empty(store: Store, folder: Path, at: datetime) -> int:

@@ -9,6 +9,7 @@ Rules
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,6 +41,7 @@ from messaging.vocabulary.ids import (
 )
 from messaging.vocabulary.messages import ModelTrained, TrainingScheduled
 from messaging.vocabulary.records import Snapshot
+from scripts.tallying import HOURS, Counts, Tally, in_order, stages_of
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 """A Monday. Fixed, so that a seed says everything."""
@@ -78,6 +80,7 @@ class Simulated:
         self.events = 0
         self.moments: list[Row] = []
         """Every lead's moments of every week, as they were kept."""
+        self._tally = Tally(self._zone)
         self._audience = audience
         self._sends: dict[str, set[str]] = {}
         self._unsubscribed: set[str] = set()
@@ -109,6 +112,29 @@ class Simulated:
     def fates(self) -> list[Fate]:
         """Return what became of everybody, by the person's number."""
         return [self._fate(visitor_of(browser)) for browser in self._audience.browsers]
+
+    def counts(self, days: int) -> Counts:
+        """Return what a marketer asks of this world, which ran for so many days."""
+        tally, rules = self._tally, self.bots.view.rules
+        fates = self.fates()
+        ends: dict[str, Counter[str]] = {name: Counter() for name in sorted(rules.paths)}
+        for _, held in self.bots.everybody("rules"):
+            for path, run in held.state.runs.items():
+                ends.setdefault(path, Counter())[run.status] += 1
+        return Counts(
+            people=len(fates),
+            events=self.events,
+            messages=self.bots.messages,
+            held_out=sum(fate.held_out for fate in fates),
+            sends_by_day=[
+                tally.by_day[(START + timedelta(days=day)).date()] for day in range(days + 1)
+            ],
+            sends_by_hour=[tally.by_hour[hour] for hour in range(HOURS)],
+            templates=in_order(tally.templates),
+            stages=stages_of(tally, rules),
+            ends={path: in_order(counts) for path, counts in ends.items()},
+            refused={what: in_order(counts) for what, counts in sorted(tally.refused.items())},
+        )
 
     def reached_at(self, policy: str) -> ReachedAt:
         """Return what tells when a visitor got where a probability is of."""
@@ -179,7 +205,12 @@ class Simulated:
             self._take_row(row)
         self.bots.rows.clear()
 
+    def _zone(self, visitor: str) -> str:
+        held = self.bots.states("rules").get(visitor)
+        return held.state.zone if held is not None else ""
+
     def _take_row(self, row: RowWrite) -> None:
+        self._tally.take(row)
         fields: dict[str, Any] = row.fields
         match row.table:
             case "snapshots":

@@ -18,12 +18,13 @@ from learning.audience.people import Profile, make_person
 from learning.audience.visits import visit
 from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from scripts.cli_simulate import leads_of, rules_of, simulate
+from scripts.cli_simulate import files_of_version, leads_of, published_beside, simulate
 from scripts.folder import Refused
 from scripts.profiles import draw_profiles, profile_of
 from scripts.rules import publish, push
 from scripts.simulating import START
-from scripts.simulation import Setting, compare, told
+from scripts.simulation import Setting, compare
+from scripts.simulation_told import told
 from tests.behavior_builders import Ann, a_page, a_track, an_identify
 
 RULES = compile_folder(DEFAULTS, 1)
@@ -163,20 +164,25 @@ def test_a_draft_is_a_version_that_was_pushed_whether_it_is_published_or_not(
     path = "paths/lead-to-customer.yaml"
     write_folder(tmp_path, files | {path: files[path].replace("  total: 4", "  total: 3")})
 
-    async def ask() -> tuple[int, int, int]:
+    async def ask() -> tuple[bool, bool, list[int], list[int | None]]:
         store = MemoryStore(MemoryDatabase())
         with pytest.raises(Refused, match="no version is published"):
-            await rules_of(store, None)
+            await files_of_version(store, None)
         first, _ = await push(store, DEFAULTS, at=START, by="test")
         await publish(store, first, at=START, by="test")
         second, _ = await push(store, tmp_path, at=START, by="test")
         with pytest.raises(Refused, match="there is no version 9"):
-            await rules_of(store, 9)
-        published, draft = await rules_of(store, None), await rules_of(store, second)
-        budgets = (each.paths["lead-to-customer"].attempts_total for each in (published, draft))
-        return *budgets, draft.version
+            await files_of_version(store, 9)
+        found = [await files_of_version(store, None), await files_of_version(store, second)]
+        beside = [await published_beside(store, each) for each in found]
+        return (
+            "  total: 4" in found[0].files[path],
+            "  total: 3" in found[1].files[path],
+            [each.version for each in found],
+            [each.version if each is not None else None for each in beside],
+        )
 
-    assert asyncio.run(ask()) == (4, 3, 2)
+    assert asyncio.run(ask()) == (True, True, [1, 2], [None, 1])
 
 
 def test_too_few_leads_are_refused_in_words() -> None:

@@ -15,7 +15,8 @@ from learning.audience.audience import Audience
 from learning.serving.moment import FEATURES
 from scripts.cli_simulate import simulate
 from scripts.simulating import START, Simulated, end_of, visitor_of
-from scripts.simulation import MEASURES, Setting, compare, lift_of, told
+from scripts.simulation import MEASURES, Setting, compare, lift_of
+from scripts.simulation_told import told
 
 RULES = compile_folder(DEFAULTS, 1)
 SMALL = Setting(visitors=40, days=30, seed=3, holdout=0.25)

@@ -1,0 +1,116 @@
+"""Count what a marketer asks of a simulated world: who got where, when e-mails went out, what the rules refused.
+
+Rules
+1. Counts come from the rows that the bots write for people, as they are written: nothing of a world is kept for it.
+2. An hour is one of the person's own clock, as the bots know it; a day is a day of the world, by UTC.
+3. A refusal is counted once for each decision, e-mail or offer that met it, however many choices it took away.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from typing import Any, TypeVar
+
+import msgspec
+
+from agents.rules.compiled import CompiledRules
+from agents.rules_manager.calendar import hour_of, zone_of
+from messaging.ports import RowWrite
+
+HANDED_OVER, REFUSED = "handed over", "refused"
+HOURS = 24
+
+Number = TypeVar("Number", int, float)
+
+Zone = Callable[[str], str]
+"""Visitor -> name of their time zone, empty where it is not known."""
+
+
+class Tally:
+    """Count rows as they come.
+
+    Parameters:
+        zone: of a visitor, by now.
+    """
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._sent: set[str] = set()
+        self.by_day: Counter[date] = Counter()
+        self.by_hour: Counter[int] = Counter()
+        self.templates: Counter[str] = Counter()
+        self.reached: dict[tuple[str, str], set[str]] = {}
+        """(path, stage) -> who was ever there."""
+        self.refused: dict[str, Counter[str]] = {}
+        """What was refused -> reason -> how often."""
+
+    def take(self, row: RowWrite) -> None:
+        """Count a row."""
+        fields: dict[str, Any] = row.fields
+        match row.table:
+            case "sends":
+                self._take_send(row.id, fields)
+            case "decisions":
+                met = {why for _, why in fields["candidates"] if why}
+                self._refuse(fields["kind"], met)
+            case "story" if fields["kind"] in ("run.entered", "stage.reached"):
+                where = (fields["detail"]["path"], fields["detail"]["stage"])
+                self.reached.setdefault(where, set()).add(fields["visitor"])
+            case "story" if fields["kind"] == "offer.refused":
+                self._refuse("offer", {fields["detail"]["rule"]})
+            case _:
+                pass
+
+    def _take_send(self, send_id: str, fields: Mapping[str, Any]) -> None:
+        if fields["success"] or fields["confirms"]:
+            return
+        if fields["status"] == REFUSED:
+            self._refuse("send", {fields["reason"]})
+        elif fields["status"] == HANDED_OVER and send_id not in self._sent:
+            self._sent.add(send_id)
+            at = fields["handed_over_at"]
+            self.by_day[at.date()] += 1
+            self.by_hour[hour_of(at, zone_of(self._zone(fields["visitor"]), "UTC"))] += 1
+            self.templates[fields["template"]] += 1
+
+    def _refuse(self, what: str, reasons: Iterable[str]) -> None:
+        self.refused.setdefault(what, Counter()).update(reasons)
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Hold the counts of one audience that lived under one set of rules."""
+
+    people: int
+    events: int
+    messages: int
+    held_out: int
+    sends_by_day: list[int]
+    """From the first day of the simulation to its last."""
+    sends_by_hour: list[int]
+    """By the 24 hours of the people's own clocks."""
+    templates: dict[str, int]
+    """Template -> e-mails."""
+    stages: dict[str, dict[str, int]]
+    """Path -> stage, in the order of the path -> people who were ever there."""
+    ends: dict[str, dict[str, int]]
+    """Path -> status of a run -> people whose latest run stands so at the end."""
+    refused: dict[str, dict[str, int]]
+    """What was refused -> reason -> how often: `send` (an e-mail, for good), `send_hour` (an hour, at a planning),
+    `template`, `interaction`, or `offer` (all that could be offered on the site)."""
+
+
+def stages_of(tally: Tally, rules: CompiledRules) -> dict[str, dict[str, int]]:
+    """Return path -> stage -> how many were ever there, stages that nobody reached among them."""
+    found: dict[str, dict[str, int]] = {
+        name: {stage.name: 0 for stage in path.stages} for name, path in sorted(rules.paths.items())
+    }
+    for (path, stage), people in sorted(tally.reached.items()):
+        found.setdefault(path, {})[stage] = len(people)
+    return found
+
+
+def in_order(counts: Mapping[str, Number]) -> dict[str, Number]:
+    """Return counts, the largest first; equal ones by name."""
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
