@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -74,6 +75,71 @@ async def _try(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
         await connection.close()
 
 
+async def _simulate(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
+    """Let people live by a version, and by the published one beside it, on the virtual clock."""
+    from config.load import RulesInvalid
+    from messaging.store.mongo import MongoStore
+    from scripts.cli_simulate import REAL, files_of_version, published_beside
+    from scripts.compose import connected
+    from scripts.profiles import draw_profiles
+    from scripts.rules import newest
+    from scripts.simulation import Request, simulate
+    from scripts.trial_told import simulated_told
+
+    connection = connected(wiring)
+    store = MongoStore(connection)
+    try:
+        draft = await files_of_version(store, asked["version"] or await newest(store))
+        published = await published_beside(store, draft)
+        known = []
+        if asked["profiles"] == REAL:
+            _progress("draws leads", 0.0)
+            known = await draw_profiles(store, asked["seed"], asked["visitors"], wiring.consent)
+            if len(known) < PEOPLE_MIN:
+                raise Refused("too few leads are known by address who have not bought")
+    finally:
+        await store.close()
+        await connection.close()
+    request = Request(
+        draft=draft,
+        published=published,
+        visitors=asked["visitors"],
+        days=asked["days"],
+        seed=asked["seed"],
+        holdout=wiring.holdout,
+        consent=wiring.consent,
+        profiles=asked["profiles"],
+        known=known,
+    )
+    try:
+        return simulated_told(simulate(request, _arm_progress()))
+    except RulesInvalid as error:
+        raise Refused(str(error.errors[0])) from None
+
+
+PEOPLE_MIN = 2
+TOLD_EVERY = 0.01
+"""Share after which a word is worth its line: a simulation tells at every event."""
+
+_LIVES = {
+    "rules": "the draft, by its rules alone",
+    "learning": "the draft, with learning",
+    "published": "the published version, with learning",
+}
+
+
+def _arm_progress() -> Callable[[str, float], None]:
+    told = -1.0
+
+    def say(arm: str, share: float) -> None:
+        nonlocal told
+        if share >= told + TOLD_EVERY:
+            told = share
+            _progress(_LIVES[arm], share)
+
+    return say
+
+
 async def _export(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
     """Write out all of one person's data."""
     from scripts.cli_export import exported_from, written
@@ -95,7 +161,7 @@ async def _compiled(store: Any, version: int, number: int) -> tuple[int, Any]:
     return version, compile_files(row["files"], number, row.get("html"))
 
 
-_WORK = {"try": _try, "export": _export}
+_WORK = {"try": _try, "simulate": _simulate, "export": _export}
 """Kind -> how it is carried out."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from messaging.gateway import admin, delivering, looks, people, strategy, trials, upload
-from messaging.gateway.console.trials import ORDERS, TRY
+from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY
 from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
 
 EDIT = "EditOrder"
@@ -109,7 +109,10 @@ def _strategy() -> list[Route]:
 
 def _trials() -> list[Route]:
     found = []
-    for name, kind, what in (("tries", TRY, "a draft on the journal"),):
+    for name, kind, what in (
+        ("tries", TRY, "a draft on the journal"),
+        ("simulations", SIMULATE, "a draft on the virtual clock"),
+    ):
         schema = ORDERS[kind].__name__
         one, end = f"Show a trial of {what}.", f"End a trial of {what}."
         asked = f"Try {what}; look at it until it is done."

@@ -79,6 +79,10 @@ def _trials() -> list[Route]:
         _form("try", trying.ask_try, "Try a draft on the journal.", *asking),
         _page("try/{id}", trying.one_try, "Show what a draft makes of the journal.", 404),
         _form("try/{id}/cancel", trying.cancel_try, "End a trial.", 404, 409),
+        _page("simulate", trying.simulations, "Ask what a draft does.", query=("version",)),
+        _form("simulate", trying.ask_simulation, "Simulate a draft.", *asking),
+        _page("simulate/{id}", trying.one_simulation, "Show what a draft does.", 404),
+        _form("simulate/{id}/cancel", trying.cancel_simulation, "End a simulation.", 404, 409),
     ]
 
 

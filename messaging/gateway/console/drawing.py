@@ -30,6 +30,7 @@ PLACES = (
     ("rules", "Rules"),
     ("templates", "Templates"),
     ("try", "Try"),
+    ("simulate", "Simulate"),
     ("experiments", "Experiments"),
     ("deliverability", "Deliverability"),
     ("learning", "Learning"),
