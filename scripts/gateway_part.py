@@ -83,7 +83,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     deps = GatewayDeps(
         journal=MongoJournal(connection, wiring.key),
         store=telling,
-        rulebook=StoredRulebook(telling),
+        rulebook=StoredRulebook(telling, clock, wiring.consent),
         mailings=part.mailings(wiring, store, clock),
         trials=trials,
         peers=peers,

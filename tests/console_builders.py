@@ -146,7 +146,7 @@ async def a_console(store: Store | None = None, now: datetime | None = None, **c
         "clock": clock,
         "reader": Reading(reader, Looking(store, reader), lambda: PARTS, clock),
         "desk": a_desk(store, clock),
-        "rulebook": StoredRulebook(store),
+        "rulebook": StoredRulebook(store, clock),
         "trials": StoredTrials(store),
         "mailings": StoredMailings(store, clock, POST, lambda: transport),
         **changes,

@@ -78,6 +78,7 @@ def _strategy() -> list[Route]:
         "Send a template to an address of our own.",
         "Show a template as a reader gets it.",
     )
+    counting = "Count who would be in the cohorts that an edit changes."
     made = {201: "application/json", **JSON}
     found = [
         _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
@@ -85,6 +86,7 @@ def _strategy() -> list[Route]:
             "POST", "rules", strategy.save, "Save an edit.", *edit, 409, body=EDIT, answers=made
         ),
         _route("POST", "rules/check", strategy.check, "Check an edit.", *edit, body=EDIT),
+        _route("POST", "rules/matching", strategy.matching, counting, *edit, body=EDIT),
         _route("GET", "rules/{id}", strategy.version, "Show a version with its files.", 404),
         _route("GET", "rules/{id}/diff/{other}", strategy.compared, beside, 404),
         _route("GET", "rules/{id}/impact", strategy.impact, "Show whom it would concern.", 404),

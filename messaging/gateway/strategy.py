@@ -79,6 +79,14 @@ async def check(request: web.Request) -> web.Response:
     return answer({"findings": findings, "diff": diff})
 
 
+async def matching(request: web.Request) -> web.Response:
+    """Show who would be in the cohorts that an edit changes; nothing is written."""
+    book = acts.rulebook_of(gateway_of(request))
+    order = await _edit(request)
+    found = await book.matching(order.base, order.file, order.text or "")
+    return answer({"matching": found})
+
+
 async def save(request: web.Request) -> web.Response:
     """Make a version of an edit."""
     gateway, order = gateway_of(request), await _edit(request)

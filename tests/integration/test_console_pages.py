@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from learning.evaluation.experiment import Count, begin, learn, snapshot_of
+from learning.training.probabilities import train
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from tests.console_builders import (
     a_browser,
@@ -22,6 +23,7 @@ from tests.console_builders import (
 from tests.experiment_builders import a_test
 from tests.gateway_builders import ADMIN
 from tests.page_builders import EVIL
+from tests.unit.test_probabilities import examples
 
 
 async def _get(session, path: str, status: int = 200) -> str:
@@ -310,3 +312,22 @@ async def test_deliverability_counts_the_ledger_and_pages_through_who_left() -> 
         async with session.get("/api/v1/deliverability", headers=ADMIN) as answer:
             told = (await answer.json())["deliverability"]
         assert told["whole"]["sent"] == sum(day["sent"] for day in told["days"]) == len(taken)
+
+
+async def test_a_probability_is_shown_with_its_calibration_and_learning_with_its_lift() -> None:
+    store, now = await lived_in()
+    trained = train("probability/customer", 1, examples(3_000, level=-1.0))
+    assert trained is not None
+    assert sum(rows for rows, _, _ in trained.report.calibration) > 100
+    fields = msgspec.to_builtins(trained.snapshot)
+    await store.put_document("snapshots", "probability/customer@1", {**fields, "at": now})
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "learning")
+        assert html.count("<circle") >= 10
+        assert "ranks right (AUC)" in html
+        assert "No model yet" in html, "of the other one"
+        assert "points</b>" in html
+        async with session.get("/api/v1/learning", headers=ADMIN) as answer:
+            models = (await answer.json())["learning"]["models"]
+        assert [len(each["curve"]) for each in models] == [0, 10]

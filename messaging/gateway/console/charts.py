@@ -8,7 +8,7 @@ from aiohttp import web
 
 from messaging.gateway.console.door import Visit, back_to
 from messaging.gateway.console.drawing import ROOT
-from messaging.gateway.console.learned import Heat
+from messaging.gateway.console.learned import Heat, ModelNow
 from messaging.gateway.console.plots import nice
 from messaging.gateway.console.routine import laid_out, rows_of
 from messaging.gateway.console.views import LOOK_SECONDS, desk_of
@@ -84,7 +84,13 @@ async def learning(visit: Visit) -> web.StreamResponse:
         days=DAYS,
         cells=_cells(now.heat) if now.heat is not None else [],
         span=_span(now.heat) if now.heat is not None else (0.0, 0.0),
+        models=[{"model": each, "scale": _curve_scale(each)} for each in now.models],
     )
+
+
+def _curve_scale(model: ModelNow) -> float:
+    """Return the probability at which a curve's drawing ends."""
+    return min(1.0, nice(max((max(each.said, each.came) for each in model.curve), default=1.0)))
 
 
 def _span(heat: Heat) -> tuple[float, float]:

@@ -90,6 +90,29 @@ class Finding(msgspec.Struct, kw_only=True):
     hint: str
 
 
+class MatchLine(msgspec.Struct, kw_only=True):
+    """Say how many would be in a cohort of a draft."""
+
+    name: str
+    people: int
+    low: int
+    high: int
+    """Ends of the 95 % interval; all three are one number where everybody was asked."""
+    now: int | None
+    """How many are in the published cohort of this name; None: there is none, or nobody is in it."""
+
+
+class Matching(msgspec.Struct, kw_only=True):
+    """Say who would be in the cohorts that an edit changes."""
+
+    as_of: str
+    looked: int
+    """So many were asked…"""
+    people: int
+    """… of so many."""
+    lines: list[MatchLine]
+
+
 class Compared(msgspec.Struct, kw_only=True):
     """Say what differs between two versions: in sentences, and line by line."""
 
@@ -132,6 +155,10 @@ class Rulebook(Protocol):
 
     async def check(self, number: int, name: str, text: str | None) -> list[Finding]:
         """Return what is wrong with a version in which one file is changed."""
+        ...
+
+    async def matching(self, number: int, name: str, text: str) -> Matching | None:
+        """Return who would be in the cohorts that an edit changes; None where it changes none, or is wrong."""
         ...
 
     async def compare_file(self, number: int, name: str, text: str | None) -> str:

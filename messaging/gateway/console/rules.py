@@ -63,10 +63,12 @@ async def check(visit: Visit, form: Form) -> web.StreamResponse:
     book = rulebook_of(visit)
     name, text, base = _edited(form)
     findings = await book.check(base, name, text)
-    diff = await book.compare_file(base, name, text)
-    return await _editor(
-        visit, name, text, base=base, findings=findings, diff=diff, is_checked=True
-    )
+    told: dict[str, Any] = {
+        "findings": findings,
+        "diff": await book.compare_file(base, name, text),
+        "matching": await book.matching(base, name, text) if not findings else None,
+    }
+    return await _editor(visit, name, text, base=base, is_checked=True, **told)
 
 
 async def save(visit: Visit, form: Form) -> web.StreamResponse:
@@ -120,9 +122,10 @@ async def _not_saved(
 async def _editor(
     visit: Visit, name: str, text: str, *, base: int, status: int = 200, **more: Any
 ) -> web.StreamResponse:
-    known = {
+    known: dict[str, Any] = {
         "findings": [],
         "diff": "",
+        "matching": None,
         "is_checked": False,
         "is_new": False,
         "late": None,
