@@ -160,14 +160,14 @@ def _model(name: str, row: Row | None) -> ModelNow:
         return ModelNow(title=title, version="", figures=[], curve=[])
     arrays = _snapshot(row).arrays
     figures = [
-        ("learned from", f"{arrays[each][0]:,.0f} {words}")
-        for each, words in (("rows", "moments of leads"), ("conversions", "who got there"))
+        (words, f"{arrays[each][0]:,.0f}")
+        for each, words in (("rows", "moments seen"), ("conversions", "got there"))
         if each in arrays
     ]
     if "auc" in arrays:
         figures += [
-            ("ranks right (AUC)", f"{arrays['auc'][0]:.2f}"),
-            ("is off by (calibration)", percent(arrays["calibration_error"][0])),
+            ("ranks right", f"{arrays['auc'][0]:.2f} of 1 (AUC)"),
+            ("is off by", percent(arrays["calibration_error"][0])),
         ]
     return ModelNow(title=title, version=_version(row), figures=figures, curve=_curve(arrays))
 

@@ -1,23 +1,35 @@
-"""Furnish a lived-in console for browser tests: trials that are done, split tests, a model, who left."""
+"""Furnish a lived-in console for browser tests: trials that are done, split tests, a model, who left; bots at work."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from config.load import DEFAULTS, read_folder
+from agents.runtime.offers import StoredOffers
+from agents.runtime.views import VERSIONS, ViewLoader, ViewSettings
+from config.load import DEFAULTS, compile_files, read_folder
 from learning.evaluation.experiment import HOLDOUT, Count, begin, learn, snapshot_of
 from learning.training.probabilities import train
 from messaging.gateway.console.trials import SIMULATE, TRY, SimulateOrder, TryOrder
-from messaging.ports import Store
+from messaging.gateway.limits import Limits
+from messaging.journal.memory import MemoryJournal
+from messaging.ports import Journal, Store
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from scripts.rules import newest
+from scripts.rules_try import DRAFT, read_records, tried
 from scripts.simulation import Files, Request, simulate
-from scripts.trial_told import simulated_told
+from scripts.trial_told import simulated_told, tried_told
 from scripts.trials import PEOPLE, TRIALS, StoredTrials, TrialWork
+from tests.console_builders import a_console, lived_in
 from tests.experiment_builders import a_test
 from tests.gateway_builders import StillClock
+from tests.house_builders import House
 from tests.integration.test_console_trials import Runner, a_told
 from tests.unit.test_probabilities import examples
 
@@ -70,3 +82,98 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
         at = now - timedelta(minutes=number)
         await store.suppress(f"{number:064x}", "unsubscribed", at)
     return {"visitor": visitor, "try": tried, "simulate": simulated, "running": running}
+
+
+class InThisProcess:
+    """Carry trials out on the spot, as their process does (`scripts.trial_worker`)."""
+
+    def __init__(self, store: Store, journal: Journal, loader: ViewLoader) -> None:
+        self._store = store
+        self._journal = journal
+        self._loader = loader
+
+    async def run(self, kind: str, asked: dict[str, Any], told: Any) -> dict[str, Any]:
+        view = await self._loader.load()
+        version = asked["version"] or await newest(self._store)
+        row = await self._store.get_document(VERSIONS, str(version))
+        if kind == TRY:
+            records = await read_records(self._journal, timedelta(days=asked["days"]))
+            draft = compile_files(row["files"], DRAFT, row["html"])
+            found = tried_told(await tried(self._store, records, view, draft, told))
+            found |= {"version": version, "published_version": view.rules_version}
+        else:
+            published = await self._store.get_document(VERSIONS, str(view.rules_version))
+            request = Request(
+                Files(version, row["files"], row["html"]),
+                Files(view.rules_version, published["files"], published["html"]),
+                visitors=asked["visitors"],
+                days=asked["days"],
+            )
+            found = simulated_told(await asyncio.to_thread(simulate, request))
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
+        return plain
+
+    def stop(self) -> None:
+        """Do nothing: nobody cancels here."""
+
+
+class Working(House):
+    """Run every bot on what a world left, by whatever version is published."""
+
+    def version(self) -> int:
+        """Return the version that the bots go by."""
+        return self.shards["rules-0"]._committer.view.rules_version
+
+    async def follow(self, loader: ViewLoader) -> None:
+        """Let every bot see what is published."""
+        while True:
+            view = await loader.changed()
+            if view is not None:
+                for shard in self.shards.values():
+                    shard.set_view(view)
+            await asyncio.sleep(0.05)
+
+    async def lead(self, address: str, browser: str) -> None:
+        """Let somebody come who leaves an address and may be written to."""
+        consent = {"consent": {"categoryPreferences": {"email": True}}}
+        await self.views("/", "/products", browser=browser)
+        traits = {"email": address}
+        await self.call("identify", browser, traits=traits, context=consent)
+
+
+@asynccontextmanager
+async def a_working_console() -> AsyncIterator[Working]:
+    """Serve a console with every bot behind it, in a world that was lived in; two leads came since."""
+    database = MemoryDatabase()
+    store, now = await lived_in(MemoryStore(database))
+    journal = MemoryJournal(database)
+    settings = ViewSettings(mailbox=lambda address: f"m:{address}", holdout=0.0)
+    loader, tried_by = (ViewLoader(store, settings, compile_files) for _ in range(2))
+    house = Working(store, journal, await loader.load())
+    house.clock.moved = now - datetime.now(UTC)
+    trials = StoredTrials(store)
+    runner = InThisProcess(store, journal, tried_by)
+    works = [shard.run() for shard in house.shards.values()]
+    works += [house.follow(loader), TrialWork(trials, store, runner, house.clock).run()]
+    tasks = [asyncio.ensure_future(work) for work in works]
+    given = {
+        "journal": journal,
+        "peers": house,
+        "offers": StoredOffers(store),
+        "trials": trials,
+        "clock": house.clock,
+        "wall_now": house.clock.now,
+        "limits": Limits(drain_seconds_max=1.0, settle_seconds_max=5.0),
+    }
+    try:
+        while any(shard.report() is None for shard in house.shards.values()):
+            await asyncio.sleep(0.005)
+        async with a_console(store, now, **given) as (session, _):
+            house.session = session
+            for name in ("ann", "bob"):
+                await house.lead(f"{name}@example.com", browser=f"b-{name}")
+            yield house
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

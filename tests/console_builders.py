@@ -138,7 +138,7 @@ async def a_console(store: Store | None = None, now: datetime | None = None, **c
     transport = changes.pop("transport", None)
     store = store if store is not None else MemoryStore(database)
     await add_users(store)
-    clock = StillClock(now) if now is not None else StillClock()
+    clock = changes.pop("clock", None) or (StillClock(now) if now is not None else StillClock())
     reader = StoreReader(store, now=clock.now)
     given = {
         "database": database,

@@ -325,7 +325,7 @@ async def test_a_probability_is_shown_with_its_calibration_and_learning_with_its
         await log_in(session)
         html = await _get(session, "learning")
         assert html.count("<circle") >= 10
-        assert "ranks right (AUC)" in html
+        assert "of 1 (AUC)" in html
         assert "No model yet" in html, "of the other one"
         assert "points</b>" in html
         async with session.get("/api/v1/learning", headers=ADMIN) as answer:

@@ -53,13 +53,13 @@ class Plot(msgspec.Struct, kw_only=True):
 
 
 def columns(labels: list[str], series: list[tuple[str, list[float]]]) -> Plot:
-    """Return the chart of some series over the same labels; no number is below 0.
+    """Return the chart of some series of counts over the same labels.
 
     >>> plot = columns(["Mon", "Tue"], [("draft", [1.0, 2.0])])
     >>> [each.said for each in plot.columns], [each.said for each in plot.up]
     (['Mon, draft: 1', 'Tue, draft: 2'], ['0', '1', '2'])
     """
-    most = nice(max((max(values, default=0.0) for _, values in series), default=0.0))
+    most = nice(max(2.0, *(max(values, default=0.0) for _, values in series)))
     place = (RIGHT - LEFT) / max(1, len(labels))
     wide = place * (1 - GAP) / max(1, len(series))
     found = []
