@@ -225,14 +225,14 @@ class TrialWork:
     async def _name(self, id_: str, people: list[dict[str, Any]]) -> None:
         """Keep whom a trial names, of those who are there."""
         people = people[:PEOPLE_MAX]
-        there = await self._reader_of(sorted({each["visitor"] for each in people}))
+        there = await self._who_is_there(sorted({each["visitor"] for each in people}))
         now = datetime.now(UTC)
         for number, each in enumerate(people):
             if each["visitor"] in there:
                 key = f"{id_}:{number:04}"
                 await self._store.put_document(PEOPLE, key, {"trial": id_, "at": now, **each})
 
-    async def _reader_of(self, visitors: list[str]) -> set[str]:
+    async def _who_is_there(self, visitors: list[str]) -> set[str]:
         return set(await self._store.load("behavior", visitors))
 
     async def _tidy(self, kind: str) -> None:
