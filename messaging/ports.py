@@ -195,6 +195,16 @@ class Store(Protocol):
         """Return which of these mailboxes are suppressed."""
         ...
 
+    async def suppressions(
+        self, limit: int, after: tuple[datetime, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return suppressed mailboxes, the newest first: `id` (keyed hash), `at`, `reason`; `after` as in `rows`."""
+        ...
+
+    async def suppression_reasons(self) -> dict[str, int]:
+        """Return reason -> how many mailboxes are suppressed for it."""
+        ...
+
     async def rows(
         self,
         table: str,
@@ -222,6 +232,12 @@ class Store(Protocol):
 
     async def tally(self, table: str, field: str) -> dict[Any, int]:
         """Return value of a field -> how many rows of a table have it."""
+        ...
+
+    async def tallies(
+        self, table: str, fields: tuple[str, ...], least: str
+    ) -> dict[tuple[Any, ...], int]:
+        """Return values of some fields -> how many rows have them, where the first is a text and at least `least`."""
         ...
 
     async def figures(self, bot: str) -> dict[str, float]:

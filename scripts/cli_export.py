@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -16,6 +17,9 @@ from scripts.client import data_option, json_option, named, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import write_private
 from scripts.visible import say
+
+if TYPE_CHECKING:
+    from scripts.compose import Wiring
 
 COUNTED = {
     "visitors": "visitor ids",
@@ -54,7 +58,7 @@ def export(id_: str, out: Path | None, data: Path, as_json: bool) -> None:
         raise click.UsageError(f"{out} is there already: name a new file")
     if out is not None and not out.parent.is_dir():
         raise click.UsageError(f"there is no folder {out.parent}")
-    document = asyncio.run(_export(id_, data.resolve()))
+    document = asyncio.run(exported_from(wiring_in_use(data.resolve()), id_, _progress))
     text = written(document)
     if out is None:
         click.echo(text)
@@ -80,7 +84,8 @@ def _plain(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
-async def _export(id_: str, data: Path) -> dict[str, Any]:
+async def exported_from(wiring: Wiring, id_: str, said: Callable[[str], None]) -> dict[str, Any]:
+    """Return all of one person's data in a system. Raise Refused where nobody is known by the id."""
     from messaging.gateway.replay_mongo import MongoReplayQueue
     from messaging.journal.mongo import MongoJournal
     from messaging.mail.tokens import mailbox_hash
@@ -90,9 +95,8 @@ async def _export(id_: str, data: Path) -> dict[str, Any]:
     from scripts.personal import Sources, exported
     from scripts.shards import all_shards
 
-    wiring = wiring_in_use(data)
     connection = connected(wiring)
-    store = MongoStore(connection)
+    store, logs = MongoStore(connection), Path(wiring.log_folder)
     try:
         queue = MongoReplayQueue(connection)
         sources = Sources(
@@ -102,10 +106,10 @@ async def _export(id_: str, data: Path) -> dict[str, Any]:
             lambda address: mailbox_hash(wiring.key, address),
             veil_of(wiring),
             await queue.first(max(1, await queue.count())),
-            data / "mail",
-            Path(wiring.log_folder),
+            logs.parent / "mail",
+            logs,
         )
-        return await exported(sources, id_, at=datetime.now(UTC), say=_progress)
+        return await exported(sources, id_, at=datetime.now(UTC), say=said)
     finally:
         await store.close()
         await connection.close()

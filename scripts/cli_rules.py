@@ -306,7 +306,7 @@ async def _record(data: Path, since: timedelta) -> AsyncIterator[tuple[Store, li
         await connection.close()
 
 
-def _progress(text: str) -> None:
+def _progress(text: str, _: float) -> None:
     if sys.stderr.isatty():
         say(text, err=True)
 

@@ -20,6 +20,7 @@ from agents.runtime.eraser import DONE, ERASURES, asked
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS
 from config.load import compile_files
+from messaging.gateway.console.delivered import DeliveredNow, Suppressed
 from messaging.gateway.console.desk import (
     After,
     AlertCard,
@@ -34,12 +35,16 @@ from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import Routine
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.errors import Unavailable
 from scripts.cli_erase import RECEIPT_BYTES, said
+from scripts.deliverability import Deliverability
 from scripts.doing import state_of
 from scripts.learned import learning_now
 from scripts.reasons import why
 from scripts.routine import routine_of
 from scripts.story import did, moment
+from scripts.trial_process import TrialFailed
+from scripts.trials import Runner
 from scripts.visible import plain, shown
 
 Numbers = dict[str, dict[str, float]]
@@ -73,6 +78,7 @@ class ConsoleDesk:
         parts: gives how each part fares.
         clock: tells world time.
         run_file: where `up` says how the system is reached, None where nobody says it.
+        exporter: writes out a person's data, in a process of its own; None: nobody does.
     """
 
     def __init__(
@@ -81,13 +87,17 @@ class ConsoleDesk:
         parts: Callable[[], Numbers],
         clock: Clock,
         run_file: Path | None = None,
+        exporter: Runner | None = None,
     ) -> None:
         self._store = store
         self._reader = StoreReader(store)
         self._parts = parts
         self._clock = clock
         self._run_file = run_file
+        self._exporter = exporter
+        self._is_exporting = False
         self._compiled: CompiledRules | None = None
+        self._deliverability = Deliverability(store, clock)
 
     async def world(self) -> str:
         """Return world time in words."""
@@ -133,6 +143,19 @@ class ConsoleDesk:
         await self._store.put_document(ERASURES, receipt, asked([visitor], at))
         return receipt
 
+    async def export(self, visitor: str) -> str:
+        """Return all of one person's data as JSON. Raise `Unavailable` where it cannot be had now."""
+        if self._exporter is None or self._is_exporting:
+            return ""
+        self._is_exporting = True
+        try:
+            found = await self._exporter.run("export", {"visitor": visitor}, lambda *_: None)
+        except TrialFailed as failed:
+            raise Unavailable(str(failed)) from None
+        finally:
+            self._is_exporting = False
+        return str(found["document"])
+
     async def receipt(self, id_: str) -> Receipt | None:
         """Return how an erasure stands."""
         found = await self._store.get_document(ERASURES, id_)
@@ -150,6 +173,20 @@ class ConsoleDesk:
         """Return a path with its people."""
         rules = await self.published()
         return await routine_of(self._store, rules, path) if rules is not None else None
+
+    async def deliverability(self) -> DeliveredNow:
+        """Return how e-mails are taken."""
+        return await self._deliverability.now()
+
+    async def suppressions(self, after: After | None, limit: int) -> Page:
+        """Return mailboxes that are never written to again, the newest first."""
+        rows = await self._store.suppressions(limit + 1, after)
+        lines = [
+            Suppressed(mailbox=row["id"], at=moment(row["at"]), why=why(row["reason"]))
+            for row in rows[:limit]
+        ]
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
     async def learning(self) -> LearningNow:
         """Return what all policies believe."""

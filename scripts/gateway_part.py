@@ -46,18 +46,24 @@ from scripts.folder import RUN
 from scripts.mailings import Post, StoredMailings
 from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
+from scripts.trial_process import TrialProcess
+from scripts.trials import StoredTrials, TrialWork
 
 SWITCH_SECONDS = 0.0002
 """How long a thread that wants the interpreter waits for it. An insert is the work of the driver's thread, and a busy
 loop lets it in only then: at Python's 5 ms that was much of what an insert took. Measured with a gateway alone,
 median of three: 6,400 -> 8,000 single requests a second."""
 
+EXPORT_SECONDS_MAX = 120.0
+EXPORT_BYTES_MAX = 32 * 1024 * 1024
+"""One person's data, from a page; what takes longer or is more `mdma export` writes out."""
+
 DEMO = "demo-1"
 """Under this name the supervisor tells how a demo fares (`scripts.demo.PART`)."""
 
 ALERTING = "gateway-1"
-"""The gateway that tells people of alerts, and erases people: one is enough, and more would take the work from
-each other."""
+"""The gateway that tells people of alerts, erases people, and carries trials out: one is enough, and more would take
+the work from each other."""
 
 log = structlog.get_logger()
 
@@ -73,11 +79,13 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     part.run_file = Path(wiring.log_folder).parent / RUN
     part.shop_key = wiring.write_keys[0] if wiring.demo else ""
     telling = part.telling(store, peers, list(_names(wiring.shards)))
+    trials = StoredTrials(store)
     deps = GatewayDeps(
         journal=MongoJournal(connection, wiring.key),
         store=telling,
-        rulebook=StoredRulebook(telling),
+        rulebook=StoredRulebook(telling, clock, wiring.consent),
         mailings=part.mailings(wiring, store, clock),
+        trials=trials,
         peers=peers,
         clock=clock,
         reader=part.reading(
@@ -86,7 +94,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
             clock,
         ),
         replay=replay,
-        desk=part.desk(store, clock),
+        desk=part.desk(wiring, store, clock),
         offers=StoredOffers(store),
         public_url=wiring.public_url,
         mail_folder=Path(wiring.mail_folder) if wiring.mail_folder else None,
@@ -108,6 +116,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         part.alert(Alerting(wiring, store, clock))
         part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
         part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
+        part.carry_out(TrialWork(trials, store, TrialProcess(wiring), clock))
     return part
 
 
@@ -127,6 +136,7 @@ class GatewayPart:
         self._alerting: Alerting | None = None
         self._eraser: Eraser | None = None
         self._mover: Mover | None = None
+        self._trial_work: TrialWork | None = None
         self._mailings: StoredMailings | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
@@ -152,6 +162,10 @@ class GatewayPart:
         """Take who moves runs to a version that was published."""
         self._mover = mover
 
+    def carry_out(self, work: TrialWork) -> None:
+        """Take who carries trials out."""
+        self._trial_work = work
+
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
         return Telling(store, peers, names)
@@ -160,9 +174,10 @@ class GatewayPart:
         """Return a reader that also knows how the parts fare."""
         return Reading(reader, Looking(store, reader), lambda: self._others, clock)
 
-    def desk(self, store: MongoStore, clock: RealClock) -> Desk:
+    def desk(self, wiring: Wiring, store: MongoStore, clock: RealClock) -> Desk:
         """Return who tells the console what it shows."""
-        return ConsoleDesk(store, lambda: self._others, clock, self.run_file)
+        exporter = TrialProcess(wiring, EXPORT_SECONDS_MAX, EXPORT_BYTES_MAX)
+        return ConsoleDesk(store, lambda: self._others, clock, self.run_file, exporter)
 
     def mailings(self, wiring: Wiring, store: MongoStore, clock: RealClock) -> Mailings:
         """Return who shows and tests templates."""
@@ -186,7 +201,12 @@ class GatewayPart:
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
-        works = {"alerts": self._alerting, "erasures": self._eraser, "moves": self._mover}
+        works = {
+            "alerts": self._alerting,
+            "erasures": self._eraser,
+            "moves": self._mover,
+            "trials": self._trial_work,
+        }
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
             await self._stop.wait()

@@ -12,6 +12,9 @@ from scripts.visible import plain, shown
 SMALLEST = 0.001
 """Probabilities below it are said as being below it: that something will not happen is never known."""
 
+SOCIAL = "social_"
+"""Traits that the Social bot found begin so."""
+
 ALERTS = "alert_settled"
 """Counted for a visitor, and no act of theirs."""
 
@@ -22,7 +25,13 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "visitor", found["visitor_id"]
     yield "known as", words([*found["user_ids"], *found["anonymous_ids"]])
     known = {name: each for name, each in found["traits"].items() if each not in ("", None)}
+    social = {name: known.pop(name) for name in list(known) if name.startswith(SOCIAL)}
     yield "traits", words(known)
+    if social:
+        yield (
+            "social profile",
+            words({name.removeprefix(SOCIAL): each for name, each in social.items()}),
+        )
     yield "consent", _consent(found)
     yield "cohorts", ", ".join(found["cohorts"]) or "-"
     yield "scores", words(found["scores"])

@@ -13,14 +13,23 @@ import msgspec
 import numpy as np
 
 from agents.rules.compiled import CompiledRules
+from agents.runtime.figures import arms_in
 from learning.serving import next_best, on_site
 from learning.serving.next_best import best_probabilities, posteriors
 from learning.serving.probability import HORIZON_DAYS, POLICIES
 from learning.serving.send_time import POLICY, SLOTS, slot_scores
-from messaging.gateway.console.learned import ArmLine, Heat, LearningNow, PolicyNow
+from messaging.gateway.console.learned import (
+    ArmLine,
+    Heat,
+    LearningNow,
+    ModelNow,
+    PolicyNow,
+    Told,
+)
 from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
-from scripts.choices import policy_words
+from scripts.choices import percent, policy_words
+from scripts.lift import lift_now, wilson
 from scripts.story import moment
 from scripts.visible import shown
 
@@ -41,10 +50,12 @@ async def learning_now(store: Store, rules: CompiledRules | None) -> LearningNow
             policies.append(_policy(name, unit, row))
     row = await _newest(store, POLICY)
     models = [(name, await _newest(store, name)) for name in POLICIES]
+    arms = arms_in(await store.figures("rules"))
     return LearningNow(
         heat=_heat(row) if row is not None else None,
         policies=policies,
-        models=[(_model_title(name), _model_said(row)) for name, row in models],
+        models=[_model(name, row) for name, row in models],
+        lifts=[lift_now(path, each) for path, each in sorted(arms.items())],
     )
 
 
@@ -143,9 +154,31 @@ def _model_title(name: str) -> str:
     return f"A lead becomes {what[name.partition('/')[2]]} within {HORIZON_DAYS} days"
 
 
-def _model_said(row: Row | None) -> str:
-    return (
-        "no model yet: it is trained once enough came of enough leads"
-        if row is None
-        else _version(row)
-    )
+def _model(name: str, row: Row | None) -> ModelNow:
+    title = _model_title(name)
+    if row is None:
+        return ModelNow(title=title, version="", figures=[], curve=[])
+    arrays = _snapshot(row).arrays
+    figures = [
+        (words, f"{arrays[each][0]:,.0f}")
+        for each, words in (("rows", "moments seen"), ("conversions", "got there"))
+        if each in arrays
+    ]
+    if "auc" in arrays:
+        figures += [
+            ("ranks right", f"{arrays['auc'][0]:.2f} of 1 (AUC)"),
+            ("is off by", percent(arrays["calibration_error"][0])),
+        ]
+    return ModelNow(title=title, version=_version(row), figures=figures, curve=_curve(arrays))
+
+
+def _curve(arrays: dict[str, list[float]]) -> list[Told]:
+    """Return the calibration curve of a snapshot, empty where it holds none that fits together."""
+    parts = [arrays.get(f"calibration_{name}", []) for name in ("rows", "said", "came")]
+    if len({len(part) for part in parts}) != 1:
+        return []
+    found = []
+    for rows, said, came in zip(*parts, strict=True):
+        low, high = wilson(round(came * rows), max(1, round(rows)))
+        found.append(Told(rows=round(rows), said=said, came=came, low=low, high=high))
+    return found

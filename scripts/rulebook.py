@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -21,12 +22,13 @@ from agents.rules_manager.editing import STAY
 from agents.runtime.figures import by_status, stages_in
 from agents.runtime.mover import DONE, MOVES
 from agents.runtime.views import PUBLISHED, VERSIONS
-from config.load import RulesInvalid, validate_files
+from config.load import RulesInvalid, compile_files, validate_files
 from messaging.gateway.console.rulebook import (
     CohortLine,
     Compared,
     FileLine,
     Finding,
+    Matching,
     MoveLine,
     PathLine,
     Place,
@@ -34,8 +36,9 @@ from messaging.gateway.console.rulebook import (
     Saved,
     VersionLine,
 )
-from messaging.ports import Store
+from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
+from scripts.matching import changed, matching
 from scripts.overview import CALLS, GOING
 from scripts.rules import files_of, impact, newest, publish, published, push_files
 from scripts.rules_diff import changes, sentence, unified
@@ -73,10 +76,15 @@ class StoredRulebook:
 
     Parameters:
         store: where versions are; one that tells the shards what is published.
+        clock: tells world time, for counts of who matches; None: nobody is counted.
+        consent: the consent setting in force.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock | None = None, consent: str = "opt-in") -> None:
         self._store = store
+        self._clock = clock
+        self._consent = consent
+        self._counting = asyncio.Lock()
         self._read: dict[int, Known] = {}
 
     async def now(self) -> RulesNow:
@@ -104,10 +112,36 @@ class StoredRulebook:
         """Return a file of a version."""
         return (await files_of(self._store, number) or {}).get(name)
 
+    async def files(self, number: int) -> dict[str, str] | None:
+        """Return all files of a version."""
+        return await files_of(self._store, number)
+
+    async def written(self, kind: str) -> dict[str, Any]:
+        """Return name -> what the published version says of each of a kind."""
+        files = await files_of(self._store, await published(self._store)) or {}
+        if kind == "interactions":
+            names = [name for name in files if name.startswith("interactions/")]
+            return {PurePosixPath(name).stem: _data(files, name) for name in names}
+        found: dict[str, Any] = _data(files, f"{kind}.yaml").get(kind) or {}
+        return found
+
     async def check(self, number: int, name: str, text: str | None) -> list[Finding]:
         """Return what is wrong with a version in which one file is changed."""
         files = _with(await files_of(self._store, number) or {}, name, text)
         return [_finding(each) for each in await asyncio.to_thread(validate_files, files)]
+
+    async def matching(self, number: int, name: str, text: str) -> Matching | None:
+        """Return who would be in the cohorts that an edit changes."""
+        files = await files_of(self._store, number) or {}
+        names = changed(files.get(name, ""), text) if name == COHORTS else []
+        if not names or self._clock is None:
+            return None
+        async with self._counting:  # one at a time: it takes the interpreter from others
+            try:
+                rules = await asyncio.to_thread(compile_files, _with(files, name, text), number)
+            except RulesInvalid:
+                return None
+            return await matching(self._store, rules, names, self._clock.now(), self._consent)
 
     async def compare_file(self, number: int, name: str, text: str | None) -> str:
         """Return what an edit changes, as a unified diff."""

@@ -48,7 +48,8 @@ OWN = "v:"
 FOLLOW_MAX = 16
 """Merges followed from one visitor to the next."""
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, float], None]
+"""Is told what is done, in words, and the share of all that is done."""
 
 
 class PathTold(msgspec.Struct):
@@ -61,7 +62,8 @@ class PathTold(msgspec.Struct):
     refused: dict[str, int]
     """Reason -> e-mails refused."""
     examples: list[dict[str, Any]]
-    """`visitor` and the `e_mails` they would get; first those whom the other side would treat otherwise."""
+    """`visitor`, the `e_mails` they would get, and those that they would get on the `other_side`; first come those who
+    would be treated otherwise there."""
 
 
 class Side(msgspec.Struct):
@@ -92,8 +94,12 @@ async def tried(
     if not records:
         raise Refused("no event was journaled in this time: choose a longer one with --since")
     known = await identities(store, records)
-    published = _lived(view, records, known, lambda text: say(f"published rules: {text}"))
-    drafted = _lived(trial, records, known, lambda text: say(f"draft: {text}"))
+
+    def half_of(side: str, begun: float) -> Progress:
+        return lambda text, share: say(f"{side}: {text}", begun + share / 2)
+
+    published = _lived(view, records, known, half_of("published rules", 0.0))
+    drafted = _lived(trial, records, known, half_of("draft", 0.5))
     return Told(
         len(records),
         records[0].received_at,
@@ -166,7 +172,8 @@ def _lived(
     world = InProcess(view, records[0].received_at, identity=known)
     for first in range(0, len(records), FEED_MAX):
         world.feed(records[first : first + FEED_MAX])
-        say(f"{min(first + FEED_MAX, len(records)):,} of {counted(len(records), 'events')}")
+        fed = min(first + FEED_MAX, len(records))
+        say(f"{fed:,} of {counted(len(records), 'events')}", fed / len(records))
     world.advance(records[-1].received_at)
     return world
 
@@ -223,7 +230,10 @@ def _path(
         won=len({each["visitor"] for each in goals}),
         e_mails=dict(sorted(Counter(t for some in mine.values() for t in some).items())),
         refused=dict(sorted(Counter(refused).items())),
-        examples=[{"visitor": v, "e_mails": mine[v]} for v in unlike[:EXAMPLES_MAX]],
+        examples=[
+            {"visitor": v, "e_mails": mine[v], "other_side": theirs.get(v, [])}
+            for v in unlike[:EXAMPLES_MAX]
+        ],
     )
 
 

@@ -29,6 +29,7 @@ from scripts.rulebook import StoredRulebook
 from scripts.rules import publish, push
 from scripts.simulating import START, Simulated, end_of
 from scripts.telling import Reading
+from scripts.trials import StoredTrials
 from tests.gateway_builders import SECRET, StillClock, a_site
 
 PASSWORD = "a password of the tests"
@@ -137,7 +138,7 @@ async def a_console(store: Store | None = None, now: datetime | None = None, **c
     transport = changes.pop("transport", None)
     store = store if store is not None else MemoryStore(database)
     await add_users(store)
-    clock = StillClock(now) if now is not None else StillClock()
+    clock = changes.pop("clock", None) or (StillClock(now) if now is not None else StillClock())
     reader = StoreReader(store, now=clock.now)
     given = {
         "database": database,
@@ -145,7 +146,8 @@ async def a_console(store: Store | None = None, now: datetime | None = None, **c
         "clock": clock,
         "reader": Reading(reader, Looking(store, reader), lambda: PARTS, clock),
         "desk": a_desk(store, clock),
-        "rulebook": StoredRulebook(store),
+        "rulebook": StoredRulebook(store, clock),
+        "trials": StoredTrials(store),
         "mailings": StoredMailings(store, clock, POST, lambda: transport),
         **changes,
     }

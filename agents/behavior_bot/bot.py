@@ -14,6 +14,12 @@ from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.events import VisitorErased
 from messaging.vocabulary.messages import Arrived, Message
 
+ANSWERS = {
+    kind: (f"answers/{kind}", f"answers_by_people/{kind}")
+    for kind in ("mail_opened", "mail_clicked")
+}
+"""What machines do as people do -> the sums of how often it was done, and of how often by people."""
+
 
 class BehaviorBot:
     """Know every visitor: who they are, what they did, which cohorts they are in."""
@@ -32,12 +38,17 @@ class BehaviorBot:
         raise ValueError(f"behavior: no layout {version} is known ({len(body)} bytes)")
 
     def figures(self, state: BehaviorState) -> dict[str, float]:
-        """Return the visitor as one of all people, of the known, of the customers, and of each cohort."""
+        """Return the visitor as one of all people, the known, the customers and each cohort, and their answers."""
         figures = {"people": 1.0}
         if state.email is not None:
             figures["known"] = 1.0
         if state.orders_count:
             figures["customers"] = 1.0
+        for kind, (every, by_people) in ANSWERS.items():
+            tally = state.tallies.get(kind)
+            if tally is not None:
+                figures[every] = float(tally.count)
+                figures[by_people] = float(tally.human)
         return figures | {f"cohorts/{name}": 1.0 for name in state.cohorts}
 
     def step(

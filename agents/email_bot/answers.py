@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from agents.email_bot.state import HANDING_OVER, PastSend, past_send
 from agents.email_bot.turn import Turn
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, LogStory, PutAlert, PutSend
@@ -13,6 +15,7 @@ def responded(turn: Turn, message: Responded) -> None:
     """Take one answer: who leaves is left alone, who opens has the mail, who bounces is not there."""
     match message.kind:
         case "unsubscribed":
+            _left_by(turn, message.send_id)
             _leave(turn, "unsubscribed")
         case "complained":
             _settle_later(turn, message.send_id, "complained", {"handed over", "uncertain"})
@@ -28,6 +31,29 @@ def responded(turn: Turn, message: Responded) -> None:
 def _leave(turn: Turn, reason: str) -> None:
     turn.state.unsubscribed = True
     turn.cancel_marketing(reason)
+
+
+def _left_by(turn: Turn, send_id: str) -> None:
+    """Note in the ledger by which e-mail somebody left; its status and time stay what they were."""
+    past = past_send(turn.state, send_id)
+    if past is None or past.left or past.status != "handed over":
+        return
+    past.left = True
+    turn.effects.append(_put(past, past.at))
+
+
+def _put(past: PastSend, at: datetime, reason: str = "") -> PutSend:
+    """Return what writes the ledger row of a past send anew."""
+    return PutSend(
+        past.plan,
+        past.status,
+        reason,
+        at,
+        past.mailbox,
+        past.handed_over_at,
+        past.domain,
+        past.left,
+    )
 
 
 def _bounced(turn: Turn, send_id: str) -> None:
@@ -65,11 +91,7 @@ def _settle_later(
         return
     was = past.status
     past.status = status
-    turn.effects.append(
-        PutSend(
-            past.plan, status, reason or f"was {was}", turn.now, past.mailbox, past.handed_over_at
-        )
-    )
+    turn.effects.append(_put(past, turn.now, reason or f"was {was}"))
     if past.plan.success and was == "uncertain" and not past.is_alert_closed:
         _close_alert(turn, past, "answer", f"settled: {past.status}")
 

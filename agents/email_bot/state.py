@@ -73,6 +73,10 @@ class PastSend(msgspec.Struct, array_like=True):
     handed_over_at: datetime | None = None
     is_alert_closed: bool = False
     """True where it is uncertain, and a person has closed the alert about it."""
+    domain: str = ""
+    """Of the mailbox."""
+    left: bool = False
+    """True where somebody unsubscribed by it."""
 
 
 class EmailState(msgspec.Struct, array_like=True):

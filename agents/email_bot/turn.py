@@ -44,6 +44,7 @@ from messaging.vocabulary.effects import (
     Tell,
     WakeAt,
 )
+from messaging.vocabulary.ids import domain_of
 from messaging.vocabulary.messages import MailSent, SendPlan, SendSettled
 
 HOLD_FOR = timedelta(minutes=10)
@@ -180,8 +181,17 @@ class Turn:
 
     def put(self, send: OpenSend, reason: str) -> None:
         """Write the ledger row of an open send."""
-        mailbox = self.mailbox(self.address_of(send))
-        self.effects.append(PutSend(send.plan, send.status, reason, self.now, mailbox))
+        address = self.address_of(send)
+        self.effects.append(
+            PutSend(
+                send.plan,
+                send.status,
+                reason,
+                self.now,
+                self.mailbox(address),
+                domain=domain_of(address),
+            )
+        )
 
     def settle(
         self,
@@ -198,10 +208,14 @@ class Turn:
             self.effects.append(CancelWake(retry_key(plan.send_id)))
         elif send.status == HELD:
             self.effects.append(CancelWake(hold_key(plan.send_id)))
-        mailbox = self.mailbox(self.address_of(send))
+        address = self.address_of(send)
+        mailbox, domain = self.mailbox(address), domain_of(address)
         short = msgspec.structs.replace(plan, variables={})
-        remember_past(state, PastSend(short, status, self.now, mailbox, handed_over_at))
-        self.effects.append(PutSend(plan, status, reason, self.now, mailbox, handed_over_at))
+        past = PastSend(short, status, self.now, mailbox, handed_over_at, domain=domain)
+        remember_past(state, past)
+        self.effects.append(
+            PutSend(plan, status, reason, self.now, mailbox, handed_over_at, domain)
+        )
         if plan.marketing:
             self._tell_rules(plan, told or status, reason)
 

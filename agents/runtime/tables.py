@@ -47,6 +47,10 @@ Readable = (
 )
 
 
+_AT_A_SERVER = frozenset({"handed over", "bounced", "complained", "uncertain"})
+"""Ends of a send that are counted by day and domain: a server had a word in them."""
+
+
 def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWrite:
     """Return the row an effect writes; `source` names shard, batch and place, for rows without an id."""
     match effect:
@@ -127,4 +131,7 @@ def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
     }
     if effect.handed_over_at is not None:
         fields["handed_over_at"] = effect.handed_over_at
+    if effect.status in _AT_A_SERVER:
+        at = effect.handed_over_at or effect.at
+        fields |= {"day": f"{at:%Y-%m-%d}", "domain": effect.domain, "left": effect.left}
     return fields

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from agents.rules.models import PathFile
 from agents.rules.ruleset import name_of
 from agents.rules.source import parse
 from agents.runtime.views import PUBLISHED, SNAPSHOTS, VERSIONS
+from learning.evaluation.experiment import ALPHA, RATIO_ALPHA
+from learning.evaluation.sequential import log_needed
 from learning.serving.split_test import is_policy, verdict_of, winner_of
 from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot, SplitTest
@@ -75,9 +78,8 @@ def shown(snapshot: Snapshot) -> Facts:
             arrays[key][place] if key in arrays else NOBODY[n] for n, key in enumerate(counts)
         ]
         strength = arrays["strength"][place] if "strength" in arrays else 0.0
-        variants.append(
-            {"template": template, "share": share, **_counted(numbers), "strength": strength}
-        )
+        one = {"template": template, "share": share, **_counted(numbers), "strength": strength}
+        variants.append({**one, "p": _p(strength, len(snapshot.arms))})
     return {
         "name": name,
         "path": path,
@@ -88,9 +90,22 @@ def shown(snapshot: Snapshot) -> Facts:
         "then": "bandit" if arrays["bandit_then"][0] else "winner",
         "variants": variants,
         "holdout": _counted(list(arrays.get("holdout", NOBODY))),
+        "shares_p": min(1.0, math.exp(-arrays["log_ratio"][0])) if "log_ratio" in arrays else 1.0,
+        "shares_p_alarm": RATIO_ALPHA,
         "visitors_min": bounds[0],
         "visitors_max": bounds[1],
     }
+
+
+def _p(strength: float, variants: int) -> float:
+    """Return the p-value of "no better than its closest rival", good at any look (the inverse of the evidence).
+
+    It is corrected for the number of variants: a winner is named once it falls to `ALPHA`.
+
+    >>> round(_p(1.0, 3), 6), _p(0.0, 3)
+    (0.05, 1.0)
+    """
+    return min(1.0, variants * math.exp(-strength * log_needed(variants, ALPHA)))
 
 
 def _counted(numbers: list[float]) -> Facts:

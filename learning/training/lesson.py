@@ -52,6 +52,8 @@ class Report(msgspec.Struct, frozen=True):
     """Kind -> log-loss of the later rows, before calibration."""
     auc: float
     calibration_error: float
+    calibration: list[tuple[int, float, float]] = []
+    """(rows, what was said of them, which share came true), by rising probability."""
 
 
 class Trained(msgspec.Struct, frozen=True):

@@ -28,7 +28,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from learning.evaluation.calibration import auc, expected_calibration_error, log_loss, log_losses
+from learning.evaluation.calibration import (
+    auc,
+    calibration_bins,
+    expected_calibration_error,
+    log_loss,
+    log_losses,
+)
 from learning.serving.moment import FEATURES
 from learning.serving.probability import HORIZON_DAYS, model_of, probabilities
 from learning.training.lesson import CONVERSIONS_MIN, Example, Report, Trained
@@ -136,6 +142,9 @@ def published(policy: str, version: int, learned: Learned, horizon_days: int) ->
     if learned.judged is not None:
         snapshot.arrays["auc"] = [report.auc]
         snapshot.arrays["calibration_error"] = [report.calibration_error]
+        for place, name in enumerate(("rows", "said", "came")):
+            bins = [float(each[place]) for each in report.calibration]
+            snapshot.arrays[f"calibration_{name}"] = bins
     return Trained(snapshot, report)
 
 
@@ -163,6 +172,7 @@ def _best(rows: Rows, earlier: Rows, later: Rows) -> Learned:
         log_losses=losses,
         auc=auc(chances, later.y),
         calibration_error=expected_calibration_error(chances, later.y),
+        calibration=[(b.rows, b.said, b.came) for b in calibration_bins(chances, later.y)],
     )
     return Learned(numbers, report, float(rows.at[-1]), Judged(later, tried[kind]))
 

@@ -8,11 +8,16 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from messaging.gateway.asking import understood
+from messaging.gateway.console.desk import Desk
+from messaging.gateway.console.mailings import Mailings
+from messaging.gateway.console.rulebook import RUNS, Rulebook, Saved
+from messaging.gateway.console.trials import ORDERS, Order, Trials
 from messaging.gateway.deps import Gateway
-from messaging.gateway.problems import ProblemError, unreadable
+from messaging.gateway.problems import ProblemError, overloaded, unreadable
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
@@ -146,6 +151,116 @@ async def _set_paused(gateway: Gateway, changed: Callable[[Any], Any], change: C
             await noted(gateway, change)
             return paths
     raise ProblemError(503, "others are changing what is paused: try again")
+
+
+def desk_of(gateway: Gateway) -> Desk:
+    """Return the desk. Raise 404 where the gateway runs without one."""
+    desk = gateway.deps.desk
+    if desk is None:
+        raise ProblemError(404, "this gateway has no bots behind it")
+    return desk
+
+
+def rulebook_of(gateway: Gateway) -> Rulebook:
+    """Return the rulebook. Raise 404 where the gateway runs without one."""
+    book = gateway.deps.rulebook
+    if book is None:
+        raise ProblemError(404, "this gateway has no rules behind it")
+    return book
+
+
+def mailings_of(gateway: Gateway) -> Mailings:
+    """Return the mailings. Raise 404 where the gateway runs without."""
+    found = gateway.deps.mailings
+    if found is None:
+        raise ProblemError(404, "this gateway has no templates behind it")
+    return found
+
+
+async def erase(gateway: Gateway, visitor: str, *, by: str) -> str:
+    """Ask for an erasure, and return its receipt; it goes on by itself."""
+    receipt = await desk_of(gateway).erase(visitor, gateway.deps.wall_now())
+    # Not of whom: the row outlives them.
+    await noted(gateway, Change(by=by, act="visitor.erased", of=f"receipt {receipt}"))
+    return receipt
+
+
+async def export(gateway: Gateway, visitor: str, *, by: str) -> str:
+    """Return all of one person's data as JSON. Raise 503 where another one is being written out."""
+    document = await desk_of(gateway).export(visitor)
+    if not document:
+        raise overloaded("the data of somebody else is being written out")
+    await noted(gateway, Change(by=by, act="visitor.exported", visitor=visitor))
+    return document
+
+
+async def save(gateway: Gateway, base: int, name: str, text: str | None, *, by: str) -> Saved:
+    """Make a version of another one with one file changed (None: without it)."""
+    saved = await rulebook_of(gateway).save(base, name, text, by, gateway.deps.wall_now())
+    if saved.outcome == "saved":
+        said = name if text is not None else f"{name} removed"
+        await noted(
+            gateway, Change(by=by, act="rules.saved", of=f"version {saved.version}", said=said)
+        )
+    return saved
+
+
+async def publish(gateway: Gateway, number: int, instead_of: int, runs: str, *, by: str) -> None:
+    """Publish a version in the place of the one that was seen as published. Raise 409 or 422."""
+    if runs not in RUNS:
+        raise ProblemError(422, f"runs under way can {', '.join(RUNS)}", field="runs")
+    now = gateway.deps.wall_now()
+    if not await rulebook_of(gateway).publish(number, instead_of, by, now, runs):
+        raise ProblemError(
+            409, "somebody else published meanwhile: look at what is published now, then decide"
+        )
+    said = f"instead of version {instead_of}" if instead_of else ""
+    change = Change(by=by, act="rules.published", of=f"version {number}", said=said + RUNS[runs])
+    await noted(gateway, change)
+
+
+async def send_test(gateway: Gateway, name: str, to: str, *, by: str) -> None:
+    """Send a template to an address of our own. Raise 422 where it does not go."""
+    said = await mailings_of(gateway).send_test(name, to, by)
+    if said != "sent":
+        raise ProblemError(422, f"the test was not sent: {said}", field="to")
+    await noted(gateway, Change(by=by, act="template.tested", of=name))
+
+
+def trials_of(gateway: Gateway) -> Trials:
+    """Return who keeps trials. Raise 404 where the gateway runs without."""
+    found = gateway.deps.trials
+    if found is None:
+        raise ProblemError(404, "this gateway has no trials behind it")
+    return found
+
+
+async def ask_trial(
+    gateway: Gateway, kind: str, given: Mapping[str, Any], *, by: str, strict: bool = True
+) -> str:
+    """Put a trial in the line and return its id; without `strict` numbers may come as text, from a form.
+
+    Raise 422 for what cannot be asked, 404 for a version that is not there, 503 where the line is full.
+    """
+    trials = trials_of(gateway)
+    order: Order = understood(dict(given), ORDERS[kind], strict=strict)
+    book = rulebook_of(gateway)
+    if not (await book.now()).newest:
+        raise ProblemError(404, "there is no version of the rules yet")
+    if order.version and await book.version(order.version) is None:
+        raise ProblemError(404, "there is no version of this number")
+    id_ = await trials.ask(kind, order, by, gateway.deps.wall_now())
+    if not id_:
+        raise overloaded(
+            "others wait for a trial already: cancel one, or come back in some minutes"
+        )
+    return id_
+
+
+async def cancel_trial(gateway: Gateway, id_: str) -> None:
+    """End a trial that is under way. Raise 409 where it is not."""
+    if not await trials_of(gateway).cancel(id_):
+        raise ProblemError(409, "this trial is not under way any more")
 
 
 async def noted(gateway: Gateway, change: Change) -> None:

@@ -53,7 +53,7 @@ class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
 
 async def visitor(request: web.Request) -> web.Response:
     """Show one visitor."""
-    found = await _gateway(request).deps.reader.visitor(_id(request))
+    found = await _gateway(request).deps.reader.visitor(id_of(request))
     if found is None:
         raise _unknown("visitor")
     return answer(found)
@@ -61,7 +61,7 @@ async def visitor(request: web.Request) -> web.Response:
 
 async def timeline(request: web.Request) -> web.Response:
     """Show one visitor's story."""
-    found = await _gateway(request).deps.reader.timeline(_id(request))
+    found = await _gateway(request).deps.reader.timeline(id_of(request))
     if found is None:
         raise _unknown("visitor")
     return answer({"timeline": found})
@@ -70,7 +70,7 @@ async def timeline(request: web.Request) -> web.Response:
 async def visitors(request: web.Request) -> web.Response:
     """Show a page of visitors; `after` of the next page is the last one's id."""
     gateway = _gateway(request)
-    found = await gateway.deps.reader.page(_asked(request, "after"), _limit(request))
+    found = await gateway.deps.reader.page(asked(request, "after"), limit_of(request))
     return answer({"visitors": found, "after": found[-1]["visitor_id"] if found else None})
 
 
@@ -97,8 +97,8 @@ def rows(table: str, *filters: str, name: str) -> Handler:
 
     async def handle(request: web.Request) -> web.Response:
         gateway = _gateway(request)
-        match = {field: _asked(request, field) for field in filters if field in request.query}
-        found = await gateway.deps.store.rows(table, match, limit=_limit(request))
+        match = {field: asked(request, field) for field in filters if field in request.query}
+        found = await gateway.deps.store.rows(table, match, limit=limit_of(request))
         return answer({name: [_without_long_arrays(row) for row in found]})
 
     return handle
@@ -147,7 +147,7 @@ async def templates(request: web.Request) -> web.Response:
 async def routine(request: web.Request) -> web.Response:
     """Show a path with its people, and who went on from where."""
     desk = _gateway(request).deps.desk
-    found = await desk.routine(_id(request)) if desk is not None else None
+    found = await desk.routine(id_of(request)) if desk is not None else None
     if found is None:
         raise _unknown("path")
     return answer({"as_of": _as_of(request), "routine": found})
@@ -170,7 +170,7 @@ async def settle(request: web.Request) -> web.Response:
     gateway = _gateway(request)
     body = await _body(request, SettleBody)
     action = request.match_info["action"]
-    status = await acts.settle(gateway, _id(request), action, by=body.by, stage=body.stage)
+    status = await acts.settle(gateway, id_of(request), action, by=body.by, stage=body.stage)
     return answer({"success": True, "status": status})
 
 
@@ -204,7 +204,8 @@ def _gateway(request: web.Request) -> Gateway:
     return gateway
 
 
-def _id(request: web.Request) -> str:
+def id_of(request: web.Request) -> str:
+    """Return the id that the address names. Raise 400 for what can be none."""
     given = request.match_info["id"]
     if not _is_text(given):
         raise unreadable("is no id", "id")
@@ -216,7 +217,7 @@ def _is_text(given: str) -> bool:
     return is_plain and len(given) <= ID_CHARS_MAX
 
 
-def _asked(request: web.Request, name: str) -> str:
+def asked(request: web.Request, name: str) -> str:
     """Return a text of the query, empty if it is not given; what no row can hold is a 422."""
     given = request.query.get(name, "")
     if not _is_text(given):
@@ -225,7 +226,8 @@ def _asked(request: web.Request, name: str) -> str:
     return given
 
 
-def _limit(request: web.Request) -> int:
+def limit_of(request: web.Request) -> int:
+    """Return how many rows are asked for; what is no such number is a 422."""
     given = request.query.get("limit", str(PAGE_ROWS))
     is_number = given.isascii() and given.isdigit() and len(given) <= len(str(PAGE_ROWS_MAX))
     if not is_number or not 1 <= int(given) <= PAGE_ROWS_MAX:

@@ -15,6 +15,7 @@ from messaging.gateway.console.desk import Desk
 from messaging.gateway.console.entrance import Entrance
 from messaging.gateway.console.mailings import Mailings
 from messaging.gateway.console.rulebook import Rulebook
+from messaging.gateway.console.trials import Trials
 from messaging.gateway.handover import HandOver
 from messaging.gateway.keys import Keys
 from messaging.gateway.limits import Limits
@@ -55,13 +56,15 @@ class GatewayDeps:
     behavior_shards: int = 1
     name: str = "gateway-1"
     public_url: str = ""
-    """Where people reach the gateway; https there makes the console's cookie a secure one."""
+    """Where people reach the gateway; https there makes its cookies secure ones."""
     desk: Desk | None = None
     """Tells the console what it shows; None: the console has nothing to show but its frame."""
     rulebook: Rulebook | None = None
     """Keeps the rules' versions for the console."""
     mailings: Mailings | None = None
     """Shows and tests templates for the console."""
+    trials: Trials | None = None
+    """Keeps trials of drafts, and has them carried out."""
     hook_secrets: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     """Source of webhooks -> the secrets that may sign them; without one the source's route is a 404."""
     limits: Limits = field(default_factory=Limits)
@@ -73,6 +76,10 @@ class GatewayDeps:
     """Says whether the rest of the system is ready for traffic (`/readyz`)."""
     wall_now: Callable[[], datetime] = _wall_now
     """The machine's own time: stands for a `sentAt` that a client did not send."""
+
+    def is_secure(self, request: web.Request) -> bool:
+        """Say whether a cookie may travel over TLS alone: people come by it, if perhaps only as far as a proxy."""
+        return request.secure or self.public_url.startswith("https://")
 
 
 class Gateway:

@@ -73,6 +73,46 @@ SCHEMAS: dict[str, Any] = {
         "type": "object",
         "properties": {"by": {"type": "string"}, "stage": {"type": "string"}},
     },
+    "EditOrder": {
+        "type": "object",
+        "description": "One file of a version, changed; null leaves it out. 409 where another version is the newest.",
+        "required": ["base", "file", "text"],
+        "properties": {
+            "base": {"type": "integer", "description": "The version that the edit was made of."},
+            "file": {"type": "string", "description": "Such as templates/hello.yaml."},
+            "text": {"type": ["string", "null"]},
+        },
+    },
+    "PublishOrder": {
+        "type": "object",
+        "required": ["instead_of"],
+        "properties": {
+            "instead_of": {"type": "integer", "description": "The version published now, 0: none."},
+            "runs": {"enum": ["stay", "migrate", "exit"]},
+        },
+    },
+    "TestOrder": {
+        "type": "object",
+        "required": ["to"],
+        "properties": {"to": {"type": "string", "format": "email"}},
+    },
+    "TryOrder": {
+        "type": "object",
+        "properties": {
+            "version": {"type": "integer", "minimum": 0, "description": "0: the newest."},
+            "days": {"type": "integer", "minimum": 1, "maximum": 365, "default": 30},
+        },
+    },
+    "SimulateOrder": {
+        "type": "object",
+        "properties": {
+            "version": {"type": "integer", "minimum": 0, "description": "0: the newest."},
+            "visitors": {"type": "integer", "minimum": 2, "maximum": 20_000, "default": 2_000},
+            "days": {"type": "integer", "minimum": 1, "maximum": 180, "default": 60},
+            "seed": {"type": "integer", "minimum": 0, "default": 1},
+            "profiles": {"enum": ["synthetic", "real"]},
+        },
+    },
     "Pause": {"type": "object", "properties": {"path": {"type": "string"}}},
     "Replay": {
         "type": "string",

@@ -32,4 +32,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
 
 JSON = {200: "application/json"}
+ACCEPTED = {202: "application/json"}
+"""It was asked for, and is not done yet."""
+
 HTML = {200: "text/html"}

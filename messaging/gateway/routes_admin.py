@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from messaging.gateway import admin, upload
-from messaging.gateway.route import ADMIN, JSON, Handler, Route
+from messaging.gateway import admin, delivering, looks, people, strategy, trials, upload
+from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY
+from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
+
+EDIT = "EditOrder"
 
 
 def admin_routes() -> list[Route]:
     """Return the routes under `/api/v1/`, in the order of the documentation."""
-    return [*_visitors(), *_alerts(), *_tables(), *_orders()]
+    return [*_visitors(), *_alerts(), *_tables(), *_strategy(), *_trials(), *_orders()]
 
 
 def _visitors() -> list[Route]:
     whom = "Show a visitor by visitor id, user id, anonymous id or address."
     story = "Show their story, each line in words as well."
+    erasing = "Erase a person for good; the receipt says when it is done."
     query = ("after", "limit")
     return [
         _route("GET", "visitors", admin.visitors, "Page through visitors.", 422, query=query),
         _route("GET", "visitors/{id}", admin.visitor, whom, 404),
         _route("GET", "visitors/{id}/timeline", admin.timeline, story, 404),
+        _route("GET", "visitors/{id}/export", people.export, "Give all of a person's data.", 404),
+        _route("DELETE", "visitors/{id}", people.erase, erasing, 404, answers=ACCEPTED),
+        _route("GET", "erasures/{id}", people.receipt, "Show how an erasure stands.", 404),
     ]
 
 
@@ -45,14 +52,80 @@ def _tables() -> list[Route]:
         _table("decisions", "decisions", "List decisions.", "visitor", "kind", "path"),
         _table("snapshots", "snapshots", "List policy snapshots.", "policy"),
         _table("policies", "snapshots", "List policy snapshots.", "policy"),
+        _route("GET", "overview", looks.overview, "Show what the machine is doing, in words."),
+        _route("GET", "learning", looks.learning, "Show what each policy believes.", 404),
+        _route("GET", "system", looks.system, "Show how each part fares.", 404),
         _route("GET", "experiments", admin.experiments, "Show split tests and their verdicts."),
-        _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
         _route("GET", "cohorts", admin.cohorts, "Show cohorts with their people.", 404),
         _route("GET", "paths", admin.paths, "Show paths with their people.", 404),
-        _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
         _route("GET", "routines/{id}", admin.routine, "Show who went on along a path.", 404),
+        _route("GET", "deliverability", delivering.deliverability, "Show how e-mails are taken."),
+        _route(
+            "GET",
+            "suppressions",
+            delivering.suppressions,
+            "List mailboxes (keyed hashes) that are never written to again.",
+            422,
+            query=("after", "limit"),
+        ),
         _table("audit-log", "audit_log", "List who changed what.", "visitor", "act"),
     ]
+
+
+def _strategy() -> list[Route]:
+    edit, beside = (400, 404, 408, 413, 415, 422), "Show what differs between two versions."
+    test, shown = (
+        "Send a template to an address of our own.",
+        "Show a template as a reader gets it.",
+    )
+    counting = "Count who would be in the cohorts that an edit changes."
+    made = {201: "application/json", **JSON}
+    found = [
+        _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
+        _route(
+            "POST", "rules", strategy.save, "Save an edit.", *edit, 409, body=EDIT, answers=made
+        ),
+        _route("POST", "rules/check", strategy.check, "Check an edit.", *edit, body=EDIT),
+        _route("POST", "rules/matching", strategy.matching, counting, *edit, body=EDIT),
+        _route("GET", "rules/{id}", strategy.version, "Show a version with its files.", 404),
+        _route("GET", "rules/{id}/diff/{other}", strategy.compared, beside, 404),
+        _route("GET", "rules/{id}/impact", strategy.impact, "Show whom it would concern.", 404),
+        _route(
+            "POST",
+            "rules/{id}/publish",
+            strategy.publish,
+            "Publish a version.",
+            *edit,
+            409,
+            body="PublishOrder",
+        ),
+        _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
+        _route("GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor",)),
+        _route("POST", "templates/{id}/test", strategy.send_test, test, *edit, body="TestOrder"),
+    ]
+    for kind in ("scores", "interactions", "senders"):
+        summary = f"Show the published {kind}."
+        found.append(_route("GET", kind, strategy.written(kind), summary, 404))
+    return found
+
+
+def _trials() -> list[Route]:
+    found = []
+    for name, kind, what in (
+        ("tries", TRY, "a draft on the journal"),
+        ("simulations", SIMULATE, "a draft on the virtual clock"),
+    ):
+        schema = ORDERS[kind].__name__
+        one, end = f"Show a trial of {what}.", f"End a trial of {what}."
+        asked = f"Try {what}; look at it until it is done."
+        problems = (404, 413, 415, 422)
+        found += [
+            _route("GET", name, trials.newest(kind), f"List trials of {what}."),
+            _route("POST", name, trials.ask(kind), asked, *problems, body=schema, answers=ACCEPTED),
+            _route("GET", f"{name}/{{id}}", trials.one(kind), one, 404),
+            _route("POST", f"{name}/{{id}}/cancel", trials.cancel(kind), end, 404, 409),
+        ]
+    return found
 
 
 def _orders() -> list[Route]:
@@ -78,9 +151,8 @@ def _route(
         summary=summary,
         group="admin",
         access=ADMIN,
-        answers=JSON,
-        problems=(400, 401, *problems, 503),
-        **more,
+        problems=tuple(dict.fromkeys((400, 401, *problems, 503))),
+        **{"answers": JSON, **more},
     )
 
 

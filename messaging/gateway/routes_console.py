@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import assets
-from messaging.gateway.console import charts, door, rules, templates, views
+from messaging.gateway.console import charts, delivering, door, rules, templates, trying, views
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
 from messaging.gateway.problems import ProblemError
@@ -17,7 +17,8 @@ _REFUSED = (400, 401, 403, 408, 413, 415)
 
 def console_routes() -> list[Route]:
     """Return the console's routes, in the order of the documentation."""
-    return [*_entrance(), *_orders(), *_people(), *_rules(), *_templates(), *_pages(), *_files()]
+    drafting = [*_rules(), *_trials(), *_templates()]
+    return [*_entrance(), *_orders(), *_people(), *drafting, *_pages(), *_files()]
 
 
 def _entrance() -> list[Route]:
@@ -50,6 +51,7 @@ def _people() -> list[Route]:
         _page("visitors", views.visitors, "List visitors.", 422, query=("cohort", "after")),
         _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
         _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
+        _form("visitors/{id}/export", views.export, "Give all of a person's data.", 200, 404),
         _page("visitors/{id}/erase", views.erase_page, "Ask before a person is erased.", 404),
         _form("visitors/{id}/erase", views.erase, "Erase a person.", 404, 422),
         _page("erasures/{receipt}", views.erasure, "Show how an erasure stands.", 404),
@@ -67,6 +69,20 @@ def _rules() -> list[Route]:
         _form("rules/save", rules.save, saving, 409, 422),
         _form("rules/remove", rules.remove, "Make a version without a file.", 409, 422),
         _form("rules/publish", rules.publish, "Publish a version.", 404, 409, 422),
+    ]
+
+
+def _trials() -> list[Route]:
+    asking = (404, 422)
+    return [
+        _page("try", trying.tries, "Ask what a draft makes of the journal.", query=("version",)),
+        _form("try", trying.ask_try, "Try a draft on the journal.", *asking),
+        _page("try/{id}", trying.one_try, "Show what a draft makes of the journal.", 404),
+        _form("try/{id}/cancel", trying.cancel_try, "End a trial.", 404, 409),
+        _page("simulate", trying.simulations, "Ask what a draft does.", query=("version",)),
+        _form("simulate", trying.ask_simulation, "Simulate a draft.", *asking),
+        _page("simulate/{id}", trying.one_simulation, "Show what a draft does.", 404),
+        _form("simulate/{id}/cancel", trying.cancel_simulation, "End a simulation.", 404, 409),
     ]
 
 
@@ -106,6 +122,14 @@ def _pages() -> list[Route]:
             "Show a path as a diagram with its people.",
             404,
             query=("stage",),
+        ),
+        _page("experiments", charts.experiments, "Show how each split test stands."),
+        _page(
+            "deliverability",
+            delivering.deliverability,
+            "Show how e-mails are taken.",
+            422,
+            query=("after",),
         ),
         _page("learning", charts.learning, "Show what each policy believes."),
         _page("system", views.system, "Show how each part fares."),

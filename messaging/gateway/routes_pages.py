@@ -30,7 +30,7 @@ def page_routes() -> list[Route]:
             handler=enter,
             summary="Take the admin token from the pages' form.",
             group="pages",
-            answers={303: "text/html", 401: "text/html"},
+            answers={303: "text/html", 401: "text/html", 429: "text/html"},
             problems=(400, 408, 413, 415),
         ),
         _file("look.css", "text/css"),

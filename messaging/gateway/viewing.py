@@ -4,7 +4,8 @@ Rules
 1. The key opens what can be read, and nothing that acts: the admin API takes the admin token alone.
 2. It comes in a link or by the form, and goes into a cookie at once: it stays in no address bar and no referrer.
 3. Who is logged in at the console needs no key: their session opens the pages as long as it lasts.
-4. It is derived from the secret and the admin token: whoever changes the token shuts out who had the link.
+4. Who tries tokens is held up as at the console's login, by the same count of attempts from an address.
+5. It is derived from the secret and the admin token: whoever changes the token shuts out who had the link.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def viewed(show: Show) -> Handler:
 async def enter(request: web.Request) -> web.StreamResponse:
     """Take the admin token from the form, and lead on to the page that was asked for."""
     gateway = request.app[GATEWAY]
+    address = request.remote or ""
     seconds_max = gateway.deps.limits.body_seconds_max
     raw = await read_body(request, bytes_max=FORM_BYTES_MAX, seconds_max=seconds_max)
     try:
@@ -71,17 +73,25 @@ async def enter(request: web.Request) -> web.StreamResponse:
     given, token = form.get("token", [""])[0].strip(), gateway.deps.admin_token
     key = viewing_key(gateway.deps.secret, token)
     to = _page_of_ours(form.get("to", [""])[0])
+    try:
+        gateway.entrance.take(address, gateway.deps.clock.machine())
+    except ProblemError as problem:
+        seconds = problem.retry_after_seconds
+        response = _form(to, f"Too many attempts: try again in {seconds} seconds.")
+        response.set_status(problem.status)
+        response.headers["Retry-After"] = str(seconds)
+        return response
     if not (_same(given, token) or _same(given, key)):
         return _form(to, "This is not the admin token of this system.")
+    gateway.entrance.succeeded(address)
     return _led_on(request, gateway, to)
 
 
 def remember(request: web.Request, response: web.Response, gateway: Gateway) -> None:
     """Let whoever gets this response look at the pages from now on."""
     key = viewing_key(gateway.deps.secret, gateway.deps.admin_token)
-    response.set_cookie(
-        _cookie(key), key, path="/", httponly=True, samesite="Lax", secure=request.secure
-    )
+    secure = gateway.deps.is_secure(request)
+    response.set_cookie(_cookie(key), key, path="/", httponly=True, samesite="Lax", secure=secure)
 
 
 def forget(response: web.Response, gateway: Gateway) -> None:

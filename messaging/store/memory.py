@@ -280,6 +280,19 @@ class MemoryStore:
         """Return which of these mailboxes are suppressed."""
         return {box for box in mailboxes if box in self._database.suppressed}
 
+    async def suppressions(
+        self, limit: int, after: tuple[datetime, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return suppressed mailboxes, the newest first."""
+        found = [(at, box, reason) for box, (reason, at) in self._database.suppressed.items()]
+        wanted = [each for each in found if after is None or each[:2] < after]
+        wanted.sort(reverse=True)
+        return [{"id": box, "at": at, "reason": reason} for at, box, reason in wanted[:limit]]
+
+    async def suppression_reasons(self) -> dict[str, int]:
+        """Return reason -> how many mailboxes are suppressed for it."""
+        return dict(Counter(reason for reason, _ in self._database.suppressed.values()))
+
     # ------------------------------------------------------------------ outbox
 
     async def read_outbox(self, sender: str, to: str, after: int, limit: int) -> list[Chunk]:
@@ -329,6 +342,14 @@ class MemoryStore:
         """Return value of a field -> how many rows have it."""
         rows = self._database.tables.get(table, {}).values()
         return dict(Counter(row.get(field) for row in rows))
+
+    async def tallies(
+        self, table: str, fields: tuple[str, ...], least: str
+    ) -> dict[tuple[Any, ...], int]:
+        """Return values of some fields -> how many rows have them."""
+        rows = self._database.tables.get(table, {}).values()
+        wanted = [row for row in rows if str(row.get(fields[0], "")) >= least]
+        return dict(Counter(tuple(row.get(field) for field in fields) for row in wanted))
 
     async def figures(self, bot: str) -> dict[str, float]:
         """Return what all visitors of a bot count as."""

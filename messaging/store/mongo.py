@@ -258,6 +258,26 @@ class MongoStore:
             cursor = self._database[collection].find({"_id": bounds}, session=self._reading_in)
             return await cursor.sort("_id", ASCENDING).limit(limit).to_list(None)
 
+    async def suppressions(
+        self, limit: int, after: tuple[datetime, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return suppressed mailboxes, the newest first."""
+        with world():
+            wanted = {"suppressed": True, **_beyond(after, newest=True)}
+            cursor = self._database["mailboxes"].find(wanted, {"at": 1, "reason": 1})
+            cursor = cursor.sort([("at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
+            return [_with_id(document) for document in await cursor.to_list(None)]
+
+    async def suppression_reasons(self) -> dict[str, int]:
+        """Return reason -> how many mailboxes are suppressed for it."""
+        stages: list[dict[str, Any]] = [
+            {"$match": {"suppressed": True}},
+            {"$group": {"_id": "$reason", "n": {"$sum": 1}}},
+        ]
+        with world():
+            found = await self._database["mailboxes"].aggregate(stages).to_list(None)
+        return {each["_id"]: each["n"] for each in found}
+
     # ------------------------------------------------------------------ rows and documents
 
     async def rows(
@@ -309,6 +329,18 @@ class MongoStore:
             cursor = self._database[table].aggregate(stages, session=self._reading_in)
             found = await cursor.to_list(None)
         return {each["_id"]: each["n"] for each in found}
+
+    async def tallies(
+        self, table: str, fields: tuple[str, ...], least: str
+    ) -> dict[tuple[Any, ...], int]:
+        """Return values of some fields -> how many rows have them; of an index of these fields the keys are read."""
+        stages: list[dict[str, Any]] = [
+            {"$match": {fields[0]: {"$gte": least}}},
+            {"$group": {"_id": {name: f"${name}" for name in fields}, "n": {"$sum": 1}}},
+        ]
+        with world():
+            found = await self._database[table].aggregate(stages).to_list(None)
+        return {tuple(each["_id"].get(name) for name in fields): each["n"] for each in found}
 
     async def figures(self, bot: str) -> dict[str, float]:
         """Return what all visitors of a bot count as: one small document for each shard."""

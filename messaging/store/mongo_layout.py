@@ -9,7 +9,8 @@
     journal          _id position; m keyed hash of the message id, p partition, b record
     journal_streams  _id stream; w writer, left: when the writer opened another one
     rows             decisions, rewards, story, sends, alerts, notices, deliveries, engagements, orders, moments,
-                     quarantine, snapshots, audit_log, sessions (of the console), rules_versions
+                     quarantine, snapshots, audit_log, sessions (of the console), rules_versions, trials (of drafts),
+                     trial_people (whom a trial names)
     users            _id name; role, password (scrypt), at, by
 
 Short names where a document is written for every event; words elsewhere. No key of a user's becomes a field
@@ -24,7 +25,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import CollectionInvalid
 
 from messaging.store.connection import Database, world
-from messaging.store.tables import BOTS, ROW_INDEXES
+from messaging.store.tables import BOTS, ROW_INDEXES, SOME_HAVE
 
 _PLAIN = ("shards", "outbox", "batches", "identity", "mailboxes", "journal_streams")
 """Searched by `_id` alone; made beforehand, since a collection that appears inside a transaction conflicts."""
@@ -40,12 +41,11 @@ async def ensure_store(database: Database, bots: tuple[str, ...] = BOTS) -> None
     with world():
         for name in _PLAIN:
             await _create(database, name, [])
+        await _create(database, "mailboxes", [_suppressed_index()])
         for bot in bots:
             await _create(database, states_of(bot), [_due_index()])
         for table, keys in ROW_INDEXES.items():
-            # `_id` at the end gives rows of one moment a fixed order without a sort in memory.
-            indexes = [IndexModel([(key, ASCENDING) for key in (*each, "_id")]) for each in keys]
-            await _create(database, table, indexes)
+            await _create(database, table, [_row_index(each) for each in keys])
 
 
 async def ensure_journal(database: Database) -> None:
@@ -53,6 +53,20 @@ async def ensure_journal(database: Database) -> None:
     with world():
         await _create(database, "journal_streams", [])
         await _create(database, "journal", [IndexModel([("m", ASCENDING)], unique=True)])
+
+
+def _row_index(fields: tuple[str, ...]) -> IndexModel:
+    """Return an index of rows. `_id` at its end gives rows of one moment a fixed order without a sort in memory."""
+    keys = [(key, ASCENDING) for key in (*fields, "_id")]
+    if fields[0] not in SOME_HAVE:
+        return IndexModel(keys)
+    return IndexModel(keys, partialFilterExpression={fields[0]: {"$exists": True}})
+
+
+def _suppressed_index() -> IndexModel:
+    """Return the index of suppressed mailboxes alone: those that are only touched are in none."""
+    keys = [("at", ASCENDING), ("_id", ASCENDING), ("reason", ASCENDING)]
+    return IndexModel(keys, partialFilterExpression={"suppressed": True})
 
 
 def _due_index() -> IndexModel:

@@ -8,7 +8,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "decisions": (("visitor", "at"), ("kind",)),
     "rewards": (("decision_id",),),
     "story": (("visitor", "at"),),
-    "sends": (("visitor", "at"), ("status", "at")),
+    "sends": (("visitor", "at"), ("status", "at"), ("day", "domain", "status", "left")),
     "alerts": (("visitor", "at"), ("status", "at"), ("by",)),
     "engagements": (("visitor", "at"), ("status", "at"), ("at",)),
     "notices": (("visitor", "at"), ("channel", "status", "at")),
@@ -20,8 +20,13 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "audit_log": (("at",), ("visitor", "at"), ("act", "at")),
     "sessions": (("user", "at"),),
     "rules_versions": (("at",),),
+    "trials": (("kind", "at"), ("status", "at")),
+    "trial_people": (("trial", "at"), ("visitor", "at")),
 }
 """Table -> the fields of each index."""
+
+SOME_HAVE = frozenset({"day"})
+"""Fields that not every row has: an index that begins with one holds only the rows that do."""
 
 ROW_HOLDS: dict[str, str] = {
     "decisions": "numbers",
@@ -39,6 +44,8 @@ ROW_HOLDS: dict[str, str] = {
     "audit_log": "numbers",
     "sessions": "nobody",
     "rules_versions": "nobody",
+    "trials": "nobody",
+    "trial_people": "visitor",
 }
 """Table -> what becomes of a row when the visitor it names (`visitor`) is erased.
 

@@ -120,6 +120,10 @@ class PutSend(msgspec.Struct):
     at: datetime
     mailbox: str = ""
     handed_over_at: datetime | None = None
+    domain: str = ""
+    """Of the mailbox: how each provider takes our e-mails is judged by it."""
+    left: bool = False
+    """Somebody unsubscribed by it."""
 
 
 MOMENTS_KEPT = 17

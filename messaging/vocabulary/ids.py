@@ -163,6 +163,15 @@ def policy_key(name: str) -> str:
     return derive("policy", name)
 
 
+def domain_of(address: str) -> str:
+    """Return the domain of an e-mail address, in small letters; empty for none.
+
+    >>> domain_of("Ann@Example.com"), domain_of("")
+    ('example.com', '')
+    """
+    return address.rpartition("@")[2].lower()
+
+
 def position(stream: int, number: int) -> int:
     """Return the position of record `number` (from 1) in a journal stream.
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.browser.test_looks import LOOKS, PHONE
 from tests.browser.test_looks import _judge as _judge_view
+from tests.browser_console import furnish
 from tests.console_builders import PASSWORD, a_console, lived_in
 
 PAGES = {
@@ -24,7 +25,15 @@ PAGES = {
     "routine": "routines/lead-to-customer?stage=opened",
     "templates": "templates",
     "template": "templates/invite-hello",
+    "try": "try",
+    "try-done": "try/{try}",
+    "simulate": "simulate",
+    "simulate-done": "simulate/{simulate}",
+    "simulate-running": "simulate/{running}",
+    "experiments": "experiments",
+    "deliverability": "deliverability",
     "learning": "learning",
+    "erase": "visitors/{visitor}/erase",
     "system": "system",
     "changes": "changes",
     "problem": "visitors/nobody",
@@ -59,6 +68,7 @@ async def _visitor(page, session) -> None:
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
 async def test_the_console_is_readable_by_everyone(a_context, size, scheme: str) -> None:
     store, now = await lived_in()
+    named = await furnish(store, now)
     async with (
         a_console(store, now) as (session, _),
         a_context(
@@ -71,7 +81,7 @@ async def test_the_console_is_readable_by_everyone(a_context, size, scheme: str)
         await _judge(page, "console-login", size, scheme)
         await _log_in(page, session)
         for name, path in PAGES.items():
-            await page.goto(_url(session, path))
+            await page.goto(_url(session, path.format(**named)))
             await page.wait_for_load_state("load")
             await _judge(page, f"console-{name}", size, scheme)
         await _visitor(page, session)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
+import msgspec
 import pytest
 
+from learning.evaluation.experiment import Count, begin, learn, snapshot_of
+from learning.training.probabilities import train
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from tests.console_builders import (
     a_browser,
@@ -17,7 +20,10 @@ from tests.console_builders import (
     lived_in,
     log_in,
 )
+from tests.experiment_builders import a_test
+from tests.gateway_builders import ADMIN
 from tests.page_builders import EVIL
+from tests.unit.test_probabilities import examples
 
 
 async def _get(session, path: str, status: int = 200) -> str:
@@ -35,6 +41,8 @@ async def test_pages_of_an_empty_system_say_that_there_is_nothing_yet() -> None:
         assert "Nobody came yet" in await _get(session, "visitors")
         assert "Nothing is published yet" in await _get(session, "rules")
         assert "Nothing is learned yet" in await _get(session, "learning")
+        assert "No e-mail was sent yet" in await _get(session, "deliverability")
+        assert "No split test is published" in await _get(session, "experiments")
         assert "no path is published" in (await _get(session, "routines", 404)).lower()
         await _get(session, "system")
 
@@ -240,3 +248,86 @@ async def test_a_person_is_erased_once_the_word_was_typed_and_the_log_does_not_s
             await _get(session, f"erasures/{receipt}", 404)
         for who in ("visitors/nobody/erase", "visitors/%00/erase"):
             await _get(session, who, 404)
+
+
+async def test_a_split_test_is_shown_with_its_intervals_p_and_the_alarm_about_its_shares() -> None:
+    """Three tests: one that is decided, one whose visitors do not come by the shares, one of nobody yet."""
+    store, now = await lived_in()
+    counts = {
+        "decided": {"a": Count(3_000, 600), "b": Count(3_000, 300)},
+        "crooked": {"a": Count(3_000, 300), "b": Count(1_000, 100)},
+    }
+    for name, bundle in counts.items():
+        test = a_test(policy=f"split_test/lead-to-customer/invited/{name}/0", a=0.5, b=0.5)
+        experiment = begin(test)
+        learn(experiment, bundle)
+        fields = msgspec.to_builtins(snapshot_of(experiment, 1, 7))
+        await store.put_document("snapshots", f"{test.policy}@1", {**fields, "at": now})
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "experiments")
+        decided = html.partition(">decided <")[2].partition("</section>")[0]
+        assert 'works">winner' in decided
+        assert "&lt; 0.001" in decided
+        assert "20.0 %, between" in decided
+        crooked = html.partition(">crooked <")[2].partition("</section>")[0]
+        assert "Sample ratio mismatch" in crooked
+        assert "75.0 % of 50.0 %" in crooked
+        async with session.get("/api/v1/experiments", headers=ADMIN) as answer:
+            found = {each["name"]: each for each in (await answer.json())["experiments"]}
+        assert found["decided"]["variants"][0]["p"] < 0.05 < found["decided"]["shares_p"]
+        assert found["crooked"]["shares_p"] < found["crooked"]["shares_p_alarm"]
+
+
+async def test_deliverability_counts_the_ledger_and_pages_through_who_left() -> None:
+    store, now = await lived_in()
+    for number in range(60):
+        at = now - timedelta(minutes=number)
+        await store.suppress(f"{number:064x}", "unsubscribed", at)
+    rows = await store.rows("sends", {}, limit=10_000)
+    taken = [row for row in rows if row.get("day")]
+    assert len(taken) > 50
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "deliverability")
+        assert f"<td>{len(taken):,}</td>" in html
+        assert "example.com" in html
+        assert "60: the visitor unsubscribed" in html
+        assert html.count("<code>") == 50
+        more = unescape(html.partition('" rel="next"')[0].rpartition('href="/console/')[2])
+        assert (await _get(session, more)).count("<code>") == 10
+        await _get(session, "deliverability?after=x", 422)
+        async with session.get("/api/v1/suppressions?limit=40", headers=ADMIN) as answer:
+            first = await answer.json()
+        query = {"limit": "40", "after": first["after"]}
+        async with session.get("/api/v1/suppressions", params=query, headers=ADMIN) as answer:
+            second = await answer.json()
+        ids = [each["id"] for each in (*first["suppressions"], *second["suppressions"])]
+        assert len(set(ids)) == 60
+        assert second["after"] is None
+        for after in ("x", "2026-03-26T06:00:00~x", "2026-03-26T06:00:00+00:00"):
+            query = {"after": after}
+            async with session.get("/api/v1/suppressions", params=query, headers=ADMIN) as answer:
+                assert answer.status == 422
+        async with session.get("/api/v1/deliverability", headers=ADMIN) as answer:
+            told = (await answer.json())["deliverability"]
+        assert told["whole"]["sent"] == sum(day["sent"] for day in told["days"]) == len(taken)
+
+
+async def test_a_probability_is_shown_with_its_calibration_and_learning_with_its_lift() -> None:
+    store, now = await lived_in()
+    trained = train("probability/customer", 1, examples(3_000, level=-1.0))
+    assert trained is not None
+    assert sum(rows for rows, _, _ in trained.report.calibration) > 100
+    fields = msgspec.to_builtins(trained.snapshot)
+    await store.put_document("snapshots", "probability/customer@1", {**fields, "at": now})
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "learning")
+        assert html.count("<circle") >= 10
+        assert "of 1 (AUC)" in html
+        assert "No model yet" in html, "of the other one"
+        assert "points</b>" in html
+        async with session.get("/api/v1/learning", headers=ADMIN) as answer:
+            models = (await answer.json())["learning"]["models"]
+        assert [len(each["curve"]) for each in models] == [0, 10]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from messaging.gateway.limits import Limits
 from messaging.gateway.route import VIEWER
 from messaging.gateway.routes import all_routes
 from messaging.gateway.viewing import viewing_key
@@ -224,3 +225,28 @@ async def test_without_a_sink_or_a_shop_the_pages_say_so() -> None:
     async with a_paged_site(shop=True) as (session, _):
         said = await _page(session, "/demo")
         assert all(f'href="{path}"' in said for path in ("/overview", "/inbox", "/"))
+
+
+async def test_who_tries_tokens_is_held_up_and_who_has_it_gets_the_attempts_back() -> None:
+    limits = Limits(logins_max=2)
+    async with a_paged_site(limits=limits) as (session, _):
+        given = ["wrong", "the-token", "wrong", "wrong", "the-token"]
+        for token, status in zip(given, (401, 303, 401, 401, 429), strict=True):
+            form = {"to": "/overview", "token": token}
+            async with session.post("/enter", data=form, allow_redirects=False) as answer:
+                assert answer.status == status
+                assert ("Retry-After" in answer.headers) == (status == 429)
+                assert answer.content_type == "text/html" or status == 303
+
+
+@pytest.mark.parametrize(("public_url", "secure"), [("https://mdma.example", True), ("", False)])
+async def test_the_keys_cookie_is_a_secure_one_where_people_come_by_https(
+    public_url: str, secure: bool
+) -> None:
+    async with (
+        a_paged_site(public_url=public_url) as (session, _),
+        session.get(f"/overview?key={KEY}", allow_redirects=False) as answer,
+    ):
+        assert answer.status == 303
+        [cookie] = answer.cookies.values()
+        assert bool(cookie["secure"]) == secure

@@ -229,6 +229,12 @@ def test_the_facts_of_a_visitor_are_words():
     assert said["has done"] == "viewed a page (2 x)", "an alert was answered by somebody else"
     assert said["alerts"] == "answered by a person (1 x)"
     assert said["traits"] == "city Rio"
+    assert "social profile" not in said, "nothing was found"
+    seen = {"city": "Rio", "social_presence": "found", "social_profile": "personal"}
+    assert (
+        dict(facts(found | {"traits": seen}))["social profile"]
+        == "presence found, profile personal"
+    )
     assert said["order"] == "o-1: 49 EUR, 5 given back, 44 left, thanks to again + hello"
     assert "won at stage invited" in said["path"]
     assert said["e-mail"].startswith("hello: handed over")

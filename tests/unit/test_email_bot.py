@@ -932,3 +932,23 @@ def test_a_message_for_another_bot_is_an_error():
 def test_a_state_of_an_unknown_version_is_an_error():
     with pytest.raises(AssertionError, match="version 9"):
         BOT.upgrade(9, b"")
+
+
+def test_the_ledger_says_by_which_mail_somebody_left_and_where_it_went_once():
+    world = World()
+    world.request()
+    world.due()
+    world.outcome("handed over")
+    world.now = later = NOW + timedelta(days=2)
+    [put] = [e for e in world.respond("unsubscribed", "s1") if isinstance(e, fx.PutSend)]
+    assert (put.status, put.left, put.domain) == ("handed over", True, "example.com")
+    assert put.at < later, "when it was handed over stays what it was"
+    assert not [e for e in world.respond("unsubscribed", "s1") if isinstance(e, fx.PutSend)]
+    [put] = [e for e in world.respond("complained", "s1") if isinstance(e, fx.PutSend)]
+    assert (put.status, put.left, put.domain) == ("complained", True, "example.com")
+
+
+def test_of_a_mail_that_never_went_out_nobody_is_said_to_have_left():
+    world = World()
+    world.request()
+    assert not [e for e in world.respond("unsubscribed", "s9") if getattr(e, "left", False)]

@@ -62,7 +62,7 @@ def told_of(draft: CompiledRules, database: MemoryDatabase | None = None) -> Tol
     published = rules(1)
     view = View(published, 1, {1: published}, {}, holdout=0.0, learning=False)
     store = MemoryStore(database or MemoryDatabase())
-    return asyncio.run(tried(store, events(), view, draft, lambda _: None))
+    return asyncio.run(tried(store, events(), view, draft, lambda *_: None))
 
 
 def test_the_same_rules_come_to_the_same():
@@ -109,7 +109,7 @@ async def test_events_are_read_back_from_the_newest_and_the_unreadable_left_out(
 def test_where_nothing_happened_one_is_told_so():
     view = View(rules(1), 1, {}, {})
     with pytest.raises(Refused, match="no event was journaled"):
-        asyncio.run(tried(MemoryStore(MemoryDatabase()), [], view, rules(DRAFT), lambda _: None))
+        asyncio.run(tried(MemoryStore(MemoryDatabase()), [], view, rules(DRAFT), lambda *_: None))
 
 
 def test_where_no_version_is_published_one_is_told_what_to_do():

@@ -1,12 +1,15 @@
-"""Show what is drawn: each path as a diagram with its people, and what the policies believe."""
+"""Show what is drawn: each path as a diagram with its people, split tests, and what the policies believe."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from aiohttp import web
 
 from messaging.gateway.console.door import Visit, back_to
 from messaging.gateway.console.drawing import ROOT
-from messaging.gateway.console.learned import Heat
+from messaging.gateway.console.learned import Heat, ModelNow
+from messaging.gateway.console.plots import nice
 from messaging.gateway.console.routine import laid_out, rows_of
 from messaging.gateway.console.views import LOOK_SECONDS, desk_of
 from messaging.gateway.problems import ProblemError
@@ -46,6 +49,29 @@ async def routine(visit: Visit) -> web.StreamResponse:
     )
 
 
+async def experiments(visit: Visit) -> web.StreamResponse:
+    """Show how each split test stands."""
+    found = await visit.gateway.deps.reader.experiments()
+    return await visit.page(
+        "experiments.html",
+        here="experiments",
+        seconds=LOOK_SECONDS,
+        world=await desk_of(visit).world(),
+        tests=[{**each, "scale": _scale(each), "known": _known(each)} for each in found],
+    )
+
+
+def _scale(test: dict[str, Any]) -> float:
+    """Return the rate at which the drawing of intervals ends: a round one above all of those that are worth it."""
+    known = [each["high"] for each in (*test["variants"], test["holdout"]) if each["visitors"]]
+    return min(1.0, nice(max(known, default=1.0)))
+
+
+def _known(test: dict[str, Any]) -> int:
+    """Return how many visitors are counted, over all variants."""
+    return sum(int(each["visitors"]) for each in test["variants"])
+
+
 async def learning(visit: Visit) -> web.StreamResponse:
     """Show what each policy believes, and how sure it is."""
     desk = desk_of(visit)
@@ -58,7 +84,13 @@ async def learning(visit: Visit) -> web.StreamResponse:
         days=DAYS,
         cells=_cells(now.heat) if now.heat is not None else [],
         span=_span(now.heat) if now.heat is not None else (0.0, 0.0),
+        models=[{"model": each, "scale": _curve_scale(each)} for each in now.models],
     )
+
+
+def _curve_scale(model: ModelNow) -> float:
+    """Return the probability at which a curve's drawing ends."""
+    return min(1.0, nice(max((max(each.said, each.came) for each in model.curve), default=1.0)))
 
 
 def _span(heat: Heat) -> tuple[float, float]:

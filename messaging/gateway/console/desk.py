@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import Routine
 
@@ -110,6 +111,10 @@ class Desk(Protocol):
         """Ask for an erasure of a visitor; return its receipt's id. It goes on by itself."""
         ...
 
+    async def export(self, visitor: str) -> str:
+        """Return all of one person's data as JSON; empty: somebody else's is being written out."""
+        ...
+
     async def receipt(self, id_: str) -> Receipt | None:
         """Return how an erasure stands, None if there is none of this id."""
         ...
@@ -120,6 +125,14 @@ class Desk(Protocol):
 
     async def routine(self, path: str) -> Routine | None:
         """Return a path with its people, None if there is none of this name."""
+        ...
+
+    async def deliverability(self) -> DeliveredNow:
+        """Return how e-mails are taken, by day and by the mailboxes' domains; as of a moment ago."""
+        ...
+
+    async def suppressions(self, after: After | None, limit: int) -> Page:
+        """Return mailboxes that are never written to again (`Suppressed`), the newest first."""
         ...
 
     async def learning(self) -> LearningNow:

@@ -49,6 +49,7 @@ SAID = {
     "published": "Published: whoever enters a path from now on goes by this version.",
     "saved": "Saved as a draft. Nobody meets it before it is published.",
     "same": "Nothing was changed: this is the version that you began with.",
+    "cancelled": "Cancelled: it goes no further.",
     "tested": "The test is handed over to the mail server.",
     "going": "Going on: e-mails are handed over again.",
 }
@@ -220,7 +221,6 @@ def _check_form(visit: Visit, form: Form, *, changes: bool) -> None:
 
 def _led_on(request: web.Request, gateway: Gateway, token: str, to: str) -> web.Response:
     response = back_to(to)
-    is_secure = request.secure or gateway.deps.public_url.startswith("https://")
     response.set_cookie(
         cookie_of(gateway.deps.secret),
         token,
@@ -228,7 +228,7 @@ def _led_on(request: web.Request, gateway: Gateway, token: str, to: str) -> web.
         max_age=int(SESSION_MAX.total_seconds()),
         httponly=True,
         samesite="Strict",
-        secure=is_secure,
+        secure=gateway.deps.is_secure(request),
     )
     return response
 

@@ -41,15 +41,23 @@ class Entrance:
         if not seconds and name != ADMIN_NAME:
             seconds = self._of_name.take(name, now)
         if seconds:
-            raise ProblemError(
-                429, "too many attempts to log in", retry_after_seconds=int(seconds) + 1
-            )
+            raise _too_many(seconds)
         user = await user_of(store, name, admin_token)
         if not await self._is_right(user, password):
             return None
         self._of_address.succeeded(address)
         self._of_name.succeeded(name)
         return user
+
+    def take(self, address: str, now: float) -> None:
+        """Count an attempt with a key or the admin token. Raise 429 for too many from an address."""
+        seconds = self._of_address.take(address, now)
+        if seconds:
+            raise _too_many(seconds)
+
+    def succeeded(self, address: str) -> None:
+        """Give an address its attempts back: it had the key."""
+        self._of_address.succeeded(address)
 
     async def _is_right(self, user: User | None, password: str) -> bool:
         if (
@@ -66,6 +74,10 @@ class Entrance:
         finally:
             self._waiting -= 1
         return is_same and user is not None
+
+
+def _too_many(seconds: float) -> ProblemError:
+    return ProblemError(429, "too many attempts to log in", retry_after_seconds=int(seconds) + 1)
 
 
 def _raw(text: str) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from messaging.gateway.told import LiftNow
+
 
 class Heat(msgspec.Struct, kw_only=True):
     """Hold the expected rate of response of each hour of the week."""
@@ -38,10 +40,33 @@ class PolicyNow(msgspec.Struct, kw_only=True):
     arms: list[ArmLine]
 
 
+class Told(msgspec.Struct, kw_only=True):
+    """Hold moments of similar probability: what was said of them, and what came."""
+
+    rows: int
+    said: float
+    came: float
+    low: float
+    high: float
+    """The 95 % interval of the share that came (Wilson 1927)."""
+
+
+class ModelNow(msgspec.Struct, kw_only=True):
+    """Say what is known of the model of one probability."""
+
+    title: str
+    version: str
+    """Empty: there is no model yet."""
+    figures: list[tuple[str, str]]
+    curve: list[Told]
+    """Of moments later than all that it learned from, by rising probability; empty where there were too few."""
+
+
 class LearningNow(msgspec.Struct, kw_only=True):
     """Hold what all policies believe."""
 
     heat: Heat | None
     policies: list[PolicyNow]
-    models: list[tuple[str, str]]
-    """(probability, what is known of its model)"""
+    models: list[ModelNow]
+    lifts: list[LiftNow]
+    """Each path: what learning brings beside the rules alone."""

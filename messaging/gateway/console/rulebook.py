@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
+
+RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
+"""What becomes of runs under way on other versions -> what the audit log says of it."""
 
 
 class VersionLine(msgspec.Struct, kw_only=True):
@@ -87,6 +90,29 @@ class Finding(msgspec.Struct, kw_only=True):
     hint: str
 
 
+class MatchLine(msgspec.Struct, kw_only=True):
+    """Say how many would be in a cohort of a draft."""
+
+    name: str
+    people: int
+    low: int
+    high: int
+    """Ends of the 95 % interval; all three are one number where everybody was asked."""
+    now: int | None
+    """How many are in the published cohort of this name; None: there is none, or nobody is in it."""
+
+
+class Matching(msgspec.Struct, kw_only=True):
+    """Say who would be in the cohorts that an edit changes."""
+
+    as_of: str
+    looked: int
+    """So many were asked…"""
+    people: int
+    """… of so many."""
+    lines: list[MatchLine]
+
+
 class Compared(msgspec.Struct, kw_only=True):
     """Say what differs between two versions: in sentences, and line by line."""
 
@@ -119,8 +145,20 @@ class Rulebook(Protocol):
         """Return a file of a version, None if there is no such file."""
         ...
 
+    async def files(self, number: int) -> dict[str, str] | None:
+        """Return all files of a version, None if there is no such version."""
+        ...
+
+    async def written(self, kind: str) -> dict[str, Any]:
+        """Return name -> what the published version says of each of the `scores`, `senders` or `interactions`."""
+        ...
+
     async def check(self, number: int, name: str, text: str | None) -> list[Finding]:
         """Return what is wrong with a version in which one file is changed."""
+        ...
+
+    async def matching(self, number: int, name: str, text: str) -> Matching | None:
+        """Return who would be in the cohorts that an edit changes; None where it changes none, or is wrong."""
         ...
 
     async def compare_file(self, number: int, name: str, text: str | None) -> str:

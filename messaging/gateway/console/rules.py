@@ -13,17 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
-from messaging.gateway.acts import noted
+from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.rulebook import Rulebook, Saved, VersionLine
 from messaging.gateway.problems import ProblemError
-from messaging.store.audit_log import Change
 
 HERE = "rules"
-
-RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
-"""What becomes of runs under way on other versions -> what the audit log says of it."""
 
 NAME_CHARACTERS_MAX = 120
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
@@ -31,11 +27,8 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def rulebook_of(visit: Visit) -> Rulebook:
-    """Return the rulebook. Raise 404 where the gateway runs without one."""
-    book = visit.gateway.deps.rulebook
-    if book is None:
-        raise ProblemError(404, "this gateway has no rules behind it")
-    return book
+    """Return the rulebook of a visit."""
+    return acts.rulebook_of(visit.gateway)
 
 
 async def rules(visit: Visit) -> web.StreamResponse:
@@ -59,7 +52,7 @@ async def version(visit: Visit) -> web.StreamResponse:
 async def edit(visit: Visit) -> web.StreamResponse:
     """Show a file of the newest version, to be edited."""
     book = rulebook_of(visit)
-    name = _file_name(visit.request.query.get("file", ""))
+    name = file_name(visit.request.query.get("file", ""))
     now = await book.now()
     text = await book.file(now.newest, name)
     return await _editor(visit, name, text or "", base=now.newest, is_new=text is None)
@@ -70,10 +63,12 @@ async def check(visit: Visit, form: Form) -> web.StreamResponse:
     book = rulebook_of(visit)
     name, text, base = _edited(form)
     findings = await book.check(base, name, text)
-    diff = await book.compare_file(base, name, text)
-    return await _editor(
-        visit, name, text, base=base, findings=findings, diff=diff, is_checked=True
-    )
+    told: dict[str, Any] = {
+        "findings": findings,
+        "diff": await book.compare_file(base, name, text),
+        "matching": await book.matching(base, name, text) if not findings else None,
+    }
+    return await _editor(visit, name, text, base=base, is_checked=True, **told)
 
 
 async def save(visit: Visit, form: Form) -> web.StreamResponse:
@@ -92,30 +87,15 @@ async def publish(visit: Visit, form: Form) -> web.StreamResponse:
     found = await _version(book, form.get("version", ""))
     instead_of = _number(form.get("instead_of", ""))
     runs = form.get("runs", "stay")
-    if runs not in RUNS:
-        raise ProblemError(422, f"runs under way can {', '.join(RUNS)}", field="runs")
-    user, now = visit.session.user, visit.gateway.deps.wall_now()
-    if not await book.publish(found.number, instead_of, user, now, runs):
-        raise ProblemError(
-            409, "somebody else published meanwhile: look at what is published now, then decide"
-        )
-    said = f"instead of version {instead_of}" if instead_of else ""
-    said += RUNS[runs]
-    change = Change(by=user, act="rules.published", of=f"version {found.number}", said=said)
-    await noted(visit.gateway, change)
+    await acts.publish(visit.gateway, found.number, instead_of, runs, by=visit.session.user)
     return back_to(f"{ROOT}rules", "published")
 
 
 async def _save(visit: Visit, form: Form, *, is_removal: bool) -> web.StreamResponse:
-    book = rulebook_of(visit)
     name, text, base = _edited(form)
-    user, now = visit.session.user, visit.gateway.deps.wall_now()
-    saved = await book.save(base, name, None if is_removal else text, user, now)
+    new = None if is_removal else text
+    saved = await acts.save(visit.gateway, base, name, new, by=visit.session.user)
     if saved.outcome in ("saved", "same"):
-        if saved.outcome == "saved":
-            said = f"{name} removed" if is_removal else name
-            change = Change(by=user, act="rules.saved", of=f"version {saved.version}", said=said)
-            await noted(visit.gateway, change)
         return back_to(f"{ROOT}rules/versions/{saved.version}", saved.outcome)
     return await _not_saved(visit, name, text, base, saved)
 
@@ -142,9 +122,10 @@ async def _not_saved(
 async def _editor(
     visit: Visit, name: str, text: str, *, base: int, status: int = 200, **more: Any
 ) -> web.StreamResponse:
-    known = {
+    known: dict[str, Any] = {
         "findings": [],
         "diff": "",
+        "matching": None,
         "is_checked": False,
         "is_new": False,
         "late": None,
@@ -167,10 +148,11 @@ def _edited(form: Form) -> tuple[str, str, int]:
     text = form.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         raise ProblemError(422, "a file of rules is text, without NUL", field="text")
-    return _file_name(form.get("file", "")), text, _number(form.get("base", ""))
+    return file_name(form.get("file", "")), text, _number(form.get("base", ""))
 
 
-def _file_name(given: str) -> str:
+def file_name(given: str) -> str:
+    """Return the name of a file of rules. Raise 422 for what can be none."""
     if len(given) > NAME_CHARACTERS_MAX or _NAME.fullmatch(given) is None:
         raise ProblemError(
             422, "name a file like templates/hello.yaml: one folder at most", field="file"

@@ -10,14 +10,13 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from messaging.gateway.acts import noted
+from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import HEADERS, ROOT
 from messaging.gateway.console.mailings import Mailings, Preview
 from messaging.gateway.inbox import in_scheme
 from messaging.gateway.limits import ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError
-from messaging.store.audit_log import Change
 
 HERE = "templates"
 
@@ -33,11 +32,8 @@ _VISITOR = re.compile(r"[0-9a-f]{24}")
 
 
 def mailings_of(visit: Visit) -> Mailings:
-    """Return the mailings. Raise 404 where the gateway runs without."""
-    found = visit.gateway.deps.mailings
-    if found is None:
-        raise ProblemError(404, "this gateway has no templates behind it")
-    return found
+    """Return the mailings of a visit."""
+    return acts.mailings_of(visit.gateway)
 
 
 async def templates(visit: Visit) -> web.StreamResponse:
@@ -79,11 +75,7 @@ async def send_test(visit: Visit, form: Form) -> web.StreamResponse:
     name, visitor = visit.request.match_info["name"], form.get("visitor", "")
     if visitor and _VISITOR.fullmatch(visitor) is None:
         raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
-    user = visit.session.user
-    said = await mailings_of(visit).send_test(name, form.get("to", ""), user)
-    if said != "sent":
-        raise ProblemError(422, f"the test was not sent: {said}", field="to")
-    await noted(visit.gateway, Change(by=user, act="template.tested", of=name))
+    await acts.send_test(visit.gateway, name, form.get("to", ""), by=visit.session.user)
     return back_to(_address(visit, {"visitor": visitor}), "tested")
 
 

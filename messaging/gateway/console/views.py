@@ -10,17 +10,18 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.console.desk import Desk
 from messaging.gateway.console.door import Form, Visit, back_to, page_of_ours
-from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.drawing import HEADERS, ROOT
 from messaging.gateway.console.lists import PAGE_ROWS, addresses, after_of
+from messaging.gateway.deps import Gateway
 from messaging.gateway.limits import ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError
 from messaging.gateway.told import StageNow, Story
-from messaging.store.audit_log import AUDIT_LOG, Change
+from messaging.store.audit_log import AUDIT_LOG
 
 LOOK_SECONDS = 3.0
 
 ERASE_WORD = "erase"
-_RECEIPT = re.compile(r"[0-9a-f]{1,64}")
+RECEIPT = re.compile(r"[0-9a-f]{1,64}")
 
 ENDS = (
     ("going", "on the way"),
@@ -39,11 +40,8 @@ STATUSES = (
 
 
 def desk_of(visit: Visit) -> Desk:
-    """Return the desk. Raise 404 where the gateway runs without one."""
-    desk = visit.gateway.deps.desk
-    if desk is None:
-        raise ProblemError(404, "this gateway has no bots behind it")
-    return desk
+    """Return the desk of a visit."""
+    return acts.desk_of(visit.gateway)
 
 
 async def overview(visit: Visit) -> web.StreamResponse:
@@ -154,6 +152,23 @@ async def visitor(visit: Visit) -> web.StreamResponse:
     )
 
 
+async def export(visit: Visit, _: Form) -> web.StreamResponse:
+    """Give all of one person's data, as a file."""
+    found = await _story(visit)
+    document = await acts.export(visit.gateway, found.visitor, by=visit.session.user)
+    return document_of(found.visitor, document)
+
+
+def document_of(visitor: str, document: str) -> web.Response:
+    """Return a person's data as a file to be kept."""
+    name = f'attachment; filename="visitor-{visitor}.json"'
+    return web.Response(
+        text=document,
+        content_type="application/json",
+        headers={**HEADERS, "Content-Disposition": name},
+    )
+
+
 async def erase_page(visit: Visit) -> web.StreamResponse:
     """Ask whether a person is to be erased."""
     return await _asked(visit, await _story(visit))
@@ -164,17 +179,14 @@ async def erase(visit: Visit, form: Form) -> web.StreamResponse:
     found = await _story(visit)
     if form.get("word", "").strip().lower() != ERASE_WORD:
         return await _asked(visit, found, "Nobody was erased: the word was not typed.")
-    receipt = await desk_of(visit).erase(found.visitor, visit.gateway.deps.wall_now())
-    # Not of whom: the row outlives them.
-    change = Change(by=visit.session.user, act="visitor.erased", of=f"receipt {receipt}")
-    await acts.noted(visit.gateway, change)
+    receipt = await acts.erase(visit.gateway, found.visitor, by=visit.session.user)
     return back_to(f"{ROOT}erasures/{receipt}")
 
 
 async def erasure(visit: Visit) -> web.StreamResponse:
     """Show how an erasure stands."""
     id_ = visit.request.match_info["receipt"]
-    found = await desk_of(visit).receipt(id_) if _RECEIPT.fullmatch(id_) else None
+    found = await desk_of(visit).receipt(id_) if RECEIPT.fullmatch(id_) else None
     if found is None:
         raise ProblemError(404, "there is no such receipt")
     seconds = 0.0 if found.is_done else LOOK_SECONDS
@@ -206,15 +218,8 @@ async def _story(visit: Visit) -> Story:
 
 async def system(visit: Visit) -> web.StreamResponse:
     """Show how each part fares, and what waits."""
-    desk, gateway = desk_of(visit), visit.gateway
-    events, size = gateway.collector.waiting()
-    own = [
-        ("Events for the journal", f"{events:,} ({size:,} bytes)"),
-        ("Events for the bots", f"{sum(gateway.handover.backlog().values()):,}"),
-        ("Calls of a replay", f"{await gateway.feeder.waiting():,}"),
-        ("Open streams to browsers", f"{len(gateway.watch):,}"),
-    ]
-    now = await desk.system(own)
+    desk = desk_of(visit)
+    now = await desk.system(await own_queues(visit.gateway))
     return await visit.page(
         "system.html",
         here="system",
@@ -222,6 +227,17 @@ async def system(visit: Visit) -> web.StreamResponse:
         world=await desk.world(),
         **{name: getattr(now, name) for name in now.__struct_fields__},
     )
+
+
+async def own_queues(gateway: Gateway) -> list[tuple[str, str]]:
+    """Return what waits in the gateway, in words."""
+    events, size = gateway.collector.waiting()
+    return [
+        ("Events for the journal", f"{events:,} ({size:,} bytes)"),
+        ("Events for the bots", f"{sum(gateway.handover.backlog().values()):,}"),
+        ("Calls of a replay", f"{await gateway.feeder.waiting():,}"),
+        ("Open streams to browsers", f"{len(gateway.watch):,}"),
+    ]
 
 
 async def changes(visit: Visit) -> web.StreamResponse:

@@ -24,6 +24,26 @@
     text.setSelectionRange(start, start + (lines[line - 1] || "").length);
     text.scrollTop = Math.max(0, (line - 4) * (text.scrollHeight / lines.length));
   });
+  // Who matches is counted while somebody writes: once they rest, one question at a time.
+  const matches = document.getElementById("matches");
+  if (text && text.dataset.counts && matches) {
+    const REST_MS = 1000;
+    let timer = 0;
+    let isAsking = false;
+    const ask = async () => {
+      if (isAsking) { timer = setTimeout(ask, REST_MS); return; }
+      isAsking = true;
+      try {
+        const body = new URLSearchParams(new FormData(text.form));
+        const answer = await fetch(text.dataset.counts, { method: "POST", body, signal: AbortSignal.timeout(20000) });
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const news = page.getElementById("matches");
+        if (answer.ok && news) matches.innerHTML = news.innerHTML;
+      } catch { /* the next word asks again */ }
+      isAsking = false;
+    };
+    text.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, REST_MS); });
+  }
   // Whoever leaves with words that are not saved is asked once.
   if (text && !text.readOnly) {
     let isSent = false;

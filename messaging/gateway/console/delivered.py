@@ -1,0 +1,63 @@
+"""Say what the console asks about deliverability: how e-mails are taken, and what is to be done where that is badly."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Taken(msgspec.Struct, kw_only=True):
+    """Count what became of the e-mails of one day, or to one domain."""
+
+    name: str
+    sent: int = 0
+    """A server had a word about so many."""
+    handed: int = 0
+    """Taken, and not come back."""
+    bounced: int = 0
+    complained: int = 0
+    left: int = 0
+    """Unsubscribed by it."""
+    uncertain: int = 0
+    wrong: list[str] = []
+    """Which of these are too many."""
+
+
+class Advice(msgspec.Struct, kw_only=True):
+    """Say what is bad, and what to do."""
+
+    level: str
+    """`wrong` or `look`."""
+    what: str
+    do: str
+
+
+class Answers(msgspec.Struct, kw_only=True):
+    """Count answers, and those of people among them."""
+
+    name: str
+    every: int
+    by_people: int
+
+
+class DeliveredNow(msgspec.Struct, kw_only=True):
+    """Hold how e-mails are taken."""
+
+    as_of: str
+    whole: Taken
+    days: list[Taken]
+    """The last thirty, the oldest first."""
+    domains: list[Taken]
+    """Those that most e-mails go to, and all others as one."""
+    answers: list[Answers]
+    reasons: list[tuple[str, int]]
+    """(why mailboxes are never written to again, how many)"""
+    advice: list[Advice]
+
+
+class Suppressed(msgspec.Struct, kw_only=True):
+    """Say one mailbox that is never written to again."""
+
+    mailbox: str
+    """Keyed hash of the address."""
+    at: str
+    why: str

@@ -1,0 +1,179 @@
+"""Furnish a lived-in console for browser tests: trials that are done, split tests, a model, who left; bots at work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from agents.runtime.offers import StoredOffers
+from agents.runtime.views import VERSIONS, ViewLoader, ViewSettings
+from config.load import DEFAULTS, compile_files, read_folder
+from learning.evaluation.experiment import HOLDOUT, Count, begin, learn, snapshot_of
+from learning.training.probabilities import train
+from messaging.gateway.console.trials import SIMULATE, TRY, SimulateOrder, TryOrder
+from messaging.gateway.limits import Limits
+from messaging.journal.memory import MemoryJournal
+from messaging.ports import Journal, Store
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from scripts.rules import newest
+from scripts.rules_try import DRAFT, read_records, tried
+from scripts.simulation import Files, Request, simulate
+from scripts.trial_told import simulated_told, tried_told
+from scripts.trials import PEOPLE, TRIALS, StoredTrials, TrialWork
+from tests.console_builders import a_console, lived_in
+from tests.experiment_builders import a_test
+from tests.gateway_builders import StillClock
+from tests.house_builders import House
+from tests.integration.test_console_trials import Runner, a_told
+from tests.unit.test_probabilities import examples
+
+PATH = "paths/lead-to-customer.yaml"
+
+
+@cache
+def a_simulation() -> dict[str, Any]:
+    """Return what a draft with fewer attempts would do, beside the shipped routine."""
+    files = read_folder(DEFAULTS)
+    draft = files | {PATH: files[PATH].replace("total: 4", "total: 2")}
+    request = Request(Files(2, draft), Files(1, files), visitors=60, days=24, seed=7)
+    found: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode(simulated_told(simulate(request)))
+    )
+    return found
+
+
+async def furnish(store: Store, now: datetime) -> dict[str, str]:
+    """Put trials, split tests, a model and mailboxes that left into a store; return what names them in addresses."""
+    [visitor] = await store.visitors("behavior", "", 1)
+    trials = StoredTrials(store)
+    tried = await trials.ask(TRY, TryOrder(version=1), "kim", now)
+    await TrialWork(trials, store, Runner(a_told(visitor)), StillClock()).look()
+    simulated = await trials.ask(SIMULATE, SimulateOrder(version=1), "kim", now)
+    await TrialWork(trials, store, Runner(a_simulation()), StillClock()).look()
+    running = await trials.ask(SIMULATE, SimulateOrder(version=1), "kim", now)
+    row = await store.get_document(TRIALS, running) or {}
+    row |= {"status": "running", "share": 0.42, "doing": "the draft, with learning", "starts": 1}
+    await store.put_document(TRIALS, running, row)
+    assert await store.count(PEOPLE, {"trial": tried}) == 1
+    for name, counts in {
+        "subject": {"invite-hello": (412, 61), "invite-question": (398, 39)},
+        "crooked": {"invite-hello": (3_000, 300), "invite-question": (1_000, 100)},
+    }.items():
+        policy = f"split_test/lead-to-customer/invited/{name}/0"
+        test = a_test(policy=policy, **dict.fromkeys(counts, 0.5))
+        experiment = begin(test)
+        learn(
+            experiment,
+            {arm: Count(*each) for arm, each in counts.items()} | {HOLDOUT: Count(40, 4)},
+        )
+        fields = msgspec.to_builtins(snapshot_of(experiment, 1, 7))
+        await store.put_document("snapshots", f"{policy}@1", {**fields, "at": now})
+    trained = train("probability/customer", 1, examples(3_000, level=-1.0))
+    assert trained is not None
+    fields = msgspec.to_builtins(trained.snapshot)
+    await store.put_document("snapshots", "probability/customer@1", {**fields, "at": now})
+    for number in range(60):
+        at = now - timedelta(minutes=number)
+        await store.suppress(f"{number:064x}", "unsubscribed", at)
+    return {"visitor": visitor, "try": tried, "simulate": simulated, "running": running}
+
+
+class InThisProcess:
+    """Carry trials out on the spot, as their process does (`scripts.trial_worker`)."""
+
+    def __init__(self, store: Store, journal: Journal, loader: ViewLoader) -> None:
+        self._store = store
+        self._journal = journal
+        self._loader = loader
+
+    async def run(self, kind: str, asked: dict[str, Any], told: Any) -> dict[str, Any]:
+        view = await self._loader.load()
+        version = asked["version"] or await newest(self._store)
+        row = await self._store.get_document(VERSIONS, str(version))
+        if kind == TRY:
+            records = await read_records(self._journal, timedelta(days=asked["days"]))
+            draft = compile_files(row["files"], DRAFT, row["html"])
+            found = tried_told(await tried(self._store, records, view, draft, told))
+            found |= {"version": version, "published_version": view.rules_version}
+        else:
+            published = await self._store.get_document(VERSIONS, str(view.rules_version))
+            request = Request(
+                Files(version, row["files"], row["html"]),
+                Files(view.rules_version, published["files"], published["html"]),
+                visitors=asked["visitors"],
+                days=asked["days"],
+            )
+            found = simulated_told(await asyncio.to_thread(simulate, request))
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found))
+        return plain
+
+    def stop(self) -> None:
+        """Do nothing: nobody cancels here."""
+
+
+class Working(House):
+    """Run every bot on what a world left, by whatever version is published."""
+
+    def version(self) -> int:
+        """Return the version that the bots go by."""
+        return self.shards["rules-0"]._committer.view.rules_version
+
+    async def follow(self, loader: ViewLoader) -> None:
+        """Let every bot see what is published."""
+        while True:
+            view = await loader.changed()
+            if view is not None:
+                for shard in self.shards.values():
+                    shard.set_view(view)
+            await asyncio.sleep(0.05)
+
+    async def lead(self, address: str, browser: str) -> None:
+        """Let somebody come who leaves an address and may be written to."""
+        consent = {"consent": {"categoryPreferences": {"email": True}}}
+        await self.views("/", "/products", browser=browser)
+        traits = {"email": address}
+        await self.call("identify", browser, traits=traits, context=consent)
+
+
+@asynccontextmanager
+async def a_working_console() -> AsyncIterator[Working]:
+    """Serve a console with every bot behind it, in a world that was lived in; two leads came since."""
+    database = MemoryDatabase()
+    store, now = await lived_in(MemoryStore(database))
+    journal = MemoryJournal(database)
+    settings = ViewSettings(mailbox=lambda address: f"m:{address}", holdout=0.0)
+    loader, tried_by = (ViewLoader(store, settings, compile_files) for _ in range(2))
+    house = Working(store, journal, await loader.load())
+    house.clock.moved = now - datetime.now(UTC)
+    trials = StoredTrials(store)
+    runner = InThisProcess(store, journal, tried_by)
+    works = [shard.run() for shard in house.shards.values()]
+    works += [house.follow(loader), TrialWork(trials, store, runner, house.clock).run()]
+    tasks = [asyncio.ensure_future(work) for work in works]
+    given = {
+        "journal": journal,
+        "peers": house,
+        "offers": StoredOffers(store),
+        "trials": trials,
+        "clock": house.clock,
+        "wall_now": house.clock.now,
+        "limits": Limits(drain_seconds_max=1.0, settle_seconds_max=5.0),
+    }
+    try:
+        while any(shard.report() is None for shard in house.shards.values()):
+            await asyncio.sleep(0.005)
+        async with a_console(store, now, **given) as (session, _):
+            house.session = session
+            for name in ("ann", "bob"):
+                await house.lead(f"{name}@example.com", browser=f"b-{name}")
+            yield house
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

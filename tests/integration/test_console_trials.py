@@ -1,0 +1,159 @@
+"""The pages and the API of trials: ask, wait, cancel, what came of it, and what cannot be asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from messaging.gateway.console.trials import SIMULATE, TRY
+from scripts.rules_try import PathTold, Side, Told
+from scripts.trial_told import tried_told
+from scripts.trials import WAITING_MAX, StoredTrials, TrialWork
+from tests.console_builders import a_console, form_key, lived_in, log_in
+from tests.gateway_builders import ADMIN, NOON, StillClock
+
+PATH = "lead-to-customer"
+
+
+class Runner:
+    """Come to what it was given."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        self.result = result
+
+    async def run(self, kind: str, asked: dict[str, Any], told: Any) -> dict[str, Any]:
+        del kind, asked, told
+        return dict(self.result)
+
+    def stop(self) -> None:
+        raise AssertionError("nobody cancelled it")
+
+
+def a_told(visitor: str) -> dict[str, Any]:
+    """Return what `rules try` came to, as a process tells it."""
+    example = {"visitor": visitor, "e_mails": ["invite-hello"], "other_side": []}
+    now = Side({"in-cart": 2, "old": 1}, {PATH: PathTold(2, 1, {"invite-hello": 3}, {}, [])})
+    draft = Side(
+        {"in-cart": 5, "keen": 4},
+        {PATH: PathTold(1, 1, {"cart-waiting": 3}, {"weekly_cap": 2}, [example])},
+    )
+    told = tried_told(Told(9, NOON, NOON, now, draft))
+    return {
+        **told,
+        "since": NOON.isoformat(),
+        "until": NOON.isoformat(),
+        "version": 1,
+        "published_version": 1,
+    }
+
+
+async def _ask(session, kind: str, status: int = 303, **fields: Any) -> str:
+    form = {"form_key": await form_key(session), **fields}
+    async with session.post(f"/console/{kind}", data=form, allow_redirects=False) as answer:
+        said = await answer.text()
+        assert answer.status == status, said
+        return answer.headers.get("Location", said)
+
+
+async def _get(session, path: str, status: int = 200) -> str:
+    async with session.get(path) as answer:
+        said = await answer.text()
+        assert answer.status == status, said
+        return said
+
+
+async def test_a_draft_is_asked_for_waited_for_and_shown_beside_the_published_version() -> None:
+    store, now = await lived_in()
+    [visitor] = await store.visitors("behavior", "", 1)
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        assert "Nothing yet" in await _get(session, "/console/try")
+        where = await _ask(session, TRY, version=1, days=7)
+        html = await _get(session, where)
+        assert "Waits for its turn" in html
+        assert 'data-seconds="1.0"' in html
+        trials = StoredTrials(store)
+        await TrialWork(trials, store, Runner(a_told(visitor)), StillClock()).look()
+        html = await _get(session, where)
+        assert "data-seconds" not in html
+        for said in ("in-cart", "+3", "gone", "new", "weekly_cap", f"/visitors/{visitor}"):
+            assert said in html
+        assert "Version 1, 7 days" in await _get(session, "/console/try")
+        id_ = where.rpartition("/")[2]
+        await _get(session, f"/console/simulate/{id_}", 404)
+        async with session.get(f"/api/v1/tries/{id_}", headers=ADMIN) as answer:
+            found = await answer.json()
+        assert found["trial"]["result"]["cohorts"][0] == {"name": "in-cart", "now": 2, "draft": 5}
+        assert found["people"][0]["visitor"] == visitor
+
+
+async def test_one_that_waits_is_cancelled_once_and_a_viewer_asks_for_nothing() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _ask(session, SIMULATE, version=1, days=3, visitors=20, seed=1)
+        form = {"form_key": await form_key(session)}
+        async with session.post(f"{where}/cancel", data=form) as answer:
+            assert "It was cancelled" in await answer.text()
+        async with session.post(f"{where}/cancel", data=form) as answer:
+            assert answer.status == 409
+        async with session.post(
+            f"/api/v1/simulations/{where.rpartition('/')[2]}/cancel", headers=ADMIN
+        ) as answer:
+            assert answer.status == 409
+        await log_in(session, "vic")
+        assert "<button>Simulate it" not in await _get(session, "/console/simulate")
+        assert "viewer" in await _ask(session, SIMULATE, 403, version=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "status", "field"),
+    [
+        (TRY, {"days": 0}, 422, "days"),
+        (TRY, {"days": "many"}, 422, "days"),
+        (TRY, {"version": 7}, 404, None),
+        (TRY, {"version": -1}, 422, "version"),
+        (TRY, {"seed": 1}, 422, None),
+        (SIMULATE, {"visitors": 1}, 422, "visitors"),
+        (SIMULATE, {"visitors": 10**9}, 422, "visitors"),
+        (SIMULATE, {"days": 1.5}, 422, "days"),
+        (SIMULATE, {"profiles": "mine"}, 422, "profiles"),
+        (SIMULATE, {"seed": 10**30}, 422, "seed"),
+    ],
+)
+async def test_what_cannot_be_asked_is_refused_by_name_in_the_console_and_the_api(
+    kind: str, given: dict[str, Any], status: int, field: str | None
+) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        await _ask(session, kind, status, **given)
+        path = "/api/v1/tries" if kind == TRY else "/api/v1/simulations"
+        async with session.post(path, headers=ADMIN, json=given) as answer:
+            problem = await answer.json(content_type=None)
+            assert answer.status == status, problem
+            assert problem.get("field") == field
+        assert await store.count("trials", {}) == 0
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b'"x"', b"[" * 9_999, b"\xff"])
+async def test_a_body_that_is_no_order_is_a_400(body: bytes) -> None:
+    store, now = await lived_in()
+    headers = {**ADMIN, "Content-Type": "application/json"}
+    async with (
+        a_console(store, now) as (session, _),
+        session.post("/api/v1/tries", headers=headers, data=body) as answer,
+    ):
+        assert answer.status == 400
+
+
+async def test_when_the_line_is_full_the_next_is_told_so() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        for _ in range(WAITING_MAX):
+            async with session.post("/api/v1/tries", headers=ADMIN) as answer:
+                assert answer.status == 202
+        async with session.post("/api/v1/tries", headers=ADMIN) as answer:
+            assert answer.status == 503
+            assert "Retry-After" in answer.headers
