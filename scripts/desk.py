@@ -36,6 +36,7 @@ from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.doing import state_of
+from scripts.known import NOT_THEIRS
 from scripts.learned import learning_now
 from scripts.reasons import why
 from scripts.routine import routine_of
@@ -231,7 +232,8 @@ def _tried(entry: dict[str, Any]) -> str:
 def _person(row: dict[str, Any]) -> PersonLine:
     cohorts = row["cohorts"]
     more = f" and {len(cohorts) - COHORTS_MAX} more" if len(cohorts) > COHORTS_MAX else ""
-    most = sorted(row["counters"].items(), key=lambda each: (-each[1], each[0]))[:DID_MAX]
+    theirs = [each for each in row["counters"].items() if each[0] not in NOT_THEIRS]
+    most = sorted(theirs, key=lambda each: (-each[1], each[0]))[:DID_MAX]
     return PersonLine(
         visitor=row["visitor_id"],
         name=row["email"] or f"visitor {row['visitor_id'][:6]}",

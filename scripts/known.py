@@ -13,6 +13,7 @@ SMALLEST = 0.001
 """Probabilities below it are said as being below it: that something will not happen is never known."""
 
 ALERTS = "alert_settled"
+NOT_THEIRS = frozenset({ALERTS, "rules_published", "rules_filled"})
 """Counted for a visitor, and no act of theirs."""
 
 
@@ -33,7 +34,7 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ", ".join(
             f"{did(shown(what))} ({_times(count, found.get('by_people', {}).get(what))})"
             for what, count in found["counters"].items()
-            if what != ALERTS
+            if what not in NOT_THEIRS
         ),
     )
     if answered := found["counters"].get(ALERTS):

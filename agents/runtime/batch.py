@@ -44,6 +44,9 @@ MERGING = "<"
 NOBODY = "-"
 """Stands there instead of a visitor where the event was erased."""
 
+PUBLICATION = "publication="
+"""Stands before the publication's number in what a batch record says of the view."""
+
 VISITOR = "v:"
 """Begins the identity key of a visitor's own row."""
 
@@ -401,9 +404,19 @@ def describe(version: int, view: View) -> str:
     """Return the settings that a step can see besides rules and snapshots, for the batch record.
 
     >>> describe(1, View(None, 0, {}, {}))
-    'state=1 consent=opt-in holdout=0.05 learning=1 social=0'
+    'state=1 consent=opt-in holdout=0.05 learning=1 social=0 publication=0'
     """
-    return _described(version, view.consent, view.holdout, view.learning, view.social)
+    settings = _described(version, view.consent, view.holdout, view.learning, view.social)
+    return f"{settings} {PUBLICATION}{view.publication}"
+
+
+def publication_in(code: str) -> int:
+    """Return the publication that a batch record names.
+
+    >>> publication_in(describe(1, View(None, 0, {}, {}, publication=7)))
+    7
+    """
+    return int(code.rpartition(PUBLICATION)[2])
 
 
 @lru_cache(maxsize=64)

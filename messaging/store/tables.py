@@ -60,6 +60,7 @@ COLLECTION_HOLDS: dict[str, str] = {
     "control": "nobody",
     "publications": "nobody",
     "moves": "nobody",
+    "fillings": "nobody",
     "users": "nobody",
     "erasures": "keyed hash",
 }
