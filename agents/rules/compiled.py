@@ -72,6 +72,8 @@ class CompiledCohort:
     """Of what is kept of visitors for the rules (`CompiledRules.keeps`), that by which it is decided."""
     said: str = ""
     """Hash of what it asks for, with all it refers to: equal where it is the same cohort in two versions."""
+    reach_hours: float = 0.0
+    """How far back it looks at what is kept (`agents.rules.reach`)."""
 
 
 class Group(NamedTuple):

@@ -22,6 +22,7 @@ from agents.rules.keeping import kept_by, kept_for
 from agents.rules.models import Email, PathFile, Score, Stage
 from agents.rules.nobody import Nobody
 from agents.rules.parts import Around, Part, bound_kind
+from agents.rules.reach import reach_of
 from agents.rules.ruleset import RuleSet, walk
 from agents.rules.visits import entered_by_its_end
 from agents.rules.watches import index_by_event
@@ -109,7 +110,7 @@ def _cohorts(
         return parts[name]
 
     around = Around(scores=scores, purchase_events=PURCHASE_EVENTS, cohort=part_of)
-    return {n: _cohort(n, part_of(n), _said(n, rules)) for n in rules.cohorts}, around
+    return {n: _cohort(n, part_of(n), rules) for n in rules.cohorts}, around
 
 
 def _said(name: str, rules: RuleSet) -> str:
@@ -124,7 +125,7 @@ def _said(name: str, rules: RuleSet) -> str:
     return derive("cohort", *parts)
 
 
-def _cohort(name: str, part: Part, said: str) -> CompiledCohort:
+def _cohort(name: str, part: Part, rules: RuleSet) -> CompiledCohort:
     kinds = set(part.kinds)
     if part.until is not None:
         kinds.add(TIME)
@@ -132,7 +133,16 @@ def _cohort(name: str, part: Part, said: str) -> CompiledCohort:
         kinds.add(BORN)
     need = min(part.needs, key=lambda each: (NEEDS.index(each[0]), each), default=None)
     keeps = kept_by(part.kinds)
-    return CompiledCohort(name, part.test, part.until, frozenset(kinds), need, keeps, said)
+    return CompiledCohort(
+        name,
+        part.test,
+        part.until,
+        frozenset(kinds),
+        need,
+        keeps,
+        said=_said(name, rules),
+        reach_hours=reach_of(name, rules) if keeps else 0.0,
+    )
 
 
 def _score(name: str, score: Score) -> compiled.ScoreRule:

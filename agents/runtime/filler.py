@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from typing import Any
 
 from agents.behavior_bot.evaluate import evaluate, moment
@@ -29,6 +30,7 @@ from agents.runtime.passing import Passage, Ways
 from agents.runtime.registry import WIRING
 from agents.runtime.spec import shard_of
 from agents.runtime.views import PUBLICATIONS, PUBLISHED, Compile, Versions, read_versions
+from messaging.ports import Store
 from messaging.vocabulary.effects import WakeAt
 from messaging.vocabulary.errors import WorldError
 from messaging.vocabulary.events import RulesFilled
@@ -101,6 +103,7 @@ class Filler:
         known = await self._rules(int(before["version"])) if before is not None else None
         cohorts = [] if known is None else changed(rules, known)
         last = await self._to.store.get_document(FILLINGS, str(number - 1))
+        since = dict(last["since"]) if last is not None else {}
         if known is not None and (last is None or last["status"] != DONE):
             left = rules.cohorts if last is None else last["cohorts"]
             cohorts = [name for name in rules.cohorts if name in cohorts or name in left]
@@ -113,7 +116,7 @@ class Filler:
             "done": {},
             "of": {},
             "told": 0,
-            "since": None,
+            "since": {name: at for name, at in since.items() if name not in cohorts},
             "completed_at": None if is_due else self._to.clock.now(),
         }
 
@@ -123,7 +126,10 @@ class Filler:
         number = int(job["id"])
         view = await self._view(job)
         cuts = await self._seen(number)
-        job["since"] = await kept_since(self._to.store, cuts)
+        since = await kept_since(self._to.store, cuts)
+        if since is not None:
+            now = self._to.clock.now()
+            job["since"] |= dict.fromkeys(too_short(view.rules, job["cohorts"], now - since), since)
         for _ in range(ROUNDS_MAX):
             history = History(self._to.store, self._to.journal, cuts, view, self._to.log)
             job["of"] = await self._people()
@@ -279,10 +285,34 @@ class Filler:
         self._saved_at = self._to.clock.machine()
 
 
+async def filling_of(store: Store) -> dict[str, Any] | None:
+    """Return the filling of the publication that stands; None where nobody has begun with it yet."""
+    last = await store.get_document(*PUBLISHED)
+    return await store.get_document(FILLINGS, str(last["number"])) if last is not None else None
+
+
 def changed(rules: CompiledRules, before: CompiledRules) -> list[str]:
     """Return the cohorts of a version that are new or ask for something else than in another one."""
     old = before.cohorts
     return [n for n, each in rules.cohorts.items() if n not in old or old[n].said != each.said]
+
+
+def too_short(rules: CompiledRules, cohorts: list[str], kept: timedelta) -> list[str]:
+    """Return those of some cohorts that look further back than the record is kept."""
+    hours = kept / timedelta(hours=1)
+    return [name for name in cohorts if rules.cohorts[name].reach_hours > hours]
+
+
+def percent(job: dict[str, Any]) -> int:
+    """Return how much of a filling is done, in whole per cent; 100 only when all is.
+
+    >>> percent({"status": UNDER_WAY, "done": {"behavior-0": 999}, "of": {"behavior-0": 1000}})
+    99
+    """
+    if job["status"] == DONE:
+        return 100
+    whole = sum(job["of"].values())
+    return min(99, 100 * sum(job["done"].values()) // whole) if whole else 0
 
 
 def _nothing(visitor: str, view: View) -> RulesFilled:

@@ -20,6 +20,7 @@ from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import arms_in, by_status, sales_in, stages_in, with_erased
+from agents.runtime.filler import UNDER_WAY, filling_of, percent
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
@@ -223,7 +224,16 @@ class StoreReader:
             "success_mails": await self._store.count("sends", success),
             "notices": {s: await self._notices(s) for s in UNDELIVERED},
             "experiments": dict(Counter(each["verdict"] for each in await self.experiments())),
+            "filling": await self._filling(),
         }
+
+    async def _filling(self) -> dict[str, Any] | None:
+        """Return how far the back-filling of the newest publication has come, None where none is under way."""
+        job = await filling_of(self._store)
+        if job is None or job["status"] != UNDER_WAY:
+            return None
+        told = ("version", "cohorts", "done", "of")
+        return {**{name: job[name] for name in told}, "percent": percent(job)}
 
     async def counts(self) -> dict[str, Any]:
         """Return what the overview counts: of states and rows nothing is read but sums and keys."""

@@ -126,7 +126,8 @@ async def rules(request: web.Request) -> web.Response:
 async def cohorts(request: web.Request) -> web.Response:
     """Show the published cohorts with the people in them."""
     now = await _rulebook(request).now()
-    return answer({"version": now.published, "as_of": _as_of(request), "cohorts": now.cohorts})
+    known = {"version": now.published, "as_of": _as_of(request), "cohorts": now.cohorts}
+    return answer({**known, "filling": now.filling})
 
 
 async def paths(request: web.Request) -> web.Response:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from agents.protocol.bot import View
-from agents.runtime.filler import DONE, FILLINGS, REPLACED, Filler
+from agents.runtime.filler import DONE, FILLINGS, REPLACED, Filler, too_short
+from agents.runtime.history import kept_since
 from agents.runtime.passing import Ways
 from agents.runtime.readers import StoreReader
 from agents.runtime.replay import Replayer
 from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, compile_files, read_folder
+from messaging.ports import BatchRecord
 from messaging.vocabulary.errors import Unavailable
+from scripts.entering import entering
 from scripts.rules import publish, push_files
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, until
@@ -151,7 +156,7 @@ async def test_what_was_done_before_counts_and_what_is_done_meanwhile_counts_onc
         job = await filled(house, 2)
         assert (job["status"], job["cohorts"]) == (DONE, ["big", "somebody"])
         assert job["done"] == job["of"] == {"behavior-0": PEOPLE}
-        assert job["since"] is None, "the record is whole"
+        assert job["since"] == {}, "the record is whole"
         assert await a_filler(house, keeping, Fuse()).look() == 0, "it is done"
         await replays(house, keeping)
 
@@ -160,7 +165,7 @@ async def test_a_filling_that_fails_at_any_call_is_gone_on_with(keeping):
     async with forms_sent(keeping) as (house, files):
         await see(house, with_big(files), 2)
         await send(house, 3, 1)
-        for call in range(1, 200, 3):
+        for call in range(1, 200, 7):
             fuse = Fuse()
             fuse.left = call
             try:
@@ -227,3 +232,42 @@ async def test_a_publication_that_changes_no_cohort_fills_nothing(keeping):
         await see(house, files | {name: files[name] + "# another version\n"}, 2)
         assert await a_filler(house, keeping, Fuse()).look() == 0
         assert (await filled(house, 2))["status"] == DONE
+
+
+async def test_how_many_enter_at_once_is_told_before(keeping):
+    async with forms_sent(keeping) as (house, files):
+        name = next(each for each in files if each.startswith("paths/"))
+        path = re.sub(r"(?m)^entry:.*(\n  .*)*", "entry: {cohort: somebody}", files[name])
+        await push_files(
+            house.store, with_big(files) | {name: path}, at=house.clock.now(), by="eve"
+        )
+        [found] = await entering(house.store, 2)
+        assert (found.people, found.unknown, found.looked, found.of) == (PEOPLE, 0, PEOPLE, PEOPLE)
+        path = path.replace("somebody", "big")
+        await push_files(
+            house.store, with_big(files) | {name: path}, at=house.clock.now(), by="eve"
+        )
+        [found] = await entering(house.store, 3)
+        assert (found.people, found.unknown) == (0, PEOPLE)
+
+
+class Cut:
+    """Be a store whose first batches are gone."""
+
+    async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
+        at = datetime(2026, 11, 2, tzinfo=UTC)
+        record = BatchRecord(at, "", 1, {}, [], [], [], b"", [], [])
+        return [(max(after + 1, 40 if shard == "behavior-1" else 1), record)][:limit]
+
+
+async def test_rules_that_reach_behind_the_record_are_told_since_when_it_is():
+    since = await kept_since(Cut(), ["behavior-0", "behavior-1"])  # type: ignore[arg-type]
+    assert since == datetime(2026, 11, 2, tzinfo=UTC)
+    assert await kept_since(Cut(), ["behavior-0"]) is None  # type: ignore[arg-type]
+    files = read_folder(DEFAULTS)
+    week = BIG.replace("at_least: 3", "at_least: 3, within_days: 7").replace("big", "week")
+    ever = with_big(files)["cohorts.yaml"] + week.replace("somebody", "anybody")
+    rules = compile_files(files | {"cohorts.yaml": ever}, 1)
+    asked = ["big", "week", "somebody"]
+    assert too_short(rules, asked, timedelta(days=30)) == ["big"]
+    assert too_short(rules, asked, timedelta(days=6)) == ["big", "week"]
