@@ -19,7 +19,7 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Folding, Poisoned, Work
-from agents.runtime.held import Codec, Held, Memory
+from agents.runtime.held import Codec, Held, Memory, groups_of
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Event, Fact, Record, VisitorErased, erased_record
@@ -320,10 +320,14 @@ class Builder:
         for visitor, held in folded.touched.items():
             body = self._codec.encode(held)
             if body != held.stored:
-                writes.append(StateWrite(visitor, body, held.due()))
+                write = StateWrite(visitor, body, held.due())
+                writes.append(write)
                 held.stored = body
                 figures = self._codec.figures(held)
                 if figures != held.figures:
+                    groups = groups_of(figures)
+                    if groups != groups_of(held.figures):
+                        write.groups = groups
                     for name in {**held.figures, **figures}:
                         change = figures.get(name, 0) - held.figures.get(name, 0)
                         changes[name] = changes.get(name, 0) + change

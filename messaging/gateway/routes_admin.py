@@ -16,11 +16,23 @@ def admin_routes() -> list[Route]:
 def _visitors() -> list[Route]:
     whom = "Show a visitor by visitor id, user id, anonymous id or address."
     story = "Show their story, each line in words as well."
+    whose = "Page through the visitors of a cohort."
+    standing = "Page through who stands at a stage of a path now."
     query = ("after", "limit")
     return [
         _route("GET", "visitors", admin.visitors, "Page through visitors.", 422, query=query),
         _route("GET", "visitors/{id}", admin.visitor, whom, 404),
         _route("GET", "visitors/{id}/timeline", admin.timeline, story, 404),
+        _route("GET", "cohorts/{id}/visitors", admin.cohort_visitors, whose, 404, 422, query=query),
+        _route(
+            "GET",
+            "paths/{id}/stages/{stage}/visitors",
+            admin.stage_visitors,
+            standing,
+            404,
+            422,
+            query=query,
+        ),
     ]
 
 

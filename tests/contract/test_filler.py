@@ -153,6 +153,12 @@ async def test_what_was_done_before_counts_and_what_is_done_meanwhile_counts_onc
         assert await members(house, "big") == {0}
         await send(house, 2, 1)
         await until_in(house, "big", {0, 2})
+        reader = StoreReader(house.store)
+        listed = await reader.of_cohort("big", "", 10)
+        first = await reader.of_cohort("big", "", 1)
+        assert len(listed) == await reader.counted(cohort="big") == 2
+        assert first + await reader.of_cohort("big", first[0]["visitor_id"], 10) == listed
+        assert all("big" in each["cohorts"] for each in listed)
         job = await filled(house, 2)
         assert (job["status"], job["cohorts"]) == (DONE, ["big", "somebody"])
         assert job["done"] == job["of"] == {"behavior-0": PEOPLE}
