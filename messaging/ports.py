@@ -44,7 +44,9 @@ class StateWrite(msgspec.Struct):
     visitor: str
     body: bytes
     due: datetime | None
-    """Earliest wake-up within the body, or None; the one field that is searched."""
+    """Earliest wake-up within the body, or None; it is searched, as are the groups."""
+    groups: list[str] | None = None
+    """What the visitor is found by in lists (cohorts, places on paths), sorted; None: the same as before."""
 
 
 class OutboxWrite(msgspec.Struct):
@@ -148,6 +150,10 @@ class Store(Protocol):
 
     async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
         """Return the ids of visitors that a bot has a state of, in their order, those after `after`."""
+        ...
+
+    async def members(self, bot: str, groups: list[str], after: str, limit: int) -> list[str]:
+        """Return the ids of visitors that are in any of these groups, in their order, those after `after`."""
         ...
 
     async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:

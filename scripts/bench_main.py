@@ -22,6 +22,7 @@ ROWS = {
     "rules": "an event with 500 cohorts published, against one with 20",
     "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
     "experiments": "split tests: false winners among equals, and power; against a z test that looks once",
+    "pages": "every page of the console and every list of the API with 1,000,000 visitors; p95",
     "idle": "all processes of a system to which nothing happens: processor time and memory",
 }
 ON_MIX = ("intake", "processed", "single")
@@ -81,6 +82,10 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
         from scripts.bench_latency import measure as measure_latency
 
         rows += await measure_latency(folder / "latency", say)
+    if "pages" in names:
+        from scripts.bench_pages import measure as measure_pages
+
+        rows += await measure_pages(folder / "pages", say)
     if "idle" in names:
         from scripts.bench_idle import measure as measure_idle
 

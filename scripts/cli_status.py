@@ -104,6 +104,8 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "tests", f"{tests}{' (see `mdma experiments`)' if alarm else ''}"
     if undelivered := _counted(stats.get("notices", {})):
         yield "notices", f"{undelivered}: not told yet, or perhaps not (GET /api/v1/notices)"
+    if filling := stats.get("filling"):
+        yield "cohorts", filling_said(filling)
     if paused := stats.get("paused"):
         yield "paused", f"{paths_said(paused)}: nothing is handed over until `mdma resume`"
     if stats["quarantined"]:
@@ -113,6 +115,18 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "waiting",
         f"{counted(events, 'events')} for the journal, {counted(calls, 'calls')} of a replay",
     )
+
+
+def filling_said(filling: dict[str, Any]) -> str:
+    """Return how far a back-filling has come.
+
+    >>> filling = {"version": 3, "percent": 42, "cohorts": ["big"]}
+    >>> filling_said({**filling, "done": {"behavior-0": 420}, "of": {"behavior-0": 1000}})
+    'version 3 back-fills 42 % (420 of 1,000 visitors): big'
+    """
+    done, whole = sum(filling["done"].values()), sum(filling["of"].values())
+    count = f"{filling['percent']} % ({done:,} of {whole:,} visitors)"
+    return f"version {filling['version']} back-fills {count}: {', '.join(filling['cohorts'])}"
 
 
 def _orders(stats: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from scripts.counting import counted
 from scripts.folder import Refused
 
 RUNS = ("stay", "migrate", "exit")
+LOOK_SECONDS = 0.5
+BEGINS_LOOKS_MAX = 20
 
 version_argument = click.argument("version", metavar="N", type=click.IntRange(min=1))
 
@@ -50,23 +53,35 @@ def _published_line(each: dict[str, Any]) -> str:
 @json_option
 @data_option
 def impact(version: int, data: Path, as_json: bool) -> None:
-    """Say who stands where by other versions, and whether version N has a place for them. Nothing is changed."""
-    groups = asyncio.run(_impact(version, data))
-    tell(
-        {"version": version, "groups": groups}, "\n".join(_lines(groups, version)), as_json=as_json
-    )
+    """Say who stands where by other versions, whether version N has a place for them, and how many enter at once.
+
+    Nothing is changed.
+    """
+    groups, entering = asyncio.run(_impact(version, data))
+    facts = {"version": version, "groups": groups, "entering": entering}
+    lines = [*_lines(groups, version), *_entering_lines(entering)]
+    tell(facts, "\n".join(lines), as_json=as_json)
 
 
-async def _impact(version: int, data: Path) -> list[dict[str, Any]]:
+async def _impact(version: int, data: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     import msgspec
 
+    from scripts.entering import entering
     from scripts.rules import impact as impact_of
 
     async with opened_store(data) as store:
         try:
-            return list(msgspec.to_builtins(await impact_of(store, version)))
+            groups = msgspec.to_builtins(await impact_of(store, version))
+            found = await entering(store, version)
+            return list(groups), list(msgspec.to_builtins(found))
         except KeyError:
             raise Refused(f"there is no version {version}: see mdma rules list") from None
+
+
+def _entering_lines(found: list[dict[str, Any]]) -> list[str]:
+    from scripts.entering import Entering, said
+
+    return [said(Entering(**each)) for each in found]
 
 
 def _lines(groups: list[dict[str, Any]], version: int) -> list[str]:
@@ -104,11 +119,35 @@ def publish(version: int, runs: str, data: Path, as_json: bool) -> None:
     """
     groups = asyncio.run(_publish(version, runs, data))
     lines = [f"version {version} is published"]
+    lines += asyncio.run(_filling(data, watch=sys.stdout.isatty() and not as_json))
     if runs != "stay":
         lines += _lines(groups, version)
         lines.append("they are being moved: it goes on by itself" if groups else "nobody is moved")
     facts = {"version": version, "runs": runs, "groups": groups}
     tell(facts, "\n".join(lines), as_json=as_json)
+
+
+async def _filling(data: Path, *, watch: bool) -> list[str]:
+    """Return how far the back-filling has come; `watch`: once it is done, with a bar meanwhile."""
+    from agents.runtime.filler import UNDER_WAY, filling_of, percent
+
+    async with opened_store(data) as store:
+        for _ in range(BEGINS_LOOKS_MAX):  # it is looked for every few seconds
+            job = await filling_of(store)
+            if job is not None:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        if job is not None and job["status"] == UNDER_WAY and watch:
+            with click.progressbar(length=100, label="back-filling its cohorts") as bar:
+                while job is not None and job["status"] == UNDER_WAY:
+                    bar.update(percent(job) - bar.pos)
+                    await asyncio.sleep(LOOK_SECONDS)
+                    job = await filling_of(store)
+                bar.update(100 - bar.pos)
+    if job is None or job["status"] == UNDER_WAY:
+        return ["cohorts that are other ones are being back-filled: see mdma status"]
+    cohorts = ", ".join(job["cohorts"])
+    return [f"back-filled and exact: {cohorts}"] if cohorts else ["no cohort is another one"]
 
 
 async def _publish(version: int, runs: str, data: Path) -> list[dict[str, Any]]:

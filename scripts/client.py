@@ -51,11 +51,12 @@ def named(ctx: click.Context, _: click.Parameter, id_: str | None) -> str | None
 
 
 def tell(facts: dict[str, Any], said: str, *, as_json: bool) -> None:
-    """Print facts as JSON, or what they say in words."""
+    """Print facts as JSON, or what they say in words: each line of them is one."""
     if as_json:
         click.echo(json.dumps(facts, indent=1))
-    else:
-        say(said)
+        return
+    for line in said.split("\n"):
+        say(line)
 
 
 def running(data: Path) -> dict[str, Any]:

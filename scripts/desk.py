@@ -39,6 +39,7 @@ from messaging.vocabulary.errors import Unavailable
 from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
+from scripts.known import NOT_THEIRS
 from scripts.learned import learning_now
 from scripts.reasons import why
 from scripts.routine import routine_of
@@ -49,10 +50,8 @@ from scripts.visible import plain, shown
 
 Numbers = dict[str, dict[str, float]]
 
-LOOKED_MAX = 1_000
-"""Visitors that are looked at for one page of a cohort: some 50 ms."""
-
-LOOKED_AT_ONCE = 250
+LOOKS_MAX = 20
+"""Reads for one page of everybody."""
 DID_MAX = 3
 COHORTS_MAX = 6
 
@@ -118,23 +117,33 @@ class ConsoleDesk:
         rules = await self.published()
         return list(rules.cohorts) if rules is not None else []
 
-    async def people(self, after: str, cohort: str, limit: int) -> People:
-        """Return visitors by visitor id; of a cohort those among the next thousand."""
-        lines: list[PersonLine] = []
-        looked = 0
-        while looked < LOOKED_MAX:
-            ids = await self._store.visitors("behavior", after, LOOKED_AT_ONCE)
-            for row in await self._reader.summaries(ids):
-                if cohort and cohort not in row["cohorts"]:
-                    continue
-                if len(lines) == limit:
-                    return People(lines=lines, looked=looked, after=lines[-1].visitor)
-                lines.append(_person(plain(row)))
-            looked += len(ids)
-            if len(ids) < LOOKED_AT_ONCE:
-                return People(lines=lines, looked=looked, after="")
+    async def people(
+        self, after: str, limit: int, *, cohort: str = "", place: tuple[str, str] | None = None
+    ) -> People:
+        """Return visitors by visitor id: everybody, a cohort's, or who stand at a place of a path."""
+        reader = self._reader
+        if place is not None:
+            rows = await reader.at_stage(*place, after, limit + 1)
+            count = await reader.counted(path=place[0], stage=place[1])
+        elif cohort:
+            rows = await reader.of_cohort(cohort, after, limit + 1)
+            count = await reader.counted(cohort=cohort)
+        else:
+            rows = await self._everybody(after, limit + 1)
+            count = int((await self._store.figures("behavior")).get("people", 0))
+        lines = [_person(plain(row)) for row in rows[:limit]]
+        return People(lines=lines, count=count, after=lines[-1].visitor if rows[limit:] else "")
+
+    async def _everybody(self, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return so many visitors: among a thousand are some who were merged and are none any more."""
+        rows: list[dict[str, Any]] = []
+        for _ in range(LOOKS_MAX):
+            ids = await self._store.visitors("behavior", after, limit)
+            rows += await self._reader.summaries(ids)
+            if len(rows) >= limit or len(ids) < limit:
+                break
             after = ids[-1]
-        return People(lines=lines, looked=looked, after=after)
+        return rows[:limit]
 
     async def erase(self, visitor: str, at: datetime) -> str:
         """Ask for an erasure of a visitor."""
@@ -268,7 +277,8 @@ def _tried(entry: dict[str, Any]) -> str:
 def _person(row: dict[str, Any]) -> PersonLine:
     cohorts = row["cohorts"]
     more = f" and {len(cohorts) - COHORTS_MAX} more" if len(cohorts) > COHORTS_MAX else ""
-    most = sorted(row["counters"].items(), key=lambda each: (-each[1], each[0]))[:DID_MAX]
+    theirs = [each for each in row["counters"].items() if each[0] not in NOT_THEIRS]
+    most = sorted(theirs, key=lambda each: (-each[1], each[0]))[:DID_MAX]
     return PersonLine(
         visitor=row["visitor_id"],
         name=row["email"] or f"visitor {row['visitor_id'][:6]}",

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from agents.runtime.eraser import ERASURES, Eraser, Reach
+from agents.runtime.filler import Filler
 from agents.runtime.mover import Mover
 from agents.runtime.passing import Ways
 from agents.runtime.sweeper import Names, Sweeper
@@ -61,6 +62,21 @@ def mover_of(
         log=structlog.get_logger(),
     )
     return Mover(ways, compile_files)
+
+
+def filler_of(
+    wiring: Wiring, connection: Connection, store: Store, *, peers: Peers, clock: Clock
+) -> Filler:
+    """Return the one who back-fills the cohorts of a version that was published, for the gateway's process."""
+    ways = Ways(
+        store=store,
+        journal=MongoJournal(connection, wiring.key),
+        peers=peers,
+        clock=clock,
+        shards=wiring.shards,
+        log=structlog.get_logger(),
+    )
+    return Filler(ways, compile_files, wiring.consent)
 
 
 def sweeper_of(wiring: Wiring, connection: Connection, store: Store) -> Sweeper:

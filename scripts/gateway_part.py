@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from agents.runtime.eraser import Eraser
+from agents.runtime.filler import Filler
 from agents.runtime.gate import GateReport
 from agents.runtime.looking import Looking
 from agents.runtime.mover import Mover
@@ -41,7 +42,7 @@ from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
 from scripts.desk import ConsoleDesk
-from scripts.erasing import eraser_of, mover_of
+from scripts.erasing import eraser_of, filler_of, mover_of
 from scripts.folder import RUN
 from scripts.mailings import Post, StoredMailings
 from scripts.rulebook import StoredRulebook
@@ -117,6 +118,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
         part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
         part.carry_out(TrialWork(trials, store, TrialProcess(wiring), clock))
+        part.fill(filler_of(wiring, connection, store, peers=peers, clock=clock))
     return part
 
 
@@ -137,6 +139,7 @@ class GatewayPart:
         self._eraser: Eraser | None = None
         self._mover: Mover | None = None
         self._trial_work: TrialWork | None = None
+        self._filler: Filler | None = None
         self._mailings: StoredMailings | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
@@ -165,6 +168,10 @@ class GatewayPart:
     def carry_out(self, work: TrialWork) -> None:
         """Take who carries trials out."""
         self._trial_work = work
+
+    def fill(self, filler: Filler) -> None:
+        """Take who back-fills the cohorts of a version that was published."""
+        self._filler = filler
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -206,6 +213,7 @@ class GatewayPart:
             "erasures": self._eraser,
             "moves": self._mover,
             "trials": self._trial_work,
+            "fillings": self._filler,
         }
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:

@@ -16,6 +16,7 @@ SOCIAL = "social_"
 """Traits that the Social bot found begin so."""
 
 ALERTS = "alert_settled"
+NOT_THEIRS = frozenset({ALERTS, "rules_published", "rules_filled"})
 """Counted for a visitor, and no act of theirs."""
 
 
@@ -42,7 +43,7 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         ", ".join(
             f"{did(shown(what))} ({_times(count, found.get('by_people', {}).get(what))})"
             for what, count in found["counters"].items()
-            if what != ALERTS
+            if what not in NOT_THEIRS
         ),
     )
     if answered := found["counters"].get(ALERTS):

@@ -13,11 +13,10 @@ import msgspec
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.editing import RUNS, STAY
 from agents.runtime.figures import standing_in
-from agents.runtime.views import PUBLISHED, VERSIONS, VERSIONS_MAX
+from agents.runtime.views import PUBLICATIONS, PUBLISHED, VERSIONS, VERSIONS_MAX
 from config.load import compile_files, read_folder
 from messaging.ports import Store
 
-PUBLICATIONS = "publications"
 PUBLICATIONS_MAX = 1_000
 """Shown of all there were: the newest."""
 TRIES_MAX = 100

@@ -95,6 +95,20 @@ class Reading:
         found: list[dict[str, Any]] = await self._reader.page(after, limit)
         return found
 
+    async def of_cohort(self, cohort: str, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return a page of a cohort's visitors."""
+        found: list[dict[str, Any]] = await self._reader.of_cohort(cohort, after, limit)
+        return found
+
+    async def at_stage(self, path: str, stage: str, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return a page of who stands at a stage."""
+        found: list[dict[str, Any]] = await self._reader.at_stage(path, stage, after, limit)
+        return found
+
+    async def counted(self, *, cohort: str = "", path: str = "", stage: str = "") -> int:
+        """Return how many are in a cohort, or stand at a stage."""
+        return int(await self._reader.counted(cohort=cohort, path=path, stage=stage))
+
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         """Return path -> names of its stages; with a version, where a run of it may go on."""
         found: dict[str, list[str]] = await self._reader.stages(version)

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from agents.protocol.bot import View
-from agents.runtime.held import Codec
+from agents.runtime.held import Codec, groups_of
 from agents.runtime.looking import Looking
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
@@ -96,7 +96,8 @@ async def _commit(store: Store, bot: str, world: Lived, rows: list[RowWrite]) ->
     codec = Codec(WIRING[bot].make())
     states, identities, figures = [], [], {}
     for visitor, held in world.bots.states(bot).items():
-        states.append(StateWrite(visitor, codec.encode(held), held.due()))
+        listed = groups_of(codec.figures(held))
+        states.append(StateWrite(visitor, codec.encode(held), held.due(), listed))
         for name, value in codec.figures(held).items():
             figures[name] = figures.get(name, 0) + value
         if bot == "behavior" and not held.moved:

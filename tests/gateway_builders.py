@@ -131,6 +131,17 @@ class FakeReader:
     async def page(self, after: str, limit: int) -> list[dict[str, object]]:
         return [] if after else [{"visitor_id": "0a" * 12}][:limit]
 
+    async def of_cohort(self, cohort: str, after: str, limit: int) -> list[dict[str, object]]:
+        return await self.page(after, limit) if cohort == "leads" else []
+
+    async def at_stage(
+        self, path: str, stage: str, after: str, limit: int
+    ) -> list[dict[str, object]]:
+        return await self.page(after, limit) if stage == "invited" else []
+
+    async def counted(self, *, cohort: str = "", path: str = "", stage: str = "") -> int:
+        return 1
+
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         return {"a": ["first", "second"], "b": ["first"], "lead": ["invited", "opened"]}
 

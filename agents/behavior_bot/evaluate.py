@@ -7,7 +7,8 @@ Rules
    Points that raise a score move the times at which it fades to later ones: only the bounds between are asked.
 3. Bands are told before cohorts, leaving before entering, each in the order the marketer wrote them:
    so that a path that reads both never sees a visitor in neither by accident.
-4. Probabilities are worked out before anything is asked, where the rules ask for any (`chances`).
+4. A cohort, or a band, that is decided by what is still lacking of a visitor's history is not asked (`filling`).
+5. Probabilities are worked out before anything is asked, where the rules ask for any (`chances`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from agents.rules.compiled import (
     ScoreRule,
 )
 from agents.rules.fading import fades_at
+from agents.rules.keeping import SCORE
 from agents.rules.parts import ORDERS
 from messaging.vocabulary.effects import CancelWake, Effect, Tell, WakeAt
 from messaging.vocabulary.messages import CohortEntered, CohortLeft, ScoreCrossed
@@ -115,9 +117,13 @@ def evaluate(
     if everything or TIME in kinds:
         scored = [Scored(rule, rising=False) for rule in rules.scores.values()]
     due: datetime | None = None
+    if state.lacks:
+        scored = [each for each in scored if SCORE + each.rule.name not in state.lacks]
     for each in scored:
         due = _earlier(due, _band(state, here, each.rule, effects, rising=each.rising))
     cohorts = _touched(state, here, kinds, scored)
+    if state.lacks:
+        cohorts = _decidable(state, here, cohorts, tell_again)
     left: list[str] = []
     if everything:
         left = sorted({*state.cohorts, *tell_again} - rules.cohorts.keys())
@@ -175,6 +181,17 @@ def _touched(
     if len(lists) == 1 and not scored:
         return lists[0]
     return list({cohort.name: cohort for found in lists for cohort in found}.values())
+
+
+def _decidable(
+    state: BehaviorState, here: Moment, cohorts: list[CompiledCohort], tell_again: Sequence[str]
+) -> list[CompiledCohort]:
+    """Return the cohorts for which nothing is lacking; of the others, those that Rules holds by a merge are noted."""
+    held = {name for name in tell_again if name in here.rules.cohorts}
+    held = {name for name in held if not here.rules.cohorts[name].keeps.isdisjoint(state.lacks)}
+    if not held <= set(state.cohorts):
+        state.cohorts = sorted({*state.cohorts, *held})
+    return [each for each in cohorts if each.keeps.isdisjoint(state.lacks)]
 
 
 def _has(state: BehaviorState, need: Need) -> bool:

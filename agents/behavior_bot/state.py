@@ -248,6 +248,14 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Whether the wake-up for the next weekly moment stands."""
     chances: dict[str, Chance] = {}
     """`opportunity`, `customer` -> probability; only those that a rule asks for."""
+    kept: int = 0
+    """Publication for whose rules it is kept what they look at; 0: none yet."""
+    kept_version: int = -1
+    """Version of the rules that it published."""
+    lacks: list[str] = []
+    """What is kept since then only, and whose history is on its way (`agents.rules.keeping`), sorted."""
+    awaiting: list[str] = []
+    """Visitors whose history that is: this one, and who was merged into them, sorted."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ Rules
 4. Sessions of visitors whose address is not known end untold; their end is watched only where a cohort may
    be left or entered by it. The newest is told once the address is known: Rules may be waiting for it.
 5. Once a week a lead's moment is kept (`moments`).
+6. Before anything else a state is made to keep what newly published rules look at (`filling`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import assert_never
 from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
+from agents.behavior_bot.filling import absorb_lacking, fill, settle
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import (
     DOUBLE_OPT_IN,
@@ -59,6 +61,7 @@ from messaging.vocabulary.events import (
     MailClicked,
     MailOpened,
     Record,
+    RulesFilled,
     RulesPublished,
     Track,
     Unsubscribed,
@@ -91,6 +94,8 @@ PEERS = ("rules", "email", "sales", "engagement")
 def step(state: BehaviorState, message: Message, now: datetime, view: View) -> list[Effect]:
     """Take one message; return what Behavior wants done."""
     here = moment(message.visitor, now, view)
+    if state.kept < view.publication:
+        settle(state, message.visitor, view)
     match message:
         case Arrived(record=record, member=member, merging=merging):
             # Before all that the event causes: or Rules sends without knowing of the younger's touches, and Email
@@ -140,6 +145,9 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case RulesPublished(version=version, action=action, by=by):
             count(state, "rules_published", record)
             return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by))]
+        case RulesFilled():
+            count(state, "rules_filled", record)
+            return _filled(state, event, here)
         case VisitorErased():
             return [*tell_erased(here.visitor, here.now, here.view), Forget()]
         case _:
@@ -337,6 +345,13 @@ def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Eff
     return effects + evaluate(state, here, (message.kind,), scored)
 
 
+def _filled(state: BehaviorState, event: RulesFilled, here: Moment) -> list[Effect]:
+    """Take what was told before the rules that are published were."""
+    effects = fill(state, event, here)
+    _arm(state, here, effects)
+    return effects
+
+
 def _answered(event: AlertSettled, here: Moment) -> Effect:
     message = AlertAnswered(
         visitor=here.visitor,
@@ -366,8 +381,11 @@ def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
 def _state_merged(
     state: BehaviorState, younger: str, young: BehaviorState, here: Moment
 ) -> list[Effect]:
+    if young.kept < here.view.publication:
+        settle(young, younger, here.view)
     if not absorb(state, younger, young, here.rules):
         return []
+    absorb_lacking(state, young)
     effects: list[Effect] = []
     if state.address or state.told:
         effects += tell_who(state, here.visitor, here.now, here.view, again=True)

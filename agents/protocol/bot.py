@@ -51,6 +51,8 @@ class View(msgspec.Struct):
     """False: every decision is the rules' default ('snapshot pinned')."""
     social: bool = False
     """True: the Social bot runs."""
+    publication: int = 0
+    """Number of the publication that made `rules` the present ones; it only grows. 0: not known."""
 
 
 class Bot(Protocol):

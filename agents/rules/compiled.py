@@ -68,6 +68,12 @@ class CompiledCohort:
     """Kinds of events that may change it (`agents.rules.facts`, rule 4), or `track:*`."""
     need: Need | None = None
     """Without this it does not hold, and no time changes that; None: nothing is needed."""
+    keeps: frozenset[str] = frozenset()
+    """Of what is kept of visitors for the rules (`CompiledRules.keeps`), that by which it is decided."""
+    said: str = ""
+    """Hash of what it asks for, with all it refers to: equal where it is the same cohort in two versions."""
+    reach_hours: float = 0.0
+    """How far back it looks at what is kept (`agents.rules.reach`)."""
 
 
 class Group(NamedTuple):
@@ -294,6 +300,8 @@ class CompiledRules:
         default_factory=dict, repr=False
     )
     """Score -> its bounds that cohorts ask for, the lowest first, each with the cohorts."""
+    keeps: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What is kept of a visitor's events for these rules (`agents.rules.keeping`)."""
     pages_known: dict[str, list[str]] = field(default_factory=dict, repr=False)
     """Path -> its kinds, as they were found: what `page_kinds` remembers."""
 

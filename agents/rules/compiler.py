@@ -18,14 +18,16 @@ from agents.rules.compiled import (
 )
 from agents.rules.conditions import compile_condition
 from agents.rules.interaction_models import InteractionFile
+from agents.rules.keeping import kept_by, kept_for
 from agents.rules.models import Email, PathFile, Score, Stage
 from agents.rules.nobody import Nobody
 from agents.rules.parts import Around, Part, bound_kind
+from agents.rules.reach import reach_of
 from agents.rules.ruleset import RuleSet, walk
 from agents.rules.visits import entered_by_its_end
 from agents.rules.watches import index_by_event
 from learning.serving import split_test
-from messaging.vocabulary.ids import short_hash
+from messaging.vocabulary.ids import derive, short_hash
 from messaging.vocabulary.records import SplitTest
 
 HAND_OVER_HOURS = 24
@@ -38,6 +40,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     """Return the compiled form of a set in which `agents.rules.checks.check` found nothing."""
     scores = {name: _score(name, score) for name, score in rules.scores.items()}
     cohorts, around = _cohorts(rules, scores)
+    keeps = kept_for(around.watches, around.turning, around.keeping, scores)
     touched = index_by_kind(cohorts)
     paths = {name: _path(name, path) for name, path in rules.paths.items()}
     return CompiledRules(
@@ -73,6 +76,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         keeps_cart="cart" in around.keeping,
         pages=tuple(around.pages.items()),
         bounds=_bounds(around, touched),
+        keeps=keeps,
     )
 
 
@@ -106,17 +110,39 @@ def _cohorts(
         return parts[name]
 
     around = Around(scores=scores, purchase_events=PURCHASE_EVENTS, cohort=part_of)
-    return {name: _cohort(name, part_of(name)) for name in rules.cohorts}, around
+    return {n: _cohort(n, part_of(n), rules) for n in rules.cohorts}, around
 
 
-def _cohort(name: str, part: Part) -> CompiledCohort:
+def _said(name: str, rules: RuleSet) -> str:
+    """Return a hash of what a cohort asks for, the cohorts and scores it names included."""
+    when = rules.cohorts[name].when
+    parts = [when.model_dump_json(exclude_none=True)]
+    for _, condition in walk(when, ()):
+        if condition.cohort is not None:
+            parts.append(_said(condition.cohort, rules))
+        if condition.score is not None:
+            parts.append(rules.scores[condition.score.name].model_dump_json(exclude_none=True))
+    return derive("cohort", *parts)
+
+
+def _cohort(name: str, part: Part, rules: RuleSet) -> CompiledCohort:
     kinds = set(part.kinds)
     if part.until is not None:
         kinds.add(TIME)
     if part.test(Nobody(), ANY_TIME):  # what depends on the time or the id says so itself
         kinds.add(BORN)
     need = min(part.needs, key=lambda each: (NEEDS.index(each[0]), each), default=None)
-    return CompiledCohort(name, part.test, part.until, frozenset(kinds), need)
+    keeps = kept_by(part.kinds)
+    return CompiledCohort(
+        name,
+        part.test,
+        part.until,
+        frozenset(kinds),
+        need,
+        keeps,
+        said=_said(name, rules),
+        reach_hours=reach_of(name, rules) if keeps else 0.0,
+    )
 
 
 def _score(name: str, score: Score) -> compiled.ScoreRule:

@@ -34,6 +34,7 @@ from agents.rules.did import (
 )
 from agents.rules.facts import Facts
 from agents.rules.fading import fades_at
+from agents.rules.keeping import CART, turns_of
 from agents.rules.operators import value_test
 from agents.rules.parts import (
     ACTIVITY,
@@ -139,7 +140,7 @@ def _changed(name: str, hours: int | None, kinds: frozenset[str]) -> Part:
         at = facts.changed_at(name)
         return int(at is not None and (since is None or at >= since))
 
-    return counted(count, 1, hours, kinds)
+    return counted(count, 1, hours, kinds | {turns_of(name)})
 
 
 def _in_list(name: str, _: Around) -> Part:
@@ -281,7 +282,7 @@ def _cart(cart: CartIs, around: Around) -> Part:
 
     around.keeping.add("cart")
     filled = _in_cart(wanted=True, around=around)
-    return every([filled, Part(holds, None, filled.kinds | CART_EVENTS)])
+    return every([filled, Part(holds, None, filled.kinds | CART_EVENTS | {CART})])
 
 
 def _in_cart(*, wanted: bool, around: Around) -> Part:

@@ -18,7 +18,8 @@ Rules
    `place:<field>` (zone, country, city, locale, campaign, referrer or search term did, by a context), `social` (nothing
    is awaited any more),
    `mark:<watch>` (its marks did), `page:<text>` (the pages that a rule means by a text did), `score:<name>:<bound>` (a
-   score may have passed it), `born` (a visitor is met first), `time` (only time has passed).
+   score may have passed it), `born` (a visitor is met first), `time` (only time has passed). `turn:<trait>` and
+   `cart:kept` never happen: by them a condition names what it looks at (`agents.rules.keeping`).
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 

@@ -19,7 +19,7 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Folding, Poisoned, Work
-from agents.runtime.held import Codec, Held, Memory
+from agents.runtime.held import Codec, Held, Memory, groups_of
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Event, Fact, Record, VisitorErased, erased_record
@@ -43,6 +43,9 @@ MERGING = "<"
 
 NOBODY = "-"
 """Stands there instead of a visitor where the event was erased."""
+
+PUBLICATION = "publication="
+"""Stands before the publication's number in what a batch record says of the view."""
 
 VISITOR = "v:"
 """Begins the identity key of a visitor's own row."""
@@ -317,10 +320,14 @@ class Builder:
         for visitor, held in folded.touched.items():
             body = self._codec.encode(held)
             if body != held.stored:
-                writes.append(StateWrite(visitor, body, held.due()))
+                write = StateWrite(visitor, body, held.due())
+                writes.append(write)
                 held.stored = body
                 figures = self._codec.figures(held)
                 if figures != held.figures:
+                    groups = groups_of(figures)
+                    if groups != groups_of(held.figures):
+                        write.groups = groups
                     for name in {**held.figures, **figures}:
                         change = figures.get(name, 0) - held.figures.get(name, 0)
                         changes[name] = changes.get(name, 0) + change
@@ -401,9 +408,19 @@ def describe(version: int, view: View) -> str:
     """Return the settings that a step can see besides rules and snapshots, for the batch record.
 
     >>> describe(1, View(None, 0, {}, {}))
-    'state=1 consent=opt-in holdout=0.05 learning=1 social=0'
+    'state=1 consent=opt-in holdout=0.05 learning=1 social=0 publication=0'
     """
-    return _described(version, view.consent, view.holdout, view.learning, view.social)
+    settings = _described(version, view.consent, view.holdout, view.learning, view.social)
+    return f"{settings} {PUBLICATION}{view.publication}"
+
+
+def publication_in(code: str) -> int:
+    """Return the publication that a batch record names.
+
+    >>> publication_in(describe(1, View(None, 0, {}, {}, publication=7)))
+    7
+    """
+    return int(code.rpartition(PUBLICATION)[2])
 
 
 @lru_cache(maxsize=64)

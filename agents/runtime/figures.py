@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from agents.sales_bot.shown import WAYS
+
+STANDING = ("planned", "sending", "waiting", "visiting", "alerted")
+"""Statuses of a run whose visitor stands at its stage now: on the way, or with a person."""
+
+
+def cohort_group(cohort: str) -> str:
+    """Return what the visitors of a cohort are listed under."""
+    return f"cohorts/{cohort}"
+
+
+def stage_groups(path: str, stage: str, statuses: Iterable[str] = STANDING) -> list[str]:
+    """Return what the visitors at a stage of a path are listed under."""
+    return [f"runs/{path}/{status}/{stage}" for status in statuses]
 
 
 def sales_in(figures: dict[str, float]) -> dict[str, Any]:

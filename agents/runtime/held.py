@@ -16,6 +16,9 @@ import msgspec
 
 from agents.protocol.bot import Bot
 
+LISTED = ("cohorts/", "runs/")
+"""Beginnings of the figures by which visitors are listed."""
+
 
 class Stored(msgspec.Struct, array_like=True):
     """Lay out a stored state; the inner state stays raw until its version is known."""
@@ -55,6 +58,15 @@ class Held:
         """Say whether a wake-up still is due: one that fired before it may have taken it back or put it off."""
         found = self.wakes.get(key)
         return found is not None and found[0] <= now
+
+
+def groups_of(figures: dict[str, float]) -> list[str]:
+    """Return what a visitor is listed under, of what they count as: cohorts, and places on paths.
+
+    >>> groups_of({"people": 1.0, "cohorts/leads": 1.0, "runs/welcome/planned/cart": 1.0})
+    ['cohorts/leads', 'runs/welcome/planned/cart']
+    """
+    return sorted(name for name in figures if name.startswith(LISTED))
 
 
 class Codec:

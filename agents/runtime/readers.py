@@ -19,7 +19,16 @@ import yaml
 from agents.behavior_bot.knowing import is_confirmed
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
-from agents.runtime.figures import arms_in, by_status, sales_in, stages_in, with_erased
+from agents.runtime.figures import (
+    arms_in,
+    by_status,
+    cohort_group,
+    sales_in,
+    stage_groups,
+    stages_in,
+    with_erased,
+)
+from agents.runtime.filler import UNDER_WAY, filling_of, percent
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
@@ -195,6 +204,24 @@ class StoreReader:
         """Return visitors by visitor id, those after `after`; tombstones are left out."""
         return await self.summaries(await self._store.visitors("behavior", after, limit))
 
+    async def of_cohort(self, cohort: str, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return the visitors of a cohort, by visitor id, those after `after`."""
+        return await self.summaries(
+            await self._store.members("behavior", [cohort_group(cohort)], after, limit)
+        )
+
+    async def at_stage(self, path: str, stage: str, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return the visitors who stand at a stage of a path now, by visitor id, those after `after`."""
+        return await self.summaries(
+            await self._store.members("rules", stage_groups(path, stage), after, limit)
+        )
+
+    async def counted(self, *, cohort: str = "", path: str = "", stage: str = "") -> int:
+        """Return how many are in a cohort, or stand at a stage of a path: the sums of the last commits."""
+        groups = [cohort_group(cohort)] if cohort else stage_groups(path, stage)
+        figures = await self._store.figures("behavior" if cohort else "rules")
+        return int(sum(figures.get(group, 0) for group in groups))
+
     async def summaries(self, ids: list[str]) -> list[dict[str, Any]]:
         """Return these visitors as a list shows them; tombstones are left out."""
         bodies = await self._store.load("behavior", ids)
@@ -223,7 +250,16 @@ class StoreReader:
             "success_mails": await self._store.count("sends", success),
             "notices": {s: await self._notices(s) for s in UNDELIVERED},
             "experiments": dict(Counter(each["verdict"] for each in await self.experiments())),
+            "filling": await self._filling(),
         }
+
+    async def _filling(self) -> dict[str, Any] | None:
+        """Return how far the back-filling of the newest publication has come, None where none is under way."""
+        job = await filling_of(self._store)
+        if job is None or job["status"] != UNDER_WAY:
+            return None
+        told = ("version", "cohorts", "done", "of")
+        return {**{name: job[name] for name in told}, "percent": percent(job)}
 
     async def counts(self) -> dict[str, Any]:
         """Return what the overview counts: of states and rows nothing is read but sums and keys."""

@@ -9,7 +9,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container
 from contextlib import aclosing
 from datetime import datetime
 
@@ -83,7 +83,7 @@ class Replayer:
         """
         count = 0
         # Closed also where a step raises: a generator left open is closed at some later, unknown moment.
-        async with aclosing(self._batches(upto)) as batches:
+        async with aclosing(self.batches(upto)) as batches:
             async for number, record in batches:
                 count += 1
                 await self._fold(number, record, visitor)
@@ -91,7 +91,7 @@ class Replayer:
         return count
 
     async def _fold(self, number: int, record: BatchRecord, visitor: str | None) -> None:
-        works = await self._works(record, visitor)
+        works = await self.works(record, None if visitor is None else (visitor,))
         view = await self._view(record)
         fold = Folding(self._bot, record.at, view, f"{self.name}:{number}", Limits().depth_max)
         self._wake(fold, number, record, visitor)
@@ -148,7 +148,8 @@ class Replayer:
             held = self._states[visitor] = self._codec.fresh(visitor)
         return held
 
-    async def _batches(self, upto: int | None) -> AsyncGenerator[tuple[int, BatchRecord], None]:
+    async def batches(self, upto: int | None) -> AsyncGenerator[tuple[int, BatchRecord], None]:
+        """Give (number, record) of the batches behind the last one folded."""
         after = self.batch
         while True:
             some = await self._store.batches(self.name, after, READ_MAX)
@@ -176,21 +177,21 @@ class Replayer:
             return view
         return msgspec.structs.replace(view, suppressed=frozenset(record.suppressed))
 
-    async def _works(self, record: BatchRecord, visitor: str | None) -> list[Work]:
-        """Read a batch's inputs again, in the order in which it took them."""
+    async def works(self, record: BatchRecord, only: Container[str] | None) -> list[Work]:
+        """Read a batch's inputs again, in the order in which it took them: everybody's, or only of some visitors."""
         arrivals: list[Work] = []
         others: list[Work] = []
         seen = 0
         for stream, first, last in record.inputs:
             if stream.startswith("journal:"):
-                works, seen = await self._arrivals(record, stream, first, last, seen, visitor)
+                works, seen = await self._arrivals(record, stream, first, last, seen, only)
                 arrivals.extend(works)
             else:
                 for chunk in await self._store.read_outbox(
                     stream, self.name, first - 1, last - first + 1
                 ):
                     for index, letter in enumerate(decode_letters(chunk.body)):
-                        if _is_asked_for(letter, visitor):
+                        if _is_asked_for(letter, only):
                             others.append(
                                 Work(letter.message, letter.depth, stream, chunk.last, index)
                             )
@@ -198,7 +199,7 @@ class Replayer:
             raise RecordBrokenError(self._miscounted(record, "fewer"))
         if record.local:
             for index, letter in enumerate(decode_letters(record.local)):
-                if _is_asked_for(letter, visitor):
+                if _is_asked_for(letter, only):
                     others.append(Work(letter.message, letter.depth, "local", 0, index))
         return arrivals + others
 
@@ -209,7 +210,7 @@ class Replayer:
         first: int,
         last: int,
         seen: int,
-        visitor: str | None,
+        only: Container[str] | None,
     ) -> tuple[list[Work], int]:
         works = []
         number = int(stream.removeprefix("journal:"))
@@ -225,7 +226,7 @@ class Replayer:
                 who, member, merging = read_owner(record.visitors[seen])
                 seen += 1
                 mine = who and partition_of(who) * self._of // PARTITIONS == self._index
-                if mine and (visitor is None or who == visitor):
+                if mine and (only is None or who in only):
                     arrived = Arrived(
                         visitor=who, at=record.at, record=r, member=member, merging=merging
                     )
@@ -244,10 +245,10 @@ class Replayer:
         return f"{self.name}: {than} events stand in {spans} than the batch that took them counted"
 
 
-def _is_asked_for(letter: Letter, visitor: str | None) -> bool:
-    """Say whether to fold a letter: all of them, or one visitor's; never one that was erased."""
+def _is_asked_for(letter: Letter, only: Container[str] | None) -> bool:
+    """Say whether to fold a letter: all of them, or some visitors'; never one that was erased."""
     to = letter.message.visitor
-    return bool(to) and (visitor is None or to == visitor)
+    return bool(to) and (only is None or to in only)
 
 
 def _marks(fold: Folding) -> Marks:

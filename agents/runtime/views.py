@@ -20,10 +20,14 @@ from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
 
 VERSIONS, PUBLISHED, SNAPSHOTS = "rules_versions", ("control", "published"), "snapshots"
+PUBLICATIONS = "publications"
+"""Table of what was published before, by number."""
 VERSIONS_MAX = 10_000
 
 Compile = Callable[[Mapping[str, str], int, Mapping[str, str] | None], Any]
 """(files, version, template -> HTML as it was compiled when the version was made) -> compiled rules."""
+
+Stamp = tuple[int, int, str]
 
 
 class ViewSettings(msgspec.Struct, frozen=True):
@@ -85,7 +89,7 @@ class ViewLoader:
         self._store = store
         self._settings = settings
         self._versions = Versions(compile_)
-        self._stamp: tuple[int, str] | None = None
+        self._stamp: Stamp | None = None
         self._newest: dict[str, Snapshot] = {}
         self._kept: dict[str, Snapshot] = {}
         """Snapshots that replays asked for."""
@@ -95,10 +99,10 @@ class ViewLoader:
         found = await self.stamp()
         return None if found == self._stamp else await self.load(found)
 
-    async def load(self, stamp: tuple[int, str] | None = None) -> View:
+    async def load(self, stamp: Stamp | None = None) -> View:
         """Return the view of this moment."""
         found = stamp if stamp is not None else await self.stamp()
-        version = found[0]
+        publication, version, _ = found
         if version and version not in self._versions:
             await read_versions(self._store, self._versions)
         settings = self._settings
@@ -113,6 +117,7 @@ class ViewLoader:
             consent=settings.consent,
             learning=settings.learning,
             social=settings.social,
+            publication=publication,
         )
         self._stamp = found
         return view
@@ -145,13 +150,15 @@ class ViewLoader:
             consent=said.get("consent", self._settings.consent),
             learning=said.get("learning", "1") == "1",
             social=said.get("social", "0") == "1",
+            publication=int(said.get("publication", "0")),
         )
 
-    async def stamp(self) -> tuple[int, str]:
-        """Return what changes whenever a view would: the published version and the newest snapshot."""
+    async def stamp(self) -> Stamp:
+        """Return what changes whenever a view would: the publication, its version and the newest snapshot."""
         published = await self._store.get_document(*PUBLISHED)
         newest = await self._store.rows(SNAPSHOTS, {}, limit=1)
-        return int(published["version"]) if published else 0, newest[0]["id"] if newest else ""
+        number, version = (published["number"], published["version"]) if published else (0, 0)
+        return int(number), int(version), newest[0]["id"] if newest else ""
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

@@ -93,12 +93,18 @@ async def stats(request: web.Request) -> web.Response:
 
 
 def rows(table: str, *filters: str, name: str) -> Handler:
-    """Return the handler that shows the newest rows of a table under a name, by equality of the named fields."""
+    """Return the handler that shows the newest rows of a table under a name, by equality of the named fields.
+
+    Without any they are those first written last: an index for that alone would cost every write of the table.
+    """
 
     async def handle(request: web.Request) -> web.Response:
         gateway = _gateway(request)
         match = {field: asked(request, field) for field in filters if field in request.query}
-        found = await gateway.deps.store.rows(table, match, limit=limit_of(request))
+        store, limit = gateway.deps.store, limit_of(request)
+        found = await (
+            store.rows(table, match, limit=limit) if match else store.latest(table, limit)
+        )
         return answer({name: [_without_long_arrays(row) for row in found]})
 
     return handle
@@ -126,7 +132,34 @@ async def rules(request: web.Request) -> web.Response:
 async def cohorts(request: web.Request) -> web.Response:
     """Show the published cohorts with the people in them."""
     now = await _rulebook(request).now()
-    return answer({"version": now.published, "as_of": _as_of(request), "cohorts": now.cohorts})
+    known = {"version": now.published, "as_of": _as_of(request), "cohorts": now.cohorts}
+    return answer({**known, "filling": now.filling})
+
+
+async def cohort_visitors(request: web.Request) -> web.Response:
+    """Show a page of a cohort's visitors; `after` of the next page is the last one's id."""
+    deps, cohort = _gateway(request).deps, id_of(request)
+    after, limit, reader = asked(request, "after"), limit_of(request), deps.reader
+    known = await deps.desk.cohorts() if deps.desk is not None else [cohort]
+    if cohort not in known:
+        raise _unknown("cohort")
+    found = await reader.of_cohort(cohort, after, limit)
+    return _page_of(request, found, await reader.counted(cohort=cohort))
+
+
+async def stage_visitors(request: web.Request) -> web.Response:
+    """Show a page of who stands at a stage of a path now, on the way or with a person."""
+    reader, path = _gateway(request).deps.reader, id_of(request)
+    after, limit, stage = asked(request, "after"), limit_of(request), request.match_info["stage"]
+    if stage not in (await reader.stages()).get(path, ()):
+        raise _unknown("stage of a path")
+    found = await reader.at_stage(path, stage, after, limit)
+    return _page_of(request, found, await reader.counted(path=path, stage=stage))
+
+
+def _page_of(request: web.Request, found: list[dict[str, Any]], count: int) -> web.Response:
+    last = found[-1]["visitor_id"] if found else None
+    return answer({"as_of": _as_of(request), "count": count, "visitors": found, "after": last})
 
 
 async def paths(request: web.Request) -> web.Response:

@@ -29,6 +29,18 @@ class VisitorReader(Protocol):
         """Return visitors by visitor id, those after `after`; each has at least `visitor_id`."""
         ...
 
+    async def of_cohort(self, cohort: str, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return the visitors of a cohort, as `page` does."""
+        ...
+
+    async def at_stage(self, path: str, stage: str, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return the visitors who stand at a stage of a path now, as `page` does."""
+        ...
+
+    async def counted(self, *, cohort: str = "", path: str = "", stage: str = "") -> int:
+        """Return how many are in a cohort, or stand at a stage of a path."""
+        ...
+
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept.
 

@@ -20,6 +20,8 @@ def _visitors() -> list[Route]:
     whom = "Show a visitor by visitor id, user id, anonymous id or address."
     story = "Show their story, each line in words as well."
     erasing = "Erase a person for good; the receipt says when it is done."
+    whose = "Page through the visitors of a cohort."
+    standing = "Page through who stands at a stage of a path now."
     query = ("after", "limit")
     return [
         _route("GET", "visitors", admin.visitors, "Page through visitors.", 422, query=query),
@@ -28,6 +30,16 @@ def _visitors() -> list[Route]:
         _route("GET", "visitors/{id}/export", people.export, "Give all of a person's data.", 404),
         _route("DELETE", "visitors/{id}", people.erase, erasing, 404, answers=ACCEPTED),
         _route("GET", "erasures/{id}", people.receipt, "Show how an erasure stands.", 404),
+        _route("GET", "cohorts/{id}/visitors", admin.cohort_visitors, whose, 404, 422, query=query),
+        _route(
+            "GET",
+            "paths/{id}/stages/{stage}/visitors",
+            admin.stage_visitors,
+            standing,
+            404,
+            422,
+            query=query,
+        ),
     ]
 
 

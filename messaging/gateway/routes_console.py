@@ -48,7 +48,13 @@ def _orders() -> list[Route]:
 def _people() -> list[Route]:
     whom = "Show a visitor's story and what is known of them."
     return [
-        _page("visitors", views.visitors, "List visitors.", 422, query=("cohort", "after")),
+        _page(
+            "visitors",
+            views.visitors,
+            "List visitors.",
+            422,
+            query=("cohort", "path", "stage", "after"),
+        ),
         _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
         _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
         _form("visitors/{id}/export", views.export, "Give all of a person's data.", 200, 404),

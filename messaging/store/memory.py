@@ -60,12 +60,14 @@ class _States:
     def __init__(self) -> None:
         self.bodies: dict[str, bytes] = {}
         self.dues: dict[str, datetime] = {}
+        self.groups: dict[str, list[str]] = {}
         self._heaps: dict[int, list[list[tuple[datetime, str]]]] = {}
 
     def drop(self, visitor: str) -> None:
         """Remove a state; its entry in the heaps is stale from now on."""
         self.bodies.pop(visitor, None)
         self.dues.pop(visitor, None)
+        self.groups.pop(visitor, None)
 
     def put(self, visitor: str, body: bytes, due: datetime | None) -> None:
         """Replace a state and its due time."""
@@ -198,6 +200,8 @@ class MemoryStore:
         states = self._states(commit.bot)
         for state in commit.states:
             states.put(state.visitor, state.body, state.due)
+            if state.groups is not None:
+                states.groups[state.visitor] = state.groups
         for write in commit.outbox:
             box = database.outbox.setdefault((commit.shard, write.to), {})
             assert write.number not in box, f"{commit.shard}>{write.to}: {write.number} stands"
@@ -242,6 +246,11 @@ class MemoryStore:
     async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
         """Return the ids of visitors that a bot has a state of, those after `after`."""
         return sorted(v for v in self._states(bot).bodies if v > after)[:limit]
+
+    async def members(self, bot: str, groups: list[str], after: str, limit: int) -> list[str]:
+        """Return the ids of visitors that are in any of these groups, those after `after`."""
+        wanted, found = set(groups), self._states(bot).groups
+        return sorted(v for v in found if v > after and not wanted.isdisjoint(found[v]))[:limit]
 
     async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
         """Return the stored states of these visitors."""

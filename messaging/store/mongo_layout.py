@@ -1,7 +1,8 @@
 """Say which collections there are, their indexes, and what a document of each holds.
 
     shards           _id shard; bot, epoch, batch, positions, sent, figures, session (of its owner's transactions)
-    states_<bot>     _id visitor; p partition, s state, d earliest wake-up (microseconds; absent if none)
+    states_<bot>     _id visitor; p partition, s state, d earliest wake-up (microseconds; absent if none),
+                     g groups the visitor is listed in (absent if none; of the bots in `LISTED` only)
     outbox           _id "from>to:number"; at, b letters, c count
     batches          _id "shard:number"; e epoch, b record
     identity         _id key; v visitor, n born
@@ -25,10 +26,13 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.errors import CollectionInvalid
 
 from messaging.store.connection import Database, world
-from messaging.store.tables import BOTS, ROW_INDEXES, SOME_HAVE
+from messaging.store.tables import BOTS, LISTED, ROW_INDEXES, SOME_HAVE
 
 _PLAIN = ("shards", "outbox", "batches", "identity", "mailboxes", "journal_streams")
 """Searched by `_id` alone; made beforehand, since a collection that appears inside a transaction conflicts."""
+
+
+GROUPS_INDEX = "groups"
 
 
 def states_of(bot: str) -> str:
@@ -43,7 +47,8 @@ async def ensure_store(database: Database, bots: tuple[str, ...] = BOTS) -> None
             await _create(database, name, [])
         await _create(database, "mailboxes", [_suppressed_index()])
         for bot in bots:
-            await _create(database, states_of(bot), [_due_index()])
+            indexes = [_due_index(), _groups_index()] if bot in LISTED else [_due_index()]
+            await _create(database, states_of(bot), indexes)
         for table, keys in ROW_INDEXES.items():
             await _create(database, table, [_row_index(each) for each in keys])
 
@@ -73,6 +78,12 @@ def _due_index() -> IndexModel:
     """Return the index that answers `due` by itself: no state is read to find who has to be woken."""
     keys = [("d", ASCENDING), ("_id", ASCENDING), ("p", ASCENDING)]
     return IndexModel(keys, partialFilterExpression={"d": {"$exists": True}})
+
+
+def _groups_index() -> IndexModel:
+    """Return the index that lists who is in a group, in the order of their ids; a write costs what changes of `g`."""
+    keys = [("g", ASCENDING), ("_id", ASCENDING)]
+    return IndexModel(keys, name=GROUPS_INDEX, partialFilterExpression={"g": {"$exists": True}})
 
 
 async def _create(database: Database, name: str, indexes: list[IndexModel]) -> None:

@@ -231,10 +231,16 @@ def _put_states(database: Documents, session: Session, bot: str, states: list[St
 
 def _state_update(write: StateWrite) -> dict[str, Any]:
     fields: dict[str, Any] = {"p": partition_of(write.visitor), "s": Binary(write.body)}
+    absent: dict[str, Any] = {}
     if write.due is None:
-        return {"$set": fields, "$unset": {"d": ""}}
-    fields["d"] = Int64(to_micros(write.due))
-    return {"$set": fields}
+        absent["d"] = ""
+    else:
+        fields["d"] = Int64(to_micros(write.due))
+    if write.groups:
+        fields["g"] = write.groups
+    elif write.groups is not None:
+        absent["g"] = ""
+    return {"$set": fields, "$unset": absent} if absent else {"$set": fields}
 
 
 def _outbox_document(sender: str, write: OutboxWrite) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 BOTS = ("behavior", "rules", "engagement", "email", "sales", "social", "learner")
 
+LISTED = ("behavior", "rules")
+"""Bots whose visitors are listed by groups: by cohort, and by their place on a path."""
+
 ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "decisions": (("visitor", "at"), ("kind",)),
+    "decisions": (("visitor", "at"), ("kind", "at")),
     "rewards": (("decision_id",),),
     "story": (("visitor", "at"),),
     "sends": (("visitor", "at"), ("status", "at"), ("day", "domain", "status", "left")),
@@ -67,6 +70,7 @@ COLLECTION_HOLDS: dict[str, str] = {
     "control": "nobody",
     "publications": "nobody",
     "moves": "nobody",
+    "fillings": "nobody",
     "users": "nobody",
     "erasures": "keyed hash",
 }

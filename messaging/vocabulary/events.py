@@ -170,6 +170,25 @@ class RulesPublished(Fact, tag="rules_published"):
     by: str = "admin"
 
 
+class RulesFilled(Fact, tag="rules_filled"):
+    """Bring this visitor what published rules look at and what was not kept before: it comes from the journal.
+
+    It holds what was taken before the visitor's shard saw the publication; what came since is kept already.
+    """
+
+    publication: int
+    of: str
+    """Whose history it is: this visitor's, or that of one who was merged into them."""
+    marks: dict[str, list[tuple[float, int, int]]] = {}
+    """Watch -> marks (`agents.rules.watches`)."""
+    turns: list[tuple[int, int, int, float]] = []
+    """Of traits: day, trait, value, when."""
+    cart: list[tuple[float, str, int, float, list[str]]] = []
+    """When, product, pieces, price, words."""
+    scores: dict[str, tuple[float, float]] = {}
+    """Score -> points, and when they stood so high."""
+
+
 class VisitorErased(Fact, tag="visitor_erased"):
     """Tell that a person wants to be forgotten: their keys lead to nobody already."""
 
@@ -188,6 +207,7 @@ Event = (
     | Engaged
     | AlertSettled
     | RulesPublished
+    | RulesFilled
     | VisitorErased
 )
 

@@ -37,6 +37,7 @@ class Hasty:
 
     def __init__(self, house: House) -> None:
         self.now = house.clock.now
+        self.machine = house.clock.machine
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.01))

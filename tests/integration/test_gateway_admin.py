@@ -43,12 +43,24 @@ def _alert(database: MemoryDatabase, status: str = "open") -> None:
 
 @pytest.mark.parametrize("route", [r for r in all_routes() if r.access == ADMIN_ACCESS])
 async def test_every_admin_route_asks_for_the_token_first(route) -> None:
-    path = route.path.replace("{id}", "ann").replace("{action}", "close")
+    path = route.path.replace("{id}", "ann").replace("{action}", "close").replace("{stage}", "a")
     async with a_site() as (session, _):
         for headers in ({}, {"Authorization": "Bearer no"}, {"Authorization": "Bearer \xff"}):
             async with session.request(route.method, path, headers=headers) as answer:
                 assert answer.status == 401
                 assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_who_stands_at_a_stage_is_listed() -> None:
+    async with a_site() as (session, _):
+        page = await _ask(session, "/api/v1/paths/lead/stages/invited/visitors?limit=1")
+        assert (page["count"], page["visitors"]) == (1, [{"visitor_id": "0a" * 12}])
+        after = f"after={page['after']}"
+        last = await _ask(session, f"/api/v1/paths/lead/stages/invited/visitors?{after}")
+        assert (last["visitors"], last["after"]) == ([], None)
+        for unknown in ("paths/lead/stages/x/visitors", "paths/x/stages/invited/visitors"):
+            async with session.get(f"/api/v1/{unknown}", headers=ADMIN) as answer:
+                assert answer.status == 404
 
 
 async def test_a_visitor_and_their_story_are_shown() -> None:
@@ -91,16 +103,17 @@ async def test_a_bad_value_in_the_query_of_a_list_is_a_422_that_says_what_is_all
 ) -> None:
     limits = ["", "0", "00", "-1", "x", "1.5", "1001", "9999999", "%00", "%C2%B2"]
     texts = ["%00", "a%00b", "x" * 513]
+    where = route.path.replace("{id}", "lead").replace("{stage}", "invited")
     async with a_site() as (session, _):
         for name in route.query:
             for value in limits if name == "limit" else texts:
-                path = f"{route.path}?{name}={value}"
+                path = f"{where}?{name}={value}"
                 problem = await _ask(session, path, status=422)
                 assert problem["field"] == name
                 assert problem["detail"].startswith(name)
                 assert ("1 to 1000" if name == "limit" else "512") in problem["detail"]
             good = {"limit": "1000", "after": "2017-06-01T12:00:00%2B00:00~x"}.get(name, "x")
-            await _ask(session, f"{route.path}?{name}={good}")
+            await _ask(session, f"{where}?{name}={good}")
 
 
 @pytest.mark.parametrize("action", ["resume", "change", "close"])

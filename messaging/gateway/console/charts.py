@@ -16,6 +16,9 @@ from messaging.gateway.problems import ProblemError
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
+PEOPLE_SHOWN = 10
+"""Of those who stand at the stage that is shown."""
+
 FAINTEST = 0.08
 """Opacity of the worst hour: it is a place on the map too."""
 
@@ -46,6 +49,7 @@ async def routine(visit: Visit) -> web.StreamResponse:
         diagram=laid_out(found),
         rows=rows_of(found),
         stage=stage,
+        people=await desk.people("", PEOPLE_SHOWN, place=(found.name, stage.name)),
     )
 
 

@@ -49,8 +49,8 @@ class People(msgspec.Struct, kw_only=True):
     """Hold a page of visitors."""
 
     lines: list[PersonLine]
-    looked: int
-    """So many were looked at, in the order of their ids."""
+    count: int
+    """Of all pages together, as of the last commits."""
     after: str
     """Where the next page goes on; empty: there is none."""
 
@@ -103,8 +103,10 @@ class Desk(Protocol):
         """Return the names of the published cohorts."""
         ...
 
-    async def people(self, after: str, cohort: str, limit: int) -> People:
-        """Return visitors by visitor id, those after `after`; of one cohort, if it is named."""
+    async def people(
+        self, after: str, limit: int, *, cohort: str = "", place: tuple[str, str] | None = None
+    ) -> People:
+        """Return visitors by visitor id, those after `after`: of one cohort, or who stand at one (path, stage)."""
         ...
 
     async def erase(self, visitor: str, at: datetime) -> str:

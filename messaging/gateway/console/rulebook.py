@@ -33,6 +33,21 @@ class CohortLine(msgspec.Struct, kw_only=True):
     name: str
     title: str
     people: int
+    filled: int = 100
+    """How much of its back-filling is done, in per cent; below 100 the number is not exact yet."""
+    since: str = ""
+    """Since when its history is, where it looks further back than the record is kept; empty: it is whole."""
+
+
+class FillingLine(msgspec.Struct, kw_only=True):
+    """Say how far the back-filling of a publication has come."""
+
+    version: int
+    cohorts: list[str]
+    percent: int
+    shards: dict[str, list[int]]
+    """Shard of Behavior -> visitors done, and of how many."""
+    is_done: bool
 
 
 class PathLine(msgspec.Struct, kw_only=True):
@@ -79,6 +94,8 @@ class RulesNow(msgspec.Struct, kw_only=True):
     """(kind of file, its files), of the newest version."""
     move: MoveLine | None = None
     """Of the publication that stands; None where it left everybody where they were."""
+    filling: FillingLine | None = None
+    """Of the publication that stands; None where it changed no cohort, or nobody has begun with it yet."""
 
 
 class Finding(msgspec.Struct, kw_only=True):
@@ -175,6 +192,10 @@ class Rulebook(Protocol):
 
     async def impact(self, number: int) -> list[Place]:
         """Return where runs stand that are on other versions than this one."""
+        ...
+
+    async def entering(self, number: int) -> list[str]:
+        """Return, in words, how many would enter each path at once by a version."""
         ...
 
     async def publish(

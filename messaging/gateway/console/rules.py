@@ -17,6 +17,7 @@ from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.rulebook import Rulebook, Saved, VersionLine
+from messaging.gateway.console.views import LOOK_SECONDS, desk_of
 from messaging.gateway.problems import ProblemError
 
 HERE = "rules"
@@ -34,7 +35,9 @@ def rulebook_of(visit: Visit) -> Rulebook:
 async def rules(visit: Visit) -> web.StreamResponse:
     """Show what the rules are: cohorts and paths with their people, files, versions."""
     now = await rulebook_of(visit).now()
-    return await visit.page("rules.html", here=HERE, now=now)
+    seconds = LOOK_SECONDS if now.filling is not None and not now.filling.is_done else 0.0
+    world = await desk_of(visit).world()
+    return await visit.page("rules.html", here=HERE, seconds=seconds, world=world, now=now)
 
 
 async def version(visit: Visit) -> web.StreamResponse:
@@ -43,9 +46,18 @@ async def version(visit: Visit) -> web.StreamResponse:
     found = await _version(book, visit.request.match_info["version"])
     now = await book.now()
     compared = await book.compare(now.published, found.number)
-    standing = await book.impact(found.number)
+    standing, entering = [], []
+    if not found.is_published:
+        standing = await book.impact(found.number)
+        entering = await book.entering(found.number)
     return await visit.page(
-        "rules_version.html", here=HERE, found=found, now=now, compared=compared, standing=standing
+        "rules_version.html",
+        here=HERE,
+        found=found,
+        now=now,
+        compared=compared,
+        standing=standing,
+        entering=entering,
     )
 
 

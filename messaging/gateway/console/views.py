@@ -101,14 +101,16 @@ async def settle(visit: Visit, form: Form) -> web.StreamResponse:
 
 
 async def visitors(visit: Visit) -> web.StreamResponse:
-    """Show visitors, of one cohort if it is named."""
+    """Show visitors: of one cohort if it is named, or who stands at a stage of a path."""
     desk = desk_of(visit)
     after, cohort = visit.text("after", ID_CHARS_MAX), visit.text("cohort")
+    path, stage = visit.text("path"), visit.text("stage")
     cohorts = await desk.cohorts()
     if cohort and cohort not in cohorts:
         raise ProblemError(422, "no cohort of the published rules has this name", field="cohort")
-    found = await desk.people(after, cohort, PAGE_ROWS)
-    more = f"Looked at {found.looked:,} visitors; there are more." if found.after else ""
+    place = await _place(visit, path, stage) if path else None
+    found = await desk.people(after, PAGE_ROWS, cohort=cohort, place=place)
+    given = {"path": path, "stage": stage} if place else {"cohort": cohort}
     return await visit.page(
         "visitors.html",
         here="visitors",
@@ -116,10 +118,18 @@ async def visitors(visit: Visit) -> web.StreamResponse:
         missing=bool(visit.text("missing")),
         cohort=cohort,
         cohorts=cohorts,
+        place=place,
         rows=found.lines,
-        looked=more if cohort else "",
-        pages=addresses(f"{ROOT}visitors", {"cohort": cohort}, after, found.after),
+        count=found.count,
+        pages=addresses(f"{ROOT}visitors", given, after, found.after),
     )
+
+
+async def _place(visit: Visit, path: str, stage: str) -> tuple[str, str]:
+    """Return a stage of a path. Raise 422 where no version that is kept has it."""
+    if stage not in (await visit.gateway.deps.reader.stages()).get(path, ()):
+        raise ProblemError(422, "no path has a stage of this name", field="stage")
+    return path, stage
 
 
 async def find(visit: Visit, form: Form) -> web.StreamResponse:

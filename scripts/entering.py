@@ -1,0 +1,162 @@
+"""Say how many would enter each path at once by a publication: who its entry cohort holds and did not hold before.
+
+Rules
+1. Visitor ids are hashes: the first so many in their order are as good a sample as any, and cost one read a page.
+2. Whoever lacks what the new rules look at is not guessed at: that is known only when it was read from the journal.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from agents.behavior_bot.evaluate import evaluate, moment
+from agents.behavior_bot.filling import settle
+from agents.protocol.bot import View
+from agents.rules.compiled import CompiledRules
+from agents.runtime.held import Codec
+from agents.runtime.registry import WIRING
+from agents.runtime.views import PUBLISHED, Versions, read_versions
+from config.load import compile_files
+from messaging.ports import Store
+from messaging.vocabulary.effects import Tell
+from messaging.vocabulary.messages import CohortEntered
+
+SAMPLE = 20_000
+PAGE = 500
+
+
+class Entering(msgspec.Struct, frozen=True):
+    """Say how many would enter one path at once."""
+
+    path: str
+    cohort: str
+    people: int
+    """Of everybody, as the sample says."""
+    looked: int
+    """Visitors in the sample; all of them, where it is `of`."""
+    of: int
+    unknown: int
+    """Of everybody, those of whom it is known only once the journal was read."""
+
+
+async def entering(
+    store: Store,
+    version: int,
+    *,
+    sample: int = SAMPLE,
+    versions: Versions | None = None,
+) -> list[Entering]:
+    """Return how many would enter each path by a version, were it published now. Raise KeyError: there is none."""
+    versions = Versions(compile_files) if versions is None else versions
+    if version not in versions:
+        await read_versions(store, versions)
+    rules: CompiledRules = versions[version]
+    now, consent = await _newest_batch(store)
+    view = await _view(store, rules, versions, consent)
+    entries = {path.entry.cohort: 0 for path in rules.paths.values()}
+    unknown = dict.fromkeys(entries, 0)
+    codec = Codec(WIRING["behavior"].make())
+    looked, after = 0, ""
+    while looked < sample:
+        page = await store.visitors("behavior", after, min(PAGE, sample - looked))
+        for visitor, body in (await store.load("behavior", page)).items():
+            held = codec.decode(body)
+            if not held.moved:
+                looked += 1
+                _look(held.state, visitor, view, now, entries, unknown)
+        if len(page) < PAGE:
+            break
+        after = page[-1]
+    people = int((await store.figures("behavior")).get("people", 0))
+    of = max(people, looked)
+    return [
+        Entering(
+            path=name,
+            cohort=path.entry.cohort,
+            people=_scaled(entries[path.entry.cohort], looked, of),
+            looked=looked,
+            of=of,
+            unknown=_scaled(unknown[path.entry.cohort], looked, of),
+        )
+        for name, path in rules.paths.items()
+    ]
+
+
+async def _view(store: Store, rules: CompiledRules, versions: Versions, consent: str) -> View:
+    last = await store.get_document(*PUBLISHED)
+    return View(
+        rules=rules,
+        rules_version=rules.version,
+        pinned=versions,
+        snapshots={},
+        consent=consent,
+        publication=(int(last["number"]) if last is not None else 0) + 1,
+    )
+
+
+async def _newest_batch(store: Store) -> tuple[datetime, str]:
+    """Return world time, and the consent setting in force, as Behavior's newest batch says them."""
+    owner = await store.owner("behavior-0")
+    batch = owner.batch if owner is not None else 0
+    for _, record in await store.batches("behavior-0", batch - 1, 1) if batch else ():
+        said = dict(part.split("=", 1) for part in record.code.split())
+        return record.at, said.get("consent", "opt-in")
+    return datetime.now(UTC), "opt-in"
+
+
+def _look(
+    state: Any,
+    visitor: str,
+    view: View,
+    now: datetime,
+    entries: dict[str, int],
+    unknown: dict[str, int],
+) -> None:
+    """Count one visitor; the state is a copy."""
+    if state.rules_version < 0:
+        return
+    inside = {*state.cohorts}
+    settle(state, visitor, view)
+    state.rules_version = 0  # so that everything is asked, whatever was asked last
+    effects = evaluate(state, moment(visitor, now, view), (), [])
+    entered = {
+        e.message.cohort
+        for e in effects
+        if isinstance(e, Tell) and isinstance(e.message, CohortEntered)
+    }
+    for cohort in entries:
+        if cohort in entered:
+            entries[cohort] += 1
+        elif cohort not in inside and not view.rules.cohorts[cohort].keeps.isdisjoint(state.lacks):
+            unknown[cohort] += 1
+
+
+def _scaled(count: int, looked: int, of: int) -> int:
+    return round(count * of / looked) if looked else 0
+
+
+def said(each: Entering) -> str:
+    """Return it in words.
+
+    >>> said(Entering("welcome", "leads", 1200, 20000, 1000000, 0))
+    'about 1,200 people enter welcome at once, found in cohort leads (by 20,000 of 1,000,000 visitors)'
+    >>> said(Entering("welcome", "leads", 0, 5, 5, 2))
+    'nobody enters welcome at once; of 2 it is known once the journal was read'
+    """
+    about, by = "", ""
+    if each.looked < each.of:
+        about = "about "
+        by = f" (by {each.looked:,} of {each.of:,} visitors)"
+    if each.people:
+        word = "person enters" if each.people == 1 else "people enter"
+        text = (
+            f"{about}{each.people:,} {word} {each.path} at once, found in cohort {each.cohort}{by}"
+        )
+    else:
+        text = f"nobody enters {each.path} at once{by}"
+    if each.unknown:
+        text += f"; of {about}{each.unknown:,} it is known once the journal was read"
+    return text

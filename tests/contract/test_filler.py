@@ -1,0 +1,279 @@
+"""A published cohort is back-filled from the journal while every bot runs; memory and mongod alike."""
+
+from __future__ import annotations
+
+import re
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from agents.protocol.bot import View
+from agents.runtime.filler import DONE, FILLINGS, REPLACED, Filler, too_short
+from agents.runtime.history import kept_since
+from agents.runtime.passing import Ways
+from agents.runtime.readers import StoreReader
+from agents.runtime.replay import Replayer
+from agents.runtime.views import PUBLISHED
+from config.load import DEFAULTS, compile_files, read_folder
+from messaging.ports import BatchRecord
+from messaging.vocabulary.errors import Unavailable
+from scripts.entering import entering
+from scripts.rules import publish, push_files
+from tests.contract.conftest import Keeping
+from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, until
+from tests.house_builders import SHARDS, House, a_house
+from tests.runtime_builders import Silent
+
+PEOPLE = 6
+BIG = """
+  big:
+    when:
+      event: {name: Form Sent, properties: {size: 5}, at_least: 3}
+  somebody:
+    when:
+      event: {name: Form Sent, at_least: 1}
+"""
+
+
+def a_filler(house: House, keeping: Keeping, fuse: Fuse, lacking_max: int = 4) -> Filler:
+    ways = Ways(
+        store=Failing(house.store, fuse),  # type: ignore[arg-type]
+        journal=Failing(keeping.journal(), fuse),  # type: ignore[arg-type]
+        peers=house,
+        clock=Hasty(house),  # type: ignore[arg-type]
+        shards=SHARDS,
+        log=Silent(),
+    )
+    return Filler(ways, compile_files, lacking_max=lacking_max)
+
+
+async def see(house: House, files: dict[str, str], version: int) -> None:
+    """Publish files as a version, and let every shard see it."""
+    await push_files(house.store, files, at=house.clock.now(), by="eve")
+    assert await publish(house.store, version, at=house.clock.now(), by="eve")
+    last = await house.store.get_document(*PUBLISHED)
+    assert last is not None
+    rules = compile_files(files, version)
+    for shard in house.shards.values():
+        view: View = shard._committer.view
+        pinned = {**view.pinned, version: rules}
+        new = msgspec.structs.replace(view, rules=rules, rules_version=version, pinned=pinned)
+        shard.set_view(msgspec.structs.replace(new, publication=last["number"]))
+
+
+@asynccontextmanager
+async def forms_sent(keeping: Keeping) -> Any:
+    """Run a house in which everybody has sent two forms by the rules that ship."""
+    async with a_house(keeping.store(), keeping.journal()) as house:
+        files = read_folder(DEFAULTS)
+        await see(house, files, 1)
+        await a_filler(house, keeping, Fuse()).look()
+        for number in range(PEOPLE):
+            await send(house, number, 2)
+        for number in range(PEOPLE):
+            await until(lambda n=number: has_sent(house, n, 2))  # type: ignore[misc]
+        yield house, files
+
+
+async def has_sent(house: House, number: int, times: int) -> bool:
+    found = await StoreReader(house.store).visitor(f"b{number}")
+    return found is not None and found["counters"].get("Form Sent") == times
+
+
+async def send(house: House, number: int, times: int, size: int = 5, browser: str = "") -> None:
+    for _ in range(times):
+        browser = browser or f"b{number}"
+        await house.call("track", browser, event="Form Sent", properties={"size": size})
+
+
+def with_big(files: dict[str, str]) -> dict[str, str]:
+    return files | {"cohorts.yaml": files["cohorts.yaml"].rstrip() + BIG}
+
+
+async def members(house: House, cohort: str) -> set[int]:
+    found = set()
+    for number in range(PEOPLE):
+        visitor = await StoreReader(house.store).visitor(f"b{number}")
+        assert visitor is not None
+        if cohort in visitor["cohorts"]:
+            found.add(number)
+    return found
+
+
+async def until_in(house: House, cohort: str, people: set[int]) -> None:
+    """Wait until exactly these are in a cohort."""
+
+    async def are_in() -> bool:
+        return await members(house, cohort) == people
+
+    await until(are_in)
+
+
+async def filled(house: House, number: int) -> dict[str, Any]:
+    found = await house.store.get_document(FILLINGS, str(number))
+    assert found is not None
+    return found
+
+
+async def replays(house: House, keeping: Keeping) -> None:
+    """Fold the record again: the states that come out are the stored ones, byte for byte."""
+    views: dict[int, View] = {}
+    for shard in house.shards.values():
+        view: View = shard._committer.view
+        views[view.publication] = view
+
+    async def view_at(version: int, _: Any, code: str) -> View:
+        view = next(iter(views.values()))
+        number = int(code.rpartition("publication=")[2])
+        new = msgspec.structs.replace(view, rules=view.pinned[version], rules_version=version)
+        return msgspec.structs.replace(new, publication=number)
+
+    bot = house.shards["behavior-0"].spec.bot
+    replayer = Replayer(bot, (0, 1), house.store, keeping.journal(), view_at)
+    await replayer.advance()
+    stored = await house.store.load("behavior", list(replayer.written()))
+    assert stored == {v: body for v, body in replayer.bodies().items() if v in stored}
+    assert len(stored) >= PEOPLE
+
+
+async def test_what_was_done_before_counts_and_what_is_done_meanwhile_counts_once(keeping):
+    async with forms_sent(keeping) as (house, files):
+        await see(house, with_big(files), 2)
+        await send(house, 0, 1)  # the third, by the new rules, before any history is there
+        await send(house, 1, 1, size=4)
+        await until(lambda: at_rest(house))
+        assert await members(house, "big") == set()
+        assert await members(house, "somebody") == {0, 1}, (
+            "what is counted by name is known at once"
+        )
+        assert await a_filler(house, keeping, Fuse()).look() == 1
+        assert await members(house, "somebody") == set(range(PEOPLE))
+        assert await members(house, "big") == {0}
+        await send(house, 2, 1)
+        await until_in(house, "big", {0, 2})
+        reader = StoreReader(house.store)
+        listed = await reader.of_cohort("big", "", 10)
+        first = await reader.of_cohort("big", "", 1)
+        assert len(listed) == await reader.counted(cohort="big") == 2
+        assert first + await reader.of_cohort("big", first[0]["visitor_id"], 10) == listed
+        assert all("big" in each["cohorts"] for each in listed)
+        job = await filled(house, 2)
+        assert (job["status"], job["cohorts"]) == (DONE, ["big", "somebody"])
+        assert job["done"] == job["of"] == {"behavior-0": PEOPLE}
+        assert job["since"] == {}, "the record is whole"
+        assert await a_filler(house, keeping, Fuse()).look() == 0, "it is done"
+        await replays(house, keeping)
+
+
+async def test_a_filling_that_fails_at_any_call_is_gone_on_with(keeping):
+    async with forms_sent(keeping) as (house, files):
+        await see(house, with_big(files), 2)
+        await send(house, 3, 1)
+        for call in range(1, 200, 7):
+            fuse = Fuse()
+            fuse.left = call
+            try:
+                if not await a_filler(house, keeping, fuse).look():
+                    break
+            except Unavailable:
+                continue
+        assert (await filled(house, 2))["status"] == DONE
+        await until_in(house, "big", {3})
+        assert await members(house, "somebody") == set(range(PEOPLE))
+        await replays(house, keeping)
+
+
+async def test_who_is_merged_brings_their_history_once(keeping):
+    async with forms_sent(keeping) as (house, files):
+        await house.call("identify", "b0", userId="u0")
+        await house.call("identify", "b1", userId="u1")
+        await send(house, 4, 1, browser="b4")
+        await until(lambda: at_rest(house))
+        await house.call("alias", "b5", previousId="b4", userId="u0")  # before
+        await house.call("identify", "b4", userId="u0")
+        await until(lambda: at_rest(house))
+        await see(house, with_big(files), 2)
+        await house.call("identify", "b2", userId="u1")  # before any history is there
+        await until(lambda: at_rest(house))
+        await a_filler(house, keeping, Fuse()).look()
+        await until(lambda: at_rest(house))
+        forms = []
+        for number in range(PEOPLE):
+            visitor = await StoreReader(house.store).visitor(f"b{number}")
+            assert visitor is not None
+            forms.append(visitor["counters"]["Form Sent"])
+            assert ("big" in visitor["cohorts"]) == (forms[-1] >= 3), (number, forms)
+        assert forms == [7, 4, 4, 2, 7, 7], "b0, b4 and b5 are one person, b1 and b2 another"
+        await replays(house, keeping)
+
+
+async def test_who_publishes_again_replaces_what_was_not_done(keeping):
+    async with forms_sent(keeping) as (house, files):
+        await see(house, with_big(files), 2)
+        await send(house, 0, 1)
+        await until(lambda: at_rest(house))
+        filler = a_filler(house, keeping, Fuse())
+        job = await filler._begun({"number": 2, "version": 2, "at": house.clock.now(), "by": "e"})
+        await filler._save(job)
+        other = with_big(files)["cohorts.yaml"].replace("size: 5", "size: 4")
+        await see(house, files | {"cohorts.yaml": other}, 3)
+        await send(house, 1, 1, size=4)
+        assert await filler.look() == 1
+        assert await members(house, "big") == set()
+        await filler._fill(job)
+        assert (await filled(house, 2))["status"] == REPLACED
+        await send(house, 1, 2, size=4)
+        await until_in(house, "big", {1})
+        await see(house, with_big(files), 2)
+        assert await filler.look() == 1
+        assert await members(house, "big") == {0}
+        assert await members(house, "somebody") == set(range(PEOPLE))
+
+
+async def test_a_publication_that_changes_no_cohort_fills_nothing(keeping):
+    async with forms_sent(keeping) as (house, files):
+        name = next(each for each in files if each.startswith("paths/"))
+        await see(house, files | {name: files[name] + "# another version\n"}, 2)
+        assert await a_filler(house, keeping, Fuse()).look() == 0
+        assert (await filled(house, 2))["status"] == DONE
+
+
+async def test_how_many_enter_at_once_is_told_before(keeping):
+    async with forms_sent(keeping) as (house, files):
+        name = next(each for each in files if each.startswith("paths/"))
+        path = re.sub(r"(?m)^entry:.*(\n  .*)*", "entry: {cohort: somebody}", files[name])
+        await push_files(
+            house.store, with_big(files) | {name: path}, at=house.clock.now(), by="eve"
+        )
+        [found] = await entering(house.store, 2)
+        assert (found.people, found.unknown, found.looked, found.of) == (PEOPLE, 0, PEOPLE, PEOPLE)
+        path = path.replace("somebody", "big")
+        await push_files(
+            house.store, with_big(files) | {name: path}, at=house.clock.now(), by="eve"
+        )
+        [found] = await entering(house.store, 3)
+        assert (found.people, found.unknown) == (0, PEOPLE)
+
+
+class Cut:
+    """Be a store whose first batches are gone."""
+
+    async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
+        at = datetime(2026, 11, 2, tzinfo=UTC)
+        record = BatchRecord(at, "", 1, {}, [], [], [], b"", [], [])
+        return [(max(after + 1, 40 if shard == "behavior-1" else 1), record)][:limit]
+
+
+async def test_rules_that_reach_behind_the_record_are_told_since_when_it_is():
+    since = await kept_since(Cut(), ["behavior-0", "behavior-1"])  # type: ignore[arg-type]
+    assert since == datetime(2026, 11, 2, tzinfo=UTC)
+    assert await kept_since(Cut(), ["behavior-0"]) is None  # type: ignore[arg-type]
+    files = read_folder(DEFAULTS)
+    week = BIG.replace("at_least: 3", "at_least: 3, within_days: 7").replace("big", "week")
+    ever = with_big(files)["cohorts.yaml"] + week.replace("somebody", "anybody")
+    rules = compile_files(files | {"cohorts.yaml": ever}, 1)
+    asked = ["big", "week", "somebody"]
+    assert too_short(rules, asked, timedelta(days=30)) == ["big"]
+    assert too_short(rules, asked, timedelta(days=6)) == ["big", "week"]
