@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 REASONS = {
+    "a person decided": "a person decided so",
     "address bad": "the address does not work",
     "address bounced": "the address does not work",
     "attempts used": "all attempts were used",
@@ -27,6 +28,7 @@ REASONS = {
     "merge": "the alert of the same visitor's other half stays",
     "mailbox_of_another_visitor": "the address belongs to another visitor",
     "no consent": "the visitor has not agreed to it",
+    "not_published": "the published rules have it no more",
     "not_on_site": "the visitor is not on the site",
     "priority": "another one matters more",
     "quiet_hours": "quiet hours",

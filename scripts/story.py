@@ -292,6 +292,20 @@ def _form(d: Row) -> str:
     return "; ".join([f"answered: {words(d['answers'])}", *moves])
 
 
+_DOES = {
+    "wait": "a wait",
+    "wait_until": "something is waited for",
+    "if": "a question",
+    "split": "the ways part",
+    "email": "an e-mail",
+    "offer": "an offer on the site",
+    "traits": "something is noted of them",
+    "alert": "a person is called",
+    "goto": "back, or on",
+    "end": "the end",
+}
+"""Kind of a flow's step -> what it is for."""
+
 _OF = {"opportunity": "an opportunity", "customer": "a customer"}
 
 _TOLD: dict[str, Callable[[Row], str]] = {
@@ -302,6 +316,14 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "run.alerted": lambda d: (
         f"run {d['run']} of {d['path']} rests after {counted(d['attempts'], 'attempts')}: a person is called"
     ),
+    "run.ended": lambda d: (
+        f"run {d['run']} of {d['path']} came to the end of its flow, at step {d['stage']}"
+    ),
+    "step.reached": lambda d: f"came to step {d['stage']}: {_DOES.get(d['does'], d['does'])}",
+    "step.waits": lambda d: f"waits at step {d['stage']} until {moment(d['until'])}",
+    "step.came_true": lambda d: f"what step {d['stage']} waited for has happened",
+    "step.timed_out": lambda d: f"what step {d['stage']} waited for did not happen in time",
+    "step.split": lambda d: f'goes the way "{d["way"]}" at step {d["stage"]}',
     "stage.reached": lambda d: (
         f"moved on to stage {d['stage']}{', a sales opportunity' if d.get('opportunity') else ''}"
     ),

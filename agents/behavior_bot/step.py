@@ -26,6 +26,7 @@ from agents.behavior_bot.knowing import (
     learn,
     learn_profile,
     learn_refusals,
+    learn_set,
     tell_who,
 )
 from agents.behavior_bot.merge import absorb, pack, unpack
@@ -42,6 +43,7 @@ from agents.behavior_bot.responses import (
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
+from agents.rules.flow import named
 from messaging.vocabulary.effects import (
     UNCERTAIN_SUCCESS,
     Effect,
@@ -79,6 +81,7 @@ from messaging.vocabulary.messages import (
     RunsMoved,
     SessionEnded,
     StateMerged,
+    TraitsSet,
     Woke,
 )
 
@@ -108,6 +111,8 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             return _bounced(state, message, here)
         case ProfileSeen():
             return _seen(state, message, here)
+        case TraitsSet():
+            return _set(state, message, here)
         case MergedInto(into=into):
             return _merged_into(state, into, here)
         case StateMerged(younger=younger, state=body):
@@ -304,7 +309,7 @@ def _engaged(state: BehaviorState, event: Engaged, record: Record, here: Moment)
     effects += evaluate(state, here, kinds, scored)
     if event.answers:
         after = {*state.cohorts}
-        moves = {"entered": sorted(after - before), "left": sorted(before - after)}
+        moves = {"entered": named(after - before), "left": named(before - after)}
         effects.append(LogStory("form.answered", {"answers": dict(event.answers), **moves}))
     _arm(state, here, effects)
     return effects
@@ -314,6 +319,16 @@ def _seen(state: BehaviorState, message: ProfileSeen, here: Moment) -> list[Effe
     """Take what Social found; also that it found nothing may end the wait of a cohort."""
     kinds = learn_profile(state, message, here.seconds, here.rules.turning)
     effects = evaluate(state, here, kinds, [])
+    _arm(state, here, effects)
+    return effects
+
+
+def _set(state: BehaviorState, message: TraitsSet, here: Moment) -> list[Effect]:
+    """Take what a step of a path sets; peers hear of it where an e-mail may greet with it."""
+    kinds = learn_set(state, message, here.rules.turning)
+    if not kinds:
+        return []
+    effects = [*_who(state, here), *evaluate(state, here, kinds, [])]
     _arm(state, here, effects)
     return effects
 

@@ -17,6 +17,7 @@ import msgspec
 
 from agents.rules.facts import Facts
 from agents.rules.fading import fades_at
+from agents.rules.flow import StepRule
 from agents.rules.watches import Watch
 from messaging.vocabulary.records import SplitTest
 
@@ -208,7 +209,7 @@ class StageRule(msgspec.Struct, frozen=True):
 
     name: str
     on: str
-    """What moves a run here: `entry`, `opened`, `clicked`, or `cohort` (see `on_cohort`)."""
+    """What moves a run here: `entry`, `opened`, `clicked`, `cohort` (see `on_cohort`), or `step`: a flow does."""
     on_cohort: str
     """With `on == "cohort"`: the cohort whose entering moves a run here; else empty."""
     opportunity: bool
@@ -246,6 +247,14 @@ class PathRule(msgspec.Struct, frozen=True):
     success: SuccessRule
     sender: str
     stages: list[StageRule]
+    """Of a flow: one for each of its e-mails, by the name of the step."""
+    steps: dict[str, StepRule] = {}
+    """A flow's, in the order of the file; none: the path is a loop over its stages."""
+
+    @property
+    def places(self) -> list[str]:
+        """Return where a run may stand, in order: the names of the steps, or of the stages."""
+        return list(self.steps) or [stage.name for stage in self.stages]
 
     def is_quiet(self, hour: int) -> bool:
         """Say whether an hour of day in the visitor's zone lies in the quiet hours."""

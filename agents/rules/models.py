@@ -7,7 +7,8 @@ Rules
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -15,18 +16,9 @@ from pydantic_core import CoreSchema
 
 from agents.rules.basics import or_bare
 from agents.rules.condition_models import ONE_LINE, Condition, HourOfDay, Hours, Model, Name, Text
-
-OneOrMore = TypeVar("OneOrMore")
-
-
-def _once(values: list[OneOrMore]) -> list[OneOrMore]:
-    seen: list[OneOrMore] = []
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{value!r} is named twice")
-        seen.append(value)
-    return values
-
+from agents.rules.email_models import Email, Mail, once
+from agents.rules.flow_models import Alert, Step, walk_steps
+from agents.rules.source import Location
 
 # ----------------------------------------------------------------------- cohorts and scores
 
@@ -132,66 +124,10 @@ class Attempts(Model):
     after_open: Annotated[int, Field(ge=0, le=20)]
 
 
-class Alert(Model):
-    """Say what a person is told when the attempts are used up."""
-
-    title: Text
-
-
 class Success(Model):
     """Name the e-mail that follows the goal."""
 
     template: Name
-
-
-class StepTemplate(Model):
-    """Name a template and the cohort that alone may get it here; the bare id is enough."""
-
-    id: Name
-    cohort: Name | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_id(cls, value: Any) -> Any:
-        return {"id": value} if isinstance(value, str) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return or_bare(handler(core_schema), "string")
-
-
-Different = Annotated[list[Literal["subject", "hour"]], AfterValidator(_once)]
-
-
-Share = Annotated[float, Field(gt=0, le=1_000_000)]
-Visitors = Annotated[int, Field(ge=20, le=10_000_000)]
-
-
-class SplitTestModel(Model):
-    """Describe a split test of a step's first e-mail to a visitor; `variants` gives each template its share."""
-
-    name: Name
-    variants: dict[Name, Share] = Field(min_length=1, max_length=10)
-    visitors_min: Visitors = 100
-    visitors_max: Visitors = 20_000
-    then: Literal["winner", "bandit"] = "winner"
-    salt: Text | None = None
-
-
-class Email(Model):
-    """Describe the e-mail step of a stage."""
-
-    name: Name
-    timing: Literal["now", "window"] = "window"
-    window_hours: Annotated[int, Field(ge=1, le=168)] = 24
-    templates: list[StepTemplate] = Field(min_length=1, max_length=20)
-    default_templates: list[Name] = Field(min_length=1, max_length=20)
-    default_hours: list[HourOfDay] = Field(min_length=1, max_length=20)
-    different: Different = Field(default=[])
-    on_uncertain: Literal["list", "resend"] = "list"
-    split_test: SplitTestModel | None = None
 
 
 class StageOn(Model):
@@ -234,7 +170,7 @@ class PathFile(Model):
     title: Text
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     worth: Annotated[float, Field(ge=0)] = 1.0
-    goal: Annotated[list[Text], AfterValidator(_once)] = Field(min_length=1)
+    goal: Annotated[list[Text], AfterValidator(once)] = Field(min_length=1)
     entry: Entry
     reentry: Literal["never", "after_end"] = "never"
     zone: Text = "UTC"
@@ -246,4 +182,21 @@ class PathFile(Model):
     alert: Alert
     success: Success
     sender: Name
-    stages: list[Stage] = Field(min_length=1, max_length=20)
+    stages: list[Stage] = Field(default=[], max_length=20)
+    """The loop: an e-mail for each stage of the funnel, until the goal or the last attempt."""
+    steps: list[Step] = Field(default=[], max_length=20)
+    """The flow: one step after the other, with branches."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if bool(self.stages) == bool(self.steps):
+            raise ValueError("a path has stages (a loop) or steps (a flow), one of them")
+        return self
+
+    def emails(self) -> Iterator[tuple[Location, str, Mail]]:
+        """Give where each e-mail stands in the file, the name of its stage or step, and the e-mail."""
+        for index, stage in enumerate(self.stages):
+            yield ("stages", index, "email"), stage.name, stage.email
+        for at, step in walk_steps(self.steps, ("steps",)):
+            if step.email is not None:
+                yield (*at, "email"), step.name, step.email

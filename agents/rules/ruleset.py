@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agents.rules.condition_models import Condition, Model
+from agents.rules.flow_compiler import questions_of
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import (
     Cohort,
@@ -38,6 +39,11 @@ class RuleSet:
         """Return the cohorts by name."""
         model = self.models.get(COHORTS)
         return model.cohorts if isinstance(model, CohortsFile) else {}
+
+    @property
+    def questions(self) -> dict[str, Cohort]:
+        """Return the cohorts, and what the steps of flows ask, which are cohorts that no list shows."""
+        return {**questions_of(self.paths), **self.cohorts}
 
     @property
     def scores(self) -> Mapping[str, Score]:

@@ -33,7 +33,8 @@ class RulesBot:
 
         `runs/<path>/<status>/<stage>`, `arms/<path>/<rules or learning>/<entered or won>` and
         `ways/<path>/<n>|<stage>|…` (see `way_of`); `follow_ups`: e-mails after the first of a run. Who was on both
-        sides of the holdout is in no arm. Those under way and those that wait for a person also by their version:
+        sides of the holdout is in no arm. A flow's runs have no `ways`: `steps/<path>/<from>|<to>`
+        for each way that was gone, once a run. Those under way and those that wait for a person also by their version:
         `stands/<path>/<version>/<stage>`, `waits/…`.
         """
         figures: dict[str, float] = {}
@@ -49,7 +50,11 @@ class RulesBot:
                 figures[f"{arm}/entered"] = 1
                 if run.status == "won":
                     figures[f"{arm}/won"] = 1
-            figures[f"ways/{run.path}/{way_of(run)}"] = 1
+            if run.came:
+                for source, target in edges_of(run):
+                    figures[f"steps/{run.path}/{source}|{target}"] = 1
+            else:
+                figures[f"ways/{run.path}/{way_of(run)}"] = 1
         return figures
 
     def step(
@@ -57,6 +62,15 @@ class RulesBot:
     ) -> list[Effect]:
         """Take one message for one visitor."""
         return step(state, message, now, view, draw)
+
+
+def edges_of(run: Run) -> list[tuple[str, str]]:
+    """Return by which ways a flow's run first came to its steps; from an empty name: it began there."""
+    steps = list(run.reached)
+    return [
+        (steps[source] if source >= 0 else "", step)
+        for step, source in zip(steps, run.came, strict=True)
+    ]
 
 
 def way_of(run: Run) -> str:

@@ -30,12 +30,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agents.rules.compiled import PathRule
+from agents.rules_manager import flow
+from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
 from agents.rules_manager.planning import give_back, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import RUNS_MAX, Run, Try
 from agents.rules_manager.turn import Turn
-from messaging.vocabulary.effects import PutAlert
-from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import (
     AlertAnswered,
     GoalReached,
@@ -86,7 +86,10 @@ def enter(turn: Turn, path: PathRule, at: datetime, version: int) -> None:
     if goal is not None and goal >= at:
         turn.story("run.refused", None, path=path.name, rule="goal_reached")
         return
-    run = open_run(turn, path, at, version, path.stages[0].name)
+    run = open_run(turn, path, at, version, path.places[0])
+    if path.steps:
+        flow.begin(turn, run, path)
+        return
     held = path.stage(run.stage)
     if held is not None and held.hold:
         _visit(
@@ -118,6 +121,9 @@ def cohort_entered(turn: Turn, cohort: str, at: datetime) -> None:
     for run in turn.state.runs.values():
         path = turn.path(run)
         if path is None:
+            continue
+        if path.steps:
+            flow.cohort_entered(turn, run, path, cohort)
             continue
         for stage in path.stages:
             if stage.on == "cohort" and stage.on_cohort == cohort:
@@ -172,66 +178,6 @@ def visit_over(turn: Turn, run: Run) -> None:
         go_on(turn, run, path)
 
 
-def limit_of(run: Run, path: PathRule) -> int:
-    """Return how many attempts the run may have by now."""
-    total = path.attempts_total
-    return min(total, run.open_limit) if run.open_limit else total
-
-
-def go_on(turn: Turn, run: Run, path: PathRule) -> None:
-    """Plan the next e-mail, or alert a person when the budget is used and the last window has ended."""
-    if run.attempts < limit_of(run, path):
-        plan(turn, run, path, turn.now)
-        return
-    last = run.last_try()
-    if last is not None and last.window_ends is not None and last.window_ends > turn.now:
-        run.status = "waiting"
-        turn.wake(f"window:{run.path}:{last.attempt}", last.window_ends)
-        return
-    alert(turn, run, "attempts used", path.alert)
-    run.status = "alerted"
-    run.visit_over_at = None
-    turn.cancel(f"visit:{run.path}")
-    turn.story("run.alerted", run, attempts=run.attempts)
-
-
-def alert(turn: Turn, run: Run, reason: str, title: str = "") -> None:
-    """Call a person in, once a run, with what was tried; `title` is the marketer's own for this reason."""
-    if run.alert_id:
-        return
-    run.alert_id = derive("alert", turn.state.visitor, run.path, run.run)
-    run.alerted_at = turn.now
-    run.alert_kind = f"{title} ({reason})" if title else reason
-    run.planned_at = None
-    turn.effects.append(_alert(turn, run, "open"))
-
-
-def settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime, stage: str = "") -> None:
-    """Add to what the alert says how, by whom and when it was settled."""
-    alert = _alert(turn, run, status)
-    alert.by, alert.settled_at, alert.stage = by, at, stage
-    turn.effects.append(alert)
-    run.alert_id = ""
-
-
-def _alert(turn: Turn, run: Run, status: str) -> PutAlert:
-    history = [
-        {
-            "attempt": t.attempt,
-            "send_id": t.send_id,
-            "template": t.template,
-            "stage": t.stage,
-            "at": t.at,
-            "status": t.status,
-            "opened": t.opened,
-            "clicked": t.clicked,
-        }
-        for t in run.tries
-    ]
-    at = run.alerted_at or turn.now
-    return PutAlert(run.alert_id, run.alert_kind, run.path, run.run, status, at, history)
-
-
 def send_settled(turn: Turn, message: SendSettled) -> None:
     """Count a send that was handed over (or may have been); give the reservation of any other back."""
     _date_touch(turn, message)
@@ -272,6 +218,8 @@ def _try_again(turn: Turn, run: Run, path: PathRule, reason: str) -> None:
         alert(turn, run, "cannot be sent")
     elif run.visit_over_at is not None:
         leave_alone(turn, run)
+    elif path.steps:
+        flow.take_up(turn, run, path)
     else:
         plan(turn, run, path, turn.now)
 
@@ -302,7 +250,9 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
     if run.status != "sending":
         return
-    if run.visit_over_at is not None:
+    if path.steps:
+        flow.sent(turn, run, path, attempt)
+    elif run.visit_over_at is not None:
         leave_alone(turn, run)
     else:
         run.status = "waiting"
@@ -314,6 +264,9 @@ def window_ended(turn: Turn, run: Run, attempt: Try) -> None:
     path = turn.path(run)
     last = run.last_try()
     if path is None or last is None or last.send_id != attempt.send_id:
+        return
+    if path.steps:
+        flow.window_ended(turn, run, path)
         return
     used_up = run.attempts >= limit_of(run, path)
     # Nothing more goes to this visitor: a person need not wait for the end of the visit.
@@ -373,10 +326,13 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
         turn.reward(attempt.template_choice, "response", 1.0, message.human)
     if clicked and first:
         run.open_limit = 0
-        _visit(turn, run, path)
+        if not path.steps:
+            _visit(turn, run, path)
     elif first and not run.open_limit:
         sent = max(t.attempt for t in run.tries if t is attempt or t.status != "reserved")
         run.open_limit = sent + path.attempts_after_open
+    if first and path.steps:
+        flow.answered(turn, run, path, attempt)
 
 
 def goal_reached(turn: Turn, message: GoalReached) -> None:
@@ -415,8 +371,17 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
     status = {"resume": "resumed", "change": "changed", "close": "closed"}[message.action]
     settle_alert(turn, run, status, message.by, message.at, message.stage)
     turn.story("alert.settled", run, action=message.action, by=message.by)
+    if run.active and message.action == "resume":
+        return  # a step of a flow called: the run goes on by itself
+    if run.active:
+        stop(turn, run, "a person decided", "closed")
     run.status = "closed"
     if message.action == "close":
         return
-    stage = message.stage if path.stage(message.stage) is not None else run.stage
-    plan(turn, open_run(turn, path, message.at, run.version, stage), path, turn.now)
+    here = flow.resumes_at(run, path) if path.steps else run.stage
+    stage = message.stage if message.stage in path.places else here
+    again = open_run(turn, path, message.at, run.version, stage)
+    if path.steps:
+        flow.begin(turn, again, path)
+    else:
+        plan(turn, again, path, turn.now)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager import engaging
-from agents.rules_manager.loop import MERGED, go_on, leave_alone, settle_alert, win
+from agents.rules_manager import engaging, flow
+from agents.rules_manager.alerts import go_on, settle_alert
+from agents.rules_manager.loop import MERGED, leave_alone, win
 from agents.rules_manager.planning import plan
 from agents.rules_manager.state import ABSORBED_MAX, ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Moved, Tell
 from messaging.vocabulary.messages import MergedInto, MergeStarted, SendSettled, StateMerged
 
-ENDS = ("planned", "sending", "waiting", "visiting", "closed", "alerted", "stopped", "won")
+ENDS = ("planned", "sending", "waiting", "visiting", "ended", "closed", "alerted", "stopped", "won")
 """Statuses by what wins in a merge: later ones end the merged run."""
 
 _decoder = msgspec.msgpack.Decoder(RulesState)
@@ -114,12 +115,14 @@ def _merge_run(turn: Turn, other: Run) -> None:
         mine.holdout = turn.held_out()
     else:
         path = turn.path(mine)
-        names = [s.name for s in path.stages] if path is not None else []
-        mine.stage = max(
-            mine.stage, other.stage, key=lambda s: names.index(s) if s in names else -1
-        )
-        for stage, at in other.reached.items():
-            mine.reached[stage] = min(at, mine.reached.get(stage, at))
+        names = path.places if path is not None else []
+        further = max(mine.stage, other.stage, key=lambda s: names.index(s) if s in names else -1)
+        if path is not None and path.steps:
+            further = flow.merged(mine, other, further)
+        else:
+            for stage, at in other.reached.items():
+                mine.reached[stage] = min(at, mine.reached.get(stage, at))
+        mine.stage = further
         mine.won_at = mine.won_at or other.won_at
         _count_once(mine, other)
         mine.attempts += other.attempts
@@ -132,6 +135,7 @@ def _merge_run(turn: Turn, other: Run) -> None:
         _one_alert(turn, mine, other)
         mine.given_back += other.given_back + 1
         mine.given_up += other.given_up
+        mine.calls = max(mine.calls, other.calls)
         visits = [at for at in (mine.visit_over_at, other.visit_over_at) if at is not None]
         mine.visit_over_at = max(visits, default=None)
     _rearm(turn, mine)
@@ -170,10 +174,16 @@ def _rearm(turn: Turn, run: Run) -> None:
         run.planned_at = None
         turn.cancel(f"send:{run.path}")
         turn.cancel(f"visit:{run.path}")
+        if run.until is not None:
+            run.until = None
+            turn.cancel(f"flow:{run.path}")
         return
     if any(t.status == "reserved" for t in run.tries):
         run.status = "sending"
         turn.cancel(f"send:{run.path}")
+        return
+    if path.steps:
+        flow.take_up(turn, run, path)
         return
     if run.visit_over_at is not None:
         run.planned_at = None

@@ -327,4 +327,7 @@ def stop(turn: Turn, run: Run, reason: str, status: str = "stopped") -> None:
     run.hour_choice = Choice()
     turn.cancel(f"send:{run.path}")
     turn.cancel(f"visit:{run.path}")
+    if run.until is not None:
+        run.until = None
+        turn.cancel(f"flow:{run.path}")
     turn.story(f"run.{status}", run, reason=reason)

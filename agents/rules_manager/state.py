@@ -22,7 +22,7 @@ RUNS_MAX = 24
 """Paths kept for one visitor; the oldest ended run goes first."""
 
 ACTIVE = frozenset({"planned", "sending", "waiting", "visiting"})
-"""Statuses of a run that goes on. `won`, `alerted`, `closed` and `stopped` are its ends."""
+"""Statuses of a run that goes on. `won`, `alerted`, `closed`, `stopped` and, of a flow, `ended` are its ends."""
 
 
 class Choice(msgspec.Struct, array_like=True):
@@ -104,6 +104,14 @@ class Run(msgspec.Struct, array_like=True):
     """`at` of the goal that ended it."""
     alert_kind: str = ""
     """What the alert says of itself, so that it says the same when it is settled."""
+    until: datetime | None = None
+    """Of a flow: when the wait under way is over; None: the run does not stand at one."""
+    came: list[int] = []
+    """Of a flow: for each of `reached`, in order, which of these it was reached from; -1: the run began there."""
+    gone: dict[str, int] = {}
+    """Of a flow: `goto` -> how often it led back."""
+    calls: int = 0
+    """How often a person was called."""
 
     @property
     def active(self) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules_manager import editing, engaging, loop, merge
+from agents.rules_manager import editing, engaging, flow, loop, merge
 from agents.rules_manager.planning import stop, trigger_due
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
@@ -120,6 +120,10 @@ def _woke(turn: Turn, key: str) -> None:
         run = turn.state.runs.get(rest)
         if run is not None:
             loop.visit_over(turn, run)
+    elif kind == "flow":
+        run = turn.state.runs.get(rest)
+        if run is not None:
+            flow.waited(turn, run)
     elif kind == "window":
         path, _, attempt = rest.rpartition(":")
         run = turn.state.runs.get(path)

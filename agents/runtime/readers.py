@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
+from agents.rules.flow import is_hidden
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import arms_in, by_status, sales_in, stages_in, with_erased
@@ -126,7 +127,7 @@ class StoreReader:
             },
             "over_bound": behavior.over_bound,
             "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
-            "cohorts": list(behavior.cohorts),
+            "cohorts": [each for each in behavior.cohorts if not is_hidden(each)],
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
             "engagements": [_engagement(row) for row in reversed(offered)],
@@ -209,7 +210,7 @@ class StoreReader:
                     {
                         "visitor_id": visitor,
                         "email": state.address or None,
-                        "cohorts": list(state.cohorts),
+                        "cohorts": [each for each in state.cohorts if not is_hidden(each)],
                         "counters": state.counters,
                     }
                 )
@@ -298,8 +299,7 @@ class StoreReader:
             for name, text in row["files"].items():
                 if name.startswith("paths/"):
                     names = found.setdefault(PurePosixPath(name).stem, [])
-                    stages = yaml.safe_load(text)["stages"]
-                    names += [each["name"] for each in stages if each["name"] not in names]
+                    names += [each for each in _places(yaml.safe_load(text)) if each not in names]
         return found
 
     async def _notices(self, status: str) -> int:
@@ -355,3 +355,18 @@ def _send(row: dict[str, Any]) -> dict[str, Any]:
 def _engagement(row: dict[str, Any]) -> dict[str, Any]:
     kept = ("interaction", "interaction_type", "status", "reason", "at", "shown_at")
     return {"engagement_id": row["id"], **{name: row.get(name) for name in kept}}
+
+
+def _places(path: dict[str, Any]) -> list[str]:
+    """Return the names of a path's stages, or of its flow's steps, in the order of the file."""
+    if "stages" in path:
+        return [stage["name"] for stage in path["stages"]]
+    names: list[str] = []
+    waiting = list(path.get("steps", []))
+    while waiting:
+        step = waiting.pop(0)
+        names.append(step["name"])
+        branches = [step.get("then", []), step.get("else", [])]
+        branches += [way.get("steps", []) for way in step.get("split", {}).get("ways", [])]
+        waiting = [*(each for branch in branches for each in branch), *waiting]
+    return names

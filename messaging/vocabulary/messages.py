@@ -352,6 +352,17 @@ class ProfileSeen(Message):
     """`active`, `occasional` or `dormant`."""
 
 
+TraitValue = str | bool | int | float
+
+
+class TraitsSet(Message):
+    """Tell Behavior which traits a step of a path sets."""
+
+    traits: dict[str, TraitValue]
+    path: str
+    step: str
+
+
 class DecisionMade(Message):
     """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
 
@@ -422,6 +433,7 @@ AnyMessage = (
     | EngagementSettled
     | LookedUp
     | ProfileSeen
+    | TraitsSet
     | DecisionMade
     | RewardSeen
     | TrainingScheduled
