@@ -40,6 +40,7 @@ BEGAN = -1
 def begin(turn: Turn, run: Run, path: PathRule) -> None:
     """Begin a run's flow at the step where it stands."""
     run.reached, run.came = {run.stage: turn.now}, [BEGAN]
+    turn.story("step.reached", run, does=path.steps[run.stage].kind)
     _take(turn, run, path)
 
 

@@ -40,6 +40,7 @@ from messaging.vocabulary.errors import Fenced, Unavailable
 from messaging.vocabulary.records import Snapshot
 from tests.model_builders import LIKELY
 from tests.simulation.chaos import Chaos
+from tests.simulation.flows import COHORT, FLOW
 from tests.simulation.gateway import SimGateway
 from tests.simulation.loop import SimClock
 from tests.simulation.network import Network
@@ -115,7 +116,7 @@ def rules_of(version: int) -> CompiledRules:
     """Return the shipped routine, under a version number, beside a club that shares its caps.
 
     The club has a path of its own, and two notices on the site of which one is as good as the other. A cohort
-    asks for a probability.
+    asks for a probability. Some leads are greeted by a flow as well (`flows.py`).
     """
     return compile_files(files_of_rules(), version)
 
@@ -131,7 +132,8 @@ def files_of_rules() -> dict[str, str]:
         .replace("total: 4 ", "total: 2 ")
         .replace("total: 4\n", "total: 2\n")
     )
-    files["cohorts.yaml"] += LIKELY
+    files["paths/greeting.yaml"] = FLOW
+    files["cohorts.yaml"] += LIKELY + COHORT
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
     notice = files["interactions/notice-new.yaml"].replace("cohort: looks-around", "cohort: eager")
     assert "cohort: eager" in notice, "the notice's text has changed"
