@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.eraser import ERASURES, Eraser, Reach
 from agents.runtime.mover import Mover
 from agents.runtime.passing import Ways
@@ -61,6 +62,21 @@ def mover_of(
         log=structlog.get_logger(),
     )
     return Mover(ways, compile_files)
+
+
+def broadcaster_of(
+    wiring: Wiring, connection: Connection, store: Store, *, peers: Peers, clock: Clock
+) -> Broadcaster:
+    """Return the one who passes over all visitors with a broadcast, for the gateway's process."""
+    ways = Ways(
+        store=store,
+        journal=MongoJournal(connection, wiring.key),
+        peers=peers,
+        clock=clock,
+        shards=wiring.shards,
+        log=structlog.get_logger(),
+    )
+    return Broadcaster(ways, compile_files)
 
 
 def sweeper_of(wiring: Wiring, connection: Connection, store: Store) -> Sweeper:

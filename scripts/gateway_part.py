@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.eraser import Eraser
 from agents.runtime.gate import GateReport
 from agents.runtime.looking import Looking
@@ -41,7 +42,7 @@ from scripts.alerting import Alerting
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
 from scripts.desk import ConsoleDesk
-from scripts.erasing import eraser_of, mover_of
+from scripts.erasing import broadcaster_of, eraser_of, mover_of
 from scripts.folder import RUN
 from scripts.mailings import Post, StoredMailings
 from scripts.rulebook import StoredRulebook
@@ -108,6 +109,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         part.alert(Alerting(wiring, store, clock))
         part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
         part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
+        part.broadcast(broadcaster_of(wiring, connection, store, peers=peers, clock=clock))
     return part
 
 
@@ -127,6 +129,7 @@ class GatewayPart:
         self._alerting: Alerting | None = None
         self._eraser: Eraser | None = None
         self._mover: Mover | None = None
+        self._broadcaster: Broadcaster | None = None
         self._mailings: StoredMailings | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
@@ -151,6 +154,10 @@ class GatewayPart:
     def move(self, mover: Mover) -> None:
         """Take who moves runs to a version that was published."""
         self._mover = mover
+
+    def broadcast(self, broadcaster: Broadcaster) -> None:
+        """Take who passes over all visitors with a broadcast."""
+        self._broadcaster = broadcaster
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -186,7 +193,12 @@ class GatewayPart:
         runner = await serve(app, *self._address)
         self._gateway = app[GATEWAY]
         log.info("gateway.listening", host=self._address[0], port=self._address[1])
-        works = {"alerts": self._alerting, "erasures": self._eraser, "moves": self._mover}
+        works = {
+            "alerts": self._alerting,
+            "erasures": self._eraser,
+            "moves": self._mover,
+            "broadcasts": self._broadcaster,
+        }
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
             await self._stop.wait()

@@ -122,7 +122,7 @@ def _facts(path: PathRule) -> list[tuple[str, str]]:
     )
     return [
         ("goal", ", ".join(sorted(path.goal_events))),
-        ("entered by", f"cohort {path.entry.cohort}, again {path.reentry.replace('_', ' ')}"),
+        ("entered by", f"{path.entry.said}, again {path.reentry.replace('_', ' ')}"),
         (
             "attempts",
             f"{path.attempts_total} in all, {path.attempts_after_open} more after an open without a click",

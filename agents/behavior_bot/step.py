@@ -19,6 +19,7 @@ from typing import assert_never
 
 from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.engaged import take_engaged
+from agents.behavior_bot.entries import tell_asked, tell_broadcast, tell_entries
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import (
@@ -29,6 +30,7 @@ from agents.behavior_bot.knowing import (
     learn_set,
     tell_who,
 )
+from agents.behavior_bot.listed import hide, show_changed, show_merged
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.moments import MOMENT_WAKE, arm_moment, keep_moment
 from agents.behavior_bot.orders import note_refund
@@ -56,8 +58,10 @@ from messaging.vocabulary.effects import (
 from messaging.vocabulary.events import (
     AddressConfirmed,
     AlertSettled,
+    BroadcastOrdered,
     Call,
     Engaged,
+    EntryAsked,
     MailClicked,
     MailOpened,
     Record,
@@ -142,6 +146,12 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case AlertSettled():
             count(state, "alert_settled", record)
             return [_answered(event, here)]
+        case EntryAsked():
+            count(state, "entry_asked", record)
+            return tell_asked(event, here)
+        case BroadcastOrdered():
+            count(state, "broadcast_ordered", record)
+            return tell_broadcast(event, here)
         case RulesPublished(version=version, action=action, by=by):
             count(state, "rules_published", record)
             return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by))]
@@ -195,6 +205,7 @@ def _call(
         effects.append(Tell("sales", bought))
     if changed or bought is not None:
         effects += _who(state, here)
+        effects += show_changed(state, changed, here.now)
     if here.view.consent == DOUBLE_OPT_IN or state.confirming is not None:
         effects += confirming.ask(state, here)
     kind = f"track:{name}" if is_track else name
@@ -203,6 +214,9 @@ def _call(
         kinds = (*kinds, "purchase")
     scored = add_points(state, here.rules, kind, at)
     effects += evaluate(state, here, kinds, scored)
+    if is_track and here.rules.entries:
+        assert isinstance(event, Track)
+        effects += tell_entries(event, record, here)
     _arm(state, here, effects)
     if not state.moment_armed:
         effects += arm_moment(state, here.visitor, here.seconds)
@@ -328,7 +342,8 @@ def _set(state: BehaviorState, message: TraitsSet, here: Moment) -> list[Effect]
     kinds = learn_set(state, message, here.rules.turning)
     if not kinds:
         return []
-    effects = [*_who(state, here), *evaluate(state, here, kinds, [])]
+    effects = [*_who(state, here), *show_changed(state, kinds, here.now)]
+    effects += evaluate(state, here, kinds, [])
     _arm(state, here, effects)
     return effects
 
@@ -372,6 +387,7 @@ def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
         return []  # it followed the tombstone of a merge that was done already
     message = MergedInto(here.visitor, here.now, into)
     return [
+        *hide(state, here.now),
         *(Tell(bot, message) for bot in peers(here.view)),
         Tell("behavior", StateMerged(into, here.now, here.visitor, pack(state))),
         Moved(into),
@@ -387,6 +403,7 @@ def _state_merged(
     if state.address or state.told:
         effects += tell_who(state, here.visitor, here.now, here.view, again=True)
         effects += confirming.ask(state, here)
+    effects += show_merged(state, here.now)
     judged = judge(state, here)
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)

@@ -51,6 +51,10 @@ class View(msgspec.Struct):
     """False: every decision is the rules' default ('snapshot pinned')."""
     social: bool = False
     """True: the Social bot runs."""
+    paused: frozenset[str] = frozenset()
+    """Paths on which nothing is planned."""
+    archived: frozenset[str] = frozenset()
+    """Paths that nobody is let onto."""
 
 
 class Bot(Protocol):

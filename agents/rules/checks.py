@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from agents.rules.condition_models import NAME
 from agents.rules.contradictions import contradiction
 from agents.rules.email_models import Mail, SplitTestModel
+from agents.rules.entry_checks import check_entry
 from agents.rules.flow_checks import check_flow, check_questions
 from agents.rules.models import PathFile, Stage, TemplateFile
 from agents.rules.parts import OTHER_KINDS
@@ -171,7 +172,10 @@ def _check_interactions(rules: RuleSet) -> Iterator[RuleError]:
 
 
 def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
-    yield from _unknown(source, ("entry", "cohort"), "cohort", path.entry.cohort, rules.cohorts)
+    if path.entry.cohort is not None:
+        cohort = path.entry.cohort
+        yield from _unknown(source, ("entry", "cohort"), "cohort", cohort, rules.cohorts)
+    yield from check_entry(source, path)
     yield from _unknown(source, ("sender",), "sender", path.sender, rules.senders)
     template = path.success.template
     yield from _unknown(source, ("success", "template"), "template", template, rules.templates)

@@ -164,9 +164,27 @@ class Cap(msgspec.Struct, frozen=True):
 
 
 class EntryRule(msgspec.Struct, frozen=True):
-    """Name the cohort whose entering starts a run."""
+    """Say what starts a run."""
 
-    cohort: str
+    cohort: str = ""
+    """Whoever enters it; a hidden one (`agents.rules.entries`) for an entry by date or list; empty: by no cohort."""
+    event: str = ""
+    """Whoever does this, each time (`CompiledRules.entries`)."""
+    key: str = ""
+    """Property of the event that tells runs apart."""
+    api: bool = False
+    said: str = ""
+    """In words."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """Say which events start a run of a path."""
+
+    path: str
+    test: Callable[[dict[str, Any]], bool] | None
+    """Of the properties; None: any."""
+    key: str
 
 
 class SuccessRule(msgspec.Struct, frozen=True):
@@ -230,7 +248,8 @@ class PathRule(msgspec.Struct, frozen=True):
     goal_events: frozenset[str]
     entry: EntryRule
     reentry: str
-    """`never`: a second entering starts no second run; `after_end`: it does after the last."""
+    """`never`: a second entering starts no second run; `after_end`: it does after the last; `every_time`: it does
+    beside those under way; `keyed`: beside them, one for each key."""
     zone: str
     """Where neither traits, context nor country tell the visitor's zone."""
     quiet_from: int
@@ -293,6 +312,8 @@ class CompiledRules:
     """Cohorts that look at the session."""
     visits_end: bool = False
     """Whether a cohort may be entered by the end of a session alone."""
+    entries: Mapping[str, list[EventEntry]] = field(default_factory=dict)
+    """Event name -> the paths that it starts a run of."""
     keeps_cart: bool = False
     """Whether a cohort asks for what lies in the cart."""
     pages: tuple[tuple[str, Callable[[str], bool]], ...] = ()

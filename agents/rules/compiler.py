@@ -19,6 +19,7 @@ from agents.rules.compiled import (
 )
 from agents.rules.conditions import compile_condition
 from agents.rules.email_models import Mail
+from agents.rules.entries import entry_rule, event_entries
 from agents.rules.flow_compiler import steps_of
 from agents.rules.flow_models import walk_steps
 from agents.rules.interaction_models import InteractionFile
@@ -75,6 +76,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         turning=frozenset(around.turning),
         on_session=frozenset(cohort.name for cohort in touched.get("session", ())),
         visits_end=entered_by_its_end(questions),
+        entries=event_entries(rules.paths),
         keeps_cart="cart" in around.keeping,
         pages=tuple(around.pages.items()),
         bounds=_bounds(around, touched),
@@ -157,7 +159,7 @@ def _path(name: str, path: PathFile) -> compiled.PathRule:
         priority=path.priority,
         worth=path.worth,
         goal_events=frozenset(path.goal),
-        entry=compiled.EntryRule(path.entry.cohort),
+        entry=entry_rule(name, path),
         reentry=path.reentry,
         zone=path.zone,
         quiet_from=path.quiet_hours.start,

@@ -17,8 +17,10 @@ from pydantic_core import CoreSchema
 from agents.rules.basics import or_bare
 from agents.rules.condition_models import ONE_LINE, Condition, HourOfDay, Hours, Model, Name, Text
 from agents.rules.email_models import Email, Mail, once
+from agents.rules.event_models import Properties
 from agents.rules.flow_models import Alert, Step, walk_steps
 from agents.rules.source import Location
+from agents.rules.time_models import DAYS_AROUND_MAX, DAYS_LATER_MAX
 
 # ----------------------------------------------------------------------- cohorts and scores
 
@@ -96,10 +98,44 @@ class SendersFile(Model):
 # -------------------------------------------------------------------------------------- paths
 
 
-class Entry(Model):
-    """Name the cohort whose entering starts a run."""
+class DateEntry(Model):
+    """Name a trait that holds a day: the run starts on it, so many days after it, or (below 0) before it."""
 
-    cohort: Name
+    trait: Text
+    offset_days: Annotated[int, Field(ge=-DAYS_AROUND_MAX, le=DAYS_LATER_MAX)] = 0
+    anniversary: bool = False
+    """The day returns each year."""
+
+    @model_validator(mode="after")
+    def _within_a_year(self) -> Self:
+        if self.anniversary and self.offset_days > DAYS_AROUND_MAX:
+            raise ValueError(f"of an anniversary, offset_days is {DAYS_AROUND_MAX} at most")
+        return self
+
+
+class Entry(Model):
+    """Say what starts a run: one thing, and a call of the API as well where `api` says so."""
+
+    cohort: Name | None = None
+    """Whoever enters it."""
+    event: Text | None = None
+    """Whoever does this: each time it happens."""
+    where: Properties | None = None
+    """Only where the event's properties are so."""
+    date: DateEntry | None = None
+    in_list: Name | None = Field(default=None, alias="list")
+    """Whoever is put on this list."""
+    api: bool = False
+
+    @model_validator(mode="after")
+    def _one_cause(self) -> Self:
+        given = [self.cohort, self.event, self.date, self.in_list]
+        count = sum(each is not None for each in given)
+        if count > 1 or (not count and not self.api):
+            raise ValueError("write one of cohort, event, date, list, or api: true")
+        if self.where is not None and self.event is None:
+            raise ValueError("where asks for properties of an event: name it under event")
+        return self
 
 
 class QuietHours(Model):
@@ -172,7 +208,9 @@ class PathFile(Model):
     worth: Annotated[float, Field(ge=0)] = 1.0
     goal: Annotated[list[Text], AfterValidator(once)] = Field(min_length=1)
     entry: Entry
-    reentry: Literal["never", "after_end"] = "never"
+    reentry: Literal["never", "after_end", "every_time", "keyed"] = "never"
+    key: Text | None = None
+    """With `reentry: keyed`: the event's property (order_id, cart_id) by which runs are told apart."""
     zone: Text = "UTC"
     quiet_hours: QuietHours
     caps: list[CapModel]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agents.rules.condition_models import Condition, Model
+from agents.rules.entries import entry_cohorts
 from agents.rules.flow_compiler import questions_of
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import (
@@ -42,8 +43,8 @@ class RuleSet:
 
     @property
     def questions(self) -> dict[str, Cohort]:
-        """Return the cohorts, and what the steps of flows ask, which are cohorts that no list shows."""
-        return {**questions_of(self.paths), **self.cohorts}
+        """Return the cohorts, with what the steps of flows ask and entries wait for: cohorts that no list shows."""
+        return {**questions_of(self.paths), **self.cohorts, **entry_cohorts(self.paths)}
 
     @property
     def scores(self) -> Mapping[str, Score]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager.planning import plan
+from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.state import Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import PutAlert
@@ -31,18 +31,21 @@ def go_on(turn: Turn, run: Run, path: PathRule) -> None:
     last = run.last_try()
     if last is not None and last.window_ends is not None and last.window_ends > turn.now:
         run.status = "waiting"
-        turn.wake(f"window:{run.path}:{last.attempt}", last.window_ends)
+        turn.wake(f"window:{run.slot}:{last.attempt}", last.window_ends)
+        return
+    if run.broadcast is not None:
+        stop(turn, run, "its window is over", "closed")
         return
     alert(turn, run, "attempts used", path.alert)
     run.status = "alerted"
     run.visit_over_at = None
-    turn.cancel(f"visit:{run.path}")
+    turn.cancel(f"visit:{run.slot}")
     turn.story("run.alerted", run, attempts=run.attempts)
 
 
 def alert(turn: Turn, run: Run, reason: str, title: str = "") -> None:
     """Call a person in, once a run, with what was tried; `title` is the marketer's own for this reason."""
-    if run.alert_id:
+    if run.alert_id or run.broadcast is not None:
         return
     again = [str(run.calls)] if run.calls else []
     run.alert_id = derive("alert", turn.state.visitor, run.path, run.run, *again)

@@ -27,7 +27,7 @@ def runs_moved(turn: Turn, message: RunsMoved) -> None:
     if turn.view.rules_version != message.version:
         return  # not seen here yet (it is told again), or replaced by a newer publication
     for run in turn.state.runs.values():
-        if run.version == message.version:
+        if run.version == message.version or run.broadcast is not None:
             continue
         if message.action == EXIT and run.active:
             stop(turn, run, "another version was published")

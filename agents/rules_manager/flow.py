@@ -54,7 +54,7 @@ def take_up(turn: Turn, run: Run, path: PathRule) -> None:
         _wait_no_more(turn, run)
     if run.status == "planned" and run.planned_at is not None:
         if step.kind == "email" and run.planned_at > turn.now:
-            turn.wake(f"send:{run.path}", run.planned_at)
+            turn.wake(f"send:{run.slot}", run.planned_at)
             return
         _plan_no_more(turn, run)
     _take(turn, run, path)
@@ -232,7 +232,7 @@ def _wait(turn: Turn, run: Run, path: PathRule, step: StepRule) -> None:
     if run.until is None:
         run.until = _over_at(turn, path, step)
         turn.story("step.waits", run, until=run.until)
-    turn.wake(f"flow:{run.path}", max(run.until, turn.now))
+    turn.wake(f"flow:{run.slot}", max(run.until, turn.now))
 
 
 def _over_at(turn: Turn, path: PathRule, step: StepRule) -> datetime:
@@ -258,14 +258,14 @@ def _came_true(turn: Turn, run: Run, path: PathRule) -> None:
 def _wait_no_more(turn: Turn, run: Run) -> None:
     if run.until is not None:
         run.until = None
-        turn.cancel(f"flow:{run.path}")
+        turn.cancel(f"flow:{run.slot}")
 
 
 def _plan_no_more(turn: Turn, run: Run) -> None:
     if run.planned_at is not None:
         run.planned_at = None
         run.hour_choice.open = False
-        turn.cancel(f"send:{run.path}")
+        turn.cancel(f"send:{run.slot}")
 
 
 def _end(turn: Turn, run: Run) -> None:

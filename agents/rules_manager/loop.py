@@ -4,7 +4,7 @@ The table of a run (the routine's e-mail rows):
 
 | status   | message                           | next                                                        |
 |----------|-----------------------------------|-------------------------------------------------------------|
-| (none)   | cohort of the entry entered       | planned · visiting (a stage holds already)                  |
+| (none)   | cohort entered, entry event, API  | planned · visiting (a stage holds already)                  |
 | planned  | wake `send`                       | sending (reserved) · planned (refused by cap or quiet)      |
 | sending  | handed over, uncertain            | waiting · visiting (a visit began meanwhile)                |
 | sending  | bounced, or had bounced before    | stopped, alert                                              |
@@ -32,9 +32,10 @@ from datetime import datetime, timedelta
 from agents.rules.compiled import PathRule
 from agents.rules_manager import flow
 from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
+from agents.rules_manager.broadcast_rule import SENT
 from agents.rules_manager.planning import give_back, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
-from agents.rules_manager.state import RUNS_MAX, Run, Try
+from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -76,17 +77,29 @@ VISIT_FALLBACK = timedelta(hours=12)
 """Added to the wait after a click when no end of the visit is told (a site without the snippet)."""
 
 
-def enter(turn: Turn, path: PathRule, at: datetime, version: int) -> None:
-    """Open a run on a path, unless one is open, one was had, or the goal was reached since."""
+def enter(turn: Turn, path: PathRule, at: datetime, version: int, key: str = "") -> None:
+    """Open a run on a path, unless one is open, one was had, or the goal was reached since.
+
+    `key`: with `reentry: keyed`, what tells the run apart: an order, a cart.
+    """
     state = turn.state
-    run = state.runs.get(path.name)
-    if run is not None and (run.active or path.reentry == "never"):
+    if _had(state, path, key):
+        return
+    if path.name in turn.view.archived:
+        turn.story("run.refused", None, path=path.name, rule="archived")
         return
     goal = state.goals.get(path.name)
     if goal is not None and goal >= at:
         turn.story("run.refused", None, path=path.name, rule="goal_reached")
         return
-    run = open_run(turn, path, at, version, path.places[0])
+    if not _has_room(state, path):
+        turn.story("run.refused", None, path=path.name, rule="open_runs")
+        return
+    if path.reentry == "every_time":
+        key = str(state.entries.get(path.name, 0) + 1)
+    elif path.reentry != "keyed":
+        key = ""
+    run = open_run(turn, path, at, version, path.places[0], key)
     if path.steps:
         flow.begin(turn, run, path)
         return
@@ -99,17 +112,37 @@ def enter(turn: Turn, path: PathRule, at: datetime, version: int) -> None:
         plan(turn, run, path, turn.now)
 
 
-def open_run(turn: Turn, path: PathRule, at: datetime, version: int, stage: str) -> Run:
+def _had(state: RulesState, path: PathRule, key: str) -> bool:
+    """Say whether a run stands against another one: the path's, that under way, or the key's."""
+    match path.reentry:
+        case "never":
+            return path.name in state.entries
+        case "after_end":
+            return any(run.active for run in state.runs_on(path.name))
+        case "keyed":
+            return any(run.key == key for run in state.runs_on(path.name))
+        case _:
+            return False
+
+
+def _has_room(state: RulesState, path: PathRule) -> bool:
+    """Say whether another run may be open: beside so many of the path, or of all paths, none is."""
+    open_now = [run for run in state.runs.values() if run.active]
+    of_path = sum(run.path == path.name for run in open_now)
+    return of_path < OPEN_MAX and len(open_now) < RUNS_MAX
+
+
+def open_run(
+    turn: Turn, path: PathRule, at: datetime, version: int, stage: str, key: str = ""
+) -> Run:
     """Open a new run with a new budget, at the stage that the visitor has reached."""
     state = turn.state
     number = state.entries.get(path.name, 0) + 1
     state.entries[path.name] = number
-    if len(state.runs) >= RUNS_MAX:
-        ended = [r for r in state.runs.values() if not r.active]
-        if ended:
-            del state.runs[min(ended, key=lambda r: r.entered_at).path]
-    run = Run(path.name, version, str(number), at, stage, "planned", turn.held_out())
-    state.runs[path.name] = run
+    # With the number: a key may come again, by a person's *resume* or when its run was let go.
+    name = f"{key}~{number}" if path.reentry == "keyed" and key else str(number)
+    run = Run(path.name, version, name, at, stage, "planned", turn.held_out(), key=key)
+    state.put_run(run)
     turn.story("run.entered", run, version=version)
     starts_at(run, path)
     advance_by_cohorts(turn, run, path)
@@ -138,7 +171,7 @@ def _visit(turn: Turn, run: Run, path: PathRule) -> None:
     if run.status == "sending":
         return  # what becomes of the send comes first: see `send_settled`
     if run.status == "planned":
-        turn.cancel(f"send:{run.path}")
+        turn.cancel(f"send:{run.slot}")
         run.planned_at = None
         run.hour_choice.open = False
     leave_alone(turn, run)
@@ -148,7 +181,7 @@ def leave_alone(turn: Turn, run: Run) -> None:
     """Do nothing until the visit under way is over."""
     assert run.visit_over_at is not None, f"{run.path}: nobody is left alone without a visit"
     run.status = "visiting"
-    turn.wake(f"visit:{run.path}", max(run.visit_over_at, turn.now))
+    turn.wake(f"visit:{run.slot}", max(run.visit_over_at, turn.now))
 
 
 def session_ended(turn: Turn, message: SessionEnded) -> None:
@@ -181,10 +214,10 @@ def visit_over(turn: Turn, run: Run) -> None:
 def send_settled(turn: Turn, message: SendSettled) -> None:
     """Count a send that was handed over (or may have been); give the reservation of any other back."""
     _date_touch(turn, message)
-    run = turn.state.runs.get(message.path)
-    attempt = run.find(message.send_id) if run is not None else None
-    if run is None or attempt is None or attempt.status != "reserved":
+    found = _of_send(turn.state, message.send_id)
+    if found is None or found[1].status != "reserved":
         return
+    run, attempt = found
     path = turn.path(run)
     if path is None:
         return
@@ -202,6 +235,12 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         _try_again(turn, run, path, message.reason)
     else:
         stop(turn, run, message.reason)
+
+
+def _of_send(state: RulesState, send_id: str) -> tuple[Run, Try] | None:
+    """Return the run and the e-mail that a send id is of."""
+    found = ((run, one) for run in state.runs.values() if (one := run.find(send_id)) is not None)
+    return next(found, None)
 
 
 def _came_first(turn: Turn, message: SendSettled) -> bool:
@@ -246,8 +285,10 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
     attempt.status = message.outcome
     attempt.at = message.at
     attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
-    turn.wake(f"window:{run.path}:{attempt.attempt}", attempt.window_ends)
+    turn.wake(f"window:{run.slot}:{attempt.attempt}", attempt.window_ends)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
+    if run.broadcast is not None:
+        turn.show_recipient(run.broadcast.id, SENT, message.outcome)
     if run.status != "sending":
         return
     if path.steps:
@@ -282,10 +323,7 @@ def responded(turn: Turn, message: Responded) -> None:
             if run.active:
                 stop(turn, run, message.kind)
         return
-    found = next(
-        ((r, t) for r in turn.state.runs.values() if (t := r.find(message.send_id)) is not None),
-        None,
-    )
+    found = _of_send(turn.state, message.send_id)
     if found is None:
         return
     run, attempt = found
@@ -341,14 +379,17 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
     for name in message.paths:
         before = state.goals.get(name)
         state.goals[name] = message.at if before is None else max(before, message.at)
-        run = state.runs.get(name)
-        if run is None or run.status == "won" or run.entered_at > message.at:
-            continue
-        for attempt in run.tries:
-            if attempt.send_id == message.credited:
-                turn.reward(attempt.template_choice, "response", 1.0, 1.0)
-                turn.purchase(attempt.template_choice, message.value)
-        win(turn, run, message.at)
+        for run in state.runs_on(name):
+            if run.status != "won" and run.entered_at <= message.at:
+                _credit(turn, run, message)
+                win(turn, run, message.at)
+
+
+def _credit(turn: Turn, run: Run, message: GoalReached) -> None:
+    for attempt in run.tries:
+        if attempt.send_id == message.credited:
+            turn.reward(attempt.template_choice, "response", 1.0, 1.0)
+            turn.purchase(attempt.template_choice, message.value)
 
 
 def win(turn: Turn, run: Run, at: datetime) -> None:
@@ -363,10 +404,12 @@ def win(turn: Turn, run: Run, at: datetime) -> None:
 
 def alert_answered(turn: Turn, message: AlertAnswered) -> None:
     """Do what a person decided: go on with a new budget, at another stage, or leave it."""
-    run = turn.state.runs.get(message.path)
+    runs = turn.state.runs_on(message.path)
+    run = next((each for each in runs if each.alert_id == message.alert_id), None)
     path = turn.path(run) if run is not None else None
-    if run is None or path is None or run.alert_id != message.alert_id:
-        turn.story("alert.stale", run, action=message.action, by=message.by)
+    if run is None or path is None:
+        newest = runs[-1] if runs else None
+        turn.story("alert.stale", newest, action=message.action, by=message.by)
         return
     status = {"resume": "resumed", "change": "changed", "close": "closed"}[message.action]
     settle_alert(turn, run, status, message.by, message.at, message.stage)
@@ -380,7 +423,7 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
         return
     here = flow.resumes_at(run, path) if path.steps else run.stage
     stage = message.stage if message.stage in path.places else here
-    again = open_run(turn, path, message.at, run.version, stage)
+    again = open_run(turn, path, message.at, run.version, stage, run.key)
     if path.steps:
         flow.begin(turn, again, path)
     else:

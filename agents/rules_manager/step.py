@@ -11,16 +11,18 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules_manager import editing, engaging, flow, loop, merge
+from agents.rules_manager import broadcasting, editing, engaging, entering, flow, loop, merge
 from agents.rules_manager.planning import stop, trigger_due
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import (
     AlertAnswered,
+    BroadcastReached,
     CohortEntered,
     CohortLeft,
     EngagementSettled,
+    EntryMet,
     GoalReached,
     Identified,
     MergedInto,
@@ -62,7 +64,7 @@ def step(
             merge.send_settled(turn, message)
         case GoalReached():
             loop.goal_reached(turn, message)
-        case AlertAnswered() | RunsMoved():
+        case AlertAnswered() | RunsMoved() | EntryMet() | BroadcastReached():
             _decided(turn, message)
         case MergedInto():
             merge.merged_into(turn, message)
@@ -77,12 +79,17 @@ def step(
     return turn.effects
 
 
-def _decided(turn: Turn, message: AlertAnswered | RunsMoved) -> None:
-    """Do what a person decided."""
-    if isinstance(message, AlertAnswered):
-        loop.alert_answered(turn, message)
-    else:
-        editing.runs_moved(turn, message)
+def _decided(turn: Turn, message: AlertAnswered | RunsMoved | EntryMet | BroadcastReached) -> None:
+    """Do what was decided elsewhere: by a person, or by the rules of an entry."""
+    match message:
+        case AlertAnswered():
+            loop.alert_answered(turn, message)
+        case RunsMoved():
+            editing.runs_moved(turn, message)
+        case EntryMet():
+            entering.entry_met(turn, message)
+        case BroadcastReached():
+            broadcasting.reached(turn, message)
 
 
 def _identified(turn: Turn, message: Identified) -> None:

@@ -21,6 +21,7 @@ from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
+from agents.runtime.views import held_text
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Event, Fact, Record, VisitorErased, erased_record
 from messaging.vocabulary.ids import ERASED_LATEST, derive, erased_key, micros_of
@@ -403,7 +404,9 @@ def describe(version: int, view: View) -> str:
     >>> describe(1, View(None, 0, {}, {}))
     'state=1 consent=opt-in holdout=0.05 learning=1 social=0'
     """
-    return _described(version, view.consent, view.holdout, view.learning, view.social)
+    held = held_text(view.paused, view.archived) if view.paused or view.archived else ""
+    said = _described(version, view.consent, view.holdout, view.learning, view.social)
+    return f"{said} held={held}" if held else said
 
 
 @lru_cache(maxsize=64)

@@ -24,7 +24,7 @@ from agents.runtime.figures import arms_in, by_status, sales_in, stages_in, with
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
-from agents.runtime.views import VERSIONS, VERSIONS_MAX
+from agents.runtime.views import PAUSE, VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
@@ -127,7 +127,7 @@ class StoreReader:
             },
             "over_bound": behavior.over_bound,
             "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
-            "cohorts": [each for each in behavior.cohorts if not is_hidden(each)],
+            "cohorts": _written(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
             "engagements": [_engagement(row) for row in reversed(offered)],
@@ -210,7 +210,7 @@ class StoreReader:
                     {
                         "visitor_id": visitor,
                         "email": state.address or None,
-                        "cohorts": [each for each in state.cohorts if not is_hidden(each)],
+                        "cohorts": _written(state.cohorts),
                         "counters": state.counters,
                     }
                 )
@@ -237,6 +237,7 @@ class StoreReader:
         sends = await store.tally("sends", "status")
         offered = await store.tally("engagements", "status")
         stages = stages_in(rules)
+        held = await store.get_document(*PAUSE) or {}
         return {
             "sends": {status: sends.get(status, 0) for status in STATUSES},
             "engagements": {status: offered.get(status, 0) for status in ENDS_ON_SITE},
@@ -251,7 +252,8 @@ class StoreReader:
             "follow_ups": int(rules.get("follow_ups", 0)),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
-            "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
+            "paused": held.get("paths", []),
+            "archived": held.get("archived", []),
         }
 
     async def addresses(self, visitors: list[str]) -> dict[str, str]:
@@ -320,6 +322,11 @@ def _consent(state: Any) -> dict[str, Any]:
     """Return category -> yes or no as it stands: who unsubscribed has taken back what they said before."""
     said = {name: stamp.value for name, stamp in state.consents.items()}
     return said | {"email": False} if state.unsubscribed_at else said
+
+
+def _written(cohorts: list[str]) -> list[str]:
+    """Return the cohorts that a marketer wrote."""
+    return [name for name in cohorts if not is_hidden(name)]
 
 
 def _confirmed_at(state: Any) -> datetime | None:

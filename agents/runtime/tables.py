@@ -22,8 +22,10 @@ from messaging.vocabulary.effects import (
     PublishSnapshot,
     PutAlert,
     PutEngagement,
+    PutMember,
     PutMoment,
     PutOrder,
+    PutRecipient,
     PutSend,
 )
 from messaging.vocabulary.ids import derive
@@ -41,8 +43,10 @@ Readable = (
     | PublishSnapshot
     | PutAlert
     | PutEngagement
+    | PutMember
     | PutMoment
     | PutOrder
+    | PutRecipient
     | PutSend
 )
 
@@ -90,6 +94,12 @@ def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWr
             fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             # The oldest week makes room for the newest one.
             return RowWrite("moments", f"{visitor}:{week % MOMENTS_KEPT}", fields)
+        case PutMember():
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            return RowWrite("list_members", f"{effect.list}:{visitor}", fields)
+        case PutRecipient():
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            return RowWrite("recipients", f"{effect.broadcast}:{visitor}", fields)
         case PutSend():
             return RowWrite("sends", effect.plan.send_id, _send_fields(effect, visitor))
 

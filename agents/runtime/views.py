@@ -20,6 +20,9 @@ from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
 
 VERSIONS, PUBLISHED, SNAPSHOTS = "rules_versions", ("control", "published"), "snapshots"
+PAUSE = ("control", "pause")
+"""`messaging.gateway.acts.PAUSE`: named again, since a shard loads nothing of the gateway."""
+
 VERSIONS_MAX = 10_000
 
 Compile = Callable[[Mapping[str, str], int, Mapping[str, str] | None], Any]
@@ -72,6 +75,29 @@ async def read_versions(store: Store, versions: Versions) -> None:
             versions.files.setdefault(version, row["files"])
 
 
+Stamp = tuple[int, str, str]
+"""The published version, the newest snapshot, and the paths that are held (`held_text`)."""
+
+
+def held_text(paused: frozenset[str], archived: frozenset[str]) -> str:
+    """Return which paths are held as one word, for a batch's record; empty for none.
+
+    >>> held_text(frozenset({"b", "a"}), frozenset({"c"}))
+    'a,b/c'
+    """
+    return f"{','.join(sorted(paused))}/{','.join(sorted(archived))}" if paused or archived else ""
+
+
+def held_paths(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return (paused, archived) paths of what `held_text` made.
+
+    >>> held_paths("") == (frozenset(), frozenset())
+    True
+    """
+    paused, _, archived = text.partition("/")
+    return frozenset(filter(None, paused.split(","))), frozenset(filter(None, archived.split(",")))
+
+
 class ViewLoader:
     """Load views for one process.
 
@@ -85,7 +111,7 @@ class ViewLoader:
         self._store = store
         self._settings = settings
         self._versions = Versions(compile_)
-        self._stamp: tuple[int, str] | None = None
+        self._stamp: Stamp | None = None
         self._newest: dict[str, Snapshot] = {}
         self._kept: dict[str, Snapshot] = {}
         """Snapshots that replays asked for."""
@@ -95,13 +121,14 @@ class ViewLoader:
         found = await self.stamp()
         return None if found == self._stamp else await self.load(found)
 
-    async def load(self, stamp: tuple[int, str] | None = None) -> View:
+    async def load(self, stamp: Stamp | None = None) -> View:
         """Return the view of this moment."""
         found = stamp if stamp is not None else await self.stamp()
         version = found[0]
         if version and version not in self._versions:
             await read_versions(self._store, self._versions)
         settings = self._settings
+        paused, archived = held_paths(found[2])
         view = View(
             rules=self._versions.get(version),
             rules_version=version,
@@ -113,6 +140,8 @@ class ViewLoader:
             consent=settings.consent,
             learning=settings.learning,
             social=settings.social,
+            paused=paused,
+            archived=archived,
         )
         self._stamp = found
         return view
@@ -134,6 +163,7 @@ class ViewLoader:
                 self._kept[key] = msgspec.convert(row, Snapshot)
             held[policy] = self._kept[key]
         said = dict(part.split("=", 1) for part in settings.split())
+        paused, archived = held_paths(said.get("held", ""))
         return View(
             rules=self._versions.get(rules_version),
             rules_version=rules_version,
@@ -145,13 +175,24 @@ class ViewLoader:
             consent=said.get("consent", self._settings.consent),
             learning=said.get("learning", "1") == "1",
             social=said.get("social", "0") == "1",
+            paused=paused,
+            archived=archived,
         )
 
-    async def stamp(self) -> tuple[int, str]:
-        """Return what changes whenever a view would: the published version and the newest snapshot."""
+    async def stamp(self) -> Stamp:
+        """Return what changes whenever a view would: the published version, the newest snapshot, what is held."""
         published = await self._store.get_document(*PUBLISHED)
         newest = await self._store.rows(SNAPSHOTS, {}, limit=1)
-        return int(published["version"]) if published else 0, newest[0]["id"] if newest else ""
+        held = await self._store.get_document(*PAUSE) or {}
+        paths = held.get("paths", [])
+        # Everything paused holds the hand-overs alone: what is due is planned, and goes as soon as it may.
+        paused = frozenset(paths) if paths != "all" else frozenset[str]()
+        text = held_text(paused, frozenset(held.get("archived", [])))
+        return (
+            int(published["version"]) if published else 0,
+            newest[0]["id"] if newest else "",
+            text,
+        )
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

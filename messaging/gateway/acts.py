@@ -21,8 +21,13 @@ SETTLE_LOOK_SECONDS = 0.05
 
 SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
 
+SET_TRIES_MAX = 5
+
 PAUSE = ("control", "pause")
-"""The document that every hand-over looks at: `{"paths": "all" | [path, …]}`."""
+"""The document that says what is held: `{"paths": "all" | [path, …], "archived": [path, …]}`.
+
+Of `paths` nothing is handed over, and of a path that is named nothing is planned; nobody is let onto an archived one.
+"""
 
 
 async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str = "") -> str:
@@ -110,6 +115,32 @@ async def resume(gateway: Gateway, path: str, *, by: str) -> Any:
     return await _set_paused(gateway, paths, Change(by=by, act="hand_overs.resumed", of=path))
 
 
+async def archive(gateway: Gateway, path: str, *, by: str) -> list[str]:
+    """Let nobody onto a path any more; who is on it goes on. Return what is archived."""
+    await _check_path(gateway, path)
+    kept = sorted({*await archived_paths(gateway), path})
+    await _set(gateway, Change(by=by, act="path.archived", of=path), archived=kept)
+    return kept
+
+
+async def unarchive(gateway: Gateway, path: str, *, by: str) -> list[str]:
+    """Let people onto a path again. Return what is still archived; raise 409 where it is not."""
+    await _check_path(gateway, path)
+    archived = await archived_paths(gateway)
+    if path not in archived:
+        raise ProblemError(409, "this path is not archived")
+    kept = [each for each in archived if each != path]
+    await _set(gateway, Change(by=by, act="path.unarchived", of=path), archived=kept)
+    return kept
+
+
+async def archived_paths(gateway: Gateway) -> list[str]:
+    """Return the paths that nobody is let onto."""
+    found = await gateway.deps.store.get_document(*PAUSE) or {}
+    archived: list[str] = found.get("archived", [])
+    return archived
+
+
 async def _check_path(gateway: Gateway, path: str) -> None:
     """Raise a 422 for a path that no version has; empty stands for all."""
     known = await gateway.deps.reader.stages() if path else {}
@@ -126,10 +157,21 @@ async def paused_paths(gateway: Gateway) -> Any:
 
 
 async def _set_paused(gateway: Gateway, paths: Any, change: Change) -> Any:
-    deps = gateway.deps
-    await deps.store.put_document(*PAUSE, {"paths": paths, "at": deps.clock.now(), "by": change.by})
-    await noted(gateway, change)
+    await _set(gateway, change, paths=paths)
     return paths
+
+
+async def _set(gateway: Gateway, change: Change, **held: Any) -> None:
+    """Change one part of what is held, and leave the other as it stands whoever writes it at this moment."""
+    store, now = gateway.deps.store, gateway.deps.clock.now()
+    for _ in range(SET_TRIES_MAX):
+        found = await store.get_document(*PAUSE)
+        stands = {name: value for name, value in (found or {}).items() if name != "id"}
+        fields = {"paths": [], "archived": []} | stands | held | {"at": now, "by": change.by}
+        if await store.swap_document(*PAUSE, fields, stands if found is not None else None):
+            await noted(gateway, change)
+            return
+    raise ProblemError(409, "somebody else changes what is held this very moment: try again")
 
 
 async def noted(gateway: Gateway, change: Change) -> None:

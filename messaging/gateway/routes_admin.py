@@ -7,10 +7,14 @@ from typing import Any
 from messaging.gateway import admin, upload
 from messaging.gateway.route import ADMIN, JSON, Handler, Route
 
+LET_IN = "Let people onto a path that is open to the API."
+ARCHIVE = "Let nobody onto a path any more; who is on it goes on."
+LETTING_IN = (404, 409, 413, 415, 422)
+
 
 def admin_routes() -> list[Route]:
     """Return the routes under `/api/v1/`, in the order of the documentation."""
-    return [*_visitors(), *_alerts(), *_tables(), *_orders()]
+    return [*_visitors(), *_alerts(), *_tables(), *_lists(), *_broadcasts(), *_orders()]
 
 
 def _visitors() -> list[Route]:
@@ -49,9 +53,37 @@ def _tables() -> list[Route]:
         _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
         _route("GET", "cohorts", admin.cohorts, "Show cohorts with their people.", 404),
         _route("GET", "paths", admin.paths, "Show paths with their people.", 404),
+        _route("POST", "paths/{id}/enter", admin.enter, LET_IN, *LETTING_IN, body="Enter"),
+        _route("POST", "paths/{id}/archive", admin.archive, ARCHIVE, 422),
+        _route("POST", "paths/{id}/unarchive", admin.unarchive, "Let people in again.", 409, 422),
         _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
         _route("GET", "routines/{id}", admin.routine, "Show who went on along a path.", 404),
         _table("audit-log", "audit_log", "List who changed what.", "visitor", "act"),
+    ]
+
+
+def _lists() -> list[Route]:
+    change = "Put people on a static list (add), or take them off (remove)."
+    show = "Show who stands on a static list, the newest first."
+    problems = (404, 413, 415, 422)
+    return [
+        _route("GET", "lists", admin.lists_, "List the static lists with their people."),
+        _route("GET", "lists/{id}", admin.list_, show, 422, query=("limit",)),
+        _route("POST", "lists/{id}/{action}", admin.change_list, change, *problems, body="People"),
+    ]
+
+
+def _broadcasts() -> list[Route]:
+    order = "Send a template once to everybody in a cohort, now or at a time; or count who would get it."
+    show, off = "Show a broadcast and what became of it.", "Call a broadcast off."
+    told = "List what became of broadcasts for each visitor, with the reason."
+    problems = (404, 413, 415, 422)
+    return [
+        _route("POST", "broadcasts", admin.broadcast, order, *problems, body="Broadcast"),
+        _route("GET", "broadcasts", admin.broadcasts_, "List broadcasts.", 422, query=("limit",)),
+        _route("GET", "broadcasts/{id}", admin.broadcast_, show, 404),
+        _route("POST", "broadcasts/{id}/cancel", admin.cancel_broadcast, off, 404, 409),
+        _table("recipients", "recipients", told, "broadcast", "status", "reason", "visitor"),
     ]
 
 

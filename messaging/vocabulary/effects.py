@@ -186,6 +186,25 @@ class PutMoment(msgspec.Struct):
     """As `learning.serving.moment.inputs_of` gives them; NaN: not known."""
 
 
+class PutMember(msgspec.Struct):
+    """Say that a visitor stands on a static list, or does not any more."""
+
+    list: str
+    status: str
+    """`on` or `off`."""
+    at: datetime
+
+
+class PutRecipient(msgspec.Struct):
+    """Say what became of a broadcast for one visitor."""
+
+    broadcast: str
+    status: str
+    """`planned`, `sent`, `refused` or `cancelled`."""
+    reason: str
+    at: datetime
+
+
 class PublishSnapshot(msgspec.Struct):
     """Publish a new version of a policy's snapshot to all bots."""
 
@@ -209,6 +228,8 @@ Effect = (
     | PutEngagement
     | PutOrder
     | PutMoment
+    | PutMember
+    | PutRecipient
     | PublishSnapshot
     | TrainModel
 )

@@ -104,6 +104,36 @@ class CohortLeft(Message):
     cohort: str
 
 
+class EntryMet(Message):
+    """Tell Rules that what starts a run happened: a path's entry event, or a call of the API."""
+
+    path: str
+    version: int
+    """Of the rules by which it does."""
+    key: str = ""
+    """What tells the run apart: an order, a cart; empty: nothing does."""
+
+
+class Broadcast(msgspec.Struct, frozen=True, array_like=True):
+    """Describe a one-off e-mail of a template to everybody in a cohort."""
+
+    id: str
+    template: str
+    cohort: str
+    path: str
+    """Whose caps, quiet hours and sender hold for it."""
+    version: int
+    """Of the rules in which template and path stand."""
+    priority: int = 0
+
+
+class BroadcastReached(Message):
+    """Tell Rules that a broadcast has come to this visitor, or (`cancel`) was called off."""
+
+    broadcast: Broadcast
+    cancel: bool = False
+
+
 class ScoreCrossed(Message):
     """Tell that a score moved into another band."""
 
@@ -413,6 +443,8 @@ AnyMessage = (
     | ConfirmationWanted
     | CohortEntered
     | CohortLeft
+    | EntryMet
+    | BroadcastReached
     | ScoreCrossed
     | Responded
     | SessionEnded

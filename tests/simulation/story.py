@@ -17,7 +17,7 @@ from agents.runtime.eraser import ERASURES, asked
 from agents.runtime.held import Stored
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
-from messaging.vocabulary.events import AlertSettled, Engaged, Unsubscribed
+from messaging.vocabulary.events import AlertSettled, Engaged, EntryAsked, Unsubscribed
 from messaging.vocabulary.ids import derive, visitor_id_for
 from tests.simulation.audience import Audience, Maker, Person
 from tests.simulation.gateway import SimGateway, ask
@@ -88,6 +88,7 @@ class Story:
                 self._clients(),
                 self._faults(),
                 self._settle_alerts(),
+                self._let_in(),
                 self._publish(),
                 self._erasures(),
             )
@@ -347,6 +348,23 @@ class Story:
         )
         self.answered[f"alert {action}"] += 1
         message_id = f"alert-{alert_id}"
+        await self._insist(lambda gateway: gateway.fact(fact, message_id))
+        self.acknowledged[message_id] = ""
+
+    async def _let_in(self) -> None:
+        """Let some onto the path after an order by the API, for orders that were made elsewhere."""
+        draw = self.world.chaos.dice("entries")
+        for number in range(self.world.plan.days // 3):
+            await asyncio.sleep(3 * DAY)
+            known = sorted({row["visitor"] for row in self.world.witness.sends.values()})
+            if not known:
+                continue
+            visitor, key = draw.choice(known), f"elsewhere-{number}"
+            self.answered["let in"] += 1
+            self._go(self._let_in_one(EntryAsked(visitor=visitor, path="after-order", key=key)))
+
+    async def _let_in_one(self, fact: EntryAsked) -> None:
+        message_id = derive("entry asked", fact.visitor, fact.key)
         await self._insist(lambda gateway: gateway.fact(fact, message_id))
         self.acknowledged[message_id] = ""
 

@@ -59,7 +59,7 @@ SETTLED_LATER = {
 ENDED_ON_SITE = frozenset({"clicked", "dismissed", "submitted", "withdrawn", "expired", "refused"})
 
 ATTEMPTS_OF_ROUTINE = 4
-ATTEMPTS_MAX = {"club": 2, "greeting": 3}
+ATTEMPTS_MAX = {"club": 2, "greeting": 3, "after-order": 1}
 """Attempts of a run, by path; all others are the routine's."""
 
 VIOLATIONS_MAX = 50
@@ -370,9 +370,9 @@ class Witness:
                     what = f"{visitor} {run.path} {run.run}: {before} > {run.status}"
                     self.broken("an ended run goes on", what)
             self._attempts_within(visitor, run)
-        paths = [run.path for run in state.runs.values()]
-        if len(set(paths)) < len(paths):
-            self.broken("two runs of one path", f"{visitor}: {paths}")
+        places = [run.slot for run in state.runs.values()]
+        if len(set(places)) < len(places):
+            self.broken("two runs of one path", f"{visitor}: {places}")
 
     def _attempts_within(self, visitor: str, run: Run) -> None:
         """Attempts may add up over the limit in a merge; no further one may be made then."""

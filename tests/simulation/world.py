@@ -113,10 +113,11 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
 
 @lru_cache(maxsize=4)
 def rules_of(version: int) -> CompiledRules:
-    """Return the shipped routine, under a version number, beside a club that shares its caps.
+    """Return the shipped routine, under a version number, beside a club and what follows an order, under the same caps.
 
-    The club has a path of its own, and two notices on the site of which one is as good as the other. A cohort
-    asks for a probability. Some leads are greeted by a flow as well (`flows.py`).
+    The club has a path of its own, and two notices on the site of which one is as good as the other. A run of
+    `after-order` begins with each order, and by the API. A cohort asks for a probability. Some leads are greeted by a
+    flow as well (`flows.py`).
     """
     return compile_files(files_of_rules(), version)
 
@@ -133,6 +134,14 @@ def files_of_rules() -> dict[str, str]:
         .replace("total: 4\n", "total: 2\n")
     )
     files["paths/greeting.yaml"] = FLOW
+    files["paths/after-order.yaml"] = (
+        routine.replace("goal: [Order Completed]", "goal: [Review Sent]")
+        .replace("cohort: addressable-lead", "event: Order Completed\n  api: true", 1)
+        .replace("reentry: never", "reentry: keyed\nkey: order_id")
+        .replace("worth: 50", "worth: 10")
+        .replace("total: 4\n  after_open: 2", "total: 1\n  after_open: 1")
+    )
+    assert "total: 1\n" in files["paths/after-order.yaml"], "the routine's text has changed"
     files["cohorts.yaml"] += LIKELY + COHORT
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
     notice = files["interactions/notice-new.yaml"].replace("cohort: looks-around", "cohort: eager")

@@ -32,6 +32,7 @@ EVERYTHING = {
     "response": "opened",
     "action": "resume",
     "by": "eve",
+    "broadcast": "b1",
     "younger": "f60d",
     "at": "2026-11-26T14:00:00Z",
     "paths": ["leads"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from messaging.gateway import acts
 from messaging.gateway.console.door import Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.learned import Heat
@@ -43,6 +44,8 @@ async def routine(visit: Visit) -> web.StreamResponse:
         diagram=laid_out(found),
         rows=rows_of(found),
         stage=stage,
+        is_paused=found.name in await acts.paused_paths(visit.gateway),
+        is_archived=found.name in await acts.archived_paths(visit.gateway),
     )
 
 
