@@ -39,6 +39,8 @@ def does(rule: StepRule) -> str:
             return f"offers {rule.interaction} on the site"
         case "traits":
             return f"sets {', '.join(map(shown, rule.traits))}"
+        case "webhook":
+            return f"calls {shown(rule.url)}, and waits {rule.hours} hours at most"
         case "alert":
             return f"calls a person: {shown(rule.title)}"
         case "goto":
@@ -85,6 +87,8 @@ def _said(rule: StepRule) -> list[tuple[str, str]]:
             return [("yes", rule.following), ("no", rule.other)]
         case "wait_until":
             return [("in time", rule.following), ("too late", rule.other)]
+        case "webhook":
+            return [("answered", rule.following), ("no answer", rule.other)]
         case "split":
             return [(way.name, way.step) for way in rule.ways]
         case "goto" if rule.times:

@@ -38,7 +38,9 @@ from messaging.mail.target import parse_smtp_url
 from messaging.ports import Chunk, Peers, Store
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
+from messaging.vocabulary.events import Fact
 from scripts.alerting import Alerting
+from scripts.calling import Calling
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
 from scripts.desk import ConsoleDesk
@@ -109,6 +111,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         part.alert(Alerting(wiring, store, clock))
         part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
         part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
+        part.call(Calling(wiring, store, clock, part.journal_fact))
         part.broadcast(broadcaster_of(wiring, connection, store, peers=peers, clock=clock))
     return part
 
@@ -130,6 +133,7 @@ class GatewayPart:
         self._eraser: Eraser | None = None
         self._mover: Mover | None = None
         self._broadcaster: Broadcaster | None = None
+        self._calling: Calling | None = None
         self._mailings: StoredMailings | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
@@ -158,6 +162,15 @@ class GatewayPart:
     def broadcast(self, broadcaster: Broadcaster) -> None:
         """Take who passes over all visitors with a broadcast."""
         self._broadcaster = broadcaster
+
+    def call(self, calling: Calling) -> None:
+        """Take who calls the webhooks of paths."""
+        self._calling = calling
+
+    async def journal_fact(self, fact: Fact, message_id: str) -> bool:
+        """Write a fact into the journal, through the gateway."""
+        assert self._gateway is not None, "who calls begins after the gateway"
+        return await self._gateway.journal_fact(fact, message_id)
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -198,6 +211,7 @@ class GatewayPart:
             "erasures": self._eraser,
             "moves": self._mover,
             "broadcasts": self._broadcaster,
+            "webhooks": self._calling,
         }
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
@@ -215,6 +229,8 @@ class GatewayPart:
         """Close every connection."""
         if self._alerting is not None:
             await self._alerting.close()
+        if self._calling is not None:
+            await self._calling.close()
         if self._mailings is not None:
             await self._mailings.close()
         await self._store.close()

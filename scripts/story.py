@@ -311,6 +311,7 @@ _DOES = {
     "offer": "an offer on the site",
     "traits": "something is noted of them",
     "alert": "a person is called",
+    "webhook": "another system is asked",
     "goto": "back, or on",
     "end": "the end",
 }
@@ -325,6 +326,8 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
     "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
     "broadcast.refused": lambda d: f"does not get broadcast {d['broadcast']}: {why(d['rule'])}",
+    "step.answered": lambda d: f"step {d['stage']}: the webhook was answered",
+    "step.unanswered": lambda d: f"step {d['stage']}: the webhook got no answer ({d['reason']})",
     "run.held": lambda d: f"waits: path {d['path']} is paused",
     "run.alerted": lambda d: (
         f"run {d['run']} of {d['path']} rests after {counted(d['attempts'], 'attempts')}: a person is called"

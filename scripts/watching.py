@@ -88,8 +88,7 @@ class Watchers:
             }
         metrics = await self._supervisor.look()
         done = _done(metrics)
-        # A gated world's time is told with the pulse, too.
-        is_quiet = keeper is None and done == self._done and None not in metrics.values()
+        is_quiet = done == self._done and None not in metrics.values()
         self._done = done
         await asyncio.sleep((QUIET_PULSE_SECONDS if is_quiet else PULSE_SECONDS) - 1.0)
 

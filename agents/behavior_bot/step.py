@@ -25,6 +25,7 @@ from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import (
     DOUBLE_OPT_IN,
     learn,
+    learn_answers,
     learn_profile,
     learn_refusals,
     learn_set,
@@ -45,7 +46,7 @@ from agents.behavior_bot.responses import (
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
-from agents.rules.flow import named
+from agents.rules.flow import RESERVED, named
 from messaging.vocabulary.effects import (
     UNCERTAIN_SUCCESS,
     Effect,
@@ -69,6 +70,7 @@ from messaging.vocabulary.events import (
     Track,
     Unsubscribed,
     VisitorErased,
+    WebhookAnswered,
 )
 from messaging.vocabulary.ids import normal_address
 from messaging.vocabulary.messages import (
@@ -86,6 +88,7 @@ from messaging.vocabulary.messages import (
     SessionEnded,
     StateMerged,
     TraitsSet,
+    WebhookSettled,
     Woke,
 )
 
@@ -152,6 +155,9 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case BroadcastOrdered():
             count(state, "broadcast_ordered", record)
             return tell_broadcast(event, here)
+        case WebhookAnswered():
+            count(state, "webhook_answered", record)
+            return _told_by_webhook(state, event, record, here)
         case RulesPublished(version=version, action=action, by=by):
             count(state, "rules_published", record)
             return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by))]
@@ -346,6 +352,31 @@ def _set(state: BehaviorState, message: TraitsSet, here: Moment) -> list[Effect]
     effects += evaluate(state, here, kinds, [])
     _arm(state, here, effects)
     return effects
+
+
+def _told_by_webhook(
+    state: BehaviorState, event: WebhookAnswered, record: Record, here: Moment
+) -> list[Effect]:
+    """Take what a webhook answered as traits, then tell Rules that it did: by then the cohorts are told that follow."""
+    given = {name: value for name, value in event.traits.items() if name not in RESERVED}
+    at = record.at.timestamp()
+    kinds = learn_answers(state, given, at, record.position, here.rules.turning) if given else []
+    effects: list[Effect] = []
+    if kinds:
+        effects += [*_who(state, here), *show_changed(state, kinds, here.now)]
+        effects += evaluate(state, here, kinds, [])
+        _arm(state, here, effects)
+    settled = WebhookSettled(
+        here.visitor,
+        here.now,
+        event.call_id,
+        event.path,
+        event.run,
+        event.step,
+        event.outcome,
+        event.reason,
+    )
+    return [*effects, Tell("rules", settled)]
 
 
 def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Effect]:

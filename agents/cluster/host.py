@@ -155,7 +155,7 @@ class Host:
             report = self._report(part)
         if report is None:
             return None
-        return GateReport(unheard.oldest, report.next_due, unheard.number, report.draws)
+        return GateReport(unheard.oldest, report.next_due, unheard.number)
 
     def _report(self, part: Part) -> GateReport | None:
         """Ask the part, which forgets what it tells; noted at once, for this turn may be given up any moment."""

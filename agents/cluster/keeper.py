@@ -5,8 +5,7 @@ Rules
 2. A grant goes out with the next round's question: one call for each part and round.
 3. Where nothing is due anywhere, a clock of finite speed goes on; one of infinite speed stands.
 4. A clock of finite speed is never allowed more than a quantum: what comes in from outside meanwhile, or a part that
-   dies, must find a clock that still waits. One of infinite speed jumps to what is due for somebody: nothing else is
-   to come. What only the machine itself has planned (a training) does not draw it on.
+   dies, must find a clock that still waits. One of infinite speed jumps to what is due: nothing else is to come.
 5. The position is written behind the grants. Whoever resumes takes the later of it and of the last batch
    of each shard (`resume_at`), since no step may see an earlier time than the step before.
 """
@@ -18,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
-from agents.runtime.gate import QUANTUM, GateReport, drawn, idle, limit
+from agents.runtime.gate import QUANTUM, GateReport, idle, limit
 from messaging.clock import GatedClock, Grant
 from messaging.ports import Store
 
@@ -95,7 +94,7 @@ class Keeper:
     def _wanted(self, reports: list[GateReport | None]) -> datetime | None:
         wanted = limit(reports)
         if math.isinf(self._speed):
-            return wanted if drawn(reports) else None
+            return wanted
         near = self.clock.now() + QUANTUM
         if idle(reports):
             return near

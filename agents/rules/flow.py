@@ -16,6 +16,13 @@ import msgspec
 
 from messaging.vocabulary.messages import TraitValue
 
+RESERVED = {
+    "email": "an address comes from the visitor alone",
+    "email_consent": "consent comes from the visitor alone",
+    "social_consent": "consent comes from the visitor alone",
+}
+"""Traits that no path may set, nor what a webhook answers."""
+
 HIDDEN = "."
 """Begins the names of cohorts that stand for the questions of flows."""
 
@@ -60,11 +67,13 @@ class StepRule(msgspec.Struct, frozen=True):
 
     name: str
     kind: str
-    """`wait`, `wait_until`, `if`, `split`, `email`, `offer`, `traits`, `alert`, `goto` or `end`."""
+    """`wait`, `wait_until`, `if`, `split`, `email`, `offer`, `traits`, `alert`, `webhook`,
+    `goto` or `end`."""
     following: str
     """What comes next: of `if` where it holds, of `goto` where it leads to."""
     other: str = ""
-    """Of `if` where it does not hold, of `wait_until` when the time is over, of `goto` when its times are used up."""
+    """Of `if` where it does not hold, of `wait_until` when the time is over, of `webhook` where none answers, of `goto`
+    when its times are used up."""
     cohort: str = ""
     """What is asked (`question`); empty where `answered` is asked, or nothing."""
     answered: str = ""
@@ -80,6 +89,8 @@ class StepRule(msgspec.Struct, frozen=True):
     traits: dict[str, TraitValue] = {}
     title: str = ""
     """Of the alert."""
+    url: str = ""
+    """Of the webhook."""
     times: int = 0
     """Of `goto`: how often in a run; 0: the path's attempts end it."""
 
@@ -90,6 +101,6 @@ class StepRule(msgspec.Struct, frozen=True):
             return [""]
         if self.kind == "split":
             return list(dict.fromkeys(way.step for way in self.ways))
-        if self.kind in ("if", "wait_until") or (self.kind == "goto" and self.times):
+        if self.kind in ("if", "wait_until", "webhook") or (self.kind == "goto" and self.times):
             return list(dict.fromkeys((self.following, self.other)))
         return [self.following]

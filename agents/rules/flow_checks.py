@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agents.rules.contradictions import contradiction
-from agents.rules.flow import StepRule
+from agents.rules.flow import RESERVED, StepRule
 from agents.rules.flow_compiler import steps_of
 from agents.rules.flow_models import STEPS_MAX, Step, walk_steps
 from agents.rules.models import PathFile
 from agents.rules.ruleset import RuleSet, walk
 from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError
-
-RESERVED = {
-    "email": "an address comes from the visitor alone",
-    "email_consent": "consent comes from the visitor alone",
-    "social_consent": "consent comes from the visitor alone",
-}
-"""Traits that no path may set."""
 
 Places = Mapping[str, Location]
 """Step -> where it stands in the file."""

@@ -65,6 +65,12 @@ def _of_kind(path: str, step: Step, then: str) -> dict[str, object]:
         return {"interaction": step.offer.interaction, "hours": step.offer.hours or 0}
     if step.alert is not None:
         return {"title": step.alert.title}
+    if step.webhook is not None:
+        return {
+            "url": step.webhook.url,
+            "hours": step.webhook.at_most_hours,
+            "other": _first(step.otherwise, then),
+        }
     if step.goto is not None:
         return {"following": step.goto, "other": then, "times": step.times or 0}
     if step.end is not None:

@@ -113,6 +113,14 @@ class Offer(Model):
         return or_bare(handler(core_schema), "string")
 
 
+class Webhook(Model):
+    """Call an address, signed as Standard Webhooks says; what a 2xx answers under `traits` becomes the visitor's."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=500)]
+    at_most_hours: Hours = 24
+    """So long the answer is waited for; then, and when the tries are used up, the step's `else` is taken."""
+
+
 class Step(Model):
     """Describe one step of a flow; what it does is said by the only key that is given besides its name."""
 
@@ -135,12 +143,13 @@ class Step(Model):
     """Sets the trait `owner`: the colleague who looks after them."""
     alert: Alert | None = None
     """Calls a person, once a run, and goes on."""
+    webhook: Webhook | None = None
     goto: Name | None = None
     end: Literal[True] | None = None
     then: list[Step] | None = Field(default=None, max_length=20)
     """With `if`: where the condition holds."""
     otherwise: list[Step] | None = Field(default=None, alias="else", max_length=20)
-    """With `if`: where it does not hold; with `wait_until`: when the time is over."""
+    """With `if`: where it does not hold; `wait_until`: when the time is over; `webhook`: where none answers."""
     times: Annotated[int, Field(ge=1, le=TIMES_MAX)] | None = None
     """With `goto`: so many times in a run; then the flow goes on below."""
 
@@ -152,8 +161,9 @@ class Step(Model):
             raise ValueError(f"a step does one thing, one of {shown}")
         if self.then is not None and self.if_ is None:
             raise ValueError("then belongs to if")
-        if self.otherwise is not None and self.if_ is None and self.wait_until is None:
-            raise ValueError("else belongs to if and wait_until")
+        branching = (self.if_, self.wait_until, self.webhook)
+        if self.otherwise is not None and all(each is None for each in branching):
+            raise ValueError("else belongs to if, wait_until and webhook")
         if self.if_ is not None and not self.then and not self.otherwise:
             raise ValueError("if needs then, else, or both")
         if self.times is not None and self.goto is None:
@@ -191,6 +201,7 @@ KINDS = (
     "stage",
     "owner",
     "alert",
+    "webhook",
     "goto",
     "end",
 )

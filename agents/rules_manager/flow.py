@@ -6,6 +6,7 @@ The table of a run at a step:
 |----------------|----------------------|----------------------------------------------------------------------|
 | wait           | waiting              | wake `flow`                                                          |
 | wait_until     | waiting              | its cohort entered, the e-mail answered · wake `flow`: the `else`    |
+| webhook        | waiting              | answered · failed, or wake `flow`: the `else`                        |
 | email          | planned, sending     | handed over, or perhaps: at once                                     |
 | email, no attempt left | waiting      | the last e-mail's window ends: alerted · clicked: planned            |
 | all others     | (none: taken at once)| to what follows                                                      |
@@ -31,7 +32,9 @@ from agents.rules_manager.alerts import alert, go_on
 from agents.rules_manager.calendar import zone_of
 from agents.rules_manager.state import Choice, Run, Try
 from agents.rules_manager.turn import Turn
-from messaging.vocabulary.messages import TraitsSet
+from messaging.vocabulary.effects import CallWebhook
+from messaging.vocabulary.ids import derive
+from messaging.vocabulary.messages import TraitsSet, WebhookSettled
 
 BEGAN = -1
 """Stands in `Run.came` where the run began."""
@@ -40,7 +43,6 @@ BEGAN = -1
 def begin(turn: Turn, run: Run, path: PathRule) -> None:
     """Begin a run's flow at the step where it stands."""
     run.reached, run.came = {run.stage: turn.now}, [BEGAN]
-    turn.story("step.reached", run, does=path.steps[run.stage].kind)
     _take(turn, run, path)
 
 
@@ -50,7 +52,7 @@ def take_up(turn: Turn, run: Run, path: PathRule) -> None:
     A wait under way keeps its end, and a plan its time.
     """
     step = path.steps[run.stage]
-    if step.kind not in ("wait", "wait_until"):
+    if step.kind not in ("wait", "wait_until", "webhook"):
         _wait_no_more(turn, run)
     if run.status == "planned" and run.planned_at is not None:
         if step.kind == "email" and run.planned_at > turn.now:
@@ -67,11 +69,27 @@ def waited(turn: Turn, run: Run) -> None:
         return
     step = path.steps[run.stage]
     run.until = None
-    if step.kind == "wait_until":
+    if step.kind in ("wait_until", "webhook"):
         turn.story("step.timed_out", run)
         _go(turn, run, path, step.other)
     else:
         _go(turn, run, path, step.following)
+
+
+def webhook_settled(turn: Turn, message: WebhookSettled) -> None:
+    """Go on where a webhook was waited for: with its answer, or by the step's `else` without one."""
+    for run in turn.state.runs_on(message.path):
+        path = turn.path(run)
+        is_there = run.active and run.until is not None and run.stage == message.step
+        if path is None or not is_there or not _is_awaited(turn, run, message):
+            continue
+        step = path.steps[run.stage]
+        _wait_no_more(turn, run)
+        is_answered = message.outcome == "answered"
+        kind = "step.answered" if is_answered else "step.unanswered"
+        turn.story(kind, run, reason=message.reason)
+        _go(turn, run, path, step.following if is_answered else step.other)
+        return
 
 
 def cohort_entered(turn: Turn, run: Run, path: PathRule, cohort: str) -> None:
@@ -181,6 +199,9 @@ def _following(turn: Turn, run: Run, path: PathRule, step: StepRule) -> str | No
             run.status = "waiting"
             go_on(turn, run, path)
             return None
+        case "webhook":
+            _call(turn, run, path, step)
+            return None
         case "goto":
             return _back(run, step)
         case _:
@@ -197,6 +218,44 @@ def _act(turn: Turn, run: Run, step: StepRule) -> None:
         turn.tell("behavior", told)
     elif step.kind == "alert":
         alert(turn, run, f"step {step.name}", step.title)
+
+
+def _call(turn: Turn, run: Run, path: PathRule, step: StepRule) -> None:
+    """Call a webhook, once each time that the run comes to the step, and wait for what becomes of it."""
+    if run.until is None:
+        number = run.gone[step.name] = run.gone.get(step.name, 0) + 1
+        state = turn.state
+        turn.effects.append(
+            CallWebhook(
+                _call_id(state.visitor, run.path, run.run, step.name, number),
+                step.url,
+                run.path,
+                run.run,
+                step.name,
+                turn.now,
+                {
+                    "visitor_id": state.visitor,
+                    "path": run.path,
+                    "run": run.run,
+                    "step": step.name,
+                    "traits": dict(state.traits),
+                },
+            )
+        )
+    _wait(turn, run, path, step)
+
+
+def _call_id(visitor: str, path: str, run: str, step: str, number: int) -> str:
+    return derive("webhook", visitor, path, run, step, str(number))
+
+
+def _is_awaited(turn: Turn, run: Run, message: WebhookSettled) -> bool:
+    """Say whether this is the call that a run waits for: its own, or that of somebody whom the visitor took in."""
+    number = run.gone.get(message.step, 0)
+    return any(
+        _call_id(visitor, message.path, message.run, message.step, number) == message.call_id
+        for visitor in (turn.state.visitor, *turn.state.absorbed)
+    )
 
 
 def _holds(turn: Turn, run: Run, step: StepRule) -> bool:

@@ -33,6 +33,7 @@ from messaging.vocabulary.messages import (
     SendSettled,
     SessionEnded,
     StateMerged,
+    WebhookSettled,
     Woke,
 )
 
@@ -64,7 +65,7 @@ def step(
             merge.send_settled(turn, message)
         case GoalReached():
             loop.goal_reached(turn, message)
-        case AlertAnswered() | RunsMoved() | EntryMet() | BroadcastReached():
+        case AlertAnswered() | RunsMoved() | EntryMet() | BroadcastReached() | WebhookSettled():
             _decided(turn, message)
         case MergedInto():
             merge.merged_into(turn, message)
@@ -79,7 +80,9 @@ def step(
     return turn.effects
 
 
-def _decided(turn: Turn, message: AlertAnswered | RunsMoved | EntryMet | BroadcastReached) -> None:
+def _decided(
+    turn: Turn, message: AlertAnswered | RunsMoved | EntryMet | BroadcastReached | WebhookSettled
+) -> None:
     """Do what was decided elsewhere: by a person, or by the rules of an entry."""
     match message:
         case AlertAnswered():
@@ -90,6 +93,8 @@ def _decided(turn: Turn, message: AlertAnswered | RunsMoved | EntryMet | Broadca
             entering.entry_met(turn, message)
         case BroadcastReached():
             broadcasting.reached(turn, message)
+        case WebhookSettled():
+            flow.webhook_settled(turn, message)
 
 
 def _identified(turn: Turn, message: Identified) -> None:

@@ -5,7 +5,6 @@ Rules
    one part hands to another between two reports is then in at least one of them, whatever the order of asking.
 2. A part that does not answer, or is still recovering, holds everything up: nobody knows what it holds.
 3. A limit never goes back.
-4. A schedule of the machine's own holds the clock when it is due, and does not draw it there.
 """
 
 from __future__ import annotations
@@ -28,9 +27,6 @@ class GateReport(msgspec.Struct, frozen=True, array_like=True):
     """The earliest wake-up or replayed call still to come, or None."""
     number: int = 0
     """Says which report this is; with the next question the part is told which one was heard."""
-    draws: bool = True
-    """False: what is due next is no reason for the clock to jump there: a schedule without an end (the learner's),
-    for which a world of infinite speed in which nobody is yet would run through the years."""
 
 
 class Unheard:
@@ -90,15 +86,6 @@ def limit(reports: Iterable[GateReport | None], quantum: timedelta = QUANTUM) ->
             if at is not None and (oldest is None or at < oldest):
                 oldest = at
     return None if oldest is None else oldest + quantum
-
-
-def drawn(reports: Iterable[GateReport | None]) -> bool:
-    """Say whether there is anything for which a clock of infinite speed goes on: held, or due for somebody."""
-    return any(
-        report is not None
-        and (report.held_since is not None or (report.draws and report.next_due is not None))
-        for report in reports
-    )
 
 
 def idle(reports: Iterable[GateReport | None]) -> bool:

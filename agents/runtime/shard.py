@@ -128,9 +128,7 @@ class Shard:
         oldest = self._oldest()
         held = self._low if oldest is None or (self._low and self._low < oldest) else oldest
         self._low = oldest
-        due = self._fired_at or self._next_due
-        # Who trains is the learner: what it has planned serves nobody but itself.
-        return GateReport(held, due, draws=self.spec.trainer is None)
+        return GateReport(held_since=held, next_due=self._fired_at or self._next_due)
 
     def metrics(self) -> dict[str, float]:
         """Return how the shard fares: rate is for the asker to derive from `processed_total`."""

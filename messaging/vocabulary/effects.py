@@ -195,6 +195,19 @@ class PutMember(msgspec.Struct):
     at: datetime
 
 
+class CallWebhook(msgspec.Struct):
+    """Queue a call of a path's webhook, with its batch; it is made after that, and answered by `WebhookAnswered`."""
+
+    call_id: str
+    url: str
+    path: str
+    run: str
+    step: str
+    at: datetime
+    data: dict[str, Any]
+    """What is told of the visitor."""
+
+
 class PutRecipient(msgspec.Struct):
     """Say what became of a broadcast for one visitor."""
 
@@ -230,6 +243,7 @@ Effect = (
     | PutMoment
     | PutMember
     | PutRecipient
+    | CallWebhook
     | PublishSnapshot
     | TrainModel
 )

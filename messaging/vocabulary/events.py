@@ -182,6 +182,19 @@ class BroadcastOrdered(Fact, tag="broadcast_ordered"):
     cancel: bool = False
 
 
+class WebhookAnswered(Fact, tag="webhook_answered"):
+    """Tell what a path's webhook came to: its answer, or that there is none after all tries."""
+
+    call_id: str
+    path: str
+    run: str
+    step: str
+    outcome: str
+    """`answered` or `failed`."""
+    reason: str = ""
+    traits: dict[str, str | bool | int | float] = {}
+
+
 class RulesPublished(Fact, tag="rules_published"):
     """Tell that a version of the rules was published, and what becomes of this visitor's runs on other versions."""
 
@@ -210,6 +223,7 @@ Event = (
     | AlertSettled
     | EntryAsked
     | BroadcastOrdered
+    | WebhookAnswered
     | RulesPublished
     | VisitorErased
 )

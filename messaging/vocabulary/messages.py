@@ -134,6 +134,18 @@ class BroadcastReached(Message):
     cancel: bool = False
 
 
+class WebhookSettled(Message):
+    """Tell Rules what a path's webhook came to; what it answered is known to Behavior by then."""
+
+    call_id: str
+    path: str
+    run: str
+    step: str
+    outcome: str
+    """`answered` or `failed`."""
+    reason: str
+
+
 class ScoreCrossed(Message):
     """Tell that a score moved into another band."""
 
@@ -445,6 +457,7 @@ AnyMessage = (
     | CohortLeft
     | EntryMet
     | BroadcastReached
+    | WebhookSettled
     | ScoreCrossed
     | Responded
     | SessionEnded

@@ -9,7 +9,6 @@ from typing import get_args
 
 from messaging.vocabulary.messages import AnyMessage
 from tests.simulation.chaos import PLANNED, PORTS
-from tests.simulation.flows import KINDS
 
 EXPECTED: dict[str, tuple[str, ...]] = {
     "faults": (*(kind for shares in PORTS for kind in shares), *PLANNED, "fenced"),
@@ -38,7 +37,6 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "run waiting > stopped",
         "run visiting > planned",
         "run visiting > won",
-        "run waiting > ended",
         "run alerted > closed",
         "run alerted > won",
         "decision interaction on_site",
@@ -86,14 +84,12 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "social.forgotten",
         "probability.moved",
         "form.answered",
-        "run.migrated",
-        *(f"step.reached {kind}" for kind in KINDS),
-        "step.split letter",
-        "step.split site",
-        "step.waits",
-        "step.came_true",
+        "step.answered",
+        "step.unanswered",
         "step.timed_out",
-        "run.ended",
+        "broadcast.planned",
+        "broadcast.refused",
+        "run.migrated",
         "run.stopped another version was published",
     ),
 }

@@ -62,12 +62,10 @@ class Result(msgspec.Struct):
 def simulate(seed: int, *, trace: bool = False, plan: Plan | None = None) -> Result:
     """Run one seed from its first event to an empty system."""
     gc.disable()  # what a collected coroutine does on its way out must not depend on when that is
-    gc.freeze()  # what was there before need not be looked through afterwards
     try:
         result: Result = loop.run(_run(seed, trace=trace, plan=plan))
     finally:
         gc.collect()  # of the young ones alone some would stay: 18 MB a seed
-        gc.unfreeze()
         gc.enable()
     return result
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from agents.rules_manager.broadcast_rule import name_of
 from agents.rules_manager.state import ACTIVE, RulesState, Run
 from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
@@ -35,7 +36,6 @@ from messaging.vocabulary.messages import (
     StateMerged,
     decode_letters,
 )
-from tests.simulation.flows import FORGOTTEN
 
 FINAL = frozenset(
     {
@@ -59,10 +59,17 @@ SETTLED_LATER = {
 ENDED_ON_SITE = frozenset({"clicked", "dismissed", "submitted", "withdrawn", "expired", "refused"})
 
 ATTEMPTS_OF_ROUTINE = 4
-ATTEMPTS_MAX = {"club": 2, "greeting": 3, "after-order": 1}
+ATTEMPTS_MAX = {"club": 2, "after-order": 1}
 """Attempts of a run, by path; all others are the routine's."""
 
 VIOLATIONS_MAX = 50
+
+
+def attempts_max(path: str) -> int:
+    """Return how many attempts a run of a path may have; a broadcast is one e-mail."""
+    if path.startswith(name_of("")):
+        return 1
+    return ATTEMPTS_MAX.get(path, ATTEMPTS_OF_ROUTINE)
 
 
 class StoredRules(msgspec.Struct, array_like=True):
@@ -344,12 +351,6 @@ class Witness:
             self.stories["social.asking again"] += 1
         if kind == "stage.reached":
             self.stories[f"{kind} {detail['stage']}"] += 1
-        if kind == "step.reached":
-            self.stories[f"{kind} {detail['does']}"] += 1
-            if detail["stage"] == FORGOTTEN:
-                self.broken("a trait that a step set is not known", fields["visitor"])
-        if kind == "step.split":
-            self.stories[f"{kind} {detail['way']}"] += 1
         if kind.startswith("run.") and "reason" in detail:
             self.stories[f"{kind} {detail['reason']}"] += 1
 
@@ -380,7 +381,7 @@ class Witness:
         made = {attempt.send_id for attempt in run.tries}
         before = self._tries.get(key, set())
         self._tries[key] = made | before
-        most = ATTEMPTS_MAX.get(run.path, ATTEMPTS_OF_ROUTINE)
+        most = attempts_max(run.path)
         for send in made - before:
             # A send that was another visitor's came by the merge.
             plan = self.plans.get(send)

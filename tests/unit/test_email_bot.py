@@ -24,9 +24,8 @@ BOT = EmailBot()
 
 
 def a_view(*, template="thanks", suppressed=(), rules=True):
-    path = SimpleNamespace(success=SimpleNamespace(template=template), sender="shop", priority=0)
-    other = SimpleNamespace(**{**vars(path), "priority": 5})
-    compiled = SimpleNamespace(paths={"welcome": path, "win-back": other})
+    path = SimpleNamespace(success=SimpleNamespace(template=template), sender="shop")
+    compiled = SimpleNamespace(paths={"welcome": path, "win-back": path})
     return View(
         compiled if rules else None,
         3,
@@ -933,11 +932,3 @@ def test_a_message_for_another_bot_is_an_error():
 def test_a_state_of_an_unknown_version_is_an_error():
     with pytest.raises(AssertionError, match="version 9"):
         BOT.upgrade(9, b"")
-
-
-def test_an_order_that_is_the_goal_of_two_paths_is_thanked_for_once_by_the_more_important_one():
-    world = World()
-    found = world.goal(("welcome", "win-back"))
-    assert [e.plan.path for e in of(found, fx.PutSend)] == ["win-back"]
-    assert not of(world.goal(("welcome", "win-back")), fx.PutSend), "told again, not thanked again"
-    assert not of(world.goal(("welcome",)), fx.PutSend), "nor where a version has one path less"

@@ -95,7 +95,12 @@ REFUSED = [
     ("- {name: a}", 0, "a step does one thing", ""),
     ("- {name: a, tag: x, times: 2}", 0, "times belongs to goto", ""),
     ("- {name: a, tag: x, then: [{name: b, tag: y}]}", 0, "then belongs to if", ""),
-    ("- {name: a, tag: x, else: [{name: b, tag: y}]}", 0, "else belongs to if and wait_until", ""),
+    (
+        "- {name: a, tag: x, else: [{name: b, tag: y}]}",
+        0,
+        "else belongs to if, wait_until and webhook",
+        "",
+    ),
     ("- {name: a, if: {in_cart: true}}", 0, "if needs then, else, or both", ""),
     ("- {name: a, split: {ways: [{name: w}]}}", 0, "split.ways", ""),
     (

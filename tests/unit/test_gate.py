@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from agents.runtime.gate import QUANTUM, GateReport, drawn, idle, limit
+from agents.runtime.gate import QUANTUM, GateReport, idle, limit
 
 NOON = datetime(2017, 6, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=3)
@@ -24,12 +24,3 @@ def test_nothing_due_anywhere_gives_no_limit_and_is_idle():
     assert limit([GateReport(None, None)]) is None
     assert idle([GateReport(None, None)])
     assert not idle([GateReport(None, NOON)])
-
-
-def test_a_schedule_of_the_machines_own_holds_the_clock_and_does_not_draw_it_on():
-    schedule = GateReport(None, NOON, draws=False)
-    assert limit([schedule, GateReport(None, LATER)]) == NOON + QUANTUM
-    assert not idle([schedule, GateReport(None, None)])
-    assert not drawn([schedule, GateReport(None, None), None])
-    assert drawn([schedule, GateReport(None, LATER)])
-    assert drawn([GateReport(LATER, None, draws=False)])

@@ -63,17 +63,6 @@ async def test_a_clock_of_infinite_speed_goes_to_what_is_due() -> None:
     assert keeper.clock.now() == NOON + WEEK + QUANTUM
 
 
-async def test_a_clock_of_infinite_speed_stands_while_only_a_training_is_planned() -> None:
-    """Else the year for which leads are being imported is over before the first of them is there."""
-    parts = Parts(GateReport(None, NOON + WEEK, draws=False), GateReport(None, None))
-    keeper = Keeper(NOON, math.inf, parts.ask, parts.save)
-    await keeper.turn()
-    assert keeper.clock.now() == NOON
-    parts.reports[1] = GateReport(None, NOON + 2 * WEEK)
-    await keeper.turn()
-    assert keeper.clock.now() == NOON + WEEK + QUANTUM
-
-
 async def test_what_is_held_holds_the_clock() -> None:
     parts = Parts(GateReport(NOON, None), GateReport(None, NOON + WEEK))
     keeper = Keeper(NOON, 1.0, parts.ask, parts.save)
