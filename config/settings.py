@@ -166,6 +166,10 @@ class Settings(BaseSettings):
     """Signs what is sent to `alert_webhook` (Standard Webhooks): `whsec_` and base64."""
     alert_webhook_private: bool = False
     """True: `alert_webhook` may name a private address, and plain http."""
+    webhook_secret: Annotated[SecretStr, AfterValidator(_whsec)] | None = None
+    """Signs what the webhooks of paths send (Standard Webhooks); without it none is called."""
+    webhook_private: bool = False
+    """True: webhooks of paths may name private addresses, and plain http."""
     write_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
     """With commas between them. Empty: `up` makes one."""
     stripe_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []

@@ -95,8 +95,8 @@ def _staged(rules: RuleSet) -> set[str]:
     return {
         each.id
         for path in rules.paths.values()
-        for stage in path.stages
-        for each in stage.email.templates
+        for _, _, email in path.emails()
+        for each in email.templates
     }
 
 

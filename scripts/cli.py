@@ -20,6 +20,8 @@ COMMANDS = {
     "pause": "cli_status:pause",
     "resume": "cli_status:resume",
     "import": "cli_import:import_",
+    "list": "cli_list:list_",
+    "broadcast": "cli_broadcast:broadcast",
     "visitor": "cli_visitor:visitor",
     "rules": "cli_rules:rules",
     "user": "cli_user:user",

@@ -119,9 +119,11 @@ def _calls(sources: list[tuple[Path, Any]]) -> Iterator[dict[str, Any]]:
 def _import(api: Api, calls: Iterable[dict[str, Any]], total: int) -> dict[str, int]:
     head = b'{"writeKey":' + orjson.dumps(api.write_key) + b',"batch":['
     rejected = 0
-    with _progress(total) as bar:
+    with progress(total) as bar:
         for lines in _packed((orjson.dumps(call) for call in calls), BATCH_EVENTS, BATCH_BYTES):
-            answer = _post(api, "/v1/import", head + b",".join(lines) + b"]}", "application/json")
+            answer = sent_again(
+                api, "/v1/import", head + b",".join(lines) + b"]}", "application/json"
+            )
             rejected += _tell_rejected(answer, bar.pos)
             bar.update(len(lines))
     return {"sent": total - rejected, "refused": rejected}
@@ -133,9 +135,9 @@ def _replay(api: Api, calls: Iterable[dict[str, Any]], total: int) -> dict[str, 
     )
     lines = (b'{"at":' + orjson.dumps(at) + b',"call":' + call + b"}" for at, call in timed)
     added = known = rejected = 0
-    with _progress(total) as bar:
+    with progress(total) as bar:
         for some in _packed(lines, REPLAY_LINES, REPLAY_BYTES):
-            answer = _post(api, "/api/v1/replay", b"\n".join(some), "application/x-ndjson")
+            answer = sent_again(api, "/api/v1/replay", b"\n".join(some), "application/x-ndjson")
             added += answer["added"]
             known += answer["known"]
             rejected += _tell_rejected(answer, bar.pos)
@@ -179,8 +181,8 @@ def _packed(lines: Iterable[bytes], count_max: int, bytes_max: int) -> Iterator[
         yield held
 
 
-def _post(api: Api, path: str, body: bytes, kind: str) -> Any:
-    """Send, and again while the gateway is overloaded or starts anew."""
+def sent_again(api: Api, path: str, body: bytes, kind: str) -> Any:
+    """Post, and again while the gateway is overloaded or starts anew."""
     pause = 0.1
     for _ in range(TRIES - 1):
         try:
@@ -196,7 +198,8 @@ def _post(api: Api, path: str, body: bytes, kind: str) -> Any:
     return api.post(path, body, kind)
 
 
-def _progress(total: int) -> Any:
+def progress(total: int) -> Any:
+    """Return a bar that shows how much is sent, at a terminal."""
     return click.progressbar(
         length=total, file=sys.stderr, label="sending", hidden=not sys.stderr.isatty()
     )

@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
 from scripts.cli_versions import impact, list_, publish
-from scripts.client import data_option, json_option, named, opened_store, tell, wiring_in_use
+from scripts.client import Api, data_option, json_option, named, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
 from scripts.visible import say
@@ -40,6 +41,30 @@ folder_type = click.Path(path_type=Path, exists=True, file_okay=False)
 )
 def rules() -> None:
     """Check the marketer's files, make versions of them, write versions out, compare them."""
+
+
+def _holding(action: str, said: str, done: str) -> None:
+    """Add `mdma rules pause | resume | archive | unarchive`."""
+
+    @rules.command(action, help=said, epilog=f"Example: mdma rules {action} lead-to-customer")
+    @click.argument("path", metavar="PATH")
+    @json_option
+    @data_option
+    def hold(path: str, data: Path, as_json: bool) -> None:
+        api = Api(data)
+        if action in ("pause", "resume"):
+            body = json.dumps({"path": path}).encode()
+            facts = {"paused": api.post(f"/api/v1/{action}", body)["paused"]}
+        else:
+            named = quote(path, safe="")
+            facts = {"archived": api.post(f"/api/v1/paths/{named}/{action}", b"")["archived"]}
+        tell(facts, f"{path} {done}", as_json=as_json)
+
+
+_holding("pause", "Plan and send nothing on a path; what is due waits.", "is paused")
+_holding("resume", "Go on with a path; what waited is planned within half an hour.", "goes on")
+_holding("archive", "Let nobody onto a path any more; who is on it goes on.", "is archived")
+_holding("unarchive", "Let people onto a path again.", "lets people in again")
 
 
 @rules.command(epilog="Example: mdma rules validate my-rules")

@@ -108,6 +108,8 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     alert_webhook: str = ""
     alert_webhook_secret: str = ""
     alert_webhook_private: bool = False
+    webhook_secret: str = ""
+    webhook_private: bool = False
     demo: bool = False
     """The gateway serves the shop, and e-mails lead into it."""
     look_ups: LookUpPlaces | None = None
@@ -153,6 +155,8 @@ def wiring_of(settings: Settings, made: Made, *, log_folder: Path) -> Wiring:
         alert_webhook=_revealed(settings.alert_webhook),
         alert_webhook_secret=_revealed(settings.alert_webhook_secret),
         alert_webhook_private=settings.alert_webhook_private,
+        webhook_secret=_revealed(settings.webhook_secret),
+        webhook_private=settings.webhook_private,
         demo=made.demo,
         look_ups=look_up_places(settings) if settings.social else None,
     )

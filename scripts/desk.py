@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.rules.compiled import CompiledRules
+from agents.rules.flow import is_hidden
 from agents.runtime.eraser import DONE, ERASURES, asked
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS
@@ -115,7 +116,7 @@ class ConsoleDesk:
     async def cohorts(self) -> list[str]:
         """Return the names of the published cohorts."""
         rules = await self.published()
-        return list(rules.cohorts) if rules is not None else []
+        return [each for each in rules.cohorts if not is_hidden(each)] if rules is not None else []
 
     async def people(
         self, after: str, limit: int, *, cohort: str = "", place: tuple[str, str] | None = None
@@ -230,7 +231,7 @@ class ConsoleDesk:
     async def _stages(self) -> dict[str, list[str]]:
         rules = await self.published()
         paths = rules.paths if rules is not None else {}
-        return {name: [stage.name for stage in path.stages] for name, path in paths.items()}
+        return {name: path.places for name, path in paths.items()}
 
 
 def _alert(

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.eraser import ERASURES, Eraser, Reach
 from agents.runtime.filler import Filler
 from agents.runtime.mover import Mover
@@ -68,7 +69,18 @@ def filler_of(
     wiring: Wiring, connection: Connection, store: Store, *, peers: Peers, clock: Clock
 ) -> Filler:
     """Return the one who back-fills the cohorts of a version that was published, for the gateway's process."""
-    ways = Ways(
+    return Filler(_ways(wiring, connection, store, peers, clock), compile_files, wiring.consent)
+
+
+def broadcaster_of(
+    wiring: Wiring, connection: Connection, store: Store, *, peers: Peers, clock: Clock
+) -> Broadcaster:
+    """Return the one who passes over all visitors with a broadcast, for the gateway's process."""
+    return Broadcaster(_ways(wiring, connection, store, peers, clock), compile_files)
+
+
+def _ways(wiring: Wiring, connection: Connection, store: Store, peers: Peers, clock: Clock) -> Ways:
+    return Ways(
         store=store,
         journal=MongoJournal(connection, wiring.key),
         peers=peers,
@@ -76,7 +88,6 @@ def filler_of(
         shards=wiring.shards,
         log=structlog.get_logger(),
     )
-    return Filler(ways, compile_files, wiring.consent)
 
 
 def sweeper_of(wiring: Wiring, connection: Connection, store: Store) -> Sweeper:

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.eraser import Eraser
 from agents.runtime.filler import Filler
 from agents.runtime.gate import GateReport
@@ -38,11 +39,13 @@ from messaging.mail.target import parse_smtp_url
 from messaging.ports import Chunk, Peers, Store
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
+from messaging.vocabulary.events import Fact
 from scripts.alerting import Alerting
+from scripts.calling import Calling
 from scripts.compose import Wiring, connected
 from scripts.demo_company import Company
 from scripts.desk import ConsoleDesk
-from scripts.erasing import eraser_of, filler_of, mover_of
+from scripts.erasing import broadcaster_of, eraser_of, filler_of, mover_of
 from scripts.folder import RUN
 from scripts.mailings import Post, StoredMailings
 from scripts.rulebook import StoredRulebook
@@ -119,6 +122,8 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
         part.carry_out(TrialWork(trials, store, TrialProcess(wiring), clock))
         part.fill(filler_of(wiring, connection, store, peers=peers, clock=clock))
+        part.call(Calling(wiring, store, clock, part.journal_fact))
+        part.broadcast(broadcaster_of(wiring, connection, store, peers=peers, clock=clock))
     return part
 
 
@@ -140,6 +145,8 @@ class GatewayPart:
         self._mover: Mover | None = None
         self._trial_work: TrialWork | None = None
         self._filler: Filler | None = None
+        self._broadcaster: Broadcaster | None = None
+        self._calling: Calling | None = None
         self._mailings: StoredMailings | None = None
         self._stop = asyncio.Event()
         self.shop_key = ""
@@ -172,6 +179,19 @@ class GatewayPart:
     def fill(self, filler: Filler) -> None:
         """Take who back-fills the cohorts of a version that was published."""
         self._filler = filler
+
+    def broadcast(self, broadcaster: Broadcaster) -> None:
+        """Take who passes over all visitors with a broadcast."""
+        self._broadcaster = broadcaster
+
+    def call(self, calling: Calling) -> None:
+        """Take who calls the webhooks of paths."""
+        self._calling = calling
+
+    async def journal_fact(self, fact: Fact, message_id: str) -> bool:
+        """Write a fact into the journal, through the gateway."""
+        assert self._gateway is not None, "who calls begins after the gateway"
+        return await self._gateway.journal_fact(fact, message_id)
 
     def telling(self, store: MongoStore, peers: Any, names: list[str]) -> Store:
         """Return the store as the site sees it: what is paused there is told to the shards at once."""
@@ -214,6 +234,8 @@ class GatewayPart:
             "moves": self._mover,
             "trials": self._trial_work,
             "fillings": self._filler,
+            "broadcasts": self._broadcaster,
+            "webhooks": self._calling,
         }
         tasks = [supervise(name, each.run) for name, each in works.items() if each is not None]
         try:
@@ -231,6 +253,8 @@ class GatewayPart:
         """Close every connection."""
         if self._alerting is not None:
             await self._alerting.close()
+        if self._calling is not None:
+            await self._calling.close()
         if self._mailings is not None:
             await self._mailings.close()
         await self._store.close()

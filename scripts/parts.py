@@ -17,14 +17,11 @@ import structlog
 from agents.protocol.bot import View
 from agents.runtime.gate import GateReport
 from agents.runtime.shard import Shard
-from agents.runtime.views import ViewLoader
+from agents.runtime.views import PAUSE, ViewLoader
 from messaging.ports import Chunk, Store
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
 from messaging.vocabulary.errors import WorldError
-
-PAUSE = ("control", "pause")
-"""`messaging.gateway.acts.PAUSE`: named again, since a shard loads nothing of the gateway."""
 
 REFRESH_SECONDS = 20.0
 """A part is told of what is new; this is for the case that nobody did."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from agents.rules.compiled import CompiledRules, EmailStep, PathRule, StageRule
-from agents.runtime.figures import edges_in, stages_in
+from agents.runtime.figures import Edges, edges_in, stages_in
 from learning.serving.next_best import policy_name
 from messaging.gateway.console.learned import ArmLine
 from messaging.gateway.console.routine import Edge, Routine, StageNode, VariantLine
 from messaging.ports import Store
 from scripts.choices import percent
+from scripts.flow_words import does, leads, ways_of
 from scripts.learned import arms_of
 from scripts.overview import CALLS, GOING
 from scripts.visible import shown
@@ -22,49 +23,65 @@ async def routine_of(store: Store, rules: CompiledRules, name: str) -> Routine |
     if path is None:
         return None
     figures = await store.figures("rules")
-    edges = edges_in(figures, name, [stage.name for stage in path.stages])
+    edges = edges_in(figures, name, path.places)
     counts = stages_in(figures).get(name, {})
-    stages = []
-    for stage in path.stages:
-        reached = sum(runs for (_, target), runs in edges.items() if target == stage.name)
-        arms = await arms_of(store, policy_name(name, stage.name))
-        stages.append(_node(stage, rules, counts.get(stage.name, {}), reached, arms))
+    mails = {stage.name: stage for stage in path.stages}
+    nodes = []
+    for place in path.places:
+        reached = sum(runs for (_, target), runs in edges.items() if target == place)
+        node = _people(place, counts.get(place, {}), reached)
+        if place in path.steps:
+            rule = path.steps[place]
+            node.on, node.email = does(rule), leads(rule)
+        if place in mails:
+            arms = await arms_of(store, policy_name(name, place))
+            _put_email(node, mails[place], rules, arms)
+        nodes.append(node)
     return Routine(
         name=name,
         title=shown(path.title),
         facts=_facts(path),
         entered=sum(runs for (source, _), runs in edges.items() if not source),
-        stages=stages,
-        edges=[Edge(source=s, target=t, runs=runs) for (s, t), runs in edges.items()],
+        stages=nodes,
+        edges=ways_of(path.steps, edges) if path.steps else _gone(edges),
+        is_flow=bool(path.steps),
     )
 
 
-def _node(
-    stage: StageRule,
-    rules: CompiledRules,
-    counts: dict[str, int],
-    reached: int,
-    arms: dict[str, ArmLine],
-) -> StageNode:
+def _gone(edges: Edges) -> list[Edge]:
+    return [Edge(source=s, target=t, runs=runs) for (s, t), runs in edges.items()]
+
+
+def _people(name: str, counts: dict[str, int], reached: int) -> StageNode:
     going = sum(counts.get(status, 0) for status in GOING)
     calls = sum(counts.get(status, 0) for status in CALLS)
     won = counts.get("won", 0)
     return StageNode(
-        name=stage.name,
-        on=ON.get(stage.on) or f"cohort {stage.on_cohort}",
+        name=name,
+        on="",
         reached=reached,
         going=going,
         calls=calls,
         won=won,
         over=sum(counts.values()) - going - calls - won,
-        is_opportunity=stage.opportunity,
-        is_hold=stage.hold,
-        email=_email(stage.email),
-        variants=[
-            _variant(template, cohort, stage.email, rules, arms.get(template))
-            for template, cohort in stage.email.templates
-        ],
+        is_opportunity=False,
+        is_hold=False,
+        email=[],
+        variants=[],
     )
+
+
+def _put_email(
+    node: StageNode, stage: StageRule, rules: CompiledRules, arms: dict[str, ArmLine]
+) -> None:
+    """Add what is said of a stage, or of a step that sends an e-mail."""
+    node.on = node.on or ON.get(stage.on) or f"cohort {stage.on_cohort}"
+    node.is_opportunity, node.is_hold = stage.opportunity, stage.hold
+    node.email = [*_email(stage.email), *node.email]
+    node.variants = [
+        _variant(template, cohort, stage.email, rules, arms.get(template))
+        for template, cohort in stage.email.templates
+    ]
 
 
 def _variant(
@@ -105,7 +122,7 @@ def _facts(path: PathRule) -> list[tuple[str, str]]:
     )
     return [
         ("goal", ", ".join(sorted(path.goal_events))),
-        ("entered by", f"cohort {path.entry.cohort}, again {path.reentry.replace('_', ' ')}"),
+        ("entered by", f"{path.entry.said}, again {path.reentry.replace('_', ' ')}"),
         (
             "attempts",
             f"{path.attempts_total} in all, {path.attempts_after_open} more after an open without a click",

@@ -9,14 +9,14 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
-from agents.rules.ruleset import COHORTS, SCORES, SENDERS
+from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
 from agents.rules_manager.editing import STAY
 from agents.runtime.figures import by_status, stages_in
@@ -73,6 +73,8 @@ class Known(msgspec.Struct, kw_only=True):
     cohorts: dict[str, str]
     paths: dict[str, str]
     """Name -> title."""
+    open_to_api: dict[str, bool]
+    """Path that the API lets people onto -> whether its runs are told apart by a key."""
     files: list[tuple[str, list[FileLine]]]
 
 
@@ -269,6 +271,7 @@ def _known_of(files: Mapping[str, str]) -> Known:
             for file, each in data.items()
             if file.startswith("paths/")
         },
+        open_to_api=dict(_open_to_api(data)),
         files=[(heading, lines) for heading, lines in groups.items() if lines],
     )
 
@@ -282,6 +285,13 @@ def filling_line(job: dict[str, Any]) -> FillingLine:
         shards={shard: [job["done"].get(shard, 0), of] for shard, of in job["of"].items()},
         is_done=job["status"] == DONE,
     )
+
+
+def _open_to_api(data: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, bool]]:
+    for file, each in data.items():
+        entry = each.get("entry")
+        if file.startswith("paths/") and isinstance(entry, dict) and entry.get("api") is True:
+            yield name_of(file), each.get("reentry") == "keyed"
 
 
 def _cohorts(
@@ -312,6 +322,8 @@ def _paths(known: Known, figures: dict[str, float]) -> list[PathLine]:
             going=sum(counts.get(status, 0) for status in GOING),
             calls=sum(counts.get(status, 0) for status in CALLS),
             won=counts.get("won", 0),
+            api=name in known.open_to_api,
+            keyed=known.open_to_api.get(name, False),
         )
         found.append(line)
     return found

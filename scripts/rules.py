@@ -138,7 +138,7 @@ async def impact(store: Store, version: int) -> list[Group]:
 
 def _has_place(rules: CompiledRules, path: str, stage: str) -> bool:
     rule = rules.paths.get(path)
-    return rule is not None and rule.stage(stage) is not None
+    return rule is not None and stage in rule.places
 
 
 async def published(store: Store) -> int:

@@ -19,6 +19,7 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
+from agents.rules.flow import is_hidden
 from agents.runtime.inprocess import InProcess
 from agents.runtime.registry import IDENTITY
 from messaging.ports import Journal, Store
@@ -188,7 +189,7 @@ def _side(world: InProcess, other: InProcess) -> Side:
     )
     mine, theirs = _by_path(world), _by_path(other)
     return Side(
-        {name: sizes[name] for name in rules.cohorts},
+        {name: sizes[name] for name in rules.cohorts if not is_hidden(name)},
         {
             name: _path(mine.get(name, {}), theirs.get(name, {}), world, name)
             for name in rules.paths

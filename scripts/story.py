@@ -292,6 +292,31 @@ def _form(d: Row) -> str:
     return "; ".join([f"answered: {words(d['answers'])}", *moves])
 
 
+def _put_off(d: Row) -> str:
+    """Return why an e-mail waits, with the path whose e-mail went before it.
+
+    >>> _put_off({"path": "club", "stage": "invited", "rule": "outvalued", "ahead": "lead"})
+    'the e-mail of stage invited was put off: an e-mail of more value went before it (path lead)'
+    """
+    ahead = f" (path {d['ahead']})" if d.get("ahead") else ""
+    return f"the e-mail of stage {d['stage']} was put off: {why(d['rule'])}{ahead}"
+
+
+_DOES = {
+    "wait": "a wait",
+    "wait_until": "something is waited for",
+    "if": "a question",
+    "split": "the ways part",
+    "email": "an e-mail",
+    "offer": "an offer on the site",
+    "traits": "something is noted of them",
+    "alert": "a person is called",
+    "webhook": "another system is asked",
+    "goto": "back, or on",
+    "end": "the end",
+}
+"""Kind of a flow's step -> what it is for."""
+
 _OF = {"opportunity": "an opportunity", "customer": "a customer"}
 
 _TOLD: dict[str, Callable[[Row], str]] = {
@@ -299,9 +324,22 @@ _TOLD: dict[str, Callable[[Row], str]] = {
         f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
     ),
     "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
+    "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
+    "broadcast.refused": lambda d: f"does not get broadcast {d['broadcast']}: {why(d['rule'])}",
+    "step.answered": lambda d: f"step {d['stage']}: the webhook was answered",
+    "step.unanswered": lambda d: f"step {d['stage']}: the webhook got no answer ({d['reason']})",
+    "run.held": lambda d: f"waits: path {d['path']} is paused",
     "run.alerted": lambda d: (
         f"run {d['run']} of {d['path']} rests after {counted(d['attempts'], 'attempts')}: a person is called"
     ),
+    "run.ended": lambda d: (
+        f"run {d['run']} of {d['path']} came to the end of its flow, at step {d['stage']}"
+    ),
+    "step.reached": lambda d: f"came to step {d['stage']}: {_DOES.get(d['does'], d['does'])}",
+    "step.waits": lambda d: f"waits at step {d['stage']} until {moment(d['until'])}",
+    "step.came_true": lambda d: f"what step {d['stage']} waited for has happened",
+    "step.timed_out": lambda d: f"what step {d['stage']} waited for did not happen in time",
+    "step.split": lambda d: f'goes the way "{d["way"]}" at step {d["stage"]}',
     "stage.reached": lambda d: (
         f"moved on to stage {d['stage']}{', a sales opportunity' if d.get('opportunity') else ''}"
     ),
@@ -315,7 +353,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "send.bounced": lambda d: f"{_mail(d)} came back{_because(d)}",
     "send.resent": lambda d: f"{_mail(d)} is sent once more{_because(d)}",
     "success.refused": lambda d: f"no success e-mail for order {d['run']}{_because(d)}",
-    "touch.refused": lambda d: f"the e-mail of stage {d['stage']} was put off: {why(d['rule'])}",
+    "touch.refused": _put_off,
     "response.by_machine": lambda d: f"a machine {d['response']} an e-mail: it counts nothing",
     "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",
     "confirmation.refused": lambda d: f"nobody was asked to confirm the address{_because(d)}",

@@ -85,6 +85,11 @@ class Reading:
         found: dict[str, Any] | None = await self._reader.visitor(id_)
         return found
 
+    async def find(self, id_: str) -> str | None:
+        """Return the visitor id that an id leads to."""
+        found: str | None = await self._reader.find(id_)
+        return found
+
     async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
         """Return one visitor's story, each line with its sentence (`says`)."""
         found: list[dict[str, Any]] | None = await self._reader.timeline(id_)

@@ -99,6 +99,11 @@ MOVING = st.one_of(
     ),
     st.builds(
         lambda name, count: {name: count},
+        st.sampled_from(["days_after", "days_after_anniversary"]),
+        st.sampled_from([-30, -1, 0, 1, 30]),
+    ),
+    st.builds(
+        lambda name, count: {name: count},
         st.sampled_from(["in_last_hours", "in_next_hours"]),
         st.sampled_from([1, 24, 300]),
     ),

@@ -125,6 +125,9 @@ class FakeReader:
     async def visitor(self, id_: str) -> dict[str, object] | None:
         return {"visitor_id": "0a" * 12, "at": NOON} if id_ == "ann" else None
 
+    async def find(self, id_: str) -> str | None:
+        return "0a" * 12 if id_ in ("ann", "ann@example.com") else None
+
     async def timeline(self, id_: str) -> list[dict[str, object]] | None:
         return [{"kind": "run.entered", "at": NOON}] if id_ == "ann" else None
 

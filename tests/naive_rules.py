@@ -245,6 +245,10 @@ def _date(facts: ListedFacts, asked: dict[str, Any], now: datetime) -> bool:
             return 0 <= (today - day).days <= given
         case "in_next_days":
             return 0 <= (day - today).days <= given
+        case "days_after":
+            return (today - day).days == given
+        case "days_after_anniversary":
+            return _returns(day, today - timedelta(days=given))
     return any(_returns(day, today + timedelta(days=ahead)) for ahead in range(given + 1))
 
 

@@ -10,6 +10,7 @@ from agents.behavior_bot.state import BehaviorState
 from agents.behavior_bot.step import step, tell_erased
 from agents.protocol.bot import ERASED, View
 from agents.protocol.draw import DrawFor
+from agents.rules.flow import is_hidden
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.events import VisitorErased
 from messaging.vocabulary.messages import Arrived, Message
@@ -49,7 +50,8 @@ class BehaviorBot:
             if tally is not None:
                 figures[every] = float(tally.count)
                 figures[by_people] = float(tally.human)
-        return figures | {f"cohorts/{name}": 1.0 for name in state.cohorts}
+        named = [name for name in state.cohorts if not is_hidden(name)]
+        return figures | {f"cohorts/{name}": 1.0 for name in named}
 
     def step(
         self, state: BehaviorState, message: Message, now: datetime, view: View, draw: DrawFor

@@ -15,6 +15,7 @@ from agents.behavior_bot.moments import is_lead, moment_of
 from agents.behavior_bot.state import BehaviorState, Chance
 from agents.protocol.bot import View
 from agents.rules.compiled import PROBABILITY, CompiledRules
+from agents.rules.flow import is_hidden
 from learning.serving.probability import chance, policy_of
 from messaging.vocabulary.effects import Effect, LogStory
 from messaging.vocabulary.records import Snapshot
@@ -44,7 +45,8 @@ def refresh(state: BehaviorState, seconds: float, view: View) -> bool:
 
 def moved(state: BehaviorState, rules: CompiledRules, before: list[str]) -> list[Effect]:
     """Tell the story where a cohort that asks for a probability was entered or left."""
-    asking = {cohort.name for cohort in rules.cohorts_touched(PROBABILITY)}
+    asked = rules.cohorts_touched(PROBABILITY)
+    asking = {cohort.name for cohort in asked if not is_hidden(cohort.name)}
     entered = sorted(asking & ({*state.cohorts} - {*before}))
     left = sorted(asking & ({*before} - {*state.cohorts}))
     if not entered and not left:

@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -39,7 +40,7 @@ from agents.rules.values import plain
 from messaging.vocabulary.effects import Effect, Tell
 from messaging.vocabulary.events import Aliased, Call, Context, Identify
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import Identified, ProfileSeen
+from messaging.vocabulary.messages import Identified, ProfileSeen, TraitsSet, TraitValue
 
 DOUBLE_OPT_IN = "double-opt-in"
 """The setting under which an address is written to only once its owner confirmed it."""
@@ -292,13 +293,25 @@ def presence_of(state: BehaviorState, now: float) -> str:
 
 def learn_answers(
     state: BehaviorState,
-    answers: dict[str, str | int],
+    answers: Mapping[str, TraitValue],
     at: float,
     position: int,
     turning: frozenset[str],
 ) -> list[str]:
     """Take the answers of a form as traits; return the kinds of what changed."""
-    return _learn_traits(state, answers, at, position, turning)
+    return _learn_traits(state, dict(answers), at, position, turning)
+
+
+def learn_set(state: BehaviorState, message: TraitsSet, turning: frozenset[str]) -> list[str]:
+    """Take the traits that a step of a path sets; return the kinds of what changed."""
+    at, kinds = message.at.timestamp(), []
+    for name, value in message.traits.items():
+        old = state.traits.get(name)
+        # Of two that are set in one moment the second is the newer.
+        position = old.position + 1 if old is not None else 0
+        if _learn_trait(state, name, value, at, position, turning):
+            kinds.append(f"trait:{name}")
+    return kinds + _let_go(state)
 
 
 def changed_at(state: BehaviorState, trait: str) -> float | None:

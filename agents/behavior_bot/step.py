@@ -20,16 +20,20 @@ from typing import assert_never
 
 from agents.behavior_bot import confirming, sessions
 from agents.behavior_bot.engaged import take_engaged
+from agents.behavior_bot.entries import tell_asked, tell_broadcast, tell_entries
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.filling import absorb_lacking, fill, settle
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import (
     DOUBLE_OPT_IN,
     learn,
+    learn_answers,
     learn_profile,
     learn_refusals,
+    learn_set,
     tell_who,
 )
+from agents.behavior_bot.listed import hide, show_changed, show_merged
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.moments import MOMENT_WAKE, arm_moment, keep_moment
 from agents.behavior_bot.orders import note_refund
@@ -44,6 +48,7 @@ from agents.behavior_bot.responses import (
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
+from agents.rules.flow import RESERVED, named
 from messaging.vocabulary.effects import (
     UNCERTAIN_SUCCESS,
     Effect,
@@ -56,8 +61,10 @@ from messaging.vocabulary.effects import (
 from messaging.vocabulary.events import (
     AddressConfirmed,
     AlertSettled,
+    BroadcastOrdered,
     Call,
     Engaged,
+    EntryAsked,
     MailClicked,
     MailOpened,
     Record,
@@ -66,6 +73,7 @@ from messaging.vocabulary.events import (
     Track,
     Unsubscribed,
     VisitorErased,
+    WebhookAnswered,
 )
 from messaging.vocabulary.ids import normal_address
 from messaging.vocabulary.messages import (
@@ -82,6 +90,8 @@ from messaging.vocabulary.messages import (
     RunsMoved,
     SessionEnded,
     StateMerged,
+    TraitsSet,
+    WebhookSettled,
     Woke,
 )
 
@@ -113,6 +123,8 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             return _bounced(state, message, here)
         case ProfileSeen():
             return _seen(state, message, here)
+        case TraitsSet():
+            return _set(state, message, here)
         case MergedInto(into=into):
             return _merged_into(state, into, here)
         case StateMerged(younger=younger, state=body):
@@ -142,6 +154,15 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case AlertSettled():
             count(state, "alert_settled", record)
             return [_answered(event, here)]
+        case EntryAsked():
+            count(state, "entry_asked", record)
+            return tell_asked(event, here)
+        case BroadcastOrdered():
+            count(state, "broadcast_ordered", record)
+            return tell_broadcast(event, here)
+        case WebhookAnswered():
+            count(state, "webhook_answered", record)
+            return _told_by_webhook(state, event, record, here)
         case RulesPublished(version=version, action=action, by=by):
             count(state, "rules_published", record)
             return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by))]
@@ -198,6 +219,7 @@ def _call(
         effects.append(Tell("sales", bought))
     if changed or bought is not None:
         effects += _who(state, here)
+        effects += show_changed(state, changed, here.now)
     if here.view.consent == DOUBLE_OPT_IN or state.confirming is not None:
         effects += confirming.ask(state, here)
     kind = f"track:{name}" if is_track else name
@@ -206,6 +228,9 @@ def _call(
         kinds = (*kinds, "purchase")
     scored = add_points(state, here.rules, kind, at)
     effects += evaluate(state, here, kinds, scored)
+    if is_track and here.rules.entries:
+        assert isinstance(event, Track)
+        effects += tell_entries(event, record, here)
     _arm(state, here, effects)
     if not state.moment_armed:
         effects += arm_moment(state, here.visitor, here.seconds)
@@ -312,7 +337,7 @@ def _engaged(state: BehaviorState, event: Engaged, record: Record, here: Moment)
     effects += evaluate(state, here, kinds, scored)
     if event.answers:
         after = {*state.cohorts}
-        moves = {"entered": sorted(after - before), "left": sorted(before - after)}
+        moves = {"entered": named(after - before), "left": named(before - after)}
         effects.append(LogStory("form.answered", {"answers": dict(event.answers), **moves}))
     _arm(state, here, effects)
     return effects
@@ -324,6 +349,42 @@ def _seen(state: BehaviorState, message: ProfileSeen, here: Moment) -> list[Effe
     effects = evaluate(state, here, kinds, [])
     _arm(state, here, effects)
     return effects
+
+
+def _set(state: BehaviorState, message: TraitsSet, here: Moment) -> list[Effect]:
+    """Take what a step of a path sets; peers hear of it where an e-mail may greet with it."""
+    kinds = learn_set(state, message, here.rules.turning)
+    if not kinds:
+        return []
+    effects = [*_who(state, here), *show_changed(state, kinds, here.now)]
+    effects += evaluate(state, here, kinds, [])
+    _arm(state, here, effects)
+    return effects
+
+
+def _told_by_webhook(
+    state: BehaviorState, event: WebhookAnswered, record: Record, here: Moment
+) -> list[Effect]:
+    """Take what a webhook answered as traits, then tell Rules that it did: by then the cohorts are told that follow."""
+    given = {name: value for name, value in event.traits.items() if name not in RESERVED}
+    at = record.at.timestamp()
+    kinds = learn_answers(state, given, at, record.position, here.rules.turning) if given else []
+    effects: list[Effect] = []
+    if kinds:
+        effects += [*_who(state, here), *show_changed(state, kinds, here.now)]
+        effects += evaluate(state, here, kinds, [])
+        _arm(state, here, effects)
+    settled = WebhookSettled(
+        here.visitor,
+        here.now,
+        event.call_id,
+        event.path,
+        event.run,
+        event.step,
+        event.outcome,
+        event.reason,
+    )
+    return [*effects, Tell("rules", settled)]
 
 
 def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Effect]:
@@ -372,6 +433,7 @@ def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
         return []  # it followed the tombstone of a merge that was done already
     message = MergedInto(here.visitor, here.now, into)
     return [
+        *hide(state, here.now),
         *(Tell(bot, message) for bot in peers(here.view)),
         Tell("behavior", StateMerged(into, here.now, here.visitor, pack(state))),
         Moved(into),
@@ -390,6 +452,7 @@ def _state_merged(
     if state.address or state.told:
         effects += tell_who(state, here.visitor, here.now, here.view, again=True)
         effects += confirming.ask(state, here)
+    effects += show_merged(state, here.now)
     judged = judge(state, here)
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)

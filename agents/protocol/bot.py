@@ -53,6 +53,10 @@ class View(msgspec.Struct):
     """True: the Social bot runs."""
     publication: int = 0
     """Number of the publication that made `rules` the present ones; it only grows. 0: not known."""
+    paused: frozenset[str] = frozenset()
+    """Paths on which nothing is planned."""
+    archived: frozenset[str] = frozenset()
+    """Paths that nobody is let onto."""
 
 
 class Bot(Protocol):

@@ -9,7 +9,10 @@ from zoneinfo import available_timezones
 
 from agents.rules.condition_models import NAME
 from agents.rules.contradictions import contradiction
-from agents.rules.models import Email, PathFile, SplitTestModel, Stage, TemplateFile
+from agents.rules.email_models import Mail, SplitTestModel
+from agents.rules.entry_checks import check_entry
+from agents.rules.flow_checks import check_flow, check_questions
+from agents.rules.models import PathFile, Stage, TemplateFile
 from agents.rules.parts import OTHER_KINDS
 from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
 from agents.rules.source import Location, Source
@@ -25,13 +28,14 @@ def check(rules: RuleSet) -> list[RuleError]:
     found = [
         *_check_names(rules),
         *_check_conditions(rules),
-        *(circles or _check_contradictions(rules)),
+        *(circles or [*_check_contradictions(rules), *check_questions(rules)]),
         *_check_scores(rules),
         *_check_templates(rules),
         *_check_interactions(rules),
     ]
     for name, path in rules.paths.items():
-        found += _check_path(rules, rules.sources[f"paths/{name}.yaml"], path)
+        source = rules.sources[f"paths/{name}.yaml"]
+        found += [*_check_path(rules, source, path), *check_flow(rules, source, name, path)]
     return sorted(found, key=lambda error: (error.file, error.line))
 
 
@@ -168,7 +172,10 @@ def _check_interactions(rules: RuleSet) -> Iterator[RuleError]:
 
 
 def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
-    yield from _unknown(source, ("entry", "cohort"), "cohort", path.entry.cohort, rules.cohorts)
+    if path.entry.cohort is not None:
+        cohort = path.entry.cohort
+        yield from _unknown(source, ("entry", "cohort"), "cohort", cohort, rules.cohorts)
+    yield from check_entry(source, path)
     yield from _unknown(source, ("sender",), "sender", path.sender, rules.senders)
     template = path.success.template
     yield from _unknown(source, ("success", "template"), "template", template, rules.templates)
@@ -183,8 +190,9 @@ def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[Rule
         if stage.on.cohort:
             place = (*at, "on")
             yield from _unknown(source, place, "cohort", stage.on.cohort, rules.cohorts)
-        yield from _check_email(rules, source, (*at, "email"), stage.email)
-        yield from _check_hours(source, (*at, "email"), stage.email, path)
+    for place, _, email in path.emails():
+        yield from _check_email(rules, source, place, email)
+        yield from _check_hours(source, place, email, path)
     yield from _check_split_tests(rules, source, path)
 
 
@@ -206,7 +214,7 @@ def _check_stages(source: Source, stages: list[Stage]) -> Iterator[RuleError]:
         causes.add(cause)
 
 
-def _check_email(rules: RuleSet, source: Source, at: Location, email: Email) -> Iterator[RuleError]:
+def _check_email(rules: RuleSet, source: Source, at: Location, email: Mail) -> Iterator[RuleError]:
     listed = {each.id: each for each in reversed(email.templates)}
     for index, each in enumerate(email.templates):
         place = (*at, "templates", index)
@@ -215,8 +223,8 @@ def _check_email(rules: RuleSet, source: Source, at: Location, email: Email) -> 
             yield from _unknown(source, place, "cohort", each.cohort, rules.cohorts)
         if listed[each.id] is not each:
             yield source.error(place, f"the template {each.id} is listed twice", "delete one")
-    for index, name in enumerate(email.default_templates):
-        place = (*at, "default_templates", index)
+    for index, name in enumerate(email.defaults):
+        place = (*at, "default_templates", index) if email.default_templates else (*at, "templates")
         if name not in listed:
             hint = "add it there, or choose one of: " + ", ".join(listed)
             yield source.error(place, f"the default {name} is not among the templates", hint)
@@ -234,7 +242,7 @@ def _own_cohort(template: TemplateFile | None) -> str | None:
     return None if template is None else template.cohort
 
 
-def _check_hours(source: Source, at: Location, email: Email, path: PathFile) -> Iterator[RuleError]:
+def _check_hours(source: Source, at: Location, email: Mail, path: PathFile) -> Iterator[RuleError]:
     start, end = path.quiet_hours.start, path.quiet_hours.end
     quiet = {(start + step) % 24 for step in range((end - start) % 24)}
     for index, hour in enumerate(email.default_hours):
@@ -249,11 +257,11 @@ def _check_hours(source: Source, at: Location, email: Email, path: PathFile) -> 
 
 def _check_split_tests(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
     salts: set[str] = set()
-    for index, stage in enumerate(path.stages):
-        test, at = stage.email.split_test, ("stages", index, "email", "split_test")
+    for place, _, email in path.emails():
+        test, at = email.split_test, (*place, "split_test")
         if test is None:
             continue
-        yield from _check_variants(rules, source, at, stage.email, test)
+        yield from _check_variants(rules, source, at, email, test)
         if test.visitors_max < test.visitors_min:
             key = "visitors_max" if "visitors_max" in test.model_fields_set else "visitors_min"
             problem = f"visitors_max ({test.visitors_max}) is below visitors_min"
@@ -267,7 +275,7 @@ def _check_split_tests(rules: RuleSet, source: Source, path: PathFile) -> Iterat
 
 
 def _check_variants(
-    rules: RuleSet, source: Source, at: Location, email: Email, test: SplitTestModel
+    rules: RuleSet, source: Source, at: Location, email: Mail, test: SplitTestModel
 ) -> Iterator[RuleError]:
     if len(test.variants) == 1:
         hint = "add another of the step's templates"

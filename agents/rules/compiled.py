@@ -17,6 +17,7 @@ import msgspec
 
 from agents.rules.facts import Facts
 from agents.rules.fading import fades_at
+from agents.rules.flow import StepRule
 from agents.rules.watches import Watch
 from messaging.vocabulary.records import SplitTest
 
@@ -169,9 +170,27 @@ class Cap(msgspec.Struct, frozen=True):
 
 
 class EntryRule(msgspec.Struct, frozen=True):
-    """Name the cohort whose entering starts a run."""
+    """Say what starts a run."""
 
-    cohort: str
+    cohort: str = ""
+    """Whoever enters it; a hidden one (`agents.rules.entries`) for an entry by date or list; empty: by no cohort."""
+    event: str = ""
+    """Whoever does this, each time (`CompiledRules.entries`)."""
+    key: str = ""
+    """Property of the event that tells runs apart."""
+    api: bool = False
+    said: str = ""
+    """In words."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """Say which events start a run of a path."""
+
+    path: str
+    test: Callable[[dict[str, Any]], bool] | None
+    """Of the properties; None: any."""
+    key: str
 
 
 class SuccessRule(msgspec.Struct, frozen=True):
@@ -214,7 +233,7 @@ class StageRule(msgspec.Struct, frozen=True):
 
     name: str
     on: str
-    """What moves a run here: `entry`, `opened`, `clicked`, or `cohort` (see `on_cohort`)."""
+    """What moves a run here: `entry`, `opened`, `clicked`, `cohort` (see `on_cohort`), or `step`: a flow does."""
     on_cohort: str
     """With `on == "cohort"`: the cohort whose entering moves a run here; else empty."""
     opportunity: bool
@@ -235,7 +254,8 @@ class PathRule(msgspec.Struct, frozen=True):
     goal_events: frozenset[str]
     entry: EntryRule
     reentry: str
-    """`never`: a second entering starts no second run; `after_end`: it does after the last."""
+    """`never`: a second entering starts no second run; `after_end`: it does after the last; `every_time`: it does
+    beside those under way; `keyed`: beside them, one for each key."""
     zone: str
     """Where neither traits, context nor country tell the visitor's zone."""
     quiet_from: int
@@ -252,6 +272,14 @@ class PathRule(msgspec.Struct, frozen=True):
     success: SuccessRule
     sender: str
     stages: list[StageRule]
+    """Of a flow: one for each of its e-mails, by the name of the step."""
+    steps: dict[str, StepRule] = {}
+    """A flow's, in the order of the file; none: the path is a loop over its stages."""
+
+    @property
+    def places(self) -> list[str]:
+        """Return where a run may stand, in order: the names of the steps, or of the stages."""
+        return list(self.steps) or [stage.name for stage in self.stages]
 
     def is_quiet(self, hour: int) -> bool:
         """Say whether an hour of day in the visitor's zone lies in the quiet hours."""
@@ -290,6 +318,8 @@ class CompiledRules:
     """Cohorts that look at the session."""
     visits_end: bool = False
     """Whether a cohort may be entered by the end of a session alone."""
+    entries: Mapping[str, list[EventEntry]] = field(default_factory=dict)
+    """Event name -> the paths that it starts a run of."""
     keeps_cart: bool = False
     """Whether a cohort asks for what lies in the cart."""
     pages: tuple[tuple[str, Callable[[str], bool]], ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from agents.rules import compiled
@@ -17,9 +18,13 @@ from agents.rules.compiled import (
     index_by_need,
 )
 from agents.rules.conditions import compile_condition
+from agents.rules.email_models import Mail
+from agents.rules.entries import entry_rule, event_entries
+from agents.rules.flow_compiler import steps_of
+from agents.rules.flow_models import walk_steps
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.keeping import kept_by, kept_for
-from agents.rules.models import Email, PathFile, Score, Stage
+from agents.rules.models import Cohort, PathFile, Score, Stage
 from agents.rules.nobody import Nobody
 from agents.rules.parts import Around, Part, bound_kind
 from agents.rules.reach import reach_of
@@ -39,6 +44,7 @@ ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     """Return the compiled form of a set in which `agents.rules.checks.check` found nothing."""
     scores = {name: _score(name, score) for name, score in rules.scores.items()}
+    questions = rules.questions
     cohorts, around = _cohorts(rules, scores)
     keeps = kept_for(around.watches, around.turning, around.keeping, scores)
     touched = index_by_kind(cohorts)
@@ -68,11 +74,12 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         touched=touched,
         groups=index_by_need(touched),
         interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
-        probabilities=_probabilities(rules),
+        probabilities=_probabilities(questions),
         watched=index_by_event(around.watches),
         turning=frozenset(around.turning),
         on_session=frozenset(cohort.name for cohort in touched.get("session", ())),
-        visits_end=entered_by_its_end(rules.cohorts),
+        visits_end=entered_by_its_end(questions),
+        entries=event_entries(rules.paths),
         keeps_cart="cart" in around.keeping,
         pages=tuple(around.pages.items()),
         bounds=_bounds(around, touched),
@@ -89,10 +96,10 @@ def _bounds(
     return found
 
 
-def _probabilities(rules: RuleSet) -> tuple[str, ...]:
+def _probabilities(questions: Mapping[str, Cohort]) -> tuple[str, ...]:
     asked = {
         condition.probability.of
-        for cohort in rules.cohorts.values()
+        for cohort in questions.values()
         for _, condition in walk(cohort.when, ())
         if condition.probability is not None
     }
@@ -102,20 +109,21 @@ def _probabilities(rules: RuleSet) -> tuple[str, ...]:
 def _cohorts(
     rules: RuleSet, scores: dict[str, compiled.ScoreRule]
 ) -> tuple[dict[str, CompiledCohort], Around]:
+    questions = rules.questions
     parts: dict[str, Part] = {}
 
     def part_of(name: str) -> Part:
         if name not in parts:
-            parts[name] = compile_condition(rules.cohorts[name].when, around)
+            parts[name] = compile_condition(questions[name].when, around)
         return parts[name]
 
     around = Around(scores=scores, purchase_events=PURCHASE_EVENTS, cohort=part_of)
-    return {n: _cohort(n, part_of(n), rules) for n in rules.cohorts}, around
+    return {name: _cohort(name, part_of(name), rules) for name in questions}, around
 
 
 def _said(name: str, rules: RuleSet) -> str:
     """Return a hash of what a cohort asks for, the cohorts and scores it names included."""
-    when = rules.cohorts[name].when
+    when = rules.questions[name].when
     parts = [when.model_dump_json(exclude_none=True)]
     for _, condition in walk(when, ()):
         if condition.cohort is not None:
@@ -178,7 +186,7 @@ def _path(name: str, path: PathFile) -> compiled.PathRule:
         priority=path.priority,
         worth=path.worth,
         goal_events=frozenset(path.goal),
-        entry=compiled.EntryRule(path.entry.cohort),
+        entry=entry_rule(name, path),
         reentry=path.reentry,
         zone=path.zone,
         quiet_from=path.quiet_hours.start,
@@ -191,7 +199,8 @@ def _path(name: str, path: PathFile) -> compiled.PathRule:
         alert=path.alert.title,
         success=compiled.SuccessRule(path.success.template),
         sender=path.sender,
-        stages=[_stage(name, path, stage) for stage in path.stages],
+        stages=[_stage(name, path, each) for each in path.stages] or _mailing(name, path),
+        steps=steps_of(name, path),
     )
 
 
@@ -202,17 +211,35 @@ def _stage(name: str, path: PathFile, stage: Stage) -> compiled.StageRule:
         on_cohort=stage.on.cohort,
         opportunity=stage.opportunity,
         hold=stage.hold,
-        email=_email(stage.email, split_test_of(name, path, stage)),
+        email=_email(
+            stage.email.name, stage.email, split_test_of(name, path, stage.name, stage.email)
+        ),
     )
 
 
-def _email(email: Email, test: SplitTest | None) -> compiled.EmailStep:
+def _mailing(name: str, path: PathFile) -> list[compiled.StageRule]:
+    """Return a flow's e-mails as stages, so that they are planned, capped, drawn and counted as a loop's are."""
+    return [
+        compiled.StageRule(
+            name=step.name,
+            on="step",
+            on_cohort="",
+            opportunity=False,
+            hold=False,
+            email=_email(step.name, step.email, split_test_of(name, path, step.name, step.email)),
+        )
+        for _, step in walk_steps(path.steps, ())
+        if step.email is not None
+    ]
+
+
+def _email(name: str, email: Mail, test: SplitTest | None) -> compiled.EmailStep:
     return compiled.EmailStep(
-        name=email.name,
+        name=name,
         timing=email.timing,
         window_hours=email.window_hours,
         templates=[(each.id, each.cohort) for each in email.templates],
-        default_templates=list(email.default_templates),
+        default_templates=list(email.defaults),
         default_hours=list(email.default_hours),
         different=list(email.different),
         on_uncertain=email.on_uncertain,
@@ -220,12 +247,12 @@ def _email(email: Email, test: SplitTest | None) -> compiled.EmailStep:
     )
 
 
-def split_test_of(name: str, path: PathFile, stage: Stage) -> SplitTest | None:
-    """Return what a path of this name tests at a stage, None if nothing."""
-    test = stage.email.split_test
+def split_test_of(name: str, path: PathFile, stage: str, email: Mail) -> SplitTest | None:
+    """Return what a path of this name tests with the e-mail of a stage or step, None if nothing."""
+    test = email.split_test
     if test is None:
         return None
-    place = f"{name}/{stage.name}/{test.name}"
+    place = f"{name}/{stage}/{test.name}"
     salt = test.salt or place
     whole = math.fsum(test.variants.values())
     written = ",".join(f"{variant}={share!r}" for variant, share in test.variants.items())

@@ -7,7 +7,8 @@ Rules
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -15,18 +16,11 @@ from pydantic_core import CoreSchema
 
 from agents.rules.basics import or_bare
 from agents.rules.condition_models import ONE_LINE, Condition, HourOfDay, Hours, Model, Name, Text
-
-OneOrMore = TypeVar("OneOrMore")
-
-
-def _once(values: list[OneOrMore]) -> list[OneOrMore]:
-    seen: list[OneOrMore] = []
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{value!r} is named twice")
-        seen.append(value)
-    return values
-
+from agents.rules.email_models import Email, Mail, once
+from agents.rules.event_models import Properties
+from agents.rules.flow_models import Alert, Step, walk_steps
+from agents.rules.source import Location
+from agents.rules.time_models import DAYS_AROUND_MAX, DAYS_LATER_MAX
 
 # ----------------------------------------------------------------------- cohorts and scores
 
@@ -104,10 +98,44 @@ class SendersFile(Model):
 # -------------------------------------------------------------------------------------- paths
 
 
-class Entry(Model):
-    """Name the cohort whose entering starts a run."""
+class DateEntry(Model):
+    """Name a trait that holds a day: the run starts on it, so many days after it, or (below 0) before it."""
 
-    cohort: Name
+    trait: Text
+    offset_days: Annotated[int, Field(ge=-DAYS_AROUND_MAX, le=DAYS_LATER_MAX)] = 0
+    anniversary: bool = False
+    """The day returns each year."""
+
+    @model_validator(mode="after")
+    def _within_a_year(self) -> Self:
+        if self.anniversary and self.offset_days > DAYS_AROUND_MAX:
+            raise ValueError(f"of an anniversary, offset_days is {DAYS_AROUND_MAX} at most")
+        return self
+
+
+class Entry(Model):
+    """Say what starts a run: one thing, and a call of the API as well where `api` says so."""
+
+    cohort: Name | None = None
+    """Whoever enters it."""
+    event: Text | None = None
+    """Whoever does this: each time it happens."""
+    where: Properties | None = None
+    """Only where the event's properties are so."""
+    date: DateEntry | None = None
+    in_list: Name | None = Field(default=None, alias="list")
+    """Whoever is put on this list."""
+    api: bool = False
+
+    @model_validator(mode="after")
+    def _one_cause(self) -> Self:
+        given = [self.cohort, self.event, self.date, self.in_list]
+        count = sum(each is not None for each in given)
+        if count > 1 or (not count and not self.api):
+            raise ValueError("write one of cohort, event, date, list, or api: true")
+        if self.where is not None and self.event is None:
+            raise ValueError("where asks for properties of an event: name it under event")
+        return self
 
 
 class QuietHours(Model):
@@ -132,66 +160,10 @@ class Attempts(Model):
     after_open: Annotated[int, Field(ge=0, le=20)]
 
 
-class Alert(Model):
-    """Say what a person is told when the attempts are used up."""
-
-    title: Text
-
-
 class Success(Model):
     """Name the e-mail that follows the goal."""
 
     template: Name
-
-
-class StepTemplate(Model):
-    """Name a template and the cohort that alone may get it here; the bare id is enough."""
-
-    id: Name
-    cohort: Name | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_id(cls, value: Any) -> Any:
-        return {"id": value} if isinstance(value, str) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return or_bare(handler(core_schema), "string")
-
-
-Different = Annotated[list[Literal["subject", "hour"]], AfterValidator(_once)]
-
-
-Share = Annotated[float, Field(gt=0, le=1_000_000)]
-Visitors = Annotated[int, Field(ge=20, le=10_000_000)]
-
-
-class SplitTestModel(Model):
-    """Describe a split test of a step's first e-mail to a visitor; `variants` gives each template its share."""
-
-    name: Name
-    variants: dict[Name, Share] = Field(min_length=1, max_length=10)
-    visitors_min: Visitors = 100
-    visitors_max: Visitors = 20_000
-    then: Literal["winner", "bandit"] = "winner"
-    salt: Text | None = None
-
-
-class Email(Model):
-    """Describe the e-mail step of a stage."""
-
-    name: Name
-    timing: Literal["now", "window"] = "window"
-    window_hours: Annotated[int, Field(ge=1, le=168)] = 24
-    templates: list[StepTemplate] = Field(min_length=1, max_length=20)
-    default_templates: list[Name] = Field(min_length=1, max_length=20)
-    default_hours: list[HourOfDay] = Field(min_length=1, max_length=20)
-    different: Different = Field(default=[])
-    on_uncertain: Literal["list", "resend"] = "list"
-    split_test: SplitTestModel | None = None
 
 
 class StageOn(Model):
@@ -234,9 +206,11 @@ class PathFile(Model):
     title: Text
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     worth: Annotated[float, Field(ge=0)] = 1.0
-    goal: Annotated[list[Text], AfterValidator(_once)] = Field(min_length=1)
+    goal: Annotated[list[Text], AfterValidator(once)] = Field(min_length=1)
     entry: Entry
-    reentry: Literal["never", "after_end"] = "never"
+    reentry: Literal["never", "after_end", "every_time", "keyed"] = "never"
+    key: Text | None = None
+    """With `reentry: keyed`: the event's property (order_id, cart_id) by which runs are told apart."""
     zone: Text = "UTC"
     quiet_hours: QuietHours
     caps: list[CapModel]
@@ -246,4 +220,21 @@ class PathFile(Model):
     alert: Alert
     success: Success
     sender: Name
-    stages: list[Stage] = Field(min_length=1, max_length=20)
+    stages: list[Stage] = Field(default=[], max_length=20)
+    """The loop: an e-mail for each stage of the funnel, until the goal or the last attempt."""
+    steps: list[Step] = Field(default=[], max_length=20)
+    """The flow: one step after the other, with branches."""
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if bool(self.stages) == bool(self.steps):
+            raise ValueError("a path has stages (a loop) or steps (a flow), one of them")
+        return self
+
+    def emails(self) -> Iterator[tuple[Location, str, Mail]]:
+        """Give where each e-mail stands in the file, the name of its stage or step, and the e-mail."""
+        for index, stage in enumerate(self.stages):
+            yield ("stages", index, "email"), stage.name, stage.email
+        for at, step in walk_steps(self.steps, ("steps",)):
+            if step.email is not None:
+                yield (*at, "email"), step.name, step.email

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agents.rules.condition_models import Condition, Model
+from agents.rules.entries import entry_cohorts
+from agents.rules.flow_compiler import questions_of
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import (
     Cohort,
@@ -38,6 +40,11 @@ class RuleSet:
         """Return the cohorts by name."""
         model = self.models.get(COHORTS)
         return model.cohorts if isinstance(model, CohortsFile) else {}
+
+    @property
+    def questions(self) -> dict[str, Cohort]:
+        """Return the cohorts, with what the steps of flows ask and entries wait for: cohorts that no list shows."""
+        return {**questions_of(self.paths), **self.cohorts, **entry_cohorts(self.paths)}
 
     @property
     def scores(self) -> Mapping[str, Score]:

@@ -26,6 +26,10 @@ Day = Annotated[str, AfterValidator(_a_day)]
 Days = Annotated[int, Field(ge=0, le=DAYS_AHEAD_MAX)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
+DAYS_AROUND_MAX = 180
+"""Days around an anniversary: half a year, or the next one would be nearer."""
+DAYS_LATER_MAX = 3_650
+
 SOURCES = ("trait", "first", "last", "of")
 
 
@@ -48,8 +52,14 @@ class DateIs(Model):
     in_next_days: Days | None = None
     in_last_hours: Hours | None = None
     in_next_hours: Hours | None = None
-    anniversary_in_days: Annotated[int, Field(ge=0, le=180)] | None = None
+    anniversary_in_days: Annotated[int, Field(ge=0, le=DAYS_AROUND_MAX)] | None = None
     """The day returns each year; 0: today, 7: within the next week. Of 29 February it is the 28th in other years."""
+    days_after: Annotated[int, Field(ge=-DAYS_AROUND_MAX, le=DAYS_LATER_MAX)] | None = None
+    """Today lies just so many days after it; below 0: before it."""
+    days_after_anniversary: (
+        Annotated[int, Field(ge=-DAYS_AROUND_MAX, le=DAYS_AROUND_MAX)] | None
+    ) = None
+    """The same of the day as it returns each year."""
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:

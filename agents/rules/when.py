@@ -115,6 +115,13 @@ def _around(asked: DateIs, at: datetime, zone: tzinfo, now: datetime) -> Span:
         return _days(day, day + asked.in_last_days * DAY, zone)
     if asked.in_next_days is not None:
         return _days(day - asked.in_next_days * DAY, day, zone)
+    if asked.days_after is not None:
+        day += asked.days_after * DAY
+        return _days(day, day, zone)
+    if asked.days_after_anniversary is not None:
+        after = asked.days_after_anniversary * DAY
+        day = anniversary_from(day, day_of(now, zone) - after) + after
+        return _days(day, day, zone)
     assert asked.anniversary_in_days is not None, "a date is asked one thing"
     day = anniversary_from(day, day_of(now, zone))
     return _days(day - asked.anniversary_in_days * DAY, day, zone)

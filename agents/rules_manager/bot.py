@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -33,30 +34,46 @@ class RulesBot:
 
         `runs/<path>/<status>/<stage>`, `arms/<path>/<rules or learning>/<entered or won>` and
         `ways/<path>/<n>|<stage>|…` (see `way_of`); `follow_ups`: e-mails after the first of a run. Who was on both
-        sides of the holdout is in no arm. Those under way and those that wait for a person also by their version:
+        sides of the holdout is in no arm. A flow's runs have no `ways`: `steps/<path>/<from>|<to>`
+        for each way that was gone, once a run. Those under way and those that wait for a person also by their version:
         `stands/<path>/<version>/<stage>`, `waits/…`.
         """
-        figures: dict[str, float] = {}
+        figures: Counter[str] = Counter()
         for run in state.runs.values():
-            figures[f"runs/{run.path}/{run.status}/{run.stage}"] = 1
+            if run.broadcast is not None:
+                continue  # rows tell of those, and their names would add up
+            figures[f"runs/{run.path}/{run.status}/{run.stage}"] += 1
             if run.active or run.alert_id:
                 where = "stands" if run.active else "waits"
-                figures[f"{where}/{run.path}/{run.version}/{run.stage}"] = 1
+                figures[f"{where}/{run.path}/{run.version}/{run.stage}"] += 1
             if run.attempts > 1:
-                figures["follow_ups"] = figures.get("follow_ups", 0) + run.attempts - 1
+                figures["follow_ups"] += run.attempts - 1
             if not state.mixed:
                 arm = f"arms/{run.path}/{'rules' if run.holdout else 'learning'}"
-                figures[f"{arm}/entered"] = 1
+                figures[f"{arm}/entered"] += 1
                 if run.status == "won":
-                    figures[f"{arm}/won"] = 1
-            figures[f"ways/{run.path}/{way_of(run)}"] = 1
-        return figures
+                    figures[f"{arm}/won"] += 1
+            if run.came:
+                for source, target in edges_of(run):
+                    figures[f"steps/{run.path}/{source}|{target}"] += 1
+            else:
+                figures[f"ways/{run.path}/{way_of(run)}"] += 1
+        return dict(figures)
 
     def step(
         self, state: RulesState, message: Message, now: datetime, view: View, draw: DrawFor
     ) -> list[Effect]:
         """Take one message for one visitor."""
         return step(state, message, now, view, draw)
+
+
+def edges_of(run: Run) -> list[tuple[str, str]]:
+    """Return by which ways a flow's run first came to its steps; from an empty name: it began there."""
+    steps = list(run.reached)
+    return [
+        (steps[source] if source >= 0 else "", step)
+        for step, source in zip(steps, run.came, strict=True)
+    ]
 
 
 def way_of(run: Run) -> str:

@@ -6,10 +6,12 @@ Rules
 3. A run that waits for a person goes over as well, so that *resume* goes on by the new version; it does not end.
 4. Attempts, touches and the wait under way are kept, and so is the time of what was planned: the new version's quiet
    hours and caps are asked when it comes. An e-mail that was asked for already goes out all the same.
+5. A flow's step that does something else by the new version is taken anew.
 """
 
 from __future__ import annotations
 
+from agents.rules_manager import flow
 from agents.rules_manager.planning import stop
 from agents.rules_manager.state import Run
 from agents.rules_manager.turn import Turn
@@ -25,7 +27,7 @@ def runs_moved(turn: Turn, message: RunsMoved) -> None:
     if turn.view.rules_version != message.version:
         return  # not seen here yet (it is told again), or replaced by a newer publication
     for run in turn.state.runs.values():
-        if run.version == message.version:
+        if run.version == message.version or run.broadcast is not None:
             continue
         if message.action == EXIT and run.active:
             stop(turn, run, "another version was published")
@@ -35,7 +37,9 @@ def runs_moved(turn: Turn, message: RunsMoved) -> None:
 
 def _migrate(turn: Turn, run: Run, message: RunsMoved) -> None:
     path = turn.view.rules.paths.get(run.path)
-    if path is None or path.stage(run.stage) is None:
-        return
+    if path is None or run.stage not in path.places or bool(path.steps) != bool(run.came):
+        return  # a loop's run has no place in a flow, nor the reverse
     before, run.version = run.version, message.version
     turn.story("run.migrated", run, before=before, version=run.version, by=message.by)
+    if path.steps and run.active and run.status != "sending":
+        flow.take_up(turn, run, path)

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from agents.rules.compiled import InteractionRule
 from agents.rules_manager.state import OFFERED_MAX, Choice, Offered
 from agents.rules_manager.turn import Turn
@@ -62,6 +64,20 @@ def entered(turn: Turn, message: CohortEntered) -> None:
     _offer_for(turn, message.cohort, message.at, refused)
 
 
+def offer(turn: Turn, name: str, hours: int) -> None:
+    """Offer an interaction because a flow came to it, also to who is not there: it waits for them so long."""
+    rule = turn.view.rules.interactions.get(name)
+    if rule is None:
+        turn.state.refused += 1
+        turn.story("offer.refused", None, interaction=name, type="", rule="not_published")
+        return
+    _forget(turn)
+    minutes = hours * 60 or rule.minutes
+    # Without a cohort: it is not left with one, and not taken back by the end of a visit.
+    free = msgspec.structs.replace(rule, cohort="", minutes=minutes)
+    _offer_one(turn, [free], turn.now, "")
+
+
 def left(turn: Turn, cohort: str) -> None:
     """Take back what was offered for a cohort."""
     offered = turn.state.offered
@@ -72,9 +88,11 @@ def left(turn: Turn, cohort: str) -> None:
 
 
 def visit_over(turn: Turn) -> None:
-    """Take back whatever is open: nobody is there any more."""
+    """Take back whatever is open, but what a flow lets wait for the next visit: nobody is there any more."""
     offered = turn.state.offered
-    _withdraw(turn, [i for i, each in offered.items() if each.status != "ended"], "session over")
+    waits = {i for i, each in offered.items() if each.unseen and not each.cohort}
+    open_ = [i for i, each in offered.items() if each.status != "ended" and i not in waits]
+    _withdraw(turn, open_, "session over")
     turn.state.room_for = ""
 
 

@@ -4,7 +4,7 @@ The table of a run (the routine's e-mail rows):
 
 | status   | message                           | next                                                        |
 |----------|-----------------------------------|-------------------------------------------------------------|
-| (none)   | cohort of the entry entered       | planned · visiting (a stage holds already)                  |
+| (none)   | cohort entered, entry event, API  | planned · visiting (a stage holds already)                  |
 | planned  | wake `send`                       | sending (reserved) · planned (refused by cap or quiet)      |
 | sending  | handed over, uncertain            | waiting · visiting (a visit began meanwhile)                |
 | sending  | bounced, or had bounced before    | stopped, alert                                              |
@@ -30,12 +30,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agents.rules.compiled import PathRule
+from agents.rules_manager import flow
+from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
+from agents.rules_manager.broadcast_rule import SENT
 from agents.rules_manager.planning import give_back, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
-from agents.rules_manager.state import RUNS_MAX, Run, Try
+from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
-from messaging.vocabulary.effects import PutAlert
-from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import (
     AlertAnswered,
     GoalReached,
@@ -76,17 +77,32 @@ VISIT_FALLBACK = timedelta(hours=12)
 """Added to the wait after a click when no end of the visit is told (a site without the snippet)."""
 
 
-def enter(turn: Turn, path: PathRule, at: datetime, version: int) -> None:
-    """Open a run on a path, unless one is open, one was had, or the goal was reached since."""
+def enter(turn: Turn, path: PathRule, at: datetime, version: int, key: str = "") -> None:
+    """Open a run on a path, unless one is open, one was had, or the goal was reached since.
+
+    `key`: with `reentry: keyed`, what tells the run apart: an order, a cart.
+    """
     state = turn.state
-    run = state.runs.get(path.name)
-    if run is not None and (run.active or path.reentry == "never"):
+    if _had(state, path, key):
+        return
+    if path.name in turn.view.archived:
+        turn.story("run.refused", None, path=path.name, rule="archived")
         return
     goal = state.goals.get(path.name)
     if goal is not None and goal >= at:
         turn.story("run.refused", None, path=path.name, rule="goal_reached")
         return
-    run = open_run(turn, path, at, version, path.stages[0].name)
+    if not _has_room(state, path):
+        turn.story("run.refused", None, path=path.name, rule="open_runs")
+        return
+    if path.reentry == "every_time":
+        key = str(state.entries.get(path.name, 0) + 1)
+    elif path.reentry != "keyed":
+        key = ""
+    run = open_run(turn, path, at, version, path.places[0], key)
+    if path.steps:
+        flow.begin(turn, run, path)
+        return
     held = path.stage(run.stage)
     if held is not None and held.hold:
         _visit(
@@ -96,17 +112,37 @@ def enter(turn: Turn, path: PathRule, at: datetime, version: int) -> None:
         plan(turn, run, path, turn.now)
 
 
-def open_run(turn: Turn, path: PathRule, at: datetime, version: int, stage: str) -> Run:
+def _had(state: RulesState, path: PathRule, key: str) -> bool:
+    """Say whether a run stands against another one: the path's, that under way, or the key's."""
+    match path.reentry:
+        case "never":
+            return path.name in state.entries
+        case "after_end":
+            return any(run.active for run in state.runs_on(path.name))
+        case "keyed":
+            return any(run.key == key for run in state.runs_on(path.name))
+        case _:
+            return False
+
+
+def _has_room(state: RulesState, path: PathRule) -> bool:
+    """Say whether another run may be open: beside so many of the path, or of all paths, none is."""
+    open_now = [run for run in state.runs.values() if run.active]
+    of_path = sum(run.path == path.name for run in open_now)
+    return of_path < OPEN_MAX and len(open_now) < RUNS_MAX
+
+
+def open_run(
+    turn: Turn, path: PathRule, at: datetime, version: int, stage: str, key: str = ""
+) -> Run:
     """Open a new run with a new budget, at the stage that the visitor has reached."""
     state = turn.state
     number = state.entries.get(path.name, 0) + 1
     state.entries[path.name] = number
-    if len(state.runs) >= RUNS_MAX:
-        ended = [r for r in state.runs.values() if not r.active]
-        if ended:
-            del state.runs[min(ended, key=lambda r: r.entered_at).path]
-    run = Run(path.name, version, str(number), at, stage, "planned", turn.held_out())
-    state.runs[path.name] = run
+    # With the number: a key may come again, by a person's *resume* or when its run was let go.
+    name = f"{key}~{number}" if path.reentry == "keyed" and key else str(number)
+    run = Run(path.name, version, name, at, stage, "planned", turn.held_out(), key=key)
+    state.put_run(run)
     turn.story("run.entered", run, version=version)
     starts_at(run, path)
     advance_by_cohorts(turn, run, path)
@@ -118,6 +154,9 @@ def cohort_entered(turn: Turn, cohort: str, at: datetime) -> None:
     for run in turn.state.runs.values():
         path = turn.path(run)
         if path is None:
+            continue
+        if path.steps:
+            flow.cohort_entered(turn, run, path, cohort)
             continue
         for stage in path.stages:
             if stage.on == "cohort" and stage.on_cohort == cohort:
@@ -132,7 +171,7 @@ def _visit(turn: Turn, run: Run, path: PathRule) -> None:
     if run.status == "sending":
         return  # what becomes of the send comes first: see `send_settled`
     if run.status == "planned":
-        turn.cancel(f"send:{run.path}")
+        turn.cancel(f"send:{run.slot}")
         run.planned_at = None
         run.hour_choice.open = False
     leave_alone(turn, run)
@@ -142,7 +181,7 @@ def leave_alone(turn: Turn, run: Run) -> None:
     """Do nothing until the visit under way is over."""
     assert run.visit_over_at is not None, f"{run.path}: nobody is left alone without a visit"
     run.status = "visiting"
-    turn.wake(f"visit:{run.path}", max(run.visit_over_at, turn.now))
+    turn.wake(f"visit:{run.slot}", max(run.visit_over_at, turn.now))
 
 
 def session_ended(turn: Turn, message: SessionEnded) -> None:
@@ -172,74 +211,13 @@ def visit_over(turn: Turn, run: Run) -> None:
         go_on(turn, run, path)
 
 
-def limit_of(run: Run, path: PathRule) -> int:
-    """Return how many attempts the run may have by now."""
-    total = path.attempts_total
-    return min(total, run.open_limit) if run.open_limit else total
-
-
-def go_on(turn: Turn, run: Run, path: PathRule) -> None:
-    """Plan the next e-mail, or alert a person when the budget is used and the last window has ended."""
-    if run.attempts < limit_of(run, path):
-        plan(turn, run, path, turn.now)
-        return
-    last = run.last_try()
-    if last is not None and last.window_ends is not None and last.window_ends > turn.now:
-        run.status = "waiting"
-        turn.wake(f"window:{run.path}:{last.attempt}", last.window_ends)
-        return
-    alert(turn, run, "attempts used", path.alert)
-    run.status = "alerted"
-    run.visit_over_at = None
-    turn.cancel(f"visit:{run.path}")
-    turn.story("run.alerted", run, attempts=run.attempts)
-
-
-def alert(turn: Turn, run: Run, reason: str, title: str = "") -> None:
-    """Call a person in, once a run, with what was tried; `title` is the marketer's own for this reason."""
-    if run.alert_id:
-        return
-    run.alert_id = derive("alert", turn.state.visitor, run.path, run.run)
-    run.alerted_at = turn.now
-    run.alert_kind = f"{title} ({reason})" if title else reason
-    run.planned_at = None
-    turn.effects.append(_alert(turn, run, "open"))
-
-
-def settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime, stage: str = "") -> None:
-    """Add to what the alert says how, by whom and when it was settled."""
-    alert = _alert(turn, run, status)
-    alert.by, alert.settled_at, alert.stage = by, at, stage
-    turn.effects.append(alert)
-    run.alert_id = ""
-
-
-def _alert(turn: Turn, run: Run, status: str) -> PutAlert:
-    history = [
-        {
-            "attempt": t.attempt,
-            "send_id": t.send_id,
-            "template": t.template,
-            "stage": t.stage,
-            "at": t.at,
-            "status": t.status,
-            "opened": t.opened,
-            "clicked": t.clicked,
-        }
-        for t in run.tries
-    ]
-    at = run.alerted_at or turn.now
-    about = (run.alert_id, run.alert_kind, run.path, run.run)
-    return PutAlert(*about, status, at, history, rules_version=run.version)
-
-
 def send_settled(turn: Turn, message: SendSettled) -> None:
     """Count a send that was handed over (or may have been); give the reservation of any other back."""
     _date_touch(turn, message)
-    run = turn.state.runs.get(message.path)
-    attempt = run.find(message.send_id) if run is not None else None
-    if run is None or attempt is None or attempt.status != "reserved":
+    found = _of_send(turn.state, message.send_id)
+    if found is None or found[1].status != "reserved":
         return
+    run, attempt = found
     path = turn.path(run)
     if path is None:
         return
@@ -259,6 +237,12 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         stop(turn, run, message.reason)
 
 
+def _of_send(state: RulesState, send_id: str) -> tuple[Run, Try] | None:
+    """Return the run and the e-mail that a send id is of."""
+    found = ((run, one) for run in state.runs.values() if (one := run.find(send_id)) is not None)
+    return next(found, None)
+
+
 def _came_first(turn: Turn, message: SendSettled) -> bool:
     """Say whether Email refused for not having heard yet what is known here: its letters were under way too long."""
     state = turn.state
@@ -273,6 +257,8 @@ def _try_again(turn: Turn, run: Run, path: PathRule, reason: str) -> None:
         alert(turn, run, "cannot be sent")
     elif run.visit_over_at is not None:
         leave_alone(turn, run)
+    elif path.steps:
+        flow.take_up(turn, run, path)
     else:
         plan(turn, run, path, turn.now)
 
@@ -299,11 +285,15 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
     attempt.status = message.outcome
     attempt.at = message.at
     attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
-    turn.wake(f"window:{run.path}:{attempt.attempt}", attempt.window_ends)
+    turn.wake(f"window:{run.slot}:{attempt.attempt}", attempt.window_ends)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
+    if run.broadcast is not None:
+        turn.show_recipient(run.broadcast.id, SENT, message.outcome)
     if run.status != "sending":
         return
-    if run.visit_over_at is not None:
+    if path.steps:
+        flow.sent(turn, run, path, attempt)
+    elif run.visit_over_at is not None:
         leave_alone(turn, run)
     else:
         run.status = "waiting"
@@ -315,6 +305,9 @@ def window_ended(turn: Turn, run: Run, attempt: Try) -> None:
     path = turn.path(run)
     last = run.last_try()
     if path is None or last is None or last.send_id != attempt.send_id:
+        return
+    if path.steps:
+        flow.window_ended(turn, run, path)
         return
     used_up = run.attempts >= limit_of(run, path)
     # Nothing more goes to this visitor: a person need not wait for the end of the visit.
@@ -330,10 +323,7 @@ def responded(turn: Turn, message: Responded) -> None:
             if run.active:
                 stop(turn, run, message.kind)
         return
-    found = next(
-        ((r, t) for r in turn.state.runs.values() if (t := r.find(message.send_id)) is not None),
-        None,
-    )
+    found = _of_send(turn.state, message.send_id)
     if found is None:
         return
     run, attempt = found
@@ -374,10 +364,13 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
         turn.reward(attempt.template_choice, "response", 1.0, message.human)
     if clicked and first:
         run.open_limit = 0
-        _visit(turn, run, path)
+        if not path.steps:
+            _visit(turn, run, path)
     elif first and not run.open_limit:
         sent = max(t.attempt for t in run.tries if t is attempt or t.status != "reserved")
         run.open_limit = sent + path.attempts_after_open
+    if first and path.steps:
+        flow.answered(turn, run, path, attempt)
 
 
 def goal_reached(turn: Turn, message: GoalReached) -> None:
@@ -386,14 +379,17 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
     for name in message.paths:
         before = state.goals.get(name)
         state.goals[name] = message.at if before is None else max(before, message.at)
-        run = state.runs.get(name)
-        if run is None or run.status == "won" or run.entered_at > message.at:
-            continue
-        for attempt in run.tries:
-            if attempt.send_id == message.credited:
-                turn.reward(attempt.template_choice, "response", 1.0, 1.0)
-                turn.purchase(attempt.template_choice, message.value)
-        win(turn, run, message.at)
+        for run in state.runs_on(name):
+            if run.status != "won" and run.entered_at <= message.at:
+                _credit(turn, run, message)
+                win(turn, run, message.at)
+
+
+def _credit(turn: Turn, run: Run, message: GoalReached) -> None:
+    for attempt in run.tries:
+        if attempt.send_id == message.credited:
+            turn.reward(attempt.template_choice, "response", 1.0, 1.0)
+            turn.purchase(attempt.template_choice, message.value)
 
 
 def win(turn: Turn, run: Run, at: datetime) -> None:
@@ -408,21 +404,32 @@ def win(turn: Turn, run: Run, at: datetime) -> None:
 
 def alert_answered(turn: Turn, message: AlertAnswered) -> None:
     """Do what a person decided: go on with a new budget, at another stage, or leave it."""
-    run = turn.state.runs.get(message.path)
+    runs = turn.state.runs_on(message.path)
+    run = next((each for each in runs if each.alert_id == message.alert_id), None)
     path = turn.path(run) if run is not None else None
-    if run is None or path is None or run.alert_id != message.alert_id:
-        turn.story("alert.stale", run, action=message.action, by=message.by)
+    if run is None or path is None:
+        newest = runs[-1] if runs else None
+        turn.story("alert.stale", newest, action=message.action, by=message.by)
         return
     status = {"resume": "resumed", "change": "changed", "close": "closed"}[message.action]
     settle_alert(turn, run, status, message.by, message.at, message.stage)
     turn.story("alert.settled", run, action=message.action, by=message.by)
+    if run.active and message.action == "resume":
+        return  # a step of a flow called: the run goes on by itself
+    if run.active:
+        stop(turn, run, "a person decided", "closed")
     run.status = "closed"
     if message.action == "close":
         return
-    version, stage = run.version, message.stage or run.stage
+    here = flow.resumes_at(run, path) if path.steps else run.stage
+    version, place = run.version, message.stage or here
     newest = turn.view.rules.paths.get(run.path)
-    if path.stage(stage) is None and newest is not None and newest.stage(stage) is not None:
+    if place not in path.places and newest is not None and place in newest.places:
         path, version = newest, turn.view.rules_version  # a person chose what only the newest has
-    elif path.stage(stage) is None:
-        stage = run.stage
-    plan(turn, open_run(turn, path, message.at, version, stage), path, turn.now)
+    elif place not in path.places:
+        place = here
+    again = open_run(turn, path, message.at, version, place, run.key)
+    if path.steps:
+        flow.begin(turn, again, path)
+    else:
+        plan(turn, again, path, turn.now)

@@ -5,15 +5,24 @@ from __future__ import annotations
 import msgspec
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager import engaging
-from agents.rules_manager.loop import MERGED, go_on, leave_alone, settle_alert, win
+from agents.rules_manager import engaging, flow
+from agents.rules_manager.alerts import go_on, settle_alert
+from agents.rules_manager.loop import MERGED, leave_alone, win
 from agents.rules_manager.planning import plan
-from agents.rules_manager.state import ABSORBED_MAX, ACTIVE, TOUCHES_MAX, TRIES_MAX, RulesState, Run
+from agents.rules_manager.state import (
+    ABSORBED_MAX,
+    ACTIVE,
+    BROADCASTS_MAX,
+    TOUCHES_MAX,
+    TRIES_MAX,
+    RulesState,
+    Run,
+)
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Moved, Tell
 from messaging.vocabulary.messages import MergedInto, MergeStarted, SendSettled, StateMerged
 
-ENDS = ("planned", "sending", "waiting", "visiting", "closed", "alerted", "stopped", "won")
+ENDS = ("planned", "sending", "waiting", "visiting", "ended", "closed", "alerted", "stopped", "won")
 """Statuses by what wins in a merge: later ones end the merged run."""
 
 _decoder = msgspec.msgpack.Decoder(RulesState)
@@ -62,13 +71,16 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     for path, number in younger.entries.items():
         state.entries[path] = max(number, state.entries.get(path, 0))
     for run in younger.runs.values():
-        _merge_run(turn, run)
+        _merge_run(turn, run, message.younger)
     for run in state.runs.values():
         goal = state.goals.get(run.path)
         if goal is None or run.status == "won":
             continue
         if goal >= run.entered_at or run.path in crossed:
             win(turn, run, goal)
+    state.broadcasts = list(dict.fromkeys([*younger.broadcasts, *state.broadcasts]))[
+        -BROADCASTS_MAX:
+    ]
     state.absorbed = [*state.absorbed, *younger.absorbed, message.younger][-ABSORBED_MAX:]
     waiting = dict.fromkeys([*state.awaiting, *younger.awaiting])
     state.awaiting = [each for each in waiting if each not in state.absorbed]
@@ -81,9 +93,9 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     """Go on with the run after an e-mail that the merge took back: nothing is wrong with the lead."""
     if message.reason != MERGED:
         return
-    run = turn.state.runs.get(message.path)
-    if run is not None and run.status == "sending":
-        _rearm(turn, run)
+    for run in turn.state.runs_on(message.path):
+        if run.status == "sending":
+            _rearm(turn, run)
 
 
 def _crossed(turn: Turn, younger: RulesState) -> set[str]:
@@ -93,7 +105,7 @@ def _crossed(turn: Turn, younger: RulesState) -> set[str]:
     """
     state = turn.state
     pairs = ((state.runs, younger.goals), (younger.runs, state.goals))
-    both = {path: run for runs, goals in pairs for path, run in runs.items() if path in goals}
+    both = {run.path: run for runs, goals in pairs for run in runs.values() if run.path in goals}
     rules = {path: turn.path(run) for path, run in both.items()}
     return {path for path, rule in rules.items() if rule is not None and rule.reentry == "never"}
 
@@ -108,20 +120,27 @@ def _plan_again(turn: Turn) -> None:
             plan(turn, run, path, turn.now)
 
 
-def _merge_run(turn: Turn, other: Run) -> None:
+def _merge_run(turn: Turn, other: Run, younger: str) -> None:
     state = turn.state
-    mine = state.runs.get(other.path)
+    path = turn.path(other)
+    if path is not None and path.reentry == "every_time" and other.key:
+        # Numbered apart: two entries are two runs, and no send of the one has the id of one of the other.
+        other.key = other.run = f"{other.run}.{younger[:8]}"
+    mine = state.runs.get(other.slot)
     if mine is None:
-        state.runs[other.path] = mine = other
+        mine = other
+        state.put_run(mine)
         mine.holdout = turn.held_out()
     else:
         path = turn.path(mine)
-        names = [s.name for s in path.stages] if path is not None else []
-        mine.stage = max(
-            mine.stage, other.stage, key=lambda s: names.index(s) if s in names else -1
-        )
-        for stage, at in other.reached.items():
-            mine.reached[stage] = min(at, mine.reached.get(stage, at))
+        names = path.places if path is not None else []
+        further = max(mine.stage, other.stage, key=lambda s: names.index(s) if s in names else -1)
+        if path is not None and path.steps:
+            further = flow.merged(mine, other, further)
+        else:
+            for stage, at in other.reached.items():
+                mine.reached[stage] = min(at, mine.reached.get(stage, at))
+        mine.stage = further
         mine.won_at = mine.won_at or other.won_at
         _count_once(mine, other)
         mine.attempts += other.attempts
@@ -134,6 +153,7 @@ def _merge_run(turn: Turn, other: Run) -> None:
         _one_alert(turn, mine, other)
         mine.given_back += other.given_back + 1
         mine.given_up += other.given_up
+        mine.calls = max(mine.calls, other.calls)
         visits = [at for at in (mine.visit_over_at, other.visit_over_at) if at is not None]
         mine.visit_over_at = max(visits, default=None)
     _rearm(turn, mine)
@@ -167,26 +187,32 @@ def _rearm(turn: Turn, run: Run) -> None:
             attempt.window_ends is not None
             and attempt.hour_choice.open | attempt.template_choice.open
         ):
-            turn.wake(f"window:{run.path}:{attempt.attempt}", max(attempt.window_ends, turn.now))
+            turn.wake(f"window:{run.slot}:{attempt.attempt}", max(attempt.window_ends, turn.now))
     if run.status not in ACTIVE or path is None:
         run.planned_at = None
-        turn.cancel(f"send:{run.path}")
-        turn.cancel(f"visit:{run.path}")
+        turn.cancel(f"send:{run.slot}")
+        turn.cancel(f"visit:{run.slot}")
+        if run.until is not None:
+            run.until = None
+            turn.cancel(f"flow:{run.slot}")
         return
     if any(t.status == "reserved" for t in run.tries):
         run.status = "sending"
-        turn.cancel(f"send:{run.path}")
+        turn.cancel(f"send:{run.slot}")
+        return
+    if path.steps:
+        flow.take_up(turn, run, path)
         return
     if run.visit_over_at is not None:
         run.planned_at = None
-        turn.cancel(f"send:{run.path}")
+        turn.cancel(f"send:{run.slot}")
         leave_alone(turn, run)
         return
     last = run.last_try()
     if last is not None and last.window_ends is not None and last.window_ends > turn.now:
         run.status = "waiting"
-        turn.cancel(f"send:{run.path}")
-        turn.wake(f"window:{run.path}:{last.attempt}", last.window_ends)
+        turn.cancel(f"send:{run.slot}")
+        turn.wake(f"window:{run.slot}:{last.attempt}", last.window_ends)
     elif run.attempts:
         go_on(turn, run, path)
     else:

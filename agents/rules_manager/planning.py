@@ -5,7 +5,8 @@ Rules
 2. A touch is reserved against the caps before Email hears of it; one that is not used is given back.
 3. What is refused stays in the decision as a refused candidate: the learner must see what was withheld.
 4. Held-out visitors, and everybody while learning is off, get the step's default template and hour.
-5. At a cap the more valuable of what is due goes first (worth, then priority, then age); the rest waits.
+5. At a cap the most valuable of what is due together goes (expected reward × worth, then priority, then age); the
+   others are refused, with what went before them, and wait.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from agents.rules.compiled import EmailStep, PathRule, StageRule
 from agents.rules_manager import splitting
+from agents.rules_manager.broadcast_rule import CALLED_OFF, CANCELLED, REFUSED
 from agents.rules_manager.calendar import (
     caps_free_at,
     hour_of,
@@ -43,12 +45,17 @@ from messaging.vocabulary.records import Decision, SplitTest
 
 NEWS_AFTER_MERGE = timedelta(minutes=15)
 """Bots tell each other of a merge by ways of their own: until each has heard, who agreed may look as if not."""
+LOOK_AGAIN = timedelta(minutes=30)
+"""After so long a run of a paused path is looked at again."""
 
 
 def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     """Plan the run's next e-mail from `earliest` on: pick the hour and ask to be woken then."""
     stage = path.stage(run.stage)
     assert stage is not None, f"{path.name}: a run stands on a stage its version has"
+    if turn.is_paused(run):
+        hold(turn, run)
+        return
     zone = zone_of(turn.state.zone, path.zone)
     if run.not_before is not None:
         earliest = max(earliest, run.not_before)
@@ -64,8 +71,26 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
         # A window without any allowed hour opens at the first allowed one.
         opens = earliest if first < earliest + _window(stage.email) else first
         run.planned_at = _pick_hour(turn, run, path, stage, opens, free, zone)
-    turn.wake(f"send:{run.path}", run.planned_at)
+    turn.wake(f"send:{run.slot}", run.planned_at)
     turn.story("send.planned", run, step=stage.email.name, at=run.planned_at)
+
+
+def hold(turn: Turn, run: Run) -> None:
+    """Plan nothing while the path is paused; look again later, since nobody tells each visitor that it goes on."""
+    if run.planned_at is not None or run.status != "planned":
+        turn.story("run.held", run)
+    run.status = "planned"
+    run.planned_at = None
+    run.hour_choice.open = False
+    turn.wake(f"send:{run.slot}", turn.now + LOOK_AGAIN)
+
+
+def _go_on_after_pause(turn: Turn) -> None:
+    """Plan what was held, where its path is paused no more; look again later where it is."""
+    for run in turn.state.runs.values():
+        path = turn.path(run)
+        if run.status == "planned" and run.planned_at is None and path is not None:
+            plan(turn, run, path, turn.now)
 
 
 def _window(step: EmailStep) -> timedelta:
@@ -171,6 +196,7 @@ def trigger_due(turn: Turn) -> None:
     """Trigger everything of this visitor that is due, the most valuable first; what the caps stop waits."""
     if turn.state.awaiting:
         return  # `merge.state_merged` plans again when the younger's touches are known
+    _go_on_after_pause(turn)
     due = [
         (run, path)
         for run in turn.state.runs.values()
@@ -179,12 +205,44 @@ def trigger_due(turn: Turn) -> None:
         and run.planned_at <= turn.now
         and (path := turn.path(run)) is not None
     ]
-    due.sort(key=lambda pair: (-pair[1].worth, -pair[1].priority, pair[0].entered_at, pair[0].path))
+    values = _values(turn, due)
+    due.sort(
+        key=lambda pair: (
+            -values[pair[0].slot],
+            -pair[1].priority,
+            pair[0].entered_at,
+            pair[0].slot,
+        )
+    )
+    ahead = ""
     for run, path in due:
-        _trigger(turn, run, path)
+        _trigger(turn, run, path, ahead)
+        if run.status == "sending":
+            ahead = ahead or run.path
 
 
-def _trigger(turn: Turn, run: Run, path: PathRule) -> None:
+def _values(turn: Turn, due: list[tuple[Run, PathRule]]) -> dict[str, float]:
+    """Return slot -> what a run's next e-mail is worth: the reward expected of its stage times the path's worth.
+
+    While nothing is known of one of them, and for who is held out, worth alone decides: a guess is no reason to let
+    the other wait.
+    """
+    worth = {run.slot: path.worth for run, path in due}
+    if len(due) < 2:
+        return worth
+    names = {run.slot: next_best.policy_name(run.path, run.stage) for run, _ in due}
+    found = {slot: turn.view.snapshots.get(name) for slot, name in names.items()}
+    known = {slot: each for slot, each in found.items() if each is not None}
+    if len(known) < len(due) or any(_by_rules(turn, run) for run, _ in due):
+        return worth
+    return {slot: worth[slot] * next_best.expected_reward(each) for slot, each in known.items()}
+
+
+def _trigger(turn: Turn, run: Run, path: PathRule, ahead: str) -> None:
+    """Send a run's e-mail, or refuse it for now; `ahead`: the path whose e-mail has just gone before it."""
+    if turn.is_paused(run):
+        hold(turn, run)
+        return
     state = turn.state
     zone = zone_of(state.zone, path.zone)
     if reason := not_agreed(turn):
@@ -198,7 +256,10 @@ def _trigger(turn: Turn, run: Run, path: PathRule) -> None:
     late = path.is_quiet(hour_of(turn.now, zone))
     free = caps_free_at(state.touches, path.caps, "email", turn.now, now=turn.now)
     if late or free > turn.now:
-        _refuse(turn, run, "quiet_hours" if late else "cap")
+        if ahead and not late:
+            _refuse(turn, run, "outvalued", ahead=ahead)
+        else:
+            _refuse(turn, run, "quiet_hours" if late else "cap")
         plan(turn, run, path, turn.now)
         return
     stage = path.stage(run.stage)
@@ -220,9 +281,9 @@ def news_until(turn: Turn) -> datetime | None:
     return until if until is not None and until > turn.now else None
 
 
-def _refuse(turn: Turn, run: Run, reason: str) -> None:
+def _refuse(turn: Turn, run: Run, reason: str, **more: str) -> None:
     turn.state.refused += 1
-    turn.story("touch.refused", run, rule=reason)
+    turn.story("touch.refused", run, rule=reason, **more)
 
 
 def _request(turn: Turn, run: Run, path: PathRule, stage: StageRule, zone: ZoneInfo) -> None:
@@ -283,10 +344,10 @@ def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
     step = stage.email
     allowed, refused = _templates(turn, run, step)
     decision = _decision(turn, run, stage, "template")
-    name = next_best.policy_name(run.path, run.stage)
+    name = "" if run.broadcast is not None else next_best.policy_name(run.path, run.stage)
     test = splitting.test_of(turn, run, step, allowed)
     verdict = splitting.verdict(turn, test)
-    if _by_rules(turn, run) or verdict == ALARM:
+    if _by_rules(turn, run) or verdict == ALARM or not name:
         default = step.default_template(run.in_stage)
         arm = default if default in allowed else allowed[0]
         chosen = fixed.choose_default(arm, refused=refused)
@@ -345,6 +406,13 @@ def stop(turn: Turn, run: Run, reason: str, status: str = "stopped") -> None:
     run.status = status
     run.planned_at = None
     run.hour_choice = Choice()
-    turn.cancel(f"send:{run.path}")
-    turn.cancel(f"visit:{run.path}")
+    turn.cancel(f"send:{run.slot}")
+    turn.cancel(f"visit:{run.slot}")
+    if run.until is not None:
+        run.until = None
+        turn.cancel(f"flow:{run.slot}")
+    if run.broadcast is not None and all(attempt.status == "reserved" for attempt in run.tries):
+        called_off = reason == CALLED_OFF
+        status_shown = CANCELLED if called_off else REFUSED
+        turn.show_recipient(run.broadcast.id, status_shown, "" if called_off else reason)
     turn.story(f"run.{status}", run, reason=reason)

@@ -17,7 +17,7 @@ from agents.rules_manager.turn import Turn
 
 def starts_at(run: Run, path: PathRule) -> None:
     """Note the stage at which a run begins, where it is not the path's first."""
-    if run.stage != path.stages[0].name:
+    if run.stage != path.places[0]:
         run.reached[run.stage] = run.entered_at
 
 
@@ -46,6 +46,10 @@ def won(run: Run, path: PathRule | None, at: datetime) -> None:
     """Note when the goal was reached, and how far the run had come by then."""
     run.won_at = at
     if path is None or not run.reached:
+        return
+    if path.steps:  # by the order in which they were reached: branches have no other
+        until = [step for step, when in run.reached.items() if when <= at]
+        run.stage = until[-1] if until else path.places[0]
         return
     until = [s.name for s in path.stages if s.name in run.reached and run.reached[s.name] <= at]
     run.stage = until[-1] if until else path.stages[0].name

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from messaging.vocabulary.messages import Broadcast
+
 TRIES_MAX = 16
 """Sends kept of one run: four times the routine's budget, so that resumed and merged runs fit."""
 
@@ -18,11 +20,17 @@ ABSORBED_MAX = 32
 OFFERED_MAX = 24
 """Offers on the site kept for the caps; a day and a session hold a handful."""
 
+BROADCASTS_MAX = 32
+"""Broadcasts remembered; none is told again once so many came after it."""
+
 RUNS_MAX = 24
-"""Paths kept for one visitor; the oldest ended run goes first."""
+"""Runs kept for one visitor; the oldest ended run goes first."""
+
+OPEN_MAX = 8
+"""Runs of one path that may be open beside each other (`reentry: every_time` or `keyed`)."""
 
 ACTIVE = frozenset({"planned", "sending", "waiting", "visiting"})
-"""Statuses of a run that goes on. `won`, `alerted`, `closed` and `stopped` are its ends."""
+"""Statuses of a run that goes on. `won`, `alerted`, `closed`, `stopped` and, of a flow, `ended` are its ends."""
 
 
 class Choice(msgspec.Struct, array_like=True):
@@ -104,6 +112,23 @@ class Run(msgspec.Struct, array_like=True):
     """`at` of the goal that ended it."""
     alert_kind: str = ""
     """What the alert says of itself, so that it says the same when it is settled."""
+    until: datetime | None = None
+    """Of a flow: when the wait under way is over; None: the run does not stand at one."""
+    came: list[int] = []
+    """Of a flow: for each of `reached`, in order, which of these it was reached from; -1: the run began there."""
+    gone: dict[str, int] = {}
+    """Of a flow: `goto` -> how often it led back."""
+    calls: int = 0
+    """How often a person was called."""
+    broadcast: Broadcast | None = None
+    """What it sends, where it is no run of a path but of a broadcast."""
+    key: str = ""
+    """What tells it from the other runs of its path that may be open beside it; empty: there is one at a time."""
+
+    @property
+    def slot(self) -> str:
+        """Return the place that the run takes among the visitor's: a newer run of the same one replaces it."""
+        return f"{self.path}#{self.key}" if self.key else self.path
 
     @property
     def active(self) -> bool:
@@ -166,7 +191,7 @@ class RulesState(msgspec.Struct, array_like=True):
     traits: dict[str, str] = {}
     cohorts: list[str] = []
     runs: dict[str, Run] = {}
-    """Path -> the latest run on it."""
+    """Slot (`Run.slot`) -> the latest run on it: the path's name, with a key where runs are open beside each other."""
     entries: dict[str, int] = {}
     """Path -> how many runs were opened."""
     goals: dict[str, datetime] = {}
@@ -190,5 +215,25 @@ class RulesState(msgspec.Struct, array_like=True):
     """`at` of the cause that waits for room."""
     mixed: bool = False
     """True after a merge of one who is held out with one who is not: left out of the lift."""
+
+    broadcasts: list[str] = []
+    """The newest broadcasts that came to this visitor: each comes once."""
+
     merged_at: datetime | None = None
     """When the newest younger visitor's state came: what Behavior makes of the two may be on its way."""
+
+    def runs_on(self, path: str) -> list[Run]:
+        """Return the runs of one path, in the order in which they were opened."""
+        return [run for run in self.runs.values() if run.path == path]
+
+    def put_run(self, run: Run) -> None:
+        """Put a run in its place; beyond the bound the oldest that has ended is let go."""
+        self.runs.pop(run.slot, None)
+        self.runs[run.slot] = run
+        ended = [each for each in self.runs.values() if not each.active and each is not run]
+        if len(self.runs) > RUNS_MAX and ended:
+            del self.runs[min(ended, key=_worth_keeping).slot]
+
+
+def _worth_keeping(run: Run) -> tuple[bool, bool, datetime]:
+    return run.broadcast is None, bool(run.alert_id), run.entered_at

@@ -11,16 +11,18 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules_manager import editing, engaging, loop, merge
+from agents.rules_manager import broadcasting, editing, engaging, entering, flow, loop, merge
 from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import (
     AlertAnswered,
+    BroadcastReached,
     CohortEntered,
     CohortLeft,
     EngagementSettled,
+    EntryMet,
     GoalReached,
     Identified,
     MergedInto,
@@ -31,6 +33,7 @@ from messaging.vocabulary.messages import (
     SendSettled,
     SessionEnded,
     StateMerged,
+    WebhookSettled,
     Woke,
 )
 
@@ -62,7 +65,7 @@ def step(
             merge.send_settled(turn, message)
         case GoalReached():
             loop.goal_reached(turn, message)
-        case AlertAnswered() | RunsMoved():
+        case AlertAnswered() | RunsMoved() | EntryMet() | BroadcastReached() | WebhookSettled():
             _decided(turn, message)
         case MergedInto():
             merge.merged_into(turn, message)
@@ -77,12 +80,21 @@ def step(
     return turn.effects
 
 
-def _decided(turn: Turn, message: AlertAnswered | RunsMoved) -> None:
-    """Do what a person decided."""
-    if isinstance(message, AlertAnswered):
-        loop.alert_answered(turn, message)
-    else:
-        editing.runs_moved(turn, message)
+def _decided(
+    turn: Turn, message: AlertAnswered | RunsMoved | EntryMet | BroadcastReached | WebhookSettled
+) -> None:
+    """Do what was decided elsewhere: by a person, or by the rules of an entry."""
+    match message:
+        case AlertAnswered():
+            loop.alert_answered(turn, message)
+        case RunsMoved():
+            editing.runs_moved(turn, message)
+        case EntryMet():
+            entering.entry_met(turn, message)
+        case BroadcastReached():
+            broadcasting.reached(turn, message)
+        case WebhookSettled():
+            flow.webhook_settled(turn, message)
 
 
 def _identified(turn: Turn, message: Identified) -> None:
@@ -120,6 +132,10 @@ def _woke(turn: Turn, key: str) -> None:
         run = turn.state.runs.get(rest)
         if run is not None:
             loop.visit_over(turn, run)
+    elif kind == "flow":
+        run = turn.state.runs.get(rest)
+        if run is not None:
+            flow.waited(turn, run)
     elif kind == "window":
         path, _, attempt = rest.rpartition(":")
         run = turn.state.runs.get(path)

@@ -8,6 +8,7 @@ from typing import Any
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor, share
 from agents.rules.compiled import PathRule
+from agents.rules_manager.broadcast_rule import rule_of
 from agents.rules_manager.state import Choice, RulesState, Run, Try
 from messaging.vocabulary.effects import (
     CancelWake,
@@ -15,6 +16,7 @@ from messaging.vocabulary.effects import (
     LogDecision,
     LogReward,
     LogStory,
+    PutRecipient,
     Tell,
     WakeAt,
 )
@@ -40,8 +42,20 @@ class Turn:
     def path(self, run: Run) -> PathRule | None:
         """Return the path as the run's own version has it."""
         rules = self.view.pinned.get(run.version)
-        found: PathRule | None = rules.paths.get(run.path) if rules is not None else None
+        if rules is None:
+            return None
+        if run.broadcast is not None:
+            return rule_of(rules, run.broadcast)
+        found: PathRule | None = rules.paths.get(run.path)
         return found
+
+    def is_paused(self, run: Run) -> bool:
+        """Say whether nothing is planned on a run's path for now."""
+        return run.path in self.view.paused
+
+    def show_recipient(self, broadcast: str, status: str, reason: str = "") -> None:
+        """Write what became of a broadcast for this visitor."""
+        self.effects.append(PutRecipient(broadcast, status, reason, self.now))
 
     def tell(self, bot: str, message: Message) -> None:
         """Send a message to a peer."""
@@ -68,10 +82,12 @@ class Turn:
     def decided(self, learns: str, decision: Decision, test: SplitTest | None = None) -> Choice:
         """Log a decision, tell the learner, and return what must be remembered of it.
 
-        `learns` names the policy that measures or learns by it, also where the rules themselves decided. `test` is
-        the running split test that the visitor is counted in, too.
+        `learns` names the policy that measures or learns by it, also where the rules themselves decided; empty where
+        nothing is to be learned. `test` is the running split test that the visitor is counted in, too.
         """
         self.effects.append(LogDecision(decision))
+        if not learns:
+            return Choice(decision_id=decision.id, arm=decision.arm, at=decision.at)
         message = DecisionMade(visitor=policy_key(learns), at=self.now, decision=decision)
         self.tell("learner", message)
         if test is not None:

@@ -21,6 +21,7 @@ from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory, groups_of
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
+from agents.runtime.views import held_text
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Event, Fact, Record, VisitorErased, erased_record
 from messaging.vocabulary.ids import ERASED_LATEST, derive, erased_key, micros_of
@@ -411,16 +412,17 @@ def describe(version: int, view: View) -> str:
     'state=1 consent=opt-in holdout=0.05 learning=1 social=0 publication=0'
     """
     settings = _described(version, view.consent, view.holdout, view.learning, view.social)
-    return f"{settings} {PUBLICATION}{view.publication}"
+    held = held_text(view.paused, view.archived) if view.paused or view.archived else ""
+    return f"{settings} {PUBLICATION}{view.publication}" + (f" held={held}" if held else "")
 
 
 def publication_in(code: str) -> int:
     """Return the publication that a batch record names.
 
-    >>> publication_in(describe(1, View(None, 0, {}, {}, publication=7)))
+    >>> publication_in(describe(1, View(None, 0, {}, {}, publication=7, paused=frozenset({"a"}))))
     7
     """
-    return int(code.rpartition(PUBLICATION)[2])
+    return int(code.rpartition(PUBLICATION)[2].partition(" ")[0])
 
 
 @lru_cache(maxsize=64)

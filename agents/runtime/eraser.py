@@ -42,7 +42,7 @@ LOOK_SECONDS = 5.0
 ROUNDS_MAX = 20
 """Times that keys are looked for anew; what is being taken brings a few, then none."""
 
-LATE_TABLES = ("alerts", "notices", "deliveries")
+LATE_TABLES = ("alerts", "notices", "deliveries", "webhooks")
 LATE_SECONDS = 3.0
 """Whoever tells a person of an alert may be writing what became of it: these tables are looked at again."""
 LATE_LOOKS_MAX = 20

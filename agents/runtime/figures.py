@@ -109,6 +109,8 @@ Edges = dict[tuple[str, str], int]
 def edges_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
     """Return which ways the runs of a path took; `stages`: the path's, in order. A run only moves forward.
 
+    Of a flow the figures name the ways themselves, and it goes back as well.
+
     >>> edges_in(
     ...     {"ways/lead/0|opened|cart": 2, "ways/lead/1|cart|opened": 1},
     ...     "lead",
@@ -121,6 +123,9 @@ def edges_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
     for name, count in sorted(figures.items()):
         kind, _, rest = name.partition("/")
         of_path, _, way = rest.partition("/")
+        if kind == "steps" and of_path == path and count:
+            source, _, target = way.partition("|")
+            found[source, target] = int(count)
         if kind != "ways" or of_path != path:
             continue
         number, *reached = way.split("|")

@@ -120,7 +120,9 @@ class Mover:
                 runs += [
                     (visitor, run.path, run.run, run.stage)
                     for run in held.state.runs.values()
-                    if run.version != version and (run.active or (run.alert_id and not ends))
+                    if run.version != version
+                    and run.broadcast is None
+                    and (run.active or (run.alert_id and not ends))
                 ]
         return runs
 

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
+from agents.rules.flow import is_hidden
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import (
@@ -32,7 +33,7 @@ from agents.runtime.filler import UNDER_WAY, filling_of, percent
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
-from agents.runtime.views import PUBLISHED, VERSIONS, VERSIONS_MAX
+from agents.runtime.views import PAUSE, PUBLISHED, VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
@@ -135,7 +136,7 @@ class StoreReader:
             },
             "over_bound": behavior.over_bound,
             "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
-            "cohorts": list(behavior.cohorts),
+            "cohorts": _written(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
             "engagements": [_engagement(row) for row in reversed(offered)],
@@ -236,7 +237,7 @@ class StoreReader:
                     {
                         "visitor_id": visitor,
                         "email": state.address or None,
-                        "cohorts": list(state.cohorts),
+                        "cohorts": _written(state.cohorts),
                         "counters": state.counters,
                     }
                 )
@@ -272,6 +273,7 @@ class StoreReader:
         sends = await store.tally("sends", "status")
         offered = await store.tally("engagements", "status")
         stages = stages_in(rules)
+        held = await store.get_document(*PAUSE) or {}
         return {
             "sends": {status: sends.get(status, 0) for status in STATUSES},
             "engagements": {status: offered.get(status, 0) for status in ENDS_ON_SITE},
@@ -286,7 +288,8 @@ class StoreReader:
             "follow_ups": int(rules.get("follow_ups", 0)),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
-            "paused": ((await store.get_document("control", "pause")) or {}).get("paths", []),
+            "paused": held.get("paths", []),
+            "archived": held.get("archived", []),
         }
 
     async def addresses(self, visitors: list[str]) -> dict[str, str]:
@@ -341,8 +344,7 @@ class StoreReader:
             for name, text in row["files"].items():
                 if name.startswith("paths/"):
                     names = found.setdefault(PurePosixPath(name).stem, [])
-                    stages = yaml.safe_load(text)["stages"]
-                    names += [each["name"] for each in stages if each["name"] not in names]
+                    names += [each for each in _places(yaml.safe_load(text)) if each not in names]
         return found
 
     async def _notices(self, status: str) -> int:
@@ -363,6 +365,11 @@ def _consent(state: Any) -> dict[str, Any]:
     """Return category -> yes or no as it stands: who unsubscribed has taken back what they said before."""
     said = {name: stamp.value for name, stamp in state.consents.items()}
     return said | {"email": False} if state.unsubscribed_at else said
+
+
+def _written(cohorts: list[str]) -> list[str]:
+    """Return the cohorts that a marketer wrote."""
+    return [name for name in cohorts if not is_hidden(name)]
 
 
 def _confirmed_at(state: Any) -> datetime | None:
@@ -398,3 +405,18 @@ def _send(row: dict[str, Any]) -> dict[str, Any]:
 def _engagement(row: dict[str, Any]) -> dict[str, Any]:
     kept = ("interaction", "interaction_type", "status", "reason", "at", "shown_at")
     return {"engagement_id": row["id"], **{name: row.get(name) for name in kept}}
+
+
+def _places(path: dict[str, Any]) -> list[str]:
+    """Return the names of a path's stages, or of its flow's steps, in the order of the file."""
+    if "stages" in path:
+        return [stage["name"] for stage in path["stages"]]
+    names: list[str] = []
+    waiting = list(path.get("steps", []))
+    while waiting:
+        step = waiting.pop(0)
+        names.append(step["name"])
+        branches = [step.get("then", []), step.get("else", [])]
+        branches += [way.get("steps", []) for way in step.get("split", {}).get("ways", [])]
+        waiting = [*(each for branch in branches for each in branch), *waiting]
+    return names

@@ -16,14 +16,17 @@ from messaging.alerts.notice import CHANNELS, notice_id
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
     MOMENTS_KEPT,
+    CallWebhook,
     LogDecision,
     LogReward,
     LogStory,
     PublishSnapshot,
     PutAlert,
     PutEngagement,
+    PutMember,
     PutMoment,
     PutOrder,
+    PutRecipient,
     PutSend,
 )
 from messaging.vocabulary.ids import derive
@@ -35,14 +38,17 @@ _OF_AN_OFFER = ("interaction", "interaction_type", "rules_version", "decision_id
 """What the row of an engagement takes over of its plan."""
 
 Readable = (
-    LogDecision
+    CallWebhook
+    | LogDecision
     | LogReward
     | LogStory
     | PublishSnapshot
     | PutAlert
     | PutEngagement
+    | PutMember
     | PutMoment
     | PutOrder
+    | PutRecipient
     | PutSend
 )
 
@@ -94,6 +100,17 @@ def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWr
             fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             # The oldest week makes room for the newest one.
             return RowWrite("moments", f"{visitor}:{week % MOMENTS_KEPT}", fields)
+        case PutMember():
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            return RowWrite("list_members", f"{effect.list}:{visitor}", fields)
+        case CallWebhook():
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            del fields["call_id"]
+            waits = {"status": "waiting", "tries": 0, "reason": ""}
+            return RowWrite("webhooks", effect.call_id, fields | waits, "insert")
+        case PutRecipient():
+            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
+            return RowWrite("recipients", f"{effect.broadcast}:{visitor}", fields)
         case PutSend():
             return RowWrite("sends", effect.plan.send_id, _send_fields(effect, visitor))
 

@@ -50,7 +50,10 @@ async def _published(store: Store) -> list[SplitTest]:
     for file, text in sorted(row["files"].items()):
         if file.startswith("paths/"):
             path = PathFile.model_validate(parse(file, text).data)
-            found += [split_test_of(name_of(file), path, stage) for stage in path.stages]
+            found += [
+                split_test_of(name_of(file), path, stage, email)
+                for _, stage, email in path.emails()
+            ]
     return [test for test in found if test is not None]
 
 

@@ -22,12 +22,15 @@ from messaging.vocabulary.records import Snapshot
 VERSIONS, PUBLISHED, SNAPSHOTS = "rules_versions", ("control", "published"), "snapshots"
 PUBLICATIONS = "publications"
 """Table of what was published before, by number."""
+PAUSE = ("control", "pause")
+"""`messaging.gateway.acts.PAUSE`: named again, since a shard loads nothing of the gateway."""
+
 VERSIONS_MAX = 10_000
 
 Compile = Callable[[Mapping[str, str], int, Mapping[str, str] | None], Any]
 """(files, version, template -> HTML as it was compiled when the version was made) -> compiled rules."""
 
-Stamp = tuple[int, int, str]
+Stamp = tuple[int, int, str, str]
 
 
 class ViewSettings(msgspec.Struct, frozen=True):
@@ -76,6 +79,28 @@ async def read_versions(store: Store, versions: Versions) -> None:
             versions.files.setdefault(version, row["files"])
 
 
+"""The published version, the newest snapshot, and the paths that are held (`held_text`)."""
+
+
+def held_text(paused: frozenset[str], archived: frozenset[str]) -> str:
+    """Return which paths are held as one word, for a batch's record; empty for none.
+
+    >>> held_text(frozenset({"b", "a"}), frozenset({"c"}))
+    'a,b/c'
+    """
+    return f"{','.join(sorted(paused))}/{','.join(sorted(archived))}" if paused or archived else ""
+
+
+def held_paths(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return (paused, archived) paths of what `held_text` made.
+
+    >>> held_paths("") == (frozenset(), frozenset())
+    True
+    """
+    paused, _, archived = text.partition("/")
+    return frozenset(filter(None, paused.split(","))), frozenset(filter(None, archived.split(",")))
+
+
 class ViewLoader:
     """Load views for one process.
 
@@ -102,10 +127,11 @@ class ViewLoader:
     async def load(self, stamp: Stamp | None = None) -> View:
         """Return the view of this moment."""
         found = stamp if stamp is not None else await self.stamp()
-        publication, version, _ = found
+        publication, version, _, held = found
         if version and version not in self._versions:
             await read_versions(self._store, self._versions)
         settings = self._settings
+        paused, archived = held_paths(held)
         view = View(
             rules=self._versions.get(version),
             rules_version=version,
@@ -118,6 +144,8 @@ class ViewLoader:
             learning=settings.learning,
             social=settings.social,
             publication=publication,
+            paused=paused,
+            archived=archived,
         )
         self._stamp = found
         return view
@@ -139,6 +167,7 @@ class ViewLoader:
                 self._kept[key] = msgspec.convert(row, Snapshot)
             held[policy] = self._kept[key]
         said = dict(part.split("=", 1) for part in settings.split())
+        paused, archived = held_paths(said.get("held", ""))
         return View(
             rules=self._versions.get(rules_version),
             rules_version=rules_version,
@@ -151,14 +180,21 @@ class ViewLoader:
             learning=said.get("learning", "1") == "1",
             social=said.get("social", "0") == "1",
             publication=int(said.get("publication", "0")),
+            paused=paused,
+            archived=archived,
         )
 
     async def stamp(self) -> Stamp:
-        """Return what changes whenever a view would: the publication, its version and the newest snapshot."""
+        """Return what changes whenever a view would: publication, version, newest snapshot, what is held."""
         published = await self._store.get_document(*PUBLISHED)
         newest = await self._store.rows(SNAPSHOTS, {}, limit=1)
+        held = await self._store.get_document(*PAUSE) or {}
+        paths = held.get("paths", [])
+        # Everything paused holds the hand-overs alone: what is due is planned, and goes as soon as it may.
+        paused = frozenset(paths) if paths != "all" else frozenset[str]()
+        text = held_text(paused, frozenset(held.get("archived", [])))
         number, version = (published["number"], published["version"]) if published else (0, 0)
-        return int(number), int(version), newest[0]["id"] if newest else ""
+        return int(number), int(version), newest[0]["id"] if newest else "", text
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

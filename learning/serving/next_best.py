@@ -73,11 +73,18 @@ def choose_template(
     )
 
 
+def expected_reward(snapshot: Snapshot) -> float:
+    """Return the rate of response that a stage's e-mails have had together, shrunk towards one half by two sends."""
+    exposures = np.asarray(array_of(snapshot, "exposures", len(snapshot.arms)))
+    successes = np.minimum(array_of(snapshot, "successes", len(snapshot.arms)), exposures)
+    return float((successes.sum() + 1.0) / (exposures.sum() + 2.0))
+
+
 def posteriors(snapshot: Snapshot, arms: list[str]) -> tuple[Curve, Curve]:
     """Return the Beta parameters (a, b) of each arm, both at least 1."""
     exposures = np.asarray(array_of(snapshot, "exposures", len(snapshot.arms)))
     successes = np.minimum(array_of(snapshot, "successes", len(snapshot.arms)), exposures)
-    rate = float((successes.sum() + 1.0) / (exposures.sum() + 2.0))
+    rate = expected_reward(snapshot)
     # The weakest Beta of this mean whose density is finite everywhere (a, b >= 1).
     prior_a = min(max(1.0, rate / (1.0 - rate)), SIBLINGS_SENDS_MAX)
     prior_b = min(max(1.0, (1.0 - rate) / rate), SIBLINGS_SENDS_MAX)

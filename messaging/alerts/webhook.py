@@ -3,7 +3,7 @@
 Rules
 1. The id stays the same over all tries, the timestamp is each try's own (signing.py says how they are signed).
 2. Nothing private is reached (`messaging.outside`), unless the setting says that its own host is.
-3. No redirect is followed: the receiver is the one in the setting. Nothing of the answer is read but its status.
+3. No redirect is followed: the receiver is the one that was named. Nothing of an alert's answer is read but its status.
 """
 
 from __future__ import annotations
@@ -39,7 +39,14 @@ class WebhookClient:
 
     async def post(self, id_: str, seconds: int, body: bytes) -> int:
         """Return the status of one try. Raise Refused, or what the world does (OSError, aiohttp's, TimeoutError)."""
-        self._check()
+        status, _ = await self.ask(self._url, id_, seconds, body, bytes_max=0)
+        return status
+
+    async def ask(
+        self, address: str, id_: str, seconds: int, body: bytes, *, bytes_max: int
+    ) -> tuple[int, bytes]:
+        """Return status and body of one try at an address, as `post` does; the body ends after so many bytes."""
+        self._check(address)
         headers: Mapping[str, Any] = {
             **signed_headers(self._key, id_, seconds, body),
             "Content-Type": "application/json",
@@ -48,20 +55,26 @@ class WebhookClient:
         async with asyncio.timeout(TRY_SECONDS_MAX):
             session = self._opened()
             async with session.post(
-                self._url, data=body, headers=headers, allow_redirects=False
+                address, data=body, headers=headers, allow_redirects=False
             ) as answer:
-                return answer.status
+                found = b""
+                while len(found) < bytes_max:
+                    more = await answer.content.read(bytes_max - len(found))
+                    if not more:
+                        break
+                    found += more
+                return answer.status, found
 
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
 
-    def _check(self) -> None:
+    def _check(self, address: str) -> None:
         if self._allow_private:
             return
         # As aiohttp reads it: of full-width digits and dots it makes an address.
-        url = URL(self._url)
+        url = URL(address)
         if url.scheme != "https":
             raise Refused("only https is called")
         if not may_be_asked_for(url.raw_host or ""):

@@ -31,7 +31,10 @@ PAUSE_TRIES_MAX = 20
 """How often what is paused is read again because somebody else changed it meanwhile."""
 
 PAUSE = ("control", "pause")
-"""The document that every hand-over looks at: `{"paths": "all" | [path, …]}`."""
+"""The document that says what is held: `{"paths": "all" | [path, …], "archived": [path, …]}`.
+
+Of `paths` nothing is handed over, and of a path that is named nothing is planned; nobody is let onto an archived one.
+"""
 
 
 async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str = "") -> str:
@@ -124,6 +127,36 @@ async def resume(gateway: Gateway, path: str, *, by: str) -> Any:
     return await _set_paused(gateway, less, Change(by=by, act="hand_overs.resumed", of=path))
 
 
+async def archive(gateway: Gateway, path: str, *, by: str) -> list[str]:
+    """Let nobody onto a path any more; who is on it goes on. Return what is archived."""
+    await _check_path(gateway, path)
+    change = Change(by=by, act="path.archived", of=path)
+    held = await _set(gateway, change, lambda held: {"archived": sorted({*held["archived"], path})})
+    kept: list[str] = held["archived"]
+    return kept
+
+
+async def unarchive(gateway: Gateway, path: str, *, by: str) -> list[str]:
+    """Let people onto a path again. Return what is still archived; raise 409 where it is not."""
+    await _check_path(gateway, path)
+
+    def less(held: dict[str, Any]) -> dict[str, Any]:
+        if path not in held["archived"]:
+            raise ProblemError(409, "this path is not archived")
+        return {"archived": [each for each in held["archived"] if each != path]}
+
+    change = Change(by=by, act="path.unarchived", of=path)
+    kept: list[str] = (await _set(gateway, change, less))["archived"]
+    return kept
+
+
+async def archived_paths(gateway: Gateway) -> list[str]:
+    """Return the paths that nobody is let onto."""
+    found = await gateway.deps.store.get_document(*PAUSE) or {}
+    archived: list[str] = found.get("archived", [])
+    return archived
+
+
 async def _check_path(gateway: Gateway, path: str) -> None:
     """Raise a 422 for a path that no version has; empty stands for all."""
     known = await gateway.deps.reader.stages() if path else {}
@@ -141,16 +174,7 @@ async def paused_paths(gateway: Gateway) -> Any:
 
 async def _set_paused(gateway: Gateway, changed: Callable[[Any], Any], change: Change) -> Any:
     """Change what is paused from what it is at that moment: two who order at once both get what they ordered."""
-    deps = gateway.deps
-    for _ in range(PAUSE_TRIES_MAX):
-        found = await deps.store.get_document(*PAUSE)
-        paths = changed(found["paths"] if found else [])
-        fields = {"paths": paths, "at": deps.clock.now(), "by": change.by}
-        expected = {"paths": found["paths"], "at": found["at"]} if found else None
-        if await deps.store.swap_document(*PAUSE, fields, expected):
-            await noted(gateway, change)
-            return paths
-    raise ProblemError(503, "others are changing what is paused: try again")
+    return (await _set(gateway, change, lambda held: {"paths": changed(held["paths"])}))["paths"]
 
 
 def desk_of(gateway: Gateway) -> Desk:
@@ -261,6 +285,25 @@ async def cancel_trial(gateway: Gateway, id_: str) -> None:
     """End a trial that is under way. Raise 409 where it is not."""
     if not await trials_of(gateway).cancel(id_):
         raise ProblemError(409, "this trial is not under way any more")
+
+
+async def _set(
+    gateway: Gateway, change: Change, changed: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Change what is held from what it is at that moment, whoever else writes it; return it.
+
+    Raise what `changed` raises, or 503 where others change it again and again.
+    """
+    store, now = gateway.deps.store, gateway.deps.clock.now()
+    for _ in range(PAUSE_TRIES_MAX):
+        found = await store.get_document(*PAUSE)
+        stands = {name: value for name, value in (found or {}).items() if name != "id"}
+        held = {"paths": [], "archived": []} | stands
+        held |= changed(held) | {"at": now, "by": change.by}
+        if await store.swap_document(*PAUSE, held, stands if found is not None else None):
+            await noted(gateway, change)
+            return held
+    raise ProblemError(503, "others are changing what is held: try again")
 
 
 async def noted(gateway: Gateway, change: Change) -> None:

@@ -15,12 +15,13 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from aiohttp import web
 
-from messaging.gateway import acts
+from messaging.gateway import acts, broadcasts, lists
 from messaging.gateway.body import read_body
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
-from messaging.gateway.limits import ID_CHARS_MAX
+from messaging.gateway.entering import Entering, let_in
+from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
 
@@ -30,6 +31,11 @@ ARRAY_SHOWN_MAX = 1_000
 
 PAGE_ROWS_MAX = 1_000
 BODY_BYTES_MAX = 16 * 1024
+PEOPLE_BYTES_MAX = 512 * 1024
+"""Of a body that names people."""
+
+PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*\Z"
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=PLAIN)]
 
 Body = TypeVar("Body")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,6 +46,34 @@ class SettleBody(msgspec.Struct, forbid_unknown_fields=True):
 
     by: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")] = "admin"
     stage: str = ""
+
+
+class EnterBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Read the body of `POST paths/{id}/enter`."""
+
+    people: Annotated[list[Word], msgspec.Meta(min_length=1, max_length=ENTERING_MAX)]
+    request: Word
+    key: Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX, pattern=PLAIN)] = ""
+
+
+class ListBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Read the body of `POST lists/{id}/{action}`."""
+
+    people: Annotated[list[Word], msgspec.Meta(min_length=1, max_length=ENTERING_MAX)]
+    request: Word
+    basis: Annotated[str, msgspec.Meta(max_length=200, pattern=PLAIN)] = ""
+
+
+class BroadcastBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Read the body of `POST broadcasts`; `at` is a time with its zone (RFC 3339)."""
+
+    template: Word
+    cohort: Word
+    request: Word
+    path: str = ""
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0
+    dry_run: bool = False
 
 
 class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -168,6 +202,74 @@ async def paths(request: web.Request) -> web.Response:
     return answer({"version": now.published, "as_of": _as_of(request), "paths": now.paths})
 
 
+async def enter(request: web.Request) -> web.Response:
+    """Let people onto a path; say who is not known, and who had been let in by this very request."""
+    gateway = _gateway(request)
+    body = await _body(request, EnterBody, bytes_max=PEOPLE_BYTES_MAX)
+    now = await _rulebook(request).now()
+    path = next((each for each in now.paths if each.name == id_of(request)), None)
+    if path is None:
+        raise _unknown("published path")
+    wanted = Entering(body.people, body.request, body.key)
+    return answer(await let_in(gateway, path, wanted, by=ADMIN_NAME))
+
+
+async def lists_(request: web.Request) -> web.Response:
+    """Show the static lists."""
+    return answer({"as_of": _as_of(request), "lists": await lists.names(_gateway(request))})
+
+
+async def list_(request: web.Request) -> web.Response:
+    """Show who stands on a static list."""
+    found = await lists.show(_gateway(request), id_of(request), limit_of(request))
+    return answer({"as_of": _as_of(request), **found})
+
+
+async def change_list(request: web.Request) -> web.Response:
+    """Put people on a static list, or take them off."""
+    gateway = _gateway(request)
+    action = request.match_info["action"]
+    if action not in lists.DONE:
+        raise ProblemError(404, "people can be added to a list or removed from it")
+    body = await _body(request, ListBody, bytes_max=PEOPLE_BYTES_MAX)
+    wanted = lists.Listing(id_of(request), body.people, body.request, body.basis)
+    return answer(await lists.change(gateway, action, wanted, by=ADMIN_NAME))
+
+
+async def broadcast(request: web.Request) -> web.Response:
+    """Order a broadcast, or the dry run of one."""
+    gateway, book = _gateway(request), _rulebook(request)
+    body = await _body(request, BroadcastBody)
+    wanted = broadcasts.Order(
+        template=body.template,
+        cohort=body.cohort,
+        path=body.path,
+        at=body.at,
+        request=body.request,
+        priority=body.priority,
+        dry_run=body.dry_run,
+    )
+    return answer(await broadcasts.order(gateway, book, wanted, by=ADMIN_NAME))
+
+
+async def broadcasts_(request: web.Request) -> web.Response:
+    """Show the newest broadcasts."""
+    found = await broadcasts.list_all(_gateway(request), limit_of(request))
+    return answer({"as_of": _as_of(request), "broadcasts": found})
+
+
+async def broadcast_(request: web.Request) -> web.Response:
+    """Show one broadcast, and what became of it."""
+    found = await broadcasts.show(_gateway(request), id_of(request))
+    return answer({"as_of": _as_of(request), "broadcast": found})
+
+
+async def cancel_broadcast(request: web.Request) -> web.Response:
+    """Call a broadcast off."""
+    found = await broadcasts.cancel(_gateway(request), id_of(request), by=ADMIN_NAME)
+    return answer({"broadcast": found})
+
+
 async def templates(request: web.Request) -> web.Response:
     """Show the templates of the newest version."""
     mailings = _gateway(request).deps.mailings
@@ -212,6 +314,18 @@ async def pause(request: web.Request) -> web.Response:
     body = await _body(request, PauseBody)
     paused = await acts.pause(_gateway(request), body.path, by=ADMIN_NAME)
     return answer({"success": True, "paused": paused})
+
+
+async def archive(request: web.Request) -> web.Response:
+    """Let nobody onto a path any more."""
+    archived = await acts.archive(_gateway(request), id_of(request), by=ADMIN_NAME)
+    return answer({"success": True, "archived": archived})
+
+
+async def unarchive(request: web.Request) -> web.Response:
+    """Let people onto a path again."""
+    archived = await acts.unarchive(_gateway(request), id_of(request), by=ADMIN_NAME)
+    return answer({"success": True, "archived": archived})
 
 
 async def resume(request: web.Request) -> web.Response:
@@ -270,12 +384,12 @@ def limit_of(request: web.Request) -> int:
     return int(given)
 
 
-async def _body(request: web.Request, kind: type[Body]) -> Body:
+async def _body(request: web.Request, kind: type[Body], *, bytes_max: int = BODY_BYTES_MAX) -> Body:
     """Read a small JSON body; none, or an empty one, is all defaults."""
     seconds_max = _gateway(request).deps.limits.body_seconds_max
     raw = b""
     if request.can_read_body:  # a POST without a body has no type either
-        raw = await read_body(request, bytes_max=BODY_BYTES_MAX, seconds_max=seconds_max)
+        raw = await read_body(request, bytes_max=bytes_max, seconds_max=seconds_max)
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

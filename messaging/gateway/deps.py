@@ -122,17 +122,24 @@ class Gateway:
 
         Raise a 503 problem if it cannot be made durable now.
         """
+        return (await self.journal_facts([(fact, message_id)]))[0]
+
+    async def journal_facts(self, facts: list[tuple[Fact, str]]) -> list[bool]:
+        """Write several facts, each with its message id, as one; see `journal_fact`."""
         now = self.deps.clock.now()
-        record = Record(
-            position=0,
-            message_id=message_id,
-            partition=partition_of(fact.visitor),
-            at=now,
-            received_at=now,
-            tagged="",
-            raw=msgspec.json.encode(fact),
-        )
-        return (await self.collector.take([record]))[0]
+        records = [
+            Record(
+                position=0,
+                message_id=message_id,
+                partition=partition_of(fact.visitor),
+                at=now,
+                received_at=now,
+                tagged="",
+                raw=msgspec.json.encode(fact),
+            )
+            for fact, message_id in facts
+        ]
+        return await self.collector.take(records)
 
     def held_since(self) -> datetime | None:
         """Return the world time of the oldest thing taken and not handed over, at any time since the last call."""

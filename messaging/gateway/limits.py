@@ -18,6 +18,8 @@ HOOK_BYTES_MAX = 1024 * 1024
 """One webhook; an order of hundreds of lines has less."""
 
 ID_CHARS_MAX = 512
+ENTERING_MAX = 500
+"""People that one call of the API lets onto a path."""
 
 DEPTH_MAX = 32
 KEYS_MAX = 1_000

@@ -14,6 +14,7 @@ from aiohttp import web
 from messaging.gateway.limits import (
     BATCH_BYTES_MAX,
     BATCH_EVENTS_MAX,
+    ENTERING_MAX,
     EVENT_BYTES_MAX,
     ID_CHARS_MAX,
 )
@@ -111,6 +112,70 @@ SCHEMAS: dict[str, Any] = {
             "days": {"type": "integer", "minimum": 1, "maximum": 180, "default": 60},
             "seed": {"type": "integer", "minimum": 0, "default": 1},
             "profiles": {"enum": ["synthetic", "real"]},
+        },
+    },
+    "Enter": {
+        "type": "object",
+        "required": ["people", "request"],
+        "properties": {
+            "people": {
+                "type": "array",
+                "items": {"type": "string"},
+                "maxItems": ENTERING_MAX,
+                "description": "Visitor ids, user ids, anonymous ids or addresses.",
+            },
+            "request": {
+                "type": "string",
+                "maxLength": ID_CHARS_MAX,
+                "description": "Your name of this call: said again, it lets nobody in twice.",
+            },
+            "key": {
+                "type": "string",
+                "maxLength": ID_CHARS_MAX,
+                "description": "What tells the runs of a keyed path apart: an order, a cart.",
+            },
+        },
+    },
+    "People": {
+        "type": "object",
+        "required": ["people", "request"],
+        "properties": {
+            "people": {
+                "type": "array",
+                "items": {"type": "string"},
+                "maxItems": ENTERING_MAX,
+                "description": "Addresses and user ids.",
+            },
+            "request": {
+                "type": "string",
+                "maxLength": ID_CHARS_MAX,
+                "description": "Your name of this call: said again, it changes nothing.",
+            },
+            "basis": {
+                "type": "string",
+                "maxLength": 200,
+                "description": "On what basis they agreed to be written to; without one nothing is said of that.",
+            },
+        },
+    },
+    "Broadcast": {
+        "type": "object",
+        "required": ["template", "cohort", "request"],
+        "properties": {
+            "template": {"type": "string"},
+            "cohort": {"type": "string"},
+            "path": {
+                "type": "string",
+                "description": "Whose caps, quiet hours and sender hold; may be left out where there is one path.",
+            },
+            "at": {**_TIME, "description": "World time, not before which it begins; else now."},
+            "request": {
+                "type": "string",
+                "maxLength": ID_CHARS_MAX,
+                "description": "Your name of this order: said again, it is the same one.",
+            },
+            "priority": {"type": "integer", "minimum": -1000, "maximum": 1000},
+            "dry_run": {"type": "boolean", "description": "Count who would get it; send nothing."},
         },
     },
     "Pause": {"type": "object", "properties": {"path": {"type": "string"}}},

@@ -21,6 +21,10 @@ class VisitorReader(Protocol):
         """Return one visitor in the shape of the admin API, None if unknown."""
         ...
 
+    async def find(self, id_: str) -> str | None:
+        """Return the visitor id that an id leads to, None if it leads to nobody."""
+        ...
+
     async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
         """Return one visitor's story, oldest first, None if unknown."""
         ...

@@ -10,10 +10,23 @@ from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
 
 EDIT = "EditOrder"
 
+LET_IN = "Let people onto a path that is open to the API."
+ARCHIVE = "Let nobody onto a path any more; who is on it goes on."
+LETTING_IN = (404, 409, 413, 415, 422)
+
 
 def admin_routes() -> list[Route]:
     """Return the routes under `/api/v1/`, in the order of the documentation."""
-    return [*_visitors(), *_alerts(), *_tables(), *_strategy(), *_trials(), *_orders()]
+    return [
+        *_visitors(),
+        *_alerts(),
+        *_tables(),
+        *_strategy(),
+        *_trials(),
+        *_lists(),
+        *_broadcasts(),
+        *_orders(),
+    ]
 
 
 def _visitors() -> list[Route]:
@@ -70,6 +83,9 @@ def _tables() -> list[Route]:
         _route("GET", "experiments", admin.experiments, "Show split tests and their verdicts."),
         _route("GET", "cohorts", admin.cohorts, "Show cohorts with their people.", 404),
         _route("GET", "paths", admin.paths, "Show paths with their people.", 404),
+        _route("POST", "paths/{id}/enter", admin.enter, LET_IN, *LETTING_IN, body="Enter"),
+        _route("POST", "paths/{id}/archive", admin.archive, ARCHIVE, 422),
+        _route("POST", "paths/{id}/unarchive", admin.unarchive, "Let people in again.", 409, 422),
         _route("GET", "routines/{id}", admin.routine, "Show who went on along a path.", 404),
         _route("GET", "deliverability", delivering.deliverability, "Show how e-mails are taken."),
         _route(
@@ -138,6 +154,31 @@ def _trials() -> list[Route]:
             _route("POST", f"{name}/{{id}}/cancel", trials.cancel(kind), end, 404, 409),
         ]
     return found
+
+
+def _lists() -> list[Route]:
+    change = "Put people on a static list (add), or take them off (remove)."
+    show = "Show who stands on a static list, the newest first."
+    problems = (404, 413, 415, 422)
+    return [
+        _route("GET", "lists", admin.lists_, "List the static lists with their people."),
+        _route("GET", "lists/{id}", admin.list_, show, 422, query=("limit",)),
+        _route("POST", "lists/{id}/{action}", admin.change_list, change, *problems, body="People"),
+    ]
+
+
+def _broadcasts() -> list[Route]:
+    order = "Send a template once to everybody in a cohort, now or at a time; or count who would get it."
+    show, off = "Show a broadcast and what became of it.", "Call a broadcast off."
+    told = "List what became of broadcasts for each visitor, with the reason."
+    problems = (404, 413, 415, 422)
+    return [
+        _route("POST", "broadcasts", admin.broadcast, order, *problems, body="Broadcast"),
+        _route("GET", "broadcasts", admin.broadcasts_, "List broadcasts.", 422, query=("limit",)),
+        _route("GET", "broadcasts/{id}", admin.broadcast_, show, 404),
+        _route("POST", "broadcasts/{id}/cancel", admin.cancel_broadcast, off, 404, 409),
+        _table("recipients", "recipients", told, "broadcast", "status", "reason", "visitor"),
+    ]
 
 
 def _orders() -> list[Route]:

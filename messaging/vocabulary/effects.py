@@ -192,6 +192,38 @@ class PutMoment(msgspec.Struct):
     """As `learning.serving.moment.inputs_of` gives them; NaN: not known."""
 
 
+class PutMember(msgspec.Struct):
+    """Say that a visitor stands on a static list, or does not any more."""
+
+    list: str
+    status: str
+    """`on` or `off`."""
+    at: datetime
+
+
+class CallWebhook(msgspec.Struct):
+    """Queue a call of a path's webhook, with its batch; it is made after that, and answered by `WebhookAnswered`."""
+
+    call_id: str
+    url: str
+    path: str
+    run: str
+    step: str
+    at: datetime
+    data: dict[str, Any]
+    """What is told of the visitor."""
+
+
+class PutRecipient(msgspec.Struct):
+    """Say what became of a broadcast for one visitor."""
+
+    broadcast: str
+    status: str
+    """`planned`, `sent`, `refused` or `cancelled`."""
+    reason: str
+    at: datetime
+
+
 class PublishSnapshot(msgspec.Struct):
     """Publish a new version of a policy's snapshot to all bots."""
 
@@ -215,6 +247,9 @@ Effect = (
     | PutEngagement
     | PutOrder
     | PutMoment
+    | PutMember
+    | PutRecipient
+    | CallWebhook
     | PublishSnapshot
     | TrainModel
 )

@@ -161,6 +161,40 @@ class AlertSettled(Fact, tag="alert_settled"):
     """What the alert is about: by it the bot that raised it is told."""
 
 
+class EntryAsked(Fact, tag="entry_asked"):
+    """Tell that somebody let this visitor onto a path, by the API."""
+
+    path: str
+    key: str = ""
+    by: str = "admin"
+
+
+class BroadcastOrdered(Fact, tag="broadcast_ordered"):
+    """Tell that this visitor is to get a template once, or (`cancel`) is not any more."""
+
+    broadcast: str
+    template: str = ""
+    cohort: str = ""
+    path: str = ""
+    """Whose caps, quiet hours and sender hold for it."""
+    version: int = 0
+    priority: int = 0
+    cancel: bool = False
+
+
+class WebhookAnswered(Fact, tag="webhook_answered"):
+    """Tell what a path's webhook came to: its answer, or that there is none after all tries."""
+
+    call_id: str
+    path: str
+    run: str
+    step: str
+    outcome: str
+    """`answered` or `failed`."""
+    reason: str = ""
+    traits: dict[str, str | bool | int | float] = {}
+
+
 class RulesPublished(Fact, tag="rules_published"):
     """Tell that a version of the rules was published, and what becomes of this visitor's runs on other versions."""
 
@@ -206,6 +240,9 @@ Event = (
     | AddressConfirmed
     | Engaged
     | AlertSettled
+    | EntryAsked
+    | BroadcastOrdered
+    | WebhookAnswered
     | RulesPublished
     | RulesFilled
     | VisitorErased

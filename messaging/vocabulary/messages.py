@@ -104,6 +104,48 @@ class CohortLeft(Message):
     cohort: str
 
 
+class EntryMet(Message):
+    """Tell Rules that what starts a run happened: a path's entry event, or a call of the API."""
+
+    path: str
+    version: int
+    """Of the rules by which it does."""
+    key: str = ""
+    """What tells the run apart: an order, a cart; empty: nothing does."""
+
+
+class Broadcast(msgspec.Struct, frozen=True, array_like=True):
+    """Describe a one-off e-mail of a template to everybody in a cohort."""
+
+    id: str
+    template: str
+    cohort: str
+    path: str
+    """Whose caps, quiet hours and sender hold for it."""
+    version: int
+    """Of the rules in which template and path stand."""
+    priority: int = 0
+
+
+class BroadcastReached(Message):
+    """Tell Rules that a broadcast has come to this visitor, or (`cancel`) was called off."""
+
+    broadcast: Broadcast
+    cancel: bool = False
+
+
+class WebhookSettled(Message):
+    """Tell Rules what a path's webhook came to; what it answered is known to Behavior by then."""
+
+    call_id: str
+    path: str
+    run: str
+    step: str
+    outcome: str
+    """`answered` or `failed`."""
+    reason: str
+
+
 class ScoreCrossed(Message):
     """Tell that a score moved into another band."""
 
@@ -352,6 +394,17 @@ class ProfileSeen(Message):
     """`active`, `occasional` or `dormant`."""
 
 
+TraitValue = str | bool | int | float
+
+
+class TraitsSet(Message):
+    """Tell Behavior which traits a step of a path sets."""
+
+    traits: dict[str, TraitValue]
+    path: str
+    step: str
+
+
 class DecisionMade(Message):
     """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
 
@@ -402,6 +455,9 @@ AnyMessage = (
     | ConfirmationWanted
     | CohortEntered
     | CohortLeft
+    | EntryMet
+    | BroadcastReached
+    | WebhookSettled
     | ScoreCrossed
     | Responded
     | SessionEnded
@@ -422,6 +478,7 @@ AnyMessage = (
     | EngagementSettled
     | LookedUp
     | ProfileSeen
+    | TraitsSet
     | DecisionMade
     | RewardSeen
     | TrainingScheduled

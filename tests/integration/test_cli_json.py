@@ -45,9 +45,9 @@ def _environment() -> dict[str, str]:
     return clean | {"PYTHONPATH": str(ROOT)}
 
 
-def _mdma(*arguments: str, cwd: Path, code: int = 0) -> Any:
-    done = subprocess.run(
-        [*MDMA, *arguments, "--json"],
+def _run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*MDMA, *arguments],
         cwd=cwd,
         env=_environment(),
         capture_output=True,
@@ -55,6 +55,10 @@ def _mdma(*arguments: str, cwd: Path, code: int = 0) -> Any:
         timeout=60,
         check=False,
     )
+
+
+def _mdma(*arguments: str, cwd: Path, code: int = 0) -> Any:
+    done = _run(*arguments, "--json", cwd=cwd)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 
@@ -91,6 +95,30 @@ async def test_an_import_says_how_many_calls_were_sent_refused_and_known(tmp_pat
         assert await ask("import", "bad.jsonl", code=1) == {"sent": 0, "refused": 1}
         said = await ask("import", "calls.jsonl", "--replay")
         assert said == {"waiting": 1, "known": 0, "refused": 1}
+
+
+async def test_a_list_says_how_many_were_put_on_it_and_who_was_not_known(tmp_path: Path) -> None:
+    (tmp_path / "vip.csv").write_text("name,email\nAnn,ann@example.com\nBob,bob@example.com\n")
+    (tmp_path / "bad.csv").write_text("email\nann@example.com\n \n")
+    async with a_site() as (session, _):
+        _is_system(tmp_path / ".mdma", url=str(session._base_url).rstrip("/"))
+        ask = partial(asyncio.to_thread, _mdma, cwd=tmp_path)
+        put = await ask("list", "add", "vip", "u7", "--file", "vip.csv", "--basis", "contract")
+        assert put == {"changed": 3, "before": 0, "unknown": [], "refused": []}
+        off = await ask("list", "remove", "vip", "ann@example.com", "who")
+        assert (off["changed"], off["unknown"]) == (1, ["who"])
+        assert (await ask("list", "show", "vip"))["people"] == 0  # no bot runs here
+        for wrong in (
+            ("add", "vip", "u7"),
+            ("add", "vip", "u7", "--basis", "x", "--no-consent"),
+            ("add", "vip", "--no-consent"),
+        ):
+            done = await asyncio.to_thread(_run, "list", *wrong, cwd=tmp_path)
+            assert done.returncode == 2, done.stderr
+        done = await asyncio.to_thread(
+            _run, "list", "add", "vip", "--file", "bad.csv", "--no-consent", cwd=tmp_path
+        )
+        assert (done.returncode, "bad.csv:3: email is empty" in done.stderr) == (1, True)
 
 
 def test_a_stop_says_which_process_ended(tmp_path: Path) -> None:

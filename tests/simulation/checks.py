@@ -16,6 +16,8 @@ import msgspec
 
 from agents.behavior_bot.state import BehaviorState
 from agents.learner_bot.state import PolicyState
+from agents.rules_manager.broadcast_rule import name_of
+from agents.runtime.broadcaster import BROADCASTS, CANCELLED
 from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.held import Codec, Stored
 from agents.runtime.mover import MOVES
@@ -30,7 +32,7 @@ from messaging.vocabulary.ids import message_hash, policy_key
 from tests.simulation.scan import needle, places
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
-from tests.simulation.witness import ATTEMPTS_MAX, ATTEMPTS_OF_ROUTINE, ENDED_ON_SITE, FINAL
+from tests.simulation.witness import ENDED_ON_SITE, FINAL, attempts_max
 from tests.simulation.world import SESSIONS, World
 
 CAPS = ((1, timedelta(hours=20)), (4, timedelta(days=14)))
@@ -89,6 +91,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_alert_per_run(world)
     every_run_ended(world)
     every_run_was_moved(world)
+    every_broadcast_came_to_its_end(world)
     every_run_stopped_for_a_reason(world)
     await figures_are_exact(world)
     every_look_up_ended(world)
@@ -290,7 +293,7 @@ def attempts_were_limited(world: World) -> None:
         # Whoever took another in has that one's sends as well: the witness looks at those.
         if visitor in world.witness.merged.values():
             continue
-        if count > ATTEMPTS_MAX.get(path, ATTEMPTS_OF_ROUTINE):
+        if count > attempts_max(path):
             world.witness.broken("attempts", f"{count} of {visitor} {path} run {run}")
 
 
@@ -332,6 +335,18 @@ def every_run_was_moved(world: World) -> None:
             late = row["at"] > move["completed_at"]
             if is_entry and late and row["detail"]["version"] != move["version"]:
                 world.witness.broken("entered by an old version", row["visitor"])
+
+
+def every_broadcast_came_to_its_end(world: World) -> None:
+    """Its pass is over, and what became of it is said of everybody whom it came to."""
+    recipients = world.database.tables.get("recipients", {}).values()
+    for id_, job in world.database.tables.get(BROADCASTS, {}).items():
+        if job["status"] not in (DONE, CANCELLED):
+            world.witness.broken("broadcast not done", f"{id_}: {job['status']}")
+        for row in recipients:
+            is_left = row["broadcast"] == id_ and row["status"] == "planned"
+            if is_left and row["visitor"] not in world.witness.merged:
+                world.witness.broken("broadcast still planned", f"{id_} for {row['visitor']}")
 
 
 # Erasures
@@ -419,6 +434,8 @@ def the_learner_was_told_of_all(world: World) -> None:
     told: dict[str, list[int]] = {}
     policies: dict[str, str] = {}
     for id_, row in tables.get("decisions", {}).items():
+        if row["path"].startswith(name_of("")):
+            continue  # a broadcast has one template: nothing is learned
         policy = policies[id_] = policy_key(_policy_of(row))
         told.setdefault(policy, [0, 0])[0] += 1
     for row in tables.get("rewards", {}).values():

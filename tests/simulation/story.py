@@ -13,12 +13,20 @@ from typing import Any
 import msgspec
 
 from agents.rules_manager.state import ACTIVE, RulesState, Run
+from agents.runtime.broadcaster import BROADCASTS, CANCELLING, ORDERED
 from agents.runtime.eraser import ERASURES, asked
 from agents.runtime.held import Stored
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
-from messaging.vocabulary.events import AlertSettled, Engaged, Unsubscribed
+from messaging.vocabulary.events import (
+    AlertSettled,
+    Engaged,
+    EntryAsked,
+    Unsubscribed,
+    WebhookAnswered,
+)
 from messaging.vocabulary.ids import derive, visitor_id_for
+from messaging.webhooks.caller import WEBHOOKS
 from tests.simulation.audience import Audience, Maker, Person
 from tests.simulation.gateway import SimGateway, ask
 from tests.simulation.process import Process
@@ -88,6 +96,9 @@ class Story:
                 self._clients(),
                 self._faults(),
                 self._settle_alerts(),
+                self._let_in(),
+                self._broadcasts(),
+                self._webhooks(),
                 self._publish(),
                 self._erasures(),
             )
@@ -347,6 +358,72 @@ class Story:
         )
         self.answered[f"alert {action}"] += 1
         message_id = f"alert-{alert_id}"
+        await self._insist(lambda gateway: gateway.fact(fact, message_id))
+        self.acknowledged[message_id] = ""
+
+    async def _let_in(self) -> None:
+        """Let some onto the path after an order by the API, for orders that were made elsewhere."""
+        draw = self.world.chaos.dice("entries")
+        for number in range(self.world.plan.days // 3):
+            await asyncio.sleep(3 * DAY)
+            known = sorted({row["visitor"] for row in self.world.witness.sends.values()})
+            if not known:
+                continue
+            visitor, key = draw.choice(known), f"elsewhere-{number}"
+            self.answered["let in"] += 1
+            self._go(self._let_in_one(EntryAsked(visitor=visitor, path="after-order", key=key)))
+
+    async def _broadcasts(self) -> None:
+        """Send one template to all leads, and another that is called off half a day later."""
+        jobs = self.world.database.tables.setdefault(BROADCASTS, {})
+        for number in (1, 2):
+            await asyncio.sleep(8 * DAY)
+            jobs[f"b{number}"] = {
+                "at": self.world.clock.now(),
+                "by": "kim",
+                "template": "invite-hello",
+                "cohort": "addressable-lead",
+                "path": "lead-to-customer",
+                "version": 1,
+                "priority": 0,
+                "dry_run": False,
+                "status": ORDERED,
+                "after": "",
+                "told": {},
+            }
+            self.answered["broadcast"] += 1
+        await asyncio.sleep(DAY / 2)
+        jobs["b2"]["status"] = CANCELLING
+
+    async def _webhooks(self) -> None:
+        """Answer what paths call: most with a trait, some not, and some too late."""
+        draw = self.world.chaos.dice("webhooks")
+        while True:
+            await asyncio.sleep(DAY / 8)
+            rows = self.world.database.tables.get(WEBHOOKS, {})
+            for call_id, row in list(rows.items()):
+                if row["status"] == "waiting":
+                    rows[call_id] = {**row, "status": "calling"}
+                    self._go(self._answer_call(call_id, row, draw.choice((0.0, 0.0, 0.5, 4.0))))
+
+    async def _answer_call(self, call_id: str, row: dict[str, Any], days: float) -> None:
+        await asyncio.sleep(days * DAY)
+        fact = WebhookAnswered(
+            visitor=row["visitor"],
+            call_id=call_id,
+            path=row["path"],
+            run=row["run"],
+            step=row["step"],
+            outcome="failed" if days == 0.5 else "answered",
+            traits={} if days == 0.5 else {"crm": "known"},
+        )
+        message_id = derive("webhook answered", call_id)
+        await self._insist(lambda gateway: gateway.fact(fact, message_id))
+        self.acknowledged[message_id] = ""
+        self.answered[f"webhook {fact.outcome}"] += 1
+
+    async def _let_in_one(self, fact: EntryAsked) -> None:
+        message_id = derive("entry asked", fact.visitor, fact.key)
         await self._insist(lambda gateway: gateway.fact(fact, message_id))
         self.acknowledged[message_id] = ""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from agents.rules_manager.broadcast_rule import name_of
 from agents.rules_manager.state import ACTIVE, RulesState, Run
 from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
@@ -58,10 +59,17 @@ SETTLED_LATER = {
 ENDED_ON_SITE = frozenset({"clicked", "dismissed", "submitted", "withdrawn", "expired", "refused"})
 
 ATTEMPTS_OF_ROUTINE = 4
-ATTEMPTS_MAX = {"club": 2}
+ATTEMPTS_MAX = {"club": 2, "after-order": 1}
 """Attempts of a run, by path; all others are the routine's."""
 
 VIOLATIONS_MAX = 50
+
+
+def attempts_max(path: str) -> int:
+    """Return how many attempts a run of a path may have; a broadcast is one e-mail."""
+    if path.startswith(name_of("")):
+        return 1
+    return ATTEMPTS_MAX.get(path, ATTEMPTS_OF_ROUTINE)
 
 
 class StoredRules(msgspec.Struct, array_like=True):
@@ -363,9 +371,9 @@ class Witness:
                     what = f"{visitor} {run.path} {run.run}: {before} > {run.status}"
                     self.broken("an ended run goes on", what)
             self._attempts_within(visitor, run)
-        paths = [run.path for run in state.runs.values()]
-        if len(set(paths)) < len(paths):
-            self.broken("two runs of one path", f"{visitor}: {paths}")
+        places = [run.slot for run in state.runs.values()]
+        if len(set(places)) < len(places):
+            self.broken("two runs of one path", f"{visitor}: {places}")
 
     def _attempts_within(self, visitor: str, run: Run) -> None:
         """Attempts may add up over the limit in a merge; no further one may be made then."""
@@ -373,7 +381,7 @@ class Witness:
         made = {attempt.send_id for attempt in run.tries}
         before = self._tries.get(key, set())
         self._tries[key] = made | before
-        most = ATTEMPTS_MAX.get(run.path, ATTEMPTS_OF_ROUTINE)
+        most = attempts_max(run.path)
         for send in made - before:
             # A send that was another visitor's came by the merge.
             plan = self.plans.get(send)

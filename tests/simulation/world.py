@@ -20,6 +20,7 @@ from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.editing import RUNS, STAY
 from agents.runtime.batch import describe
+from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.committing import OutcomeUnknown
 from agents.runtime.eraser import Eraser, Reach
 from agents.runtime.limits import Limits
@@ -110,12 +111,21 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
     return plan
 
 
+TOLD = """steps:
+  - name: tell
+    webhook: {url: "https://crm.example/orders", at_most_hours: 48}
+    else: [{name: untold, tag: untold}]
+  - {name: done, tag: told}
+"""
+"""A flow that tells another system of each order."""
+
+
 @lru_cache(maxsize=4)
 def rules_of(version: int) -> CompiledRules:
-    """Return the shipped routine, under a version number, beside a club that shares its caps.
+    """Return the shipped routine, under a version number, beside a club and what follows an order, under the same caps.
 
-    The club has a path of its own, and two notices on the site of which one is as good as the other. A cohort
-    asks for a probability.
+    The club has a path of its own, and two notices on the site of which one is as good as the other. A run of
+    `after-order` begins with each order, and by the API, one of `told` each time. A cohort asks for a probability.
     """
     return compile_files(files_of_rules(), version)
 
@@ -130,6 +140,21 @@ def files_of_rules() -> dict[str, str]:
         .replace("worth: 50", "worth: 80")
         .replace("total: 4 ", "total: 2 ")
         .replace("total: 4\n", "total: 2\n")
+    )
+    files["paths/after-order.yaml"] = (
+        routine.replace("goal: [Order Completed]", "goal: [Review Sent]")
+        .replace("cohort: addressable-lead", "event: Order Completed\n  api: true", 1)
+        .replace("reentry: never", "reentry: keyed\nkey: order_id")
+        .replace("worth: 50", "worth: 10")
+        .replace("total: 4\n  after_open: 2", "total: 1\n  after_open: 1")
+    )
+    assert "total: 1\n" in files["paths/after-order.yaml"], "the routine's text has changed"
+    head = files["paths/after-order.yaml"]
+    files["paths/told.yaml"] = (
+        head[: head.index("stages:")]
+        .replace("event: Order Completed\n  api: true", "event: Order Completed")
+        .replace("reentry: keyed\nkey: order_id", "reentry: every_time")
+        + TOLD
     )
     files["cohorts.yaml"] += LIKELY
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
@@ -305,7 +330,12 @@ class World:
         sweeper = Sweeper(store, sweep, journal, shards, veil=veil, mailbox=_mailbox)
         eraser = Eraser(reach, sweeper)
         mover = Mover(reach, lambda _, version, __: rules_of(version))
-        for look, again in ((eraser.look, "erasure begun anew"), (mover.look, "move begun anew")):
+        broadcaster = Broadcaster(reach, lambda _, version, __: rules_of(version))
+        for look, again in (
+            (eraser.look, "erasure begun anew"),
+            (mover.look, "move begun anew"),
+            (broadcaster.look, "broadcast begun anew"),
+        ):
             process.tasks.append(asyncio.ensure_future(self._look_always(look, again)))
 
     async def _look_always(self, look: Callable[[], Awaitable[int]], again: str) -> None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from itertools import combinations
+from typing import Any, cast
 
 import pytest
 
 from agents.rules_manager.bot import RulesBot, way_of
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.figures import edges_in
+from config.load import compile_files
 from messaging.gateway.console.routine import Edge, Routine, StageNode, laid_out, rows_of
+from messaging.ports import Store
 from scripts.learned import interval
+from scripts.routine import routine_of
+from tests.flow_builders import files_of, on
 from tests.gateway_builders import NOON
+from tests.rules_builders import PATH
 
 STAGES = ["invited", "opened", "visited", "cart"]
 
@@ -117,3 +123,79 @@ def test_the_table_holds_what_the_picture_shows() -> None:
 def test_an_interval_holds_the_mean_and_lies_between_none_and_all(a: float, b: float) -> None:
     low, high = interval(a, b)
     assert 0.0 <= low < a / (a + b) < high <= 1.0
+
+
+FLOW = """
+- {name: rest, wait: {hours: 2}}
+- name: q
+  if: {in_cart: true}
+  then: [{name: yes, tag: y}]
+  else: [{name: "no", tag: n}]
+- {name: hello, email: {timing: now, templates: [hello]}}
+- {name: up, goto: rest, times: 1}
+- {name: over, end: true}
+"""
+
+
+class Figures:
+    """Stand for the store: sums of the Rules Manager's commits, and nothing learned."""
+
+    def __init__(self, figures: dict[str, float]) -> None:
+        self._figures = figures
+
+    async def figures(self, bot: str) -> dict[str, float]:
+        assert bot == "rules"
+        return self._figures
+
+    async def rows(self, *_: Any, **__: Any) -> list[Any]:
+        return []
+
+
+async def drawn_flow(figures: dict[str, float]) -> Routine:
+    rules = compile_files(files_of(FLOW), 1)
+    found = await routine_of(cast("Store", Figures(figures)), rules, PATH)
+    assert found is not None
+    return found
+
+
+async def test_a_flow_is_drawn_with_every_way_its_branches_leave_open() -> None:
+    lead = on(FLOW)
+    lead.pass_time(3)
+    found = await drawn_flow(lead.bot.figures(lead.state))
+    ways = {(edge.source, edge.target): (edge.said, edge.runs) for edge in found.edges}
+    assert ways == {
+        ("", "rest"): ("", 1),
+        ("rest", "q"): ("", 1),
+        ("q", "yes"): ("yes", 0),
+        ("q", "no"): ("no", 1),
+        ("yes", "hello"): ("", 0),
+        ("no", "hello"): ("", 1),
+        ("hello", "up"): ("", 1),
+        ("up", "rest"): ("again", 0),
+        ("up", "over"): ("enough", 0),
+    }
+    assert [node.name for node in found.stages if node.going] == ["rest"]
+    diagram = laid_out(found)
+    assert len(diagram.ways) == len(ways)
+    assert len({way.d for way in diagram.ways}) == len(ways), "none hides another"
+    assert {way.said for way in diagram.ways} >= {"yes: 0", "no: 1", "again: 0", "enough: 0"}
+    back = next(way for way in diagram.ways if way.said == "again: 0")
+    begin, end = re.findall(r"^M72 (\d+)", back.d)[0], re.findall(r" (\d+)H66$", back.d)[0]
+    assert int(begin) > int(end), "it leads up again"
+    assert ("no (no)", 1) in [(row["target"], row["runs"]) for row in rows_of(found)]
+
+
+async def test_a_way_that_the_published_flow_has_no_more_is_shown_while_runs_have_gone_it() -> None:
+    found = await drawn_flow({f"steps/{PATH}/rest|hello": 3, f"steps/{PATH}/gone|rest": 2})
+    ways = {(edge.source, edge.target): edge.runs for edge in found.edges}
+    assert ways["rest", "hello"] == 3
+    diagram = laid_out(found)
+    assert all(0 <= way.y < diagram.height for way in diagram.ways)
+
+
+async def test_a_step_says_what_it_does_and_only_emails_have_variants() -> None:
+    found = await drawn_flow({})
+    said = {node.name: node.on for node in found.stages}
+    assert said["rest"] == "waits 2 hours"
+    assert said["up"] == "back to rest, 1 times"
+    assert {node.name for node in found.stages if node.variants} == {"hello"}

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from messaging.gateway import acts
 from messaging.gateway.console.door import Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.learned import Heat, ModelNow
@@ -50,6 +51,8 @@ async def routine(visit: Visit) -> web.StreamResponse:
         rows=rows_of(found),
         stage=stage,
         people=await desk.people("", PEOPLE_SHOWN, place=(found.name, stage.name)),
+        is_paused=found.name in await acts.paused_paths(visit.gateway),
+        is_archived=found.name in await acts.archived_paths(visit.gateway),
     )
 
 

@@ -1,10 +1,11 @@
-"""Lay a path out as a diagram: its stages from top to bottom, with the people who stand there and who went on.
+"""Lay a path out as a diagram: its stages or steps from top to bottom, with who stands there and who went on.
 
 Rules
 1. The diagram is as wide as a phone, so that its words can be read there.
 2. Everything it shows stands in a table below it too.
 3. To the next stage the way is straight; over a stage it goes by the left, in a lane of its own; a won run leaves to
    the right.
+4. Of a flow every way that its steps leave open is drawn, also one that nobody went yet, and back where it leads back.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ LANE_FIRST, LANE_STEP, LANE_LAST = 60, 13, 8
 RAIL = 352
 GOAL_HEIGHT = 52
 CORNER = 6
+SAID_MAX = 14
+"""Characters of a way's condition: two stand beside each other between the boxes."""
 
 
 class VariantLine(msgspec.Struct, kw_only=True):
@@ -45,11 +48,11 @@ class VariantLine(msgspec.Struct, kw_only=True):
 
 
 class StageNode(msgspec.Struct, kw_only=True):
-    """Hold one stage with its people."""
+    """Hold one stage, or one step of a flow, with its people."""
 
     name: str
     on: str
-    """What brings people here."""
+    """What brings people here; of a step, what it does."""
     reached: int
     going: int
     calls: int
@@ -58,7 +61,7 @@ class StageNode(msgspec.Struct, kw_only=True):
     is_opportunity: bool
     is_hold: bool
     email: list[tuple[str, str]]
-    """(name, value) of what its e-mail step says."""
+    """(name, value) of what its e-mail step says; of a step of another kind, of what that says."""
     variants: list[VariantLine]
 
 
@@ -69,6 +72,8 @@ class Edge(msgspec.Struct, kw_only=True):
     """Empty: they began at `target`."""
     target: str
     runs: int
+    said: str = ""
+    """Of a flow: on what condition it is gone; empty: always."""
 
 
 class Routine(msgspec.Struct, kw_only=True):
@@ -80,6 +85,8 @@ class Routine(msgspec.Struct, kw_only=True):
     entered: int
     stages: list[StageNode]
     edges: list[Edge]
+    is_flow: bool = False
+    """True: `edges` holds every way that may be gone."""
 
 
 class Box(msgspec.Struct, kw_only=True):
@@ -120,22 +127,46 @@ def laid_out(routine: Routine) -> Diagram:
     place = {box.stage.name: row for row, box in enumerate(boxes)} | {"": -1}
     goal_y = TOP + ROW * len(boxes)
     known = [edge for edge in routine.edges if edge.source in place and edge.target in place]
-    runs = {(edge.source, edge.target): edge.runs for edge in known}
     reached = {stage.name: stage.reached for stage in routine.stages} | {"": routine.entered}
-    names = ["", *(stage.name for stage in routine.stages)]
-    ways = []
-    for source, target in itertools.pairwise(names):
-        edge = Edge(source=source, target=target, runs=runs.get((source, target), 0))
-        ways.append(_straight(edge, place[target], reached[source]))
+    next_to = [edge for edge in known if place[edge.target] == place[edge.source] + 1]
+    if not routine.is_flow:
+        next_to = _neighbours(routine, next_to)
+    ways = [_straight(edge, place[edge.target], reached[edge.source]) for edge in next_to]
     over = [edge for edge in known if place[edge.target] != place[edge.source] + 1]
-    over.sort(key=lambda edge: place[edge.target] - place[edge.source])
-    for lane, edge in enumerate(over):
+    over.sort(key=lambda edge: abs(place[edge.target] - place[edge.source]))
+    lanes: list[list[tuple[int, int]]] = []
+    for edge in over:
         rows = (place[edge.source], place[edge.target])
-        ways.append(_by_the_left(edge, rows, lane, reached[edge.source]))
+        lane = _lane(lanes, rows)
+        way = _by_the_left(edge, rows, lane, reached[edge.source])
+        if routine.is_flow:
+            _put_between(way, edge, rows, lane)
+        ways.append(way)
     ways += [_won(box, goal_y) for box in boxes if box.stage.won]
     won = sum(stage.won for stage in routine.stages)
     height = goal_y + GOAL_HEIGHT + 8
     return Diagram(width=400, height=height, boxes=boxes, ways=ways, goal_y=goal_y, won=won)
+
+
+def _neighbours(routine: Routine, known: list[Edge]) -> list[Edge]:
+    """Return the ways from each stage to the next, also those that nobody went."""
+    runs = {(edge.source, edge.target): edge.runs for edge in known}
+    names = ["", *(stage.name for stage in routine.stages)]
+    return [
+        Edge(source=source, target=target, runs=runs.get((source, target), 0))
+        for source, target in itertools.pairwise(names)
+    ]
+
+
+def _lane(lanes: list[list[tuple[int, int]]], rows: tuple[int, int]) -> int:
+    """Return the first lane in which a way meets no other, and take it."""
+    low, high = sorted(rows)
+    for number, taken in enumerate(lanes):
+        if all(high <= other_low or low >= other_high for other_low, other_high in taken):
+            taken.append((low, high))
+            return number
+    lanes.append([(low, high)])
+    return len(lanes) - 1
 
 
 def share(part: int, whole: int) -> str:
@@ -161,7 +192,7 @@ def rows_of(routine: Routine) -> list[dict[str, Any]]:
     return [
         {
             "source": edge.source or ENTRY,
-            "target": edge.target,
+            "target": f"{edge.target} ({edge.said})" if edge.said else edge.target,
             "runs": edge.runs,
             "share": share(edge.runs, reached[edge.source]),
         }
@@ -172,7 +203,7 @@ def rows_of(routine: Routine) -> list[dict[str, Any]]:
 def _title(edge: Edge, portion: str) -> str:
     if not edge.source:
         return f"{edge.runs:,} began at {edge.target}, {portion} of all"
-    way = f"from {edge.source} to {edge.target}"
+    way = f"from {edge.source} to {edge.target}" + (f" ({edge.said})" if edge.said else "")
     return f"{edge.runs:,} went {way}, {portion} of those who were there"
 
 
@@ -181,11 +212,12 @@ def _straight(edge: Edge, row: int, whole: int) -> Way:
     end = TOP + ROW * row - 6
     begin = end - (ROW - BOX_HEIGHT - 6) if row else ENTRY_Y + 10
     portion = share(edge.runs, whole)
+    said = f"{edge.runs:,} · {portion}" if edge.runs and row else f"{edge.runs:,}"
     return Way(
         d=f"M{middle} {begin}V{end}",
         x=middle + 10,
         y=(begin + end) // 2 + 5,
-        said=f"{edge.runs:,} · {portion}" if edge.runs and row else f"{edge.runs:,}",
+        said=_with_condition(edge, said),
         title=_title(edge, portion),
         kind="on",
     )
@@ -209,6 +241,19 @@ def _by_the_left(edge: Edge, rows: tuple[int, int], lane: int, whole: int) -> Wa
     )
 
 
+def _with_condition(edge: Edge, said: str) -> str:
+    """Return a way's number with the condition on which it is gone; a long one is cut, the table has it whole."""
+    short = edge.said if len(edge.said) <= SAID_MAX else f"{edge.said[: SAID_MAX - 1]}…"
+    return f"{short}: {said}" if short else said
+
+
+def _put_between(way: Way, edge: Edge, rows: tuple[int, int], lane: int) -> None:
+    """Put a way's number between two boxes, beside the step that it leaves: there is room for its condition as well."""
+    gap = TOP + ROW * rows[0] + (BOX_HEIGHT if rows[1] > rows[0] else BOX_HEIGHT - ROW)
+    way.y = gap + 18 + 14 * (lane % 3)
+    way.said = _with_condition(edge, way.said)
+
+
 def _won(box: Box, goal_y: int) -> Way:
     y = box.y + BOX_HEIGHT // 2
     end = goal_y + GOAL_HEIGHT // 2
@@ -224,7 +269,8 @@ def _won(box: Box, goal_y: int) -> Way:
 
 
 def _round(from_x: int, rail: int, to_x: int, begin: int, end: int) -> str:
-    """Return a way that goes out sideways, down along a rail, and back in, with round corners."""
+    """Return a way that goes out sideways, along a rail (down, or up again), and back in, with round corners."""
     inward = CORNER if rail < from_x else -CORNER
-    out = f"M{from_x} {begin}H{rail + inward}Q{rail} {begin} {rail} {begin + CORNER}"
-    return f"{out}V{end - CORNER}Q{rail} {end} {rail + inward} {end}H{to_x}"
+    onward = CORNER if end > begin else -CORNER
+    out = f"M{from_x} {begin}H{rail + inward}Q{rail} {begin} {rail} {begin + onward}"
+    return f"{out}V{end - onward}Q{rail} {end} {rail + inward} {end}H{to_x}"

@@ -58,6 +58,10 @@ class PathLine(msgspec.Struct, kw_only=True):
     going: int
     calls: int
     won: int
+    api: bool = False
+    """Whether the API lets people onto it."""
+    keyed: bool = False
+    """Whether it does so with a key, by which runs are told apart."""
 
 
 class Place(msgspec.Struct, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -274,3 +275,22 @@ async def resume(visit: Visit, form: Form) -> web.StreamResponse:
     """Go on with all hand-overs."""
     await acts.resume(visit.gateway, "", by=visit.session.user)
     return back_to(page_of_ours(form.get("to", "")), "going")
+
+
+async def hold_path(visit: Visit, form: Form) -> web.StreamResponse:
+    """Pause, resume, archive or unarchive one path."""
+    del form
+    path, action = visit.request.match_info["path"], visit.request.match_info["action"]
+    act = HOLDING.get(action)
+    if act is None or len(path) > ID_CHARS_MAX:
+        raise ProblemError(404, "a path can be paused, resumed, archived or unarchived")
+    await act(visit.gateway, path, by=visit.session.user)
+    return back_to(f"{ROOT}routines/{quote(path, safe='')}", f"path-{action}")
+
+
+HOLDING = {
+    "pause": acts.pause,
+    "resume": acts.resume,
+    "archive": acts.archive,
+    "unarchive": acts.unarchive,
+}

@@ -1,0 +1,74 @@
+"""Send a broadcast: one e-mail of a template to a visitor, by the caps, quiet hours and sender of a path.
+
+Rules
+1. It is a run of its own, of one attempt: so it is reserved, arbitrated, refused and answered as every other e-mail.
+2. It comes to a visitor once, however often it is told.
+3. Nobody is called for want of an answer, and nothing is learned from one: with a single template there is no choice.
+4. What became of it is a row for each visitor, with the reason where it was refused.
+"""
+
+from __future__ import annotations
+
+from agents.rules.compiled import CompiledRules
+from agents.rules_manager.broadcast_rule import BROADCAST, CALLED_OFF, PLANNED, REFUSED, name_of
+from agents.rules_manager.planning import plan, stop
+from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
+from agents.rules_manager.turn import Turn
+from messaging.vocabulary.messages import Broadcast, BroadcastReached
+
+
+def reached(turn: Turn, message: BroadcastReached) -> None:
+    """Plan a broadcast's e-mail for this visitor, or call it off."""
+    if message.cancel:
+        _cancel(turn, message.broadcast)
+        return
+    state, broadcast = turn.state, message.broadcast
+    if broadcast.id in state.broadcasts:
+        return
+    state.broadcasts = [*state.broadcasts, broadcast.id][-BROADCASTS_MAX:]
+    reason = refusal(state, turn.view.pinned.get(broadcast.version), broadcast)
+    if reason:
+        state.refused += 1
+        turn.story("broadcast.refused", None, broadcast=broadcast.id, rule=reason)
+        turn.show_recipient(broadcast.id, REFUSED, reason)
+        return
+    run = Run(
+        name_of(broadcast.id),
+        broadcast.version,
+        "1",
+        message.at,
+        BROADCAST,
+        "planned",
+        turn.held_out(),
+        broadcast=broadcast,
+    )
+    path = turn.path(run)
+    assert path is not None, "it was looked for"
+    state.put_run(run)
+    turn.story("broadcast.planned", None, broadcast=broadcast.id, template=broadcast.template)
+    turn.show_recipient(broadcast.id, PLANNED)
+    plan(turn, run, path, turn.now)
+
+
+def refusal(state: RulesState, rules: CompiledRules | None, broadcast: Broadcast) -> str:
+    """Return why a visitor does not get a broadcast, empty if they do: consent is asked before all else.
+
+    `rules`: the version that the broadcast names, None where it is not kept.
+    """
+    if not state.may_email:
+        return "consent"
+    if not state.owns_mailbox:
+        return "mailbox_of_another_visitor"
+    if rules is None or broadcast.path not in rules.paths:
+        return "no_such_path"
+    template = rules.templates.get(broadcast.template)
+    if template is None:
+        return "no_such_template"
+    wanted = {broadcast.cohort, template.cohort or broadcast.cohort}
+    return "" if wanted <= set(state.cohorts) else "cohort"
+
+
+def _cancel(turn: Turn, broadcast: Broadcast) -> None:
+    run = turn.state.runs.get(name_of(broadcast.id))
+    if run is not None and run.status == "planned":
+        stop(turn, run, CALLED_OFF, "closed")

@@ -1,0 +1,334 @@
+"""Take a run through the steps of a flow: wait, ask, split, send, act, until something has to be waited for.
+
+The table of a run at a step:
+
+| step           | status               | goes on                                                              |
+|----------------|----------------------|----------------------------------------------------------------------|
+| wait           | waiting              | wake `flow`                                                          |
+| wait_until     | waiting              | its cohort entered, the e-mail answered · wake `flow`: the `else`    |
+| webhook        | waiting              | answered · failed, or wake `flow`: the `else`                        |
+| email          | planned, sending     | handed over, or perhaps: at once                                     |
+| email, no attempt left | waiting      | the last e-mail's window ends: alerted · clicked: planned            |
+| all others     | (none: taken at once)| to what follows                                                      |
+| the end        | ended, alerted       | alerted where a step called a person who has not answered yet        |
+
+Rules
+1. E-mails are planned, reserved, drawn and counted by `planning` and `alerts`, as a loop's are: nothing else sends.
+2. What a condition is asked is a cohort (`agents.rules.flow`): Behavior answers it, before whatever else it changed.
+3. Between two waits only a bounded number of steps is taken: a circle holds an e-mail or a `goto` with its times
+   (`agents.rules.flow_checks`).
+4. While the visitor may still be on the site after a click, the next e-mail is put off as after a visit.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from agents.protocol.draw import share
+from agents.rules.compiled import PathRule
+from agents.rules.flow import StepRule
+from agents.rules_manager import engaging
+from agents.rules_manager.alerts import alert, go_on
+from agents.rules_manager.calendar import zone_of
+from agents.rules_manager.state import Choice, Run, Try
+from agents.rules_manager.turn import Turn
+from messaging.vocabulary.effects import CallWebhook
+from messaging.vocabulary.ids import derive
+from messaging.vocabulary.messages import TraitsSet, WebhookSettled
+
+BEGAN = -1
+"""Stands in `Run.came` where the run began."""
+
+
+def begin(turn: Turn, run: Run, path: PathRule) -> None:
+    """Begin a run's flow at the step where it stands."""
+    run.reached, run.came = {run.stage: turn.now}, [BEGAN]
+    _take(turn, run, path)
+
+
+def take_up(turn: Turn, run: Run, path: PathRule) -> None:
+    """Go on from the step where a run stands, after a merge, another version, or a send that did not go out.
+
+    A wait under way keeps its end, and a plan its time.
+    """
+    step = path.steps[run.stage]
+    if step.kind not in ("wait", "wait_until", "webhook"):
+        _wait_no_more(turn, run)
+    if run.status == "planned" and run.planned_at is not None:
+        if step.kind == "email" and run.planned_at > turn.now:
+            turn.wake(f"send:{run.slot}", run.planned_at)
+            return
+        _plan_no_more(turn, run)
+    _take(turn, run, path)
+
+
+def waited(turn: Turn, run: Run) -> None:
+    """Go on after a wait; of `wait_until` the time is over."""
+    path = turn.path(run)
+    if path is None or not run.active or run.until is None or run.until > turn.now:
+        return
+    step = path.steps[run.stage]
+    run.until = None
+    if step.kind in ("wait_until", "webhook"):
+        turn.story("step.timed_out", run)
+        _go(turn, run, path, step.other)
+    else:
+        _go(turn, run, path, step.following)
+
+
+def webhook_settled(turn: Turn, message: WebhookSettled) -> None:
+    """Go on where a webhook was waited for: with its answer, or by the step's `else` without one."""
+    for run in turn.state.runs_on(message.path):
+        path = turn.path(run)
+        is_there = run.active and run.until is not None and run.stage == message.step
+        if path is None or not is_there or not _is_awaited(turn, run, message):
+            continue
+        step = path.steps[run.stage]
+        _wait_no_more(turn, run)
+        is_answered = message.outcome == "answered"
+        kind = "step.answered" if is_answered else "step.unanswered"
+        turn.story(kind, run, reason=message.reason)
+        _go(turn, run, path, step.following if is_answered else step.other)
+        return
+
+
+def cohort_entered(turn: Turn, run: Run, path: PathRule, cohort: str) -> None:
+    """Go on where this was waited for."""
+    if run.active and run.until is not None and path.steps[run.stage].cohort == cohort:
+        _came_true(turn, run, path)
+
+
+def answered(turn: Turn, run: Run, path: PathRule, attempt: Try) -> None:
+    """Take the first human open or click of an e-mail."""
+    if attempt.clicked:
+        after = turn.now + timedelta(hours=path.after_visit_hours)
+        run.not_before = max(after, run.not_before or after)
+    step = path.steps[run.stage]
+    if step.kind == "email":
+        if attempt.clicked and run.status in ("planned", "waiting"):
+            _plan_no_more(turn, run)
+            go_on(turn, run, path)
+    elif run.until is not None and step.answered and _holds(turn, run, step):
+        _came_true(turn, run, path)
+
+
+def sent(turn: Turn, run: Run, path: PathRule, attempt: Try) -> None:
+    """Go on after a send; a merge may have brought the run further meanwhile."""
+    if attempt.stage == run.stage:
+        _go(turn, run, path, path.steps[run.stage].following)
+    else:
+        run.status = "waiting"
+        _take(turn, run, path)
+
+
+def window_ended(turn: Turn, run: Run, path: PathRule) -> None:
+    """Call a person where the run stands at an e-mail that no attempt is left for."""
+    if run.status == "waiting" and path.steps[run.stage].kind == "email":
+        go_on(turn, run, path)
+
+
+def resumes_at(run: Run, path: PathRule) -> str:
+    """Return where the new run begins after an alert: at the e-mail where this one stood, else at the start."""
+    return run.stage if path.stage(run.stage) is not None else path.places[0]
+
+
+def merged(mine: Run, other: Run, further: str) -> str:
+    """Give a run the place of its other half where that had come further; what went round counts together.
+
+    Return where it stands then.
+    """
+    if further != mine.stage and other.came:
+        mine.reached, mine.came, mine.until = other.reached, other.came, other.until
+        mine.planned_at = None
+        mine.hour_choice = Choice()
+        mine.stage = further
+    for name, count in other.gone.items():
+        mine.gone[name] = mine.gone.get(name, 0) + count
+    return mine.stage
+
+
+# ------------------------------------------------------------------------------ taking steps
+
+
+def _take(turn: Turn, run: Run, path: PathRule) -> None:
+    """Take the step where the run stands, and those after it, until one waits."""
+    following = _following(turn, run, path, path.steps[run.stage])
+    while following is not None:
+        if not following:
+            _end(turn, run)
+            return
+        _move(turn, run, path, following)
+        following = _following(turn, run, path, path.steps[following])
+
+
+def _go(turn: Turn, run: Run, path: PathRule, name: str) -> None:
+    """Go to a step, and on."""
+    if not name:
+        _end(turn, run)
+        return
+    _move(turn, run, path, name)
+    _take(turn, run, path)
+
+
+def _move(turn: Turn, run: Run, path: PathRule, name: str) -> None:
+    if name not in run.reached:
+        run.came.append(list(run.reached).index(run.stage))
+        run.reached[name] = turn.now
+    run.stage = name
+    run.in_stage = sum(attempt.stage == name for attempt in run.tries)
+    turn.story("step.reached", run, does=path.steps[name].kind)
+
+
+def _following(turn: Turn, run: Run, path: PathRule, step: StepRule) -> str | None:
+    """Do what a step does; return the name of what follows, None where it is waited for."""
+    match step.kind:
+        case "wait":
+            _wait(turn, run, path, step)
+            return None
+        case "wait_until":
+            if _holds(turn, run, step):
+                _wait_no_more(turn, run)
+                return step.following
+            _wait(turn, run, path, step)
+            return None
+        case "if":
+            return step.following if _holds(turn, run, step) else step.other
+        case "split":
+            return _way(turn, run, step)
+        case "email":
+            run.status = "waiting"
+            go_on(turn, run, path)
+            return None
+        case "webhook":
+            _call(turn, run, path, step)
+            return None
+        case "goto":
+            return _back(run, step)
+        case _:
+            _act(turn, run, step)
+            return step.following
+
+
+def _act(turn: Turn, run: Run, step: StepRule) -> None:
+    state = turn.state
+    if step.kind == "offer":
+        engaging.offer(turn, step.interaction, step.hours)
+    elif step.kind == "traits":
+        told = TraitsSet(state.visitor, turn.now, dict(step.traits), run.path, step.name)
+        turn.tell("behavior", told)
+    elif step.kind == "alert":
+        alert(turn, run, f"step {step.name}", step.title)
+
+
+def _call(turn: Turn, run: Run, path: PathRule, step: StepRule) -> None:
+    """Call a webhook, once each time that the run comes to the step, and wait for what becomes of it."""
+    if run.until is None:
+        number = run.gone[step.name] = run.gone.get(step.name, 0) + 1
+        state = turn.state
+        turn.effects.append(
+            CallWebhook(
+                _call_id(state.visitor, run.path, run.run, step.name, number),
+                step.url,
+                run.path,
+                run.run,
+                step.name,
+                turn.now,
+                {
+                    "visitor_id": state.visitor,
+                    "path": run.path,
+                    "run": run.run,
+                    "step": step.name,
+                    "traits": dict(state.traits),
+                },
+            )
+        )
+    _wait(turn, run, path, step)
+
+
+def _call_id(visitor: str, path: str, run: str, step: str, number: int) -> str:
+    return derive("webhook", visitor, path, run, step, str(number))
+
+
+def _is_awaited(turn: Turn, run: Run, message: WebhookSettled) -> bool:
+    """Say whether this is the call that a run waits for: its own, or that of somebody whom the visitor took in."""
+    number = run.gone.get(message.step, 0)
+    return any(
+        _call_id(visitor, message.path, message.run, message.step, number) == message.call_id
+        for visitor in (turn.state.visitor, *turn.state.absorbed)
+    )
+
+
+def _holds(turn: Turn, run: Run, step: StepRule) -> bool:
+    """Say whether what a step asks is so."""
+    if not step.answered:
+        return step.cohort in turn.state.cohorts
+    last = run.last_try()
+    return last is not None and (last.clicked if step.answered == "clicked" else last.opened)
+
+
+def _way(turn: Turn, run: Run, step: StepRule) -> str:
+    place = share(step.salt, turn.state.visitor)
+    way = next(each for each in step.ways if place < each.until)
+    turn.story("step.split", run, way=way.name)
+    return way.step
+
+
+def _back(run: Run, step: StepRule) -> str:
+    if not step.times:
+        return step.following
+    gone = run.gone.get(step.name, 0)
+    if gone >= step.times:
+        return step.other
+    run.gone[step.name] = gone + 1
+    return step.following
+
+
+# ----------------------------------------------------------------------------------- waiting
+
+
+def _wait(turn: Turn, run: Run, path: PathRule, step: StepRule) -> None:
+    run.status = "waiting"
+    if run.until is None:
+        run.until = _over_at(turn, path, step)
+        turn.story("step.waits", run, until=run.until)
+    turn.wake(f"flow:{run.slot}", max(run.until, turn.now))
+
+
+def _over_at(turn: Turn, path: PathRule, step: StepRule) -> datetime:
+    """Return when a wait that begins now is over."""
+    if step.hour is None:
+        return turn.now + timedelta(hours=step.hours)
+    zone = zone_of(turn.state.zone, path.zone)
+    local = turn.now.astimezone(zone)
+    at = local.replace(hour=step.hour, minute=0, second=0, microsecond=0)
+    while at.astimezone(UTC) <= turn.now or step.weekday not in (None, at.weekday()):
+        at += timedelta(
+            days=1
+        )  # by the clock on the wall: an hour that a night skips begins after it
+    return at.astimezone(UTC)
+
+
+def _came_true(turn: Turn, run: Run, path: PathRule) -> None:
+    _wait_no_more(turn, run)
+    turn.story("step.came_true", run)
+    _go(turn, run, path, path.steps[run.stage].following)
+
+
+def _wait_no_more(turn: Turn, run: Run) -> None:
+    if run.until is not None:
+        run.until = None
+        turn.cancel(f"flow:{run.slot}")
+
+
+def _plan_no_more(turn: Turn, run: Run) -> None:
+    if run.planned_at is not None:
+        run.planned_at = None
+        run.hour_choice.open = False
+        turn.cancel(f"send:{run.slot}")
+
+
+def _end(turn: Turn, run: Run) -> None:
+    """End the flow; where a step called a person, the run waits for what that one decides."""
+    _wait_no_more(turn, run)
+    run.status = "alerted" if run.alert_id else "ended"
+    turn.story("run.ended", run)

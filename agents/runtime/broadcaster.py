@@ -1,0 +1,163 @@
+"""Pass over all visitors with a broadcast: whoever is in its cohort when the pass comes to them is told of it.
+
+A document of the table `broadcasts` says what was ordered and how far the pass has come; the Rules Manager plans each
+e-mail and writes what became of it (`recipients`).
+
+Rules
+1. A page of visitors is told again after a crash: Rules lets a broadcast come to a visitor once.
+2. What is called off while the pass is under way ends it; then whoever's e-mail is still planned is told so, until
+   nobody is left. What Email has been asked for already goes out.
+3. A dry run passes in the same way and tells nobody: it counts who would get it, and who would not, and why.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+from agents.rules_manager.broadcast_rule import name_of
+from agents.rules_manager.broadcasting import refusal
+from agents.rules_manager.state import RulesState
+from agents.runtime.held import Codec
+from agents.runtime.passing import Passage, Ways
+from agents.runtime.registry import WIRING
+from agents.runtime.views import Compile, Versions, read_versions
+from messaging.vocabulary.errors import WorldError
+from messaging.vocabulary.events import BroadcastOrdered
+from messaging.vocabulary.messages import Broadcast
+
+BROADCASTS = "broadcasts"
+ORDERED, UNDER_WAY, CANCELLING = "ordered", "under way", "cancelling"
+DONE, CANCELLED = "done", "cancelled"
+OPEN = (CANCELLING, UNDER_WAY, ORDERED)
+"""In the order in which they are looked at: what is called off comes first."""
+
+PAGE = 500
+LOOK_SECONDS = 5.0
+AT_ONCE_MAX = 100
+"""Broadcasts of one status that are looked at in one look."""
+CANCEL_LOOKS_MAX = 100
+AGAIN_SECONDS = 25.0
+
+WOULD_GET = "would get it"
+
+
+class Broadcaster:
+    """Work off the open broadcasts.
+
+    Parameters:
+        ways: ports.
+        compile_: makes rules of files.
+    """
+
+    def __init__(self, ways: Ways, compile_: Compile) -> None:
+        self._to = ways
+        self._versions = Versions(compile_)
+        self._passage = Passage(ways, "broadcaster")
+        self._codec = Codec(WIRING["rules"].make())
+
+    async def run(self) -> None:
+        """Work until cancelled; what a pass meets on its way is met again after a pause."""
+        while True:
+            try:
+                await self.look()
+            except WorldError as error:
+                self._to.log.warning("broadcast.interrupted", reason=type(error).__name__)
+            await self._to.clock.sleep(LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Carry every broadcast that is due to its end; return how many there were."""
+        count = 0
+        for status in OPEN:
+            rows = await self._to.store.rows(BROADCASTS, {"status": status}, limit=AT_ONCE_MAX)
+            for job in reversed(rows):
+                if status == CANCELLING:
+                    await self._call_off(job)
+                elif job["at"] <= self._to.clock.now():
+                    await self._pass(job)
+                else:
+                    continue
+                count += 1
+        return count
+
+    async def _pass(self, job: dict[str, Any]) -> None:
+        """Tell everybody in the cohort, page by page from where the pass stands."""
+        if job["status"] == ORDERED and not await self._swap(job, status=UNDER_WAY):
+            return  # it was called off this moment
+        broadcast = _broadcast(job)
+        rules = await self._rules(broadcast.version)
+        told: Counter[str] = Counter(job["told"])
+        async for after, states in self._pages(job["after"]):
+            inside = {v: s for v, s in states.items() if broadcast.cohort in s.cohorts}
+            reasons = {v: refusal(s, rules, broadcast) for v, s in inside.items()}
+            told.update(reason or WOULD_GET for reason in reasons.values())
+            if inside and not job["dry_run"]:
+                await self._tell(sorted(inside), broadcast, cancel=False)
+            if not await self._swap(job, after=after, told=dict(told)):
+                return  # called off: the next look goes on with that
+        await self._swap(job, status=DONE, completed_at=self._to.clock.now())
+        self._to.log.info("broadcast.passed", told=sum(told.values()), dry_run=job["dry_run"])
+
+    async def _call_off(self, job: dict[str, Any]) -> None:
+        """Tell everybody whose e-mail is still planned that it was called off, until nobody is left."""
+        broadcast = _broadcast(job)
+        path = name_of(broadcast.id)
+        for _ in range(CANCEL_LOOKS_MAX):
+            await self._passage.settled(2)
+            any_left = False
+            async for _, states in self._pages(""):
+                runs = {visitor: state.runs.get(path) for visitor, state in states.items()}
+                left = [v for v, run in runs.items() if run is not None and run.status == "planned"]
+                any_left = any_left or bool(left)
+                if left:
+                    await self._tell(left, broadcast, cancel=True)
+            if not any_left:
+                await self._swap(job, status=CANCELLED, completed_at=self._to.clock.now())
+                return
+            await self._to.clock.sleep(AGAIN_SECONDS)
+        self._to.log.error("broadcast.unfinished", status=job["status"])
+
+    async def _pages(self, after: str) -> AsyncIterator[tuple[str, dict[str, RulesState]]]:
+        """Give (last visitor of the page, visitor -> state), tombstones left out."""
+        while page := await self._to.store.visitors("rules", after, PAGE):
+            after = page[-1]
+            bodies = await self._to.store.load("rules", page)
+            held = {visitor: self._codec.decode(body) for visitor, body in sorted(bodies.items())}
+            yield after, {visitor: each.state for visitor, each in held.items() if not each.moved}
+
+    async def _tell(self, visitors: list[str], broadcast: Broadcast, *, cancel: bool) -> None:
+        facts = [
+            BroadcastOrdered(
+                visitor=visitor,
+                broadcast=broadcast.id,
+                template=broadcast.template,
+                cohort=broadcast.cohort,
+                path=broadcast.path,
+                version=broadcast.version,
+                priority=broadcast.priority,
+                cancel=cancel,
+            )
+            for visitor in visitors
+        ]
+        await self._passage.records([self._passage.fact(each) for each in facts])
+
+    async def _swap(self, job: dict[str, Any], **changes: Any) -> bool:
+        """Note how far it has come, unless somebody gave it another status meanwhile; return whether it was noted."""
+        expected = {"status": job["status"]}
+        fields = {name: value for name, value in (job | changes).items() if name != "id"}
+        if not await self._to.store.swap_document(BROADCASTS, job["id"], fields, expected):
+            return False
+        job.update(changes)
+        return True
+
+    async def _rules(self, version: int) -> Any:
+        if version not in self._versions:
+            await read_versions(self._to.store, self._versions)
+        return self._versions.get(version)
+
+
+def _broadcast(job: dict[str, Any]) -> Broadcast:
+    return Broadcast(
+        job["id"], job["template"], job["cohort"], job["path"], job["version"], job["priority"]
+    )

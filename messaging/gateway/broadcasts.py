@@ -1,0 +1,121 @@
+"""Order a broadcast, show how it fares, call it off. `agents.runtime.broadcaster` passes over the visitors with it.
+
+Rules
+1. What is ordered is checked against the published version, and stays on it.
+2. An order has a name that the caller gives it; said again it is the same order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from messaging.gateway.console.rulebook import Rulebook
+from messaging.gateway.deps import Gateway
+from messaging.gateway.problems import ProblemError
+from messaging.store.audit_log import Change, note
+from messaging.vocabulary.ids import short_hash
+
+BROADCASTS, RECIPIENTS = "broadcasts", "recipients"
+STATUSES = ("planned", "sent", "refused", "cancelled")
+"""What may have become of a broadcast for one visitor."""
+
+OPEN = ("ordered", "under way")
+CANCELLING = "cancelling"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Hold what one call wants."""
+
+    template: str
+    cohort: str
+    path: str
+    """Whose caps, quiet hours and sender hold; empty: the only path's."""
+    at: datetime | None
+    """World time; None: now."""
+    request: str
+    priority: int
+    dry_run: bool
+
+
+async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> dict[str, Any]:
+    """Write an order down and return it as it stands. Raise 422 for what the published version does not have."""
+    deps = gateway.deps
+    now = await book.now()
+    if await book.file(now.published, f"templates/{wanted.template}.yaml") is None:
+        problem = f"the published version has no template {wanted.template}"
+        raise ProblemError(422, problem, field="template")
+    _known("cohort", wanted.cohort, [each.name for each in now.cohorts])
+    paths = [each.name for each in now.paths]
+    path = wanted.path or (paths[0] if len(paths) == 1 else "")
+    _known("path", path, paths)
+    id_ = short_hash("broadcast", wanted.request)
+    at = wanted.at or deps.clock.now()
+    fields = {
+        "at": at,
+        "by": by,
+        "template": wanted.template,
+        "cohort": wanted.cohort,
+        "path": path,
+        "version": now.published,
+        "priority": wanted.priority,
+        "dry_run": wanted.dry_run,
+        "status": OPEN[0],
+        "after": "",
+        "told": {},
+    }
+    if await deps.store.swap_document(BROADCASTS, id_, fields, None) and not wanted.dry_run:
+        said = f"template {wanted.template} to cohort {wanted.cohort}, at {at:%Y-%m-%d %H:%M} UTC"
+        await _note(gateway, Change(by=by, act="broadcast.ordered", of=id_, said=said))
+    return await show(gateway, id_)
+
+
+async def show(gateway: Gateway, id_: str) -> dict[str, Any]:
+    """Return an order with what became of it so far. Raise 404."""
+    store = gateway.deps.store
+    found = await store.get_document(BROADCASTS, id_)
+    if found is None:
+        raise ProblemError(404, "there is no such broadcast")
+    counts = {s: await store.count(RECIPIENTS, {"broadcast": id_, "status": s}) for s in STATUSES}
+    return {**_shown(found), "recipients": counts}
+
+
+async def list_all(gateway: Gateway, limit: int) -> list[dict[str, Any]]:
+    """Return the newest orders."""
+    return [_shown(row) for row in await gateway.deps.store.rows(BROADCASTS, {}, limit=limit)]
+
+
+async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
+    """Call an order off: nobody more is told, and what is still planned is not sent. Raise 404, or 409."""
+    store = gateway.deps.store
+    found = await store.get_document(BROADCASTS, id_)
+    if found is None:
+        raise ProblemError(404, "there is no such broadcast")
+    for status in (*OPEN, "done"):
+        found = await store.get_document(BROADCASTS, id_) or found
+        fields = {name: value for name, value in found.items() if name != "id"}
+        expected = {"status": status, "after": found["after"]}
+        if await store.swap_document(BROADCASTS, id_, fields | {"status": CANCELLING}, expected):
+            await _note(gateway, Change(by=by, act="broadcast.cancelled", of=id_))
+            return await show(gateway, id_)
+    if found["status"] in (CANCELLING, "cancelled"):
+        raise ProblemError(409, "this broadcast is called off already")
+    raise ProblemError(409, "this broadcast goes on this very moment: try again")
+
+
+def _known(what: str, name: str, names: list[str]) -> None:
+    if name not in names:
+        listed = ", ".join(names[:12]) or "none"
+        problem = f"name a {what} of the published version; there are {listed}"
+        raise ProblemError(422, problem, field=what)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an order without the place at which its pass stands."""
+    return {name: value for name, value in row.items() if name != "after"}
+
+
+async def _note(gateway: Gateway, change: Change) -> None:
+    await note(gateway.deps.store, change, gateway.deps.wall_now())

@@ -1,0 +1,110 @@
+"""Put people on a static list, and take them off.
+
+Rules
+1. A change is an `identify` call in the journal, like any other: it is taken once, replayed, exported and erased with
+   the person. Whoever is put on a list and is not known yet comes to be known by it.
+2. Consent is never implied: where people agreed to be written to, the request names on what basis.
+3. Nobody comes to be known by being taken off a list: who is not known is named.
+4. A request has a name that the caller gives it; said again within the journal's 30 days it changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from messaging.gateway.deps import Gateway
+from messaging.gateway.problems import ProblemError
+from messaging.store.audit_log import Change, note
+from messaging.vocabulary.errors import RejectedEvent
+from messaging.vocabulary.events import Record
+from messaging.vocabulary.ids import own_id
+
+MEMBERS = "list_members"
+ON, OFF = "on", "off"
+ADD, REMOVE = "add", "remove"
+DONE = {ADD: "list.added", REMOVE: "list.removed"}
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+"""A trait's name holds it behind `lists.`, within its 48 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Hold what one call wants."""
+
+    name: str
+    people: list[str]
+    """Addresses and user ids."""
+    request: str
+    basis: str
+    """On what basis they agreed to be written to; empty: nothing is said of that."""
+
+
+async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> dict[str, Any]:
+    """Journal a change for each person; return how many were new to this request, known before, refused or unknown."""
+    check_name(wanted.name)
+    people = list(dict.fromkeys(wanted.people))
+    unknown: list[str] = []
+    if action == REMOVE:
+        unknown = [each for each in people if await gateway.deps.reader.find(each) is None]
+    records: list[Record] = []
+    refused: list[dict[str, str]] = []
+    for person in people:
+        if person in unknown:
+            continue
+        try:
+            records.append(_record(gateway, action, wanted, person))
+        except RejectedEvent as error:
+            refused.append({"person": person, "reason": error.reason})
+    are_new = await gateway.collector.take(records)
+    if any(are_new):
+        basis = f", consent: {wanted.basis}" if wanted.basis else ""
+        said = f"{sum(are_new)} people{basis}"
+        did = Change(by=by, act=DONE[action], of=wanted.name, said=said)
+        await note(gateway.deps.store, did, gateway.deps.wall_now())
+    new = sum(are_new)
+    return {"changed": new, "before": len(are_new) - new, "unknown": unknown, "refused": refused}
+
+
+def _record(gateway: Gateway, action: str, wanted: Listing, person: str) -> Record:
+    """Return the call that puts one person on a list, or takes them off. Raise RejectedEvent."""
+    traits: dict[str, Any] = {"lists": {wanted.name: action == ADD}}
+    call: dict[str, Any] = {"type": "identify", "traits": traits}
+    if "@" in person:
+        traits["email"] = person
+    else:
+        call["userId"] = person
+    if action == ADD and wanted.basis:
+        agreed = {"categoryPreferences": {"email": True}, "basis": wanted.basis}
+        call["context"] = {"consent": agreed}
+    record = gateway.reader.replayed(msgspec.json.encode(call), gateway.deps.clock.now())
+    record.message_id = own_id("listed", wanted.name, action, wanted.request, person)
+    return record
+
+
+async def show(gateway: Gateway, name: str, limit: int) -> dict[str, Any]:
+    """Return who stands on a list: how many, and the newest."""
+    check_name(name)
+    match = {"list": name, "status": ON}
+    store = gateway.deps.store
+    rows = await store.rows(MEMBERS, match, limit=limit)
+    members = [{"visitor": row["visitor"], "since": row["at"]} for row in rows]
+    return {"name": name, "people": await store.count(MEMBERS, match), "members": members}
+
+
+async def names(gateway: Gateway) -> list[dict[str, Any]]:
+    """Return the lists that anybody was ever put on, with how many stand there now."""
+    found = sorted(await gateway.deps.store.tally(MEMBERS, "list"))
+    counted = [await gateway.deps.store.count(MEMBERS, {"list": n, "status": ON}) for n in found]
+    return [{"name": name, "people": many} for name, many in zip(found, counted, strict=True)]
+
+
+def check_name(name: str) -> None:
+    """Raise a 422 for what cannot be the name of a list."""
+    if not _NAME.fullmatch(name):
+        allowed = "small letters, digits, - and _, 40 at most"
+        raise ProblemError(422, f"a list cannot be called so: {allowed}", field="id")

@@ -1,0 +1,1 @@
+"""Call the webhooks of paths, and bring their answers back."""

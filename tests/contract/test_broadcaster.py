@@ -1,0 +1,152 @@
+"""A broadcast comes to everybody in its cohort, once, through every fault; memory and mongod alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from agents.runtime.broadcaster import BROADCASTS, CANCELLED, CANCELLING, DONE, Broadcaster
+from agents.runtime.passing import Ways
+from config.load import compile_files
+from messaging.vocabulary.errors import Unavailable
+from tests.contract.conftest import Keeping
+from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, known, until
+from tests.contract.test_mover import PEOPLE, leads_on_version_1
+from tests.house_builders import SHARDS, House
+from tests.runtime_builders import Silent
+
+COHORT = "addressable-lead"
+
+
+def a_broadcaster(house: House, keeping: Keeping, fuse: Fuse) -> Broadcaster:
+    ways = Ways(
+        store=Failing(house.store, fuse),  # type: ignore[arg-type]
+        journal=Failing(keeping.journal(), fuse),  # type: ignore[arg-type]
+        peers=house,
+        clock=Hasty(house),  # type: ignore[arg-type]
+        shards=SHARDS,
+        log=Silent(),
+    )
+    return Broadcaster(ways, compile_files)
+
+
+async def order(house: House, **changes: Any) -> None:
+    """Order a broadcast, as the gateway does."""
+    fields = {
+        "at": house.clock.now(),
+        "by": "kim",
+        "template": "invite-hello",
+        "cohort": COHORT,
+        "path": "lead-to-customer",
+        "version": 1,
+        "priority": 0,
+        "dry_run": False,
+        "status": "ordered",
+        "after": "",
+        "told": {},
+    }
+    await house.store.put_document(BROADCASTS, "b1", fields | changes)
+
+
+async def outcomes(house: House) -> Counter[tuple[str, str]]:
+    """Return (status, reason) -> how many visitors' rows say so."""
+    rows = await house.store.rows("recipients", {"broadcast": "b1"}, limit=1000)
+    return Counter((row["status"], row["reason"]) for row in rows)
+
+
+async def job(house: House) -> dict[str, Any]:
+    """Return the broadcast as it stands."""
+    found = await house.store.get_document(BROADCASTS, "b1")
+    assert found is not None
+    return found
+
+
+async def a_customer(house: House) -> None:
+    """Let somebody be known who is not in the cohort."""
+    traits = {"email": "c@example.com", "email_consent": True}
+    await house.call("identify", "bc", userId="uc", traits=traits)
+    await house.call("track", "bc", userId="uc", event="Order Completed", properties={"total": 5})
+    await until(lambda: known(house, "c@example.com"))
+    await until(lambda: at_rest(house))
+
+
+async def test_everybody_in_the_cohort_is_told_once(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        await a_customer(house)
+        await order(house)
+        broadcaster = a_broadcaster(house, keeping, Fuse())
+        assert await broadcaster.look() == 1
+        await until(lambda: at_rest(house))
+        assert await outcomes(house) == {("planned", ""): PEOPLE}
+        assert ((await job(house))["status"], (await job(house))["told"]) == (
+            DONE,
+            {"would get it": PEOPLE},
+        )
+        assert await broadcaster.look() == 0, "it is done"
+
+
+async def test_a_pass_that_fails_at_any_call_is_gone_on_with_and_tells_nobody_twice(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        await order(house)
+        for call in range(1, 200):
+            fuse = Fuse()
+            fuse.left = call
+            try:
+                if not await a_broadcaster(house, keeping, fuse).look():
+                    break
+            except Unavailable:
+                continue
+        await until(lambda: at_rest(house))
+        assert await outcomes(house) == {("planned", ""): PEOPLE}
+        assert (await job(house))["told"] == {"would get it": PEOPLE}
+        story = await house.store.rows("story", {"kind": "broadcast.planned"}, limit=1000)
+        assert len(story) == PEOPLE
+
+
+async def test_who_may_not_be_written_to_is_refused_with_the_reason(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        # In the cohort by Behavior's word, and out of it before the e-mail is planned: consent comes first.
+        await order(house, template="nothing-of-this-name")
+        await a_broadcaster(house, keeping, Fuse()).look()
+        await until(lambda: at_rest(house))
+        assert await outcomes(house) == {("refused", "no_such_template"): PEOPLE}
+
+
+async def test_a_dry_run_counts_and_tells_nobody(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        await order(house, dry_run=True)
+        await a_broadcaster(house, keeping, Fuse()).look()
+        assert (await job(house))["told"] == {"would get it": PEOPLE}
+        assert await outcomes(house) == {}
+
+
+async def test_a_later_time_is_waited_for(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        await order(house, at=house.clock.now() + timedelta(days=2))
+        assert await a_broadcaster(house, keeping, Fuse()).look() == 0
+        house.skip(days=2, minutes=1)
+        assert await a_broadcaster(house, keeping, Fuse()).look() == 1
+
+
+async def test_what_is_called_off_is_not_sent_through_every_fault(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        house.skip(hours=(22 - house.clock.now().hour) % 24)  # quiet hours: nothing goes yet
+        await until(lambda: at_rest(house))
+        await order(house)
+        await a_broadcaster(house, keeping, Fuse()).look()
+        await until(lambda: at_rest(house))
+        planned = (await outcomes(house))["planned", ""]
+        fields = {name: value for name, value in (await job(house)).items() if name != "id"}
+        await house.store.put_document(BROADCASTS, "b1", fields | {"status": CANCELLING})
+        for call in range(1, 200):
+            fuse = Fuse()
+            fuse.left = call
+            try:
+                if not await a_broadcaster(house, keeping, fuse).look():
+                    break
+            except Unavailable:
+                continue
+        await until(lambda: at_rest(house))
+        assert (await job(house))["status"] == CANCELLED
+        assert (await outcomes(house))["cancelled", ""] == planned

@@ -1,0 +1,94 @@
+"""Order a broadcast over a real socket, look at it, call it off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from scripts.cli_broadcast import said
+from scripts.rulebook import StoredRulebook
+from tests.gateway_builders import ADMIN, NOON, a_site
+from tests.integration.test_entering import a_store
+
+ORDER = {"template": "invite-hello", "cohort": "addressable-lead", "request": "r1"}
+
+
+async def ask(
+    database: MemoryDatabase, path: str = "", body: Any = None, *, status: int = 200
+) -> Any:
+    """Call the API."""
+    book = StoredRulebook(MemoryStore(database))
+    async with a_site(database=database, rulebook=book) as (session, _):
+        method = "GET" if body is None else "POST"
+        url = f"/api/v1/{path or 'broadcasts'}"
+        async with session.request(method, url, headers=ADMIN, json=body) as answer:
+            assert answer.status == status, await answer.text()
+            return await answer.json(content_type=None)
+
+
+async def test_an_order_is_written_once_and_shows_what_became_of_it() -> None:
+    database = await a_store()
+    ordered = await ask(database, body=ORDER)
+    assert (await ask(database, body=ORDER))["id"] == ordered["id"]
+    assert (ordered["status"], ordered["path"], ordered["version"]) == (
+        "ordered",
+        "lead-to-customer",
+        1,
+    )
+    row = {"broadcast": ordered["id"], "visitor": "v", "status": "refused", "reason": "consent"}
+    database.tables["recipients"] = {"x": {**row, "at": NOON}}
+    found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
+    assert found["recipients"] == {"planned": 0, "sent": 0, "refused": 1, "cancelled": 0}
+    assert "1 refused" in said(found)[-1]
+    listed = await ask(database, f"recipients?broadcast={ordered['id']}&status=refused")
+    assert [each["reason"] for each in listed["recipients"]] == ["consent"]
+    assert [each["id"] for each in (await ask(database))["broadcasts"]] == [ordered["id"]]
+    log = [row["act"] for row in database.tables["audit_log"].values()]
+    assert log == ["broadcast.ordered"]
+
+
+async def test_it_is_called_off_once() -> None:
+    database = await a_store()
+    id_ = (await ask(database, body=ORDER | {"at": "2017-07-01T09:00:00+02:00"}))["id"]
+    off = await ask(database, f"broadcasts/{id_}/cancel", {})
+    assert off["broadcast"]["status"] == "cancelling"
+    await ask(database, f"broadcasts/{id_}/cancel", {}, status=409)
+    await ask(database, "broadcasts/none/cancel", {}, status=404)
+    await ask(database, "broadcasts/none", status=404)
+    log = [row["act"] for row in database.tables["audit_log"].values()]
+    assert log == ["broadcast.ordered", "broadcast.cancelled"]
+
+
+async def test_what_is_done_may_be_called_off_for_those_who_wait() -> None:
+    database = await a_store()
+    id_ = (await ask(database, body=ORDER))["id"]
+    database.tables["broadcasts"][id_]["status"] = "done"
+    off = await ask(database, f"broadcasts/{id_}/cancel", {})
+    assert off["broadcast"]["status"] == "cancelling"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"template": "none"}, "template"),
+        ({"template": "../cohorts"}, "template"),
+        ({"cohort": "none"}, "cohort"),
+        ({"path": "none"}, "path"),
+        ({"at": "2017-07-01T09:00:00"}, "at"),
+        ({"at": "soon"}, "at"),
+        ({"priority": 5000}, "priority"),
+        ({"dry_run": "yes"}, "dry_run"),
+        ({"request": ""}, "request"),
+    ],
+)
+async def test_a_wrong_order_names_its_field(changes: dict[str, Any], field: str) -> None:
+    database = await a_store()
+    book = StoredRulebook(MemoryStore(database))
+    async with a_site(database=database, rulebook=book) as (session, _):
+        url = "/api/v1/broadcasts"
+        async with session.post(url, headers=ADMIN, json=ORDER | changes) as answer:
+            assert answer.status in (400, 422), await answer.text()
+            assert (await answer.json(content_type=None))["field"] == field
+    assert "broadcasts" not in database.tables

@@ -1,0 +1,140 @@
+"""Static lists over a real socket, and what Behavior makes of them: who is put on, taken off, refused, not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.behavior_bot.merge import pack
+from messaging.store.memory import MemoryDatabase
+from messaging.vocabulary.effects import Effect, PutMember
+from messaging.vocabulary.events import Identify, decode_event
+from messaging.vocabulary.messages import MergedInto, StateMerged
+from tests.behavior_builders import ANN, START, Ann, a_view_of, an_identify, told
+from tests.gateway_builders import ADMIN, NOON, a_site
+
+BASIS = "customers of 2026, contract"
+
+
+async def ask(
+    database: MemoryDatabase, path: str, body: Any = None, *, status: int | tuple[int, ...] = 200
+) -> Any:
+    """Call the API."""
+    expected = status if isinstance(status, tuple) else (status,)
+    async with a_site(database=database) as (session, _):
+        method = "GET" if body is None else "POST"
+        url = f"/api/v1/lists{path}"
+        async with session.request(method, url, headers=ADMIN, json=body) as answer:
+            assert answer.status in expected, await answer.text()
+            return await answer.json(content_type=None)
+
+
+def calls(database: MemoryDatabase) -> list[Identify]:
+    """Return what was journaled."""
+    events = [decode_event(each.raw) for stream in database.streams for each in stream]
+    return [each for each in events if isinstance(each, Identify)]
+
+
+def members(effects: list[Effect]) -> list[tuple[str, str]]:
+    """Return (list, status) of the rows that are written."""
+    return [(e.list, e.status) for e in effects if isinstance(e, PutMember)]
+
+
+async def test_people_are_put_on_a_list_by_calls_that_say_who_and_on_what_basis() -> None:
+    database = MemoryDatabase()
+    body = {"people": ["ann@example.com", "u7", "u7"], "request": "r1", "basis": BASIS}
+    added = await ask(database, "/vip/add", body)
+    assert added == {"changed": 2, "before": 0, "unknown": [], "refused": []}
+    assert (await ask(database, "/vip/add", body))["before"] == 2
+    first, second = calls(database)
+    assert first.traits == {"lists": {"vip": True}, "email": "ann@example.com"}
+    assert (second.user_id, second.traits) == ("u7", {"lists": {"vip": True}})
+    assert first.context is not None
+    assert first.context.consent is not None
+    assert first.context.consent.category_preferences == {"email": True}
+    assert BASIS in str(database.streams[0][0].raw)
+    (line,) = database.tables["audit_log"].values()
+    assert (line["act"], line["of"]) == ("list.added", "vip")
+    assert line["said"] == f"2 people, consent: {BASIS}"
+
+
+async def test_without_a_basis_nothing_is_said_of_consent() -> None:
+    database = MemoryDatabase()
+    await ask(database, "/vip/add", {"people": ["ann@example.com"], "request": "r1"})
+    (call,) = calls(database)
+    assert call.context is None
+
+
+async def test_nobody_comes_to_be_known_by_being_taken_off() -> None:
+    database = MemoryDatabase()
+    body = {"people": ["ann@example.com", "bob@example.com"], "request": "r1"}
+    answer = await ask(database, "/vip/remove", body)
+    assert (answer["changed"], answer["unknown"]) == (1, ["bob@example.com"])
+    (call,) = calls(database)
+    assert call.traits == {"lists": {"vip": False}, "email": "ann@example.com"}
+
+
+async def test_a_list_shows_who_stands_on_it() -> None:
+    database = MemoryDatabase()
+    rows = {
+        f"vip:{n}": {"list": "vip", "visitor": n, "status": "off" if n == "c" else "on", "at": NOON}
+        for n in "abc"
+    }
+    database.tables["list_members"] = rows
+    found = await ask(database, "/vip")
+    assert (found["people"], [each["visitor"] for each in found["members"]]) == (2, ["b", "a"])
+    assert (await ask(database, ""))["lists"] == [{"name": "vip", "people": 2}]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/vip/add", {}),
+        ("/vip/add", {"people": ["a@example.com"]}),
+        ("/vip/add", {"people": [], "request": "r"}),
+        ("/vip/add", {"people": ["a@example.com"], "request": "r", "bassis": "x"}),
+        ("/vip/add", {"people": ["a\x00@example.com"], "request": "r"}),
+        ("/vip/add", {"people": ["a@example.com"] * 501, "request": "r"}),
+        ("/VIP!/add", {"people": ["a@example.com"], "request": "r"}),
+        (f"/{'x' * 41}/add", {"people": ["a@example.com"], "request": "r"}),
+        ("/vip/burn", {"people": ["a@example.com"], "request": "r"}),
+        ("/V%00/add", {"people": ["a@example.com"], "request": "r"}),
+    ],
+)
+async def test_what_cannot_be_read_is_refused(path: str, body: Any) -> None:
+    database = MemoryDatabase()
+    await ask(database, path, body, status=(400, 404, 422))
+    assert calls(database) == []
+
+
+# ------------------------------------------------------------------------------------- Behavior
+
+
+def test_membership_is_a_row_for_each_list_and_a_cohort() -> None:
+    ann = Ann(a_view_of([{"in_list": "vip"}]))
+    on = ann.sees(an_identify(1, "1", traits={"lists": {"vip": True, "beta": True}}))
+    assert members(on) == [("vip", "on"), ("beta", "on")]
+    assert ann.state.cohorts == ["c0"]
+    assert members(ann.sees(an_identify(2, "1", traits={"lists": {"vip": True}}))) == []
+    assert members(ann.sees(an_identify(3, "1", traits={"lists": {"vip": False}}))) == [
+        ("vip", "off")
+    ]
+    assert ann.state.cohorts == []
+
+
+def test_an_older_change_that_comes_later_changes_nothing() -> None:
+    ann = Ann(a_view_of([{"in_list": "vip"}]))
+    ann.sees(an_identify(3, "1", traits={"lists": {"vip": False}}))
+    assert members(ann.sees(an_identify(1, "1", traits={"lists": {"vip": True}}))) == []
+
+
+def test_who_is_merged_takes_their_lists_along() -> None:
+    older, younger = Ann(a_view_of([])), Ann(a_view_of([]), visitor="b" * 24)
+    younger.sees(an_identify(1, "1", traits={"lists": {"vip": True}}))
+    left = younger.take(MergedInto("b" * 24, START, ANN))
+    assert members(left) == [("vip", "off")]
+    (state,) = told(left, StateMerged)
+    assert msgspec.msgpack.decode(state.state) == msgspec.msgpack.decode(pack(younger.state))
+    assert members(older.take(state)) == [("vip", "on")]

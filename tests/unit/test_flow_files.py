@@ -1,0 +1,199 @@
+"""Read flows from files: what is refused with its line, what a flow is compiled to, and the example that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.rules.flow import is_hidden
+from config.load import DEFAULTS, compile_files, read_folder, validate_files
+from config.schemas import schema_of
+from messaging.vocabulary.errors import RuleError
+from tests.flow_builders import HEAD, MAIL, files_of
+from tests.rules_builders import PATH
+
+EXAMPLE = Path("config/examples/welcome_flow.yaml")
+FIRST = HEAD.count("\n") + 2
+"""Line of the first step."""
+
+
+def errors_of(steps: str) -> list[RuleError]:
+    """Return what is wrong with a flow."""
+    return validate_files(files_of(steps))
+
+
+REFUSED = [
+    (
+        "- {name: a, wait: {hours: 1}}\n- {name: b, goto: a}",
+        1,
+        "the loop of b has no budget",
+        "times",
+    ),
+    (
+        "- {name: a, wait: {hours: 1}}\n- {name: b, goto: a, times: 2}\n- {name: c, goto: b}",
+        2,
+        "the loop of c has no budget",
+        "times",
+    ),
+    (
+        "- {name: a, end: true}\n- {name: b, wait: {hours: 1}}",
+        1,
+        "the step b cannot be reached",
+        "delete it",
+    ),
+    (
+        (
+            "- name: a\n  if: {in_cart: true}\n  then: [{name: b, end: true}]\n  else: [{name: c, end: true}]\n"
+            "- {name: d, wait: {hours: 1}}"
+        ),
+        4,
+        "the step d cannot be reached",
+        "delete it",
+    ),
+    (
+        "- {name: a, wait: {hours: 1}}\n- {name: b, goto: nowhere, times: 1}",
+        1,
+        "the step nowhere does not exist",
+        "there are: a, b",
+    ),
+    (
+        "- {name: a, wait: {hours: 1}}\n- {name: a, wait: {hours: 1}}",
+        1,
+        "two steps are called a",
+        "rename one",
+    ),
+    (
+        "- name: a\n  if:\n    all:\n      - {country: DE}\n      - {country: FR}\n  then: [{name: b, tag: x}]",
+        4,
+        "nobody can meet this of a",
+        "take one",
+    ),
+    (
+        "- name: a\n  if: {cohort: strangers}\n  then: [{name: b, tag: x}]",
+        1,
+        "the cohort strangers does not exist",
+        "addressable-lead",
+    ),
+    (
+        "- name: a\n  wait_until: {when: {score: {name: heat, from: 1}}, at_most_hours: 2}",
+        1,
+        "the score heat does not exist",
+        "none",
+    ),
+    (
+        "- name: a\n  email:\n    templates: [missing]",
+        2,
+        "the template missing does not exist",
+        "hello",
+    ),
+    ("- {name: a, offer: missing}", 0, "the interaction missing does not exist", "notice"),
+    ("- {name: a, set_trait: {email: x}}", 0, "the trait email cannot be set", "visitor alone"),
+    ("- {name: a, wait: {hours: 1, days: 1}}", 0, "wait for one thing", ""),
+    ("- {name: a, wait: {until: {}}}", 0, "until needs hour, weekday, or both", ""),
+    ("- {name: a, wait: {hours: 1}, end: true}", 0, "a step does one thing", ""),
+    ("- {name: a}", 0, "a step does one thing", ""),
+    ("- {name: a, tag: x, times: 2}", 0, "times belongs to goto", ""),
+    ("- {name: a, tag: x, then: [{name: b, tag: y}]}", 0, "then belongs to if", ""),
+    (
+        "- {name: a, tag: x, else: [{name: b, tag: y}]}",
+        0,
+        "else belongs to if, wait_until and webhook",
+        "",
+    ),
+    ("- {name: a, if: {in_cart: true}}", 0, "if needs then, else, or both", ""),
+    ("- {name: a, split: {ways: [{name: w}]}}", 0, "split.ways", ""),
+    (
+        "- {name: a, split: {ways: [{name: w}, {name: w}]}}",
+        0,
+        "two ways are called w",
+        "rename one",
+    ),
+    ("- {name: a, wait_untill: {}}", 0, "wait_untill is not a known key", "wait_until"),
+    ("- {name: a, email: {templates: [hello], default_hours: [22]}}", 0, "quiet hours", "21 to 8"),
+]
+
+
+@pytest.mark.parametrize(("steps", "line", "problem", "hint"), REFUSED)
+def test_a_wrong_flow_is_refused_with_file_line_and_hint(
+    steps: str, line: int, problem: str, hint: str
+) -> None:
+    found = errors_of(steps)
+    assert [e for e in found if problem in e.problem and hint in e.hint], found
+    error = next(e for e in found if problem in e.problem)
+    assert (error.file, error.line) == (f"paths/{PATH}.yaml", FIRST + line)
+
+
+def test_a_path_is_a_loop_or_a_flow_and_not_both() -> None:
+    files = files_of("- {name: a, tag: x}")
+    none = files[f"paths/{PATH}.yaml"].partition("steps:")[0]
+    both = read_folder(DEFAULTS)["paths/lead-to-customer.yaml"] + "\nsteps: [{name: a, tag: x}]\n"
+    for text in (none, both):
+        found = validate_files({**files, f"paths/{PATH}.yaml": text})
+        assert any("a path has stages (a loop) or steps (a flow)" in e.problem for e in found)
+
+
+def test_a_circle_is_bounded_by_an_email_on_it_or_by_times() -> None:
+    mail = f"- {{name: hello, email: {MAIL}}}"
+    assert errors_of(f"{mail}\n- {{name: up, goto: hello}}") == []
+    assert errors_of("- {name: a, wait: {hours: 1}}\n- {name: up, goto: a, times: 3}") == []
+
+
+def test_a_flow_of_too_many_steps_is_refused() -> None:
+    branch = ", ".join(f"{{name: s{n}, tag: x}}" for n in range(20))
+    steps = "\n".join(
+        f"- {{name: q{n}, if: {{in_cart: true}}, then: [{branch.replace('name: s', f'name: s{n}-')}]}}"
+        for n in range(3)
+    )
+    assert any("has 63 steps, at most 60" in each.problem for each in errors_of(steps))
+
+
+def test_branches_join_where_the_step_that_branched_goes_on() -> None:
+    steps = """
+    - name: q
+      if: {in_cart: true}
+      then: [{name: yes, tag: y}, {name: again, tag: z}]
+    - name: two
+      split: {ways: [{name: l, steps: [{name: left, tag: l}]}, {name: r}]}
+    - {name: last, tag: end}
+    """
+    flow = compile_files(files_of(steps), 1).paths[PATH].steps
+    ways = {name: (rule.following, rule.other) for name, rule in flow.items()}
+    assert ways["q"] == ("yes", "two")
+    assert ways["again"] == ("two", "")
+    assert [(way.name, way.until, way.step) for way in flow["two"].ways] == [
+        ("l", 0.5, "left"),
+        ("r", 1.0, "last"),
+    ]
+    assert (ways["left"], ways["last"]) == (("last", ""), ("", ""))
+
+
+def test_what_a_flow_asks_is_a_cohort_of_its_own_that_is_hidden() -> None:
+    rules = compile_files(
+        files_of("- {name: q, if: {in_cart: true}, then: [{name: y, tag: y}]}"), 1
+    )
+    assert [name for name in rules.cohorts if is_hidden(name)] == [f".{PATH}.q"]
+    assert f".{PATH}.q" in {each.name for each in rules.cohorts_touched("track:Product Added")}
+
+
+def test_the_example_holds_each_kind_of_step_and_is_valid() -> None:
+    files = read_folder(DEFAULTS) | {"paths/welcome.yaml": EXAMPLE.read_text()}
+    assert validate_files(files) == []
+    kinds = {rule.kind for rule in compile_files(files, 1).paths["welcome"].steps.values()}
+    assert kinds == {
+        "wait",
+        "wait_until",
+        "if",
+        "split",
+        "email",
+        "offer",
+        "traits",
+        "alert",
+        "goto",
+        "end",
+    }
+
+
+def test_the_schema_of_paths_describes_steps() -> None:
+    step = schema_of("paths")["$defs"]["Step"]["properties"]
+    assert {"wait", "wait_until", "if", "then", "else", "split", "goto", "end"} <= step.keys()

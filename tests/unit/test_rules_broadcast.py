@@ -1,0 +1,202 @@
+"""A broadcast is one e-mail to a visitor, by the limits of a path: reserved, arbitrated, refused, called off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.rules.compiled import Cap
+from messaging.vocabulary.effects import LogDecision, PutRecipient, Tell
+from messaging.vocabulary.messages import (
+    Broadcast,
+    BroadcastReached,
+    CohortEntered,
+    MergedInto,
+    Responded,
+    RunsMoved,
+    StateMerged,
+)
+from tests.rules_builders import HOUR, PATH, VISITOR, OneVisitor, a_view, some_rules
+
+NEWS = Broadcast("b1", "invited-mail-b", "customers", PATH, 1)
+
+
+def somebody(**may: Any) -> OneVisitor:
+    """Return a visitor who is in the cohort."""
+    one = OneVisitor(a_view(some_rules()))
+    one.now += 5 * HOUR  # noon
+    one.identify(**may)
+    one.take(CohortEntered(VISITOR, one.now, "customers"))
+    return one
+
+
+def reach(one: OneVisitor, broadcast: Broadcast = NEWS, *, cancel: bool = False) -> None:
+    """Let a broadcast come to a visitor."""
+    one.take(BroadcastReached(VISITOR, one.now, broadcast, cancel))
+
+
+def shown(one: OneVisitor) -> list[tuple[str, str]]:
+    """Return (status, reason) of the rows that were written."""
+    return [(e.status, e.reason) for e in one.effects if isinstance(e, PutRecipient)]
+
+
+def test_it_is_sent_at_once_where_nothing_stands_against_it_and_once() -> None:
+    one = somebody()
+    reach(one)
+    reach(one)
+    one.pass_time(24 * 30)
+    reach(one)
+    one.pass_time(24)
+    assert [(plan.path, plan.template) for plan in one.plans] == [
+        ("broadcast:b1", "invited-mail-b")
+    ]
+    assert shown(one) == [("planned", ""), ("sent", "handed over")]
+    assert one.alerts == []
+    assert one.state.runs["broadcast:b1"].status == "closed"
+
+
+def test_quiet_hours_and_caps_hold_for_it_and_its_e_mail_counts_for_others() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    reach(one)
+    reach(one, msgspec.structs.replace(NEWS, id="b2"))
+    one.pass_time(24 * 5)
+    assert one.sent_at[0].hour == 8
+    assert one.sent_at[1] - one.sent_at[0] >= timedelta(hours=20)
+    assert len(one.plans) == 2
+
+
+def test_the_higher_priority_goes_first() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    reach(one)
+    reach(one, msgspec.structs.replace(NEWS, id="b2", priority=5))
+    one.pass_time(24)
+    assert [plan.path for plan in one.plans] == ["broadcast:b2"]
+
+
+@pytest.mark.parametrize(
+    ("may", "changes", "reason"),
+    [
+        ({"may_email": False}, {}, "consent"),
+        ({"owns": False}, {}, "mailbox_of_another_visitor"),
+        ({}, {"cohort": "others"}, "cohort"),
+        ({}, {"template": "none"}, "no_such_template"),
+        ({}, {"path": "none"}, "no_such_path"),
+        ({}, {"version": 9}, "no_such_path"),
+    ],
+)
+def test_who_does_not_get_it_is_shown_with_the_reason(
+    may: dict[str, bool], changes: dict[str, Any], reason: str
+) -> None:
+    one = somebody(**may)
+    reach(one, msgspec.structs.replace(NEWS, **changes))
+    assert (one.plans, shown(one), one.state.runs) == ([], [("refused", reason)], {})
+
+
+def test_consent_taken_back_before_it_goes_refuses_it() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    reach(one)
+    one.identify(may_email=False)
+    one.pass_time(48)
+    assert (one.plans, shown(one)) == ([], [("planned", ""), ("refused", "consent")])
+
+
+def test_what_is_called_off_is_not_sent_and_what_went_stays_sent() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    reach(one)
+    reach(one, cancel=True)
+    one.pass_time(48)
+    assert (one.plans, shown(one)) == ([], [("planned", ""), ("cancelled", "")])
+    other = somebody()
+    reach(other)
+    other.pass_time(1)
+    reach(other, cancel=True)
+    assert shown(other) == [("planned", ""), ("sent", "handed over")]
+
+
+def test_an_unsubscription_and_a_bounce_end_it_without_an_alert() -> None:
+    one = somebody()
+    reach(one)
+    one.pass_time(1)
+    one.take(Responded(VISITOR, one.now, one.plans[0].send_id, "unsubscribed", 1.0))
+    assert one.state.runs["broadcast:b1"].status == "stopped"
+    bounced = somebody()
+    bounced.outcome = "bounced"
+    reach(bounced)
+    bounced.pass_time(1)
+    assert shown(bounced) == [("planned", ""), ("refused", "address bounced")]
+    assert bounced.alerts == []
+
+
+def test_clicking_it_ends_with_its_window_and_calls_nobody() -> None:
+    one = somebody()
+    reach(one)
+    one.pass_time(1)
+    one.answer("clicked")
+    one.pass_time(24 * 10)
+    assert one.state.runs["broadcast:b1"].status == "closed"
+    assert one.alerts == []
+
+
+def test_its_decision_is_logged_and_nothing_is_learned_from_it() -> None:
+    one = somebody()
+    reach(one)
+    one.pass_time(24 * 5)
+    decisions = [e.decision for e in one.effects if isinstance(e, LogDecision)]
+    assert [(d.arm, d.probabilities) for d in decisions] == [("invited-mail-b", [1.0])]
+    assert not any(isinstance(e, Tell) and e.bot == "learner" for e in one.effects)
+
+
+def test_it_is_left_alone_by_publications_and_is_in_no_figure() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    reach(one)
+    rules = some_rules(version=2)
+    one.view = replace_view(one, rules)
+    one.take(RunsMoved(VISITOR, one.now, 2, "exit", "kim"))
+    assert one.state.runs["broadcast:b1"].status == "planned"
+    assert one.bot.figures(one.state) == {}
+
+
+def replace_view(one: OneVisitor, rules: Any) -> Any:
+    """Return the view with another version published."""
+    return msgspec.structs.replace(
+        one.view, rules=rules, rules_version=2, pinned={**one.view.pinned, 2: rules}
+    )
+
+
+def test_two_who_become_one_get_it_once_if_neither_had_it() -> None:
+    older, younger = somebody(), somebody()
+    for one in (older, younger):
+        one.now = one.now.replace(hour=22)
+        reach(one)
+    (state,) = [
+        e.message.state
+        for e in younger.take(MergedInto(VISITOR, younger.now, VISITOR))
+        if isinstance(e, Tell) and isinstance(e.message, StateMerged)
+    ]
+    older.take(StateMerged(VISITOR, older.now, "b" * 24, state))
+    older.pass_time(24 * 10)
+    assert len(older.plans) == 1
+
+
+def test_it_waits_for_a_cap_that_is_not_its_own() -> None:
+    """What the routine has sent counts: one marketing e-mail in any 20 hours, whoever it is of."""
+    rules = some_rules(timing="now")
+    path = msgspec.structs.replace(rules.paths[PATH], caps=[Cap("email", 1, 20)])
+    one = OneVisitor(a_view(replace(rules, paths={PATH: path})))
+    one.now += 5 * HOUR
+    one.enter()
+    one.take(CohortEntered(VISITOR, one.now, "customers"))
+    one.pass_time(0.1)
+    assert len(one.plans) == 1
+    reach(one)
+    one.pass_time(24)
+    assert one.sent_at[1] - one.sent_at[0] >= timedelta(hours=20)

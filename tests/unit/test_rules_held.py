@@ -1,0 +1,111 @@
+"""A paused path plans and sends nothing, and loses nothing; an archived one lets nobody in."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from agents.runtime.batch import describe
+from agents.runtime.views import PAUSE, ViewLoader, ViewSettings, held_paths, held_text
+from config.load import compile_files
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.vocabulary.effects import LogDecision, LogStory
+from tests.rules_builders import PATH, OneVisitor, a_view
+
+PAUSED = frozenset({PATH})
+
+
+def pause(one: OneVisitor) -> None:
+    """Pause the path."""
+    one.view = msgspec.structs.replace(one.view, paused=PAUSED)
+
+
+def resume(one: OneVisitor) -> None:
+    """Let the path go on."""
+    one.view = msgspec.structs.replace(one.view, paused=frozenset())
+
+
+def decisions(one: OneVisitor) -> int:
+    """Count what was decided."""
+    return sum(isinstance(effect, LogDecision) for effect in one.effects)
+
+
+def test_what_is_due_waits_and_goes_after_the_pause() -> None:
+    one = OneVisitor().enter()
+    pause(one)
+    one.pass_time(24 * 7)
+    assert one.plans == []
+    assert (one.run.status, one.run.planned_at) == ("planned", None)
+    resume(one)
+    one.pass_time(26)
+    assert len(one.plans) == 1
+    assert [e.kind for e in one.effects if isinstance(e, LogStory)].count("run.held") == 1
+
+
+def test_who_enters_meanwhile_is_let_in_and_nothing_is_decided_for_them() -> None:
+    one = OneVisitor()
+    pause(one)
+    one.enter()
+    one.pass_time(48)
+    assert (one.run.status, one.plans, decisions(one)) == ("planned", [], 0)
+    resume(one)
+    one.pass_time(26)
+    assert len(one.plans) == 1
+
+
+def test_a_window_that_ends_during_a_pause_leads_to_the_next_e_mail_after_it() -> None:
+    one = OneVisitor().enter()
+    one.pass_time(25)
+    assert len(one.plans) == 1
+    pause(one)
+    one.pass_time(24 * 10)
+    assert len(one.plans) == 1
+    resume(one)
+    one.pass_time(26)
+    assert len(one.plans) == 2
+
+
+def test_the_goal_ends_a_run_that_waits() -> None:
+    one = OneVisitor().enter()
+    pause(one)
+    one.pass_time(48)
+    one.buy()
+    resume(one)
+    one.pass_time(24 * 10)
+    assert (one.run.status, one.plans) == ("won", [])
+
+
+def test_an_archived_path_lets_nobody_in_and_whoever_is_on_it_goes_on() -> None:
+    late = OneVisitor(a_view(archived=PAUSED)).enter()
+    assert late.state.runs == {}
+    assert [e.detail["rule"] for e in late.effects if isinstance(e, LogStory)] == ["archived"]
+    early = OneVisitor().enter()
+    early.view = msgspec.structs.replace(early.view, archived=PAUSED)
+    early.pass_time(26)
+    assert len(early.plans) == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "paused", "archived"),
+    [
+        (None, set(), set()),
+        ({"paths": "all"}, set(), set()),
+        ({"paths": ["b", "a"]}, {"a", "b"}, set()),
+        ({"paths": "all", "archived": ["c"]}, set(), {"c"}),
+        ({"paths": ["a"], "archived": ["c", "d"]}, {"a"}, {"c", "d"}),
+    ],
+)
+async def test_a_view_says_what_is_held_and_a_replay_finds_it_again(
+    document: dict[str, object] | None, paused: set[str], archived: set[str]
+) -> None:
+    store = MemoryStore(MemoryDatabase())
+    loader = ViewLoader(store, ViewSettings(mailbox=lambda address: address), compile_files)
+    first = await loader.load()
+    if document is not None:
+        await store.put_document(*PAUSE, document)
+    now = await loader.changed() or first
+    assert (now.paused, now.archived) == (paused, archived)
+    again = await loader.at(0, {}, describe(1, now))
+    assert (again.paused, again.archived) == (paused, archived)
+    assert held_paths(held_text(now.paused, now.archived)) == (paused, archived)
+    assert ("held=" in describe(1, now)) == bool(paused or archived)
