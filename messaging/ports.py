@@ -228,8 +228,8 @@ class Store(Protocol):
         """
         ...
 
-    async def count(self, table: str, match: dict[str, Any]) -> int:
-        """Return how many rows of a table have fields equal to `match`."""
+    async def count(self, table: str, match: dict[str, Any], at_most: int | None = None) -> int:
+        """Return how many rows of a table have fields equal to `match`; counting ends at `at_most`."""
         ...
 
     async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:

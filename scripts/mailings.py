@@ -232,7 +232,7 @@ def _templates_of(path: Any) -> Iterator[str]:
 def _used(rules: CompiledRules, name: str) -> str:
     """Return where a template is used, in words."""
     found = [
-        f"{path.name}, stage {stage.name}"
+        f"{path.name}, {'step' if path.steps else 'stage'} {stage.name}"
         for path in rules.paths.values()
         for stage in path.stages
         if any(template == name for template, _ in stage.email.templates)

@@ -16,13 +16,14 @@ from typing import Any
 
 import msgspec
 
+from agents.rules.compiled import CompiledRules
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
 from agents.rules_manager.editing import STAY
 from agents.runtime.figures import by_status, stages_in
 from agents.runtime.filler import DONE, filling_of, percent
 from agents.runtime.mover import MOVES
-from agents.runtime.views import PUBLISHED, VERSIONS, Versions
+from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
 from messaging.gateway.console.rulebook import (
     CohortLine,
@@ -49,6 +50,8 @@ from scripts.story import moment
 from scripts.visible import shown
 
 VERSIONS_SHOWN = 20
+COMPARED_MAX = 16
+"""Pairs of versions whose differences are remembered."""
 LOOKED_MAX = 300
 """Visitors by whom a page says how many enter a path at once: some 30 ms. `mdma rules impact` looks at more."""
 
@@ -94,6 +97,7 @@ class StoredRulebook:
         self._counting = asyncio.Lock()
         self._read: dict[int, Known] = {}
         self._versions_read = Versions(compile_files)
+        self._compared: dict[tuple[int, int], Compared] = {}
 
     async def now(self) -> RulesNow:
         """Return what the rules are now."""
@@ -161,11 +165,17 @@ class StoredRulebook:
 
     async def compare(self, before: int, after: int) -> Compared:
         """Return what differs between two versions."""
+        known = self._compared.get((before, after))
+        if known is not None:
+            return known  # a version never changes
         old = await files_of(self._store, before) or {}
         new = await files_of(self._store, after) or {}
         found = await asyncio.to_thread(changes, old, new)
-        said = [shown(sentence(each)) for each in found[:SAID_MAX]]
-        return Compared(said=said, text=unified(old, new))
+        told = [shown(sentence(each)) for each in found[:SAID_MAX]]
+        if len(self._compared) >= COMPARED_MAX:
+            self._compared.clear()
+        known = self._compared[before, after] = Compared(said=told, text=unified(old, new))
+        return known
 
     async def save(self, base: int, name: str, text: str | None, by: str, at: datetime) -> Saved:
         """Make a version of the newest one with one file changed."""
@@ -194,7 +204,7 @@ class StoredRulebook:
                 calls=each.waiting,
                 has_place=each.has_place,
             )
-            for each in await impact(self._store, number)
+            for each in await impact(self._store, number, await self._compiled(number))
         ]
 
     async def entering(self, number: int) -> list[str]:
@@ -207,6 +217,13 @@ class StoredRulebook:
     ) -> bool:
         """Publish a version in the place of another."""
         return await publish(self._store, number, at=at, by=by, instead_of=instead_of, runs=runs)
+
+    async def _compiled(self, number: int) -> CompiledRules:
+        """Return a version, compiled once."""
+        if number not in self._versions_read:
+            await read_versions(self._store, self._versions_read)
+        rules: CompiledRules = await asyncio.to_thread(self._versions_read.__getitem__, number)
+        return rules
 
     async def _move(self) -> MoveLine | None:
         last = await self._store.get_document(*PUBLISHED)

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from agents.rules.compiled import CompiledRules
+from agents.rules.ruleset import name_of
+from agents.rules.source import parse
 from agents.rules_manager.editing import RUNS, STAY
 from agents.runtime.figures import standing_in
 from agents.runtime.views import PUBLICATIONS, PUBLISHED, VERSIONS, VERSIONS_MAX
@@ -119,26 +121,44 @@ class Group(msgspec.Struct, frozen=True):
     """Whether the version that would be published has this path and stage: only then can a run go over to it."""
 
 
-async def impact(store: Store, version: int) -> list[Group]:
+async def impact(store: Store, version: int, rules: CompiledRules | None = None) -> list[Group]:
     """Return where runs stand that are on another version than this one, as of each shard's last commit.
 
-    Raise KeyError for a version that there is not.
+    `rules`: the version compiled, where somebody has it. Raise KeyError for a version that there is not.
     """
-    found = await store.get_document(VERSIONS, str(version))
-    if found is None:
-        raise KeyError(version)
-    rules = await asyncio.to_thread(compile_files, found["files"], version, found.get("html"))
+    if rules is None:
+        found = await store.get_document(VERSIONS, str(version))
+        if found is None:
+            raise KeyError(version)
+        rules = await asyncio.to_thread(compile_files, found["files"], version, found.get("html"))
     standing = standing_in(await store.figures("rules"))
+    others = {other for _, other, _ in standing if other != version}
+    flows = {other: await _flows(store, other) for other in sorted(others)}
     return [
-        Group(path, other, stage, runs, waiting, _has_place(rules, path, stage))
+        Group(
+            path,
+            other,
+            stage,
+            runs,
+            waiting,
+            _has_place(rules, path, stage, is_flow=path in flows[other]),
+        )
         for (path, other, stage), (runs, waiting) in sorted(standing.items())
         if other != version
     ]
 
 
-def _has_place(rules: CompiledRules, path: str, stage: str) -> bool:
+async def _flows(store: Store, version: int) -> set[str]:
+    """Return the paths of a version that are flows: none of their runs can go over to a loop, nor the reverse."""
+    found = await store.get_document(VERSIONS, str(version))
+    files = found["files"] if found is not None else {}
+    paths = {file: parse(file, text) for file, text in files.items() if file.startswith("paths/")}
+    return {name_of(file) for file, source in paths.items() if "steps" in source.data}
+
+
+def _has_place(rules: CompiledRules, path: str, stage: str, *, is_flow: bool) -> bool:
     rule = rules.paths.get(path)
-    return rule is not None and stage in rule.places
+    return rule is not None and stage in rule.places and bool(rule.steps) == is_flow
 
 
 async def published(store: Store) -> int:

@@ -280,16 +280,24 @@ def _goal_reached(turn: Turn, message: GoalReached) -> None:
     for path in message.paths:
         close_path(turn.state, path, message.at)
     turn.cancel_refused()
-    for path in message.paths:
-        if (path, message.order_id) in turn.state.orders:
-            continue
-        if message.thanks:
-            _success(turn, path, message)
-        else:
-            remember_order(turn.state, path, message.order_id)
-            reason = "the order is old, or was cancelled before it was told"
-            detail = {"path": path, "run": message.order_id, "reason": reason}
-            turn.effects.append(LogStory("success.refused", detail))
+    decided = {path for path, order in turn.state.orders if order == message.order_id}
+    if not message.thanks:
+        for path in message.paths:
+            if path not in decided:
+                remember_order(turn.state, path, message.order_id)
+                reason = "the order is old, or was cancelled before it was told"
+                detail = {"path": path, "run": message.order_id, "reason": reason}
+                turn.effects.append(LogStory("success.refused", detail))
+    elif not decided:
+        _success(turn, _thanking(turn, message.paths), message)
+
+
+def _thanking(turn: Turn, paths: list[str]) -> str:
+    """Return which of the paths that share a goal thanks for it: nobody is thanked twice for one order."""
+    rules = turn.view.rules
+    known = [path for path in paths if path in rules.paths] if rules is not None else []
+    able = [path for path in known if rules.paths[path].success.template] or known
+    return min(able, key=lambda path: (-rules.paths[path].priority, path)) if able else paths[0]
 
 
 def _success(turn: Turn, path: str, message: GoalReached) -> None:

@@ -79,4 +79,5 @@ def _alert(turn: Turn, run: Run, status: str) -> PutAlert:
         for t in run.tries
     ]
     at = run.alerted_at or turn.now
-    return PutAlert(run.alert_id, run.alert_kind, run.path, run.run, status, at, history)
+    about = (run.alert_id, run.alert_kind, run.path, run.run)
+    return PutAlert(*about, status, at, history, rules_version=run.version)

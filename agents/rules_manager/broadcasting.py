@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.broadcast_rule import BROADCAST, CALLED_OFF, PLANNED, REFUSED, name_of
-from agents.rules_manager.planning import plan, stop
+from agents.rules_manager.planning import news_until, not_agreed, plan, stop
 from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.messages import Broadcast, BroadcastReached
@@ -27,7 +27,7 @@ def reached(turn: Turn, message: BroadcastReached) -> None:
         return
     state.broadcasts = [*state.broadcasts, broadcast.id][-BROADCASTS_MAX:]
     reason = refusal(state, turn.view.pinned.get(broadcast.version), broadcast)
-    if reason:
+    if reason and (reason != not_agreed(turn) or news_until(turn) is None):
         state.refused += 1
         turn.story("broadcast.refused", None, broadcast=broadcast.id, rule=reason)
         turn.show_recipient(broadcast.id, REFUSED, reason)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from agents.rules_manager.loop import enter
+from agents.rules_manager.planning import news_until, not_agreed
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.messages import EntryMet
 
 
 def entry_met(turn: Turn, message: EntryMet) -> None:
     """Let a visitor onto a path, by the rules of the version that said so; who may not be written to is refused."""
-    state, view = turn.state, turn.view
+    view = turn.view
     version = message.version if message.version in view.pinned else view.rules_version
     path = view.pinned[version].paths.get(message.path)
     if path is None:
         turn.story("run.refused", None, path=message.path, rule="no_such_path")
     elif path.reentry == "keyed" and not message.key:
         turn.story("run.refused", None, path=message.path, rule="no_key")
-    elif not path.steps and not (state.may_email and state.owns_mailbox):
-        turn.story("run.refused", None, path=message.path, rule="consent")
+    elif not path.steps and not_agreed(turn) and news_until(turn) is None:
+        turn.story("run.refused", None, path=message.path, rule=not_agreed(turn))
     else:
         enter(turn, path, message.at, version, message.key)

@@ -30,11 +30,15 @@ from agents.rules.flow import StepRule
 from agents.rules_manager import engaging
 from agents.rules_manager.alerts import alert, go_on
 from agents.rules_manager.calendar import zone_of
+from agents.rules_manager.planning import LOOK_AGAIN
 from agents.rules_manager.state import Choice, Run, Try
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import CallWebhook
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import TraitsSet, WebhookSettled
+
+ACTS = frozenset({"offer", "traits", "alert", "webhook"})
+"""Kinds of steps that reach out: while the path is paused nobody takes them. Waits and questions go on."""
 
 BEGAN = -1
 """Stands in `Run.came` where the run began."""
@@ -43,6 +47,7 @@ BEGAN = -1
 def begin(turn: Turn, run: Run, path: PathRule) -> None:
     """Begin a run's flow at the step where it stands."""
     run.reached, run.came = {run.stage: turn.now}, [BEGAN]
+    turn.story("step.reached", run, does=path.steps[run.stage].kind)
     _take(turn, run, path)
 
 
@@ -65,9 +70,14 @@ def take_up(turn: Turn, run: Run, path: PathRule) -> None:
 def waited(turn: Turn, run: Run) -> None:
     """Go on after a wait; of `wait_until` the time is over."""
     path = turn.path(run)
-    if path is None or not run.active or run.until is None or run.until > turn.now:
+    if path is None or not run.active:
         return
     step = path.steps[run.stage]
+    if run.until is None and step.kind in ACTS:
+        _take(turn, run, path)  # the path was paused
+        return
+    if run.until is None or run.until > turn.now:
+        return
     run.until = None
     if step.kind in ("wait_until", "webhook"):
         turn.story("step.timed_out", run)
@@ -181,6 +191,11 @@ def _move(turn: Turn, run: Run, path: PathRule, name: str) -> None:
 
 def _following(turn: Turn, run: Run, path: PathRule, step: StepRule) -> str | None:
     """Do what a step does; return the name of what follows, None where it is waited for."""
+    if step.kind in ACTS and run.until is None and turn.is_paused(run):
+        run.status = "waiting"
+        turn.story("run.held", run)
+        turn.wake(f"flow:{run.slot}", turn.now + LOOK_AGAIN)
+        return None
     match step.kind:
         case "wait":
             _wait(turn, run, path, step)

@@ -45,6 +45,7 @@ from messaging.vocabulary.records import Decision, SplitTest
 
 NEWS_AFTER_MERGE = timedelta(minutes=15)
 """Bots tell each other of a merge by ways of their own: until each has heard, who agreed may look as if not."""
+
 LOOK_AGAIN = timedelta(minutes=30)
 """After so long a run of a paused path is looked at again."""
 
@@ -249,7 +250,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: str) -> None:
         _refuse(turn, run, reason)
         if (news := news_until(turn)) is not None:
             run.planned_at = news
-            turn.wake(f"send:{run.path}", news)
+            turn.wake(f"send:{run.slot}", news)
         else:
             stop(turn, run, reason)
         return

@@ -215,7 +215,8 @@ class RulesState(msgspec.Struct, array_like=True):
     """`at` of the cause that waits for room."""
     mixed: bool = False
     """True after a merge of one who is held out with one who is not: left out of the lift."""
-
+    merged_at: datetime | None = None
+    """When the newest younger visitor's state came: what Behavior makes of the two may be on its way."""
     broadcasts: list[str] = []
     """The newest broadcasts that came to this visitor: each comes once."""
 

@@ -31,7 +31,7 @@ class Wiring:
 
 
 WIRING: dict[str, Wiring] = {
-    "behavior": Wiring(BehaviorBot, ("behavior", "email", "social"), reads_journal=True),
+    "behavior": Wiring(BehaviorBot, ("behavior", "rules", "email", "social"), reads_journal=True),
     "rules": Wiring(RulesBot, ("behavior", "rules", "sales", "email", "engagement")),
     "engagement": Wiring(EngagementBot, ("behavior", "rules", "sales", "engagement")),
     "email": Wiring(EmailBot, ("behavior", "rules", "sales", "email"), hands_mail_over=True),

@@ -337,9 +337,10 @@ class MemoryStore:
             return [{n: row[n] for n in ("id", *only) if n in row} for row in found[:limit]]
         return found[:limit]
 
-    async def count(self, table: str, match: dict[str, Any]) -> int:
+    async def count(self, table: str, match: dict[str, Any], at_most: int | None = None) -> int:
         """Return how many rows have fields equal to `match`."""
-        return len(self._matching(table, match))
+        found = len(self._matching(table, match))
+        return found if at_most is None else min(found, at_most)
 
     async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:
         """Return the rows first written last: a dict keeps that order."""

@@ -311,16 +311,17 @@ class MongoStore:
             cursor = cursor.sort([("at", order), ("_id", order)]).limit(limit)
             return [_with_id(document) for document in await cursor.to_list(None)]
 
-    async def count(self, table: str, match: dict[str, Any]) -> int:
+    async def count(self, table: str, match: dict[str, Any], at_most: int | None = None) -> int:
         """Return how many rows have fields equal to `match`."""
+        limit: dict[str, Any] = {} if at_most is None else {"limit": at_most}
         with world():
             if match:
                 return await self._database[table].count_documents(
-                    _equal(match), session=self._reading_in
+                    _equal(match), session=self._reading_in, **limit
                 )
             # Of all rows the keys alone are counted: rows of decisions are large.
             return await self._database[table].count_documents(
-                {}, hint="_id_", session=self._reading_in
+                {}, hint="_id_", session=self._reading_in, **limit
             )
 
     async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-APART = timedelta(seconds=30)
+APART = timedelta(seconds=10)
 """A chain of answers adds a second or two each: an e-mail, its open, the next window, four e-mails a run."""
 
 SENDS = ("path", "run", "stage", "step", "attempt", "template", "success", "status", "reason")

@@ -22,7 +22,7 @@ BOT = EmailBot()
 VISITOR = "a1" * 12
 START = datetime(2024, 5, 6, 10, tzinfo=UTC)
 FINAL = {"handed over", "bounced", "uncertain", "refused", "cancelled", "given up"}
-PATH = SimpleNamespace(success=SimpleNamespace(template="thanks"), sender="shop")
+PATH = SimpleNamespace(success=SimpleNamespace(template="thanks"), sender="shop", priority=0)
 RULES = SimpleNamespace(paths={"a": PATH, "b": PATH})
 
 

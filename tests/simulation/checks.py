@@ -50,6 +50,7 @@ OVER_BOUND = "visitor over its bound"
 CENT = 0.01
 
 STOPS = {
+    "a person decided",
     "address bounced",
     "another version was published",
     "cannot be sent",
@@ -91,6 +92,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_alert_per_run(world)
     every_run_ended(world)
     every_run_was_moved(world)
+    every_trait_was_told_once(world)
     every_broadcast_came_to_its_end(world)
     every_run_stopped_for_a_reason(world)
     await figures_are_exact(world)
@@ -335,6 +337,14 @@ def every_run_was_moved(world: World) -> None:
             late = row["at"] > move["completed_at"]
             if is_entry and late and row["detail"]["version"] != move["version"]:
                 world.witness.broken("entered by an old version", row["visitor"])
+
+
+def every_trait_was_told_once(world: World) -> None:
+    """Behavior is told of each step that sets a trait, once for each time that a run took it."""
+    witness = world.witness
+    took, told = witness.stories["step.reached traits"], witness.messages["TraitsSet"]
+    if took != told:
+        witness.broken("traits told", f"{told} times, steps taken {took} times")
 
 
 def every_broadcast_came_to_its_end(world: World) -> None:

@@ -9,6 +9,7 @@ from typing import get_args
 
 from messaging.vocabulary.messages import AnyMessage
 from tests.simulation.chaos import PLANNED, PORTS
+from tests.simulation.flows import KINDS
 
 EXPECTED: dict[str, tuple[str, ...]] = {
     "faults": (*(kind for shares in PORTS for kind in shares), *PLANNED, "fenced"),
@@ -37,6 +38,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "run waiting > stopped",
         "run visiting > planned",
         "run visiting > won",
+        "run waiting > ended",
         "run alerted > closed",
         "run alerted > won",
         "decision interaction on_site",
@@ -90,6 +92,13 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "broadcast.planned",
         "broadcast.refused",
         "run.migrated",
+        *(f"step.reached {kind}" for kind in KINDS),
+        "step.split letter",
+        "step.split site",
+        "step.waits",
+        "step.came_true",
+        "step.timed_out",
+        "run.ended",
         "run.stopped another version was published",
     ),
 }

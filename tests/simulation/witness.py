@@ -36,6 +36,7 @@ from messaging.vocabulary.messages import (
     StateMerged,
     decode_letters,
 )
+from tests.simulation.flows import FORGOTTEN
 
 FINAL = frozenset(
     {
@@ -59,7 +60,7 @@ SETTLED_LATER = {
 ENDED_ON_SITE = frozenset({"clicked", "dismissed", "submitted", "withdrawn", "expired", "refused"})
 
 ATTEMPTS_OF_ROUTINE = 4
-ATTEMPTS_MAX = {"club": 2, "after-order": 1}
+ATTEMPTS_MAX = {"club": 2, "greeting": 3, "after-order": 1}
 """Attempts of a run, by path; all others are the routine's."""
 
 VIOLATIONS_MAX = 50
@@ -351,6 +352,12 @@ class Witness:
             self.stories["social.asking again"] += 1
         if kind == "stage.reached":
             self.stories[f"{kind} {detail['stage']}"] += 1
+        if kind == "step.reached":
+            self.stories[f"{kind} {detail['does']}"] += 1
+            if detail["stage"] == FORGOTTEN:
+                self.broken("a trait that a step set is not known", fields["visitor"])
+        if kind == "step.split":
+            self.stories[f"{kind} {detail['way']}"] += 1
         if kind.startswith("run.") and "reason" in detail:
             self.stories[f"{kind} {detail['reason']}"] += 1
 

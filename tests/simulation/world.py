@@ -41,6 +41,7 @@ from messaging.vocabulary.errors import Fenced, Unavailable
 from messaging.vocabulary.records import Snapshot
 from tests.model_builders import LIKELY
 from tests.simulation.chaos import Chaos
+from tests.simulation.flows import COHORT, FLOW
 from tests.simulation.gateway import SimGateway
 from tests.simulation.loop import SimClock
 from tests.simulation.network import Network
@@ -125,7 +126,8 @@ def rules_of(version: int) -> CompiledRules:
     """Return the shipped routine, under a version number, beside a club and what follows an order, under the same caps.
 
     The club has a path of its own, and two notices on the site of which one is as good as the other. A run of
-    `after-order` begins with each order, and by the API, one of `told` each time. A cohort asks for a probability.
+    `after-order` begins with each order, and by the API, one of `told` each time. A cohort asks for a probability. Some
+    leads are greeted by a flow as well (`flows.py`).
     """
     return compile_files(files_of_rules(), version)
 
@@ -141,6 +143,7 @@ def files_of_rules() -> dict[str, str]:
         .replace("total: 4 ", "total: 2 ")
         .replace("total: 4\n", "total: 2\n")
     )
+    files["paths/greeting.yaml"] = FLOW
     files["paths/after-order.yaml"] = (
         routine.replace("goal: [Order Completed]", "goal: [Review Sent]")
         .replace("cohort: addressable-lead", "event: Order Completed\n  api: true", 1)
@@ -156,7 +159,7 @@ def files_of_rules() -> dict[str, str]:
         .replace("reentry: keyed\nkey: order_id", "reentry: every_time")
         + TOLD
     )
-    files["cohorts.yaml"] += LIKELY
+    files["cohorts.yaml"] += LIKELY + COHORT
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
     notice = files["interactions/notice-new.yaml"].replace("cohort: looks-around", "cohort: eager")
     assert "cohort: eager" in notice, "the notice's text has changed"

@@ -24,8 +24,9 @@ BOT = EmailBot()
 
 
 def a_view(*, template="thanks", suppressed=(), rules=True):
-    path = SimpleNamespace(success=SimpleNamespace(template=template), sender="shop")
-    compiled = SimpleNamespace(paths={"welcome": path, "win-back": path})
+    path = SimpleNamespace(success=SimpleNamespace(template=template), sender="shop", priority=0)
+    other = SimpleNamespace(**{**vars(path), "priority": 5})
+    compiled = SimpleNamespace(paths={"welcome": path, "win-back": other})
     return View(
         compiled if rules else None,
         3,
@@ -952,3 +953,11 @@ def test_of_a_mail_that_never_went_out_nobody_is_said_to_have_left():
     world = World()
     world.request()
     assert not [e for e in world.respond("unsubscribed", "s9") if getattr(e, "left", False)]
+
+
+def test_an_order_that_is_the_goal_of_two_paths_is_thanked_for_once_by_the_more_important_one():
+    world = World()
+    found = world.goal(("welcome", "win-back"))
+    assert [e.plan.path for e in of(found, fx.PutSend)] == ["win-back"]
+    assert not of(world.goal(("welcome", "win-back")), fx.PutSend), "told again, not thanked again"
+    assert not of(world.goal(("welcome",)), fx.PutSend), "nor where a version has one path less"

@@ -117,7 +117,7 @@ async def a_reader(experiment: Experiment | None = None, files: Any = None) -> S
     store = MemoryStore(MemoryDatabase())
     if files is not None:
         await store.put_document("rules_versions", "3", {"files": files})
-        await store.put_document("control", "published", {"version": 3})
+        await store.put_document("control", "published", {"version": 3, "number": 1})
     if experiment is not None:
         snapshot = snapshot_of(experiment, 5, 10)
         row = msgspec.to_builtins(snapshot) | {"at": AT}

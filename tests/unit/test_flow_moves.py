@@ -191,3 +191,26 @@ def test_a_step_cannot_give_consent_or_an_address() -> None:
     traits: dict[str, TraitValue] = {"email": "x@example.com", "email_consent": True}
     ann.take(TraitsSet(behavior.ANN, behavior.START, traits, PATH, "mark"), behavior.START)
     assert (ann.state.address, dict(ann.state.consents)) == before
+
+
+def test_what_a_flow_asks_is_told_before_the_cohort_that_starts_its_run() -> None:
+    steps = "- {name: q, if: {country: DE}, then: [{name: german, tag: g}], else: [{name: other, tag: o}]}"
+    ann = behavior.Ann(a_flow(steps))
+    traits = {"email": "ann@example.com", "country": "DE", "email_consent": True}
+    effects = ann.sees(behavior.an_identify(1, "u1", traits=traits))
+    entered = behavior.told(effects, CohortEntered, "rules")
+    assert [each.cohort for each in entered] == [f".{PATH}.q", "addressable-lead"]
+    lead = OneVisitor(a_flow(steps))
+    lead.identify()
+    for each in entered:
+        lead.take(each)
+    assert list(lead.run.reached) == ["q", "german"]
+
+
+def test_hidden_cohorts_are_counted_and_shown_nowhere() -> None:
+    ann = behavior.Ann(
+        a_flow("- {name: q, if: {country: DE}, then: [{name: german, tag: g}]}\n" + MARK)
+    )
+    ann.sees(behavior.an_identify(1, "u1", traits={"email": "a@example.com", "country": "DE"}))
+    assert f".{PATH}.q" in ann.state.cohorts
+    assert not [name for name in ann.bot.figures(ann.state) if name.startswith("cohorts/.")]

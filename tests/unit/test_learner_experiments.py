@@ -192,5 +192,5 @@ async def test_a_verdict_is_served_again_after_a_start_however_much_others_publi
     for snapshot, at in rows:
         fields = msgspec.to_builtins(snapshot) | {"at": at}
         await store.put_document("snapshots", f"{snapshot.policy}@{snapshot.version}", fields)
-    view = await ViewLoader(store, ViewSettings(mailbox=str), lambda *_: None).load((0, ""))
+    view = await ViewLoader(store, ViewSettings(mailbox=str), lambda *_: None).load((0, 0, "", ""))
     assert verdict_of(view.snapshots[TEST.policy]) == WINNER

@@ -9,7 +9,9 @@ from agents.runtime.batch import describe
 from agents.runtime.views import PAUSE, ViewLoader, ViewSettings, held_paths, held_text
 from config.load import compile_files
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from messaging.vocabulary.effects import LogDecision, LogStory
+from messaging.vocabulary.effects import CallWebhook, LogDecision, LogStory, Tell
+from messaging.vocabulary.messages import TraitsSet
+from tests.flow_builders import a_flow
 from tests.rules_builders import PATH, OneVisitor, a_view
 
 PAUSED = frozenset({PATH})
@@ -109,3 +111,27 @@ async def test_a_view_says_what_is_held_and_a_replay_finds_it_again(
     assert (again.paused, again.archived) == (paused, archived)
     assert held_paths(held_text(now.paused, now.archived)) == (paused, archived)
     assert ("held=" in describe(1, now)) == bool(paused or archived)
+
+
+def test_a_flow_that_is_paused_reaches_out_to_nobody_and_takes_each_step_once_after_it() -> None:
+    one = OneVisitor(
+        a_flow(
+            """
+- {name: rest, wait: {hours: 2}}
+- {name: mark, tag: reached}
+- {name: ask, webhook: {url: 'https://crm.example/score'}}
+"""
+        )
+    ).enter()
+    pause(one)
+    one.pass_time(24)
+    assert (one.run.stage, reached_out(one)) == ("mark", [])
+    resume(one)
+    one.pass_time(1)
+    assert (one.run.stage, reached_out(one)) == ("ask", ["TraitsSet", "CallWebhook"])
+
+
+def reached_out(one: OneVisitor) -> list[str]:
+    """Return what a flow wanted of others."""
+    told = [e.message if isinstance(e, Tell) else e for e in one.effects]
+    return [type(e).__name__ for e in told if isinstance(e, TraitsSet | CallWebhook)]

@@ -20,6 +20,8 @@ from messaging.gateway.told import StageNow, Story
 from messaging.store.audit_log import AUDIT_LOG
 
 LOOK_SECONDS = 3.0
+COUNTED_MAX = 1_000
+"""Alerts of a status that are counted: a page must not cost more as they grow old."""
 
 ERASE_WORD = "erase"
 RECEIPT = re.compile(r"[0-9a-f]{1,64}")
@@ -77,7 +79,9 @@ async def alerts(visit: Visit) -> web.StreamResponse:
         raise ProblemError(422, "an alert is open, resumed, changed or closed", field="status")
     found = await desk.alerts(status, after, PAGE_ROWS)
     store = visit.gateway.deps.store
-    counts = {name: await store.count("alerts", {"status": name}) for name, _ in STATUSES}
+    counts = {
+        name: await store.count("alerts", {"status": name}, COUNTED_MAX) for name, _ in STATUSES
+    }
     return await visit.page(
         "alerts.html",
         here="alerts",
@@ -86,6 +90,7 @@ async def alerts(visit: Visit) -> web.StreamResponse:
         chosen=status,
         statuses=STATUSES,
         counts=counts,
+        counted_max=COUNTED_MAX,
         rows=found.lines,
         pages=addresses(f"{ROOT}alerts", {"status": status}, after, found.after),
     )
