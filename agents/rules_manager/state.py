@@ -220,9 +220,6 @@ class RulesState(msgspec.Struct, array_like=True):
     broadcasts: list[str] = []
     """The newest broadcasts that came to this visitor: each comes once."""
 
-    merged_at: datetime | None = None
-    """When the newest younger visitor's state came: what Behavior makes of the two may be on its way."""
-
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""
         return [run for run in self.runs.values() if run.path == path]
