@@ -88,6 +88,8 @@ class Desk:
         given = answer(self._seed, alert)
         body = {"by": NAME} | ({"stage": given.stage} if given.stage else {})
         status, _ = await self._ask("POST", f"{self._url}/{alert.id}/{given.action}", json=body)
+        if status == 409 and given.action != "close":  # nobody may write to them: they are let go
+            status, _ = await self._ask("POST", f"{self._url}/{alert.id}/close", json={"by": NAME})
         if status == 200:
             self.answered += 1
         elif status not in PASSING:

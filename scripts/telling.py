@@ -116,6 +116,11 @@ class Reading:
         """Return how many are in a cohort, or stand at a stage."""
         return int(await self._reader.counted(cohort=cohort, path=path, stage=stage))
 
+    async def unwritable(self, id_: str) -> str:
+        """Return why no marketing e-mail may be sent to a visitor; empty: it may."""
+        found: str = await self._reader.unwritable(id_)
+        return found
+
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         """Return path -> names of its stages; with a version, where a run of it may go on."""
         found: dict[str, list[str]] = await self._reader.stages(version)

@@ -120,7 +120,13 @@ def _fields(record: Record) -> tuple[object, ...]:
 
 
 class FakeReader:
-    """Know one visitor."""
+    """Know one visitor.
+
+    `why`: why nobody may be written to; empty: they may.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        self.why = why
 
     async def visitor(self, id_: str) -> dict[str, object] | None:
         return {"visitor_id": "0a" * 12, "at": NOON} if id_ == "ann" else None
@@ -144,6 +150,9 @@ class FakeReader:
 
     async def counted(self, *, cohort: str = "", path: str = "", stage: str = "") -> int:
         return 1
+
+    async def unwritable(self, id_: str) -> str:
+        return self.why
 
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         return {"a": ["first", "second"], "b": ["first"], "lead": ["invited", "opened"]}

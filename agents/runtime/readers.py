@@ -316,6 +316,21 @@ class StoreReader:
                 found[visitor] = told[CUSTOMER]["value"]
         return found
 
+    async def unwritable(self, id_: str) -> str:
+        """Return in words why the Rules Manager sends a visitor no marketing e-mail; empty: it may."""
+        visitor = await self.find(id_)
+        rules = await self._state("rules", visitor) if visitor is not None else None
+        if visitor is None or rules is None or (rules.may_email and rules.owns_mailbox):
+            return ""
+        behavior = await self._state("behavior", visitor)
+        if behavior.unsubscribed_at:
+            return "they unsubscribed"
+        if not behavior.address:
+            return "nobody knows their address"
+        if behavior.address in behavior.unreachable:
+            return "their address bounced"
+        return "they have not agreed" if rules.owns_mailbox else "their mailbox is somebody else's"
+
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept.
 

@@ -92,6 +92,11 @@ async def _check(gateway: Gateway, alert: dict[str, Any], action: str, stage: st
             )
     if alert["kind"] == UNCERTAIN_SUCCESS and action != "close":
         raise ProblemError(422, "this alert is about one e-mail, and can only be closed")
+    why = await gateway.deps.reader.unwritable(alert["visitor"]) if action != "close" else ""
+    if why:
+        raise ProblemError(
+            409, f"{why}: a new run would end at once. Close it, or go on when that has changed"
+        )
 
 
 async def _settled(gateway: Gateway, alert: str) -> tuple[str, str]:

@@ -45,6 +45,10 @@ class VisitorReader(Protocol):
         """Return how many are in a cohort, or stand at a stage of a path."""
         ...
 
+    async def unwritable(self, id_: str) -> str:
+        """Return in words why no marketing e-mail may be sent to a visitor; empty: it may."""
+        ...
+
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         """Return path -> names of its stages, over all versions that are kept.
 

@@ -15,7 +15,7 @@ from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import AlertSettled, decode_event
 from messaging.vocabulary.ids import visitor_id_for
-from tests.gateway_builders import ADMIN, NOON, FailingJournal, a_site, until
+from tests.gateway_builders import ADMIN, NOON, FailingJournal, FakeReader, a_site, until
 
 VISITOR = visitor_id_for("u:1")
 
@@ -215,6 +215,22 @@ async def test_what_is_no_open_alert_cannot_be_settled() -> None:
         assert problem["field"] == "stage"
         assert "opened" in problem["detail"]
     assert not any(database.streams)
+
+
+async def test_who_may_not_be_written_to_is_not_resumed_for_nothing() -> None:
+    """A new run would end at once, and the alert that called a person would be gone."""
+    database = MemoryDatabase()
+    _alert(database)
+    async with a_site(database=database, reader=FakeReader("their address bounced")) as (
+        session,
+        _,
+    ):
+        for action, body in (("resume", {}), ("change", {"stage": "opened"})):
+            path = f"/api/v1/alerts/a1/{action}"
+            problem = await _ask(session, path, method="POST", body=body, status=409)
+            assert problem["detail"].startswith("their address bounced")
+        assert not any(database.streams), "nothing was decided"
+        await _ask(session, "/api/v1/alerts/a1/close", method="POST")
 
 
 async def test_of_two_who_pause_at_once_both_are_heard() -> None:
