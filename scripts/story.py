@@ -44,6 +44,9 @@ EVENTS = {
     "address_confirmed": "confirmed their address",
     "bounced": "an e-mail came back",
     "complained": "complained of an e-mail",
+    "entry_asked": "was let onto a path by the API",
+    "broadcast_ordered": "was reached by a broadcast",
+    "webhook_answered": "another system answered about them",
 }
 
 TYPES = frozenset({"notice_bar", "opinion_form", "chat_invitation", "exit_offer"})
