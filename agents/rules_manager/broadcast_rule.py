@@ -18,6 +18,8 @@ BROADCAST = "broadcast"
 """Name of the one stage and step, and the beginning of the path's name, which no marketer's path can have."""
 
 PLANNED, SENT, REFUSED, CANCELLED = "planned", "sent", "refused", "cancelled"
+MOVED = "moved"
+"""Of a visitor who proved to be another one: what becomes of it is shown there."""
 
 CALLED_OFF = "broadcast cancelled"
 """Why a run ends whose broadcast was called off."""

@@ -7,6 +7,7 @@ import msgspec
 from agents.rules.compiled import PathRule
 from agents.rules_manager import engaging, flow
 from agents.rules_manager.alerts import go_on, settle_alert
+from agents.rules_manager.broadcast_rule import MOVED, PLANNED, SENT
 from agents.rules_manager.loop import MERGED, leave_alone, win
 from agents.rules_manager.planning import plan
 from agents.rules_manager.state import (
@@ -30,6 +31,9 @@ _decoder = msgspec.msgpack.Decoder(RulesState)
 
 def merged_into(turn: Turn, message: MergedInto) -> None:
     """Send this (younger) visitor's state to the older one and leave a tombstone."""
+    for run in turn.state.runs.values():
+        if run.broadcast is not None and run.status == "planned":
+            turn.show_recipient(run.broadcast.id, MOVED)
     state = msgspec.msgpack.encode(turn.state)
     turn.effects.append(
         Tell(
@@ -131,6 +135,8 @@ def _merge_run(turn: Turn, other: Run, younger: str) -> None:
         mine = other
         state.put_run(mine)
         mine.holdout = turn.held_out()
+        if mine.broadcast is not None and mine.status == "planned":
+            turn.show_recipient(mine.broadcast.id, PLANNED)
     else:
         path = turn.path(mine)
         names = path.places if path is not None else []
@@ -156,7 +162,15 @@ def _merge_run(turn: Turn, other: Run, younger: str) -> None:
         mine.calls = max(mine.calls, other.calls)
         visits = [at for at in (mine.visit_over_at, other.visit_over_at) if at is not None]
         mine.visit_over_at = max(visits, default=None)
+        _show_once(turn, mine)
     _rearm(turn, mine)
+
+
+def _show_once(turn: Turn, run: Run) -> None:
+    """Show a broadcast that came to both halves of a visitor as sent where either of them got it."""
+    gone = [attempt for attempt in run.tries if attempt.status != "reserved"]
+    if run.broadcast is not None and gone:
+        turn.show_recipient(run.broadcast.id, SENT, gone[-1].status)
 
 
 def _count_once(mine: Run, other: Run) -> None:

@@ -18,7 +18,7 @@ from messaging.store.audit_log import Change, note
 from messaging.vocabulary.ids import short_hash
 
 BROADCASTS, RECIPIENTS = "broadcasts", "recipients"
-STATUSES = ("planned", "sent", "refused", "cancelled")
+STATUSES = ("planned", "sent", "refused", "cancelled", "moved")
 """What may have become of a broadcast for one visitor."""
 
 OPEN = ("ordered", "under way")

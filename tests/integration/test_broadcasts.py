@@ -40,7 +40,13 @@ async def test_an_order_is_written_once_and_shows_what_became_of_it() -> None:
     row = {"broadcast": ordered["id"], "visitor": "v", "status": "refused", "reason": "consent"}
     database.tables["recipients"] = {"x": {**row, "at": NOON}}
     found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
-    assert found["recipients"] == {"planned": 0, "sent": 0, "refused": 1, "cancelled": 0}
+    assert found["recipients"] == {
+        "planned": 0,
+        "sent": 0,
+        "refused": 1,
+        "cancelled": 0,
+        "moved": 0,
+    }
     assert "1 refused" in said(found)[-1]
     listed = await ask(database, f"recipients?broadcast={ordered['id']}&status=refused")
     assert [each["reason"] for each in listed["recipients"]] == ["consent"]

@@ -18,6 +18,7 @@ from tests.gateway_builders import ADMIN, StillClock
 COHORTS = "cohorts.yaml"
 DONE_BY = {
     "pause": "pause",
+    "routines/{path}/{action}": "paths/{id}/archive",
     "resume": "resume",
     "alerts/{id}/{action}": "alerts/{id}/{action}",
     "visitors/{id}/export": "GET visitors/{id}/export",

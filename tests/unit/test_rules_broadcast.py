@@ -187,6 +187,29 @@ def test_two_who_become_one_get_it_once_if_neither_had_it() -> None:
     assert len(older.plans) == 1
 
 
+def test_what_became_of_it_is_shown_once_where_one_of_two_who_become_one_had_it() -> None:
+    older, younger = somebody(), somebody()
+    reach(younger)
+    younger.pass_time(1)
+    older.now = older.now.replace(hour=22)
+    reach(older)
+    effects = younger.take(MergedInto(VISITOR, younger.now, VISITOR))
+    (state,) = [
+        e.message.state
+        for e in effects
+        if isinstance(e, Tell) and isinstance(e.message, StateMerged)
+    ]
+    older.take(StateMerged(VISITOR, older.now, "b" * 24, state))
+    older.pass_time(24 * 10)
+    assert older.plans == []
+    assert shown(older)[-1] == ("sent", "handed over")
+    waiting = somebody()
+    waiting.now = waiting.now.replace(hour=22)
+    reach(waiting)
+    waiting.take(MergedInto(VISITOR, waiting.now, VISITOR))
+    assert shown(waiting)[-1] == ("moved", "")
+
+
 def test_it_waits_for_a_cap_that_is_not_its_own() -> None:
     """What the routine has sent counts: one marketing e-mail in any 20 hours, whoever it is of."""
     rules = some_rules(timing="now")
