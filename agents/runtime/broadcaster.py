@@ -13,7 +13,6 @@ Rules
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
 from agents.rules_manager.broadcast_rule import name_of
@@ -88,7 +87,9 @@ class Broadcaster:
         broadcast = _broadcast(job)
         rules = await self._rules(broadcast.version)
         told: Counter[str] = Counter(job["told"])
-        async for after, states in self._pages(job["after"]):
+        after = job["after"]
+        while page := await self._page(after):
+            after, states = page
             inside = {v: s for v, s in states.items() if broadcast.cohort in s.cohorts}
             reasons = {v: refusal(s, rules, broadcast) for v, s in inside.items()}
             told.update(reason or WOULD_GET for reason in reasons.values())
@@ -106,7 +107,9 @@ class Broadcaster:
         for _ in range(CANCEL_LOOKS_MAX):
             await self._passage.settled(2)
             any_left = False
-            async for _, states in self._pages(""):
+            after = ""
+            while page := await self._page(after):
+                after, states = page
                 runs = {visitor: state.runs.get(path) for visitor, state in states.items()}
                 left = [v for v, run in runs.items() if run is not None and run.status == "planned"]
                 any_left = any_left or bool(left)
@@ -118,13 +121,14 @@ class Broadcaster:
             await self._to.clock.sleep(AGAIN_SECONDS)
         self._to.log.error("broadcast.unfinished", status=job["status"])
 
-    async def _pages(self, after: str) -> AsyncIterator[tuple[str, dict[str, RulesState]]]:
-        """Give (last visitor of the page, visitor -> state), tombstones left out."""
-        while page := await self._to.store.visitors("rules", after, PAGE):
-            after = page[-1]
-            bodies = await self._to.store.load("rules", page)
-            held = {visitor: self._codec.decode(body) for visitor, body in sorted(bodies.items())}
-            yield after, {visitor: each.state for visitor, each in held.items() if not each.moved}
+    async def _page(self, after: str) -> tuple[str, dict[str, RulesState]] | None:
+        """Return (last visitor of the page behind one, visitor -> state), tombstones left out; None at the end."""
+        page = await self._to.store.visitors("rules", after, PAGE)
+        if not page:
+            return None
+        bodies = await self._to.store.load("rules", page)
+        held = {visitor: self._codec.decode(body) for visitor, body in sorted(bodies.items())}
+        return page[-1], {visitor: each.state for visitor, each in held.items() if not each.moved}
 
     async def _tell(self, visitors: list[str], broadcast: Broadcast, *, cancel: bool) -> None:
         facts = [

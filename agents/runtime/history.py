@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,7 +35,7 @@ from agents.runtime.spec import Log
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.events import RulesFilled
-from messaging.vocabulary.messages import Message, StateMerged, decode_letters
+from messaging.vocabulary.messages import Letter, Message, StateMerged, decode_letters
 
 
 class RelivingBot(BehaviorBot):
@@ -161,19 +162,24 @@ class History:
     async def _read_merges(self) -> dict[str, list[str]]:
         merged: dict[str, list[str]] = {}
         for index, (shard, cut) in enumerate(self._cuts.items()):
-            record: BatchRecord
-            async for _, record in self._replayer(index).batches(cut - 1):
-                for stream, first, last in record.inputs:
-                    if stream not in self._cuts:
-                        continue
-                    for chunk in await self._store.read_outbox(
-                        stream, shard, first - 1, last - first + 1
-                    ):
-                        for letter in decode_letters(chunk.body):
-                            if isinstance(letter.message, StateMerged):
-                                younger = letter.message.younger
-                                merged.setdefault(letter.message.visitor, []).append(younger)
+            # Closed also where a read fails: a generator left open is closed at some later, unknown moment.
+            async with aclosing(self._replayer(index).batches(cut - 1)) as batches:
+                async for _, record in batches:
+                    for letter in await self._letters(shard, record):
+                        if isinstance(letter.message, StateMerged):
+                            younger = letter.message.younger
+                            merged.setdefault(letter.message.visitor, []).append(younger)
         return merged
+
+    async def _letters(self, shard: str, record: BatchRecord) -> list[Letter]:
+        """Return what a batch took from shards of Behavior."""
+        letters: list[Letter] = []
+        for stream, first, last in record.inputs:
+            if stream in self._cuts:
+                count = last - first + 1
+                for chunk in await self._store.read_outbox(stream, shard, first - 1, count):
+                    letters += decode_letters(chunk.body)
+        return letters
 
     def _replayer(self, index: int) -> Replayer:
         async def view_at(*_: object) -> View:
@@ -190,10 +196,11 @@ class History:
         owner = await self._store.owner(shard)
         end = owner.batch if owner is not None and late else self._cuts[shard] - 1
         states: dict[str, Held] = {}
-        async for number, record in replayer.batches(end):
-            only = wanted | late if number < self._cuts[shard] else late
-            if self._concerns(record, only):
-                await self._fold(replayer, number, record, only, states)
+        async with aclosing(replayer.batches(end)) as batches:
+            async for number, record in batches:
+                only = wanted | late if number < self._cuts[shard] else late
+                if self._concerns(record, only):
+                    await self._fold(replayer, number, record, only, states)
         return states
 
     def _concerns(self, record: BatchRecord, only: AbstractSet[str]) -> bool:
