@@ -6,9 +6,9 @@ import random
 from datetime import UTC, datetime
 
 from messaging.alerts.webhook import WebhookClient
-from messaging.clock import RealClock
+from messaging.clock import GatedClock, RealClock
 from messaging.ports import Store
-from messaging.webhooks.caller import Caller, JournalFact
+from messaging.webhooks.caller import UNSIGNED, Caller, JournalFact
 from scripts.compose import Wiring
 
 
@@ -19,7 +19,10 @@ class Calling:
         self, wiring: Wiring, store: Store, clock: RealClock, journal: JournalFact
     ) -> None:
         self._client: WebhookClient | None = None
-        if wiring.webhook_secret:
+        why_not = "" if wiring.webhook_secret else UNSIGNED
+        if isinstance(clock, GatedClock) and not wiring.webhook_private:
+            why_not = "this world is made up: nobody is called"
+        if not why_not:
             self._client = WebhookClient(
                 "", wiring.webhook_secret, allow_private=wiring.webhook_private
             )
@@ -31,6 +34,7 @@ class Calling:
             journal,
             random.random,
             wall_now=lambda: datetime.now(UTC),
+            why_not=why_not,
         )
 
     async def run(self) -> None:

@@ -109,7 +109,10 @@ def _heard(
     for line in process.stdout:
         if len(line) > bytes_max:
             raise TrialFailed("what it came to is too much to keep: ask for less")
-        said = msgspec.json.decode(line)
+        try:
+            said = msgspec.json.decode(line)
+        except msgspec.DecodeError:
+            continue  # what a library printed
         if "failed" in said:
             raise TrialFailed(said["failed"])
         if "result" in said:

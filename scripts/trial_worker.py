@@ -37,6 +37,10 @@ def main() -> None:
         _tell({"result": asyncio.run(_WORK[ordered.kind](ordered.wiring, ordered.asked))})
     except Refused as refused:
         _tell({"failed": str(refused)})
+    except Exception as error:  # noqa: BLE001 - told by its type alone: its text may name somebody
+        _tell({"failed": f"it ended with {type(error).__name__}"})
+    # At once: the thread that waits for the end of the input would be caught in the middle.
+    os._exit(0)
 
 
 def _end_with_input() -> None:

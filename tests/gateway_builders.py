@@ -129,7 +129,9 @@ class FakeReader:
         self.why = why
 
     async def visitor(self, id_: str) -> dict[str, object] | None:
-        return {"visitor_id": "0a" * 12, "at": NOON} if id_ == "ann" else None
+        if id_ not in ("ann", "0a" * 12):
+            return None
+        return {"visitor_id": "0a" * 12, "at": NOON, "user_ids": ["u-ann"], "email": None}
 
     async def find(self, id_: str) -> str | None:
         return "0a" * 12 if id_ in ("ann", "ann@example.com") else None

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -113,10 +114,24 @@ class Offer(Model):
         return or_bare(handler(core_schema), "string")
 
 
+def _address(url: str) -> str:
+    """Refuse what no client can call: it would fail for everybody who comes to the step."""
+    try:
+        parts = urlsplit(url)
+        is_address = bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError(f"{url} is no address: write one like https://crm.example/score")
+    return url
+
+
 class Webhook(Model):
     """Call an address, signed as Standard Webhooks says; what a 2xx answers under `traits` becomes the visitor's."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=500)]
+    url: Annotated[
+        str, Field(pattern=r"^https?://[^\s@]+$", max_length=500), AfterValidator(_address)
+    ]
     at_most_hours: Hours = 24
     """So long the answer is waited for; then, and when the tries are used up, the step's `else` is taken."""
 

@@ -16,6 +16,9 @@ from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.messages import Broadcast, BroadcastReached
 
+OPEN_MAX = 8
+"""Broadcasts that may wait for a visitor at once: more would go out weeks late."""
+
 
 def reached(turn: Turn, message: BroadcastReached) -> None:
     """Plan a broadcast's e-mail for this visitor, or call it off."""
@@ -27,6 +30,9 @@ def reached(turn: Turn, message: BroadcastReached) -> None:
         return
     state.broadcasts = [*state.broadcasts, broadcast.id][-BROADCASTS_MAX:]
     reason = refusal(state, turn.view.pinned.get(broadcast.version), broadcast)
+    waiting = sum(run.broadcast is not None and run.active for run in state.runs.values())
+    if not reason and waiting >= OPEN_MAX:
+        reason = "open_runs"
     if reason and (reason != not_agreed(turn) or news_until(turn) is None):
         state.refused += 1
         turn.story("broadcast.refused", None, broadcast=broadcast.id, rule=reason)

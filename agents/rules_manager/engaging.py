@@ -257,7 +257,12 @@ def _decide(turn: Turn, best: list[InteractionRule], refused: dict[str, str]) ->
 
 
 def _make_room(turn: Turn, rule: InteractionRule, at: datetime) -> None:
-    """Ask back the lowest of what nobody has seen, if it is below this one; `settled` goes on then."""
+    """Ask back the lowest of what nobody has seen, if it is below this one; `settled` goes on then.
+
+    A flow's offer is for no cohort: it would not be found again when there is room.
+    """
+    if not rule.cohort:
+        return
     state = turn.state
     unseen = [(each.priority, id_) for id_, each in state.offered.items() if each.status == "open"]
     if not unseen or min(unseen)[0] >= rule.priority:

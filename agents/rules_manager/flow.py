@@ -266,10 +266,14 @@ def _call_id(visitor: str, path: str, run: str, step: str, number: int) -> str:
 
 def _is_awaited(turn: Turn, run: Run, message: WebhookSettled) -> bool:
     """Say whether this is the call that a run waits for: its own, or that of somebody whom the visitor took in."""
-    number = run.gone.get(message.step, 0)
+    # A merge may have numbered the run anew (`merge._merge_run`), and added what both halves had called.
+    if run.run != message.run and not run.run.startswith(f"{message.run}."):
+        return False
+    last = run.gone.get(message.step, 0)
     return any(
         _call_id(visitor, message.path, message.run, message.step, number) == message.call_id
         for visitor in (turn.state.visitor, *turn.state.absorbed)
+        for number in (range(1, last + 1) if turn.state.absorbed else (last,))
     )
 
 

@@ -126,8 +126,11 @@ def _had(state: RulesState, path: PathRule, key: str) -> bool:
 
 
 def _has_room(state: RulesState, path: PathRule) -> bool:
-    """Say whether another run may be open: beside so many of the path, or of all paths, none is."""
-    open_now = [run for run in state.runs.values() if run.active]
+    """Say whether another run may be open: beside so many of the path, or of all paths, none is.
+
+    Broadcasts have their own bound (`broadcasting.OPEN_MAX`): they keep nobody off a path.
+    """
+    open_now = [run for run in state.runs.values() if run.active and run.broadcast is None]
     of_path = sum(run.path == path.name for run in open_now)
     return of_path < OPEN_MAX and len(open_now) < RUNS_MAX
 

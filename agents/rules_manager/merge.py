@@ -118,7 +118,8 @@ def _plan_again(turn: Turn) -> None:
     """Plan again what came due while nothing was sent."""
     for run in turn.state.runs.values():
         path = turn.path(run)
-        due = run.planned_at is not None and run.planned_at <= turn.now
+        # One that is held has no time, and its look again may have been slept through.
+        due = run.planned_at is None or run.planned_at <= turn.now
         if run.status == "planned" and due and path is not None:
             run.hour_choice.open = False
             plan(turn, run, path, turn.now)

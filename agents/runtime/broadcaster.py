@@ -69,8 +69,10 @@ class Broadcaster:
         """Carry every broadcast that is due to its end; return how many there were."""
         count = 0
         for status in OPEN:
-            rows = await self._to.store.rows(BROADCASTS, {"status": status}, limit=AT_ONCE_MAX)
-            for job in reversed(rows):
+            match = {"status": status}
+            for job in await self._to.store.rows(
+                BROADCASTS, match, limit=AT_ONCE_MAX, newest=False
+            ):
                 if status == CANCELLING:
                     await self._call_off(job)
                 elif job["at"] <= self._to.clock.now():

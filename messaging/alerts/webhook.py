@@ -84,7 +84,7 @@ class WebhookClient:
         if self._session is None:
             resolver = CheckedResolver(lambda *_: self._allow_private)
             connector = aiohttp.TCPConnector(
-                resolver=resolver, use_dns_cache=False, force_close=True, limit=4
+                resolver=resolver, use_dns_cache=False, force_close=True, limit=16
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,

@@ -31,9 +31,10 @@ PAUSE_TRIES_MAX = 20
 """How often what is paused is read again because somebody else changed it meanwhile."""
 
 PAUSE = ("control", "pause")
-"""The document that says what is held: `{"paths": "all" | [path, …], "archived": [path, …]}`.
+"""The document that says what is held: `{"paths": "all" | [path, …], "before": [path, …], "archived": [path, …]}`.
 
-Of `paths` nothing is handed over, and of a path that is named nothing is planned; nobody is let onto an archived one.
+`before`: beside "all", what was paused by itself. Of `paths` nothing is handed over, and of a path that is named
+nothing is planned; nobody is let onto an archived one.
 """
 
 
@@ -114,22 +115,30 @@ async def pause(gateway: Gateway, path: str, *, by: str) -> Any:
     """Hold every hand-over, or those of one path; nothing is lost. Return what is paused."""
     await _check_path(gateway, path)
 
-    def more(paused: Any) -> Any:
-        return "all" if paused == "all" or not path else sorted({*paused, path})
+    def more(held: dict[str, Any]) -> dict[str, Any]:
+        paths, before = held["paths"], held.get("before", [])
+        if paths == "all":  # what is paused by itself is so after the pause of all, too
+            return {"before": sorted({*before, path}) if path else before}
+        if not path:
+            return {"paths": "all", "before": paths}
+        return {"paths": sorted({*paths, path})}
 
-    return await _set_paused(gateway, more, Change(by=by, act="hand_overs.paused", of=path))
+    return (await _set(gateway, Change(by=by, act="hand_overs.paused", of=path), more))["paths"]
 
 
 async def resume(gateway: Gateway, path: str, *, by: str) -> Any:
-    """Go on, with all or with one path. Return what is still paused."""
+    """Go on, with all or with one path. Return what is still paused: also what was so by itself before all was."""
     await _check_path(gateway, path)
 
-    def less(paused: Any) -> Any:
-        if paused == "all" and path:
-            raise ProblemError(409, "everything is paused; resume without a path first")
-        return [each for each in paused if path and each != path]
+    def less(held: dict[str, Any]) -> dict[str, Any]:
+        paths = held["paths"]
+        if paths == "all":
+            if path:
+                raise ProblemError(409, "everything is paused; resume without a path first")
+            return {"paths": held.get("before", []), "before": []}
+        return {"paths": [each for each in paths if path and each != path]}
 
-    return await _set_paused(gateway, less, Change(by=by, act="hand_overs.resumed", of=path))
+    return (await _set(gateway, Change(by=by, act="hand_overs.resumed", of=path), less))["paths"]
 
 
 async def archive(gateway: Gateway, path: str, *, by: str) -> list[str]:
@@ -175,11 +184,6 @@ async def paused_paths(gateway: Gateway) -> Any:
     """Return what is paused: `all`, or names of paths."""
     found = await gateway.deps.store.get_document(*PAUSE)
     return found["paths"] if found else []
-
-
-async def _set_paused(gateway: Gateway, changed: Callable[[Any], Any], change: Change) -> Any:
-    """Change what is paused from what it is at that moment: two who order at once both get what they ordered."""
-    return (await _set(gateway, change, lambda held: {"paths": changed(held["paths"])}))["paths"]
 
 
 def desk_of(gateway: Gateway) -> Desk:

@@ -8,7 +8,7 @@ Rules
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from messaging.gateway.console.rulebook import Rulebook
@@ -52,7 +52,7 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     path = wanted.path or (paths[0] if len(paths) == 1 else "")
     _known("path", path, paths)
     id_ = short_hash("broadcast", wanted.request)
-    at = wanted.at or deps.clock.now()
+    at = _utc(wanted.at) if wanted.at is not None else deps.clock.now()
     fields = {
         "at": at,
         "by": by,
@@ -103,6 +103,13 @@ async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
     if found["status"] in (CANCELLING, "cancelled"):
         raise ProblemError(409, "this broadcast is called off already")
     raise ProblemError(409, "this broadcast goes on this very moment: try again")
+
+
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ProblemError(422, "no calendar has this time", field="at") from None
 
 
 def _known(what: str, name: str, names: list[str]) -> None:

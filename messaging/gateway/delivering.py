@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import contextlib
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -34,10 +35,10 @@ def _after(request: web.Request) -> tuple[datetime, str] | None:
     if not given:
         return None
     moment, _, key = given.partition("~")
-    try:
-        at = datetime.fromisoformat(moment)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not key:
+    at: datetime | None = None
+    with contextlib.suppress(ValueError, OverflowError):
+        told = datetime.fromisoformat(moment)
+        at = told.astimezone(UTC) if told.tzinfo is not None else None
+    if at is None or not key:
         raise ProblemError(422, "after must be what a page before gave as `after`", field="after")
     return at, key

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.gateway import acts
 from messaging.gateway.console.rulebook import PathLine
 from messaging.gateway.deps import Gateway
 from messaging.gateway.problems import ProblemError
@@ -32,11 +33,13 @@ class Entering:
 async def let_in(gateway: Gateway, path: PathLine, wanted: Entering, *, by: str) -> dict[str, Any]:
     """Journal an entry for each person; return how many were let in, how many before, and who is not known.
 
-    Raise 409 for a path that is not open to the API, 422 for a key that is missing or that nothing looks at.
+    Raise 409 for a path that is not open to the API, or archived, 422 for a key that is missing or not looked at.
     """
     if not path.api:
         detail = f"the path {path.name} is not open to the API: add `api: true` to its entry"
         raise ProblemError(409, detail)
+    if path.name in await acts.archived_paths(gateway):
+        raise ProblemError(409, f"the path {path.name} is archived: nobody is let onto it")
     if path.keyed != bool(wanted.key):
         said = "needs a key, by which its runs are told apart" if path.keyed else "takes no key"
         raise ProblemError(422, f"the path {path.name} {said}", field="key")

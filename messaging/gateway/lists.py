@@ -21,7 +21,7 @@ from messaging.gateway.problems import ProblemError
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.ids import own_id
+from messaging.vocabulary.ids import email_key, own_id, user_key
 
 MEMBERS = "list_members"
 ON, OFF = "on", "off"
@@ -47,15 +47,12 @@ class Listing:
 async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> dict[str, Any]:
     """Journal a change for each person; return how many were new to this request, known before, refused or unknown."""
     check_name(wanted.name)
-    people = list(dict.fromkeys(wanted.people))
-    unknown: list[str] = []
-    if action == REMOVE:
-        unknown = [each for each in people if await gateway.deps.reader.find(each) is None]
+    known = await _known(gateway, list(dict.fromkeys(wanted.people)))
+    unknown = [each for each, name in known.items() if name is None] if action == REMOVE else []
+    people = list(dict.fromkeys(known[each] or each for each in known if each not in unknown))
     records: list[Record] = []
     refused: list[dict[str, str]] = []
     for person in people:
-        if person in unknown:
-            continue
         try:
             records.append(_record(gateway, action, wanted, person))
         except RejectedEvent as error:
@@ -68,6 +65,28 @@ async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> 
         await note(gateway.deps.store, did, gateway.deps.wall_now())
     new = sum(are_new)
     return {"changed": new, "before": len(are_new) - new, "unknown": unknown, "refused": refused}
+
+
+async def _known(gateway: Gateway, people: list[str]) -> dict[str, str | None]:
+    """Return person -> the user id or address by which a call finds them, None for who is not known by any.
+
+    A visitor id or a browser's id says who is meant, too, but a call that bore it would make somebody new.
+    """
+    keys = {each: email_key(each) if "@" in each else user_key(each) for each in people}
+    there = await gateway.deps.store.identities(list(keys.values()))
+    found: dict[str, str | None] = {}
+    for person, key in keys.items():
+        found[person] = person if key in there else await _other_name(gateway, person)
+    return found
+
+
+async def _other_name(gateway: Gateway, person: str) -> str | None:
+    visitor = await gateway.deps.reader.find(person)
+    shown = await gateway.deps.reader.visitor(visitor) if visitor is not None else None
+    if shown is None:
+        return None
+    names = [each for each in shown["user_ids"] if "@" not in each] + [shown["email"]]
+    return next((name for name in names if name), None)
 
 
 def _record(gateway: Gateway, action: str, wanted: Listing, person: str) -> Record:

@@ -35,6 +35,10 @@ ANSWER_BYTES_MAX = 64 * 1024
 AGAIN = frozenset({408, 425, 429})
 """Statuses below 500 after which the same call may succeed later."""
 
+UNSIGNED = "no secret is set (MDMA_WEBHOOK_SECRET)"
+PAUSE = ("control", "pause")
+"""`messaging.gateway.acts.PAUSE`: what is held."""
+
 JournalFact = Callable[[Fact, str], Awaitable[bool]]
 """(fact, message id) -> whether it is new."""
 
@@ -66,7 +70,7 @@ class Caller:
     Parameters:
         store: where the calls are queued.
         clock: tells world time, and sleeps.
-        client: posts; None: no secret is set, and every call fails at once.
+        client: posts; None: every call fails at once, `why_not` says of what.
         journal: writes what came of a call into the journal.
         jitter: gives a number in [0, 1) that spreads tries.
         wall_now: tells the machine's own time: receivers hold a call's against theirs.
@@ -83,7 +87,9 @@ class Caller:
         *,
         wall_now: Callable[[], datetime],
         pace: Pace | None = None,
+        why_not: str = UNSIGNED,
     ) -> None:
+        self._why_not = why_not
         self._store = store
         self._clock = clock
         self._client = client
@@ -103,6 +109,8 @@ class Caller:
                     is_started = True
                 await self.look()
             except* WorldError as group:
+                # What was cut off in the middle waits again: the first failure ends the tries beside it.
+                is_started = False
                 log.warning("webhooks.interrupted", errors=len(group.exceptions))
             await self._clock.sleep(self._pace.look_seconds)
 
@@ -115,7 +123,14 @@ class Caller:
         """Try everything that is due, a few at once; return how much was."""
         rows = await self._rows(WAITING)
         now = self._clock.machine()
-        due = [row for row in rows if now >= self._not_before.get(row["id"], 0.0)]
+        paused = (await self._store.get_document(*PAUSE) or {}).get("paths", [])
+        due = [
+            row
+            for row in rows
+            if now >= self._not_before.get(row["id"], 0.0)
+            and paused != "all"
+            and row["path"] not in paused
+        ]
         room = asyncio.Semaphore(self._pace.at_once_max)
 
         async def one(row: dict[str, Any]) -> None:
@@ -132,9 +147,10 @@ class Caller:
         return await self._store.rows(WEBHOOKS, {"status": status}, limit=limit, newest=False)
 
     async def _try(self, row: dict[str, Any]) -> None:
+        is_over = row["tries"] >= self._pace.tries_max  # and what came of the last was never noted
         if not await self._swap(row, status=CALLING, tries=row["tries"] + 1):
             return  # it is gone, or somebody else's
-        status, traits, reason = await self._called(row)
+        status, traits, reason = (FAILED, {}, "given up") if is_over else await self._called(row)
         if status == WAITING and row["tries"] >= self._pace.tries_max:
             status = FAILED
         if status == WAITING:
@@ -151,7 +167,7 @@ class Caller:
     async def _called(self, row: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
         """Return (status, traits of the answer, reason) of one try."""
         if self._client is None:
-            return FAILED, {}, "no secret is set (MDMA_WEBHOOK_SECRET)"
+            return FAILED, {}, self._why_not
         told = {"type": "path.step", "timestamp": row["at"], "data": row["data"]}
         seconds = int(self._wall_now().timestamp())
         body = msgspec.json.encode(told)
@@ -161,6 +177,8 @@ class Caller:
             )
         except Refused as error:
             return FAILED, {}, str(error)
+        except ValueError:  # of an address that no client can read
+            return FAILED, {}, "this is no address"
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
             return WAITING, {}, type(error).__name__
         if status in AGAIN or status >= 500:

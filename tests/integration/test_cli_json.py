@@ -81,6 +81,7 @@ async def test_a_pause_and_its_end_say_what_is_paused(tmp_path: Path) -> None:
         ask = partial(asyncio.to_thread, _mdma, cwd=tmp_path)
         assert await ask("pause", "--path", "lead") == {"paused": ["lead"]}
         assert await ask("pause") == {"paused": "all"}
+        assert await ask("resume") == {"paused": ["lead"]}, "it was paused by itself"
         assert await ask("resume") == {"paused": []}
 
 

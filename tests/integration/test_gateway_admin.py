@@ -265,6 +265,10 @@ async def test_pause_and_resume_keep_the_list_of_paths() -> None:
         await _ask(session, "/api/v1/pause", method="POST")
         assert await paused() == "all"
         await _ask(session, "/api/v1/resume", method="POST", body={"path": "b"}, status=409)
+        await _ask(session, "/api/v1/pause", method="POST", body={"path": "a"})
+        assert await paused() == "all"
+        await _ask(session, "/api/v1/resume", method="POST")
+        assert await paused() == ["a", "b"], "what was paused by itself stays so"
         await _ask(session, "/api/v1/resume", method="POST")
         assert await paused() == []
 

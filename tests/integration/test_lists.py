@@ -11,6 +11,7 @@ from agents.behavior_bot.merge import pack
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import Effect, PutMember
 from messaging.vocabulary.events import Identify, decode_event
+from messaging.vocabulary.ids import email_key
 from messaging.vocabulary.messages import MergedInto, StateMerged
 from tests.behavior_builders import ANN, START, Ann, a_view_of, an_identify, told
 from tests.gateway_builders import ADMIN, NOON, a_site
@@ -44,6 +45,7 @@ def members(effects: list[Effect]) -> list[tuple[str, str]]:
 
 async def test_people_are_put_on_a_list_by_calls_that_say_who_and_on_what_basis() -> None:
     database = MemoryDatabase()
+    database.identity[email_key("ann@example.com")] = ("0a" * 12, 1)
     body = {"people": ["ann@example.com", "u7", "u7"], "request": "r1", "basis": BASIS}
     added = await ask(database, "/vip/add", body)
     assert added == {"changed": 2, "before": 0, "unknown": [], "refused": []}
@@ -69,11 +71,22 @@ async def test_without_a_basis_nothing_is_said_of_consent() -> None:
 
 async def test_nobody_comes_to_be_known_by_being_taken_off() -> None:
     database = MemoryDatabase()
+    database.identity[email_key("ann@example.com")] = ("0a" * 12, 1)
     body = {"people": ["ann@example.com", "bob@example.com"], "request": "r1"}
     answer = await ask(database, "/vip/remove", body)
     assert (answer["changed"], answer["unknown"]) == (1, ["bob@example.com"])
     (call,) = calls(database)
     assert call.traits == {"lists": {"vip": False}, "email": "ann@example.com"}
+
+
+async def test_the_id_under_which_a_list_shows_somebody_takes_them_off() -> None:
+    """A call that bore a visitor's id as a user's would make somebody new, and leave them on the list."""
+    database = MemoryDatabase()
+    for name in ("ann", "nobody"):
+        answer = await ask(database, "/vip/remove", {"people": [name], "request": "r1"})
+        assert answer["unknown"] == ([] if name == "ann" else ["nobody"])
+    (call,) = calls(database)
+    assert (call.user_id, call.traits) == ("u-ann", {"lists": {"vip": False}})
 
 
 async def test_a_list_shows_who_stands_on_it() -> None:

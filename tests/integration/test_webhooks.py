@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -224,3 +225,41 @@ async def test_a_long_answer_is_an_answer_and_not_read() -> None:
     row, told = await called(Receiver((200, " " * 70_000 + PLAN)))
     (fact,) = told.facts.values()
     assert (row["status"], fact.traits) == ("answered", {})
+
+
+async def test_an_address_that_no_client_can_read_fails_and_holds_nobody_up() -> None:
+    database, told = MemoryDatabase(), Journaled()
+    receiver = Receiver()
+    async with listening(receiver) as url:
+        bad = {f"c{n}": a_row(each) for n, each in enumerate(("https://a..b/x", "https://[oops"))}
+        database.tables["webhooks"] = {**bad, "good": a_row(url)}
+        client = WebhookClient("", SECRET, allow_private=True)
+        caller = a_caller(database, told, client)
+        await caller.look()
+        await client.close()
+    statuses = {id_: row["status"] for id_, row in database.tables["webhooks"].items()}
+    assert statuses == {"c0": "failed", "c1": "failed", "good": "answered"}
+    assert len(told.facts) == 3
+
+
+async def test_what_was_cut_off_again_and_again_is_given_up() -> None:
+    database, told = MemoryDatabase(), Journaled()
+    database.tables["webhooks"] = {"c1": a_row("http://x/", tries=PACE.tries_max)}
+    caller = a_caller(database, told, None)
+    await caller.look()
+    (fact,) = told.facts.values()
+    assert (fact.outcome, fact.reason) == ("failed", "given up")
+
+
+async def test_after_a_hiccup_of_the_journal_nothing_is_left_in_the_middle_of_a_try() -> None:
+    database, told = MemoryDatabase(), Journaled(failing=1)
+    async with listening(Receiver()) as url:
+        database.tables["webhooks"] = {f"c{n}": a_row(url) for n in range(3)}
+        client = WebhookClient("", SECRET, allow_private=True)
+        running = asyncio.create_task(a_caller(database, told, client).run())
+        async with asyncio.timeout(20):
+            while len(told.facts) < 3:
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await client.close()

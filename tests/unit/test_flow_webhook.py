@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from agents.rules_manager.state import Run
 from agents.runtime.tables import row_for
 from config.load import validate_files
 from messaging.vocabulary.effects import CallWebhook, Tell
 from messaging.vocabulary.events import Record, WebhookAnswered
-from messaging.vocabulary.ids import position
+from messaging.vocabulary.ids import derive, position
 from messaging.vocabulary.messages import (
     CohortEntered,
     MergedInto,
@@ -137,3 +138,17 @@ def test_a_wrong_webhook_is_told_by_its_line() -> None:
         assert all(error.line for error in errors)
     good = "steps:\n  - name: ask\n    webhook: {url: 'https://crm.example/a'}\n"
     assert validate_files({**files, FILE: head + good}) == []
+
+
+def test_of_two_runs_at_one_step_each_goes_by_its_own_answer() -> None:
+    one = on(CALL)
+    first = one.run
+    second = msgspec.convert(msgspec.to_builtins(first), Run)
+    second.key = second.run = "order-2"
+    one.state.put_run(second)
+    (call,) = calls(one)
+    other = derive("webhook", VISITOR, PATH, second.run, "ask", "1")
+    settle(one, msgspec.structs.replace(call, call_id=other, run=second.run), "failed")
+    assert (list(first.reached), list(second.reached)) == (["ask"], ["ask", "nobody", "over"])
+    settle(one, call)
+    assert list(first.reached) == ["ask", "mark"]

@@ -10,9 +10,9 @@ from agents.runtime.views import PAUSE, ViewLoader, ViewSettings, held_paths, he
 from config.load import compile_files
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import CallWebhook, LogDecision, LogStory, Tell
-from messaging.vocabulary.messages import TraitsSet
+from messaging.vocabulary.messages import MergedInto, MergeStarted, StateMerged, TraitsSet
 from tests.flow_builders import a_flow
-from tests.rules_builders import PATH, OneVisitor, a_view
+from tests.rules_builders import PATH, VISITOR, OneVisitor, a_view
 
 PAUSED = frozenset({PATH})
 
@@ -65,6 +65,24 @@ def test_a_window_that_ends_during_a_pause_leads_to_the_next_e_mail_after_it() -
     resume(one)
     one.pass_time(26)
     assert len(one.plans) == 2
+
+
+def test_who_is_held_while_a_merge_is_awaited_is_not_forgotten() -> None:
+    one, younger = OneVisitor().enter(), OneVisitor()
+    pause(one)
+    one.pass_time(30)
+    one.take(MergeStarted(VISITOR, one.now, "b" * 24))
+    one.pass_time(24)  # the look again comes while nothing is looked at
+    resume(one)
+    effects = younger.take(MergedInto(VISITOR, one.now, VISITOR))
+    (state,) = [
+        e.message.state
+        for e in effects
+        if isinstance(e, Tell) and isinstance(e.message, StateMerged)
+    ]
+    one.take(StateMerged(VISITOR, one.now, "b" * 24, state))
+    one.pass_time(30)
+    assert len(one.plans) == 1
 
 
 def test_the_goal_ends_a_run_that_waits() -> None:
