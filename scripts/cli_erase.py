@@ -92,7 +92,7 @@ async def _erased(id_: str, data: Path, *, dry_run: bool, yes: bool) -> dict[str
     from messaging.store.mongo import MongoStore
     from messaging.store.mongo_sweep import MongoSweep
     from scripts.compose import connected
-    from scripts.erasing import receipt_of, sweeper_of, veil_of
+    from scripts.erasing import open_erasure, receipt_of, sweeper_of, veil_of
 
     wiring = wiring_in_use(data)
     connection = connected(wiring)
@@ -111,6 +111,8 @@ async def _erased(id_: str, data: Path, *, dry_run: bool, yes: bool) -> dict[str
             return {"removed": await sweeper.walk(person, remove=False), "suppressed": suppressed}
         if not yes:
             click.confirm(f"remove all data of {id_} for good?", abort=True, err=True)
+        if (open_ := await open_erasure(store, visitor)) is not None:
+            return await _done(store, open_)
         id_of_receipt = secrets.token_hex(RECEIPT_BYTES)
         await store.put_document(ERASURES, id_of_receipt, asked([visitor], datetime.now(UTC)))
         return await _done(store, id_of_receipt)

@@ -40,6 +40,7 @@ from messaging.vocabulary.errors import Unavailable
 from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
+from scripts.erasing import open_erasure
 from scripts.known import NOT_THEIRS
 from scripts.learned import learning_now
 from scripts.reasons import why
@@ -147,7 +148,9 @@ class ConsoleDesk:
         return rows[:limit]
 
     async def erase(self, visitor: str, at: datetime) -> str:
-        """Ask for an erasure of a visitor."""
+        """Ask for an erasure of a visitor; where one is asked for already, return its receipt."""
+        if (receipt := await open_erasure(self._store, visitor)) is not None:
+            return receipt
         # Drawn, not derived: nothing may lead from a receipt to the person.
         receipt = secrets.token_hex(RECEIPT_BYTES)
         await self._store.put_document(ERASURES, receipt, asked([visitor], at))

@@ -56,7 +56,7 @@ async def entering(
     rules: CompiledRules = versions[version]
     now, consent = await _newest_batch(store)
     view = await _view(store, rules, versions, consent)
-    entries = {path.entry.cohort: 0 for path in rules.paths.values()}
+    entries = {path.entry.cohort: 0 for path in rules.paths.values() if path.entry.cohort}
     unknown = dict.fromkeys(entries, 0)
     codec = Codec(WIRING["behavior"].make())
     looked, after = 0, ""
@@ -82,6 +82,7 @@ async def entering(
             unknown=_scaled(unknown[path.entry.cohort], looked, of),
         )
         for name, path in rules.paths.items()
+        if path.entry.cohort  # by an event or the API nobody comes at once
     ]
 
 

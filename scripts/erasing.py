@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from agents.runtime.broadcaster import Broadcaster
-from agents.runtime.eraser import ERASURES, Eraser, Reach
+from agents.runtime.eraser import ASKED, ERASURES, Eraser, Reach
 from agents.runtime.filler import Filler
 from agents.runtime.mover import Mover
 from agents.runtime.passing import Ways
@@ -28,6 +28,8 @@ from messaging.store.mongo_sweep import MongoSweep
 from messaging.vocabulary.ids import anonymous_key, email_key, erased_key, user_key
 from scripts.compose import Wiring
 from scripts.folder import Refused
+
+OPEN_ERASURES_MAX = 10_000
 
 BLANK = b"-"
 """Stands for each byte of a log line that named somebody: the line keeps its length, for its writer goes on."""
@@ -48,6 +50,12 @@ def eraser_of(
         log=structlog.get_logger(),
     )
     return Eraser(reach, sweeper_of(wiring, connection, store))
+
+
+async def open_erasure(store: Store, visitor: str) -> str | None:
+    """Return the receipt of an erasure of this visitor that is asked for and not done; None: there is none."""
+    rows = await store.rows(ERASURES, {"status": ASKED}, limit=OPEN_ERASURES_MAX)
+    return next((row["id"] for row in rows if visitor in row["visitors"]), None)
 
 
 def mover_of(

@@ -28,6 +28,10 @@ Zone = Callable[[str], str]
 """Visitor -> name of their time zone, empty where it is not known."""
 
 
+REACHED = frozenset({"run.entered", "stage.reached", "step.reached"})
+"""Lines of the story that say that somebody came to a place of a path."""
+
+
 class Tally:
     """Count rows as they come.
 
@@ -55,7 +59,7 @@ class Tally:
             case "decisions":
                 met = {why for _, why in fields["candidates"] if why}
                 self._refuse(fields["kind"], met)
-            case "story" if fields["kind"] in ("run.entered", "stage.reached"):
+            case "story" if fields["kind"] in REACHED:
                 where = (fields["detail"]["path"], fields["detail"]["stage"])
                 self.reached.setdefault(where, set()).add(fields["visitor"])
             case "story" if fields["kind"] == "offer.refused":
@@ -104,7 +108,7 @@ class Counts(msgspec.Struct, frozen=True):
 def stages_of(tally: Tally, rules: CompiledRules) -> dict[str, dict[str, int]]:
     """Return path -> stage -> how many were ever there, stages that nobody reached among them."""
     found: dict[str, dict[str, int]] = {
-        name: {stage.name: 0 for stage in path.stages} for name, path in sorted(rules.paths.items())
+        name: dict.fromkeys(path.places, 0) for name, path in sorted(rules.paths.items())
     }
     for (path, stage), people in sorted(tally.reached.items()):
         found.setdefault(path, {})[stage] = len(people)

@@ -12,6 +12,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -218,9 +219,10 @@ class TrialWork:
         while True:
             await self._clock.sleep(1.0)
             doing, share = heard
-            if not await _moved(self._store, row, doing=doing, share=share):
-                self._runner.stop()
-                return
+            with contextlib.suppress(WorldError):  # the next look says so as well
+                if not await _moved(self._store, row, doing=doing, share=share):
+                    self._runner.stop()
+                    return
 
     async def _name(self, id_: str, people: list[dict[str, Any]]) -> None:
         """Keep whom a trial names, of those who are there."""

@@ -35,7 +35,7 @@ from agents.rules.compiled import (
     ScoreRule,
 )
 from agents.rules.fading import fades_at
-from agents.rules.flow import is_hidden
+from agents.rules.flow import is_entry, is_hidden
 from agents.rules.keeping import SCORE
 from agents.rules.parts import ORDERS
 from messaging.vocabulary.effects import CancelWake, Effect, Tell, WakeAt
@@ -258,8 +258,9 @@ def _cohorts(
             span = present(state, here.seconds)
             visit_at = datetime.fromtimestamp(span.start, UTC) if span is not None else None
             may_show = may_show_to(state)
-            # What flows ask comes first: a run that begins by the same event is asked by what holds now.
-            entered.sort(key=lambda name: not is_hidden(name))
+            # What flows ask comes first, and what opens runs last: a run that begins by the same event is asked by what
+            # holds now.
+            entered.sort(key=lambda name: (is_entry(name), not is_hidden(name)))
             effects.extend(
                 Tell("rules", CohortEntered(visitor, now, name, visit_at, may_show))
                 for name in entered

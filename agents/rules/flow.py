@@ -45,6 +45,15 @@ def is_hidden(cohort: str) -> bool:
     return cohort.startswith(HIDDEN)
 
 
+def is_entry(cohort: str) -> bool:
+    """Say whether a cohort's entering starts a run: that of no step (`agents.rules.entries.entry_cohort`).
+
+    >>> is_entry(".welcome."), is_entry(".welcome.has-bought")
+    (True, False)
+    """
+    return is_hidden(cohort) and cohort.endswith(HIDDEN)
+
+
 def named(cohorts: Iterable[str]) -> list[str]:
     """Return the cohorts that marketers wrote, sorted: what stories and lists tell of.
 

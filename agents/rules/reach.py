@@ -11,7 +11,7 @@ EVER = float("inf")
 def reach_of(name: str, rules: RuleSet) -> float:
     """Return how many hours back a cohort looks at what is kept for rules alone; `EVER` where it has no window."""
     reach = 0.0
-    for _, condition in walk(rules.cohorts[name].when, ()):
+    for _, condition in walk(rules.questions[name].when, ()):
         asked = getattr(condition, condition.operator)
         if condition.cohort is not None:
             reach = max(reach, reach_of(condition.cohort, rules))

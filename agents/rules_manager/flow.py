@@ -28,7 +28,7 @@ from agents.protocol.draw import share
 from agents.rules.compiled import PathRule
 from agents.rules.flow import StepRule
 from agents.rules_manager import engaging
-from agents.rules_manager.alerts import alert, go_on
+from agents.rules_manager.alerts import alert, go_on, limit_of
 from agents.rules_manager.calendar import zone_of
 from agents.rules_manager.planning import LOOK_AGAIN
 from agents.rules_manager.state import Choice, Run, Try
@@ -54,13 +54,15 @@ def begin(turn: Turn, run: Run, path: PathRule) -> None:
 def take_up(turn: Turn, run: Run, path: PathRule) -> None:
     """Go on from the step where a run stands, after a merge, another version, or a send that did not go out.
 
-    A wait under way keeps its end, and a plan its time.
+    A wait under way keeps its end, and a plan its time, where the budget of attempts still allows it: two halves of a
+    visitor may have used it up together.
     """
     step = path.steps[run.stage]
     if step.kind not in ("wait", "wait_until", "webhook"):
         _wait_no_more(turn, run)
     if run.status == "planned" and run.planned_at is not None:
-        if step.kind == "email" and run.planned_at > turn.now:
+        is_allowed = run.attempts < limit_of(run, path)
+        if step.kind == "email" and is_allowed and run.planned_at > turn.now:
             turn.wake(f"send:{run.slot}", run.planned_at)
             return
         _plan_no_more(turn, run)

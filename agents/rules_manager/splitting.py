@@ -31,12 +31,13 @@ from learning.serving.split_test import (
 from messaging.vocabulary.records import SplitTest
 
 FIRST_RUN = "1"
+"""Number of the first entry; a keyed run is called by its key and that number (`loop.open_run`)."""
 
 
 def test_of(turn: Turn, run: Run, step: EmailStep, allowed: list[str]) -> SplitTest | None:
     """Return the test that the e-mail about to be sent is part of, None if of none."""
     test = step.split_test
-    if test is None or not turn.view.learning or run.run != FIRST_RUN:
+    if test is None or not turn.view.learning or run.run.rpartition("~")[2] != FIRST_RUN:
         return None
     is_first = all(each.stage != run.stage for each in run.tries)
     return test if is_first and {variant for variant, _ in test.variants} <= {*allowed} else None

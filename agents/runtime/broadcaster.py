@@ -99,7 +99,7 @@ class Broadcaster:
                 await self._tell(sorted(inside), broadcast, cancel=False)
             if not await self._swap(job, after=after, told=dict(told)):
                 return  # called off: the next look goes on with that
-        await self._swap(job, status=DONE, completed_at=self._to.clock.now())
+        await self._swap(job, status=DONE, after="", completed_at=self._to.clock.now())
         self._to.log.info("broadcast.passed", told=sum(told.values()), dry_run=job["dry_run"])
 
     async def _call_off(self, job: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ class Broadcaster:
                 if left:
                     await self._tell(left, broadcast, cancel=True)
             if not any_left:
-                await self._swap(job, status=CANCELLED, completed_at=self._to.clock.now())
+                await self._swap(job, status=CANCELLED, after="", completed_at=self._to.clock.now())
                 return
             await self._to.clock.sleep(AGAIN_SECONDS)
         self._to.log.error("broadcast.unfinished", status=job["status"])

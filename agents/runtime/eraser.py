@@ -101,6 +101,8 @@ class Eraser:
     async def erase(self, job: dict[str, Any]) -> None:
         """Carry one erasure to its end. Raise what the store raises: it is begun anew then."""
         self._to.log.info("erasure.begun", receipt=job["id"])
+        if "hidden_at" not in job:
+            job["forgotten"] = await self._gone_before(job)
         person = await self._hide(job)
         await self._passage.settled(len(person.visitors) + 1)
         await self._tell(person)
@@ -117,6 +119,14 @@ class Eraser:
         suppressed = await self._sweeper.kept(person, remove=True)
         await self._to.sweep.settle(["journal", "batches", "outbox", "story", "states_behavior"])
         await self._finish(job, person, suppressed)
+
+    async def _gone_before(self, job: dict[str, Any]) -> list[str]:
+        """Return whom an earlier erasure removed: somebody asked twice, and no bot will set another tombstone."""
+        to, visitors = self._to, list(job["visitors"])
+        keys = {each: erased_key(to.veil(f"v:{each}")) for each in visitors}
+        noted = await to.store.identities(list(keys.values()))
+        states = await to.store.load("behavior", visitors)
+        return [each for each in visitors if keys[each] in noted and each not in states]
 
     # Hide
 

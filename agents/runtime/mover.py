@@ -34,8 +34,8 @@ AGAIN_SECONDS = 25.0
 """Pause before everybody is looked at (again): by then every shard should have seen the publication."""
 LOOKS_MAX = 100
 
-Told = tuple[str, str, str, str]
-"""(visitor, path, run, stage) of a run under way."""
+Told = tuple[str, str, str, str, bool]
+"""(visitor, path, run, stage, whether it goes through steps) of a run under way."""
 
 
 class Mover:
@@ -118,7 +118,7 @@ class Mover:
             held = self._codec.decode(body)
             if not held.moved:
                 runs += [
-                    (visitor, run.path, run.run, run.stage)
+                    (visitor, run.path, run.run, run.stage, bool(run.came))
                     for run in held.state.runs.values()
                     if run.version != version
                     and run.broadcast is None
@@ -165,11 +165,12 @@ def _begun(publication: dict[str, Any]) -> dict[str, Any]:
 
 
 def _has_place(rules: CompiledRules, told: Told) -> bool:
-    """Say whether a version has the path and the stage on which a run stands."""
-    _, path, _, stage = told
-    return path in rules.paths and rules.paths[path].stage(stage) is not None
+    """Say whether a version has the place at which a run stands; a loop's run has none in a flow, nor the reverse."""
+    _, name, _, stage, in_steps = told
+    path = rules.paths.get(name)
+    return path is not None and stage in path.places and bool(path.steps) == in_steps
 
 
 def _place(told: Told) -> str:
-    _, path, _, stage = told
+    _, path, _, stage, _ = told
     return f"{path}/{stage}"

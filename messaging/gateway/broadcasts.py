@@ -51,7 +51,7 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     paths = [each.name for each in now.paths]
     path = wanted.path or (paths[0] if len(paths) == 1 else "")
     _known("path", path, paths)
-    id_ = short_hash("broadcast", wanted.request)
+    id_ = short_hash("broadcast", wanted.request, *(["dry run"] if wanted.dry_run else []))
     at = _utc(wanted.at) if wanted.at is not None else deps.clock.now()
     fields = {
         "at": at,

@@ -61,6 +61,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     pause_seconds_max: float = 300.0
     look_seconds: float = 2.0
     fetch_max: int = 200
+    pages_max: int = 50
+    """Pages of `fetch_max` that are looked through for what is due."""
     at_once_max: int = 8
 
 
@@ -121,16 +123,7 @@ class Caller:
 
     async def look(self) -> int:
         """Try everything that is due, a few at once; return how much was."""
-        rows = await self._rows(WAITING)
-        now = self._clock.machine()
-        paused = (await self._store.get_document(*PAUSE) or {}).get("paths", [])
-        due = [
-            row
-            for row in rows
-            if now >= self._not_before.get(row["id"], 0.0)
-            and paused != "all"
-            and row["path"] not in paused
-        ]
+        due = await self._due()
         room = asyncio.Semaphore(self._pace.at_once_max)
 
         async def one(row: dict[str, Any]) -> None:
@@ -142,9 +135,31 @@ class Caller:
                 group.create_task(one(row))
         return len(due)
 
-    async def _rows(self, status: str) -> list[dict[str, Any]]:
+    async def _due(self) -> list[dict[str, Any]]:
+        """Return what is to be tried now, the oldest first: what is held, or in its pause, stands before nobody."""
+        paused = (await self._store.get_document(*PAUSE) or {}).get("paths", [])
+        now, due, after = self._clock.machine(), [], None
+        for _ in range(self._pace.pages_max):
+            rows = await self._rows(WAITING, after)
+            due += [
+                row
+                for row in rows
+                if now >= self._not_before.get(row["id"], 0.0)
+                and paused != "all"
+                and row["path"] not in paused
+            ]
+            if len(rows) < self._pace.fetch_max or len(due) >= self._pace.fetch_max:
+                break
+            after = (rows[-1]["at"], rows[-1]["id"])
+        return due
+
+    async def _rows(
+        self, status: str, after: tuple[datetime, str] | None = None
+    ) -> list[dict[str, Any]]:
         limit = self._pace.fetch_max
-        return await self._store.rows(WEBHOOKS, {"status": status}, limit=limit, newest=False)
+        return await self._store.rows(
+            WEBHOOKS, {"status": status}, limit=limit, newest=False, after=after
+        )
 
     async def _try(self, row: dict[str, Any]) -> None:
         is_over = row["tries"] >= self._pace.tries_max  # and what came of the last was never noted

@@ -172,6 +172,20 @@ async def replayed(house: House) -> list[str]:
     return unequal
 
 
+async def test_who_is_erased_twice_keeps_nobody_waiting(keeping: Keeping):
+    """A second erasure finds no state to set a tombstone in; behind it others wait."""
+    async with two_people(keeping) as house:
+        visitor = await asks(house, ANN)
+        await house.store.put_document(ERASURES, "again", asked([visitor], house.clock.now()))
+        async with asyncio.timeout(120):
+            assert await an_eraser(house, keeping, Fuse()).look() == 2
+        for receipt in (RECEIPT, "again"):
+            found = await house.store.get_document(ERASURES, receipt)
+            assert found is not None
+            assert found["status"] == DONE
+        assert await left(keeping, visitor) == {}
+
+
 async def test_nothing_is_left_of_who_was_erased_and_others_notice_nothing(keeping: Keeping):
     """Every collection is scanned for the bytes of ids, address, name, order and message ids."""
     async with two_people(keeping) as house:

@@ -263,3 +263,15 @@ async def test_after_a_hiccup_of_the_journal_nothing_is_left_in_the_middle_of_a_
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await client.close()
+
+
+async def test_calls_that_are_held_or_in_their_pause_stand_before_nobody() -> None:
+    database, told = MemoryDatabase(), Journaled()
+    async with listening(Receiver()) as url:
+        held = {f"h{n:03}": a_row(url, path="paused") for n in range(250)}
+        database.tables["webhooks"] = {**held, "z": a_row(url)}
+        database.tables["control"] = {"pause": {"paths": ["paused"], "archived": []}}
+        client = WebhookClient("", SECRET, allow_private=True)
+        assert await a_caller(database, told, client).look() == 1
+        await client.close()
+    assert [fact.call_id for fact in told.facts.values()] == ["z"]

@@ -342,7 +342,7 @@ def every_run_was_moved(world: World) -> None:
 def every_trait_was_told_once(world: World) -> None:
     """Behavior is told of each step that sets a trait, once for each time that a run took it."""
     witness = world.witness
-    took, told = witness.stories["step.reached traits"], witness.messages["TraitsSet"]
+    took, told = witness.stories["step.reached traits"], witness.traits_told
     if took != told:
         witness.broken("traits told", f"{told} times, steps taken {took} times")
 

@@ -34,6 +34,7 @@ from messaging.vocabulary.messages import (
     SendPlan,
     SendRequested,
     StateMerged,
+    TraitsSet,
     decode_letters,
 )
 from tests.simulation.flows import FORGOTTEN
@@ -96,6 +97,8 @@ class Witness:
         self.violations: list[str] = []
         self.logged: Counter[str] = Counter()
         self.messages: Counter[str] = Counter()
+        self.traits_told = 0
+        """`TraitsSet` of the Rules Manager: Behavior sends one on where its visitor proved to be another one."""
         self.statuses: Counter[str] = Counter()
         self.moves: Counter[str] = Counter()
         self.stories: Counter[str] = Counter()
@@ -151,6 +154,8 @@ class Witness:
             self._letters[commit.shard, out.to, out.number] = letters
             for letter in letters:
                 self.messages[type(letter.message).__name__] += 1
+                is_traits = isinstance(letter.message, TraitsSet)
+                self.traits_told += commit.bot == "rules" and is_traits
                 if isinstance(letter.message, SendRequested):
                     self.plans[letter.message.plan.send_id] = letter.message.plan
                     self._asked_by[letter.message.plan.send_id] = letter.message.visitor

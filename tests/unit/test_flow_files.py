@@ -178,6 +178,20 @@ def test_what_a_flow_asks_is_a_cohort_of_its_own_that_is_hidden() -> None:
     assert f".{PATH}.q" in {each.name for each in rules.cohorts_touched("track:Product Added")}
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "{event: {name: Product Viewed, properties: {color: red}}}",
+        "{event: {name: Product Viewed, at_least: 2, within_days: 9}}",
+        "{all: [{cohort: in-cart}, {not: {event: {name: Order Completed}}}]}",
+    ],
+)
+def test_a_flow_asks_whatever_a_cohort_may_ask(asked: str) -> None:
+    files = files_of(f"- {{name: q, if: {asked}, then: [{{name: y, tag: y}}]}}")
+    assert validate_files(files) == []
+    assert f".{PATH}.q" in compile_files(files, 1).cohorts
+
+
 def test_the_example_holds_each_kind_of_step_and_is_valid() -> None:
     files = read_folder(DEFAULTS) | {"paths/welcome.yaml": EXAMPLE.read_text()}
     assert validate_files(files) == []
