@@ -229,9 +229,10 @@ class EmbeddedMongo:
                 if await self._is_primary(connection.client):
                     return
             except OperationFailure as error:
-                if error.code != _AUTHENTICATION_FAILED:
+                if error.code == _AUTHENTICATION_FAILED:
+                    await self._first_time()
+                elif not error.timeout:  # else it is slow: it may be recovering from a crash
                     raise Unavailable(f"mongod: {error.details}") from error
-                await self._first_time()
             except PyMongoError:
                 pass  # not listening yet
             finally:

@@ -11,6 +11,7 @@ import time
 
 import psutil
 import pytest
+from pymongo.errors import OperationFailure
 
 from messaging.store import embedded
 from messaging.store.connection import connect
@@ -86,6 +87,20 @@ async def test_after_kill_9_it_comes_back_with_what_was_acknowledged_and_clients
         await waiting
         assert time.monotonic() - started < 8
         assert (await store.get_document("control", "a"))["number"] == 1
+
+
+async def test_one_that_is_slow_to_answer_at_its_start_is_waited_for(mongo, monkeypatch):
+    """After a crash it recovers first, on a disk that others use, too."""
+    answers = iter([OperationFailure("too late", 50), OperationFailure("too late", 50)])
+    is_primary = mongo._is_primary
+
+    async def slow(client):
+        if (late := next(answers, None)) is not None:
+            raise late
+        return await is_primary(client)
+
+    monkeypatch.setattr(mongo, "_is_primary", slow)
+    assert await mongo.start() == mongo.url
 
 
 async def test_an_orphan_of_a_killed_run_is_stopped_and_its_data_taken_over(mongo):
