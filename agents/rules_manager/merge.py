@@ -7,7 +7,7 @@ import msgspec
 from agents.rules.compiled import PathRule
 from agents.rules_manager import engaging, flow
 from agents.rules_manager.alerts import go_on, settle_alert
-from agents.rules_manager.broadcast_rule import MOVED, PLANNED, SENT
+from agents.rules_manager.broadcast_rule import CANCELLED, MOVED, PLANNED, REFUSED, SENT
 from agents.rules_manager.loop import MERGED, leave_alone, win
 from agents.rules_manager.planning import plan
 from agents.rules_manager.state import (
@@ -168,10 +168,14 @@ def _merge_run(turn: Turn, other: Run, younger: str) -> None:
 
 
 def _show_once(turn: Turn, run: Run) -> None:
-    """Show a broadcast that came to both halves of a visitor as sent where either of them got it."""
+    """Show what became of a broadcast that came to both halves of a visitor: sent where either of them got it."""
     gone = [attempt for attempt in run.tries if attempt.status != "reserved"]
     if run.broadcast is not None and gone:
         turn.show_recipient(run.broadcast.id, SENT, gone[-1].status)
+    elif (
+        run.broadcast is not None and not run.active
+    ):  # it was called off, or refused, for one of them
+        turn.show_recipient(run.broadcast.id, CANCELLED if run.status == "closed" else REFUSED)
 
 
 def _count_once(mine: Run, other: Run) -> None:
