@@ -48,7 +48,8 @@ KEPT_MAX = 20
 """Of each kind."""
 
 PEOPLE_MAX = 200
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
+"""Whoever asks here is heard at once; this is for what another gateway took."""
 STARTS_MAX = 2
 """Twice begun and never ended: it would take the gateway down with it a third time too."""
 

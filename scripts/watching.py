@@ -19,7 +19,8 @@ from messaging.store.embedded import EmbeddedMongo
 from messaging.vocabulary.errors import WorldError
 
 MONGO_LOOK_SECONDS = 0.5
-NEWS_SECONDS = 3.0
+NEWS_SECONDS = 5.0
+"""For what nobody told: whoever publishes through a gateway or the command line tells at once."""
 PULSE_SECONDS = 3.0
 """Ray tells by itself when a process dies; the pulse finds what hangs, and feeds /metrics."""
 QUIET_PULSE_SECONDS = 10.0

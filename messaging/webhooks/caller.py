@@ -137,10 +137,12 @@ class Caller:
 
     async def _due(self) -> list[dict[str, Any]]:
         """Return what is to be tried now, the oldest first: what is held, or in its pause, stands before nobody."""
+        rows = await self._rows(WAITING)
+        if not rows:
+            return []
         paused = (await self._store.get_document(*PAUSE) or {}).get("paths", [])
-        now, due, after = self._clock.machine(), [], None
+        now, due = self._clock.machine(), []
         for _ in range(self._pace.pages_max):
-            rows = await self._rows(WAITING, after)
             due += [
                 row
                 for row in rows
@@ -150,7 +152,7 @@ class Caller:
             ]
             if len(rows) < self._pace.fetch_max or len(due) >= self._pace.fetch_max:
                 break
-            after = (rows[-1]["at"], rows[-1]["id"])
+            rows = await self._rows(WAITING, (rows[-1]["at"], rows[-1]["id"]))
         return due
 
     async def _rows(
