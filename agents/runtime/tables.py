@@ -61,58 +61,70 @@ def row_for(effect: Readable, visitor: str, source: str, now: datetime) -> RowWr
     """Return the row an effect writes; `source` names shard, batch and place, for rows without an id."""
     match effect:
         case LogDecision(decision):
-            fields = msgspec.to_builtins(decision, builtin_types=_PLAIN)
-            del fields["id"]
-            return RowWrite("decisions", decision.id, fields, "insert")
+            return RowWrite("decisions", decision.id, _fields(decision, "id"), "insert")
         case LogReward(reward):
-            fields = msgspec.to_builtins(reward, builtin_types=_PLAIN) | {"visitor": visitor}
+            fields = _fields(reward) | {"visitor": visitor}
             return RowWrite("rewards", f"{reward.decision_id}:{reward.kind}", fields, "insert")
-        case LogStory(kind, detail):
-            shard, _, order = source.partition(":")
-            fields = {
-                "visitor": visitor,
-                "at": now,
-                "kind": kind,
-                "detail": detail,
-                "bot": shard.rpartition("-")[0],
-                "order": int(order.rpartition(":")[2]),
-            }
+        case LogStory():
+            fields = _story_fields(effect, visitor, source, now)
             return RowWrite("story", derive("story", source), fields, "insert")
         case PublishSnapshot(snapshot):
-            fields = msgspec.to_builtins(snapshot, builtin_types=_PLAIN) | {"at": now}
+            fields = _fields(snapshot) | {"at": now}
             return RowWrite("snapshots", f"{snapshot.policy}@{snapshot.version}", fields, "put")
-        case PutAlert():
-            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
-            del fields["alert_id"]
-            return RowWrite("alerts", effect.alert_id, fields)
+        case PutSend():
+            return RowWrite("sends", effect.plan.send_id, _send_fields(effect, visitor))
         case PutEngagement(plan=plan):
-            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
-            del fields["plan"]
+            fields = _fields(effect, "plan") | {"visitor": visitor}
             for name in _OF_AN_OFFER:
                 fields[name] = getattr(plan, name)
             # The first row of its id: an insert costs a quarter of what a replacement does.
             mode = "insert" if effect.status == "offered" else "put"
             return RowWrite("engagements", plan.engagement_id, fields, mode)
+        case _:
+            return _state_row(effect, visitor)
+
+
+def _state_row(
+    effect: PutAlert | PutOrder | PutMoment | PutMember | CallWebhook | PutRecipient, visitor: str
+) -> RowWrite:
+    """Return the row of something of a visitor that a later one may replace."""
+    fields = _fields(effect, "alert_id", "call_id") | {"visitor": visitor}
+    match effect:
+        case PutAlert():
+            return RowWrite("alerts", effect.alert_id, fields)
         case PutOrder():
-            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             return RowWrite("orders", f"{visitor}:{effect.order_id}", fields)
         case PutMoment(week=week):
-            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             # The oldest week makes room for the newest one.
             return RowWrite("moments", f"{visitor}:{week % MOMENTS_KEPT}", fields)
         case PutMember():
-            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             return RowWrite("list_members", f"{effect.list}:{visitor}", fields)
         case CallWebhook():
-            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
-            del fields["call_id"]
             waits = {"status": "waiting", "tries": 0, "reason": ""}
             return RowWrite("webhooks", effect.call_id, fields | waits, "insert")
         case PutRecipient():
-            fields = msgspec.to_builtins(effect, builtin_types=_PLAIN) | {"visitor": visitor}
             return RowWrite("recipients", f"{effect.broadcast}:{visitor}", fields)
-        case PutSend():
-            return RowWrite("sends", effect.plan.send_id, _send_fields(effect, visitor))
+
+
+def _fields(record: msgspec.Struct, *without: str) -> dict[str, Any]:
+    """Return a record's fields as the store takes them."""
+    fields: dict[str, Any] = msgspec.to_builtins(record, builtin_types=_PLAIN)
+    for name in without:
+        fields.pop(name, None)
+    return fields
+
+
+def _story_fields(effect: LogStory, visitor: str, source: str, now: datetime) -> dict[str, Any]:
+    """Return a line of the story: which bot told it, and in which order."""
+    shard, _, order = source.partition(":")
+    return {
+        "visitor": visitor,
+        "at": now,
+        "kind": effect.kind,
+        "detail": effect.detail,
+        "bot": shard.rpartition("-")[0],
+        "order": int(order.rpartition(":")[2]),
+    }
 
 
 def notices_for(alert: PutAlert, visitor: str) -> list[RowWrite]:
