@@ -25,6 +25,7 @@ from tests.simulation.world import START, Plan, World
 DAY = 86_400.0
 BY_THE_WAY = (
     "told",
+    "told_may_show",
     "cohorts_due",
     "session_armed",
     "rules_version",
