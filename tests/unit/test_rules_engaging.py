@@ -198,7 +198,7 @@ def test_no_room_is_made_for_who_takes_consent_back_meanwhile() -> None:
     low = ann.enters("low")[0]
     ann.enters("high")
     ann.agrees(may_show=False)
-    assert plans(ann.ends(low, "withdrawn", seen=False)) == []
+    assert ann.ends(low, "withdrawn", seen=False) == [], "nothing waits for the room"
 
 
 @pytest.mark.parametrize("says", [True, False])
