@@ -19,7 +19,7 @@ ROWS = {
     "single": "one durable event a request on 64 connections; against a bare aiohttp handler",
     "latency": "a page visit to its e-mail at the SMTP server; a purchase to everything cancelled",
     "simulator": "all bots in one process on a clock that jumps",
-    "rules": "an event with 500 cohorts published, against one with 20",
+    "rules": "an event with 500 cohorts published, against one with 5; bytes of a visitor as time goes by",
     "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
     "experiments": "split tests: false winners among equals, and power; against a z test that looks once",
     "pages": "every page of the console and every list of the API with 1,000,000 visitors; p95",

@@ -16,6 +16,7 @@ from agents.behavior_bot.evaluate import evaluate, moment
 from agents.behavior_bot.filling import settle
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
+from agents.rules.flow import is_hidden
 from agents.runtime.held import Codec
 from agents.runtime.registry import WIRING
 from agents.runtime.views import PUBLISHED, Versions, read_versions
@@ -144,6 +145,8 @@ def said(each: Entering) -> str:
 
     >>> said(Entering("welcome", "leads", 1200, 20000, 1000000, 0))
     'about 1,200 people enter welcome at once, found in cohort leads (by 20,000 of 1,000,000 visitors)'
+    >>> said(Entering("welcome", ".welcome.", 1, 5, 5, 0))
+    '1 person enters welcome at once'
     >>> said(Entering("welcome", "leads", 0, 5, 5, 2))
     'nobody enters welcome at once; of 2 it is known once the journal was read'
     """
@@ -153,9 +156,8 @@ def said(each: Entering) -> str:
         by = f" (by {each.looked:,} of {each.of:,} visitors)"
     if each.people:
         word = "person enters" if each.people == 1 else "people enter"
-        text = (
-            f"{about}{each.people:,} {word} {each.path} at once, found in cohort {each.cohort}{by}"
-        )
+        found = "" if is_hidden(each.cohort) else f", found in cohort {each.cohort}"
+        text = f"{about}{each.people:,} {word} {each.path} at once{found}{by}"
     else:
         text = f"nobody enters {each.path} at once{by}"
     if each.unknown:

@@ -33,6 +33,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "social profile",
             words({name.removeprefix(SOCIAL): each for name, each in social.items()}),
         )
+    if found["lists"]:
+        yield "lists", ", ".join(found["lists"])
     yield "consent", _consent(found)
     yield "cohorts", ", ".join(found["cohorts"]) or "-"
     yield "scores", words(found["scores"])

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from agents.behavior_bot.knowing import is_zone, may_email
+from agents.behavior_bot.listed import lists_of
 from agents.behavior_bot.state import BehaviorState, Stamped
 from agents.runtime.held import Codec
 from agents.runtime.registry import WIRING
@@ -64,6 +65,7 @@ def profile_of(state: BehaviorState, consent: str) -> Profile:
             n: each.value for n, each in sorted(state.traits.items()) if each.value is not None
         },
         context=context,
+        lists=lists_of(state),
         may_email=may_email(state, consent),
         visits_a_week=_visits_a_week(state),
     )

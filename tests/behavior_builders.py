@@ -96,6 +96,11 @@ def an_identify(number: int, user: str | None = None, **more: Any) -> Record:
     return a_record(number, type="identify", traits=traits, **more)
 
 
+def a_listing(number: int, user: str, /, *, at: datetime | None = None, **lists: bool) -> Record:
+    """Return what the gateway journals of who is put on lists, or taken off."""
+    return a_record(number, at, type="listed", userId=user, lists=lists)
+
+
 class Ann:
     """Step Behavior for one visitor, and keep her wake-ups as the runtime does."""
 

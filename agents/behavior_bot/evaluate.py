@@ -21,7 +21,6 @@ import msgspec
 
 from agents.behavior_bot.chances import moved, refresh
 from agents.behavior_bot.facts import VisitorFacts, faded, standing
-from agents.behavior_bot.knowing import may_show_to
 from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import BehaviorState, Points
 from agents.protocol.bot import View
@@ -200,7 +199,7 @@ def _has(state: BehaviorState, need: Need) -> bool:
     kind, name = need
     match kind:
         case "trait":
-            return name in state.traits
+            return name in state.traits or name in state.lists
         case "mark":
             return name in state.marks
         case "score":
@@ -257,13 +256,11 @@ def _cohorts(
         if entered:
             span = present(state, here.seconds)
             visit_at = datetime.fromtimestamp(span.start, UTC) if span is not None else None
-            may_show = may_show_to(state)
             # What flows ask comes first, and what opens runs last: a run that begins by the same event is asked by what
             # holds now.
             entered.sort(key=lambda name: (is_entry(name), not is_hidden(name)))
             effects.extend(
-                Tell("rules", CohortEntered(visitor, now, name, visit_at, may_show))
-                for name in entered
+                Tell("rules", CohortEntered(visitor, now, name, visit_at)) for name in entered
             )
     return due
 

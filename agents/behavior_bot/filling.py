@@ -35,7 +35,11 @@ from messaging.vocabulary.events import RulesFilled
 
 
 def settle(state: BehaviorState, visitor: str, view: View) -> None:
-    """Keep from now on what the rules of a newer publication look at; note what is lacking of it."""
+    """Keep from now on what the rules of a newer publication look at; note what is lacking of it.
+
+    Who was never met lacks nothing. Everybody else is kept for some publication: there is one before any shard works.
+    """
+    assert state.kept or state.rules_version < 0, f"{visitor} was met under no publication"
     if state.kept:
         known = view.pinned.get(state.kept_version)
         before = known.keeps if known is not None else {}

@@ -38,6 +38,7 @@ from messaging.vocabulary.events import (
     Call,
     Grouped,
     Identify,
+    Listed,
     PageViewed,
     Record,
     ScreenViewed,
@@ -61,6 +62,7 @@ _NAMES: dict[type[Call], str] = {
     PageViewed: "page",
     ScreenViewed: "screen",
     Identify: "identify",
+    Listed: "identify",
     Grouped: "group",
     Aliased: "alias",
 }

@@ -3,7 +3,8 @@
 Rules
 1. A refusal stands: an unsubscribe or a complaint is not undone by a trait that a site repeats.
 2. Traits of `group` are the company's, not the visitor's.
-3. Peers are told only of visitors whose address is or was known: nobody writes to the others.
+3. Peers are told only of visitors whose address is or was known: nobody writes to the others. But anybody may refuse
+   to be spoken to on the site.
 4. Others are asked about an address (Social) unless its owner refused that, or e-mail, or has left.
 """
 
@@ -22,6 +23,7 @@ from agents.behavior_bot.state import (
     ANONYMOUS_IDS_MAX,
     CONSENTS_MAX,
     DAY_SECONDS,
+    LISTS_MAX,
     TRAIT_CHARACTERS_MAX,
     TRAIT_NAME_CHARACTERS_MAX,
     TRAITS_CHARACTERS_MAX,
@@ -36,11 +38,18 @@ from agents.behavior_bot.state import (
     trim,
 )
 from agents.protocol.bot import View
+from agents.rules.facts import LISTS
 from agents.rules.values import plain
 from messaging.vocabulary.effects import Effect, Tell
 from messaging.vocabulary.events import Aliased, Call, Context, Identify
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import Identified, ProfileSeen, TraitsSet, TraitValue
+from messaging.vocabulary.messages import (
+    Identified,
+    ProfileSeen,
+    SiteConsent,
+    TraitsSet,
+    TraitValue,
+)
 
 DOUBLE_OPT_IN = "double-opt-in"
 """The setting under which an address is written to only once its owner confirmed it."""
@@ -74,8 +83,8 @@ PRESENCE, PROFILE, ACTIVITY = "social_presence", "social_profile", "social_activ
 CONSENT_TRAITS = {"email_consent": "email", "social_consent": "social"}
 """Trait by which a site tells of a consent -> the category it is about."""
 
-DECIDING = ("email", "social")
-"""Categories of consent that decide whether we may write, or ask about somebody."""
+DECIDING = ("email", "site", "social")
+"""Categories of consent that decide whether we may write to somebody, speak to them on the site, or ask about them."""
 
 # Where a country has one zone, or one in which nearly all of it lives (IANA zone1970.tab).
 ZONES = {
@@ -185,10 +194,10 @@ def learn_refusals(state: BehaviorState, event: Call, at: float, position: int) 
 
 
 def trait_of(state: BehaviorState, name: str) -> Any:
-    """Return a trait, None if it is not known."""
+    """Return a trait, or whether the visitor stands on a list; None if it is not known."""
     if name == "email":
         return state.address or None
-    stamp = state.traits.get(name)
+    stamp = state.traits.get(name) or state.lists.get(name)
     return stamp.value if stamp is not None else None
 
 
@@ -365,9 +374,21 @@ def tell_who(
     return effects
 
 
+def tell_site_consent(
+    state: BehaviorState, visitor: str, now: datetime, *, again: bool = False
+) -> list[Effect]:
+    """Tell Rules whether a visitor may be spoken to on the site, if it differs from what was told."""
+    may_show = may_show_to(state)
+    if may_show == state.told_may_show and not again:
+        return []
+    state.told_may_show = may_show
+    return [Tell("rules", SiteConsent(visitor, now, may_show))]
+
+
 def trim_all(state: BehaviorState) -> None:
-    """Let the oldest written traits and consents go until the bounds hold."""
+    """Let the oldest written traits, lists and consents go until the bounds hold."""
     trim(state.traits, TRAITS_MAX, TRAITS_CHARACTERS_MAX)
+    trim(state.lists, LISTS_MAX)
     _trim_consents(state)
 
 
@@ -470,6 +491,8 @@ def _let_go(state: BehaviorState) -> list[str]:
 def _learn_trait(
     state: BehaviorState, name: str, value: Any, at: float, position: int, turning: frozenset[str]
 ) -> bool:
+    if name.startswith(LISTS):
+        return False  # whoever has the public write key could put anybody on a list
     if isinstance(value, list):
         value = ", ".join(str(each) for each in value[:16] if isinstance(each, str | int | float))
     if isinstance(value, str):

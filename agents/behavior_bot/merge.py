@@ -90,6 +90,7 @@ def _absorb_who(state: BehaviorState, young: BehaviorState) -> None:
         state.email, state.owns_mailbox = theirs, young.owns_mailbox
     for held, other in (
         (state.traits, young.traits),
+        (state.lists, young.lists),
         (state.consents, young.consents),
         (state.places, young.places),
     ):

@@ -30,6 +30,8 @@ TRAITS_MAX = 64
 TRAIT_NAME_CHARACTERS_MAX = 48
 TRAIT_CHARACTERS_MAX = 120
 TRAITS_CHARACTERS_MAX = 2_400
+LISTS_MAX = 32
+"""Static lists that a visitor stands on, or was taken off: they never fall to the bounds of traits."""
 USER_IDS_MAX = 8
 ANONYMOUS_IDS_MAX = 16
 CONSENTS_MAX = 8
@@ -256,6 +258,10 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """What is kept since then only, and whose history is on its way (`agents.rules.keeping`), sorted."""
     awaiting: list[str] = []
     """Visitors whose history that is: this one, and who was merged into them, sorted."""
+    told_may_show: bool = True
+    """Whether Rules was last told that this visitor may be spoken to on the site; before any word: yes."""
+    lists: dict[str, Stamped] = {}
+    """`lists.<name>` -> whether the visitor stands on that static list; the newest so many."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -31,9 +31,10 @@ from agents.behavior_bot.knowing import (
     learn_profile,
     learn_refusals,
     learn_set,
+    tell_site_consent,
     tell_who,
 )
-from agents.behavior_bot.listed import hide, show_changed, show_merged
+from agents.behavior_bot.listed import hide, learn_lists, show_changed, show_merged
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.moments import MOMENT_WAKE, arm_moment, keep_moment
 from agents.behavior_bot.orders import note_refund
@@ -212,6 +213,7 @@ def _call(
         ]
     turning = here.rules.turning
     changed = learn(state, event, at, record.position, member=member, turning=turning)
+    changed += learn_lists(state, event, at, record.position, turning)
     remembered = remember(state, event, name, at, here.rules)
     effects: list[Effect] = refunds
     if bought is not None:
@@ -448,7 +450,9 @@ def _state_merged(
     if not absorb(state, younger, young, here.rules):
         return []
     absorb_lacking(state, young)
-    effects: list[Effect] = []
+    # Whichever of the two Rules was told a no of: it may hold that for the one they are now.
+    refused = not (state.told_may_show and young.told_may_show)
+    effects = tell_site_consent(state, here.visitor, here.now, again=refused)
     if state.address or state.told:
         effects += tell_who(state, here.visitor, here.now, here.view, again=True)
         effects += confirming.ask(state, here)
@@ -462,4 +466,5 @@ def _state_merged(
 
 
 def _who(state: BehaviorState, here: Moment) -> list[Effect]:
-    return tell_who(state, here.visitor, here.now, here.view)
+    effects = tell_site_consent(state, here.visitor, here.now)
+    return effects + tell_who(state, here.visitor, here.now, here.view)

@@ -32,7 +32,7 @@ from agents.rules.did import (
     compile_unfinished,
     happened,
 )
-from agents.rules.facts import Facts
+from agents.rules.facts import LISTS, Facts
 from agents.rules.fading import fades_at
 from agents.rules.keeping import CART, turns_of
 from agents.rules.operators import value_test
@@ -144,8 +144,8 @@ def _changed(name: str, hours: int | None, kinds: frozenset[str]) -> Part:
 
 
 def _in_list(name: str, _: Around) -> Part:
-    """A static list is a trait: it comes by an import or a call, and goes with the person it is about."""
-    trait = f"lists.{name}"
+    """A static list is asked for as a trait: only the API writes it, and it goes with the person it is about."""
+    trait = f"{LISTS}{name}"
     kinds, needs = frozenset({f"trait:{trait}"}), frozenset({("trait", trait)})
     return Part(lambda facts, _: same(facts.trait(trait), True), None, kinds, needs)
 

@@ -31,6 +31,9 @@ from typing import Any, NamedTuple, Protocol
 
 from agents.rules.watches import Mark, Watch
 
+LISTS = "lists."
+"""Begins the names under which static lists are asked for as traits; no trait is kept by such a name."""
+
 
 class Cart(NamedTuple):
     """Hold what lies in a cart."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agents.rules.contradictions import contradiction
+from agents.rules.facts import LISTS
 from agents.rules.flow import RESERVED, StepRule
 from agents.rules.flow_compiler import steps_of
 from agents.rules.flow_models import STEPS_MAX, Step, walk_steps
@@ -12,6 +13,8 @@ from agents.rules.models import PathFile
 from agents.rules.ruleset import RuleSet, walk
 from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError
+
+ON_LISTS = "who stands on a list is said by `mdma list add` and the API"
 
 Places = Mapping[str, Location]
 """Step -> where it stands in the file."""
@@ -43,9 +46,10 @@ def check_flow(rules: RuleSet, source: Source, name: str, path: PathFile) -> Ite
 
 def _check_step(rules: RuleSet, source: Source, at: Location, step: Step) -> Iterator[RuleError]:
     for trait in step.set_trait or {}:
-        if trait in RESERVED:
+        hint = ON_LISTS if trait.startswith(LISTS) else RESERVED.get(trait)
+        if hint is not None:
             place = (*at, "set_trait", trait)
-            yield source.error(place, f"the trait {trait} cannot be set", RESERVED[trait])
+            yield source.error(place, f"the trait {trait} cannot be set", hint)
     if step.offer is not None and step.offer.interaction not in rules.interactions:
         problem = f"the interaction {step.offer.interaction} does not exist"
         listed = ", ".join(rules.interactions) or "none"

@@ -5,6 +5,7 @@ Rules
 2. It comes to a visitor once, however often it is told.
 3. Nobody is called for want of an answer, and nothing is learned from one: with a single template there is no choice.
 4. What became of it is a row for each visitor, with the reason where it was refused.
+5. What Email was asked for before it was called off may go out; if it does not, it is not planned again.
 """
 
 from __future__ import annotations
@@ -78,3 +79,12 @@ def _cancel(turn: Turn, broadcast: Broadcast) -> None:
     run = turn.state.runs.get(name_of(broadcast.id))
     if run is not None and run.status == "planned":
         stop(turn, run, CALLED_OFF, "closed")
+    elif run is not None and run.status == "sending":
+        run.called_off = True
+
+
+def may_go(run: Run | None) -> bool:
+    """Say whether a broadcast's e-mail may go out that has not yet, unless the run is told that it was called off."""
+    if run is None or run.called_off:
+        return False
+    return run.status in ("planned", "sending")

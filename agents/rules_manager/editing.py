@@ -39,7 +39,8 @@ def _migrate(turn: Turn, run: Run, message: RunsMoved) -> None:
     path = turn.view.rules.paths.get(run.path)
     if path is None or run.stage not in path.places or bool(path.steps) != bool(run.came):
         return  # a loop's run has no place in a flow, nor the reverse
-    before, run.version = run.version, message.version
+    before, old = run.version, turn.path(run)
+    run.version = message.version
     turn.story("run.migrated", run, before=before, version=run.version, by=message.by)
     if path.steps and run.active and run.status != "sending":
-        flow.take_up(turn, run, path)
+        flow.moved(turn, run, path, old)

@@ -1,7 +1,8 @@
 """Choose what is offered on the site: the routine's on-site rows.
 
 Rules
-1. Consent is asked before any limit; nothing is offered to who is not on the site.
+1. Consent is asked before any limit, whoever wants to offer something; nothing is offered to who is not on the site,
+   but by a flow. Who takes it back loses what stands open.
 2. A touch is reserved when it is offered and given back when it ended unseen: two tabs cannot show more than the
    caps allow. What is open counts as of now.
 3. At the day's cap an offer that nobody has seen makes room for one of higher priority, once Engagement has
@@ -20,7 +21,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.rules.compiled import InteractionRule
-from agents.rules_manager.state import OFFERED_MAX, Choice, Offered
+from agents.rules_manager.state import OFFERED_MAX, Choice, Offered, RulesState
 from agents.rules_manager.turn import Turn
 from learning.serving import fixed, on_site
 from messaging.vocabulary.ids import decision_id, engagement_id
@@ -30,6 +31,7 @@ from messaging.vocabulary.messages import (
     EngagementRequested,
     EngagementSettled,
     EngagementsWithdrawn,
+    SiteConsent,
 )
 from messaging.vocabulary.records import Decision
 
@@ -55,13 +57,16 @@ def entered(turn: Turn, message: CohortEntered) -> None:
         _withdraw(turn, ids, f"entered {message.cohort}")
     if message.visit_at is not None:
         state.visit_at = message.visit_at
-    if not message.may_show:
-        refused = "consent"
-    elif message.visit_at is None:
-        refused = "not_on_site"
-    else:
-        refused = ""
+    refused = "not_on_site" if message.visit_at is None else ""
     _offer_for(turn, message.cohort, message.at, refused)
+
+
+def heard(turn: Turn, message: EngagementSettled | SiteConsent) -> None:
+    """Take what became of an offer, or whether anything may be offered."""
+    if isinstance(message, SiteConsent):
+        _agreed(turn, message)
+    else:
+        _settled(turn, message)
 
 
 def offer(turn: Turn, name: str, hours: int) -> None:
@@ -96,7 +101,44 @@ def visit_over(turn: Turn) -> None:
     turn.state.room_for = ""
 
 
-def settled(turn: Turn, message: EngagementSettled) -> None:
+def merged(turn: Turn, younger: RulesState) -> None:
+    """Take in what a younger visitor has seen; what it has not seen Engagement takes back, and counts nothing here.
+
+    The later word on consent holds until Behavior says what it is of the two as one.
+    """
+    state, visit_at = turn.state, younger.visit_at
+    said, other = state.may_show_said_at, younger.may_show_said_at
+    if other is not None and (said is None or other > said):
+        state.may_show, state.may_show_said_at = younger.may_show, other
+    for id_, offer in younger.offered.items():
+        mine = state.offered.get(id_)
+        if mine is None:
+            offer.status = "merging" if offer.unseen else offer.status
+            state.offered[id_] = offer
+        elif (
+            not mine.choice.decision_id
+        ):  # its end, or its being seen, overtook the state it belongs to
+            mine.choice = offer.choice
+            if mine.status == "ended":
+                _reward(turn, mine)
+    _trim(turn)
+    if visit_at is not None:
+        state.visit_at = max(visit_at, state.visit_at or visit_at)
+
+
+def _agreed(turn: Turn, message: SiteConsent) -> None:
+    """Keep whether the visitor may be spoken to on the site; who refuses it loses what stands open."""
+    state = turn.state
+    if state.may_show_said_at is not None and message.at < state.may_show_said_at:
+        return  # it was said of one half, before the two were known as one
+    state.may_show, state.may_show_said_at = message.may_show, message.at
+    if not message.may_show:
+        open_ = [id_ for id_, each in state.offered.items() if each.status != "ended"]
+        _withdraw(turn, open_, "consent")
+        state.room_for = ""
+
+
+def _settled(turn: Turn, message: EngagementSettled) -> None:
     """Count what was seen, give back what was not, and join the answer to its decision."""
     state = turn.state
     offer = state.offered.get(message.engagement_id)
@@ -122,25 +164,6 @@ def _reward(turn: Turn, offer: Offered) -> None:
     turn.reward(offer.choice, "response", 1.0 if offer.answered else 0.0, 1.0)
 
 
-def merged(turn: Turn, younger: dict[str, Offered], visit_at: datetime | None) -> None:
-    """Take in what a younger visitor has seen; what it has not seen Engagement takes back, and counts nothing here."""
-    state = turn.state
-    for id_, offer in younger.items():
-        mine = state.offered.get(id_)
-        if mine is None:
-            offer.status = "merging" if offer.unseen else offer.status
-            state.offered[id_] = offer
-        elif (
-            not mine.choice.decision_id
-        ):  # its end, or its being seen, overtook the state it belongs to
-            mine.choice = offer.choice
-            if mine.status == "ended":
-                _reward(turn, mine)
-    _trim(turn)
-    if visit_at is not None:
-        state.visit_at = max(visit_at, state.visit_at or visit_at)
-
-
 def _offer_for(turn: Turn, cohort: str, at: datetime, refused: str) -> None:
     rules = [r for r in turn.view.rules.interactions.values() if r.cohort == cohort]
     if not rules:
@@ -153,6 +176,7 @@ def _offer_for(turn: Turn, cohort: str, at: datetime, refused: str) -> None:
 
 def _offer_one(turn: Turn, rules: list[InteractionRule], at: datetime, refused: str) -> None:
     """Offer one of the interactions of a type, the highest that is allowed."""
+    refused = refused if turn.state.may_show else "consent"
     refusals = {rule.name: refused or _refusal(turn, rule) for rule in rules}
     allowed = [rule for rule in rules if not refusals[rule.name]]
     if not allowed:

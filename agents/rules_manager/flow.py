@@ -69,6 +69,14 @@ def take_up(turn: Turn, run: Run, path: PathRule) -> None:
     _take(turn, run, path)
 
 
+def moved(turn: Turn, run: Run, path: PathRule, before: PathRule | None) -> None:
+    """Go on by another version's path; a step that does something else by it is not waited at any more."""
+    was = before.steps[run.stage].kind if before is not None else ""
+    if path.steps[run.stage].kind != was:
+        _wait_no_more(turn, run)
+    take_up(turn, run, path)
+
+
 def waited(turn: Turn, run: Run) -> None:
     """Go on after a wait; of `wait_until` the time is over."""
     path = turn.path(run)
@@ -96,6 +104,8 @@ def webhook_settled(turn: Turn, message: WebhookSettled) -> None:
         if path is None or not is_there or not _is_awaited(turn, run, message):
             continue
         step = path.steps[run.stage]
+        if step.kind != "webhook":
+            continue  # another version waits for something else here
         _wait_no_more(turn, run)
         is_answered = message.outcome == "answered"
         kind = "step.answered" if is_answered else "step.unanswered"

@@ -32,7 +32,7 @@ from datetime import datetime, timedelta
 from agents.rules.compiled import PathRule
 from agents.rules_manager import flow
 from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
-from agents.rules_manager.broadcast_rule import SENT
+from agents.rules_manager.broadcast_rule import CALLED_OFF, SENT
 from agents.rules_manager.planning import give_back, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, RulesState, Run, Try
@@ -255,7 +255,9 @@ def _came_first(turn: Turn, message: SendSettled) -> bool:
 
 def _try_again(turn: Turn, run: Run, path: PathRule, reason: str) -> None:
     """Plan anew what could not be sent, or call a person where that was so too often."""
-    if not _may_try_again(run, reason):
+    if run.called_off:
+        stop(turn, run, CALLED_OFF, "closed")
+    elif not _may_try_again(run, reason):
         stop(turn, run, "cannot be sent")
         alert(turn, run, "cannot be sent")
     elif run.visit_over_at is not None:

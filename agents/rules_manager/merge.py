@@ -7,9 +7,16 @@ import msgspec
 from agents.rules.compiled import PathRule
 from agents.rules_manager import engaging, flow
 from agents.rules_manager.alerts import go_on, settle_alert
-from agents.rules_manager.broadcast_rule import CANCELLED, MOVED, PLANNED, REFUSED, SENT
+from agents.rules_manager.broadcast_rule import (
+    CALLED_OFF,
+    CANCELLED,
+    MOVED,
+    PLANNED,
+    REFUSED,
+    SENT,
+)
 from agents.rules_manager.loop import MERGED, leave_alone, win
-from agents.rules_manager.planning import plan
+from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.state import (
     ABSORBED_MAX,
     ACTIVE,
@@ -68,7 +75,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     state.traits = {**younger.traits, **state.traits}
     state.refused += younger.refused
     state.offers = max(state.offers, younger.offers)
-    engaging.merged(turn, younger.offered, younger.visit_at)
+    engaging.merged(turn, younger)
     state.touches = sorted([*state.touches, *younger.touches], key=lambda t: t.at)[-TOUCHES_MAX:]
     for path, at in younger.goals.items():
         state.goals[path] = max(at, state.goals.get(path, at))
@@ -158,6 +165,7 @@ def _merge_run(turn: Turn, other: Run, younger: str) -> None:
         mine.entered_at = min(mine.entered_at, other.entered_at)
         mine.status = max(mine.status, other.status, key=ENDS.index)
         _one_alert(turn, mine, other)
+        mine.called_off |= other.called_off
         mine.given_back += other.given_back + 1
         mine.given_up += other.given_up
         mine.calls = max(mine.calls, other.calls)
@@ -218,6 +226,9 @@ def _rearm(turn: Turn, run: Run) -> None:
     if any(t.status == "reserved" for t in run.tries):
         run.status = "sending"
         turn.cancel(f"send:{run.slot}")
+        return
+    if run.called_off and not run.attempts:
+        stop(turn, run, CALLED_OFF, "closed")
         return
     if path.steps:
         flow.take_up(turn, run, path)

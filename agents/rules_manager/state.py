@@ -122,6 +122,8 @@ class Run(msgspec.Struct, array_like=True):
     """How often a person was called."""
     broadcast: Broadcast | None = None
     """What it sends, where it is no run of a path but of a broadcast."""
+    called_off: bool = False
+    """Of a broadcast that was called off while Email had been asked for it: what is given back is not planned again."""
     key: str = ""
     """What tells it from the other runs of its path that may be open beside it; empty: there is one at a time."""
 
@@ -219,6 +221,10 @@ class RulesState(msgspec.Struct, array_like=True):
     """When the newest younger visitor's state came: what Behavior makes of the two may be on its way."""
     broadcasts: list[str] = []
     """The newest broadcasts that came to this visitor: each comes once."""
+    may_show: bool = True
+    """Whether the visitor may be spoken to on the site."""
+    may_show_said_at: datetime | None = None
+    """`at` of Behavior's newest word on that; None: none came, and they may."""
 
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""

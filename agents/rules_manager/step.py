@@ -32,6 +32,7 @@ from messaging.vocabulary.messages import (
     RunsMoved,
     SendSettled,
     SessionEnded,
+    SiteConsent,
     StateMerged,
     WebhookSettled,
     Woke,
@@ -58,8 +59,8 @@ def step(
         case SessionEnded():
             loop.session_ended(turn, message)
             engaging.visit_over(turn)
-        case EngagementSettled():
-            engaging.settled(turn, message)
+        case EngagementSettled() | SiteConsent():
+            engaging.heard(turn, message)
         case SendSettled():
             loop.send_settled(turn, message)
             merge.send_settled(turn, message)

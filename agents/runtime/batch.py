@@ -417,15 +417,12 @@ def describe(version: int, view: View) -> str:
 
 
 def publication_in(code: str) -> int:
-    """Return the publication that a batch record names; 0 of a record that was written before any was named.
+    """Return the publication that a batch record names.
 
     >>> publication_in(describe(1, View(None, 0, {}, {}, publication=7, paused=frozenset({"a"}))))
     7
-    >>> publication_in("state=1 social=0")
-    0
     """
-    _, mark, said = code.rpartition(PUBLICATION)
-    return int(said.partition(" ")[0]) if mark else 0
+    return int(code.rpartition(PUBLICATION)[2].partition(" ")[0])
 
 
 @lru_cache(maxsize=64)

@@ -5,8 +5,8 @@ e-mail and writes what became of it (`recipients`).
 
 Rules
 1. A page of visitors is told again after a crash: Rules lets a broadcast come to a visitor once.
-2. What is called off while the pass is under way ends it; then whoever's e-mail is still planned is told so, until
-   nobody is left. What Email has been asked for already goes out.
+2. What is called off while the pass is under way ends it; then whoever's e-mail has not gone out is told so, until
+   nobody is left. What Email has been asked for already goes out, or, where it cannot at once, never.
 3. A dry run passes in the same way and tells nobody: it counts who would get it, and who would not, and why.
 """
 
@@ -16,7 +16,7 @@ from collections import Counter
 from typing import Any
 
 from agents.rules_manager.broadcast_rule import name_of
-from agents.rules_manager.broadcasting import refusal
+from agents.rules_manager.broadcasting import may_go, refusal
 from agents.rules_manager.state import RulesState
 from agents.runtime.held import Codec
 from agents.runtime.passing import Passage, Ways
@@ -103,7 +103,7 @@ class Broadcaster:
         self._to.log.info("broadcast.passed", told=sum(told.values()), dry_run=job["dry_run"])
 
     async def _call_off(self, job: dict[str, Any]) -> None:
-        """Tell everybody whose e-mail is still planned that it was called off, until nobody is left."""
+        """Tell everybody whose e-mail may still go out that it was called off, until nobody is left to be told."""
         broadcast = _broadcast(job)
         path = name_of(broadcast.id)
         for _ in range(CANCEL_LOOKS_MAX):
@@ -113,7 +113,7 @@ class Broadcaster:
             while page := await self._page(after):
                 after, states = page
                 runs = {visitor: state.runs.get(path) for visitor, state in states.items()}
-                left = [v for v, run in runs.items() if run is not None and run.status == "planned"]
+                left = [visitor for visitor, run in runs.items() if may_go(run)]
                 any_left = any_left or bool(left)
                 if left:
                     await self._tell(left, broadcast, cancel=True)

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
+from agents.behavior_bot.listed import lists_of
 from agents.rules.flow import is_hidden
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
@@ -128,6 +129,7 @@ class StoreReader:
             "anonymous_ids": sorted(behavior.anonymous_ids),
             "email": behavior.address or None,
             "traits": {name: stamp.value for name, stamp in behavior.traits.items()},
+            "lists": lists_of(behavior),
             "counters": behavior.counters,
             "by_people": {
                 name: behavior.tallies[name].human

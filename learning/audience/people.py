@@ -37,6 +37,8 @@ class Profile(msgspec.Struct, frozen=True):
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
     """What a browser tells beside the time zone: `locale`, `location`, `campaign`."""
+    lists: list[str] = []
+    """Static lists that they stand on."""
     may_email: bool = True
     visits_a_week: float | None = None
     """None: too little was seen of them to say."""

@@ -92,12 +92,15 @@ def _identify(person: Person) -> dict[str, Any]:
     profile = person.profile
     told = {"timezone": person.zone} if profile is None else profile.traits
     agrees = profile is None or profile.may_email
-    return {
+    call = {
         "type": "identify",
         "userId": person.user_id,
         "traits": {**told, "email": person.address},
         "context": {"consent": CONSENT} if agrees else {},
     }
+    if profile is not None and profile.lists:
+        call |= {"type": "listed", "lists": dict.fromkeys(profile.lists, True)}
+    return call
 
 
 def _order(order: str, price: float) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Rules
 1. What is ordered is checked against the published version, and stays on it.
-2. An order has a name that the caller gives it; said again it is the same order.
+2. An order has a name that the caller gives it; said again it is the same order, and another order is refused by it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Order:
 
 
 async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> dict[str, Any]:
-    """Write an order down and return it as it stands. Raise 422 for what the published version does not have."""
+    """Write an order down and return it as it stands.
+
+    Raise 422 for what the published version does not have, and 409 where another order has this name already.
+    """
     deps = gateway.deps
     now = await book.now()
     if await book.file(now.published, f"templates/{wanted.template}.yaml") is None:
@@ -69,7 +72,15 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     if await deps.store.swap_document(BROADCASTS, id_, fields, None) and not wanted.dry_run:
         said = f"template {wanted.template} to cohort {wanted.cohort}, at {at:%Y-%m-%d %H:%M} UTC"
         await _note(gateway, Change(by=by, act="broadcast.ordered", of=id_, said=said))
-    return await show(gateway, id_)
+    found = await show(gateway, id_)
+    asked = ("template", "cohort", "path", "priority", *(("at",) if wanted.at is not None else ()))
+    if other := [name for name in asked if found[name] != fields[name]]:
+        was = ", ".join(f"{name} {found[name]}" for name in other)
+        problem = (
+            f"this name stands for another order already ({was}): give this one a name of its own"
+        )
+        raise ProblemError(409, problem, field="request")
+    return found
 
 
 async def show(gateway: Gateway, id_: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Put people on a static list, and take them off.
 
 Rules
-1. A change is an `identify` call in the journal, like any other: it is taken once, replayed, exported and erased with
-   the person. Whoever is put on a list and is not known yet comes to be known by it.
+1. A change is a call in the journal like any other, but of a type that no public route takes (`Listed`): it is taken
+   once, replayed, exported and erased with the person. Whoever is put on a list and is not known yet comes to be known
+   by it.
 2. Consent is never implied: where people agreed to be written to, the request names on what basis.
 3. Nobody comes to be known by being taken off a list: who is not known is named.
 4. A request has a name that the caller gives it; said again within the journal's 30 days it changes nothing.
@@ -29,7 +30,7 @@ ADD, REMOVE = "add", "remove"
 DONE = {ADD: "list.added", REMOVE: "list.removed"}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-"""A trait's name holds it behind `lists.`, within its 48 characters."""
+"""Rules ask for it as for the trait `lists.<name>`, within a trait name's 48 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +92,14 @@ async def _other_name(gateway: Gateway, person: str) -> str | None:
 
 def _record(gateway: Gateway, action: str, wanted: Listing, person: str) -> Record:
     """Return the call that puts one person on a list, or takes them off. Raise RejectedEvent."""
-    traits: dict[str, Any] = {"lists": {wanted.name: action == ADD}}
-    call: dict[str, Any] = {"type": "identify", "traits": traits}
-    if "@" in person:
-        traits["email"] = person
-    else:
-        call["userId"] = person
+    call: dict[str, Any] = {"type": "identify"}
+    call |= {"traits": {"email": person}} if "@" in person else {"userId": person}
     if action == ADD and wanted.basis:
         agreed = {"categoryPreferences": {"email": True}, "basis": wanted.basis}
         call["context"] = {"consent": agreed}
     record = gateway.reader.replayed(msgspec.json.encode(call), gateway.deps.clock.now())
+    listed = {"type": "listed", "lists": {wanted.name: action == ADD}}
+    record.raw = msgspec.json.encode(call | listed)
     record.message_id = own_id("listed", wanted.name, action, wanted.request, person)
     return record
 

@@ -68,6 +68,13 @@ class Identify(Call, tag="identify"):
     traits: dict[str, Any] | None = None
 
 
+class Listed(Identify, tag="listed", kw_only=True):
+    """Put who is identified on static lists, or take them off: written by the gateway alone, for the admin API."""
+
+    lists: dict[str, bool]
+    """List -> whether they stand on it from now on."""
+
+
 class PageViewed(Call, tag="page"):
     """Tell that a visitor looked at a page."""
 
@@ -230,6 +237,7 @@ class VisitorErased(Fact, tag="visitor_erased"):
 Event = (
     Track
     | Identify
+    | Listed
     | PageViewed
     | ScreenViewed
     | Grouped

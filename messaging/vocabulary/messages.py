@@ -80,6 +80,12 @@ class Identified(Message):
     """Others may be asked about the address: its owner refused nothing."""
 
 
+class SiteConsent(Message):
+    """Tell Rules that a visitor refuses to be spoken to on the site, or does not any more; until then they may be."""
+
+    may_show: bool
+
+
 class ConfirmationWanted(Message):
     """Ask Email to let the owner of an address confirm that it may be written to (double opt-in)."""
 
@@ -94,8 +100,6 @@ class CohortEntered(Message):
     cohort: str
     visit_at: datetime | None = None
     """When the session under way began; None if the visitor is not on the site."""
-    may_show: bool = True
-    """False where the visitor has refused to be spoken to on the site."""
 
 
 class CohortLeft(Message):
@@ -455,6 +459,7 @@ AnyMessage = (
     | ConfirmationWanted
     | CohortEntered
     | CohortLeft
+    | SiteConsent
     | EntryMet
     | BroadcastReached
     | WebhookSettled

@@ -6,6 +6,7 @@ Rules
 2. What came of a call is journaled before its row says so: a row that says it is never without its fact.
 3. Tries are limited, with growing pauses and jitter. Only what may be better later is tried again.
 4. A row that is gone (its visitor was erased) is not written again.
+5. What a row has told of its visitor goes once nothing more comes of the call; what remains says that there was one.
 """
 
 from __future__ import annotations
@@ -179,7 +180,8 @@ class Caller:
             if await self._store.get_document(WEBHOOKS, row["id"]) is None:
                 return  # erased meanwhile: nothing is told of them any more
             await self._tell(row, status, reason, traits)
-        await self._swap(row, status=status, reason=reason)
+        over: dict[str, Any] = {} if status == WAITING else {"data": {}}
+        await self._swap(row, status=status, reason=reason, **over)
 
     async def _called(self, row: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
         """Return (status, traits of the answer, reason) of one try."""

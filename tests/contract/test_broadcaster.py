@@ -150,3 +150,31 @@ async def test_what_is_called_off_is_not_sent_through_every_fault(keeping):
         await until(lambda: at_rest(house))
         assert (await job(house))["status"] == CANCELLED
         assert (await outcomes(house))["cancelled", ""] == planned
+
+
+async def test_who_is_being_sent_to_is_told_as_well_and_gets_it_now_or_never(keeping):
+    """Nobody hands over in this house: what Email is asked for stays on its way."""
+    async with leads_on_version_1(keeping) as (house, _):
+        house.skip(hours=(36 - house.clock.now().hour) % 24)  # noon
+        await until(lambda: at_rest(house))
+        await order(house)
+        broadcaster = a_broadcaster(house, keeping, Fuse())
+        await broadcaster.look()
+        await until(lambda: at_rest(house))
+        runs = [
+            state.runs["broadcast:b1"]
+            for _, states in [await broadcaster._page("") or ("", {})]
+            for state in states.values()
+        ]
+        assert {run.status for run in runs} <= {"planned", "sending"}
+        assert "sending" in {run.status for run in runs}
+        fields = {name: value for name, value in (await job(house)).items() if name != "id"}
+        await house.store.put_document(BROADCASTS, "b1", fields | {"status": CANCELLING})
+        await broadcaster.look()
+        await until(lambda: at_rest(house))
+        assert (await job(house))["status"] == CANCELLED
+        page = await broadcaster._page("")
+        assert page is not None
+        runs = [state.runs["broadcast:b1"] for state in page[1].values()]
+        assert len(runs) == PEOPLE
+        assert all(run.called_off or run.status == "closed" for run in runs)

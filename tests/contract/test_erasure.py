@@ -191,6 +191,9 @@ async def test_nothing_is_left_of_who_was_erased_and_others_notice_nothing(keepi
     async with two_people(keeping) as house:
         before = await StoreReader(house.store).visitor("ben@erase.example")
         visitor = await asks(house, ANN)
+        waiting = {"status": "waiting", "path": "welcome", "data": {"traits": {"email": ANN}}}
+        call = {"visitor": visitor, "at": house.clock.now(), **waiting}
+        await house.store.put_document("webhooks", "call-1", call)
         assert await left(keeping, visitor)
         assert await an_eraser(house, keeping, Fuse()).look() == 1
         assert await left(keeping, visitor) == {}

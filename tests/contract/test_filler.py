@@ -36,6 +36,8 @@ BIG = """
       event: {name: Form Sent, at_least: 1}
 """
 
+ENTRIES = ("{cohort: somebody}", "{api: true}")
+
 
 def a_filler(house: House, keeping: Keeping, fuse: Fuse, lacking_max: int = 4) -> Filler:
     ways = Ways(
@@ -256,6 +258,19 @@ async def test_how_many_enter_at_once_is_told_before(keeping):
         )
         [found] = await entering(house.store, 3)
         assert (found.people, found.unknown) == (0, PEOPLE)
+
+
+async def test_by_the_api_nobody_enters_at_once(keeping):
+    async with forms_sent(keeping) as (house, files):
+        name = next(each for each in files if each.startswith("paths/"))
+        by = {
+            entry: re.sub(r"(?m)^entry:.*(\n  .*)*", f"entry: {entry}", files[name])
+            for entry in ENTRIES
+        }
+        draft = with_big(files) | dict(zip((name, "paths/called.yaml"), by.values(), strict=True))
+        await push_files(house.store, draft, at=house.clock.now(), by="eve")
+        [found] = await entering(house.store, 2)
+        assert (found.cohort, found.people) == ("somebody", PEOPLE)
 
 
 class Cut:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agents.runtime.figures import edges_in, stages_in
+from agents.runtime.mover import DONE, MOVES
 from config.load import DEFAULTS, read_folder
 from scripts.rules import impact, publish, push_files
 from tests.contract.conftest import Keeping
-from tests.contract.test_erasure import at_rest, until
-from tests.contract.test_mover import see
+from tests.contract.test_erasure import Fuse, at_rest, until
+from tests.contract.test_mover import a_mover, see, stands
 from tests.house_builders import House, a_house
 
 NAMES = ["rest", "mark", "day", "marked", "cart", "empty", "forgotten", "bought"]
@@ -97,11 +98,7 @@ async def test_a_publication_says_which_flow_runs_can_go_over(keeping: Keeping) 
         see(house, first, 1)
         traits = {"email": "p@example.com", "email_consent": True}
         await house.call("identify", "b", userId="u", traits=traits)
-
-        async def begun() -> bool:
-            return (await stand(house)).get("rest", {}).get("waiting") == 1
-
-        await until(begun)
+        await until(lambda: _begun(house))
         for text, has_place in (
             (FLOW.replace("hours: 1}", "hours: 2}", 1), True),
             (FLOW.replace("name: rest", "name: wait"), False),
@@ -111,3 +108,40 @@ async def test_a_publication_says_which_flow_runs_can_go_over(keeping: Keeping) 
             version, _ = await push_files(house.store, draft, at=house.clock.now(), by="eve")
             (group,) = await impact(house.store, version)
             assert (group.stage, group.runs, group.has_place) == ("rest", 1, has_place)
+
+
+async def test_who_waits_at_a_step_goes_over_and_who_has_no_place_there_stays_and_is_counted(
+    keeping: Keeping,
+) -> None:
+    async with a_house(keeping.store(), keeping.journal()) as house:
+        files = read_folder(DEFAULTS)
+        loop = files.pop("paths/lead-to-customer.yaml")
+        versions = [
+            files | {"paths/flow.yaml": text}
+            for text in (
+                FLOW,
+                FLOW.replace("hours: 1}", "hours: 2}", 1),
+                loop.replace("name: invited", "name: rest"),
+            )
+        ]
+        for number, each in enumerate(versions, 1):
+            await push_files(house.store, each, at=house.clock.now(), by="eve")
+            await publish(house.store, number, at=house.clock.now(), by="eve", runs="migrate")
+            see(house, each, number)
+            if number == 1:
+                traits = {"email": "p@example.com", "email_consent": True}
+                await house.call("identify", "b", userId="u", traits=traits)
+                await until(lambda: _begun(house))
+            assert await a_mover(house, keeping, Fuse()).look() == 1
+            assert await stands(house) == {min(number, 2): 1}
+            move = await house.store.get_document(MOVES, str(number))
+            assert move is not None
+            assert (move["status"], move["told"], move["stay"]) == (
+                DONE,
+                {"flow/rest": 1} if number == 2 else {},
+                {"flow/rest": 1} if number == 3 else {},
+            )
+
+
+async def _begun(house: House) -> bool:
+    return (await stand(house)).get("rest", {}).get("waiting") == 1

@@ -55,6 +55,25 @@ async def test_an_order_is_written_once_and_shows_what_became_of_it() -> None:
     assert log == ["broadcast.ordered"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "was"),
+    [
+        ({"template": "invite-question"}, "template invite-hello"),
+        ({"cohort": "looks-around"}, "cohort addressable-lead"),
+        ({"priority": 3}, "priority 0"),
+        ({"at": "2017-07-02T09:00:00+02:00"}, "at 2017-07-01 07:00:00+00:00"),
+    ],
+)
+async def test_another_order_of_the_same_name_is_refused(changes: dict[str, Any], was: str) -> None:
+    database, first = await a_store(), ORDER | {"at": "2017-07-01T09:00:00+02:00"}
+    await ask(database, body=first)
+    problem = await ask(database, body=first | changes, status=409)
+    assert (problem["field"], was in problem["detail"]) == ("request", True)
+    assert await ask(database, body=first | {"at": "2017-07-01T07:00:00Z"})
+    assert await ask(database, body=ORDER), "now, or when it was said before"
+    assert len(database.tables["broadcasts"]) == len(database.tables["audit_log"]) == 1
+
+
 async def test_it_is_called_off_once() -> None:
     database = await a_store()
     id_ = (await ask(database, body=ORDER | {"at": "2017-07-01T09:00:00+02:00"}))["id"]

@@ -8,12 +8,24 @@ import msgspec
 import pytest
 
 from agents.behavior_bot.merge import pack
+from agents.behavior_bot.state import LISTS_MAX
+from messaging.gateway.validate import read_call
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import Effect, PutMember
-from messaging.vocabulary.events import Identify, decode_event
+from messaging.vocabulary.errors import RejectedEvent
+from messaging.vocabulary.events import Listed, decode_event
 from messaging.vocabulary.ids import email_key
-from messaging.vocabulary.messages import MergedInto, StateMerged
-from tests.behavior_builders import ANN, START, Ann, a_view_of, an_identify, told
+from messaging.vocabulary.messages import MergedInto, StateMerged, TraitsSet
+from tests.behavior_builders import (
+    ANN,
+    START,
+    Ann,
+    a_listing,
+    a_page,
+    a_view_of,
+    an_identify,
+    told,
+)
 from tests.gateway_builders import ADMIN, NOON, a_site
 
 BASIS = "customers of 2026, contract"
@@ -32,10 +44,10 @@ async def ask(
             return await answer.json(content_type=None)
 
 
-def calls(database: MemoryDatabase) -> list[Identify]:
+def calls(database: MemoryDatabase) -> list[Listed]:
     """Return what was journaled."""
     events = [decode_event(each.raw) for stream in database.streams for each in stream]
-    return [each for each in events if isinstance(each, Identify)]
+    return [each for each in events if isinstance(each, Listed)]
 
 
 def members(effects: list[Effect]) -> list[tuple[str, str]]:
@@ -51,8 +63,8 @@ async def test_people_are_put_on_a_list_by_calls_that_say_who_and_on_what_basis(
     assert added == {"changed": 2, "before": 0, "unknown": [], "refused": []}
     assert (await ask(database, "/vip/add", body))["before"] == 2
     first, second = calls(database)
-    assert first.traits == {"lists": {"vip": True}, "email": "ann@example.com"}
-    assert (second.user_id, second.traits) == ("u7", {"lists": {"vip": True}})
+    assert (first.lists, first.traits) == ({"vip": True}, {"email": "ann@example.com"})
+    assert (second.user_id, second.lists) == ("u7", {"vip": True})
     assert first.context is not None
     assert first.context.consent is not None
     assert first.context.consent.category_preferences == {"email": True}
@@ -76,7 +88,7 @@ async def test_nobody_comes_to_be_known_by_being_taken_off() -> None:
     answer = await ask(database, "/vip/remove", body)
     assert (answer["changed"], answer["unknown"]) == (1, ["bob@example.com"])
     (call,) = calls(database)
-    assert call.traits == {"lists": {"vip": False}, "email": "ann@example.com"}
+    assert (call.lists, call.traits) == ({"vip": False}, {"email": "ann@example.com"})
 
 
 async def test_the_id_under_which_a_list_shows_somebody_takes_them_off() -> None:
@@ -86,7 +98,7 @@ async def test_the_id_under_which_a_list_shows_somebody_takes_them_off() -> None
         answer = await ask(database, "/vip/remove", {"people": [name], "request": "r1"})
         assert answer["unknown"] == ([] if name == "ann" else ["nobody"])
     (call,) = calls(database)
-    assert (call.user_id, call.traits) == ("u-ann", {"lists": {"vip": False}})
+    assert (call.user_id, call.lists) == ("u-ann", {"vip": False})
 
 
 async def test_a_list_shows_who_stands_on_it() -> None:
@@ -127,25 +139,63 @@ async def test_what_cannot_be_read_is_refused(path: str, body: Any) -> None:
 
 def test_membership_is_a_row_for_each_list_and_a_cohort() -> None:
     ann = Ann(a_view_of([{"in_list": "vip"}]))
-    on = ann.sees(an_identify(1, "1", traits={"lists": {"vip": True, "beta": True}}))
+    on = ann.sees(a_listing(1, "1", vip=True, beta=True))
     assert members(on) == [("vip", "on"), ("beta", "on")]
     assert ann.state.cohorts == ["c0"]
-    assert members(ann.sees(an_identify(2, "1", traits={"lists": {"vip": True}}))) == []
-    assert members(ann.sees(an_identify(3, "1", traits={"lists": {"vip": False}}))) == [
-        ("vip", "off")
-    ]
+    assert members(ann.sees(a_listing(2, "1", vip=True))) == []
+    assert members(ann.sees(a_listing(3, "1", vip=False))) == [("vip", "off")]
     assert ann.state.cohorts == []
 
 
 def test_an_older_change_that_comes_later_changes_nothing() -> None:
     ann = Ann(a_view_of([{"in_list": "vip"}]))
-    ann.sees(an_identify(3, "1", traits={"lists": {"vip": False}}))
-    assert members(ann.sees(an_identify(1, "1", traits={"lists": {"vip": True}}))) == []
+    ann.sees(a_listing(3, "1", vip=False))
+    assert members(ann.sees(a_listing(1, "1", vip=True))) == []
+
+
+@pytest.mark.parametrize("traits", [{"lists": {"vip": True}}, {"lists.vip": True}])
+def test_nobody_gets_on_a_list_or_off_it_by_a_trait(traits: dict[str, Any]) -> None:
+    """Whoever has the public write key can tell traits, in an identify, a context, a form; a path can set them."""
+    ann = Ann(a_view_of([{"in_list": "vip"}]))
+    context = {"traits": traits, "page": {"path": "/"}}
+    told_so = an_identify(1, "1", traits=traits), a_page(2, userId="1", context=context)
+    assert members(ann.sees(*told_so)) == []
+    set_ = TraitsSet(ANN, START, {"lists.vip": True, "plan": "gold"}, "welcome", "mark")
+    assert members(ann.take(set_)) == []
+    assert (ann.state.cohorts, set(ann.state.traits)) == ([], {"plan"})
+    ann.sees(a_listing(3, "1", vip=True))
+    off = {"lists": {"vip": False}} if "lists" in traits else {"lists.vip": False}
+    ann.sees(an_identify(4, "1", traits=off))
+    assert ann.state.cohorts == ["c0"]
+
+
+def test_the_public_routes_take_no_change_of_a_list() -> None:
+    call = {"type": "listed", "userId": "1", "lists": {"vip": True}}
+    with pytest.raises(RejectedEvent, match="none of track, identify"):
+        read_call(msgspec.json.encode(call), suspicious=False)
+
+
+def test_a_list_does_not_fall_to_the_bounds_of_traits() -> None:
+    ann = Ann(a_view_of([{"in_list": "vip"}]))
+    ann.sees(a_listing(1, "1", vip=True))
+    for number in range(2, 12):
+        ann.sees(an_identify(number, "1", traits={f"t{number} {n}": "x" * 99 for n in range(20)}))
+    assert ann.state.cohorts == ["c0"]
+
+
+def test_the_newest_lists_are_kept_and_who_falls_off_one_is_shown_so() -> None:
+    ann = Ann(a_view_of([{"in_list": "vip"}]))
+    ann.sees(a_listing(1, "1", vip=True))
+    effects = ann.sees(
+        *(a_listing(number, "1", **{f"l{number}": True}) for number in range(2, LISTS_MAX + 2))
+    )
+    assert ("vip", "off") in members(effects)
+    assert (ann.state.cohorts, len(ann.state.lists)) == ([], LISTS_MAX)
 
 
 def test_who_is_merged_takes_their_lists_along() -> None:
     older, younger = Ann(a_view_of([])), Ann(a_view_of([]), visitor="b" * 24)
-    younger.sees(an_identify(1, "1", traits={"lists": {"vip": True}}))
+    younger.sees(a_listing(1, "1", vip=True))
     left = younger.take(MergedInto("b" * 24, START, ANN))
     assert members(left) == [("vip", "off")]
     (state,) = told(left, StateMerged)

@@ -119,7 +119,21 @@ async def test_a_call_is_signed_and_its_answer_journaled_once() -> None:
     assert b'"firstName":"Ann"' in body
     (fact,) = told.facts.values()
     assert (fact.outcome, fact.traits, fact.step) == ("answered", {"plan": "gold"}, "ask")
-    assert (row["status"], row["tries"]) == ("answered", 1)
+    assert (row["status"], row["tries"], row["data"]) == ("answered", 1, {})
+
+
+async def test_what_a_call_tells_of_somebody_is_kept_until_nothing_more_comes_of_it() -> None:
+    database, receiver = MemoryDatabase(), Receiver((503, ""), (404, ""))
+    async with listening(receiver) as url:
+        database.tables["webhooks"] = {"c1": a_row(url)}
+        client = WebhookClient("", SECRET, allow_private=True)
+        caller = a_caller(database, Journaled(), client)
+        for status in ("waiting", "failed"):
+            await caller.look()
+            row = database.tables["webhooks"]["c1"]
+            assert (row["status"], "Ann" in str(row["data"])) == (status, status == "waiting")
+        await client.close()
+    assert [b'"firstName":"Ann"' in body for _, body in receiver.got] == [True, True]
 
 
 async def test_what_may_be_better_later_is_tried_again_under_one_id_and_not_for_ever() -> None:

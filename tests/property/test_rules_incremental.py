@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from agents.behavior_bot.merge import pack, unpack
 from agents.protocol.bot import View
+from agents.rules.facts import LISTS
 from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import CohortEntered, CohortLeft, MailSent, StateMerged
@@ -131,10 +132,16 @@ def as_record(each: Happened, visitor: str) -> Record:
         case "page" | "identify" | "track":
             if each.kind == "track":
                 common |= {"event": each.name, "properties": each.properties}
+            lists = {
+                n.removeprefix(LISTS): on for n, on in each.traits.items() if n.startswith(LISTS)
+            }
             if each.traits:
-                common["traits"] = each.traits
+                common["traits"] = {n: v for n, v in each.traits.items() if not n.startswith(LISTS)}
+            if lists:
+                common["lists"] = lists
+            kind = "listed" if lists else each.kind
             return a_record(
-                each.number, type=each.kind, anonymousId=f"a-{visitor}", context=context, **common
+                each.number, type=kind, anonymousId=f"a-{visitor}", context=context, **common
             )
         case "opened":
             method = "GET" if each.human else "HEAD"

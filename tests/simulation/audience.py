@@ -307,5 +307,5 @@ class Maker:
             traits["email"] = person.address
         if person.zone:
             traits["timezone"] = person.zone
-        consent = {"categoryPreferences": {"email": person.consents}}
+        consent = {"categoryPreferences": {"email": person.consents, "site": person.consents}}
         return call | {"traits": traits, "context": {"consent": consent}}

@@ -19,6 +19,8 @@ from agents.learner_bot.state import PolicyState
 from agents.rules_manager.broadcast_rule import name_of
 from agents.runtime.broadcaster import BROADCASTS, CANCELLED
 from agents.runtime.eraser import DONE, ERASURES
+from agents.runtime.filler import DONE as FILLED
+from agents.runtime.filler import FILLINGS
 from agents.runtime.held import Codec, Stored
 from agents.runtime.mover import MOVES
 from agents.runtime.registry import WIRING, senders_of
@@ -92,6 +94,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_alert_per_run(world)
     every_run_ended(world)
     every_run_was_moved(world)
+    every_filling_came_to_its_end(world)
     every_trait_was_told_once(world)
     every_broadcast_came_to_its_end(world)
     every_run_stopped_for_a_reason(world)
@@ -337,6 +340,17 @@ def every_run_was_moved(world: World) -> None:
             late = row["at"] > move["completed_at"]
             if is_entry and late and row["detail"]["version"] != move["version"]:
                 world.witness.broken("entered by an old version", row["visitor"])
+
+
+def every_filling_came_to_its_end(world: World) -> None:
+    """A publication's cohorts are filled, and nobody lacks anything of what its rules look at."""
+    for number, filling in world.database.tables.get(FILLINGS, {}).items():
+        if filling["status"] != FILLED:
+            world.witness.broken("filling not done", f"{number}: {filling['status']}")
+    for visitor, body in world.database.states["behavior"].bodies.items():
+        stored = _stored.decode(body)
+        if not stored.moved and (lacks := _behavior.decode(stored.state).lacks):
+            world.witness.broken("never filled", f"{visitor}: {lacks}")
 
 
 def every_trait_was_told_once(world: World) -> None:

@@ -61,6 +61,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "example of probability/customer got there",
     ),
     "runtime": ("overlapped_total", "voided_total"),
+    "log": ("filling.ended",),
     "stories": (
         "stage.reached opened",
         "stage.reached visited",

@@ -7,6 +7,7 @@ in the same Behavior state.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,16 +16,16 @@ from agents.behavior_bot.state import BehaviorState
 from agents.runtime.held import Stored
 from agents.runtime.registry import shard_names
 from messaging.ports import Chunk
-from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import Record
 from tests.simulation import loop
 from tests.simulation.chaos import Chaos
 from tests.simulation.process import Process
-from tests.simulation.world import START, Plan, World
+from tests.simulation.world import START, Plan, World, rules_of
 
 DAY = 86_400.0
 BY_THE_WAY = (
     "told",
+    "told_may_show",
     "cohorts_due",
     "session_armed",
     "rules_version",
@@ -45,15 +46,23 @@ class Sink:
         return True
 
 
-def behavior_after(journal: list[list[Record]], plan: Plan, *, kills: int) -> dict[str, Any]:
-    """Return visitor -> what Behavior knows in the end, without what was only told."""
-    found: dict[str, Any] = loop.run(_live(journal, plan, kills))
+def behavior_after(
+    journal: list[list[Record]], plan: Plan, *, kills: int, version: int = 1
+) -> dict[str, Any]:
+    """Return visitor -> what Behavior knows in the end, by one version of the rules, without what was only told."""
+    found: dict[str, Any] = loop.run(_live(journal, plan, kills, version))
     return found
 
 
-async def _live(journal: list[list[Record]], plan: Plan, kills: int) -> dict[str, Any]:
+async def _live(
+    journal: list[list[Record]], plan: Plan, kills: int, version: int
+) -> dict[str, Any]:
     chaos = Chaos(plan.seed)
     world = World(plan, chaos)
+    rules = rules_of(version)
+    world.view = msgspec.structs.replace(
+        world.view, rules=rules, rules_version=version, pinned={version: rules}
+    )
     world.database.streams = [[] for _ in journal]
     for name in shard_names(plan.shards):
         if name.startswith("behavior"):
@@ -79,7 +88,7 @@ async def _live(journal: list[list[Record]], plan: Plan, kills: int) -> dict[str
     for process in world.incarnations:
         process.disarm()
     await asyncio.sleep(3 * DAY)
-    return _known(world.database)
+    return known_of(world.database.states["behavior"].bodies)
 
 
 async def _break(world: World, kills: int) -> None:
@@ -92,9 +101,10 @@ async def _break(world: World, kills: int) -> None:
         process.aim(draw.randrange(1, 9), effect_first=draw.random() < 0.5, then=world.died)
 
 
-def _known(database: MemoryDatabase) -> dict[str, Any]:
+def known_of(bodies: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return visitor -> what their stored state says they are known by, without what was only told."""
     known: dict[str, Any] = {}
-    for visitor, body in database.states["behavior"].bodies.items():
+    for visitor, body in bodies.items():
         stored = _stored.decode(body)
         if stored.moved:
             known[visitor] = f"moved into {stored.moved}"

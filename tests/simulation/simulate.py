@@ -57,6 +57,8 @@ class Result(msgspec.Struct):
     journal: list[list[Record]] = []
     """What was journaled, by stream."""
     plan: Plan | None = None
+    behavior: dict[str, bytes] = {}
+    """Visitor -> Behavior's state as it was stored in the end."""
 
 
 def simulate(seed: int, *, trace: bool = False, plan: Plan | None = None) -> Result:
@@ -113,6 +115,7 @@ def _result(world: World, story: Story) -> Result:
         trace=witness.trace or [],
         journal=world.database.streams,
         plan=world.plan,
+        behavior=dict(world.database.states["behavior"].bodies),
     )
 
 

@@ -19,10 +19,11 @@ import structlog
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.editing import RUNS, STAY
-from agents.runtime.batch import describe
+from agents.runtime.batch import describe, publication_in
 from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.committing import OutcomeUnknown
 from agents.runtime.eraser import Eraser, Reach
+from agents.runtime.filler import Filler
 from agents.runtime.limits import Limits
 from agents.runtime.mover import Mover
 from agents.runtime.postman import Letterpress, Postman
@@ -32,7 +33,7 @@ from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from agents.runtime.sweeper import Sweeper
 from agents.runtime.trainer import Trainer
-from agents.runtime.views import PUBLISHED, VERSIONS
+from agents.runtime.views import PUBLICATIONS, PUBLISHED, VERSIONS
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.mail.tokens import key_hash, mailbox_hash
 from messaging.store.memory import MemoryDatabase
@@ -121,19 +122,42 @@ TOLD = """steps:
 """A flow that tells another system of each order."""
 
 
+KEEN = """
+  keen:
+    when:
+      event: {name: Product Added, properties: {price: {at_least: 10}}, at_least: 1}
+"""
+"""A cohort that the first version has, and the second one otherwise."""
+
+KEENER, WARM = (
+    KEEN.replace("at_least: 10", "at_least: 20").replace("at_least: 1}\n", "at_least: 3}\n"),
+    """
+  warm:
+    when: {score: {name: warmth, from: 15}}
+""",
+)
+WARMTH = """
+  warmth:
+    points: {page: 1, "track:Product Added": 2}
+"""
+WARMER = WARMTH.replace('Added": 2', 'Added": 5')
+"""The score by which the second version counts, and what the first one does."""
+
+
 @lru_cache(maxsize=4)
 def rules_of(version: int) -> CompiledRules:
     """Return the shipped routine, under a version number, beside a club and what follows an order, under the same caps.
 
     The club has a path of its own, and two notices on the site of which one is as good as the other. A run of
     `after-order` begins with each order, and by the API, one of `told` each time. A cohort asks for a probability. Some
-    leads are greeted by a flow as well (`flows.py`).
+    leads are greeted by a flow as well (`flows.py`). The second version has a cohort and a score changed, and one more
+    cohort by that score.
     """
-    return compile_files(files_of_rules(), version)
+    return compile_files(files_of_rules(version), version)
 
 
-def files_of_rules() -> dict[str, str]:
-    """Return the files that every version is made of."""
+def files_of_rules(version: int) -> dict[str, str]:
+    """Return the files that a version is made of."""
     files = read_folder(DEFAULTS)
     routine = next(text for name, text in files.items() if name.startswith("paths/"))
     files["paths/club.yaml"] = (
@@ -159,7 +183,8 @@ def files_of_rules() -> dict[str, str]:
         .replace("reentry: keyed\nkey: order_id", "reentry: every_time")
         + TOLD
     )
-    files["cohorts.yaml"] += LIKELY + COHORT
+    files["cohorts.yaml"] += LIKELY + COHORT + (KEEN if version == 1 else KEENER + WARM)
+    files["scores.yaml"] += WARMTH if version == 1 else WARMER
     assert files["paths/club.yaml"].count("[Club Joined]") == 1, "the routine's text has changed"
     notice = files["interactions/notice-new.yaml"].replace("cohort: looks-around", "cohort: eager")
     assert "cohort: eager" in notice, "the notice's text has changed"
@@ -204,6 +229,7 @@ class World:
             learning=plan.learning,
             consent="double-opt-in" if plan.double else "opt-in",
             social="social" in plan.shards,
+            publication=1,
         )
         self.limits = Limits(
             sweep_seconds=6 * 3600.0,
@@ -225,7 +251,8 @@ class World:
     # Starting and ending processes
 
     def start(self) -> None:
-        """Start every actor and gateway."""
+        """Start every actor and gateway, by rules that are published."""
+        self._write_publication(1, STAY)
         for name in shard_names(self.plan.shards):
             self.start_shard(name)
         for number in range(1, self.plan.gateways + 1):
@@ -334,10 +361,12 @@ class World:
         eraser = Eraser(reach, sweeper)
         mover = Mover(reach, lambda _, version, __: rules_of(version))
         broadcaster = Broadcaster(reach, lambda _, version, __: rules_of(version))
+        filler = Filler(reach, lambda _, version, __: rules_of(version), self.view.consent)
         for look, again in (
             (eraser.look, "erasure begun anew"),
             (mover.look, "move begun anew"),
             (broadcaster.look, "broadcast begun anew"),
+            (filler.look, "filling begun anew"),
         ):
             process.tasks.append(asyncio.ensure_future(self._look_always(look, again)))
 
@@ -412,17 +441,27 @@ class World:
 
     def republish(self) -> None:
         """Publish the rules anew, as a version of its own."""
-        rules, at = rules_of(2), self.clock.now()
-        collection, key = PUBLISHED
-        row = {"number": 2, "version": 2, "at": at, "by": "eve", "runs": self.plan.runs}
-        self.database.tables.setdefault(collection, {})[key] = row
-        files = files_of_rules()
-        self.database.tables[VERSIONS] = {str(n): {"files": files, "at": at} for n in (1, 2)}
+        self._write_publication(2, self.plan.runs)
         self._show(
             msgspec.structs.replace(
-                self.view, rules=rules, rules_version=2, pinned={**self.view.pinned, 2: rules}
+                self.view,
+                rules=rules_of(2),
+                rules_version=2,
+                pinned={**self.view.pinned, 2: rules_of(2)},
+                publication=2,
             )
         )
+
+    def _write_publication(self, number: int, runs: str) -> None:
+        """Write what is published as `scripts.rules.publish` does; its version has the same number."""
+        tables, at = self.database.tables, self.clock.now()
+        collection, key = PUBLISHED
+        published = tables.setdefault(collection, {})
+        if key in published:
+            tables.setdefault(PUBLICATIONS, {})[str(number - 1)] = published[key]
+        published[key] = {"number": number, "version": number, "at": at, "by": "eve", "runs": runs}
+        row = {"files": files_of_rules(number), "at": at}
+        tables.setdefault(VERSIONS, {})[str(number)] = row
 
     def _show(self, view: View) -> None:
         self.view = view
@@ -444,6 +483,7 @@ class World:
             rules_version=version,
             pinned={number: rules_of(number) for number in range(1, version + 1)},
             snapshots={policy: self.snapshots[policy, at] for policy, at in snapshots.items()},
+            publication=publication_in(code) if code else self.view.publication,
         )
         assert not code or describe(1, view).split(" ")[1:] == code.split(" ")[1:], code
         return view

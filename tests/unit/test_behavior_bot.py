@@ -13,16 +13,21 @@ from agents.behavior_bot.state import OTHER, BehaviorState
 from messaging.vocabulary.effects import Moved, Tell, WakeAt
 from messaging.vocabulary.messages import (
     AlertAnswered,
+    Arrived,
     CohortEntered,
     CohortLeft,
     Identified,
     MailSent,
     MergedInto,
+    ProfileSeen,
     Purchased,
     Responded,
     ScoreCrossed,
     SessionEnded,
+    SiteConsent,
     StateMerged,
+    TraitsSet,
+    Woke,
 )
 from tests.behavior_builders import (
     ANN,
@@ -534,6 +539,40 @@ def test_a_merge_leaves_the_cohorts_that_the_whole_visitor_is_not_in() -> None:
     ann.sees(a_track(2, "Order Completed"))
     effects = ann.take(StateMerged(ANN, START + MINUTE, "b" * 24, pack(young.state)))
     assert "addressable-lead" in [m.cohort for m in told(effects, CohortLeft)]
+
+
+def test_rules_is_told_what_two_say_as_one_of_being_spoken_to_where_either_had_refused() -> None:
+    """Rules may hold the younger's no for the older one by its own merge, though the older's later yes stands."""
+    young, ann = Ann(visitor="b" * 24), Ann()
+    says = [{"consent": {"categoryPreferences": {"site": yes}}} for yes in (False, True)]
+    assert [m.may_show for m in told(young.sees(a_page(1, context=says[0])), SiteConsent)] == [
+        False
+    ]
+    assert told(ann.sees(a_page(2, context=says[1])), SiteConsent) == [], "they may be anyway"
+    effects = ann.take(StateMerged(ANN, START + MINUTE, "b" * 24, pack(young.state)))
+    assert [(m.may_show, m.at) for m in told(effects, SiteConsent, "rules")] == [
+        (True, START + MINUTE)
+    ]
+
+
+FIRSTS: list[Any] = [
+    Woke(ANN, START, "cohorts", START, ""),
+    MailSent(ANN, START, "s1", "t", "p", "d", START),
+    Responded(ANN, START, "s1", "bounced", 1.0),
+    ProfileSeen(ANN, START, "found", "personal", "active"),
+    TraitsSet(ANN, START, {"plan": "gold"}, "p", "s"),
+    MergedInto(ANN, START, "b" * 24),
+    StateMerged(ANN, START, "b" * 24, pack(BehaviorState())),
+    Arrived(ANN, START, a_page(1)),
+]
+
+
+@pytest.mark.parametrize("first", FIRSTS, ids=lambda each: type(each).__name__)
+def test_whatever_comes_first_a_visitor_is_kept_for_what_is_published(first: Any) -> None:
+    """So whoever is met lacks nothing that nobody knows of: a shard works under a publication from its first batch."""
+    ann = Ann(a_view(publication=3))
+    ann.take(first)
+    assert (ann.state.kept, ann.state.kept_version) == (3, 1)
 
 
 def test_a_stored_state_reads_back_as_it_was() -> None:

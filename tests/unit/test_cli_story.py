@@ -194,6 +194,7 @@ def test_the_facts_of_a_visitor_are_words():
         "visitor_id": "5c31",
         "user_ids": ["user-1"],
         "anonymous_ids": [],
+        "lists": ["vip"],
         "traits": {"city": "Rio", "social_profile": "", "social_activity": None},
         "counters": {"page": 2, "alert_settled": 1},
         "scores": {"interest": 11.0},
@@ -233,6 +234,7 @@ def test_the_facts_of_a_visitor_are_words():
     assert said["has done"] == "viewed a page (2 x)", "an alert was answered by somebody else"
     assert said["alerts"] == "answered by a person (1 x)"
     assert said["traits"] == "city Rio"
+    assert said["lists"] == "vip"
     assert "social profile" not in said, "nothing was found"
     seen = {"city": "Rio", "social_presence": "found", "social_profile": "personal"}
     assert (

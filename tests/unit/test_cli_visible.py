@@ -25,6 +25,7 @@ FOUND = {
     "user_ids": [ATTACK],
     "anonymous_ids": [],
     "traits": {ATTACK: ATTACK, "tags": [{"a": ATTACK}], "long": "x" * 5_000},
+    "lists": [ATTACK],
     "counters": {ATTACK: 2},
     "scores": {},
     "cohorts": [ATTACK],

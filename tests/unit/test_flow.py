@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from messaging.vocabulary.effects import Tell
+from messaging.vocabulary.effects import LogStory, Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
     CohortEntered,
     CohortLeft,
     EngagementRequested,
+    EngagementsWithdrawn,
     Message,
     SessionEnded,
+    SiteConsent,
     TraitsSet,
 )
 from tests.flow_builders import HEAD, MAIL, a_flow, on
@@ -215,6 +217,40 @@ def test_an_offer_waits_for_the_visitor_over_the_end_of_a_visit_until_its_time_i
     assert (asked.plan.interaction, asked.plan.expires_at) == ("notice", MONDAY + 48 * HOUR)
     lead.take(SessionEnded(VISITOR, lead.now, lead.now, 1))
     assert [offer.status for offer in lead.state.offered.values()] == ["open"]
+
+
+OFFERS = """
+- {name: bar, offer: {interaction: notice, hours: 48}}
+- {name: rest, wait: {hours: 3}}
+- {name: again, offer: {interaction: notice, hours: 48}}
+- {name: after, wait: {days: 1}}
+"""
+
+
+def test_who_refuses_to_be_spoken_to_on_the_site_is_offered_nothing_and_the_flow_goes_on() -> None:
+    lead = OneVisitor(a_flow(OFFERS))
+    lead.take(SiteConsent(VISITOR, lead.now, may_show=False))
+    lead.enter()
+    assert (told(lead, EngagementRequested), lead.run.stage) == ([], "rest")
+    refused = [e.detail for e in lead.effects if isinstance(e, LogStory)]
+    assert {"interaction": "notice", "type": "notice_bar", "rule": "consent"} in refused
+    assert lead.state.refused == 1
+    lead.take(SiteConsent(VISITOR, lead.now, may_show=True))
+    assert told(lead, EngagementRequested) == [], "the step was passed"
+    lead.pass_time(4)
+    assert (len(told(lead, EngagementRequested)), lead.run.stage) == (1, "after")
+
+
+def test_an_offer_that_waits_is_taken_back_with_the_consent() -> None:
+    lead = on(OFFERS)
+    (asked,) = told(lead, EngagementRequested)
+    lead.take(SiteConsent(VISITOR, lead.now, may_show=False))
+    (back,) = told(lead, EngagementsWithdrawn)
+    assert isinstance(asked, EngagementRequested)
+    assert isinstance(back, EngagementsWithdrawn)
+    assert (back.engagement_ids, back.reason) == ([asked.plan.engagement_id], "consent")
+    lead.pass_time(4)
+    assert (len(told(lead, EngagementRequested)), lead.run.stage) == (1, "after")
 
 
 def test_an_offer_of_an_interaction_that_is_not_published_any_more_is_refused_and_the_flow_goes_on() -> (

@@ -91,6 +91,7 @@ REFUSED = [
     ),
     ("- {name: a, offer: missing}", 0, "the interaction missing does not exist", "notice"),
     ("- {name: a, set_trait: {email: x}}", 0, "the trait email cannot be set", "visitor alone"),
+    ("- {name: a, set_trait: {lists.vip: true}}", 0, "the trait lists.vip cannot", "mdma list add"),
     ("- {name: a, wait: {hours: 1, days: 1}}", 0, "wait for one thing", ""),
     ("- {name: a, wait: {until: {}}}", 0, "until needs hour, weekday, or both", ""),
     ("- {name: a, wait: {hours: 1}, end: true}", 0, "a step does one thing", ""),

@@ -6,7 +6,7 @@ import pytest
 
 from agents.behavior_bot.knowing import trait_of
 from agents.protocol.bot import View
-from messaging.vocabulary.effects import Tell
+from messaging.vocabulary.effects import CallWebhook, Tell
 from messaging.vocabulary.messages import (
     CohortEntered,
     Identified,
@@ -15,9 +15,10 @@ from messaging.vocabulary.messages import (
     RunsMoved,
     TraitsSet,
     TraitValue,
+    WebhookSettled,
 )
 from tests import behavior_builders as behavior
-from tests.flow_builders import MAIL, a_flow, on
+from tests.flow_builders import HEAD, MAIL, a_flow, on
 from tests.rules_builders import HOUR, MONDAY, PATH, VISITOR, OneVisitor, some_rules
 
 MARK = "- {name: mark, tag: reached}"
@@ -78,6 +79,36 @@ def test_what_went_round_counts_together_after_a_merge() -> None:
     assert pair[0].run.gone == {"up": 2}
     pair[0].pass_time(49)
     assert pair[0].run.status == "ended"
+
+
+ROUND = f"""
+- {{name: hello, email: {MAIL}}}
+- {{name: rest, wait: {{hours: 14}}}}
+- {{name: up, goto: hello, times: 5}}
+"""
+
+
+@pytest.mark.parametrize(("rounds", "sends"), [(1, 3), (2, 4)])
+def test_two_halves_that_each_had_an_e_mail_planned_share_one_budget(
+    rounds: int, sends: int
+) -> None:
+    pair = []
+    for visitor in (VISITOR, "b" * 24):
+        lead = OneVisitor(a_flow(ROUND))
+        lead.state.visitor = visitor
+        lead.enter()
+        lead.pass_time(
+            24 * rounds - 8
+        )  # Monday or Tuesday at 23: the next goes at 8 in the morning
+        assert (lead.run.status, lead.run.stage, lead.run.attempts) == ("planned", "hello", rounds)
+        pair.append(lead)
+    older, younger = pair
+    older.take(merged_state(younger))
+    older.pass_time(24 * 14)
+    assert len(older.plans) + len(younger.plans) == sends, (
+        "three in all: two halves may have had four"
+    )
+    assert older.run.status == "alerted"
 
 
 def test_a_customers_other_half_ends_the_flow() -> None:
@@ -146,6 +177,33 @@ def test_a_step_that_does_something_else_now_is_taken_anew(
     assert not [key for key in lead.wakes if key.startswith(("flow:", "send:"))]
 
 
+HOOK = "webhook: {url: 'https://crm.example/score', at_most_hours: 6}"
+
+
+@pytest.mark.parametrize(
+    "before", ["wait: {days: 1}", "wait_until: {when: {in_cart: true}, at_most_hours: 48}"]
+)
+def test_a_wait_that_becomes_a_webhook_is_called(before: str) -> None:
+    lead = on(f"- {{name: same, {before}}}\n{MARK}")
+    lead.pass_time(5)
+    moved(lead, a_flow(f"- {{name: same, {HOOK}}}\n{MARK}", 2))
+    (call,) = [effect for effect in lead.effects if isinstance(effect, CallWebhook)]
+    assert (call.step, lead.wakes["flow:" + PATH]) == ("same", MONDAY + 11 * HOUR)
+    lead.take(WebhookSettled(VISITOR, lead.now, call.call_id, PATH, "1", "same", "answered", ""))
+    assert (lead.run.status, lead.run.stage) == ("ended", "mark")
+
+
+def test_a_webhook_that_becomes_a_wait_waits_its_time_whatever_is_answered() -> None:
+    lead = on(f"- {{name: same, {HOOK}}}\n{MARK}")
+    (call,) = [effect for effect in lead.effects if isinstance(effect, CallWebhook)]
+    lead.pass_time(5)
+    moved(lead, a_flow(f"- {{name: same, wait: {{days: 1}}}}\n{MARK}", 2))
+    lead.take(WebhookSettled(VISITOR, lead.now, call.call_id, PATH, "1", "same", "answered", ""))
+    assert (lead.run.stage, lead.wakes["flow:" + PATH]) == ("same", MONDAY + 29 * HOUR)
+    lead.pass_time(24)
+    assert (lead.run.status, lead.run.stage) == ("ended", "mark")
+
+
 def test_what_a_wait_waits_for_may_hold_by_the_new_version_already() -> None:
     lead = on(f"- {{name: same, wait: {{days: 1}}}}\n{MARK}")
     lead.take(CohortEntered(VISITOR, lead.now, f".{PATH}.same"))
@@ -205,6 +263,17 @@ def test_what_a_flow_asks_is_told_before_the_cohort_that_starts_its_run() -> Non
     for each in entered:
         lead.take(each)
     assert list(lead.run.reached) == ["q", "german"]
+
+
+def test_what_a_flow_asks_is_told_before_the_day_that_starts_its_run() -> None:
+    steps = "- {name: q, if: {trait: {name: plan, equals: gold}}, then: [{name: gold, tag: g}]}"
+    entry = "{date: {trait: birthday, anniversary: true}}"
+    ann = behavior.Ann(a_flow(steps, head=HEAD.replace("{cohort: addressable-lead}", entry)))
+    ann.sees(behavior.an_identify(1, "u1", traits={"email": "ann@example.com"}))
+    traits = {"birthday": "1990-11-23", "plan": "gold"}
+    effects = ann.sees(behavior.an_identify(2, "u1", traits=traits))
+    entered = behavior.told(effects, CohortEntered, "rules")
+    assert [each.cohort for each in entered] == [f".{PATH}.q", f".{PATH}."]
 
 
 def test_hidden_cohorts_are_counted_and_shown_nowhere() -> None:

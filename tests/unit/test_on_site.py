@@ -7,6 +7,7 @@ import json
 
 import msgspec
 
+from agents.behavior_bot.intake import MINUTE_EVENTS_MAX
 from messaging.vocabulary.ids import email_key, user_key, visitor_id_for
 from messaging.vocabulary.records import Snapshot
 from tests.on_site_builders import ASSIST, RULES, Browser, Site, default_view
@@ -212,3 +213,30 @@ def test_what_is_answered_more_is_offered_more() -> None:
     assert chances["notice-twin"] > 0.99
     assert 0.01 > chances["notice-new"] > 0.0
     assert decided["policy_version"] == newest["version"]
+
+
+def test_who_takes_consent_back_sees_nothing_any_more_also_without_an_address() -> None:
+    ann = Browser().views(ASSIST, "/")
+    assert "opinion" in ann.open()
+    consent = {"consent": {"categoryPreferences": {"site": False}}}
+    ann.calls("page", context=consent | {"page": {"path": "/"}})
+    assert ann.open() == []
+    assert ("opinion_form", "cap_day") not in ann.refusals()
+    consent["consent"]["categoryPreferences"]["site"] = True
+    ann.site.pass_time(hours=1)
+    ann.calls("page", context=consent | {"page": {"path": ASSIST}})
+    ann.views("/")
+    assert "opinion" in ann.open()
+
+
+def test_a_no_on_the_site_is_not_lost_among_categories_nor_in_a_flood() -> None:
+    ann = Browser()
+    refuses = {"consent": {"categoryPreferences": {"site": False}}}
+    for _ in range(MINUTE_EVENTS_MAX + 10):
+        ann.site.feed(b'{"type": "page", "anonymousId": "b1"}')
+    ann.site.feed(json.dumps({"type": "page", "anonymousId": "b1", "context": refuses}).encode())
+    many = {"consent": {"categoryPreferences": {f"c{number}": True for number in range(20)}}}
+    ann.site.pass_time(minutes=5)
+    ann.calls("page", context=many)
+    ann.views(ASSIST, "/")
+    assert ann.open() == []

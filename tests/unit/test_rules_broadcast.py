@@ -10,6 +10,9 @@ import msgspec
 import pytest
 
 from agents.rules.compiled import Cap
+from agents.rules_manager.broadcasting import OPEN_MAX
+from agents.rules_manager.loop import MERGED
+from agents.rules_manager.state import RUNS_MAX, Run
 from messaging.vocabulary.effects import LogDecision, PutRecipient, Tell
 from messaging.vocabulary.messages import (
     Broadcast,
@@ -121,6 +124,47 @@ def test_what_is_called_off_is_not_sent_and_what_went_stays_sent() -> None:
     assert shown(other) == [("planned", ""), ("sent", "handed over")]
 
 
+def reached_and_asked_for() -> OneVisitor:
+    """Return a visitor whose e-mail was asked for and not handed over yet."""
+    one = somebody()
+    one.outcome = ""
+    reach(one)
+    one.pass_time(0.1)
+    assert one.state.runs["broadcast:b1"].status == "sending"
+    return one
+
+
+def test_what_was_called_off_after_email_was_asked_for_it_goes_now_or_never() -> None:
+    one = reached_and_asked_for()
+    reach(one, cancel=True)
+    one.settle(one.plans[0], "given up", "quiet_hours")
+    one.pass_time(48)
+    assert (len(one.plans), shown(one)[-1]) == (1, ("cancelled", ""))
+    sent = reached_and_asked_for()
+    reach(sent, cancel=True)
+    sent.settle(sent.plans[0], "handed over")
+    assert shown(sent)[-1] == ("sent", "handed over")
+
+
+@pytest.mark.parametrize("called_off", ["older", "younger"])
+def test_what_was_called_off_for_one_half_while_it_was_asked_for_is_not_sent_by_the_other(
+    called_off: str,
+) -> None:
+    older, younger = reached_and_asked_for(), reached_and_asked_for()
+    reach(older if called_off == "older" else younger, cancel=True)
+    effects = younger.take(MergedInto(VISITOR, younger.now, VISITOR))
+    (state,) = [
+        e.message.state
+        for e in effects
+        if isinstance(e, Tell) and isinstance(e.message, StateMerged)
+    ]
+    older.take(StateMerged(VISITOR, older.now, "b" * 24, state))
+    for plan in (younger.plans[0], older.plans[0]):
+        older.settle(plan, "cancelled", MERGED)
+    older.pass_time(48)
+    assert (len(older.plans), shown(older)[-1]) == (1, ("cancelled", ""))
+
+
 def test_an_unsubscription_and_a_bounce_end_it_without_an_alert() -> None:
     one = somebody()
     reach(one)
@@ -208,6 +252,42 @@ def test_what_became_of_it_is_shown_once_where_one_of_two_who_become_one_had_it(
     reach(waiting)
     waiting.take(MergedInto(VISITOR, waiting.now, VISITOR))
     assert shown(waiting)[-1] == ("moved", "")
+
+
+@pytest.mark.parametrize("outcome", [("cancelled", ""), ("refused", "")])
+def test_what_was_called_off_or_refused_for_one_of_two_who_become_one_is_shown_so(
+    outcome: tuple[str, str],
+) -> None:
+    older, younger = somebody(), somebody()
+    for one in (older, younger):
+        one.now = one.now.replace(hour=22)
+        reach(one)
+    if outcome[0] == "cancelled":
+        reach(younger, cancel=True)
+    else:
+        younger.identify(may_email=False)
+    effects = younger.take(MergedInto(VISITOR, younger.now, VISITOR))
+    (state,) = [
+        e.message.state
+        for e in effects
+        if isinstance(e, Tell) and isinstance(e.message, StateMerged)
+    ]
+    older.take(StateMerged(VISITOR, older.now, "b" * 24, state))
+    older.pass_time(24 * 10)
+    assert (older.plans, shown(older)[-1]) == ([], outcome)
+
+
+def test_so_many_wait_for_a_visitor_at_once_and_keep_nobody_off_a_path() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    for number in range(OPEN_MAX + 1):
+        reach(one, msgspec.structs.replace(NEWS, id=f"b{number}"))
+    assert shown(one) == [("planned", "")] * OPEN_MAX + [("refused", "open_runs")]
+    for number in range(RUNS_MAX - OPEN_MAX):
+        run = Run(f"p{number}", 1, "1", one.now, "invited", "waiting", holdout=False)
+        one.state.put_run(run)
+    one.take(CohortEntered(VISITOR, one.now, "addressable-lead"))
+    assert one.run.active
 
 
 def test_it_waits_for_a_cap_that_is_not_its_own() -> None:

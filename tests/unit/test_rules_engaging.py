@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from messaging.vocabulary.messages import (
     EngagementsWithdrawn,
     MergedInto,
     RewardSeen,
+    SiteConsent,
     StateMerged,
 )
 from messaging.vocabulary.records import Reward, Snapshot
@@ -63,6 +64,10 @@ class OnSite(OneVisitor):
         """Enter a cohort; return what is asked of Engagement."""
         fields = {"visit_at": self.began} | changes
         return plans(self.take(CohortEntered(VISITOR, self.now, cohort, **fields)))
+
+    def agrees(self, *, may_show: bool, at: datetime | None = None) -> list[Any]:
+        """Say yes or no to being spoken to on the site."""
+        return self.take(SiteConsent(VISITOR, at or self.now, may_show))
 
     def again(self, cohort: str) -> list[EngagementPlan]:
         """Leave a cohort and enter it again."""
@@ -172,10 +177,43 @@ def test_nothing_of_equal_or_higher_priority_makes_room() -> None:
 
 def test_consent_is_asked_before_any_limit() -> None:
     ann = OnSite(an_interaction("bar"))
-    assert ann.enters("bar", may_show=False, visit_at=None) == []
+    ann.agrees(may_show=False)
+    assert ann.enters("bar", visit_at=None) == []
     assert ann.effects[-1].detail["rule"] == "consent"  # type: ignore[union-attr]
+    ann.agrees(may_show=True)
     assert ann.enters("bar", visit_at=None) == []
     assert ann.effects[-1].detail["rule"] == "not_on_site"  # type: ignore[union-attr]
+
+
+def test_who_takes_consent_back_loses_what_stands_open() -> None:
+    ann = OnSite(an_interaction("a"), an_interaction("b"))
+    first, second = (ann.enters(name)[0] for name in "ab")
+    ann.ends(first, "shown", seen=True)
+    effects = ann.agrees(may_show=False)
+    assert withdrawn(effects) == [([first.engagement_id, second.engagement_id], "consent")]
+
+
+def test_no_room_is_made_for_who_takes_consent_back_meanwhile() -> None:
+    ann = OnSite(an_interaction("low", per_day=1), an_interaction("high", per_day=1, priority=5))
+    low = ann.enters("low")[0]
+    ann.enters("high")
+    ann.agrees(may_show=False)
+    assert ann.ends(low, "withdrawn", seen=False) == [], "nothing waits for the room"
+
+
+@pytest.mark.parametrize("says", [True, False])
+@pytest.mark.parametrize("younger_is_later", [True, False])
+def test_of_two_who_become_one_the_later_word_on_consent_holds(
+    younger_is_later: bool, says: bool
+) -> None:
+    older, younger = OnSite(an_interaction("bar")), OnSite(an_interaction("bar"))
+    first, last = (older, younger) if younger_is_later else (younger, older)
+    first.agrees(may_show=not says)
+    last.agrees(may_show=says, at=MONDAY + MINUTE)
+    effects = younger.take(MergedInto(VISITOR, younger.now, VISITOR))
+    older.take(next(e.message for e in effects if isinstance(e, Tell)))
+    older.agrees(may_show=not says)  # of the one who said so first: it went round by the tombstone
+    assert len(older.enters("bar")) == says
 
 
 def test_the_end_of_the_session_takes_everything_back_once() -> None:

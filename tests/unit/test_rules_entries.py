@@ -26,7 +26,16 @@ from messaging.vocabulary.messages import (
     MergedInto,
     StateMerged,
 )
-from tests.behavior_builders import ANN, START, Ann, a_record, a_track, a_view, an_identify
+from tests.behavior_builders import (
+    ANN,
+    START,
+    Ann,
+    a_listing,
+    a_record,
+    a_track,
+    a_view,
+    an_identify,
+)
 from tests.rules_builders import HOUR, PATH, VISITOR, OneVisitor, some_rules
 from tests.rules_builders import a_view as a_small_view
 
@@ -147,7 +156,7 @@ def test_the_api_lets_somebody_in() -> None:
 
 def test_a_list_is_a_hidden_cohort() -> None:
     ann = Ann(view_of("list: vip"))
-    effects = ann.take(arrived(an_identify(1, "1", traits={"lists": {"vip": True}})))
+    effects = ann.take(arrived(a_listing(1, "1", vip=True)))
     assert ".lead-to-customer." in entered(effects)
 
 

@@ -14,7 +14,13 @@ from learning.serving.next_best import policy_name
 from learning.serving.split_test import ALARM, LOST, NO_DIFFERENCE, NOT_IN_TEST, VERDICTS, WINNER
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
 from messaging.vocabulary.ids import policy_key, visitor_id_for
-from messaging.vocabulary.messages import AlertAnswered, DecisionMade, RewardSeen, StateMerged
+from messaging.vocabulary.messages import (
+    AlertAnswered,
+    DecisionMade,
+    EntryMet,
+    RewardSeen,
+    StateMerged,
+)
 from messaging.vocabulary.records import Decision, Snapshot, SplitTest
 from tests.experiment_builders import a_test
 from tests.rules_builders import PATH, VISITOR, OneVisitor, a_stage, a_view, some_rules
@@ -124,6 +130,20 @@ def test_a_second_run_of_a_visitor_is_not_tested_again() -> None:
     lead.pass_time(2 * DAY)
     assert decisions(lead)[-1].run == "2"
     assert decisions(lead)[-1].policy == policy_name(PATH, "invited")
+    assert len(heard(lead, DecisionMade, test)) == 1
+
+
+def test_the_first_run_of_a_keyed_path_is_tested_and_that_of_another_key_is_not() -> None:
+    test = a_test(**{A: 0.5, B: 0.5})
+    rules = rules_with(test)
+    rules.paths[PATH] = msgspec.structs.replace(rules.paths[PATH], reentry="keyed")
+    lead = OneVisitor(a_view(rules))
+    lead.identify()
+    for key in ("cart-1", "cart-2"):
+        lead.take(EntryMet(VISITOR, lead.now, PATH, 1, key))
+        lead.pass_time(2 * DAY)
+    first = {decision.run: decision.policy for decision in reversed(decisions(lead))}
+    assert first == {"cart-1~1": test.policy, "cart-2~2": policy_name(PATH, "invited")}
     assert len(heard(lead, DecisionMade, test)) == 1
 
 

@@ -93,6 +93,18 @@ def test_a_draft_lives_beside_what_is_published_and_an_equal_one_differs_in_noth
     assert "Beside the published version 1" in words
 
 
+def test_the_steps_of_a_flow_are_counted():
+    files = read_folder(DEFAULTS)
+    del files["paths/lead-to-customer.yaml"]
+    files["paths/welcome.yaml"] = (DEFAULTS.parent / "examples" / "welcome_flow.yaml").read_text()
+    asked = Request(Files(1, files), visitors=20, days=10, seed=3)
+    for side in simulated(asked)["arms"].values():
+        steps = {name: each["mean"] for name, each in side["stages"]["welcome"].items()}
+        assert steps["settle-in"] == 20
+        assert 15 < steps["newcomer"] == steps["hello"] + steps["notice"]  # some buy at once
+        assert steps["newcomer"] == steps["speaks-german"] + steps["elsewhere"]
+
+
 def test_a_simulation_tells_how_far_it_is_and_can_be_given_up():
     asked = Request(Files(0, read_folder(DEFAULTS)), visitors=10, days=7, seeds=2)
     shares: list[float] = []
