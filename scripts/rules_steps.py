@@ -78,7 +78,7 @@ async def stepped(
     own = [record for record in records if visitor in _owners(record, known)]
     if not own:
         raise Refused(
-            f"no event of visitor {visitor} was journaled in this time: choose a longer one with --since"
+            f"no event of visitor {visitor} was journaled in this time: look further back"
         )
     until = records[-1].received_at
     now, then = (

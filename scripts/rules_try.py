@@ -93,7 +93,7 @@ async def tried(
     """
     view, trial = both_views(view, draft)
     if not records:
-        raise Refused("no event was journaled in this time: choose a longer one with --since")
+        raise Refused("no event was journaled in this time: look further back")
     known = await identities(store, records)
 
     def half_of(side: str, begun: float) -> Progress:
@@ -113,7 +113,7 @@ async def tried(
 def both_views(view: View, draft: CompiledRules) -> tuple[View, View]:
     """Return what the bots see of the published rules and of a draft. Raise Refused where no version is published."""
     if view.rules is None:
-        raise Refused("no version is published: publish one with `mdma rules push DIR --publish`")
+        raise Refused("no version is published: publish one first")
     trial = msgspec.structs.replace(
         view, rules=draft, rules_version=draft.version, pinned={draft.version: draft}
     )
@@ -133,9 +133,7 @@ async def read_records(journal: Journal, back: timedelta) -> list[Record]:
             if len(found) > EVENTS_MAX:
                 found = [each for each in found if newest - each.received_at <= back]
             if len(found) > EVENTS_MAX:
-                raise Refused(
-                    f"these are more than {EVENTS_MAX:,} events: choose a shorter --since"
-                )
+                raise Refused(f"these are more than {EVENTS_MAX:,} events: do not look so far back")
             if reached == after:
                 break
             after = reached

@@ -178,6 +178,21 @@ SCHEMAS: dict[str, Any] = {
             "dry_run": {"type": "boolean", "description": "Count who would get it; send nothing."},
         },
     },
+    "ImportNote": {
+        "type": "object",
+        "required": ["files", "bases"],
+        "properties": {
+            "files": {"type": "array", "items": {"type": "string"}, "maxItems": 20},
+            "bases": {
+                "type": "array",
+                "items": {"type": "string"},
+                "maxItems": 20,
+                "description": "On what bases people agreed to be written to.",
+            },
+            "calls": {"type": ["integer", "null"], "description": "null: it was cut off."},
+            "refused": {"type": "integer"},
+        },
+    },
     "Pause": {"type": "object", "properties": {"path": {"type": "string"}}},
     "Replay": {
         "type": "string",

@@ -113,7 +113,7 @@ def test_where_nothing_happened_one_is_told_so():
 
 
 def test_where_no_version_is_published_one_is_told_what_to_do():
-    with pytest.raises(Refused, match="rules push DIR --publish"):
+    with pytest.raises(Refused, match="publish one first"):
         asyncio.run(
             tried(
                 MemoryStore(MemoryDatabase()), events(), View(None, 0, {}, {}), rules(DRAFT), print
