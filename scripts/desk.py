@@ -314,7 +314,7 @@ def _person(row: dict[str, Any]) -> PersonLine:
         visitor=row["visitor_id"],
         name=row["email"] or f"visitor {row['visitor_id'][:6]}",
         cohorts=", ".join(cohorts[:COHORTS_MAX]) + more,
-        did=", ".join(f"{did(shown(what))} ({count:,} x)" for what, count in most),
+        did=", ".join(f"{did(shown(what))} ({count:,}\u00a0x)" for what, count in most),
     )
 
 

@@ -21,16 +21,14 @@ from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.entering import Entering, let_in
-from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX
+from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
 from messaging.gateway.paging import After, cut, read_place
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
 
-PAGE_ROWS = 100
 ARRAY_SHOWN_MAX = 1_000
 """Numbers of one array of a snapshot that are shown; send times have 168."""
 
-PAGE_ROWS_MAX = 1_000
 BODY_BYTES_MAX = 16 * 1024
 PEOPLE_BYTES_MAX = 512 * 1024
 """Of a body that names people."""

@@ -7,6 +7,7 @@ from typing import Any
 from messaging.gateway import admin, delivering, looks, people, strategy, trials, upload
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY
 from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
+from messaging.gateway.shapes import SHAPES
 
 EDIT = "EditOrder"
 
@@ -107,7 +108,7 @@ def _strategy() -> list[Route]:
         "Show a template as a reader gets it.",
     )
     counting = "Count who would be in the cohorts that an edit changes."
-    made = {201: "application/json", **JSON}
+    made = {201: "application/json", **JSON, 422: "application/json"}
     found = [
         _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
         _route(
@@ -216,6 +217,7 @@ def _route(
         group="admin",
         access=ADMIN,
         problems=tuple(dict.fromkeys((400, 401, *problems, 503))),
+        shows=SHAPES.get((method, path), {}),
         **{"answers": JSON, **more},
     )
 

@@ -32,7 +32,14 @@ def console_routes() -> list[Route]:
 
 def _entrance() -> list[Route]:
     return [
-        _public("GET", "login", door.login_page, "Show the form that logs in.", {200: "text/html"}),
+        _public(
+            "GET",
+            "login",
+            door.login_page,
+            "Show the form that logs in.",
+            {200: "text/html"},
+            query=("to",),
+        ),
         _public("POST", "login", door.log_in, "Log in.", {303: "text/html"}, *_REFUSED, 429, 503),
         _form("logout", door.log_out, "Log out.", changes=False),
         Route(
@@ -62,7 +69,7 @@ def _people() -> list[Route]:
             views.visitors,
             "List visitors.",
             422,
-            query=("cohort", "path", "stage", "after"),
+            query=("cohort", "path", "stage", "after", "missing"),
         ),
         _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
         _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
@@ -212,7 +219,13 @@ def _form(path: str, act: Act, summary: str, *more: int, changes: bool = True) -
 
 
 def _public(
-    method: str, path: str, handler: Handler, summary: str, answers: dict[int, str], *more: int
+    method: str,
+    path: str,
+    handler: Handler,
+    summary: str,
+    answers: dict[int, str],
+    *more: int,
+    query: tuple[str, ...] = (),
 ) -> Route:
     return Route(
         method=method,
@@ -220,6 +233,7 @@ def _public(
         handler=handler,
         summary=summary,
         group="console",
+        query=query,
         answers={**answers, **dict.fromkeys(more, "text/html")},
         problems=(503,),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -194,17 +195,23 @@ async def test_who_is_no_lead_has_no_probability() -> None:
         assert await StoreReader(store, now=lambda: NOON).likely([ANN]) == {}
 
 
-async def test_a_back_filling_names_the_cohorts_that_a_marketer_wrote_alone() -> None:
-    """What a path asks is a cohort of its own, with a name of ours."""
-    store = MemoryStore(MemoryDatabase())
-    await store.put_document(*PUBLISHED, {"version": 2, "number": 2, "runs": "stay"})
-    job = {
+def a_filling() -> dict[str, Any]:
+    """Return a back-filling that is under way, with the cohorts that paths ask."""
+    return {
         "version": 2,
         "status": "under way",
         "cohorts": ["keen", ".welcome.a", ".vip."],
         "done": {"behavior-0": 1},
         "of": {"behavior-0": 2},
+        "since": {},
     }
+
+
+async def test_a_back_filling_names_the_cohorts_that_a_marketer_wrote_alone() -> None:
+    """What a path asks is a cohort of its own, with a name of ours."""
+    store = MemoryStore(MemoryDatabase())
+    await store.put_document(*PUBLISHED, {"version": 2, "number": 2, "runs": "stay"})
+    job = a_filling()
     await store.put_document("fillings", "2", job)
     filling = (await StoreReader(store).stats())["filling"]
     assert filling["cohorts"] == ["keen"]
