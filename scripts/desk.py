@@ -70,6 +70,9 @@ COLUMNS = {
 }
 """Title -> the number it shows, and with how many decimals."""
 
+SENT = "handed over"
+"""What became of a broadcast's e-mail, where there is nothing more to say."""
+
 NO_PARTS = ("clock-1", "demo-1")
 
 
@@ -162,7 +165,7 @@ class ConsoleDesk:
                 visitor=row["visitor"],
                 who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
                 status=row["status"],
-                why=why(row["reason"]) if row.get("reason") else "",
+                why=shown(why(row["reason"])) if row["reason"] not in ("", SENT) else "",
                 at=moment(row["at"]),
             )
             for row in shown_rows
