@@ -89,6 +89,7 @@ async def _erased(id_: str, data: Path, *, dry_run: bool, yes: bool) -> dict[str
     from agents.runtime.eraser import ERASURES, asked
     from agents.runtime.readers import StoreReader
     from agents.runtime.sweeper import person_of
+    from messaging.store.audit_log import CLI, Change, note
     from messaging.store.mongo import MongoStore
     from messaging.store.mongo_sweep import MongoSweep
     from scripts.compose import connected
@@ -114,7 +115,11 @@ async def _erased(id_: str, data: Path, *, dry_run: bool, yes: bool) -> dict[str
         if (open_ := await open_erasure(store, visitor)) is not None:
             return await _done(store, open_)
         id_of_receipt = secrets.token_hex(RECEIPT_BYTES)
-        await store.put_document(ERASURES, id_of_receipt, asked([visitor], datetime.now(UTC)))
+        now = datetime.now(UTC)
+        await store.put_document(ERASURES, id_of_receipt, asked([visitor], now))
+        # Not of whom: the row outlives them.
+        change = Change(by=CLI, act="visitor.erased", of=f"receipt {id_of_receipt}")
+        await note(store, change, now)
         return await _done(store, id_of_receipt)
     finally:
         await store.close()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from scripts.client import data_option, json_option, named, tell, wiring_in_use
+from scripts.client import data_option, json_option, named, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import write_private
 from scripts.visible import say
@@ -58,7 +58,7 @@ def export(id_: str, out: Path | None, data: Path, as_json: bool) -> None:
         raise click.UsageError(f"{out} is there already: name a new file")
     if out is not None and not out.parent.is_dir():
         raise click.UsageError(f"there is no folder {out.parent}")
-    document = asyncio.run(exported_from(wiring_in_use(data.resolve()), id_, _progress))
+    document = asyncio.run(_exported(data.resolve(), id_))
     text = written(document)
     if out is None:
         click.echo(text)
@@ -67,6 +67,16 @@ def export(id_: str, out: Path | None, data: Path, as_json: bool) -> None:
     counts = {name: len(document[name]) for name in COUNTED}
     said = ", ".join(counted(count, COUNTED[name]) for name, count in counts.items())
     tell({"file": str(out), "counts": counts}, f"{out}: {said}", as_json=as_json)
+
+
+async def _exported(data: Path, id_: str) -> dict[str, Any]:
+    from messaging.store.audit_log import CLI, Change, note
+
+    document = await exported_from(wiring_in_use(data), id_, _progress)
+    change = Change(by=CLI, act="visitor.exported", visitor=document["visitors"][0])
+    async with opened_store(data) as store:
+        await note(store, change, datetime.now(UTC))
+    return document
 
 
 def written(document: dict[str, Any]) -> str:

@@ -5,10 +5,13 @@ Rules
 2. Repeats are ignored by their message ids, so that an import that was cut off is simply run again.
 3. For a replay all calls of all files are sent in the order of their times: the world clock may start
    to run with the first of them.
+4. Each import is a row of the audit log: how many calls, of which files, on what basis of consent; also one that was
+   cut off, for a part of it may have been taken.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -28,6 +31,9 @@ BATCH_BYTES = 450_000
 """Below the gateway's 500 KB with the envelope around it."""
 REPLAY_BYTES = 4_000_000
 REPLAY_LINES = 10_000
+NOTES = "/api/v1/imports"
+FILES_MAX, FILE_CHARACTERS_MAX = 20, 200
+"""Of what is noted of an import."""
 TRIES = 8
 """With a pause that doubles up to 8 s, a gateway that starts again is waited for."""
 
@@ -71,10 +77,35 @@ def import_(
     total = sum(counts.values())
     api = Api(data)
     calls = _calls(sources)
-    facts = _replay(api, calls, total) if replay else _import(api, calls, total)
+    try:
+        facts = _replay(api, calls, total) if replay else _import(api, calls, total)
+    except Refused:
+        with contextlib.suppress(Refused):  # what cut it off may stand against this, too
+            api.post(NOTES, _note(sources, None))
+        raise
+    sent_again(api, NOTES, _note(sources, facts), "application/json")
     tell(facts, _said(facts), as_json=as_json)
     if facts["refused"] and facts["refused"] == sum(facts.values()):
         raise SystemExit(1)
+
+
+def _note(sources: list[tuple[Path, Any]], facts: dict[str, int] | None) -> bytes:
+    """Return what the audit log is to say of an import; `facts`: what came of it, None where it was cut off."""
+    bases = [basis for _, mapping in sources for basis in bases_of(mapping)]
+    noted: dict[str, Any] = {
+        "files": [file.name[-FILE_CHARACTERS_MAX:] for file, _ in sources][:FILES_MAX],
+        "bases": list(dict.fromkeys(bases))[:FILES_MAX],
+    }
+    if facts is not None:
+        noted |= {"calls": sum(facts.values()) - facts["refused"], "refused": facts["refused"]}
+    return orjson.dumps(noted)
+
+
+def bases_of(mapping: Any) -> list[str]:
+    """Return on what bases the calls of a file say that people agreed; without a mapping each call says so itself."""
+    if mapping is None:
+        return ["as each call says"]
+    return [call.consent.basis for call in mapping.calls if call.consent is not None]
 
 
 def _mapping(path: Path | None, file: Path) -> Any:

@@ -96,13 +96,24 @@ def show(name: str | None, data: Path, as_json: bool) -> None:
     """Show who stands on a list, the newest first; without NAME: all lists."""
     api = Api(data)
     if name is None:
-        found = api.get("/api/v1/lists")
+        found = _all_pages(api, "/api/v1/lists", "lists")
         lines = [f"{each['name']}: {counted(each['people'], 'people')}" for each in found["lists"]]
         return _tell_lines(found, lines or ["nobody was ever put on a list"], as_json=as_json)
-    found = api.get(f"/api/v1/lists/{quote(name, safe='')}", limit=100)
+    found = _all_pages(api, f"/api/v1/lists/{quote(name, safe='')}", "members")
     lines = [f"{found['name']}: {counted(found['people'], 'people')}"]
     lines += [f"  {each['visitor']}  since {each['since']}" for each in found["members"]]
     return _tell_lines(found, lines, as_json=as_json)
+
+
+def _all_pages(api: Api, path: str, rows: str) -> dict[str, Any]:
+    """Return the answer of the first page with the rows of all of them."""
+    found: dict[str, Any] = api.get(path, limit=AT_ONCE)
+    after = found.pop("after")
+    while after is not None:
+        page = api.get(path, limit=AT_ONCE, after=after)
+        found[rows] += page[rows]
+        after = page["after"]
+    return found
 
 
 def _tell_lines(facts: dict[str, Any], lines: list[str], *, as_json: bool) -> None:

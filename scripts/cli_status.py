@@ -30,6 +30,9 @@ COLUMNS = {
 """Title -> the number it shows, and with how many decimals."""
 WIDTH = 11
 
+OF_PATHS = "what its paths ask"
+"""Stands where a back-filling concerns no cohort that a marketer wrote."""
+
 
 @click.command(epilog="Example: mdma status")
 @json_option
@@ -126,7 +129,8 @@ def filling_said(filling: dict[str, Any]) -> str:
     """
     done, whole = sum(filling["done"].values()), sum(filling["of"].values())
     count = f"{filling['percent']} % ({done:,} of {whole:,} visitors)"
-    return f"version {filling['version']} back-fills {count}: {', '.join(filling['cohorts'])}"
+    cohorts = ", ".join(filling["cohorts"]) or OF_PATHS
+    return f"version {filling['version']} back-fills {count}: {cohorts}"
 
 
 def _orders(stats: dict[str, Any]) -> str:

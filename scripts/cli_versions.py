@@ -129,7 +129,9 @@ def publish(version: int, runs: str, data: Path, as_json: bool) -> None:
 
 async def _filling(data: Path, *, watch: bool) -> list[str]:
     """Return how far the back-filling has come; `watch`: once it is done, with a bar meanwhile."""
+    from agents.rules.flow import named
     from agents.runtime.filler import UNDER_WAY, filling_of, percent
+    from scripts.cli_status import OF_PATHS
 
     async with opened_store(data) as store:
         for _ in range(BEGINS_LOOKS_MAX):  # it is looked for every few seconds
@@ -146,8 +148,9 @@ async def _filling(data: Path, *, watch: bool) -> list[str]:
                 bar.update(100 - bar.pos)
     if job is None or job["status"] == UNDER_WAY:
         return ["cohorts that are other ones are being back-filled: see mdma status"]
-    cohorts = ", ".join(job["cohorts"])
-    return [f"back-filled and exact: {cohorts}"] if cohorts else ["no cohort is another one"]
+    if not job["cohorts"]:
+        return ["no cohort is another one"]
+    return [f"back-filled and exact: {', '.join(named(job['cohorts'])) or OF_PATHS}"]
 
 
 async def _publish(version: int, runs: str, data: Path) -> list[dict[str, Any]]:

@@ -28,6 +28,12 @@ PASSING = frozenset({0, 408, 409, 429, 503})
 log = structlog.get_logger()
 
 
+class Listed(msgspec.Struct):
+    """Read a page of alerts."""
+
+    alerts: list[Alert]
+
+
 class Desk:
     """Hold the place where the colleague works.
 
@@ -82,7 +88,7 @@ class Desk:
         status, body = await self._ask("GET", self._url, params=query)
         if status != 200:
             return []
-        return msgspec.json.decode(body, type=dict[str, list[Alert]])["alerts"]
+        return msgspec.json.decode(body, type=Listed).alerts
 
     async def _answer(self, alert: Alert) -> None:
         given = answer(self._seed, alert)

@@ -21,22 +21,24 @@ from agents.runtime.eraser import DONE, ERASURES, asked
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS
 from config.load import compile_files
+from messaging.gateway.broadcasts import RECIPIENTS
 from messaging.gateway.console.delivered import DeliveredNow, Suppressed
 from messaging.gateway.console.desk import (
-    After,
     AlertCard,
+    NotExportedError,
     Page,
     PartLine,
     People,
     PersonLine,
     Receipt,
+    RecipientLine,
     SystemNow,
 )
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import Routine
+from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
-from messaging.vocabulary.errors import Unavailable
 from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
@@ -67,6 +69,9 @@ COLUMNS = {
     "Restarts": ("restarts", 0),
 }
 """Title -> the number it shows, and with how many decimals."""
+
+SENT = "handed over"
+"""What became of a broadcast's e-mail, where there is nothing more to say."""
 
 NO_PARTS = ("clock-1", "demo-1")
 
@@ -147,6 +152,31 @@ class ConsoleDesk:
             after = ids[-1]
         return rows[:limit]
 
+    async def recipients(
+        self, broadcast: str, status: str, after: After | None, limit: int
+    ) -> Page:
+        """Return for whom what became of a broadcast, the newest first."""
+        match = {"broadcast": broadcast, **({"status": status} if status else {})}
+        rows = await self._store.rows(RECIPIENTS, match, limit=limit + 1, after=after)
+        shown_rows = rows[:limit]
+        addresses = await self._reader.addresses(sorted({row["visitor"] for row in shown_rows}))
+        lines = [
+            RecipientLine(
+                visitor=row["visitor"],
+                who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
+                status=row["status"],
+                why=shown(why(row["reason"])) if row["reason"] not in ("", SENT) else "",
+                at=moment(row["at"]),
+            )
+            for row in shown_rows
+        ]
+        last = shown_rows[-1] if len(rows) > limit else None
+        return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
+
+    def why(self, reason: str) -> str:
+        """Return in words why somebody does not get an e-mail."""
+        return shown(why(reason))
+
     async def erase(self, visitor: str, at: datetime) -> str:
         """Ask for an erasure of a visitor; where one is asked for already, return its receipt."""
         if (receipt := await open_erasure(self._store, visitor)) is not None:
@@ -157,14 +187,14 @@ class ConsoleDesk:
         return receipt
 
     async def export(self, visitor: str) -> str:
-        """Return all of one person's data as JSON. Raise `Unavailable` where it cannot be had now."""
+        """Return all of one person's data as JSON. Raise NotExportedError where it comes to nothing."""
         if self._exporter is None or self._is_exporting:
             return ""
         self._is_exporting = True
         try:
             found = await self._exporter.run("export", {"visitor": visitor}, lambda *_: None)
         except TrialFailed as failed:
-            raise Unavailable(str(failed)) from None
+            raise NotExportedError(str(failed)) from None
         finally:
             self._is_exporting = False
         return str(found["document"])
@@ -287,7 +317,7 @@ def _person(row: dict[str, Any]) -> PersonLine:
         visitor=row["visitor_id"],
         name=row["email"] or f"visitor {row['visitor_id'][:6]}",
         cohorts=", ".join(cohorts[:COHORTS_MAX]) + more,
-        did=", ".join(f"{did(shown(what))} ({count:,} x)" for what, count in most),
+        did=", ".join(f"{did(shown(what))} ({count:,}\u00a0x)" for what, count in most),
     )
 
 

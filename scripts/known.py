@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from agents.rules_manager.broadcast_rule import name_of
 from scripts.choices import percent
 from scripts.story import did, moment, words
 from scripts.visible import plain, shown
@@ -16,7 +17,16 @@ SOCIAL = "social_"
 """Traits that the Social bot found begin so."""
 
 ALERTS = "alert_settled"
-NOT_THEIRS = frozenset({ALERTS, "rules_published", "rules_filled"})
+NOT_THEIRS = frozenset(
+    {
+        ALERTS,
+        "rules_published",
+        "rules_filled",
+        "broadcast_ordered",
+        "entry_asked",
+        "webhook_answered",
+    }
+)
 """Counted for a visitor, and no act of theirs."""
 
 
@@ -55,7 +65,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for order in found.get("orders", []):
         yield "order", _order(order)
     for run in found["runs"]:
-        yield "path", _run(run)
+        is_broadcast = run["path"].startswith(name_of(""))
+        yield ("broadcast", _broadcast(run)) if is_broadcast else ("path", _run(run))
     for send in found["sends"]:
         yield "e-mail", _send(send)
     for offer in found.get("engagements", []):
@@ -145,6 +156,17 @@ def _run(run: dict[str, Any]) -> str:
     if run["planned_at"]:
         said += f", the next e-mail {moment(run['planned_at'])}"
     return said + (", held out from learning" if run["holdout"] else "")
+
+
+def _broadcast(run: dict[str, Any]) -> str:
+    """Return how a broadcast fares, which is a run of its own.
+
+    >>> run = {"path": "broadcast:01ef", "status": "planned", "entered_at": "2026-11-26T14:00:00Z"}
+    >>> _broadcast(run)
+    '01ef: planned, since Thu 26 Nov 2026, 14:00 UTC'
+    """
+    id_ = run["path"].removeprefix(name_of(""))
+    return f"{id_}: {run['status']}, since {moment(run['entered_at'])}"
 
 
 def _send(send: dict[str, Any]) -> str:

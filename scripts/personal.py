@@ -10,7 +10,9 @@ A person is a visitor with all younger visitors that were merged into it. What i
     events         journaled events with the bytes as they came, in the order of their positions
     letters        what bots told one another about them: the outbox documents, only their own letters
     batches        the batches that name them: wake-ups, events, the shard's own letters
-    decisions, rewards, story, sends, alerts, orders, moments, quarantine, audit_log (what users of the console did)
+    decisions, rewards, story, sends, engagements, alerts, notices, deliveries, orders, moments, webhooks, recipients
+    (of broadcasts), list_members, trial_people (what trials of drafts named of them), quarantine, audit_log (what
+    users of the console did)
                    their rows; a send has the subject of its template; a moment what was known then, by name
     mailbox        the keyed hash of their address, and whether it is suppressed
     replay         calls of an import that wait for the world clock

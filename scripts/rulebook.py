@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from agents.rules.compiled import CompiledRules
+from agents.rules.flow import named
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
 from agents.rules_manager.editing import STAY
@@ -297,7 +298,7 @@ def filling_line(job: dict[str, Any]) -> FillingLine:
     """Return how far a back-filling has come."""
     return FillingLine(
         version=job["version"],
-        cohorts=list(job["cohorts"]),
+        cohorts=named(job["cohorts"]),
         percent=percent(job),
         shards={shard: [job["done"].get(shard, 0), of] for shard, of in job["of"].items()},
         is_done=job["status"] == DONE,

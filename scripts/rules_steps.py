@@ -27,7 +27,7 @@ from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import visitor_id_for
 from scripts.counting import counted
 from scripts.folder import Refused
-from scripts.rules_try import FOLLOW_MAX, OWN, both_views, identities
+from scripts.rules_try import FOLLOW_MAX, OWN, both_views, identities, under
 from scripts.story import by_whom, sentence
 
 BOTH, DRAFT_ONLY, PUBLISHED_ONLY = "both", "draft", "published"
@@ -35,6 +35,9 @@ MARKS = {BOTH: " ", DRAFT_ONLY: "+", PUBLISHED_ONLY: "-"}
 
 VISITOR = "Visitor"
 """Stands by what a visitor did: it comes before what it led to."""
+
+NOBODY_ASKED = "social"
+"""The bot whose lines are left out: here nobody is looked up, and each of them would say that no answer came."""
 
 TABLES = {
     "story": "",
@@ -78,7 +81,7 @@ async def stepped(
     own = [record for record in records if visitor in _owners(record, known)]
     if not own:
         raise Refused(
-            f"no event of visitor {visitor} was journaled in this time: choose a longer one with --since"
+            f"no event of visitor {visitor} was journaled in this time: look further back"
         )
     until = records[-1].received_at
     now, then = (
@@ -125,7 +128,7 @@ def _lived(
 ) -> list[Step]:
     """Return the lines of one side, in order."""
     world = InProcess(view, records[0].received_at, identity=known)
-    world.feed(records)
+    world.feed(under(records, view.rules_version))
     world.advance(until)
     lines = [*_events(world, visitor), *_rows(world)]
     # As in a timeline: what a visitor did comes before what it led to, also where both have one time.
@@ -145,6 +148,8 @@ def _rows(world: InProcess) -> Iterator[dict[str, Any]]:
     """Give the rows that are lines of a story, each as it was written last."""
     rows = {(row.table, row.id): row.fields for row in world.rows if row.table in TABLES}
     for (table, _), fields in rows.items():
+        if fields.get("bot") == NOBODY_ASKED:
+            continue
         kind = fields.get("kind", table)
         yield {"bot": TABLES[table], **fields, "kind": f"{table}: {kind}"}
 

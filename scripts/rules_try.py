@@ -4,7 +4,8 @@ Rules
 1. Nothing is sent and nothing is written: both runs happen in this process, on the events as they were.
 2. Both sides live through the same events with the same policies; every e-mail of theirs counts as handed over. The
    opens and clicks of e-mails that both would send come from the journal; nobody answers an e-mail that never was.
-3. Who is known by which id comes from the store. What was known before the first event does not: a visitor
+3. What a broadcast was ordered by is the set of rules that a side goes by: both have it, or neither.
+4. Who is known by which id comes from the store. What was known before the first event does not: a visitor
    begins anew on both sides.
 """
 
@@ -23,7 +24,7 @@ from agents.rules.flow import is_hidden
 from agents.runtime.inprocess import InProcess
 from agents.runtime.registry import IDENTITY
 from messaging.ports import Journal, Store
-from messaging.vocabulary.events import Record
+from messaging.vocabulary.events import BroadcastOrdered, Record
 from messaging.vocabulary.ids import position
 from scripts.counting import counted
 from scripts.folder import Refused
@@ -93,7 +94,7 @@ async def tried(
     """
     view, trial = both_views(view, draft)
     if not records:
-        raise Refused("no event was journaled in this time: choose a longer one with --since")
+        raise Refused("no event was journaled in this time: look further back")
     known = await identities(store, records)
 
     def half_of(side: str, begun: float) -> Progress:
@@ -113,7 +114,7 @@ async def tried(
 def both_views(view: View, draft: CompiledRules) -> tuple[View, View]:
     """Return what the bots see of the published rules and of a draft. Raise Refused where no version is published."""
     if view.rules is None:
-        raise Refused("no version is published: publish one with `mdma rules push DIR --publish`")
+        raise Refused("no version is published: publish one first")
     trial = msgspec.structs.replace(
         view, rules=draft, rules_version=draft.version, pinned={draft.version: draft}
     )
@@ -133,9 +134,7 @@ async def read_records(journal: Journal, back: timedelta) -> list[Record]:
             if len(found) > EVENTS_MAX:
                 found = [each for each in found if newest - each.received_at <= back]
             if len(found) > EVENTS_MAX:
-                raise Refused(
-                    f"these are more than {EVENTS_MAX:,} events: choose a shorter --since"
-                )
+                raise Refused(f"these are more than {EVENTS_MAX:,} events: do not look so far back")
             if reached == after:
                 break
             after = reached
@@ -171,12 +170,25 @@ def _lived(
 ) -> InProcess:
     """Let all events happen under one set of rules."""
     world = InProcess(view, records[0].received_at, identity=known)
+    records = under(records, view.rules_version)
     for first in range(0, len(records), FEED_MAX):
         world.feed(records[first : first + FEED_MAX])
         fed = min(first + FEED_MAX, len(records))
         say(f"{fed:,} of {counted(len(records), 'events')}", fed / len(records))
     world.advance(records[-1].received_at)
     return world
+
+
+def under(records: list[Record], version: int) -> list[Record]:
+    """Return events as they would have been under a version: broadcasts are ordered by it."""
+    return [
+        msgspec.structs.replace(
+            record, raw=msgspec.json.encode(msgspec.structs.replace(record.event, version=version))
+        )
+        if isinstance(record.event, BroadcastOrdered)
+        else record
+        for record in records
+    ]
 
 
 def _side(world: InProcess, other: InProcess) -> Side:

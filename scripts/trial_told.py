@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.reasons import not_offered, why
+from scripts.rules_steps import Stepped
 from scripts.rules_try import PathTold, Side, Told
 from scripts.simulation import LEARNING, MEASURES, PUBLISHED
 from scripts.simulation_told import CHOICES, ENDS
 
 Facts = dict[str, Any]
+
+STEP_FIELDS = ("at", "by", "says", "side")
 
 _NOTHING = PathTold(0, 0, {}, {}, [])
 
@@ -38,11 +41,20 @@ def tried_told(told: Told) -> Facts:
     }
 
 
+def stepped_told(told: Stepped) -> Facts:
+    """Return what both sides do with one visitor, under `one`."""
+    steps = [{name: getattr(step, name) for name in STEP_FIELDS} for step in told.steps]
+    return {
+        "one": {"events": told.events, "since": told.since, "until": told.until, "steps": steps}
+    }
+
+
 def simulated_told(facts: Facts) -> Facts:
     """Return what `simulate` came to, the draft (`draft`) beside the published version (`now`, None without one).
 
-    `measures` and `lift` have differences with their 95 % intervals; `expected`, `stages` and `ends` have a mean and
-    the bounds of what a further audience will bring; `days`, `hours`, `templates` and `refused` have counts.
+    `measures` and `lift` have differences with their 95 % intervals; `expected` has shares with the interval of the
+    mean; `stages` and `ends` have a mean and the bounds of what a further audience will bring; `days`, `hours`,
+    `templates` and `refused` have counts.
     """
     draft, now = facts["arms"][LEARNING], facts["arms"].get(PUBLISHED)
     return {

@@ -58,12 +58,13 @@ def _progress(doing: str, share: float) -> None:
 
 
 async def _try(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
-    """Let a version live through the journal's last days beside the published one."""
+    """Let a version live through the journal's last days beside the published one; or one visitor of them."""
     from messaging.journal.mongo import MongoJournal
     from messaging.store.mongo import MongoStore
     from scripts.compose import connected, view_loader
+    from scripts.rules_steps import stepped
     from scripts.rules_try import DRAFT, read_records, tried
-    from scripts.trial_told import tried_told
+    from scripts.trial_told import stepped_told, tried_told
 
     connection = connected(wiring)
     store = MongoStore(connection)
@@ -72,8 +73,11 @@ async def _try(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
         view = await view_loader(store, wiring).load()
         _progress("reads the journal", 0.0)
         records = await read_records(MongoJournal(connection), timedelta(days=asked["days"]))
-        told = await tried(store, records, view, draft, _progress)
-        return {**tried_told(told), "version": version, "published_version": view.rules_version}
+        versions = {"version": version, "published_version": view.rules_version}
+        if visitor := asked.get("visitor"):
+            _progress("one visitor, by both", 0.5)
+            return {**stepped_told(await stepped(store, records, view, draft, visitor)), **versions}
+        return {**tried_told(await tried(store, records, view, draft, _progress)), **versions}
     finally:
         await store.close()
         await connection.close()
@@ -87,6 +91,7 @@ async def _simulate(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
     from scripts.compose import connected
     from scripts.profiles import draw_profiles
     from scripts.rules import newest
+    from scripts.rules import published as published_number
     from scripts.simulation import Request, simulate
     from scripts.trial_told import simulated_told
 
@@ -95,6 +100,7 @@ async def _simulate(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         draft = await files_of_version(store, asked["version"] or await newest(store))
         published = await published_beside(store, draft)
+        is_published = draft.version == await published_number(store)
         known = []
         if asked["profiles"] == REAL:
             _progress("draws leads", 0.0)
@@ -116,7 +122,8 @@ async def _simulate(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
         known=known,
     )
     try:
-        return simulated_told(simulate(request, _arm_progress()))
+        found = simulated_told(simulate(request, _arm_progress()))
+        return {**found, "is_published": is_published}
     except RulesInvalid as error:
         raise Refused(str(error.errors[0])) from None
 

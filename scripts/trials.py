@@ -5,7 +5,7 @@ Rules
    a swap, so that of "cancel" and "done" one holds.
 2. The line is short, and a trial has an end in time: whoever asks is told at once that others wait.
 3. Whom a trial names stands in rows of their own (`trial_people`), which an erasure removes as any other. Nobody is
-   named who is gone by then.
+   named who is gone by then. Who a trial of one visitor is about, and what it came to, is such a row.
 4. Trials that are older than the newest few of their kind are removed, with whom they name.
 """
 
@@ -30,7 +30,9 @@ from messaging.gateway.console.trials import (
     RUNNING,
     UNDER_WAY,
     WAITING,
+    OneTold,
     Order,
+    StepLine,
     Trial,
     TrialPerson,
 )
@@ -48,10 +50,15 @@ KEPT_MAX = 20
 """Of each kind."""
 
 PEOPLE_MAX = 200
+STEPS_MAX = 1_000
+"""Steps that are kept of one visitor: the newest."""
+
 LOOK_SECONDS = 5.0
 """Whoever asks here is heard at once; this is for what another gateway took."""
 STARTS_MAX = 2
 """Twice begun and never ended: it would take the gateway down with it a third time too."""
+
+GONE = "who it is about was erased"
 
 _LISTED = ("kind", "asked", "by", "at", "status", "doing", "share", "why", "ended_at")
 
@@ -90,7 +97,13 @@ class StoredTrials:
         if await self._store.count(TRIALS, {"status": WAITING}) >= WAITING_MAX:
             return ""
         id_ = secrets.token_hex(8)
-        fields = {"kind": kind, "asked": msgspec.to_builtins(order), "by": by, "at": at}
+        asked: dict[str, Any] = msgspec.to_builtins(order)
+        if visitor := asked.pop("visitor", ""):
+            asked["one"] = True
+            await self._store.put_document(
+                PEOPLE, _key_of_one(id_), {"trial": id_, "at": at, "visitor": visitor}
+            )
+        fields = {"kind": kind, "asked": asked, "by": by, "at": at}
         await self._store.put_document(TRIALS, id_, {**fields, "status": WAITING, "starts": 0})
         self.asked.set()
         return id_
@@ -107,7 +120,8 @@ class StoredTrials:
 
     async def people(self, id_: str) -> list[TrialPerson]:
         """Return whom a trial named."""
-        rows = await self._store.rows(PEOPLE, {"trial": id_}, limit=PEOPLE_MAX, newest=False)
+        found = await self._store.rows(PEOPLE, {"trial": id_}, limit=PEOPLE_MAX, newest=False)
+        rows = [row for row in found if row["id"] != _key_of_one(id_)]
         addresses = await self._reader.addresses(sorted({row["visitor"] for row in rows}))
         return [
             TrialPerson(
@@ -119,6 +133,22 @@ class StoredTrials:
             )
             for row in rows
         ]
+
+    async def one(self, id_: str) -> OneTold | None:
+        """Return what a trial of one visitor came to."""
+        row = await self._store.get_document(PEOPLE, _key_of_one(id_))
+        if row is None or "told" not in row:
+            return None
+        addresses = await self._reader.addresses([row["visitor"]])
+        who = shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}")
+        told = {**row["told"], "visitor": row["visitor"], "who": who}
+        steps = [msgspec.convert(step, StepLine) for step in told.pop("steps")]
+        return OneTold(
+            **{name: told[name] for name in ("visitor", "who", "events", "left_out")},
+            since=msgspec.convert(told["since"], datetime),
+            until=msgspec.convert(told["until"], datetime),
+            steps=steps,
+        )
 
     async def cancel(self, id_: str) -> bool:
         """End a trial that is under way."""
@@ -204,15 +234,21 @@ class TrialWork:
         def told(doing: str, share: float) -> None:
             heard[:] = [doing, share]
 
+        about = await self._store.get_document(PEOPLE, _key_of_one(row["id"]))
+        if row["asked"].get("one") and about is None:
+            return {"status": FAILED, "why": GONE}
+        asked = row["asked"] | ({"visitor": about["visitor"]} if about is not None else {})
         watch = asyncio.create_task(self._watch(row, heard))
         try:
-            result = await self._runner.run(row["kind"], row["asked"], told)
+            result = await self._runner.run(row["kind"], asked, told)
         except TrialFailed as failed:
             return {"status": FAILED, "why": shown(str(failed), 500)}
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
         await self._name(row["id"], result.pop("people", []))
+        if about is not None and not await self._tell_of_one(about, result.pop("one", {})):
+            return {"status": FAILED, "why": GONE}
         return {"status": DONE, "result": result, "share": 1.0}
 
     async def _watch(self, row: dict[str, Any], heard: list[Any]) -> None:
@@ -235,6 +271,15 @@ class TrialWork:
                 key = f"{id_}:{number:04}"
                 await self._store.put_document(PEOPLE, key, {"trial": id_, "at": now, **each})
 
+    async def _tell_of_one(self, row: dict[str, Any], told: dict[str, Any]) -> bool:
+        """Keep what a trial came to of the visitor it is about, and say whether they are still there."""
+        steps = told.get("steps", [])
+        kept = {"steps": steps[-STEPS_MAX:], "left_out": max(0, len(steps) - STEPS_MAX)}
+        fields = {**{n: v for n, v in row.items() if n != "id"}, "told": {**told, **kept}}
+        return await self._store.swap_document(
+            PEOPLE, row["id"], fields, {"visitor": row["visitor"]}
+        )
+
     async def _who_is_there(self, visitors: list[str]) -> set[str]:
         return set(await self._store.load("behavior", visitors))
 
@@ -246,6 +291,11 @@ class TrialWork:
             for person in await self._store.rows(PEOPLE, {"trial": row["id"]}, limit=PEOPLE_MAX):
                 await self._store.remove_document(PEOPLE, person["id"])
             await self._store.remove_document(TRIALS, row["id"])
+
+
+def _key_of_one(trial: str) -> str:
+    """Return the key of the row that says who a trial is about, and what it came to."""
+    return f"{trial}:one"
 
 
 async def _moved(store: Store, row: dict[str, Any], **changes: Any) -> bool:

@@ -30,7 +30,7 @@ from tests.console_builders import a_console, lived_in
 from tests.experiment_builders import a_test
 from tests.gateway_builders import StillClock
 from tests.house_builders import House
-from tests.integration.test_console_trials import Runner, a_told
+from tests.integration.test_console_trials import Runner, a_told, a_told_one
 from tests.unit.test_probabilities import examples
 
 PATH = "paths/lead-to-customer.yaml"
@@ -56,6 +56,8 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
     await TrialWork(trials, store, Runner(a_told(visitor)), StillClock()).look()
     simulated = await trials.ask(SIMULATE, SimulateOrder(version=1), "kim", now)
     await TrialWork(trials, store, Runner(a_simulation()), StillClock()).look()
+    one = await trials.ask(TRY, TryOrder(version=1, visitor=visitor), "kim", now)
+    await TrialWork(trials, store, Runner(a_told_one()), StillClock()).look()
     running = await trials.ask(SIMULATE, SimulateOrder(version=1), "kim", now)
     row = await store.get_document(TRIALS, running) or {}
     row |= {"status": "running", "share": 0.42, "doing": "the draft, with learning", "starts": 1}
@@ -74,6 +76,16 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
         )
         fields = msgspec.to_builtins(snapshot_of(experiment, 1, 7))
         await store.put_document("snapshots", f"{policy}@1", {**fields, "at": now})
+    told = {"would get it": 61, "consent": 7, "mailbox_of_another_visitor": 1}
+    order = {"at": now, "by": "kim", "template": "invite-hello", "cohort": "addressable-lead"}
+    order |= {"path": "lead-to-customer", "version": 1, "priority": 0, "status": "done"}
+    order |= {"after": "", "told": told}
+    await store.put_document("broadcasts", "counted", {**order, "dry_run": True})
+    await store.put_document("broadcasts", "sent", {**order, "dry_run": False})
+    for number, each in enumerate(await store.visitors("behavior", "", 60)):
+        status, reason = ("refused", "weekly_cap") if number % 3 else ("planned", "")
+        row = {"broadcast": "sent", "visitor": each, "status": status, "reason": reason, "at": now}
+        await store.put_document("recipients", f"sent:{each}", row)
     trained = train("probability/customer", 1, examples(3_000, level=-1.0))
     assert trained is not None
     fields = msgspec.to_builtins(trained.snapshot)
@@ -81,7 +93,8 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
     for number in range(60):
         at = now - timedelta(minutes=number)
         await store.suppress(f"{number:064x}", "unsubscribed", at)
-    return {"visitor": visitor, "try": tried, "simulate": simulated, "running": running}
+    known = {"visitor": visitor, "try": tried, "simulate": simulated, "running": running}
+    return {**known, "one": one, "counted": "counted", "sent": "sent"}
 
 
 class InThisProcess:

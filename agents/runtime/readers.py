@@ -18,7 +18,7 @@ import yaml
 
 from agents.behavior_bot.knowing import is_confirmed
 from agents.behavior_bot.listed import lists_of
-from agents.rules.flow import is_hidden
+from agents.rules.flow import is_hidden, named
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import (
@@ -261,8 +261,8 @@ class StoreReader:
         job = await filling_of(self._store)
         if job is None or job["status"] != UNDER_WAY:
             return None
-        told = ("version", "cohorts", "done", "of")
-        return {**{name: job[name] for name in told}, "percent": percent(job)}
+        told = {name: job[name] for name in ("version", "done", "of")}
+        return {**told, "cohorts": named(job["cohorts"]), "percent": percent(job)}
 
     async def counts(self) -> dict[str, Any]:
         """Return what the overview counts: of states and rows nothing is read but sums and keys."""

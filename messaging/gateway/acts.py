@@ -11,11 +11,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from messaging.gateway.asking import understood
-from messaging.gateway.console.desk import Desk
+from messaging.gateway.console.desk import Desk, NotExportedError
 from messaging.gateway.console.mailings import Mailings
 from messaging.gateway.console.rulebook import RUNS, Rulebook, Saved
-from messaging.gateway.console.trials import ORDERS, Order, Trials
+from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY, Order, Trials, TryOrder
 from messaging.gateway.deps import Gateway
 from messaging.gateway.problems import ProblemError, overloaded, unreadable
 from messaging.store.audit_log import Change, note
@@ -24,6 +26,9 @@ from messaging.vocabulary.events import AlertSettled
 from messaging.vocabulary.ids import own_id
 
 SETTLE_LOOK_SECONDS = 0.05
+
+ACTS_OF = {TRY: "try", SIMULATE: "simulation"}
+"""Kind of trial -> what the audit log calls it."""
 
 SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
 
@@ -219,8 +224,12 @@ async def erase(gateway: Gateway, visitor: str, *, by: str) -> str:
 
 
 async def export(gateway: Gateway, visitor: str, *, by: str) -> str:
-    """Return all of one person's data as JSON. Raise 503 where another one is being written out."""
-    document = await desk_of(gateway).export(visitor)
+    """Return all of one person's data as JSON. Raise 503 where it cannot be had here now, and say how else."""
+    try:
+        document = await desk_of(gateway).export(visitor)
+    except NotExportedError as error:
+        elsewhere = "`mdma export` on the machine has no such limits"
+        raise ProblemError(503, f"nothing was written out: {error}; {elsewhere}") from None
     if not document:
         raise overloaded("the data of somebody else is being written out")
     await noted(gateway, Change(by=by, act="visitor.exported", visitor=visitor))
@@ -273,7 +282,7 @@ async def ask_trial(
 ) -> str:
     """Put a trial in the line and return its id; without `strict` numbers may come as text, from a form.
 
-    Raise 422 for what cannot be asked, 404 for a version that is not there, 503 where the line is full.
+    Raise 422 for what cannot be asked, 404 for a version or a visitor that is not there, 503 where the line is full.
     """
     trials = trials_of(gateway)
     order: Order = understood(dict(given), ORDERS[kind], strict=strict)
@@ -282,18 +291,28 @@ async def ask_trial(
         raise ProblemError(404, "there is no version of the rules yet")
     if order.version and await book.version(order.version) is None:
         raise ProblemError(404, "there is no version of this number")
+    visitor = ""
+    if isinstance(order, TryOrder) and order.visitor.strip():
+        visitor = await gateway.deps.reader.find(order.visitor.strip()) or ""
+        if not visitor:
+            raise ProblemError(404, "nobody is known by this, or they were erased")
+        order = msgspec.structs.replace(order, visitor=visitor)
     id_ = await trials.ask(kind, order, by, gateway.deps.wall_now())
     if not id_:
         raise overloaded(
             "others wait for a trial already: cancel one, or come back in some minutes"
         )
+    said = f"version {order.version or 'newest'}, {order.days} days"
+    change = Change(by=by, act=f"{ACTS_OF[kind]}.asked", of=id_, visitor=visitor, said=said)
+    await noted(gateway, change)
     return id_
 
 
-async def cancel_trial(gateway: Gateway, id_: str) -> None:
+async def cancel_trial(gateway: Gateway, kind: str, id_: str, *, by: str) -> None:
     """End a trial that is under way. Raise 409 where it is not."""
     if not await trials_of(gateway).cancel(id_):
         raise ProblemError(409, "this trial is not under way any more")
+    await noted(gateway, Change(by=by, act=f"{ACTS_OF[kind]}.cancelled", of=id_))
 
 
 async def _set(

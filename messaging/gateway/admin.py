@@ -21,15 +21,14 @@ from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.entering import Entering, let_in
-from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX
+from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
+from messaging.gateway.paging import After, cut, read_place
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
 
-PAGE_ROWS = 100
 ARRAY_SHOWN_MAX = 1_000
 """Numbers of one array of a snapshot that are shown; send times have 168."""
 
-PAGE_ROWS_MAX = 1_000
 BODY_BYTES_MAX = 16 * 1024
 PEOPLE_BYTES_MAX = 512 * 1024
 """Of a body that names people."""
@@ -127,19 +126,24 @@ async def stats(request: web.Request) -> web.Response:
 
 
 def rows(table: str, *filters: str, name: str) -> Handler:
-    """Return the handler that shows the newest rows of a table under a name, by equality of the named fields.
+    """Return the handler that pages through the rows of a table under a name, by equality of the named fields.
 
-    Without any they are those first written last: an index for that alone would cost every write of the table.
+    Without any they are those first written last, one page of them: an index for that alone would cost every write
+    of the table.
     """
 
     async def handle(request: web.Request) -> web.Response:
         gateway = _gateway(request)
         match = {field: asked(request, field) for field in filters if field in request.query}
-        store, limit = gateway.deps.store, limit_of(request)
-        found = await (
-            store.rows(table, match, limit=limit) if match else store.latest(table, limit)
-        )
-        return answer({name: [_without_long_arrays(row) for row in found]})
+        store, limit, begins = gateway.deps.store, limit_of(request), after_of(request)
+        if begins is not None and not match:
+            narrower = f"only a list that is narrowed goes on: name one of {', '.join(filters)}"
+            raise ProblemError(422, narrower, field="after")
+        if match:
+            found, after = cut(await store.rows(table, match, limit=limit + 1, after=begins), limit)
+        else:
+            found, after = await store.latest(table, limit), None
+        return answer({name: [_without_long_arrays(row) for row in found], "after": after})
 
     return handle
 
@@ -215,13 +219,16 @@ async def enter(request: web.Request) -> web.Response:
 
 
 async def lists_(request: web.Request) -> web.Response:
-    """Show the static lists."""
-    return answer({"as_of": _as_of(request), "lists": await lists.names(_gateway(request))})
+    """Show a page of the static lists, by name; `after` of the next page is in the answer."""
+    after, limit = asked(request, "after"), limit_of(request)
+    found = await lists.names(_gateway(request), after, limit)
+    return answer({"as_of": _as_of(request), **found})
 
 
 async def list_(request: web.Request) -> web.Response:
-    """Show who stands on a static list."""
-    found = await lists.show(_gateway(request), id_of(request), limit_of(request))
+    """Show a page of who stands on a static list, the newest first."""
+    gateway, limit, after = _gateway(request), limit_of(request), after_of(request)
+    found = await lists.show(gateway, id_of(request), limit, after)
     return answer({"as_of": _as_of(request), **found})
 
 
@@ -253,9 +260,10 @@ async def broadcast(request: web.Request) -> web.Response:
 
 
 async def broadcasts_(request: web.Request) -> web.Response:
-    """Show the newest broadcasts."""
-    found = await broadcasts.list_all(_gateway(request), limit_of(request))
-    return answer({"as_of": _as_of(request), "broadcasts": found})
+    """Show a page of broadcasts, the newest first."""
+    limit, begins = limit_of(request), after_of(request)
+    found, after = cut(await broadcasts.list_all(_gateway(request), limit + 1, begins), limit)
+    return answer({"as_of": _as_of(request), "broadcasts": found, "after": after})
 
 
 async def broadcast_(request: web.Request) -> web.Response:
@@ -371,6 +379,15 @@ def asked(request: web.Request, name: str) -> str:
         allowed = f"must be a text of at most {ID_CHARS_MAX} characters, without NUL"
         raise ProblemError(422, f"{name} {allowed}", field=name)
     return given
+
+
+def after_of(request: web.Request) -> After | None:
+    """Return where the page of a list by time begins, None for the first; what no page gave is a 422."""
+    given = asked(request, "after")
+    after = read_place(given)
+    if given and after is None:
+        raise ProblemError(422, "after must be what a page before gave as `after`", field="after")
+    return after
 
 
 def limit_of(request: web.Request) -> int:

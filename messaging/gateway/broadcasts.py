@@ -13,13 +13,16 @@ from typing import Any
 
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.deps import Gateway
+from messaging.gateway.paging import After
 from messaging.gateway.problems import ProblemError
 from messaging.store.audit_log import Change, note
-from messaging.vocabulary.ids import short_hash
+from messaging.vocabulary.ids import derive
 
 BROADCASTS, RECIPIENTS = "broadcasts", "recipients"
 STATUSES = ("planned", "sent", "refused", "cancelled", "moved")
 """What may have become of a broadcast for one visitor."""
+
+ID_CHARS = 12
 
 OPEN = ("ordered", "under way")
 CANCELLING = "cancelling"
@@ -54,7 +57,7 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     paths = [each.name for each in now.paths]
     path = wanted.path or (paths[0] if len(paths) == 1 else "")
     _known("path", path, paths)
-    id_ = short_hash("broadcast", wanted.request, *(["dry run"] if wanted.dry_run else []))
+    id_ = order_id(wanted.request, dry_run=wanted.dry_run)
     at = _utc(wanted.at) if wanted.at is not None else deps.clock.now()
     fields = {
         "at": at,
@@ -83,6 +86,11 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     return found
 
 
+def order_id(request: str, *, dry_run: bool) -> str:
+    """Return the id of an order that the caller gave this name."""
+    return derive("dry run" if dry_run else "broadcast", request)[:ID_CHARS]
+
+
 async def show(gateway: Gateway, id_: str) -> dict[str, Any]:
     """Return an order with what became of it so far. Raise 404."""
     store = gateway.deps.store
@@ -93,9 +101,12 @@ async def show(gateway: Gateway, id_: str) -> dict[str, Any]:
     return {**_shown(found), "recipients": counts}
 
 
-async def list_all(gateway: Gateway, limit: int) -> list[dict[str, Any]]:
-    """Return the newest orders."""
-    return [_shown(row) for row in await gateway.deps.store.rows(BROADCASTS, {}, limit=limit)]
+async def list_all(
+    gateway: Gateway, limit: int, after: After | None = None
+) -> list[dict[str, Any]]:
+    """Return orders, the newest first; those behind `after`."""
+    rows = await gateway.deps.store.rows(BROADCASTS, {}, limit=limit, after=after)
+    return [_shown(row) for row in rows]
 
 
 async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:

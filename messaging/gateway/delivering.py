@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from datetime import UTC, datetime
-
 from aiohttp import web
 
-from messaging.gateway.admin import answer, asked, limit_of
+from messaging.gateway.admin import after_of, answer, limit_of
 from messaging.gateway.asking import gateway_of
+from messaging.gateway.paging import cut
 from messaging.gateway.problems import ProblemError
 
 
@@ -24,21 +22,6 @@ async def suppressions(request: web.Request) -> web.Response:
     """Show a page of mailboxes, the newest first; `after` of the next page is in the answer."""
     gateway = gateway_of(request)
     limit = limit_of(request)
-    rows = await gateway.deps.store.suppressions(limit + 1, _after(request))
-    last = rows[limit - 1] if len(rows) > limit else None
-    after = f"{last['at'].isoformat()}~{last['id']}" if last is not None else None
-    return answer({"suppressions": rows[:limit], "after": after})
-
-
-def _after(request: web.Request) -> tuple[datetime, str] | None:
-    given = asked(request, "after")
-    if not given:
-        return None
-    moment, _, key = given.partition("~")
-    at: datetime | None = None
-    with contextlib.suppress(ValueError, OverflowError):
-        told = datetime.fromisoformat(moment)
-        at = told.astimezone(UTC) if told.tzinfo is not None else None
-    if at is None or not key:
-        raise ProblemError(422, "after must be what a page before gave as `after`", field="after")
-    return at, key
+    found = await gateway.deps.store.suppressions(limit + 1, after_of(request))
+    rows, after = cut(found, limit)
+    return answer({"suppressions": rows, "after": after})

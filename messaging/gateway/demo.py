@@ -1,4 +1,4 @@
-"""Welcome whoever started the demo: three doors, and what stands behind them."""
+"""Welcome whoever started the demo: four doors, and what stands behind them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aiohttp import web
 from messaging.gateway import frame
 from messaging.gateway.deps import Gateway
 
-SHOP = "/"
+SHOP, CONSOLE = "/", "/console/"
 
 _BOTS = (
     "Six bots and a learner, each with what it does right now: who stands where on the path, what was decided for "
@@ -17,6 +17,10 @@ _BOTS = (
 _INBOX = (
     "Every e-mail they write, as its reader sees it, on the phone and on the desktop, and why it was sent. Nothing "
     "leaves this machine."
+)
+_CONSOLE = (
+    "Where a marketer steers all of it: people, paths, rules, templates, trials of drafts, broadcasts, alerts. Log in "
+    "as admin, with the admin token."
 )
 _SHOP = (
     "A small shop that sees you as any site with the script would. Look around: who comes to a specification, the wish "
@@ -33,6 +37,7 @@ _TIME = (
 _DOORS = (
     ("/overview", "The bots at work", _BOTS),
     ("/inbox", "The inbox", _INBOX),
+    (CONSOLE, "The console", _CONSOLE),
     (SHOP, "The shop", _SHOP),
 )
 

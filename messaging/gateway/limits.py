@@ -18,6 +18,9 @@ HOOK_BYTES_MAX = 1024 * 1024
 """One webhook; an order of hundreds of lines has less."""
 
 ID_CHARS_MAX = 512
+PAGE_ROWS, PAGE_ROWS_MAX = 100, 1_000
+"""Rows of a page of the admin API: where nothing is said, and at most."""
+
 ENTERING_MAX = 500
 """People that one call of the API lets onto a path."""
 

@@ -18,8 +18,9 @@ from typing import Any
 import msgspec
 
 from messaging.gateway.deps import Gateway
+from messaging.gateway.paging import After, cut
 from messaging.gateway.problems import ProblemError
-from messaging.store.audit_log import Change, note
+from messaging.store.audit_log import Change, note, without_addresses
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import email_key, own_id, user_key
@@ -60,8 +61,8 @@ async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> 
             refused.append({"person": person, "reason": error.reason})
     are_new = await gateway.collector.take(records)
     if any(are_new):
-        basis = f", consent: {wanted.basis}" if wanted.basis else ""
-        said = f"{sum(are_new)} people{basis}"
+        basis = f", consent: {without_addresses(wanted.basis)}" if wanted.basis else ""
+        said = f"{sum(are_new)} {'person' if sum(are_new) == 1 else 'people'}{basis}"
         did = Change(by=by, act=DONE[action], of=wanted.name, said=said)
         await note(gateway.deps.store, did, gateway.deps.wall_now())
     new = sum(are_new)
@@ -104,21 +105,26 @@ def _record(gateway: Gateway, action: str, wanted: Listing, person: str) -> Reco
     return record
 
 
-async def show(gateway: Gateway, name: str, limit: int) -> dict[str, Any]:
-    """Return who stands on a list: how many, and the newest."""
+async def show(gateway: Gateway, name: str, limit: int, after: After | None) -> dict[str, Any]:
+    """Return who stands on a list: how many, and a page of them, the newest first."""
     check_name(name)
     match = {"list": name, "status": ON}
     store = gateway.deps.store
-    rows = await store.rows(MEMBERS, match, limit=limit)
+    rows, next_ = cut(await store.rows(MEMBERS, match, limit=limit + 1, after=after), limit)
     members = [{"visitor": row["visitor"], "since": row["at"]} for row in rows]
-    return {"name": name, "people": await store.count(MEMBERS, match), "members": members}
+    people = await store.count(MEMBERS, match)
+    return {"name": name, "people": people, "members": members, "after": next_}
 
 
-async def names(gateway: Gateway) -> list[dict[str, Any]]:
-    """Return the lists that anybody was ever put on, with how many stand there now."""
-    found = sorted(await gateway.deps.store.tally(MEMBERS, "list"))
-    counted = [await gateway.deps.store.count(MEMBERS, {"list": n, "status": ON}) for n in found]
-    return [{"name": name, "people": many} for name, many in zip(found, counted, strict=True)]
+async def names(gateway: Gateway, after: str, limit: int) -> dict[str, Any]:
+    """Return a page of the lists that anybody was ever put on, by name, with how many stand there now.
+
+    All are counted in one look, and what `check_name` would refuse is left out: nobody could ask for it.
+    """
+    counted = await gateway.deps.store.tallies(MEMBERS, ("list", "status"), after)
+    known = sorted({name for name, _ in counted if name > after and _NAME.fullmatch(name)})
+    page = [{"name": name, "people": counted.get((name, ON), 0)} for name in known[:limit]]
+    return {"lists": page, "after": known[limit - 1] if len(known) > limit else None}
 
 
 def check_name(name: str) -> None:

@@ -17,9 +17,12 @@ from messaging.gateway.limits import (
     ENTERING_MAX,
     EVENT_BYTES_MAX,
     ID_CHARS_MAX,
+    PAGE_ROWS,
+    PAGE_ROWS_MAX,
 )
 from messaging.gateway.pages import POLICY
 from messaging.gateway.route import ADMIN, SESSION, VIEWER, WRITE_KEY, Route
+from messaging.gateway.shapes import COMPONENTS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -102,6 +105,11 @@ SCHEMAS: dict[str, Any] = {
         "properties": {
             "version": {"type": "integer", "minimum": 0, "description": "0: the newest."},
             "days": {"type": "integer", "minimum": 1, "maximum": 365, "default": 30},
+            "visitor": {
+                "type": "string",
+                "maxLength": ID_CHARS_MAX,
+                "description": "One visitor, step by step, by any id; empty: everybody.",
+            },
         },
     },
     "SimulateOrder": {
@@ -178,6 +186,21 @@ SCHEMAS: dict[str, Any] = {
             "dry_run": {"type": "boolean", "description": "Count who would get it; send nothing."},
         },
     },
+    "ImportNote": {
+        "type": "object",
+        "required": ["files", "bases"],
+        "properties": {
+            "files": {"type": "array", "items": {"type": "string"}, "maxItems": 20},
+            "bases": {
+                "type": "array",
+                "items": {"type": "string"},
+                "maxItems": 20,
+                "description": "On what bases people agreed to be written to.",
+            },
+            "calls": {"type": ["integer", "null"], "description": "null: it was cut off."},
+            "refused": {"type": "integer"},
+        },
+    },
     "Pause": {"type": "object", "properties": {"path": {"type": "string"}}},
     "Replay": {
         "type": "string",
@@ -194,6 +217,21 @@ SCHEMAS: dict[str, Any] = {
             "field": {"type": "string", "description": "Path of the field that cannot be read."},
         },
     },
+}
+
+_TEXT = {"type": "string", "maxLength": ID_CHARS_MAX}
+
+PARAMETERS: dict[str, Any] = {
+    "after": {**_TEXT, "description": "What the page before gave as `after`: this one follows it."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS},
+    "visitor": {**_TEXT, "description": "A visitor id; of engagements, the browser's anonymousId."},
+    "writeKey": {**_TEXT, "description": "The write key, where no Authorization header names it."},
+}
+"""Name of a parameter of the query -> its schema, where it is no plain text."""
+
+_PLACES: dict[str, Any] = {
+    "other": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    "action": {"type": "string", "description": "What is to be done: see the summary."},
 }
 
 _SECURITY: dict[str, list[dict[str, list[str]]]] = {
@@ -214,7 +252,7 @@ def document(routes: list[Route]) -> dict[str, Any]:
         "info": {"title": "MDMA gateway", "version": "1", "license": {"name": "Apache-2.0"}},
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": {**COMPONENTS, **SCHEMAS},
             "securitySchemes": {
                 "writeKey": {
                     "type": "http",
@@ -264,9 +302,11 @@ def page(routes: list[Route]) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>MDMA: HTTP routes</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1"><style>'
-        "body{font:1rem/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:64rem;margin:2rem auto;"
+        ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;"
         "padding:0 1rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;"
-        "vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #ccc}</style></head>"
+        "vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8888}"
+        "td,code{overflow-wrap:anywhere}@media(max-width:40rem){thead{display:none}tr,td{display:block}"
+        "td{border:0;padding:0}tr{padding:.5rem 0;border-bottom:1px solid #8888}}</style></head>"
         "<body><main><h1>HTTP routes</h1><p>Errors are RFC 9457 problem documents. "
         "429 and 503 say in Retry-After when to try again. "
         'The same in OpenAPI: <a href="/openapi.json">/openapi.json</a>.</p>'
@@ -289,12 +329,12 @@ def _operation(route: Route) -> dict[str, Any]:
         "tags": [route.group],
         "responses": _responses(route),
     }
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": _PLACES.get(name, _TEXT)}
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query
+        {"name": name, "in": "query", "schema": PARAMETERS.get(name, _TEXT)} for name in route.query
     ]
     if parameters:
         operation["parameters"] = parameters
@@ -307,15 +347,20 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
+def _shown(route: Route, media: str) -> dict[str, Any]:
+    return {"schema": route.shows} if route.shows and media == "application/json" else {}
+
+
 def _responses(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {
-        str(status): {"description": HTTPStatus(status).phrase, "content": {media: {}}}
+        str(status): {
+            "description": HTTPStatus(status).phrase,
+            "content": {media: _shown(route, media)},
+        }
         for status, media in route.answers.items()
     }
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for status in route.problems:
-        responses[str(status)] = {
-            "description": HTTPStatus(status).phrase,
-            "content": {"application/problem+json": problem},
-        }
+        told = {"description": HTTPStatus(status).phrase, "content": {}}
+        responses.setdefault(str(status), told)["content"]["application/problem+json"] = problem
     return responses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -28,6 +29,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the body's schema, empty for none."""
     answers: dict[int, str] = {}
     """Status -> media type of what is answered when all goes well."""
+    shows: dict[str, Any] = {}
+    """Schema of that where it is JSON (`messaging.gateway.shapes`)."""
     problems: tuple[int, ...] = ()
 
 

@@ -8,6 +8,7 @@ from messaging.gateway.route import HTML, JSON, SIGNED, WRITE_KEY, Handler, Rout
 from messaging.gateway.routes_admin import admin_routes
 from messaging.gateway.routes_console import console_routes
 from messaging.gateway.routes_pages import page_routes
+from messaging.gateway.shapes import HOOKED, STANDING, SUCCESS, TAKEN
 from messaging.gateway.tracking import CALLS, TAKERS, handler
 
 _TRACKING_PROBLEMS = (400, 401, 408, 413, 415, 429, 503)
@@ -30,6 +31,7 @@ def _tracking() -> list[Route]:
             access=WRITE_KEY,
             body=body,
             answers=JSON,
+            shows=TAKEN,
             problems=_TRACKING_PROBLEMS,
         )
 
@@ -55,6 +57,7 @@ def _site() -> list[Route]:
             access=WRITE_KEY,
             query=("visitor", "writeKey", "after"),
             answers=JSON,
+            shows=STANDING,
             problems=(401, 422, 503),
         ),
         Route(
@@ -66,6 +69,7 @@ def _site() -> list[Route]:
             access=WRITE_KEY,
             body="Response",
             answers=JSON,
+            shows=SUCCESS,
             problems=(400, 401, 404, 408, 409, 413, 415, 422, 503),
         ),
     ]
@@ -111,6 +115,7 @@ def _hooks() -> list[Route]:
             group="hooks",
             access=SIGNED,
             answers=JSON,
+            shows=HOOKED,
             problems=(400, 401, 404, 408, 413, 415, 503),
         )
 

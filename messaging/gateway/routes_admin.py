@@ -7,6 +7,7 @@ from typing import Any
 from messaging.gateway import admin, delivering, looks, people, strategy, trials, upload
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY
 from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
+from messaging.gateway.shapes import SHAPES
 
 EDIT = "EditOrder"
 
@@ -107,7 +108,7 @@ def _strategy() -> list[Route]:
         "Show a template as a reader gets it.",
     )
     counting = "Count who would be in the cohorts that an edit changes."
-    made = {201: "application/json", **JSON}
+    made = {201: "application/json", **JSON, 422: "application/json"}
     found = [
         _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
         _route(
@@ -158,11 +159,13 @@ def _trials() -> list[Route]:
 
 def _lists() -> list[Route]:
     change = "Put people on a static list (add), or take them off (remove)."
-    show = "Show who stands on a static list, the newest first."
+    show = "Page through who stands on a static list, the newest first."
+    named = "Page through the static lists, with how many stand there."
     problems = (404, 413, 415, 422)
+    pages = ("after", "limit")
     return [
-        _route("GET", "lists", admin.lists_, "List the static lists with their people."),
-        _route("GET", "lists/{id}", admin.list_, show, 422, query=("limit",)),
+        _route("GET", "lists", admin.lists_, named, 422, query=pages),
+        _route("GET", "lists/{id}", admin.list_, show, 422, query=pages),
         _route("POST", "lists/{id}/{action}", admin.change_list, change, *problems, body="People"),
     ]
 
@@ -174,7 +177,14 @@ def _broadcasts() -> list[Route]:
     problems = (404, 413, 415, 422)
     return [
         _route("POST", "broadcasts", admin.broadcast, order, *problems, body="Broadcast"),
-        _route("GET", "broadcasts", admin.broadcasts_, "List broadcasts.", 422, query=("limit",)),
+        _route(
+            "GET",
+            "broadcasts",
+            admin.broadcasts_,
+            "Page through broadcasts.",
+            422,
+            query=("after", "limit"),
+        ),
         _route("GET", "broadcasts/{id}", admin.broadcast_, show, 404),
         _route("POST", "broadcasts/{id}/cancel", admin.cancel_broadcast, off, 404, 409),
         _table("recipients", "recipients", told, "broadcast", "status", "reason", "visitor"),
@@ -185,11 +195,13 @@ def _orders() -> list[Route]:
     hold = "Hold every hand-over, or one path's."
     keep = "Keep calls of the past, fed when the world clock reaches them (JSON lines)."
     count = "Show how many calls wait."
+    note = "Note in the audit log that calls were imported."
     return [
         _route("POST", "pause", admin.pause, hold, 413, 415, 422, body="Pause"),
         _route("POST", "resume", admin.resume, "Go on.", 409, 413, 415, 422, body="Pause"),
         _route("POST", "replay", upload.replay, keep, 408, 413, 415, body="Replay"),
         _route("GET", "replay", upload.waiting, count),
+        _route("POST", "imports", upload.note_import, note, 413, 415, 422, body="ImportNote"),
     ]
 
 
@@ -205,11 +217,12 @@ def _route(
         group="admin",
         access=ADMIN,
         problems=tuple(dict.fromkeys((400, 401, *problems, 503))),
+        shows=SHAPES.get((method, path), {}),
         **{"answers": JSON, **more},
     )
 
 
 def _table(path: str, name: str, summary: str, *filters: str) -> Route:
-    """Return the route that lists the rows of a table."""
+    """Return the route that pages through the rows of a table."""
     handler = admin.rows(name, *filters, name=path)
-    return _route("GET", path, handler, summary, 422, query=(*filters, "limit"))
+    return _route("GET", path, handler, summary, 422, query=(*filters, "after", "limit"))

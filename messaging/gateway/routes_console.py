@@ -5,7 +5,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import assets
-from messaging.gateway.console import charts, delivering, door, rules, templates, trying, views
+from messaging.gateway.console import (
+    broadcasts,
+    charts,
+    delivering,
+    door,
+    rules,
+    templates,
+    trying,
+    views,
+)
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
 from messaging.gateway.problems import ProblemError
@@ -17,13 +26,20 @@ _REFUSED = (400, 401, 403, 408, 413, 415)
 
 def console_routes() -> list[Route]:
     """Return the console's routes, in the order of the documentation."""
-    drafting = [*_rules(), *_trials(), *_templates()]
+    drafting = [*_broadcasts(), *_rules(), *_trials(), *_templates()]
     return [*_entrance(), *_orders(), *_people(), *drafting, *_pages(), *_files()]
 
 
 def _entrance() -> list[Route]:
     return [
-        _public("GET", "login", door.login_page, "Show the form that logs in.", {200: "text/html"}),
+        _public(
+            "GET",
+            "login",
+            door.login_page,
+            "Show the form that logs in.",
+            {200: "text/html"},
+            query=("to",),
+        ),
         _public("POST", "login", door.log_in, "Log in.", {303: "text/html"}, *_REFUSED, 429, 503),
         _form("logout", door.log_out, "Log out.", changes=False),
         Route(
@@ -53,7 +69,7 @@ def _people() -> list[Route]:
             views.visitors,
             "List visitors.",
             422,
-            query=("cohort", "path", "stage", "after"),
+            query=("cohort", "path", "stage", "after", "missing"),
         ),
         _form("visitors/find", views.find, "Find a visitor by any id.", changes=False),
         _page("visitors/{id}", views.visitor, whom, 404, query=("by",)),
@@ -62,6 +78,22 @@ def _people() -> list[Route]:
         _form("visitors/{id}/erase", views.erase, "Erase a person.", 404, 422),
         _page("erasures/{receipt}", views.erasure, "Show how an erasure stands.", 404),
     ]
+
+
+def _broadcasts() -> list[Route]:
+    listing, one = "Show broadcasts, and the form that counts one.", "Show how a broadcast fares."
+    page, asked = "broadcasts/{id}", (404, 409, 422)
+    return [
+        _page("broadcasts", broadcasts.broadcasts_, listing, 422, query=("after", *_BROADCAST)),
+        _form("broadcasts", broadcasts.count, "Count whom a template would reach.", 422),
+        _page(page, broadcasts.one, one, 404, 422, query=("status", "after")),
+        _form(f"{page}/send", broadcasts.send, "Send what was counted.", *asked),
+        _form(f"{page}/cancel", broadcasts.cancel, "Call a broadcast off.", 404, 409),
+    ]
+
+
+_BROADCAST = ("template", "cohort", "path")
+"""What the form of a broadcast may be begun with."""
 
 
 def _rules() -> list[Route]:
@@ -81,7 +113,13 @@ def _rules() -> list[Route]:
 def _trials() -> list[Route]:
     asking = (404, 422)
     return [
-        _page("try", trying.tries, "Ask what a draft makes of the journal.", query=("version",)),
+        _page(
+            "try",
+            trying.tries,
+            "Ask what a draft makes of the journal.",
+            422,
+            query=("version", "visitor"),
+        ),
         _form("try", trying.ask_try, "Try a draft on the journal.", *asking),
         _page("try/{id}", trying.one_try, "Show what a draft makes of the journal.", 404),
         _form("try/{id}/cancel", trying.cancel_try, "End a trial.", 404, 409),
@@ -181,7 +219,13 @@ def _form(path: str, act: Act, summary: str, *more: int, changes: bool = True) -
 
 
 def _public(
-    method: str, path: str, handler: Handler, summary: str, answers: dict[int, str], *more: int
+    method: str,
+    path: str,
+    handler: Handler,
+    summary: str,
+    answers: dict[int, str],
+    *more: int,
+    query: tuple[str, ...] = (),
 ) -> Route:
     return Route(
         method=method,
@@ -189,6 +233,7 @@ def _public(
         handler=handler,
         summary=summary,
         group="console",
+        query=query,
         answers={**answers, **dict.fromkeys(more, "text/html")},
         problems=(503,),
     )

@@ -64,10 +64,11 @@ async def compared(request: web.Request) -> web.Response:
 
 
 async def impact(request: web.Request) -> web.Response:
-    """Show where runs stand that go by other versions."""
+    """Show where runs stand that go by other versions, and how many would enter each path at once."""
     book, number = await _numbered(request)
     as_of = gateway_of(request).deps.clock.now()
-    return answer({"as_of": as_of, "impact": await book.impact(number)})
+    told = {"impact": await book.impact(number), "entering": await book.entering(number)}
+    return answer({"as_of": as_of, **told})
 
 
 async def check(request: web.Request) -> web.Response:

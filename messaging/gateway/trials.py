@@ -44,8 +44,9 @@ def one(kind: str) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         found = await _trial(request, kind)
-        people = await acts.trials_of(gateway_of(request)).people(found.id)
-        return answer({"trial": found, "people": people})
+        trials = acts.trials_of(gateway_of(request))
+        people, about = await trials.people(found.id), await trials.one(found.id)
+        return answer({"trial": found, "people": people, "one": about})
 
     return handle
 
@@ -55,7 +56,7 @@ def cancel(kind: str) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         found = await _trial(request, kind)
-        await acts.cancel_trial(gateway_of(request), found.id)
+        await acts.cancel_trial(gateway_of(request), kind, found.id, by=ADMIN_NAME)
         return answer({"success": True, "status": "cancelled"})
 
     return handle

@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 
@@ -16,6 +17,10 @@ import msgspec
 from messaging.ports import Store
 
 AUDIT_LOG = "audit_log"
+CLI = "cli"
+"""Stands for who is on the machine."""
+
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +39,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     of: str = ""
     visitor: str = ""
     said: str = ""
+
+
+def without_addresses(text: str) -> str:
+    """Return what somebody wrote (a basis of consent, the name of a file) as it may stand in a row.
+
+    >>> without_addresses("asked for it by phone, ann@example.com")
+    'asked for it by phone, (an address)'
+    """
+    return _ADDRESS.sub("(an address)", text)
 
 
 async def note(store: Store, change: Change, at: datetime) -> None:

@@ -20,7 +20,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "moments": (("visitor", "at"), ("week", "at")),
     "webhooks": (("visitor", "at"), ("status", "at")),
     "broadcasts": (("at",), ("status", "at")),
-    "recipients": (("visitor", "at"), ("broadcast", "status", "reason"), ("broadcast", "at")),
+    "recipients": (("visitor", "at"), ("broadcast", "status", "at"), ("broadcast", "at")),
     "list_members": (("visitor", "at"), ("list", "status", "at")),
     "quarantine": (("at",),),
     "snapshots": (("policy", "at"),),

@@ -23,10 +23,14 @@ PAGES = {
     "rules-file": "rules/edit?file=cohorts.yaml",
     "rules-version": "rules/versions/1",
     "routine": "routines/lead-to-customer?stage=opened",
+    "broadcasts": "broadcasts",
+    "broadcast-counted": "broadcasts/{counted}",
+    "broadcast": "broadcasts/{sent}",
     "templates": "templates",
     "template": "templates/invite-hello",
     "try": "try",
     "try-done": "try/{try}",
+    "try-one": "try/{one}",
     "simulate": "simulate",
     "simulate-done": "simulate/{simulate}",
     "simulate-running": "simulate/{running}",
@@ -146,7 +150,7 @@ async def test_a_marketers_way_through_the_pages_by_keyboard_and_mouse(a_context
         await page.get_by_text("Going on").wait_for()
 
         await page.get_by_role("link", name="Changes").click()
-        for act in ("alert.resumed", "rules.saved", "rules.published", "hand_overs.paused"):
+        for act in ("alert resumed", "rules saved", "rules published", "hand-overs paused"):
             await page.get_by_role("cell", name=act).first.wait_for()
         await page.get_by_role("button", name="Log out").click()
         await page.get_by_label("Password").wait_for()

@@ -137,6 +137,6 @@ async def test_a_marketers_day(a_context) -> None:
         await page.get_by_text("(run 2, version").first.wait_for()
 
         await page.get_by_role("link", name="Changes").click()
-        for act in ("alert.resumed", "rules.published"):
+        for act in ("alert resumed", "rules published"):
             await page.get_by_role("cell", name=act).first.wait_for()
         assert not [said for said in refused if "Content Security Policy" in said]

@@ -13,7 +13,7 @@ from messaging.gateway.console.trials import SIMULATE, TRY, SimulateOrder, TryOr
 from messaging.journal.mongo import MongoJournal
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
-from messaging.vocabulary.ids import position
+from messaging.vocabulary.ids import position, visitor_id_for
 from scripts.compose import Made, wiring_of
 from scripts.rules import publish, push, push_files
 from scripts.trial_process import TrialFailed, TrialProcess
@@ -44,6 +44,8 @@ async def test_a_draft_is_tried_on_the_journal_beside_what_is_published(
     work = TrialWork(trials, store, TrialProcess(wiring), StillClock())
     id_ = await trials.ask(TRY, TryOrder(version=0, days=30), "kim", NOON)
     lost = await trials.ask(TRY, TryOrder(version=7), "kim", NOON)
+    of_bob = await trials.ask(TRY, TryOrder(visitor=visitor_id_for("u:bob")), "kim", NOON)
+    of_nobody = await trials.ask(TRY, TryOrder(visitor="f" * 24), "kim", NOON)
     await work.look()
     found = await trials.trial(id_)
     assert (found.status, found.why) == ("done", "")
@@ -52,6 +54,11 @@ async def test_a_draft_is_tried_on_the_journal_beside_what_is_published(
     assert path["people"][0] == {"name": "enter it", "now": 2, "draft": 1}
     assert [each["draft"] for each in found.result["cohorts"] if each["name"] == "in-cart"] == [1]
     assert "there is no version 7" in (await trials.trial(lost)).why
+    one = await trials.one(of_bob)
+    assert one.events == 2
+    entered = {step.side for step in one.steps if f"entered path {PATH}" in step.says}
+    assert entered == {"published", "draft"}, "by another cohort, at another time"
+    assert "look further back" in (await trials.trial(of_nobody)).why
     await store.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -117,3 +118,42 @@ async def test_a_wrong_order_names_its_field(changes: dict[str, Any], field: str
             assert answer.status in (400, 422), await answer.text()
             assert (await answer.json(content_type=None))["field"] == field
     assert "broadcasts" not in database.tables
+
+
+async def test_a_dry_run_and_the_order_of_the_same_name_are_two() -> None:
+    database = await a_store()
+    counted = await ask(database, body=ORDER | {"dry_run": True})
+    ordered = await ask(database, body=ORDER)
+    assert (counted["dry_run"], ordered["dry_run"]) == (True, False)
+    assert counted["id"] != ordered["id"]
+    log = [row["act"] for row in database.tables["audit_log"].values()]
+    assert log == ["broadcast.ordered"], "a count is no order"
+
+
+async def test_a_long_list_of_broadcasts_and_of_who_got_them_is_paged_through() -> None:
+    database = await a_store()
+    ids = [(await ask(database, body=ORDER | {"request": f"r{n}"}))["id"] for n in range(3)]
+    rows = {
+        f"{ids[0]}:{n}": {
+            "broadcast": ids[0],
+            "visitor": str(n),
+            "status": "refused" if n % 2 else "sent",
+            "reason": "",
+            "at": NOON,
+        }
+        for n in range(7)
+    }
+    database.tables["recipients"] = rows
+    for path, name, count in (
+        ("broadcasts?", "broadcasts", 3),
+        (f"recipients?broadcast={ids[0]}&", "recipients", 7),
+        (f"recipients?broadcast={ids[0]}&status=refused&", "recipients", 3),
+    ):
+        found, after = [], ""
+        while after is not None:
+            page = await ask(database, f"{path}limit=2{after}")
+            found += [row["id"] for row in page[name]]
+            after = f"&after={quote(page['after'], safe='')}" if page["after"] else None
+        assert len(found) == len(set(found)) == count
+    await ask(database, "recipients?after=2017-06-01T12:00:00%2B00:00~x", status=422)
+    await ask(database, f"recipients?broadcast={ids[0]}&after=x", status=422)

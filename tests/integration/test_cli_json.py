@@ -88,7 +88,7 @@ async def test_a_pause_and_its_end_say_what_is_paused(tmp_path: Path) -> None:
 async def test_an_import_says_how_many_calls_were_sent_refused_and_known(tmp_path: Path) -> None:
     lines = [{**CALL, "messageId": "1"}, {**CALL, "messageId": "2", "userId": {}}]
     (tmp_path / "calls.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
-    async with a_site() as (session, _):
+    async with a_site() as (session, gateway):
         _is_system(tmp_path / ".mdma", url=str(session._base_url).rstrip("/"))
         ask = partial(asyncio.to_thread, _mdma, cwd=tmp_path)
         assert await ask("import", "calls.jsonl") == {"sent": 1, "refused": 1}
@@ -96,6 +96,29 @@ async def test_an_import_says_how_many_calls_were_sent_refused_and_known(tmp_pat
         assert await ask("import", "bad.jsonl", code=1) == {"sent": 0, "refused": 1}
         said = await ask("import", "calls.jsonl", "--replay")
         assert said == {"waiting": 1, "known": 0, "refused": 1}
+        rows = await gateway.deps.store.rows("audit_log", {"act": "calls.imported"})
+        assert {(row["of"], row["said"]) for row in rows} == {
+            ("calls.jsonl", "1 calls, 1 refused, consent: as each call says"),
+            ("bad.jsonl", "0 calls, 1 refused, consent: as each call says"),
+        }
+
+
+async def test_an_import_by_a_mapping_is_noted_with_its_basis_and_no_address(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "leads of bob@example.com.csv").write_text("id,at\n7,2017-05-01\n")
+    (tmp_path / "leads.yaml").write_text(
+        "calls:\n  - type: identify\n    time: at\n    message_id: 'm-{id}'\n    user_id: '{id}'\n"
+        "    traits: {plan: gold}\n    consent: {email: true, basis: 'asked ann@example.com, by letter'}\n"
+    )
+    async with a_site() as (session, gateway):
+        _is_system(tmp_path / ".mdma", url=str(session._base_url).rstrip("/"))
+        words = ("import", "leads of bob@example.com.csv", "--map", "leads.yaml")
+        told = await asyncio.to_thread(_mdma, *words, cwd=tmp_path)
+        assert told == {"sent": 1, "refused": 0}
+        [row] = await gateway.deps.store.rows("audit_log", {"act": "calls.imported"})
+    assert row["said"] == "1 calls, 0 refused, consent: asked (an address) by letter"
+    assert row["of"] == "leads of (an address)"
 
 
 async def test_a_list_says_how_many_were_put_on_it_and_who_was_not_known(tmp_path: Path) -> None:
@@ -201,3 +224,47 @@ def test_a_draft_is_tried_on_one_visitor_step_by_step(tmp_path: Path, mongo_url:
         words, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (1, "mdma: nobody is known by nobody@example.com\n")
+
+
+def test_who_exports_and_erases_on_the_machine_stands_in_the_audit_log(
+    tmp_path: Path, mongo_url: str
+) -> None:
+    data = tmp_path / ".mdma"
+    _is_system(data, mongo_url=mongo_url)
+    world = a_lived_world(6, 5)
+
+    async def fill_store() -> None:
+        async with opened(data) as record:
+            await record.store.ensure_indexes()
+            await fill(record.store, world)
+            await record.journal.ensure_indexes()
+
+    async def log() -> list[dict[str, Any]]:
+        async with opened(data) as record:
+            return await record.store.rows("audit_log", {}, newest=False)
+
+    async def asked_then_done() -> str:
+        """Be the eraser: let the erasure that is asked for be done; return its receipt."""
+        async with opened(data) as record:
+            while not (rows := await record.store.rows("erasures", {})):
+                await asyncio.sleep(0.05)
+            done = {"status": "done", "completed_at": world.bots.now, "removed": {}, "kept": {}}
+            await record.store.put_document("erasures", rows[0]["id"], {**rows[0], **done})
+            return str(rows[0]["id"])
+
+    asyncio.run(fill_store())
+    written = _mdma("export", "--visitor", "person-0@example.com", "--out", "o.json", cwd=tmp_path)
+    assert written["counts"]["visitors"] == 1
+    words = [*MDMA, "erase", "--visitor", "person-0@example.com", "--yes"]
+    with subprocess.Popen(words, cwd=tmp_path, env=_environment()) as process:
+        try:
+            receipt = asyncio.run(asyncio.wait_for(asked_then_done(), 60))
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    exported, erased = asyncio.run(log())
+    who = json.loads((tmp_path / "o.json").read_text())["visitors"]
+    assert (exported["by"], exported["act"]) == ("cli", "visitor.exported")
+    assert [exported["visitor"]] == who
+    assert (erased["by"], erased["act"], erased["visitor"]) == ("cli", "visitor.erased", "")
+    assert erased["of"] == f"receipt {receipt}"

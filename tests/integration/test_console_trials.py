@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from messaging.gateway.console.trials import SIMULATE, TRY
+from messaging.gateway.console.trials import SIMULATE, TRY, TryOrder
 from scripts.rules_try import PathTold, Side, Told
 from scripts.trial_told import tried_told
 from scripts.trials import WAITING_MAX, StoredTrials, TrialWork
@@ -157,3 +157,93 @@ async def test_when_the_line_is_full_the_next_is_told_so() -> None:
         async with session.post("/api/v1/tries", headers=ADMIN) as answer:
             assert answer.status == 503
             assert "Retry-After" in answer.headers
+
+
+def a_told_one() -> dict[str, Any]:
+    """Return what a trial of one visitor came to, as a process tells it."""
+    steps = [
+        {"at": NOON.isoformat(), "by": by, "says": says, "side": side}
+        for by, says, side in (
+            ("Visitor", "viewed a page", "both"),
+            ("Rules Manager", f"entered path {PATH} <b>", "draft"),
+        )
+    ]
+    one = {"events": 9, "since": NOON.isoformat(), "until": NOON.isoformat(), "steps": steps}
+    return {"one": one, "version": 1, "published_version": 1}
+
+
+async def test_a_draft_is_tried_on_one_visitor_who_is_named_in_no_row_that_outlives_them() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        async with session.get("/api/v1/visitors/person-21", headers=ADMIN) as answer:
+            visitor = (await answer.json())["visitor_id"]
+        page = await _get(session, f"/console/visitors/{visitor}")
+        assert f'href="/console/try?visitor={visitor}"' in page
+        assert f'value="{visitor}"' in await _get(session, f"/console/try?visitor={visitor}")
+        where = await _ask(session, TRY, version=1, days=7, visitor=" person-21@example.com ")
+        id_ = where.rpartition("/")[2]
+        assert "Waits for its turn" in await _get(session, where)
+        trials = StoredTrials(store)
+        await TrialWork(trials, store, Runner(a_told_one()), StillClock()).look()
+        html = await _get(session, where)
+        for said in ("only the draft", "viewed a page", "&lt;b&gt;", f"/visitors/{visitor}"):
+            assert said in html
+        assert "one visitor" in await _get(session, "/console/try")
+        async with session.get(f"/api/v1/tries/{id_}", headers=ADMIN) as answer:
+            found = await answer.json()
+        assert (found["one"]["visitor"], len(found["one"]["steps"])) == (visitor, 2)
+        assert found["people"] == []
+        assert visitor not in str(await store.get_document("trials", id_))
+        [row] = await store.rows("audit_log", {"act": "try.asked"})
+        assert (row["by"], row["visitor"], row["of"]) == ("kim", visitor, id_)
+        await store.remove_document("trial_people", f"{id_}:one")  # as an erasure does
+        html = await _get(session, where)
+        assert "was erased since" in html
+        assert "viewed a page" not in html
+
+
+class Erasing(Runner):
+    """Erase whom a trial is about while it works."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(a_told_one())
+        self.store = store
+
+    async def run(self, kind: str, asked: dict[str, Any], told: Any) -> dict[str, Any]:
+        for row in await self.store.rows("trial_people", {"visitor": asked["visitor"]}):
+            await self.store.remove_document("trial_people", row["id"])
+        return await super().run(kind, asked, told)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_who_is_erased_while_a_trial_of_them_waits_or_works_is_not_kept(when: str) -> None:
+    store, now = await lived_in()
+    [visitor] = await store.visitors("behavior", "", 1)
+    trials = StoredTrials(store)
+    id_ = await trials.ask(TRY, TryOrder(version=1, visitor=visitor), "kim", now)
+    if when == "before":
+        await store.remove_document("trial_people", f"{id_}:one")
+    await TrialWork(trials, store, Erasing(store), StillClock()).look()
+    found = await trials.trial(id_)
+    assert (found.status, found.why) == ("failed", "who it is about was erased")
+    assert await trials.one(id_) is None
+    assert await store.rows("trial_people", {"trial": id_}) == []
+
+
+async def test_nobody_is_tried_who_is_not_known_and_who_asked_and_cancelled_is_noted() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        await _ask(session, TRY, 404, version=1, days=7, visitor="nobody")
+        await _ask(session, TRY, 422, version=1, days=7, visitor="a\0b")
+        assert await store.rows("trials", {}) == []
+        where = await _ask(session, SIMULATE, version=1, days=3, visitors=20, seed=1)
+        form = {"form_key": await form_key(session)}
+        async with session.post(f"{where}/cancel", data=form) as answer:
+            assert answer.status == 200
+        rows = await store.rows("audit_log", {"of": where.rpartition("/")[2]}, newest=False)
+        assert sorted((row["by"], row["act"]) for row in rows) == [
+            ("kim", "simulation.asked"),
+            ("kim", "simulation.cancelled"),
+        ]

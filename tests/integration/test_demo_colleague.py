@@ -41,7 +41,8 @@ class AdminApi:
     async def listed(self, request: web.Request) -> web.Response:
         self.tokens.add(request.headers["Authorization"])
         assert request.query["status"] == "open"
-        return web.json_response({"alerts": [r for r in self.rows if r["status"] == "open"]})
+        found = [r for r in self.rows if r["status"] == "open"]
+        return web.json_response({"alerts": found, "after": None})
 
     async def settled(self, request: web.Request) -> web.Response:
         self.tokens.add(request.headers["Authorization"])

@@ -17,6 +17,9 @@ from tests.gateway_builders import ADMIN, StillClock
 
 COHORTS = "cohorts.yaml"
 DONE_BY = {
+    "broadcasts": "broadcasts",
+    "broadcasts/{id}/send": "broadcasts",
+    "broadcasts/{id}/cancel": "broadcasts/{id}/cancel",
     "pause": "pause",
     "routines/{path}/{action}": "paths/{id}/archive",
     "resume": "resume",
@@ -90,7 +93,9 @@ async def test_a_draft_is_checked_saved_compared_and_published() -> None:
         problem = await _ask(session, "rules", 409, method="POST", body=edit)
         assert "version 2" in problem["detail"]
         assert (await _ask(session, "rules/1/diff/2"))["said"] == ["cohort keen was added"]
-        assert (await _ask(session, "rules/2/impact"))["impact"]
+        impact = await _ask(session, "rules/2/impact")
+        assert impact["impact"]
+        assert impact["entering"] == ["nobody enters lead-to-customer at once"]
         body = {"instead_of": 0}
         await _ask(session, "rules/2/publish", 409, method="POST", body=body)
         body = {"instead_of": 1, "runs": "elsewhere"}
@@ -187,7 +192,8 @@ async def test_a_person_is_exported_and_erased_from_the_page_and_over_the_api() 
             assert answer.headers["Cache-Control"] == "no-store"
         assert await _ask(session, "visitors/person-21/export") == {"format": 2}
         assert exporter.asked == [("export", {"visitor": visitor})] * 2
-        await _ask(session, "visitors/person-21/export", 503)
+        problem = await _ask(session, "visitors/person-21/export", 503)
+        assert "too much; `mdma export`" in problem["detail"]
         await _ask(session, "visitors/nobody/export", 404)
         rows = await store.rows("audit_log", {"act": "visitor.exported"})
         assert [row["visitor"] for row in rows] == [visitor] * 2

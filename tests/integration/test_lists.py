@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -74,6 +75,14 @@ async def test_people_are_put_on_a_list_by_calls_that_say_who_and_on_what_basis(
     assert line["said"] == f"2 people, consent: {BASIS}"
 
 
+async def test_no_address_that_a_basis_names_stands_in_the_audit_log() -> None:
+    database = MemoryDatabase()
+    body = {"people": ["u7"], "request": "r1", "basis": "asked for it by phone, ann@example.com"}
+    await ask(database, "/vip/add", body)
+    (line,) = database.tables["audit_log"].values()
+    assert line["said"] == "1 person, consent: asked for it by phone, (an address)"
+
+
 async def test_without_a_basis_nothing_is_said_of_consent() -> None:
     database = MemoryDatabase()
     await ask(database, "/vip/add", {"people": ["ann@example.com"], "request": "r1"})
@@ -111,6 +120,25 @@ async def test_a_list_shows_who_stands_on_it() -> None:
     found = await ask(database, "/vip")
     assert (found["people"], [each["visitor"] for each in found["members"]]) == (2, ["b", "a"])
     assert (await ask(database, ""))["lists"] == [{"name": "vip", "people": 2}]
+    first = await ask(database, "/vip?limit=1")
+    assert ([each["visitor"] for each in first["members"]], first["people"]) == (["b"], 2)
+    last = await ask(database, f"/vip?limit=1&after={quote(first['after'], safe='')}")
+    assert ([each["visitor"] for each in last["members"]], last["after"]) == (["a"], None)
+    await ask(database, "/vip?after=b", status=422)
+
+
+async def test_lists_are_named_page_by_page_and_only_those_that_can_be_asked_for() -> None:
+    """A site may make names up: they cost one look, and an answer has a bound."""
+    database = MemoryDatabase()
+    names = ["a", "b", "c", "V I P", "x" * 41]
+    database.tables["list_members"] = {
+        f"{name}:v": {"list": name, "visitor": "v", "status": "off" if name == "b" else "on"}
+        for name in names
+    }
+    first = await ask(database, "?limit=2")
+    assert first["lists"] == [{"name": "a", "people": 1}, {"name": "b", "people": 0}]
+    last = await ask(database, f"?limit=2&after={first['after']}")
+    assert (last["lists"], last["after"]) == ([{"name": "c", "people": 1}], None)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,12 +13,15 @@ from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
+from agents.runtime.views import PUBLISHED
 from agents.sales_bot.state import Credit, Order, Refund, SalesState, note_order, note_refund
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import BatchRecord, Commit, RowWrite, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import position
+from scripts.cli_status import filling_said
+from scripts.rulebook import filling_line
 from tests.model_builders import a_model
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -189,3 +193,28 @@ async def test_who_is_no_lead_has_no_probability() -> None:
         assert shown is not None
         assert shown["probabilities"] == {}
         assert await StoreReader(store, now=lambda: NOON).likely([ANN]) == {}
+
+
+def a_filling() -> dict[str, Any]:
+    """Return a back-filling that is under way, with the cohorts that paths ask."""
+    return {
+        "version": 2,
+        "status": "under way",
+        "cohorts": ["keen", ".welcome.a", ".vip."],
+        "done": {"behavior-0": 1},
+        "of": {"behavior-0": 2},
+        "since": {},
+    }
+
+
+async def test_a_back_filling_names_the_cohorts_that_a_marketer_wrote_alone() -> None:
+    """What a path asks is a cohort of its own, with a name of ours."""
+    store = MemoryStore(MemoryDatabase())
+    await store.put_document(*PUBLISHED, {"version": 2, "number": 2, "runs": "stay"})
+    job = a_filling()
+    await store.put_document("fillings", "2", job)
+    filling = (await StoreReader(store).stats())["filling"]
+    assert filling["cohorts"] == ["keen"]
+    assert filling_said(filling).endswith(": keen")
+    assert filling_said({**filling, "cohorts": []}).endswith(": what its paths ask")
+    assert filling_line(job).cohorts == ["keen"]

@@ -15,7 +15,7 @@ from agents.rules.compiled import CompiledRules
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from messaging.vocabulary.events import Record
+from messaging.vocabulary.events import BroadcastOrdered, Record
 from messaging.vocabulary.ids import partition_of, position, visitor_id_for
 from scripts.cli import main
 from scripts.folder import Refused
@@ -57,12 +57,16 @@ def events() -> list[Record]:
     return found
 
 
-def told_of(draft: CompiledRules, database: MemoryDatabase | None = None) -> Told:
+def told_of(
+    draft: CompiledRules,
+    database: MemoryDatabase | None = None,
+    records: list[Record] | None = None,
+) -> Told:
     """Return what comes of a draft."""
     published = rules(1)
     view = View(published, 1, {1: published}, {}, holdout=0.0, learning=False)
     store = MemoryStore(database or MemoryDatabase())
-    return asyncio.run(tried(store, events(), view, draft, lambda *_: None))
+    return asyncio.run(tried(store, records or events(), view, draft, lambda *_: None))
 
 
 def test_the_same_rules_come_to_the_same():
@@ -79,6 +83,26 @@ def test_a_narrower_entry_lets_fewer_enter_and_names_who_is_treated_otherwise():
     assert (told.published.paths[PATH].entered, told.draft.paths[PATH].entered) == (2, 1)
     assert [e["visitor"] for e in told.draft.paths[PATH].examples] == [visitor_id_for("u:bob")]
     assert f"path {PATH}: 1 (now 2) enter it" in lines(told)
+
+
+@pytest.mark.parametrize("version", [1, 7])
+def test_a_broadcast_that_went_out_does_not_make_the_same_rules_others(version: int):
+    """It names the version it was ordered under, which a draft is not; its e-mail counts at the caps of both sides."""
+    bob = visitor_id_for("u:bob")
+    ordered = BroadcastOrdered(
+        visitor=bob,
+        broadcast="b",
+        template="invite-short",
+        cohort="addressable-lead",
+        path=PATH,
+        version=version,
+    )
+    at = START + timedelta(minutes=1)
+    raw = msgspec.json.encode(ordered)
+    record = Record(position(1, 9), "m9", partition_of(bob), at, at, "", raw)
+    told = told_of(rules(DRAFT), records=[*events()[:2], record, *events()[2:]])
+    assert told.draft == told.published
+    assert told.draft.paths[PATH].e_mails != told_of(rules(DRAFT)).draft.paths[PATH].e_mails
 
 
 def test_visitors_are_called_by_the_ids_that_the_store_knows():
@@ -113,7 +137,7 @@ def test_where_nothing_happened_one_is_told_so():
 
 
 def test_where_no_version_is_published_one_is_told_what_to_do():
-    with pytest.raises(Refused, match="rules push DIR --publish"):
+    with pytest.raises(Refused, match="publish one first"):
         asyncio.run(
             tried(
                 MemoryStore(MemoryDatabase()), events(), View(None, 0, {}, {}), rules(DRAFT), print

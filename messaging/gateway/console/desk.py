@@ -13,9 +13,7 @@ import msgspec
 from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import Routine
-
-After = tuple[datetime, str]
-"""(`at`, id) of the row that the next page of a list follows."""
+from messaging.gateway.paging import After
 
 
 class AlertCard(msgspec.Struct, kw_only=True):
@@ -34,6 +32,17 @@ class AlertCard(msgspec.Struct, kw_only=True):
     """False: it is about one e-mail, and can only be closed."""
     stages: list[str]
     """Where a new run may begin."""
+
+
+class RecipientLine(msgspec.Struct, kw_only=True):
+    """Say what became of a broadcast for one visitor."""
+
+    visitor: str
+    who: str
+    status: str
+    why: str
+    """In words; empty where there is nothing to say."""
+    at: str
 
 
 class PersonLine(msgspec.Struct, kw_only=True):
@@ -88,6 +97,10 @@ class Page(msgspec.Struct, kw_only=True):
     after: After | None = None
 
 
+class NotExportedError(Exception):
+    """Say why a person's data was not written out here."""
+
+
 class Desk(Protocol):
     """Tell the console what it shows. Raises `Unavailable`."""
 
@@ -109,12 +122,25 @@ class Desk(Protocol):
         """Return visitors by visitor id, those after `after`: of one cohort, or who stand at one (path, stage)."""
         ...
 
+    async def recipients(
+        self, broadcast: str, status: str, after: After | None, limit: int
+    ) -> Page:
+        """Return for whom what became of a broadcast (`RecipientLine`), the newest first; all without a status."""
+        ...
+
+    def why(self, reason: str) -> str:
+        """Return in words why somebody does not get an e-mail."""
+        ...
+
     async def erase(self, visitor: str, at: datetime) -> str:
         """Ask for an erasure of a visitor; return its receipt's id. It goes on by itself."""
         ...
 
     async def export(self, visitor: str) -> str:
-        """Return all of one person's data as JSON; empty: somebody else's is being written out."""
+        """Return all of one person's data as JSON; empty: somebody else's is being written out.
+
+        Raise NotExportedError where that takes too long, is too much, or goes wrong.
+        """
         ...
 
     async def receipt(self, id_: str) -> Receipt | None:

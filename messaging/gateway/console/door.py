@@ -49,6 +49,8 @@ SAID = {
     "path-resume": "This path goes on; what waited is planned within half an hour.",
     "path-archive": "This path is archived: nobody is let onto it any more.",
     "path-unarchive": "This path lets people in again.",
+    "broadcast": "Ordered: whoever is in the cohort then and may be written to gets it.",
+    "broadcast-off": "Called off: nobody more gets it.",
     "paused": "Everything is paused: no e-mail is handed over until you resume.",
     "published": "Published: whoever enters a path from now on goes by this version.",
     "saved": "Saved as a draft. Nobody meets it before it is published.",

@@ -27,6 +27,7 @@ PLACES = (
     ("visitors", "Visitors"),
     ("alerts", "Alerts"),
     ("routines", "Routines"),
+    ("broadcasts", "Broadcasts"),
     ("rules", "Rules"),
     ("templates", "Templates"),
     ("try", "Try"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
-from messaging.gateway.console.desk import After
 from messaging.gateway.console.door import Visit
+from messaging.gateway.paging import After, read_place
 from messaging.gateway.problems import ProblemError
 
 PAGE_ROWS = 50
@@ -17,16 +16,12 @@ AFTER_CHARACTERS_MAX = 600
 def after_of(visit: Visit) -> After | None:
     """Return where the page that was asked for begins, None for the first. Raise 422."""
     given = visit.text("after", AFTER_CHARACTERS_MAX)
-    if not given:
-        return None
-    moment, _, key = given.partition("~")
-    try:
-        at = datetime.fromisoformat(moment)
-        if at.tzinfo is None or not key:
-            raise _no_place()
-        return at.astimezone(UTC), key
-    except (ValueError, OverflowError):
-        raise _no_place() from None
+    after = read_place(given)
+    if given and after is None:
+        raise ProblemError(
+            422, "this page of the list is not known: begin with the first", field="after"
+        )
+    return after
 
 
 def addresses(
@@ -46,9 +41,3 @@ def addresses(
 
 def _with(path: str, query: dict[str, str]) -> str:
     return f"{path}?{urlencode(query)}" if query else path
-
-
-def _no_place() -> ProblemError:
-    return ProblemError(
-        422, "this page of the list is not known: begin with the first", field="after"
-    )

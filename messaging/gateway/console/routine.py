@@ -139,7 +139,7 @@ def laid_out(routine: Routine) -> Diagram:
         rows = (place[edge.source], place[edge.target])
         lane = _lane(lanes, rows)
         way = _by_the_left(edge, rows, lane, reached[edge.source])
-        if routine.is_flow:
+        if edge.source:
             _put_between(way, edge, rows, lane)
         ways.append(way)
     ways += [_won(box, goal_y) for box in boxes if box.stage.won]

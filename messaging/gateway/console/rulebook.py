@@ -44,6 +44,7 @@ class FillingLine(msgspec.Struct, kw_only=True):
 
     version: int
     cohorts: list[str]
+    """Those that a marketer wrote; none where only what paths ask is another question."""
     percent: int
     shards: dict[str, list[int]]
     """Shard of Behavior -> visitors done, and of how many."""

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
+from messaging.gateway.limits import ID_CHARS_MAX
+
 TRY, SIMULATE = KINDS = ("try", "simulate")
 
 WAITING, RUNNING, DONE, FAILED, CANCELLED = (
@@ -21,6 +23,7 @@ WAITING, RUNNING, DONE, FAILED, CANCELLED = (
 )
 UNDER_WAY = (WAITING, RUNNING)
 
+Who = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 Version = Annotated[int, msgspec.Meta(ge=0, le=999_999_999)]
 
 
@@ -30,6 +33,8 @@ class TryOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     version: Version = 0
     """0: the newest."""
     days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
+    visitor: Who = ""
+    """One visitor, step by step, by any id; empty: everybody."""
 
 
 class SimulateOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -85,11 +90,42 @@ class TrialPerson(msgspec.Struct, kw_only=True):
     """What they get by the published rules."""
 
 
+class StepLine(msgspec.Struct, kw_only=True):
+    """Say one step."""
+
+    at: datetime
+    by: str
+    """Which bot says so, or `Visitor`."""
+    says: str
+    side: str
+    """`both`, `draft` or `published`: who does so."""
+
+
+class OneTold(msgspec.Struct, kw_only=True):
+    """Say what both sides do with one visitor, step by step."""
+
+    visitor: str
+    who: str
+    events: int
+    since: datetime
+    until: datetime
+    steps: list[StepLine]
+    left_out: int = 0
+    """Steps before these that are too many to be kept."""
+
+
 class Trials(Protocol):
     """Keep trials, and let them be carried out one at a time. Raises `Unavailable`."""
 
     async def ask(self, kind: str, order: Order, by: str, at: datetime) -> str:
-        """Put a trial in the line and return its id; empty: the line is full."""
+        """Put a trial in the line and return its id; empty: the line is full.
+
+        Where it is about one visitor the order names them by their visitor id; the trial itself does not.
+        """
+        ...
+
+    async def one(self, id_: str) -> OneTold | None:
+        """Return what a trial came to that is about one visitor; None: it is not, or not yet, or they were erased."""
         ...
 
     async def newest(self, kind: str) -> list[Trial]:

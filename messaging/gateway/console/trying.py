@@ -77,6 +77,7 @@ async def _asking(visit: Visit, kind: str) -> web.StreamResponse:
         now=now,
         chosen=chosen,
         trials=found,
+        visitor=visit.text("visitor") if kind == TRY else "",
     )
 
 
@@ -87,7 +88,16 @@ async def _ask(visit: Visit, kind: str, form: Form) -> web.StreamResponse:
 
 async def _one(visit: Visit, kind: str) -> web.StreamResponse:
     found = await trial_of(visit, kind)
-    people = await acts.trials_of(visit.gateway).people(found.id)
+    trials = acts.trials_of(visit.gateway)
+    if found.asked.get("one"):
+        return await visit.page(
+            "trial_one.html",
+            here=kind,
+            seconds=LOOK_SECONDS if found.is_under_way else 0.0,
+            found=found,
+            one=await trials.one(found.id),
+        )
+    people = await trials.people(found.id)
     return await visit.page(
         f"trial_{kind}.html",
         here=kind,
@@ -100,7 +110,7 @@ async def _one(visit: Visit, kind: str) -> web.StreamResponse:
 
 async def _cancel(visit: Visit, kind: str) -> web.StreamResponse:
     found = await trial_of(visit, kind)
-    await acts.cancel_trial(visit.gateway, found.id)
+    await acts.cancel_trial(visit.gateway, kind, found.id, by=visit.session.user)
     return back_to(f"{ROOT}{kind}/{found.id}", "cancelled")
 
 

@@ -34,6 +34,9 @@ ENDS = (
 )
 """Field of a stage -> what its part of the bar means."""
 
+THERE = ("going", "calls")
+"""Of these the people stand at the stage now, and are listed."""
+
 STATUSES = (
     ("open", "Open"),
     ("resumed", "Resumed"),
@@ -62,12 +65,20 @@ async def overview(visit: Visit) -> web.StreamResponse:
 
 def _stage(stage: StageNow) -> dict[str, Any]:
     counts = {field: getattr(stage, field) for field, _ in ENDS}
-    said = ", ".join(f"{counts[field]:,} {words}" for field, words in ENDS if counts[field])
+    said = {
+        is_there: ", ".join(
+            f"{counts[field]:,} {words}"
+            for field, words in ENDS
+            if counts[field] and (field in THERE) == is_there
+        )
+        for is_there in (True, False)
+    }
     return {
         **counts,
         "name": stage.name,
         "all": sum(counts.values()),
-        "said": said or "nobody",
+        "standing": said[True],
+        "ended": said[False],
     }
 
 

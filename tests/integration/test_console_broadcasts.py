@@ -1,0 +1,211 @@
+"""A broadcast from the console: counted, confirmed, watched, called off; nothing goes out that was not counted."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from html import unescape
+
+import pytest
+
+from agents.runtime.broadcaster import Broadcaster
+from agents.runtime.passing import Ways
+from config.load import DEFAULTS, compile_files, read_folder
+from messaging.gateway.broadcasts import CANCELLING, OPEN, STATUSES
+from messaging.gateway.console.broadcasts import BECAME, STANDS
+from messaging.journal.memory import MemoryJournal
+from messaging.ports import Store
+from messaging.store.memory import MemoryDatabase
+from scripts.rules import publish, push_files
+from tests.console_builders import a_console, form_key, lived_in, log_in
+from tests.gateway_builders import ADMIN, FakePeers, StillClock
+from tests.runtime_builders import Silent
+
+COHORT = "addressable-lead"
+ORDER = {"template": "invite-hello", "cohort": COHORT, "path": "lead-to-customer"}
+BASE = "/console/broadcasts"
+
+
+async def _post(session, where: str, status: int = 303, **fields: str) -> str:
+    """Send a form; return where it leads, or the page."""
+    form = {"form_key": await form_key(session), **fields}
+    async with session.post(where, data=form, allow_redirects=False) as answer:
+        said = await answer.text()
+        assert answer.status == status, said
+        return answer.headers.get("Location", said).partition("?said")[0]
+
+
+async def _get(session, path: str, status: int = 200) -> str:
+    async with session.get(path) as answer:
+        said = await answer.text()
+        assert answer.status == status, said
+        return unescape(said)
+
+
+async def _passed(store: Store, now: datetime) -> int:
+    """Let the one who passes over the visitors look once; nobody is told, for nothing but counts is due."""
+    clock = StillClock(now)
+    ways = Ways(store, MemoryJournal(MemoryDatabase()), FakePeers(), clock, {}, Silent())  # type: ignore[arg-type]
+    return await Broadcaster(ways, compile_files).look()
+
+
+async def _counted(session, store: Store, now: datetime) -> str:
+    where = await _post(session, BASE, **ORDER)
+    assert "Counting" in await _get(session, where)
+    assert await _passed(store, now) == 1
+    return where
+
+
+async def test_what_is_counted_says_whom_it_reaches_and_why_not_and_is_sent_once() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, f"{BASE}?cohort={COHORT}")
+        assert f'<option value="{COHORT}" selected>' in html
+        where = await _counted(session, store, now)
+        html = await _get(session, where)
+        [counted] = await store.rows("broadcasts", {})
+        told = counted["told"]
+        assert told["would get it"] > 0
+        assert f"Send it to {told['would get it']} people" in html
+        assert sum(told.values()) == int((await store.figures("behavior"))[f"cohorts/{COHORT}"])
+        assert await store.rows("audit_log", {"act": "broadcast.ordered"}) == []
+        at = (now + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+        order = {"at": at, "priority": "7"}
+        sent = {await _post(session, f"{where}/send", **order) for _ in range(2)}
+        [found] = await store.rows("broadcasts", {"dry_run": False})
+        assert sent == {f"{BASE}/{found['id']}"}
+        assert (found["by"], found["priority"], found["status"]) == ("kim", 7, "ordered")
+        assert found["at"].strftime("%Y-%m-%dT%H:%M") == at
+        [row] = await store.rows("audit_log", {"act": "broadcast.ordered"})
+        assert row["by"] == "kim"
+        assert f"{BASE}/{found['id']}" in await _get(session, where)
+        assert "Call it off" in await _get(session, sent.pop())
+        async with session.get("/api/v1/broadcasts", headers=ADMIN) as answer:
+            assert len((await answer.json())["broadcasts"]) == 2
+
+
+async def test_who_may_not_be_written_to_is_counted_with_the_reason() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _post(session, BASE, **ORDER)
+        id_ = where.rpartition("/")[2]
+        row = {**(await store.get_document("broadcasts", id_) or {}), "status": "done"}
+        for told, says in (
+            ({"consent": 3, "would get it": 1}, "Not: the visitor has not agreed to it"),
+            ({"mailbox_of_another_visitor": 3}, "there is nothing to send"),
+        ):
+            await store.put_document("broadcasts", id_, {**row, "told": told})
+            assert says in await _get(session, where)
+
+
+async def test_it_is_watched_listed_by_reason_and_called_off() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _counted(session, store, now)
+        where = await _post(session, f"{where}/send", priority="0")
+        id_ = where.rpartition("/")[2]
+        visitors = await store.visitors("behavior", "", 60)
+        for number, visitor in enumerate(visitors):
+            status, reason = ("refused", "weekly_cap") if number else ("planned", "")
+            row = {"broadcast": id_, "visitor": visitor, "status": status, "reason": reason}
+            row["at"] = now - timedelta(minutes=number)
+            await store.put_document("recipients", f"{id_}:{visitor}", row)
+        html = await _get(session, where)
+        assert "Planned (1)" in html
+        assert f"Not sent ({len(visitors) - 1})" in html
+        first = await _get(session, f"{where}?status=refused")
+        assert "Not sent: weekly cap" in first
+        after = first.partition('" rel="next"')[0].rpartition("after=")[2]
+        second = await _get(session, f"{where}?status=refused&after={after}")
+        assert first.count("Not sent: w") + second.count("Not sent: w") == len(visitors) - 1
+        assert await _post(session, f"{where}/cancel") == where
+        assert "is being called off" in await _get(session, where)
+        await _post(session, f"{where}/cancel", 409)
+        log = await store.rows("audit_log", {"by": "kim", "act": "broadcast.cancelled"})
+        assert [row["of"] for row in log] == [id_]
+
+
+async def test_a_count_of_an_older_version_is_made_anew_and_sends_nothing() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _counted(session, store, now)
+        files = read_folder(DEFAULTS)
+        files["templates/invite-hello.yaml"] += "\n# another hand\n"
+        await push_files(store, files, at=now, by="vic", base=1)
+        await publish(store, 2, at=now, by="vic")
+        html = await _get(session, where)
+        assert "Count it anew" in html
+        assert "/send" not in html
+        assert "count it anew" in await _post(session, f"{where}/send", 409, priority="0")
+        assert await store.rows("broadcasts", {"dry_run": False}) == []
+
+
+async def test_what_is_not_counted_to_its_end_is_not_sent() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _post(session, BASE, **ORDER)
+        await _post(session, f"{where}/send", 409, priority="0")
+        assert len(await store.rows("broadcasts", {})) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"template": "none"}, {"cohort": ""}, {"cohort": "a\0b"}, {"path": "none"}]
+)
+async def test_what_the_published_rules_do_not_have_is_not_counted(changes: dict[str, str]) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        await _post(session, BASE, 422, **{**ORDER, **changes})
+        assert await store.rows("broadcasts", {}) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at": "tomorrow"},
+        {"at": "9999-12-31T23:59:59-12:00"},
+        {"priority": "1001"},
+        {"priority": "-"},
+        {"priority": "1.5"},
+        {"priority": "²"},
+    ],
+)
+async def test_a_wrong_time_or_priority_sends_nothing(changes: dict[str, str]) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _counted(session, store, now)
+        html = await _post(session, f"{where}/send", 422, **{"priority": "0", **changes})
+        assert "Nothing was changed" in html
+        assert await store.rows("broadcasts", {"dry_run": False}) == []
+
+
+@pytest.mark.parametrize("id_", ["none", "%00", "x" * 600, "%C3%A4"])
+async def test_a_broadcast_that_is_none_is_a_404(id_: str) -> None:
+    async with a_console() as (session, _):
+        await log_in(session)
+        await _get(session, f"{BASE}/{id_}", 404)
+
+
+async def test_a_viewer_sees_how_it_fares_and_orders_nothing() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session, "vic")
+        assert "Count whom it reaches" not in await _get(session, BASE)
+        await _post(session, BASE, 403, **ORDER)
+        assert await store.rows("broadcasts", {}) == []
+
+
+async def test_before_anything_is_published_nothing_can_be_sent() -> None:
+    async with a_console() as (session, _):
+        await log_in(session)
+        assert "Publish a version" in await _get(session, BASE)
+
+
+def test_every_status_has_its_words() -> None:
+    assert {*OPEN, CANCELLING, "done", "cancelled"} == set(STANDS)
+    assert set(STATUSES) == set(BECAME)
