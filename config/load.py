@@ -47,11 +47,8 @@ def read_folder(path: Path) -> dict[str, str]:
     if not path.is_dir():
         raise RuleError(str(path), 1, "there is no such folder", "name a folder with rule files")
     files: dict[str, str] = {}
-    for file in sorted(path.rglob("*")):
-        name = file.relative_to(path).as_posix()
-        hidden = any(part.startswith(".") for part in PurePosixPath(name).parts)
-        if name == SETTINGS or hidden or file.suffix not in ENDINGS:
-            continue
+    for name in names_in(path):
+        file = path / name
         if not file.is_file():
             raise RuleError(
                 name, 1, "this is no file", f"a rule file ends with {file.suffix}: rename it"
@@ -62,6 +59,18 @@ def read_folder(path: Path) -> dict[str, str]:
             line = file.read_bytes()[: error.start].count(b"\n") + 1
             raise RuleError(name, line, "this is not UTF-8", "save the file as UTF-8") from error
     return files
+
+
+def names_in(path: Path) -> list[str]:
+    """Return the relative paths of what a folder holds for a version, sorted."""
+    names = [file.relative_to(path).as_posix() for file in path.rglob("*")]
+    return sorted(
+        name
+        for name in names
+        if name != SETTINGS
+        and PurePosixPath(name).suffix in ENDINGS
+        and not any(part.startswith(".") for part in PurePosixPath(name).parts)
+    )
 
 
 def write_folder(path: Path, files: Mapping[str, str]) -> None:

@@ -155,14 +155,17 @@ async def _push(folder: Path, *, publishes: bool, data: Path) -> tuple[int, bool
 @json_option
 @data_option
 def pull(folder: Path, version: int | None, data: Path, as_json: bool) -> None:
-    """Write a version's files out, byte for byte."""
-    count, number = asyncio.run(_pull(folder, version, data))
-    facts = {"version": number, "files": count, "folder": str(folder)}
-    tell(facts, f"version {number}: {counted(count, 'files')} in {folder}", as_json=as_json)
+    """Write a version's files out, byte for byte. Other rule files in the folder stay, and are named."""
+    count, number, others = asyncio.run(_pull(folder, version, data))
+    facts = {"version": number, "files": count, "folder": str(folder), "others": others}
+    said = f"version {number}: {counted(count, 'files')} in {folder}"
+    if others:
+        said += f"\nnot of version {number}, but in a push of {folder}: {', '.join(others)}"
+    tell(facts, said, as_json=as_json)
 
 
-async def _pull(folder: Path, version: int | None, data: Path) -> tuple[int, int]:
-    from config.load import write_folder
+async def _pull(folder: Path, version: int | None, data: Path) -> tuple[int, int, list[str]]:
+    from config.load import names_in, write_folder
     from scripts.rules import files_of, published
 
     async with opened_store(data) as store:
@@ -171,7 +174,7 @@ async def _pull(folder: Path, version: int | None, data: Path) -> tuple[int, int
     if files is None:
         raise Refused(f"there is no version {number}")
     write_folder(folder, files)
-    return len(files), number
+    return len(files), number, [name for name in names_in(folder) if name not in files]
 
 
 @rules.command(epilog="Example: mdma rules diff 3 my-rules")

@@ -81,9 +81,15 @@ def table(parts: dict[str, dict[str, float]]) -> str:
     >>> print(table({"rules-0": {"rate": 2.0, "restarts": 1.0}}))
                    events/s      lag s      batch  commit ms   visitors   restarts
     rules-0             2.0          -          -          -          -          1
+    >>> table({"rules-0": {"up": 0.0, "lag_seconds": 4.2}}).splitlines()[1]
+    'rules-0     away for 4 s, is being started again'
     """
     lines = ["".join([" " * 12, *(f"{title:>{WIDTH}}" for title in COLUMNS)])]
     for name, numbers in sorted(parts.items()):
+        if not numbers.get("up", 1.0):
+            since = f"for {numbers['lag_seconds']:.0f} s" if "lag_seconds" in numbers else "still"
+            lines.append(f"{name:12}away {since}, is being started again")
+            continue
         cells = (_cell(numbers.get(key), places) for key, places in COLUMNS.values())
         lines.append("".join([f"{name:12}", *cells]))
     return "\n".join(lines)

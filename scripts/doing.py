@@ -71,7 +71,7 @@ def numbers_of(bot: str, parts: Numbers) -> dict[str, float]:
         for key in ("rate", "pending", "inbox_chunks")
     }
     return {
-        "ready": min(each.get("ready", 1.0) for each in shards),
+        "ready": min(min(each.get("ready", 1.0), each.get("up", 1.0)) for each in shards),
         "lag_seconds": max(each.get("lag_seconds", 0.0) for each in shards),
         **sums,
     }
@@ -82,10 +82,12 @@ def state_of(numbers: dict[str, float], *, optional: bool = False) -> str:
 
     >>> state_of({}, optional=True), state_of({}), state_of({"ready": 1.0, "rate": 3.0})
     ('off', 'away', 'works')
+    >>> state_of({"up": 0.0, "lag_seconds": 4.0})
+    'away'
     """
     if not numbers:
         return "off" if optional else "away"
-    if not numbers["ready"]:
+    if not numbers.get("ready", 1.0) or not numbers.get("up", 1.0):
         return "away"
     if numbers.get("inbox_chunks", 0.0) > BEHIND_CHUNKS:
         return "behind"

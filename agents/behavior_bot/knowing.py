@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+from agents.behavior_bot.countries import zone_of_country
 from agents.behavior_bot.identity import address_of, text_id
 from agents.behavior_bot.state import (
     ANONYMOUS_IDS_MAX,
@@ -85,44 +86,6 @@ CONSENT_TRAITS = {"email_consent": "email", "social_consent": "social"}
 
 DECIDING = ("email", "site", "social")
 """Categories of consent that decide whether we may write to somebody, speak to them on the site, or ask about them."""
-
-# Where a country has one zone, or one in which nearly all of it lives (IANA zone1970.tab).
-ZONES = {
-    "AR": "America/Argentina/Buenos_Aires",
-    "AT": "Europe/Vienna",
-    "BE": "Europe/Brussels",
-    "BR": "America/Sao_Paulo",
-    "CH": "Europe/Zurich",
-    "CL": "America/Santiago",
-    "CN": "Asia/Shanghai",
-    "CO": "America/Bogota",
-    "CZ": "Europe/Prague",
-    "DE": "Europe/Berlin",
-    "DK": "Europe/Copenhagen",
-    "ES": "Europe/Madrid",
-    "FI": "Europe/Helsinki",
-    "FR": "Europe/Paris",
-    "GB": "Europe/London",
-    "GR": "Europe/Athens",
-    "HU": "Europe/Budapest",
-    "IE": "Europe/Dublin",
-    "IL": "Asia/Jerusalem",
-    "IN": "Asia/Kolkata",
-    "IT": "Europe/Rome",
-    "JP": "Asia/Tokyo",
-    "KR": "Asia/Seoul",
-    "NL": "Europe/Amsterdam",
-    "NO": "Europe/Oslo",
-    "NZ": "Pacific/Auckland",
-    "PL": "Europe/Warsaw",
-    "PT": "Europe/Lisbon",
-    "RO": "Europe/Bucharest",
-    "SE": "Europe/Stockholm",
-    "SG": "Asia/Singapore",
-    "TR": "Europe/Istanbul",
-    "UA": "Europe/Kyiv",
-    "ZA": "Africa/Johannesburg",
-}
 
 _PLACE_TRAITS = {
     "country": ("country", "address.country"),
@@ -218,7 +181,7 @@ def zone_of(state: BehaviorState) -> str:
         stamp = stamps.get(name)
         if stamp is not None and is_zone(str(stamp.value)):
             return str(stamp.value)
-    return ZONES.get(place_of(state, "country").upper(), "")
+    return zone_of_country(place_of(state, "country"))
 
 
 @lru_cache(maxsize=1024)

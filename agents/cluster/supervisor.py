@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,22 @@ class Watched:
     """None: it did not answer the last time, or is not ready."""
     heard: int = 0
     """Number of its last report to the world clock's gate that arrived."""
+    lag_seconds: float = 0.0
+    """How far behind it was when it last said so."""
+    answered_at: float = 0.0
+    """Machine time of its last answer; 0: it never gave one."""
+
+    def told(self, now: float) -> dict[str, float]:
+        """Return what the others hear of it at machine time `now`: of one that is away, that it is, and for how long.
+
+        Who was there before and is being started again keeps nobody from taking traffic: what comes is in the journal.
+        """
+        if self.metrics is not None:
+            return self.metrics | {"up": 1.0}
+        away = {"up": 0.0, "restarts": float(self.restarts)}
+        if not self.answered_at:
+            return away | {"ready": 0.0}
+        return away | {"lag_seconds": self.lag_seconds + now - self.answered_at}
 
 
 @dataclass
@@ -72,7 +89,8 @@ class Supervisor:
         """Ask every actor once, the gateways last, since they hear of the others."""
         parts = list(self.watched.values())
         await asyncio.gather(*(self._look_at(w, {}) for w in parts if w.spec.kind != "gateway"))
-        known = {w.spec.name: w.metrics for w in parts if w.metrics is not None} | self.extras
+        now = time.monotonic()
+        known = {w.spec.name: w.told(now) for w in parts} | self.extras
         await asyncio.gather(*(self._look_at(w, known) for w in parts if w.spec.kind == "gateway"))
         return {w.spec.name: w.metrics for w in parts}
 
@@ -87,6 +105,9 @@ class Supervisor:
             watched.pid = pid
             # The actor hears of its restart with the next pulse; who asks now is told now.
             watched.metrics = metrics and metrics | {"restarts": float(watched.restarts)}
+            if metrics is not None:
+                watched.lag_seconds = metrics.get("lag_seconds", 0.0)
+                watched.answered_at = time.monotonic()
         except ActorDiedError:
             watched.metrics = None
             await self._make_again(watched)

@@ -281,12 +281,15 @@ def _goal_reached(turn: Turn, message: GoalReached) -> None:
         close_path(turn.state, path, message.at)
     turn.cancel_refused()
     decided = {path for path, order in turn.state.orders if order == message.order_id}
-    if not message.thanks:
+    if message.unthanked:
         for path in message.paths:
             if path not in decided:
                 remember_order(turn.state, path, message.order_id)
-                reason = "the order is old, or was cancelled before it was told"
-                detail = {"path": path, "run": message.order_id, "reason": reason}
+                detail = {
+                    "path": path,
+                    "run": message.order_id,
+                    "reason": message.unthanked,
+                }
                 turn.effects.append(LogStory("success.refused", detail))
     elif not decided:
         _success(turn, _thanking(turn, message.paths), message)

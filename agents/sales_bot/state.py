@@ -15,6 +15,8 @@ ORDERS_MAX = 64
 REFUNDS_MAX = 64
 """Refunds remembered one by one. One for an order that isn't remembered any more takes nothing back."""
 TOUCHES_MAX = 32
+ANSWERS_MAX = 8
+"""Answers to one send that are remembered: an order may be told long after it, and after later answers."""
 ABSORBED_MAX = 16
 
 CREDIT = timedelta(days=5)
@@ -56,14 +58,17 @@ class Refund(msgspec.Struct, array_like=True):
 
 
 class Touch(msgspec.Struct, array_like=True):
-    """Remember one send and when a human last answered it."""
+    """Remember one send and when a human answered it."""
 
     send_id: str
     path: str = ""
     at: datetime | None = None
     """When it was handed over; None as long as only an answer to it is known."""
     answered_at: datetime | None = None
+    """The last answer."""
     template: str = ""
+    earlier: list[datetime] = []
+    """The answers before it, the newest so many, in order."""
 
 
 class SalesState(msgspec.Struct, array_like=True):
@@ -81,6 +86,8 @@ class SalesState(msgspec.Struct, array_like=True):
     """Younger visitors whose state was taken in."""
     refunds: dict[str, Refund] = {}
     """Refund id -> the refund, those whose order is not known (yet) among them."""
+    thanked: dict[str, datetime] = {}
+    """Path -> when its goal was last reached and thanked for."""
 
 
 _decoder = msgspec.msgpack.Decoder(SalesState)
@@ -103,14 +110,38 @@ def touch_of(state: SalesState, send_id: str) -> Touch:
     return touch
 
 
+def is_new_goal(state: SalesState, paths: list[str]) -> bool:
+    """Say whether one of these paths was not thanked for yet, or has written to the visitor since."""
+    return any(
+        path not in state.thanked
+        or any(
+            touch.path == path and touch.at is not None and touch.at > state.thanked[path]
+            for touch in state.touches
+        )
+        for path in paths
+    )
+
+
 def credits_of(state: SalesState, at: datetime) -> list[Credit]:
     """Return the sends that a human answered in the days before `at`, the earliest answer first."""
     found = [
-        (touch.answered_at, touch.send_id, touch.template)
+        (in_time[-1], touch.send_id, touch.template)
         for touch in state.touches
-        if touch.answered_at is not None and at - CREDIT <= touch.answered_at <= at
+        if (in_time := [each for each in answers_of(touch) if at - CREDIT <= each <= at])
     ]
     return [Credit(*each) for each in sorted(found)]
+
+
+def answers_of(touch: Touch) -> list[datetime]:
+    """Return when a human answered a send, in order."""
+    return [*touch.earlier, touch.answered_at] if touch.answered_at is not None else []
+
+
+def note_answers(touch: Touch, answers: list[datetime]) -> None:
+    """Remember answers to a send, in whatever order they come."""
+    known = sorted({*answers_of(touch), *answers})[-ANSWERS_MAX:]
+    if known:
+        touch.answered_at, touch.earlier = known[-1], known[:-1]
 
 
 def named(state: SalesState, name: str) -> str:
@@ -205,6 +236,8 @@ def absorb(state: SalesState, younger: str, young: SalesState) -> None:
     trim(state)
     for path, at in young.goals.items():
         state.goals[path] = min(at, state.goals.get(path, at))
+    for path, at in young.thanked.items():
+        state.thanked[path] = max(at, state.thanked.get(path, at))
 
 
 def _summed_only(state: SalesState) -> float:
@@ -231,8 +264,7 @@ def _absorb_touches(state: SalesState, touches: list[Touch]) -> None:
         mine.path = mine.path or theirs.path
         mine.template = mine.template or theirs.template
         mine.at = mine.at or theirs.at
-        answers = [at for at in (mine.answered_at, theirs.answered_at) if at is not None]
-        mine.answered_at = max(answers, default=None)
+        note_answers(mine, answers_of(theirs))
     state.touches = sorted(held.values(), key=_age)[-TOUCHES_MAX:]
 
 

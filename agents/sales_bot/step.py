@@ -6,8 +6,10 @@ Rules
    it all; linear, all sends that a human answered in that time share it alike.
 3. Rules, Email and Engagement are all told of a goal by Sales itself: none may wait for another to stop.
 4. `at` of what is told is `at` of the purchase: every run entered until then is over.
-5. An order that is told late is dated by itself: what was answered after it gets no credit.
-6. A refund takes revenue and credit back, once by its id, by its amount, never below zero, and in whatever order
+5. An order that is told late is dated by itself: what was answered after it gets no credit, and takes none away.
+6. Every order is thanked for. A goal that is none may be told at each visit: it is thanked for once, and again only
+   after an e-mail of its path has come since.
+7. A refund takes revenue and credit back, once by its id, by its amount, never below zero, and in whatever order
    it and its order come. A goal that was reached stays reached: whoever bought and sent it back is no lead again.
 """
 
@@ -26,8 +28,10 @@ from agents.sales_bot.state import (
     SalesState,
     absorb,
     credits_of,
+    is_new_goal,
     left_of,
     named,
+    note_answers,
     note_order,
     note_payment,
     note_refund,
@@ -91,16 +95,18 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     found = credits_of(state, bought_at)
     credit = found[-1].send_id if found else ""
     order = Order(message.value, bought_at, is_order, message.currency, found, message.payment_id)
-    is_cancelled = _is_cancelled(state, message)
+    paths = sorted(p.name for p in rules.paths.values() if message.event in p.goal_events)
+    unthanked = _unthanked(state, message, bought_at, [] if is_order else paths)
     note_order(state, key, order)
     effects: list[Effect] = []
     if is_order:
         effects.append(_row(state, message.order_id, order))
-    paths = sorted(p.name for p in rules.paths.values() if message.event in p.goal_events)
     if not paths:
         return effects
     for path in paths:
         state.goals.setdefault(path, message.at)
+        if not unthanked:
+            state.thanked[path] = max(message.at, state.thanked.get(path, message.at))
     reached = GoalReached(
         visitor=message.visitor,
         at=message.at,
@@ -110,7 +116,7 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         currency=message.currency,
         credited=credit,
         address=message.address,
-        thanks=message.at - bought_at <= HISTORY and not is_cancelled,
+        unthanked=unthanked,
     )
     story = {
         "paths": paths,
@@ -123,6 +129,19 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     }
     told = [Tell(bot, reached) for bot in ("rules", "email", "engagement")]
     return [*effects, *told, LogStory("goal.reached", story)]
+
+
+def _unthanked(
+    state: SalesState, message: Purchased, bought_at: datetime, only_goals: list[str]
+) -> str:
+    """Say why nobody is thanked, empty if they are; `only_goals`: the paths, where it is no order."""
+    if message.at - bought_at > HISTORY:
+        return "it is of the past"
+    if _is_cancelled(state, message):
+        return "it was cancelled before it was told"
+    if only_goals and not is_new_goal(state, only_goals):
+        return "this goal was thanked for, and no e-mail of the path has come since"
+    return ""
 
 
 def _is_cancelled(state: SalesState, message: Purchased) -> bool:
@@ -165,9 +184,7 @@ def _row(state: SalesState, order_id: str, order: Order) -> PutOrder:
 def _answered(state: SalesState, message: Responded) -> None:
     if message.kind not in ("opened", "clicked") or message.human < HUMAN:
         return
-    touch = touch_of(state, message.send_id)
-    if touch.answered_at is None or message.at > touch.answered_at:
-        touch.answered_at = message.at
+    note_answers(touch_of(state, message.send_id), [message.at])
 
 
 def _merged_into(state: SalesState, visitor: str, at: datetime, into: str) -> list[Effect]:

@@ -48,6 +48,8 @@ _OPTIONS = {
     "--oplogSize": "256",
     # Default 100 ms, ten wake-ups a second. Our writes ask for the journal and start a flush at once.
     "--journalCommitInterval": "500",
+    # What takes longer than 100 ms would be logged with what it asks for: addresses, that is.
+    "--slowms": "2147483647",
     # The defaults (5, 20, 2.5, 10 % of the cache) are for caches of many gigabytes: of ours they are 13 MB of
     # updates, and every hot state was packed and written out again and again between two checkpoints.
     "--wiredTigerEngineConfigString": (

@@ -211,8 +211,8 @@ class GoalReached(Message):
     credited: str
     """Send that gets the credit, or empty."""
     address: str
-    thanks: bool = True
-    """False: no success e-mail follows. The order is history, or was cancelled before it was told."""
+    unthanked: str = ""
+    """Why no success e-mail follows; empty: one does."""
 
 
 class Erased(Message):

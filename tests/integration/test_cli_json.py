@@ -179,7 +179,10 @@ def test_versions_of_the_rules_are_pushed_and_pulled_with_their_facts(
     assert again == {"version": 1, "new": False, "published": False}
     pulled = _mdma("rules", "pull", "out", cwd=tmp_path)
     files = sum(1 for each in (tmp_path / "out").rglob("*") if each.is_file())
-    assert pulled == {"version": 1, "files": files, "folder": "out"}
+    assert pulled == {"version": 1, "files": files, "folder": "out", "others": []}
+    (tmp_path / "out" / "paths" / "second.yaml").write_text("of another version")
+    again = _mdma("rules", "pull", "out", cwd=tmp_path)
+    assert again["others"] == ["paths/second.yaml"]
 
 
 @pytest.mark.parametrize("command", ["validate", "push"])

@@ -104,10 +104,20 @@ class World:
     def outcome(self, outcome, send="s1", code=250, reason="END: OK"):
         return self.take(msg.MailOutcome(self.visitor, self.now, send, outcome, code, reason))
 
-    def goal(self, paths=("welcome",), order="o1", address="ann@example.com", at=None, thanks=True):
+    def goal(
+        self, paths=("welcome",), order="o1", address="ann@example.com", at=None, unthanked=""
+    ):
         return self.take(
             msg.GoalReached(
-                self.visitor, at or self.now, list(paths), order, 10.0, "EUR", "", address, thanks
+                self.visitor,
+                at or self.now,
+                list(paths),
+                order,
+                10.0,
+                "EUR",
+                "",
+                address,
+                unthanked,
             )
         )
 
@@ -426,7 +436,7 @@ def test_a_mail_that_waits_for_hours_of_another_zone_is_given_back():
 
 def test_nobody_is_thanked_for_an_order_of_the_past_also_when_it_is_told_again():
     world = World()
-    effects = world.goal(thanks=False)
+    effects = world.goal(unthanked="it is of the past")
     assert [e.kind for e in effects if isinstance(e, fx.LogStory)] == ["success.refused"]
     assert world.goal() == []
     assert not world.state.open

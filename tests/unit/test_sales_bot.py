@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from agents.protocol.draw import Draw
 from agents.sales_bot.bot import SalesBot
 from agents.sales_bot.shown import figures_of, orders_of
-from agents.sales_bot.state import ORDERS_MAX, REFUNDS_MAX, SalesState
+from agents.sales_bot.state import ORDERS_MAX, REFUNDS_MAX, VERSION, SalesState, answers_of
 from messaging.vocabulary.effects import Effect, LogStory, Moved, PutOrder, Tell
 from messaging.vocabulary.messages import (
     GoalReached,
@@ -26,6 +27,7 @@ from messaging.vocabulary.messages import (
 )
 from tests.behavior_builders import ANN, MINUTE, START, a_view, told
 
+PATH = "lead-to-customer"
 YOUNGER = "b" * 24
 DAY = timedelta(days=1)
 
@@ -82,8 +84,28 @@ def test_an_order_of_the_past_is_dated_by_itself_and_nobody_is_thanked_for_it() 
     then = START - 400 * DAY
     effects = take(state, an_answer("s1", START - DAY), a_purchase(bought_at=then))
     [goal] = told(effects, GoalReached, "email")
-    assert (goal.at, goal.credited, goal.thanks) == (START, "", False)
+    assert (goal.at, goal.credited, goal.unthanked) == (START, "", "it is of the past")
     assert [e.at for e in effects if isinstance(e, PutOrder)] == [then]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_what_is_answered_after_a_purchase_takes_no_credit_from_what_came_before_it(order):
+    """The click came before the purchase, two openings after it, and the order was told last."""
+    answers = [an_answer("s1", START - 26 * MINUTE * n) for n in (10, 2, 1)]
+    bought = START - 26 * MINUTE * 9
+    [goal] = told(
+        take(SalesState(), *(answers[n] for n in order), a_purchase(bought_at=bought)),
+        GoalReached,
+        "email",
+    )
+    assert goal.credited == "s1"
+
+
+def test_answers_of_a_send_are_bounded_and_the_newest_stay():
+    state = SalesState()
+    take(state, *(an_answer("s1", START + n * MINUTE) for n in range(50)))
+    [touch] = state.touches
+    assert answers_of(touch) == [START + n * MINUTE for n in range(42, 50)]
 
 
 def test_an_order_that_was_told_a_day_late_is_thanked_for_and_credited_to_what_came_before_it() -> (
@@ -92,15 +114,62 @@ def test_an_order_that_was_told_a_day_late_is_thanked_for_and_credited_to_what_c
     state = SalesState()
     answers = [an_answer("s1", START - 3 * DAY), an_answer("s2", START - DAY / 2)]
     [goal] = told(take(state, *answers, a_purchase(bought_at=START - DAY)), GoalReached, "email")
-    assert (goal.credited, goal.thanks) == ("s1", True)
+    assert (goal.credited, goal.unthanked) == ("s1", "")
+
+
+JOINED = "Club Joined"
+
+
+def a_club_view() -> Any:
+    """Return a view in which the path's goal is an event that is no purchase."""
+    rules = a_view().rules
+    path = msgspec.structs.replace(rules.paths[PATH], goal_events=frozenset({JOINED}))
+    return a_view(rules=dataclasses.replace(rules, paths={PATH: path}))
+
+
+def joined(state: SalesState, *messages: Message) -> list[str]:
+    """Return why nobody was thanked, for each goal that was told of."""
+    bot, view = SalesBot(), a_club_view()
+    found = [e for m in messages for e in bot.step(state, m, START + 30 * DAY, view, Draw)]
+    return [goal.unthanked for goal in told(found, GoalReached, "email")]
+
+
+def a_goal(number: int, at: Any = START) -> Purchased:
+    return a_purchase(f"m{number}", at, event=JOINED)
+
+
+def test_a_goal_that_is_no_order_is_thanked_for_once_however_often_it_is_told() -> None:
+    first, *others = joined(SalesState(), *(a_goal(n, START + n * DAY) for n in range(5)))
+    assert first == ""
+    assert len(others) == 4
+    assert all("thanked" in each for each in others)
+
+
+def test_a_goal_is_thanked_for_again_once_its_path_has_written_again() -> None:
+    told_of = joined(
+        SalesState(),
+        a_goal(1),
+        MailSent(ANN, START + DAY, "s2", "invite", PATH, "d1", START + DAY),
+        a_goal(2, START + 2 * DAY),
+        a_goal(3, START + 3 * DAY),
+    )
+    assert told_of[:2] == ["", ""]
+    assert told_of[2]
+
+
+def test_a_goal_that_the_younger_half_was_thanked_for_is_known_after_a_merge() -> None:
+    young, state = SalesState(), SalesState()
+    joined(young, a_goal(1))
+    packed = msgspec.msgpack.encode((VERSION, young))
+    assert joined(state, StateMerged(ANN, START, YOUNGER, packed), a_goal(2, START + DAY))[0]
 
 
 def test_nobody_is_thanked_for_an_order_that_was_cancelled_before_it_was_told() -> None:
     state = SalesState()
     [goal] = told(take(state, a_refund(amount=None), a_purchase()), GoalReached, "email")
-    assert not goal.thanks
+    assert goal.unthanked
     [goal] = told(take(state, a_refund("r2", 5.0, "o2"), a_purchase("o2")), GoalReached, "email")
-    assert goal.thanks
+    assert not goal.unthanked
 
 
 def test_what_is_no_goal_of_any_path_is_told_to_nobody() -> None:
