@@ -3,7 +3,8 @@
 Rules
 1. A template that names a variable nobody gave fails with that name, rather than greeting "Dear ,".
    It may ask first (`{% if first_name %}`) or name a default (`{{ first_name | default: "there" }}`).
-2. A sandbox is no resource limit: loops, output and memory are bounded; `include` finds nothing.
+2. A sandbox is no resource limit: loops, output, variables, ranges and filters are bounded (`bounds`); `include`
+   finds nothing.
 3. What is filled into HTML is escaped. `"now" | date` is the mail's date, not this machine's.
 """
 
@@ -19,6 +20,7 @@ from liquid.builtin.filters.misc import date as date_filter
 from liquid.exceptions import LiquidError
 from liquid.filter import with_context, with_environment
 
+from messaging.mail.bounds import bound_ranges, bounded, one_text
 from messaging.vocabulary.errors import MdmaError
 
 LOOPS_MAX = 1_000
@@ -50,10 +52,18 @@ def fill(source: str, variables: Mapping[str, Any], *, html: bool) -> str:
     'Hi &lt;Ann&gt;!'
     """
     try:
-        return str(_parsed(source, html).render(variables))
+        with one_text():
+            return str(_parsed(source, html).render(variables))
     except LiquidError as error:
         raise TemplateFailed(str(error.message)[:REASON_CHARACTERS_MAX]) from error
-    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         # Filters were written for honest arguments: what they raise otherwise is the template's fault.
         raise TemplateFailed(f"a filter failed: {type(error).__name__}") from error
 
@@ -82,8 +92,11 @@ def _date(moment: Any, form: Any = "", *, context: RenderContext, environment: E
 def _environment(*, html: bool) -> Environment:
     made = _Bounded(autoescape=html, undefined=FalsyStrictUndefined)
     made.add_filter("date", _date)
+    for name, each in list(made.filters.items()):
+        made.add_filter(name, bounded(name, each))
     return made
 
 
+bound_ranges()
 _HTML = _environment(html=True)
 _TEXT = _environment(html=False)
