@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,9 @@ async def publish(
         groups = await impact(store, version)
         fields = {"number": number + 1, "version": version, "at": at, "by": by, "runs": runs}
         fields["impact"] = msgspec.to_builtins(groups)
+        # Whoever enters while this is published counts too: by the version before.
+        others = {each.version for each in groups} | ({before["version"]} if before else set())
+        fields["older_goals"] = await older_goals(store, version, others - {version})
         expected = {"number": number} if before is not None else None
         if await store.swap_document(*PUBLISHED, fields, expected):
             return True
@@ -148,12 +151,40 @@ async def impact(store: Store, version: int, rules: CompiledRules | None = None)
     ]
 
 
+async def older_goals(
+    store: Store, version: int, others: Iterable[int]
+) -> dict[str, dict[str, list[int]]]:
+    """Return event -> path -> those of other versions whose goal it is, while it is none of this version's path."""
+    present = await _goals(store, version)
+    found: dict[str, dict[str, list[int]]] = {}
+    for other in sorted(others):
+        for path, goals in (await _goals(store, other)).items():
+            for event in sorted(goals - present.get(path, set())):
+                found.setdefault(event, {}).setdefault(path, []).append(other)
+    return found
+
+
+async def _goals(store: Store, version: int) -> dict[str, set[str]]:
+    """Return path -> its goal, of a version."""
+    return {
+        path: set(data.get("goal", ())) for path, data in (await _paths(store, version)).items()
+    }
+
+
 async def _flows(store: Store, version: int) -> set[str]:
     """Return the paths of a version that are flows: none of their runs can go over to a loop, nor the reverse."""
+    return {path for path, data in (await _paths(store, version)).items() if "steps" in data}
+
+
+async def _paths(store: Store, version: int) -> dict[str, dict[str, Any]]:
+    """Return path -> what its file says, of a version that was checked when it was made."""
     found = await store.get_document(VERSIONS, str(version))
     files = found["files"] if found is not None else {}
-    paths = {file: parse(file, text) for file, text in files.items() if file.startswith("paths/")}
-    return {name_of(file) for file, source in paths.items() if "steps" in source.data}
+    return {
+        name_of(file): parse(file, text).data
+        for file, text in files.items()
+        if file.startswith("paths/")
+    }
 
 
 def _has_place(rules: CompiledRules, path: str, stage: str, *, is_flow: bool) -> bool:

@@ -31,6 +31,7 @@ from agents.behavior_bot.state import (
     put_in_buckets,
     tally_of,
 )
+from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules.values import number
 from messaging.vocabulary.events import (
@@ -148,14 +149,15 @@ def purchase(
     state: BehaviorState,
     event: Track,
     record: Record,
-    rules: CompiledRules,
+    view: View,
     visitor: str,
     now: datetime,
 ) -> Purchased | None:
     """Count an order; return what Sales is told of a purchase or of a path's own goal, None if neither."""
     name = event.event
+    rules: CompiledRules = view.rules
     is_order = name in rules.purchase_events
-    if not is_order and name not in rules.goal_events:
+    if not is_order and name not in rules.goal_events and name not in view.older_goals:
         return None
     properties = event.properties or {}
     order_id, value = order_id_of(properties) or record.message_id, _value(properties)

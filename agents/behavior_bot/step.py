@@ -198,7 +198,7 @@ def _call(
     is_less = False
     if is_track:
         assert isinstance(event, Track)
-        bought = purchase(state, event, record, here.rules, here.visitor, here.now)
+        bought = purchase(state, event, record, here.view, here.visitor, here.now)
         refunds, is_less = _refund(state, event, record, here)
     at = record.at.timestamp()
     if not within:

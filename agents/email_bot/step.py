@@ -280,11 +280,12 @@ def _goal_reached(turn: Turn, message: GoalReached) -> None:
     for path in message.paths:
         close_path(turn.state, path, message.at)
     turn.cancel_refused()
-    decided = {path for path, order in turn.state.orders if order == message.order_id}
+    goal = message.goal or message.order_id
+    decided = {path for path, order in turn.state.orders if order == goal}
     if message.unthanked:
         for path in message.paths:
             if path not in decided:
-                remember_order(turn.state, path, message.order_id)
+                remember_order(turn.state, path, goal)
                 detail = {
                     "path": path,
                     "run": message.order_id,
@@ -292,27 +293,34 @@ def _goal_reached(turn: Turn, message: GoalReached) -> None:
                 }
                 turn.effects.append(LogStory("success.refused", detail))
     elif not decided:
-        _success(turn, _thanking(turn, message.paths), message)
+        _success(turn, _thanking(turn, message), message)
 
 
-def _thanking(turn: Turn, paths: list[str]) -> str:
+def _rules_of(turn: Turn, message: GoalReached) -> Any:
+    """Return the rules whose goal was reached: an older version's for who stands on that; None: there are none."""
+    view = turn.view
+    return view.pinned.get(message.version) if message.version else view.rules
+
+
+def _thanking(turn: Turn, message: GoalReached) -> str:
     """Return which of the paths that share a goal thanks for it: nobody is thanked twice for one order."""
-    rules = turn.view.rules
-    known = [path for path in paths if path in rules.paths] if rules is not None else []
-    able = [path for path in known if rules.paths[path].success.template] or known
-    return min(able, key=lambda path: (-rules.paths[path].priority, path)) if able else paths[0]
+    rules, paths = _rules_of(turn, message), message.paths
+    rule_of = {path: rules.paths[path] for path in paths if path in rules.paths} if rules else {}
+    able = [path for path in rule_of if rule_of[path].success.template] or list(rule_of)
+    return min(able, key=lambda path: (-rule_of[path].priority, path)) if able else paths[0]
 
 
 def _success(turn: Turn, path: str, message: GoalReached) -> None:
     """Queue the success e-mail of a path for an order, once."""
-    rule = turn.view.rules.paths.get(path) if turn.view.rules is not None else None
+    rules = _rules_of(turn, message)
+    rule = rules.paths.get(path) if rules is not None else None
     if rule is None:
         detail = {"path": path, "run": message.order_id, "reason": "path unknown"}
         turn.effects.append(LogStory("success.refused", detail))
         return
     if not rule.success.template:
         return
-    remember_order(turn.state, path, message.order_id)
+    remember_order(turn.state, path, message.goal or message.order_id)
     plan = SendPlan(
         send_id=send_id(turn.visitor, path, message.order_id, "success", 0),
         path=path,
@@ -321,7 +329,7 @@ def _success(turn: Turn, path: str, message: GoalReached) -> None:
         step="success",
         attempt=0,
         template=rule.success.template,
-        rules_version=turn.view.rules_version,
+        rules_version=message.version or turn.view.rules_version,
         entered_at=message.at,
         sender=rule.sender,
         success=True,

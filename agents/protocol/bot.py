@@ -13,7 +13,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -57,6 +57,8 @@ class View(msgspec.Struct):
     """Paths on which nothing is planned."""
     archived: frozenset[str] = frozenset()
     """Paths that nobody is let onto."""
+    older_goals: Mapping[str, Mapping[str, tuple[int, ...]]] = {}
+    """Event -> path -> older versions that people stand on whose goal it is, while it is not the present version's."""
 
 
 class Bot(Protocol):

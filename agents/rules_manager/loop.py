@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from agents.rules.compiled import PathRule
 from agents.rules_manager import flow
 from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
@@ -37,6 +39,7 @@ from agents.rules_manager.planning import give_back, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
+from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
     GoalReached,
@@ -381,6 +384,9 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
 def goal_reached(turn: Turn, message: GoalReached) -> None:
     """End every run of these paths that was entered until the goal; nothing more is sent on them."""
     state = turn.state
+    if message.version:
+        _older_goal_reached(turn, message)
+        return
     for name in message.paths:
         before = state.goals.get(name)
         state.goals[name] = message.at if before is None else max(before, message.at)
@@ -388,6 +394,22 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
             if run.status != "won" and run.entered_at <= message.at:
                 _credit(turn, run, message)
                 win(turn, run, message.at)
+
+
+def _older_goal_reached(turn: Turn, message: GoalReached) -> None:
+    """End the runs that stand on an older version whose goal it is; the others are told, for nobody else knows."""
+    ended = [
+        run
+        for name in message.paths
+        for run in turn.state.runs_on(name)
+        if run.version == message.version and run.status != "won" and run.entered_at <= message.at
+    ]
+    for run in ended:
+        _credit(turn, run, message)
+        win(turn, run, message.at)
+    if ended:
+        told = msgspec.structs.replace(message, paths=sorted({run.path for run in ended}))
+        turn.effects += [Tell(bot, told) for bot in ("email", "engagement")]
 
 
 def _credit(turn: Turn, run: Run, message: GoalReached) -> None:

@@ -118,6 +118,8 @@ class ViewLoader:
         self._newest: dict[str, Snapshot] = {}
         self._kept: dict[str, Snapshot] = {}
         """Snapshots that replays asked for."""
+        self._goals: dict[int, dict[str, dict[str, tuple[int, ...]]]] = {}
+        """Publication -> goals that only older versions have: what was published never changes."""
 
     async def changed(self) -> View | None:
         """Return a new view if there is anything new since the last one, else None."""
@@ -146,6 +148,7 @@ class ViewLoader:
             publication=publication,
             paused=paused,
             archived=archived,
+            older_goals=await self._older_goals(publication),
         )
         self._stamp = found
         return view
@@ -167,6 +170,7 @@ class ViewLoader:
                 self._kept[key] = msgspec.convert(row, Snapshot)
             held[policy] = self._kept[key]
         said = dict(part.split("=", 1) for part in settings.split())
+        publication = int(said.get("publication", "0"))
         paused, archived = held_paths(said.get("held", ""))
         return View(
             rules=self._versions.get(rules_version),
@@ -179,9 +183,10 @@ class ViewLoader:
             consent=said.get("consent", self._settings.consent),
             learning=said.get("learning", "1") == "1",
             social=said.get("social", "0") == "1",
-            publication=int(said.get("publication", "0")),
+            publication=publication,
             paused=paused,
             archived=archived,
+            older_goals=await self._older_goals(publication),
         )
 
     async def stamp(self) -> Stamp:
@@ -195,6 +200,21 @@ class ViewLoader:
         text = held_text(paused, frozenset(held.get("archived", [])))
         number, version = (published["number"], published["version"]) if published else (0, 0)
         return int(number), int(version), newest[0]["id"] if newest else "", text
+
+    async def _older_goals(self, publication: int) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Return what a publication says of goals that only older versions have (`View.older_goals`)."""
+        found = self._goals.get(publication)
+        if found is None and publication:
+            row = await self._store.get_document(*PUBLISHED)
+            if row is None or row["number"] != publication:
+                row = await self._store.get_document(PUBLICATIONS, str(publication))
+            said = row.get("older_goals", {}) if row is not None else {}
+            found = {
+                event: {path: tuple(versions) for path, versions in paths.items()}
+                for event, paths in said.items()
+            }
+            self._goals[publication] = found
+        return found or {}
 
     async def _snapshots(self) -> dict[str, Snapshot]:
         """Return policy -> newest snapshot; the newest rows name the policies that are alive."""

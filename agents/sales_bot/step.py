@@ -4,7 +4,8 @@ Rules
 1. An order is counted once, by its id; a repeat changes nothing and tells nobody.
 2. Credit is kept in two ways. By last touch the last send that a human answered within five days before gets
    it all; linear, all sends that a human answered in that time share it alike.
-3. Rules, Email and Engagement are all told of a goal by Sales itself: none may wait for another to stop.
+3. Rules, Email and Engagement are all told of a goal by Sales itself: none may wait for another to stop. Only of a
+   goal that older versions of the rules have Rules is told alone: it knows who stands on one of them.
 4. `at` of what is told is `at` of the purchase: every run entered until then is over.
 5. An order that is told late is dated by itself: what was answered after it gets no credit, and takes none away.
 6. Every order is thanked for. A goal that is none may be told at each visit: it is thanked for once, and again only
@@ -101,7 +102,8 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     effects: list[Effect] = []
     if is_order:
         effects.append(_row(state, message.order_id, order))
-    if not paths:
+    older = _older(message.event, paths, view)
+    if not paths and not older:
         return effects
     for path in paths:
         state.goals.setdefault(path, message.at)
@@ -117,7 +119,11 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         credited=credit,
         address=message.address,
         unthanked=unthanked,
+        goal=key,
     )
+    effects += [Tell("rules", each) for each in _for_older(reached, older)]
+    if not paths:
+        return effects
     story = {
         "paths": paths,
         "event": message.event,
@@ -129,6 +135,23 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     }
     told = [Tell(bot, reached) for bot in ("rules", "email", "engagement")]
     return [*effects, *told, LogStory("goal.reached", story)]
+
+
+def _older(event: str, paths: list[str], view: View) -> dict[int, list[str]]:
+    """Return older version -> its paths whose goal the event is, while it is no goal of theirs any more."""
+    found: dict[int, list[str]] = {}
+    for path, versions in sorted(view.older_goals.get(event, {}).items()):
+        for version in versions if path not in paths else ():
+            found.setdefault(version, []).append(path)
+    return found
+
+
+def _for_older(reached: GoalReached, older: dict[int, list[str]]) -> list[GoalReached]:
+    """Return what is told for who stands on older versions; Rules alone knows who does, and tells the others."""
+    return [
+        msgspec.structs.replace(reached, paths=paths, version=version)
+        for version, paths in sorted(older.items())
+    ]
 
 
 def _unthanked(

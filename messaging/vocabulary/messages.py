@@ -213,6 +213,10 @@ class GoalReached(Message):
     address: str
     unthanked: str = ""
     """Why no success e-mail follows; empty: one does."""
+    version: int = 0
+    """The older version of the rules whose goal it is, for who stands on that; 0: the present one's, for everybody."""
+    goal: str = ""
+    """By what the goal is told from others: an order's id, or the event's name before it; empty: `order_id`."""
 
 
 class Erased(Message):

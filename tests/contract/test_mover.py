@@ -57,7 +57,9 @@ def see(house: House, files: dict[str, str], version: int) -> None:
     for shard in house.shards.values():
         view: View = shard._committer.view
         pinned = {**view.pinned, version: rules}
-        new = msgspec.structs.replace(view, rules=rules, rules_version=version, pinned=pinned)
+        new = msgspec.structs.replace(
+            view, rules=rules, rules_version=version, pinned=pinned, publication=version
+        )
         shard.set_view(new)
 
 

@@ -971,3 +971,21 @@ def test_an_order_that_is_the_goal_of_two_paths_is_thanked_for_once_by_the_more_
     assert [e.plan.path for e in of(found, fx.PutSend)] == ["win-back"]
     assert not of(world.goal(("welcome", "win-back")), fx.PutSend), "told again, not thanked again"
     assert not of(world.goal(("welcome",)), fx.PutSend), "nor where a version has one path less"
+
+
+def test_goals_that_share_an_orders_id_are_thanked_for_each():
+    """An order is paid, and delivered later: shops tell both by its id."""
+    world = World()
+    of_goal = {"visitor": VISITOR, "at": NOW, "value": 0.0, "currency": "", "credited": ""}
+    bought = msg.GoalReached(
+        paths=["welcome"], order_id="o1", address="ann@example.com", goal="o1", **of_goal
+    )
+    delivered = msg.GoalReached(
+        paths=["win-back"],
+        order_id="o1",
+        address="ann@example.com",
+        goal="Order Delivered:o1",
+        **of_goal,
+    )
+    found = [effect for each in (bought, delivered, delivered) for effect in world.take(each)]
+    assert [e.plan.path for e in of(found, fx.PutSend)] == ["welcome", "win-back"]

@@ -219,7 +219,8 @@ def test_the_date_in_a_template_is_the_mails():
         ("{{ name | nosuch }}", "unknown filter"),
         ("{% include 'x' %}", "x"),
         ("{{ 1 | divided_by: 0 }}", "divide by 0"),
-        ("{% for i in (1..1000000000) %}x{% endfor %}", "loop iteration limit"),
+        ("{% for i in (1..5000) %}x{% endfor %}", "loop iteration limit"),
+        ("{% for i in (1..1000000000) %}x{% endfor %}", "a range has 10,000 numbers at most"),
         ("{% for i in (1..900) %}{{ wide }}{% endfor %}", "output stream limit"),
         (
             "{% assign s = wide %}{% for i in (1..90) %}{% assign s = s | append: s %}{% endfor %}",
