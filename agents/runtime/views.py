@@ -179,7 +179,7 @@ class ViewLoader:
             consent=said.get("consent", self._settings.consent),
             learning=said.get("learning", "1") == "1",
             social=said.get("social", "0") == "1",
-            publication=int(said.get("publication", "0")),
+            publication=int(said["publication"]),
             paused=paused,
             archived=archived,
         )
