@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from agents.behavior_bot.knowing import is_zone, may_email
+from agents.behavior_bot.knowing import is_zone, may_email, may_show_to
 from agents.behavior_bot.listed import lists_of
 from agents.behavior_bot.state import BehaviorState, Stamped
 from agents.runtime.held import Codec
@@ -67,6 +67,7 @@ def profile_of(state: BehaviorState, consent: str) -> Profile:
         context=context,
         lists=lists_of(state),
         may_email=may_email(state, consent),
+        may_show=may_show_to(state),
         visits_a_week=_visits_a_week(state),
     )
 

@@ -41,6 +41,7 @@ class VisitorFacts:
         "_depth",
         "_now",
         "_pages",
+        "_recent",
         "_scores",
         "_standing",
         "_state",
@@ -71,6 +72,8 @@ class VisitorFacts:
         """Texts -> pages of the session that contain any: several cohorts ask for the same ones."""
         self._standing: dict[str, tuple[datetime, float]] = {}
         """Score -> (moment, value): a cohort's test and its `until` ask for the same one."""
+        self._recent: dict[tuple[str, datetime], int] = {}
+        """(Event, since) -> count: cohorts ask for the same event in windows of the same length."""
 
     @property
     def lifecycle(self) -> str:
@@ -215,8 +218,12 @@ class VisitorFacts:
 
     def recent(self, event: str, since: datetime) -> int:
         """Count an event in the buckets that start at `since` or later."""
-        tally = self._state.tallies.get(event)
-        return _since(tally, since.timestamp(), self._now) if tally is not None else 0
+        known = self._recent.get((event, since))
+        if known is None:
+            tally = self._state.tallies.get(event)
+            known = _since(tally, since.timestamp(), self._now) if tally is not None else 0
+            self._recent[event, since] = known
+        return known
 
     def marks(self, watch: Watch) -> Sequence[Mark]:
         """Return the newest bounded marks of a watch, in the order of time."""

@@ -186,9 +186,13 @@ def note_marks(
     at: float,
 ) -> list[str]:
     """Keep what rules look at one by one; return the kinds of what changed."""
+    watching = rules.watched.get(name)
+    if watching is None:
+        return []
     kinds: list[str] = []
-    for watch in rules.watched.get(name, ()):
-        marks = list(watch.marks(name, properties or {}, at))
+    told = properties or {}
+    for watch in watching.of(told):
+        marks = list(watch.marks(name, told, at))
         if marks:
             kinds += [f"mark:{each}" for each in keep_marks(state, watch.id, marks)]
     return kinds

@@ -24,7 +24,8 @@ from agents.rules.facts import LISTS
 from messaging.vocabulary.effects import Effect, PutMember
 from messaging.vocabulary.events import Call, Listed
 
-_KIND = f"trait:{LISTS}"
+_KIND = "trait:"
+_LIST = f"{_KIND}{LISTS}"
 
 
 def learn_lists(
@@ -39,35 +40,35 @@ def learn_lists(
             turn = Turn(int(at // DAY_SECONDS), number_of(trait), number_of(is_on), at)
             changed |= keep_turn(state, turn)
         if changed:
-            kinds.append(f"trait:{trait}")
-    return kinds + [f"trait:{trait}" for trait in trim(state.lists, LISTS_MAX)]
+            kinds.append(f"{_KIND}{trait}")
+    return kinds + [f"{_KIND}{trait}" for trait in trim(state.lists, LISTS_MAX)]
 
 
 def show_changed(state: BehaviorState, kinds: Iterable[str], now: datetime) -> list[Effect]:
     """Return the rows of the lists that these kinds of changes are about."""
-    names = dict.fromkeys(kind[len(_KIND) :] for kind in kinds if kind.startswith(_KIND))
-    return [_row(state, name, now) for name in names]
+    traits = dict.fromkeys(kind.removeprefix(_KIND) for kind in kinds if kind.startswith(_LIST))
+    return show_lists(state, traits, now)
 
 
-def show_merged(state: BehaviorState, now: datetime) -> list[Effect]:
-    """Return the rows of one who took another in."""
-    return [_row(state, name, now) for name in _names(state)]
+def show_lists(state: BehaviorState, traits: Iterable[str], now: datetime) -> list[Effect]:
+    """Return the rows of some lists; `traits`: as rules ask for them."""
+    return [_row(trait, now, is_on=_is_on(state, trait)) for trait in traits]
 
 
 def hide(state: BehaviorState, now: datetime) -> list[Effect]:
     """Return the rows of one who is another visitor from now on."""
-    return [PutMember(name, "off", now) for name in _names(state)]
+    return [_row(trait, now, is_on=False) for trait in sorted(state.lists)]
 
 
 def lists_of(state: BehaviorState) -> list[str]:
     """Return the lists that a visitor stands on."""
-    return [name for name in _names(state) if state.lists[LISTS + name].value is True]
+    return [trait.removeprefix(LISTS) for trait in sorted(state.lists) if _is_on(state, trait)]
 
 
-def _names(state: BehaviorState) -> list[str]:
-    return [trait.removeprefix(LISTS) for trait in sorted(state.lists)]
+def _is_on(state: BehaviorState, trait: str) -> bool:
+    stamp = state.lists.get(trait)
+    return stamp is not None and stamp.value is True
 
 
-def _row(state: BehaviorState, name: str, now: datetime) -> PutMember:
-    stamp = state.lists.get(LISTS + name)
-    return PutMember(name, "on" if stamp is not None and stamp.value is True else "off", now)
+def _row(trait: str, now: datetime, *, is_on: bool) -> PutMember:
+    return PutMember(trait.removeprefix(LISTS), "on" if is_on else "off", now)

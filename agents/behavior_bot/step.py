@@ -34,7 +34,7 @@ from agents.behavior_bot.knowing import (
     tell_site_consent,
     tell_who,
 )
-from agents.behavior_bot.listed import hide, learn_lists, show_changed, show_merged
+from agents.behavior_bot.listed import hide, learn_lists, show_changed, show_lists
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.moments import MOMENT_WAKE, arm_moment, keep_moment
 from agents.behavior_bot.orders import note_refund
@@ -200,20 +200,22 @@ def _call(
         assert isinstance(event, Track)
         bought = purchase(state, event, record, here.view, here.visitor, here.now)
         refunds, is_less = _refund(state, event, record, here)
-    at = record.at.timestamp()
+    at, turning = record.at.timestamp(), here.rules.turning
+    # Also of a call that is over the bound: a flood in somebody's name keeps nobody off a list.
+    listed = learn_lists(state, event, at, record.position, turning)
     if not within:
-        refuses = learn_refusals(state, event, at, record.position)
+        changed = ["who"] if learn_refusals(state, event, at, record.position) else []
+        changed += listed
         sold: list[Effect] = [] if bought is None else [Tell("sales", bought)]
-        told = _who(state, here) if sold or refuses else []
+        told = _who(state, here) if sold or changed else []
         return [
             *sold,
             *refunds,
             *told,
-            *(evaluate(state, here, ("who",), []) if refuses else []),
+            *show_changed(state, listed, here.now),
+            *(evaluate(state, here, changed, []) if changed else []),
         ]
-    turning = here.rules.turning
-    changed = learn(state, event, at, record.position, member=member, turning=turning)
-    changed += learn_lists(state, event, at, record.position, turning)
+    changed = learn(state, event, at, record.position, member=member, turning=turning) + listed
     remembered = remember(state, event, name, at, here.rules)
     effects: list[Effect] = refunds
     if bought is not None:
@@ -447,6 +449,7 @@ def _state_merged(
 ) -> list[Effect]:
     if young.kept < here.view.publication:
         settle(young, younger, here.view)
+    lists = sorted(state.lists.keys() | young.lists.keys())
     if not absorb(state, younger, young, here.rules):
         return []
     absorb_lacking(state, young)
@@ -456,7 +459,7 @@ def _state_merged(
     if state.address or state.told:
         effects += tell_who(state, here.visitor, here.now, here.view, again=True)
         effects += confirming.ask(state, here)
-    effects += show_merged(state, here.now)
+    effects += show_lists(state, lists, here.now)
     judged = judge(state, here)
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)

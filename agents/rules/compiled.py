@@ -18,7 +18,7 @@ import msgspec
 from agents.rules.facts import Facts
 from agents.rules.fading import fades_at
 from agents.rules.flow import StepRule
-from agents.rules.watches import Watch
+from agents.rules.watches import Watching
 from messaging.vocabulary.records import SplitTest
 
 Test = Callable[[Facts, datetime], bool]
@@ -310,7 +310,7 @@ class CompiledRules:
     interactions: Mapping[str, InteractionRule] = field(default_factory=dict)
     probabilities: tuple[str, ...] = ()
     """`opportunity`, `customer`: those that a cohort asks for, sorted."""
-    watched: Mapping[str, list[Watch]] = field(default_factory=dict, repr=False)
+    watched: Mapping[str, Watching] = field(default_factory=dict, repr=False)
     """Event name -> what is kept of it one by one."""
     turning: frozenset[str] = frozenset()
     """Traits of which it is kept when they changed."""

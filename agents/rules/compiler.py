@@ -75,7 +75,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         groups=index_by_need(touched),
         interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
         probabilities=_probabilities(questions),
-        watched=index_by_event(around.watches),
+        watched=index_by_event(around.watches.values()),
         turning=frozenset(around.turning),
         on_session=frozenset(cohort.name for cohort in touched.get("session", ())),
         visits_end=entered_by_its_end(questions),

@@ -168,7 +168,8 @@ def _social(social: SocialIs, _: Around) -> Part:
 
 def _country(wanted: str, _: Around) -> Part:
     kinds = frozenset({"place:country", "trait:country", "trait:address.country"})
-    return Part(lambda facts, _: same(facts.place("country"), wanted), None, kinds)
+    text = plain(wanted)
+    return Part(lambda facts, _: plain(facts.place("country")) == text, None, kinds)
 
 
 def _place(field: str) -> Callable[[PropertyIs, Around], Part]:

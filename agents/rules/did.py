@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from agents.rules.event_models import EventDid, EventLike, EventNone, SequenceIs, UnfinishedIs
 from agents.rules.facts import Facts
-from agents.rules.operators import properties_test
+from agents.rules.operators import properties_test, texts_of
 from agents.rules.parts import Around, Part, counted, every, kinds_of, negated
 from agents.rules.watches import Mark, Watch
 from agents.rules.windows import bucket_of, floor_to, window_start
@@ -125,9 +125,19 @@ def happened(
     ends = part.until
     if ends is None:
         return part
+    key = f"{event}\n{at_least}\n{hours}"  # no cohort is called so
+
+    def until(facts: Facts, now: datetime) -> datetime | None:
+        if facts.counter(event) < at_least:
+            return None
+        known = facts.ends.get(key)  # one answer for all cohorts that ask for the same
+        if known is None or known[0] is not now:
+            known = facts.ends[key] = (now, ends(facts, now))
+        return known[1]
+
     return Part(
         lambda facts, now: facts.counter(event) >= at_least and part.test(facts, now),
-        lambda facts, now: ends(facts, now) if facts.counter(event) >= at_least else None,
+        until,
         kinds,
         needs,
     )
@@ -151,8 +161,18 @@ def _watch(steps: list[EventLike], same: str | None, around: Around) -> Watch:
             for each in steps
         ),
         same=same or "",
+        only=_only(steps),
     )
     return around.watches.setdefault(watch.id, watch)
+
+
+def _only(steps: list[EventLike]) -> tuple[str, frozenset[str]] | None:
+    """Return a property and the texts of which it must have one, where a single event is asked for so."""
+    asked = (steps[0].properties or {}) if len(steps) == 1 else {}
+    for name, each in asked.items():
+        if (texts := texts_of(each)) is not None:
+            return name, texts
+    return None
 
 
 def _marks(watch: Watch) -> Callable[[Facts, datetime | None], int]:

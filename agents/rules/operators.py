@@ -22,11 +22,17 @@ def value_test(asked: ValueIs) -> ValueTest:
     if asked.matches is not None:
         found = expression(asked.matches).search
         return lambda value: value is not None and found(str(value)) is not None
-    if asked.equals is not None or asked.one_of is not None:
-        values = asked.one_of if asked.one_of is not None else [asked.equals]
-        wanted = frozenset(map(plain, values))
+    wanted = texts_of(asked)
+    if wanted is not None:
         return lambda value: value is not None and plain(value) in wanted
     return _part_of_text(asked)
+
+
+def texts_of(asked: ValueIs) -> frozenset[str] | None:
+    """Return the plain texts of which a value must be one; None where it is asked otherwise."""
+    if asked.one_of is not None:
+        return frozenset(map(plain, asked.one_of))
+    return frozenset({plain(asked.equals)}) if asked.equals is not None else None
 
 
 def properties_test(asked: dict[str, PropertyIs]) -> PropertiesTest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class Watch:
     """Event name, and the test of its properties (None: any)."""
     same: str
     """Property whose value is the key; empty: all have one."""
+    only: tuple[str, frozenset[str]] | None = None
+    """A property and the plain texts of which it must have one for there to be any mark; None: it is not so simple."""
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -47,10 +49,39 @@ class Watch:
                 yield at, step, key
 
 
-def index_by_event(watches: dict[str, Watch]) -> dict[str, list[Watch]]:
+class Watching:
+    """Find the watches that an event may leave marks for: of many that ask for a value each, those of the value it has.
+
+    Parameters:
+        watches: those that look at the event.
+    """
+
+    def __init__(self, watches: Iterable[Watch]) -> None:
+        self.watches = list(watches)
+        self._any: list[Watch] = []
+        self._by_value: dict[str, dict[str, list[Watch]]] = {}
+        for watch in self.watches:
+            if watch.only is None:
+                self._any.append(watch)
+                continue
+            name, texts = watch.only
+            values = self._by_value.setdefault(name, {})
+            for text in texts:
+                values.setdefault(text, []).append(watch)
+
+    def of(self, properties: dict[str, Any]) -> Iterator[Watch]:
+        """Give the watches that an event with these properties may leave marks for, each once."""
+        yield from self._any
+        for name, values in self._by_value.items():
+            value = properties.get(name)
+            if value is not None:
+                yield from values.get(plain(value), ())
+
+
+def index_by_event(watches: Iterable[Watch]) -> dict[str, Watching]:
     """Return event name -> the watches that look at it."""
     index: dict[str, list[Watch]] = {}
-    for watch in watches.values():
+    for watch in watches:
         for name in {name for name, _ in watch.steps}:
             index.setdefault(name, []).append(watch)
-    return index
+    return {name: Watching(found) for name, found in index.items()}

@@ -57,6 +57,8 @@ def leaves_at(
         return None
     # The latest start that still holds enough: the count falls when the window's start passes it.
     low, high = 0, (floor_to(now, bucket) - start) // bucket
+    if count(start + high * bucket) >= at_least:
+        low = high  # the running bucket holds enough: mostly it has just happened
     while low < high:
         middle = (low + high + 1) // 2
         if count(start + middle * bucket) >= at_least:

@@ -40,6 +40,8 @@ class Profile(msgspec.Struct, frozen=True):
     lists: list[str] = []
     """Static lists that they stand on."""
     may_email: bool = True
+    may_show: bool = True
+    """Whether they may be spoken to on the site."""
     visits_a_week: float | None = None
     """None: too little was seen of them to say."""
 

@@ -19,7 +19,6 @@ PRODUCTS = 40
 PAGES_MAX = 14
 STAYS = timedelta(seconds=10)
 """Nobody goes on sooner: there is time to look at what is offered and to answer it in between."""
-CONSENT = {"categoryPreferences": {"email": True}}
 
 Calls = list[tuple[datetime, dict[str, Any]]]
 
@@ -91,12 +90,14 @@ def _context(person: Person) -> dict[str, Any]:
 def _identify(person: Person) -> dict[str, Any]:
     profile = person.profile
     told = {"timezone": person.zone} if profile is None else profile.traits
-    agrees = profile is None or profile.may_email
+    agreed = {"email": True} if profile is None or profile.may_email else {}
+    if profile is not None and not profile.may_show:
+        agreed["site"] = False
     call = {
         "type": "identify",
         "userId": person.user_id,
         "traits": {**told, "email": person.address},
-        "context": {"consent": CONSENT} if agrees else {},
+        "context": {"consent": {"categoryPreferences": agreed}} if agreed else {},
     }
     if profile is not None and profile.lists:
         call |= {"type": "listed", "lists": dict.fromkeys(profile.lists, True)}

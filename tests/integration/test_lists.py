@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from agents.behavior_bot.intake import MINUTE_EVENTS_MAX
 from agents.behavior_bot.merge import pack
 from agents.behavior_bot.state import LISTS_MAX
 from messaging.gateway.validate import read_call
@@ -211,6 +212,14 @@ def test_a_list_does_not_fall_to_the_bounds_of_traits() -> None:
     assert ann.state.cohorts == ["c0"]
 
 
+def test_a_flood_in_somebodys_name_keeps_them_off_no_list() -> None:
+    ann = Ann(a_view_of([{"in_list": "vip"}]))
+    ann.sees(*(a_page(1, userId="1") for _ in range(MINUTE_EVENTS_MAX + 1)))
+    assert ann.state.over_bound == 1
+    assert members(ann.sees(a_listing(2, "1", vip=True))) == [("vip", "on")]
+    assert (ann.state.over_bound, ann.state.cohorts) == (2, ["c0"])
+
+
 def test_the_newest_lists_are_kept_and_who_falls_off_one_is_shown_so() -> None:
     ann = Ann(a_view_of([{"in_list": "vip"}]))
     ann.sees(a_listing(1, "1", vip=True))
@@ -219,6 +228,11 @@ def test_the_newest_lists_are_kept_and_who_falls_off_one_is_shown_so() -> None:
     )
     assert ("vip", "off") in members(effects)
     assert (ann.state.cohorts, len(ann.state.lists)) == ([], LISTS_MAX)
+    younger, older = Ann(a_view_of([]), visitor="b" * 24), Ann(a_view_of([]))
+    older.sees(a_listing(1, "2", vip=True))
+    younger.state.lists = dict(ann.state.lists)
+    rows = members(older.take(StateMerged(ANN, START, "b" * 24, pack(younger.state))))
+    assert (len(rows), ("vip", "off") in rows) == (LISTS_MAX + 1, True)
 
 
 def test_who_is_merged_takes_their_lists_along() -> None:

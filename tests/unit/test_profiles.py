@@ -25,7 +25,7 @@ from scripts.rules import publish, push
 from scripts.simulating import START
 from scripts.simulation import Setting, compare
 from scripts.simulation_told import told
-from tests.behavior_builders import Ann, a_page, a_track, an_identify
+from tests.behavior_builders import Ann, a_listing, a_page, a_track, an_identify
 
 RULES = compile_folder(DEFAULTS, 1)
 
@@ -93,6 +93,19 @@ def test_a_profile_is_what_a_lead_is_known_by_without_who_they_are() -> None:
         visits_a_week=7.0,
     )
     assert "secret" not in repr(profile)
+
+
+def test_lists_and_the_consent_to_the_site_come_along() -> None:
+    ann = a_lead()
+    refuses = {"consent": {"categoryPreferences": {"site": False}}}
+    ann.sees(a_listing(90_001, "ann", vip=True, beta=False), a_page(90_002, context=refuses))
+    [profile] = drawn(a_store(v1=ann))
+    assert (profile.lists, profile.may_show) == (["vip"], False)
+    person = make_person(1, 7, START, START - START, profile)
+    calls = [call for _, call in visit(person, START, 0.0, Chance(1, "visit"), "o", first=True)]
+    (listed,) = [call for call in calls if call["type"] == "listed"]
+    assert listed["lists"] == {"vip": True}
+    assert listed["context"]["consent"] == {"categoryPreferences": {"email": True, "site": False}}
 
 
 def test_who_has_bought_and_who_is_not_known_is_left_out() -> None:
