@@ -120,7 +120,13 @@ def publish(version: int, runs: str, data: Path, as_json: bool) -> None:
     groups = asyncio.run(_publish(version, runs, data))
     lines = [f"version {version} is published"]
     lines += asyncio.run(_filling(data, watch=sys.stdout.isatty() and not as_json))
-    if runs != "stay":
+    if runs == "stay" and groups:
+        staying = counted(sum(each["runs"] for each in groups), "runs")
+        lines.append(
+            f"{staying} under way stay by older versions, which this one's cohorts move: see"
+            f" `mdma rules impact {version}`"
+        )
+    elif runs != "stay":
         lines += _lines(groups, version)
         lines.append("they are being moved: it goes on by itself" if groups else "nobody is moved")
     facts = {"version": version, "runs": runs, "groups": groups}

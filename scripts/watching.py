@@ -16,7 +16,7 @@ from agents.cluster.keeper import Keeper
 from agents.cluster.supervisor import Supervisor
 from agents.runtime.views import ViewLoader
 from messaging.store.embedded import EmbeddedMongo
-from messaging.vocabulary.errors import WorldError
+from messaging.vocabulary.errors import WorldError, raised_at
 
 MONGO_LOOK_SECONDS = 0.5
 NEWS_SECONDS = 5.0
@@ -35,7 +35,7 @@ async def always(name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - see above
-            log.error("watch.failed", of=name, error=type(error).__name__, reason=str(error))  # noqa: TRY400 - one line
+            log.error("watch.failed", of=name, error=type(error).__name__, at=raised_at(error))  # noqa: TRY400 - one line
         await asyncio.sleep(1.0)
 
 

@@ -15,7 +15,6 @@ import concurrent.futures
 import os
 import threading
 import time
-import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -27,7 +26,7 @@ from agents.cluster.part import Factory, Part
 from agents.runtime.gate import GateReport, Unheard
 from messaging.clock import GatedClock, Grant, RealClock
 from messaging.ports import Chunk, Peers
-from messaging.vocabulary.errors import Fenced
+from messaging.vocabulary.errors import Fenced, raised_at
 
 T = TypeVar("T")
 
@@ -95,7 +94,7 @@ class Host:
             log.warning("actor.fenced", actor=self._spec.name)
             code = EXIT_FENCED
         except BaseException as error:  # noqa: BLE001 - the supervisor of this process: rule 2
-            log.error("actor.failed", error=type(error).__name__, at=_at(error))  # noqa: TRY400 - rule 4
+            log.error("actor.failed", error=type(error).__name__, at=raised_at(error))  # noqa: TRY400 - rule 4
             code = EXIT_FAILED
         self._drained.set()
         if code:
@@ -216,9 +215,3 @@ class Host:
         if part is None or self._drained.is_set():
             raise NotReady(self._spec.name)
         return asyncio.run_coroutine_threadsafe(work(part), self._loop).result(seconds)
-
-
-def _at(error: BaseException) -> list[str]:
-    """Return the innermost places of an error, without its text."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return [f"{'/'.join(f.filename.split('/')[-2:])}:{f.lineno} {f.name}" for f in frames]

@@ -41,6 +41,7 @@ from messaging.vocabulary.errors import (
     Suppressed,
     Unavailable,
     WorldError,
+    raised_at,
 )
 from messaging.vocabulary.figures import summed
 from messaging.vocabulary.messages import HandOverDue, Letter, MailOutcome
@@ -289,8 +290,8 @@ class Committer:
         spec, work = self._spec, poisoned.work
         place = (work.stream, work.position, work.index)
         tries = self._tries[place] = self._tries.get(place, 0) + 1
-        reason = str(poisoned.cause)
-        spec.log.warning("step.raised", shard=spec.name, tries=tries, reason=reason)
+        error, at = type(poisoned.cause).__name__, raised_at(poisoned.cause)
+        spec.log.warning("step.raised", shard=spec.name, tries=tries, error=error, at=at)
         if tries < spec.limits.poison_tries:
             return
         del self._tries[place]
@@ -299,7 +300,7 @@ class Committer:
         fields = quarantine_fields(work, str(poisoned), batch.intake.now)
         batch.quarantined.append(RowWrite("quarantine", quarantine_id(spec.name, place), fields))
         kind = type(work.message).__name__
-        spec.log.error("letter.quarantined", shard=spec.name, kind=kind, reason=reason)
+        spec.log.error("letter.quarantined", shard=spec.name, kind=kind, error=error, at=at)
 
 
 def _after(commit: Commit) -> Ownership:

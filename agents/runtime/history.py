@@ -34,6 +34,7 @@ from agents.runtime.replay import Replayer
 from agents.runtime.spec import Log
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.effects import Effect
+from messaging.vocabulary.errors import raised_at
 from messaging.vocabulary.events import RulesFilled
 from messaging.vocabulary.messages import Letter, Message, StateMerged, decode_letters
 
@@ -236,4 +237,5 @@ class History:
             try:
                 folding.take(states[visitor], work)
             except Poisoned as poisoned:
-                self._log.error("history.unreadable", batch=source, reason=str(poisoned.cause))
+                error, at = type(poisoned.cause).__name__, raised_at(poisoned.cause)
+                self._log.error("history.unreadable", batch=source, error=error, at=at)

@@ -102,7 +102,7 @@ class Trainer:
             try:
                 await self._one(act)
             except (WorldError, OSError) as error:
-                self._log.warning("training.failed", policy=act.policy, error=str(error))
+                self._log.warning("training.failed", policy=act.policy, error=type(error).__name__)
             finally:
                 self._under_way = ""
 

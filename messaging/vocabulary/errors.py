@@ -15,6 +15,8 @@ Ours are `assert`: the actor dies and recovers from the store.
 
 from __future__ import annotations
 
+import traceback
+
 
 class MdmaError(Exception):
     """Stand above every error the product names."""
@@ -66,3 +68,9 @@ class Suppressed(WorldError):  # noqa: N818
 
 class Fenced(WorldError):  # noqa: N818
     """Say that the shard belongs to a newer epoch; the holder of the old one must stop."""
+
+
+def raised_at(error: BaseException) -> list[str]:
+    """Return the innermost places of an error: what a log may say of it, for its text may hold an address."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return [f"{'/'.join(f.filename.split('/')[-2:])}:{f.lineno} {f.name}" for f in frames]
