@@ -90,7 +90,7 @@ async def test_tables_are_shown_by_equality_of_named_fields() -> None:
         assert len((await _ask(session, "/api/v1/sends"))["sends"]) == 3
         found = await _ask(session, "/api/v1/sends?status=handed+over&limit=1")
         assert [row["status"] for row in found["sends"]] == ["handed over"]
-        assert await _ask(session, "/api/v1/decisions") == {"decisions": []}
+        assert await _ask(session, "/api/v1/decisions") == {"decisions": [], "after": None}
         assert await _ask(session, "/api/v1/policies") == {"policies": []}
         assert await _ask(session, "/api/v1/experiments") == {
             "experiments": [
