@@ -221,6 +221,7 @@ VISITOR = _named(
     over_bound=WHOLE,
     scores=_map_of(NUMBER),
     cohorts=TEXTS,
+    lists=TEXTS,
     runs=_list_of(_RUN),
     sends=_list_of(_SENT),
     engagements=_list_of(_OFFERED),
