@@ -126,11 +126,13 @@ def _tell_lines(facts: dict[str, Any], lines: list[str], *, as_json: bool) -> No
 
 def _people(named: tuple[str, ...], file: Path | None) -> list[str]:
     """Return who is named, each once. Raise UsageError for nobody, Refused for a file that names nobody in a row."""
-    found = dict.fromkeys([*named, *(_rows(file) if file is not None else ())])
+    found = dict.fromkeys(named)
+    for person in _rows(file) if file is not None else ():
+        found[person] = None
+        if len(found) > PEOPLE_MAX:  # the rest of the file need not be read to know
+            raise Refused(f"more than {PEOPLE_MAX:,} people are too many at once; nothing was sent")
     if not found:
         raise click.UsageError("name people by address or user id, or a --file")
-    if len(found) > PEOPLE_MAX:
-        raise Refused(f"{len(found):,} people are too many at once: {PEOPLE_MAX:,} at most")
     return list(found)
 
 

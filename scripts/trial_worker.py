@@ -3,22 +3,27 @@
 Rules
 1. Nothing is written anywhere: the store and the journal are read.
 2. When standard input ends, whoever wanted this is gone: so are we.
+3. Where memory runs out, this process is ended before any other: a button must not cost the store or the gateway.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from scripts.compose import Wiring
 from scripts.folder import Refused
+
+OOM_FILE, FIRST_TO_GO = Path("/proc/self/oom_score_adj"), "1000"
 
 
 class Ordered(msgspec.Struct):
@@ -33,6 +38,7 @@ def main() -> None:
     """Read the order, carry it out, tell what it came to."""
     ordered = msgspec.json.decode(sys.stdin.buffer.readline(), type=Ordered)
     threading.Thread(target=_end_with_input, daemon=True).start()
+    _be_first_to_go()
     try:
         _tell({"result": asyncio.run(_WORK[ordered.kind](ordered.wiring, ordered.asked))})
     except Refused as refused:
@@ -41,6 +47,11 @@ def main() -> None:
         _tell({"failed": f"it ended with {type(error).__name__}"})
     # At once: the thread that waits for the end of the input would be caught in the middle.
     os._exit(0)
+
+
+def _be_first_to_go() -> None:
+    with contextlib.suppress(OSError):  # not everywhere is there such a file (Linux, proc(5))
+        OOM_FILE.write_text(FIRST_TO_GO)
 
 
 def _end_with_input() -> None:

@@ -76,6 +76,7 @@ def a_lived_world(people: int = 80, days: int = DAYS) -> Lived:
         snapshots={},
         holdout=0.2,
         learning=True,
+        publication=1,  # `fill` publishes it
     )
     world = Lived(view, Audience(7, people, START, days))
     world.run(end_of(days))

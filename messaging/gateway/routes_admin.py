@@ -187,6 +187,7 @@ def _broadcasts() -> list[Route]:
         ),
         _route("GET", "broadcasts/{id}", admin.broadcast_, show, 404),
         _route("POST", "broadcasts/{id}/cancel", admin.cancel_broadcast, off, 404, 409),
+        _table("webhooks", "webhooks", "List calls of paths' webhooks.", "visitor", "status"),
         _table("recipients", "recipients", told, "broadcast", "status", "reason", "visitor"),
     ]
 

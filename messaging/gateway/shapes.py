@@ -152,6 +152,14 @@ ROWS: dict[str, Schema] = {
     "decisions": _row_of(Decision),
     "snapshots": _row_of(Snapshot, at=TIME, left_out=_map_of(WHOLE)) | {"required": ["id"]},
     "recipients": _row_of(PutRecipient),
+    "webhooks": _named(
+        id=TEXT,
+        visitor=TEXT,
+        at=TIME,
+        **dict.fromkeys(("path", "run", "step", "url", "status", "reason"), TEXT),
+        tries=WHOLE,
+    )
+    | {"additionalProperties": True},
     "audit_log": _named(id=TEXT, at=TIME, by=TEXT, act=TEXT, of=TEXT, visitor=TEXT, said=TEXT),
 }
 """Table -> its rows."""
@@ -163,7 +171,10 @@ def table(path: str, name: str) -> Schema:
 
 
 _SUMMARY = _named(visitor_id=TEXT, email=_or_null(TEXT), cohorts=TEXTS, counters=_map_of(WHOLE))
-_VISITORS = _named(as_of=TIME, count=WHOLE, visitors=_list_of(_SUMMARY), after=AFTER)
+_MANY = WHOLE | {
+    "description": "Of all pages; at a stage the runs, of which a visitor may have some."
+}
+_VISITORS = _named(as_of=TIME, count=_MANY, visitors=_list_of(_SUMMARY), after=AFTER)
 
 _RUN = _named(
     path=TEXT,
@@ -210,6 +221,7 @@ VISITOR = _named(
     over_bound=WHOLE,
     scores=_map_of(NUMBER),
     cohorts=TEXTS,
+    lists=TEXTS,
     runs=_list_of(_RUN),
     sends=_list_of(_SENT),
     engagements=_list_of(_OFFERED),
@@ -339,6 +351,7 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("GET", "broadcasts/{id}"): _named(as_of=TIME, broadcast=BROADCAST),
     ("POST", "broadcasts/{id}/cancel"): _named(broadcast=BROADCAST),
     ("GET", "recipients"): table("recipients", "recipients"),
+    ("GET", "webhooks"): table("webhooks", "webhooks"),
     ("POST", "pause"): _HELD,
     ("POST", "resume"): _HELD,
     ("POST", "replay"): _named(success=FLAG, added=WHOLE, known=WHOLE, rejected=_REJECTED),

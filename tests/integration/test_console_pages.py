@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -90,8 +91,23 @@ async def test_an_alert_is_settled_once_and_who_comes_second_is_told() -> None:
         [row] = await store.rows("audit_log", {"act": "alert.changed"})
         assert (row["by"], row["of"], row["visitor"]) == ("kim", alert["id"], alert["visitor"])
         html = await _get(session, "changes")
-        assert "alert.changed" in html
+        assert "alert changed" in html
         assert f"visitors/{alert['visitor']}" in html
+        assert '<a href="/console/deliverability">' in html, "the navigation of every page"
+
+
+async def test_from_every_count_of_people_at_a_stage_one_gets_to_who_they_are() -> None:
+    store, now = await lived_in()
+    standing = "visitors?path=lead-to-customer&stage=invited"
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        for page in ("", "routines/lead-to-customer?stage=invited"):
+            html = unescape(await _get(session, page))
+            [said] = re.findall(rf'href="/console/{re.escape(standing)}">([^<]*)</a>', html)[:1]
+            going, calls = (int(each) for each in re.findall(r"\d+", said)[:2])
+        html = await _get(session, standing)
+        assert f"{going + calls} runs stand at invited" in html
+        assert html.count("/console/visitors/") >= min(50, going + calls)
 
 
 @pytest.mark.parametrize(

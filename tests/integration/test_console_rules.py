@@ -52,7 +52,8 @@ async def test_the_rules_stand_there_with_the_people_in_them() -> None:
         for cohort in ("customers", "addressable-lead"):
             assert people[f"cohorts/{cohort}"] > 1
             count = int(people[f"cohorts/{cohort}"])
-            assert re.search(rf"{cohort}</a>.*</th><td>{count}</td>", html), cohort
+            who = rf'<a href="/console/visitors\?cohort={cohort}">{count}</a>'
+            assert re.search(rf"{cohort}</a>.*</th><td>{who}</td>", html), cohort
         assert "Add a file" not in html, "a viewer adds none"
         html = await _get(session, f"rules/edit?file={COHORTS}")
         assert "readonly" in html

@@ -103,6 +103,9 @@ async def furnish(store: Store, now: Any) -> dict[str, str]:
         await TrialWork(trials, store, Runner(result), StillClock()).look()
     row = {"broadcast": "b", "visitor": visitor, "status": "sent", "reason": "", "at": now}
     await store.put_document("recipients", "b:1", row)
+    row = {"visitor": visitor, "at": now, "path": PATH, "run": "1", "step": "tell", "tries": 0}
+    row |= {"url": "https://crm.example/", "status": "waiting", "reason": "", "data": {}}
+    await store.put_document("webhooks", "w", row)
     row = {"list": "vip", "visitor": visitor, "status": "on", "at": now}
     await store.put_document("list_members", "vip:1", row)
     row = {"visitor": visitor, "at": now, "alert": alert["id"], "channel": "mail"}

@@ -176,3 +176,14 @@ async def test_a_process_ends_when_whoever_wanted_it_is_gone(tmp_path) -> None:
     finally:
         if process.returncode is None:
             os.kill(process.pid, signal.SIGKILL)
+
+
+async def test_where_memory_runs_out_a_trial_goes_before_the_store_and_the_gateway() -> None:
+    code = (
+        "from scripts import trial_worker as w; w._be_first_to_go(); print(w.OOM_FILE.read_text())"
+    )
+    process = await asyncio.create_subprocess_exec(
+        trial_process.sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert said.split() == [b"1000"]
