@@ -83,6 +83,10 @@ class RealClock:
         """Return the seconds until `at`, 0 when it has passed."""
         return max(0.0, (at - self.now()).total_seconds())
 
+    def seconds_since(self, at: datetime) -> float:
+        """Return the seconds since `at`, 0 when it is to come."""
+        return max(0.0, (self.now() - at).total_seconds())
+
     def catch_up(self, at: datetime) -> None:
         """Do nothing: UTC is the same for everybody."""
 
@@ -119,6 +123,10 @@ class GatedClock(RealClock):
     def seconds_until(self, at: datetime) -> float | None:
         """Return machine seconds until world time `at`, None when no grant reaches that far yet."""
         return seconds_to(self._hands, self.machine(), at)
+
+    def seconds_since(self, at: datetime) -> float:
+        """Return about how many machine seconds ago it was `at`; where time jumps nobody can tell: 0."""
+        return super().seconds_since(at) / self._hands.speed
 
     def catch_up(self, at: datetime) -> None:
         """Be at `at` at least: somebody who was granted it has acted then."""

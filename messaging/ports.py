@@ -353,6 +353,10 @@ class Clock(Protocol):
         """Return machine seconds until world time `at` (0 when reached), None when it cannot be known yet."""
         ...
 
+    def seconds_since(self, at: datetime) -> float:
+        """Return about how many machine seconds ago world time was `at`; 0 where it is to come."""
+        ...
+
     def catch_up(self, at: datetime) -> None:
         """Be at world time `at` at least, where the clock is gated: what is taken now was done then."""
         ...

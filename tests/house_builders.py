@@ -43,6 +43,9 @@ class MovedClock:
     def seconds_until(self, at: datetime) -> float | None:
         return max(0.0, (at - self.now()).total_seconds())
 
+    def seconds_since(self, at: datetime) -> float:
+        return max(0.0, (self.now() - at).total_seconds())
+
     def machine(self) -> float:
         return time.monotonic()
 

@@ -91,6 +91,9 @@ class FakeClock:
     def seconds_until(self, at: datetime) -> float | None:
         return 0.0 if at <= self.world else None
 
+    def seconds_since(self, at: datetime) -> float:
+        return max(0.0, (self.world - at).total_seconds())
+
     def machine(self) -> float:
         return asyncio.get_event_loop().time()
 

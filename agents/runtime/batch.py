@@ -66,6 +66,10 @@ class Intake:
     taken: dict[str, int]
     """Stream -> position before this batch."""
 
+    def told_at(self) -> datetime:
+        """Return when the oldest thing in it was told."""
+        return min((chunk.at for chunk in self.chunks), default=self.now)
+
 
 @dataclass
 class Plan:

@@ -54,11 +54,13 @@ class Shard:
         self._fired_at: datetime | None = None
         """World time at which wake-ups were fired whose commit is under way: what is due next is not known yet."""
         self._building_at: datetime | None = None
+        self._building_told: datetime | None = None
+        """When the oldest thing that is being built on was told."""
         self._low: datetime | None = None
         self._ready = False
         self._stopping = False
         self._numbers = {"processed_total": 0.0, "batches_total": 0.0}
-        self._last = {"batch_size": 0.0, "commit_ms": 0.0, "lag_seconds": 0.0}
+        self._last = {"batch_size": 0.0, "commit_ms": 0.0}
 
     # The story of a shard's life
 
@@ -138,6 +140,7 @@ class Shard:
         return {
             **self._numbers,
             **self._last,
+            "lag_seconds": self._lag_seconds(),
             "quarantined_total": float(self._committer.quarantined_total),
             "overlapped_total": float(self._committer.overlapped_total),
             "voided_total": float(self._committer.voided_total),
@@ -292,9 +295,10 @@ class Shard:
     async def _one_batch(self) -> None:
         began = self.spec.clock.machine()
         intake = await self._take()
+        self._building_told = intake.told_at()
         if not (intake.chunks or intake.local or intake.wakes_due):
             await self._committer.land()
-            self._building_at = None
+            self._building_at = self._building_told = None
             await self._refresh_due(intake, None)
             await self.spec.clock.sleep(0.01)  # a hint of what is not to be seen yet
             return
@@ -303,7 +307,7 @@ class Shard:
         while not await self._committer.land(batch):
             await self._build(batch)
         self._committer.take_off(batch)
-        self._building_at = None
+        self._building_at = self._building_told = None
         if self.spec.postman is not None:
             await self._committer.land()
 
@@ -335,7 +339,6 @@ class Shard:
         self._numbers["batches_total"] += 1
         self._last["batch_size"] = float(built.letters)
         self._last["commit_ms"] = batch.commit_seconds * 1000.0
-        self._last["lag_seconds"] = max(0.0, (self._now() - intake.now).total_seconds())
         spec.log.info(
             "batch.committed",
             shard=spec.name,
@@ -358,6 +361,17 @@ class Shard:
         for write in built.commit.states:
             if write.due is not None and (self._next_due is None or write.due < self._next_due):
                 self._next_due = write.due
+
+    def _lag_seconds(self) -> float:
+        """Return how many machine seconds ago the oldest thing was told that is not committed yet; 0: there is none."""
+        flying = self._committer.flying
+        told = (
+            self._building_told,
+            flying.intake.told_at() if flying is not None else None,
+            self._taker.oldest(),
+        )
+        oldest = min((at for at in told if at is not None), default=None)
+        return self.spec.clock.seconds_since(oldest) if oldest is not None else 0.0
 
     # The world clock's gate
 

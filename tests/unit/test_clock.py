@@ -121,3 +121,13 @@ def test_the_real_clock_is_utc_and_knows_every_wait():
 
 def test_a_position_makes_the_clock_a_gated_one_also_at_speed_one():
     assert clock_from(START, 1.0).now() == START
+
+
+def test_what_was_so_much_world_time_ago_was_less_machine_time_ago():
+    clock = GatedClock(START, 60.0)
+    clock.catch_up(START + timedelta(minutes=5))
+    assert clock.seconds_since(START) == pytest.approx(5.0, abs=0.1)
+    assert clock.seconds_since(START + timedelta(hours=1)) == 0.0
+    jumping = GatedClock(START, math.inf)
+    jumping.catch_up(START + timedelta(days=1))
+    assert jumping.seconds_since(START) == 0.0

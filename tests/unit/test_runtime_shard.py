@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -66,6 +67,29 @@ async def test_nothing_is_done_before_the_time_of_its_cause() -> None:
         await settle(shard, 1)
         [(_, batch)] = await store.batches("rules-0", 0, 10)
         assert batch.at == clock.now() == later
+
+
+async def test_the_lag_is_how_long_the_oldest_thing_waits_and_is_over_with_its_commit() -> None:
+    """A store that does not answer holds the batch up; what comes meanwhile waits behind it."""
+
+    class Stuck(MemoryStore):
+        async def commit(self, commit: Any) -> None:
+            await let_go.wait()
+            await super().commit(commit)
+
+    let_go, clock = asyncio.Event(), FakeClock()
+    async with Running(a_shard(Stuck(a_database()), clock=clock)) as shard:
+        assert shard.metrics()["lag_seconds"] == 0.0
+        shard.deliver(a_chunk(1, entered(1, "a")))
+        clock.world += timedelta(seconds=7)
+        await asyncio.sleep(0.01)
+        shard.deliver(msgspec.structs.replace(a_chunk(2, entered(1, "b")), at=clock.world))
+        assert shard.metrics()["lag_seconds"] == 7.0
+        clock.world += timedelta(seconds=2)
+        assert shard.metrics()["lag_seconds"] == 9.0
+        let_go.set()
+        await settle(shard, 2)
+        assert shard.metrics()["lag_seconds"] == 0.0
 
 
 async def test_a_letter_leaves_only_after_its_commit_and_again_until_it_is_held() -> None:
