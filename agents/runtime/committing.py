@@ -33,6 +33,7 @@ from agents.runtime.fold import Folding, Poisoned, Work
 from agents.runtime.held import Held, Memory
 from agents.runtime.patience import patiently
 from agents.runtime.spec import ShardSpec
+from agents.runtime.tables import stamped
 from messaging.ports import Commit, Ownership, RowWrite
 from messaging.vocabulary.effects import QueueSend
 from messaging.vocabulary.errors import (
@@ -160,6 +161,7 @@ class Committer:
             outbox = builder.outbox(folded.letters, self.head.sent, intake.now)
             taken = {chunk.stream: chunk.last for chunk in intake.chunks}
             states, changes = builder.states(folded)
+            positions = self.head.positions | taken
             figures = self.head.figures
             if changes:
                 figures = summed((figures.items(), changes.items()))
@@ -168,12 +170,12 @@ class Committer:
                 bot=spec.bot.name,
                 epoch=self.head.epoch,
                 batch=number,
-                positions=self.head.positions | taken,
+                positions=positions,
                 sent=self.head.sent | {out.to: out.number for out in outbox},
                 record=builder.record(intake, plan, fired, view),
                 states=states,
                 outbox=outbox,
-                rows=newest(folded.rows + plan.rows + batch.quarantined),
+                rows=stamped(newest(folded.rows + plan.rows + batch.quarantined), positions),
                 identities=plan.identities,
                 guards=sorted(set(folded.guards)),
                 figures=figures,

@@ -24,7 +24,10 @@ from messaging.vocabulary.ids import partition_of
 from messaging.vocabulary.messages import HandOverDue, MailOutcome, Message
 
 UNSETTLED_MAX = 100_000
-"""Rows read at a start; more waiting sends than this are found as the first ones settle."""
+"""Rows read at once after a restart; what waits beyond them is read when the line has run short."""
+
+SHORT = 1_000
+"""A line of fewer sends than this has run short."""
 
 
 class Letterpress(msgspec.Struct):
@@ -50,6 +53,8 @@ class Postman:
         self._queued: set[str] = set()
         self._held: dict[str, datetime] = {}
         self._paused: frozenset[str] | None = frozenset()
+        self._beyond: tuple[datetime, str] | None = None
+        """The last row that was read of those that an earlier owner left waiting; None: all were."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._tell: Callable[[Message], None] = lambda _: None
         self.handed_over_total = 0
@@ -60,12 +65,36 @@ class Postman:
 
     async def recover(self, store: Store, shard: tuple[int, int]) -> None:
         """Take up what an earlier owner left: waiting sends wait again, handing over becomes uncertain."""
+        rows, after = await self._page(store, "handing over", None)
+        self._take_up_all(rows, "handing over", shard)
+        while after is not None:
+            rows, after = await self._page(store, "handing over", after)
+            self._take_up_all(rows, "handing over", shard)
+        rows, self._beyond = await self._page(store, "waiting", None)
+        self._take_up_all(rows, "waiting", shard)
+
+    def runs_short(self) -> bool:
+        """Say whether `read_on` would find more."""
+        return self._beyond is not None and len(self._waiting) < SHORT
+
+    async def read_on(self, store: Store, shard: tuple[int, int]) -> None:
+        """Let more of what an earlier owner left wait in the line."""
+        rows, self._beyond = await self._page(store, "waiting", self._beyond)
+        self._take_up_all(rows, "waiting", shard)
+
+    async def _page(
+        self, store: Store, status: str, after: tuple[datetime, str] | None
+    ) -> tuple[list[dict[str, Any]], tuple[datetime, str] | None]:
+        """Return sends of a status, the oldest first, and after which one the next page begins (None: with none)."""
+        match = {"status": status}
+        rows = await store.rows("sends", match, limit=UNSETTLED_MAX, newest=False, after=after)
+        return rows, (rows[-1]["at"], rows[-1]["id"]) if len(rows) == UNSETTLED_MAX else None
+
+    def _take_up_all(self, rows: list[dict[str, Any]], status: str, shard: tuple[int, int]) -> None:
         index, of = shard
-        for status in ("handing over", "waiting"):
-            rows = await store.rows("sends", {"status": status}, limit=UNSETTLED_MAX, newest=False)
-            for row in rows:
-                if partition_of(row["visitor"]) * of // 256 == index:
-                    self._take_up(row, status)
+        for row in rows:
+            if partition_of(row["visitor"]) * of // 256 == index:
+                self._take_up(row, status)
 
     def _take_up(self, row: dict[str, Any], status: str) -> None:
         visitor, send = row["visitor"], row["id"]
@@ -169,8 +198,8 @@ class Postman:
         send = act.plan.send_id
         try:
             mail = self._compose(visitor, act)
-        except ValueError as error:
-            outcome, code, reason = "refused", 0, f"template: {error}"
+        except (ValueError, MemoryError) as error:
+            outcome, code, reason = "refused", 0, f"template: {str(error) or type(error).__name__}"
         else:
             result = await self._transport.send(mail.sender, mail.recipient, mail.message)
             outcome, code, reason = result.outcome, result.code, result.reason

@@ -26,6 +26,7 @@ from agents.runtime.gate import QUANTUM, GateReport
 from agents.runtime.held import Codec, Memory
 from agents.runtime.pace import Pace
 from agents.runtime.patience import patiently
+from agents.runtime.postman import Postman
 from agents.runtime.scout import Scout
 from agents.runtime.spec import ShardSpec
 from agents.runtime.taking import Taker
@@ -194,6 +195,7 @@ class Shard:
             if self._committer.has_landed():
                 await self._committer.land()
             if self.spec.postman is not None:
+                await self._read_on(self.spec.postman)
                 self.spec.postman.give_sessions()
             if self._local or self._stopping or self._may_begin():
                 return
@@ -211,6 +213,12 @@ class Shard:
                 await self._idle(rest)
             else:
                 await self._idle(min(rest, due))
+
+    async def _read_on(self, postman: Postman) -> None:
+        """Let more of what waited before this owner came into the line."""
+        if postman.runs_short():
+            with contextlib.suppress(Unavailable):  # the next round asks again
+                await postman.read_on(self.spec.store, self.spec.slice)
 
     def _may_begin(self) -> bool:
         """Say whether a batch can be begun: there is something to take, and no commit that it had better wait for."""

@@ -127,6 +127,14 @@ def _story_fields(effect: LogStory, visitor: str, source: str, now: datetime) ->
     }
 
 
+def stamped(rows: list[RowWrite], positions: dict[str, int]) -> list[RowWrite]:
+    """Say in a batch's snapshots how far each stream was read that they were learned from; the rows are returned."""
+    for row in rows:
+        if row.table == "snapshots":
+            row.fields["learned_to"] = {**positions, **row.fields["learned_to"]}
+    return rows
+
+
 def notices_for(alert: PutAlert, visitor: str) -> list[RowWrite]:
     """Return the queue's rows of an alert that is open: they are committed with it, and told after that."""
     if alert.status != "open":

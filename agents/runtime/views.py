@@ -8,7 +8,8 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -26,6 +27,10 @@ PAUSE = ("control", "pause")
 """`messaging.gateway.acts.PAUSE`: named again, since a shard loads nothing of the gateway."""
 
 VERSIONS_MAX = 10_000
+"""The newest so many are read."""
+
+COMPILED_MAX = 16
+"""Versions that are held as rules: the published one, and those on which somebody acted lately."""
 
 Compile = Callable[[Mapping[str, str], int, Mapping[str, str] | None], Any]
 """(files, version, template -> HTML as it was compiled when the version was made) -> compiled rules."""
@@ -47,36 +52,54 @@ class ViewSettings(msgspec.Struct, frozen=True):
 class Versions(dict[int, Any]):
     """Map a version to its compiled rules, compiling those that are asked for.
 
+    Every version may be asked for (somebody may stand on it), few are: their files are held packed, a tenth of their
+    size, and of what was compiled the versions that were asked for last.
+
     Parameters:
         compile_: makes rules of files.
     """
 
     def __init__(self, compile_: Compile) -> None:
         super().__init__()
-        self.files: dict[int, Mapping[str, str]] = {}
-        self.html: dict[int, Mapping[str, str] | None] = {}
+        self._packed: dict[int, bytes] = {}
         self._compile = compile_
 
+    def hold(self, version: int, files: Mapping[str, str], html: Mapping[str, str] | None) -> None:
+        """Have a version's files, and the HTML that was made of its e-mails, for when somebody asks."""
+        self._packed.setdefault(version, zlib.compress(msgspec.json.encode((files, html))))
+
+    def lacks(self, versions: Iterable[int]) -> list[int]:
+        """Return those of these versions whose files are not here, sorted."""
+        return sorted(set(versions) - self._packed.keys())
+
     def __missing__(self, version: int) -> Any:
-        rules = self[version] = self._compile(self.files[version], version, self.html.get(version))
+        files, html = msgspec.json.decode(zlib.decompress(self._packed[version]))
+        rules = self[version] = self._compile(files, version, html)
+        while len(self) > COMPILED_MAX:
+            del self[next(iter(self))]
+        return rules
+
+    def __getitem__(self, version: int) -> Any:
+        rules = super().__getitem__(version)
+        if next(reversed(self)) != version:
+            self[version] = self.pop(version)  # the last one asked for stands last
         return rules
 
     def __contains__(self, version: object) -> bool:
-        return version in self.files
+        return version in self._packed
 
     def get(self, version: int, default: Any = None) -> Any:
         """Return a version, the default where there is none."""
-        return self[version] if version in self.files else default
+        return self[version] if version in self._packed else default
 
 
 async def read_versions(store: Store, versions: Versions) -> None:
     """Read the versions that were made since the last look: one holds all its files and e-mails."""
-    rows = await store.rows(VERSIONS, {}, limit=VERSIONS_MAX, newest=False, only=())
-    for version in sorted({int(row["id"]) for row in rows} - versions.files.keys()):
+    rows = await store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
+    for version in versions.lacks(int(row["id"]) for row in rows):
         row = await store.get_document(VERSIONS, str(version))
         if row is not None:
-            versions.html.setdefault(version, row.get("html"))
-            versions.files.setdefault(version, row["files"])
+            versions.hold(version, row["files"], row.get("html"))
 
 
 """The published version, the newest snapshot, and the paths that are held (`held_text`)."""

@@ -69,6 +69,8 @@ class Snapshot(msgspec.Struct, kw_only=True):
     `split_test/<path>/<stage>/<name>/<hash>`."""
     version: int
     learned_to: dict[str, int] = {}
+    """Input stream of the learner's shard -> how far it was read (the commit says); beside it what the policy counts:
+    `rewards` or `to`, in whole seconds of world time."""
     arms: list[str] = []
     arrays: dict[str, list[float]] = {}
 
