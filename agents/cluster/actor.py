@@ -25,10 +25,10 @@ from agents.cluster.host import Host, NotReady
 from agents.cluster.names import PENDING_CALLS_MAX, PartSpec
 from agents.cluster.part import Factory
 from agents.cluster.peers import RayPeers
+from agents.cluster.slack import exact_timers
 from agents.runtime.gate import GateReport
 from messaging.clock import Grant
 from messaging.ports import Chunk
-from messaging.slack import exact_timers
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -28,7 +28,7 @@ import psutil
 import ray
 
 from agents.cluster.names import NAMESPACE
-from messaging.slack import late_timers
+from agents.cluster.slack import late_timers
 from messaging.vocabulary.errors import Unavailable
 
 OBJECT_STORE_BYTES = 150 * 2**20

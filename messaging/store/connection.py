@@ -33,7 +33,6 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from messaging.slack import DRIVER_LATE_SECONDS, late_timers
 from messaging.vocabulary.errors import Unavailable
 
 Client = AsyncIOMotorClient[dict[str, Any]]
@@ -73,17 +72,9 @@ class Connection:
 
 
 def connect(url: str, *, operation_ms: int = OPERATION_MS) -> Connection:
-    """Return a connection; it looks for its server from now on, and waits for it at the first call."""
-    with late_timers(DRIVER_LATE_SECONDS):
-        client = _client(url, operation_ms)
-    return Connection(client)
-
-
-def _client(url: str, operation_ms: int) -> Client:
-    """Make the client and start its threads, with the timers of this thread."""
-    return AsyncIOMotorClient(
+    """Return a connection; nothing is sent before the first call."""
+    client: Client = AsyncIOMotorClient(
         url,
-        connect=True,
         w="majority",
         journal=True,
         readConcernLevel="majority",
@@ -100,6 +91,7 @@ def _client(url: str, operation_ms: int) -> Client:
         tzinfo=UTC,
         appname="mdma",
     )
+    return Connection(client)
 
 
 @contextmanager

@@ -6,12 +6,10 @@ import ctypes
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from messaging.slack import DRIVER_LATE_SECONDS, exact_timers, late_timers
-from messaging.store.connection import connect
+from agents.cluster.slack import exact_timers, late_timers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has it")
 
@@ -22,10 +20,6 @@ ASKS = f"import ctypes; print(ctypes.CDLL(None).prctl({PR_GET_TIMERSLACK}, 0, 0,
 
 def slack() -> int:
     return ctypes.CDLL(None).prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0)
-
-
-def slack_of(thread):
-    return int(Path(f"/proc/{thread.native_id}/timerslack_ns").read_text(encoding="ascii"))
 
 
 def slack_of_a_new_process() -> int:
@@ -55,15 +49,3 @@ def test_a_thread_that_says_so_is_exact_and_so_are_its_threads():
         thread.join()
         assert slack() > EXACT
     assert seen == [EXACT, EXACT]
-
-
-async def test_the_threads_of_the_database_s_driver_are_late():
-    connection = connect("mongodb://127.0.0.1:1/mdma")
-    try:
-        threads = [t for t in threading.enumerate() if t.name.startswith("pymongo")]
-        assert threads
-        for thread in threads:
-            assert slack_of(thread) == DRIVER_LATE_SECONDS * 1e9
-        assert slack() == EXACT
-    finally:
-        await connection.close()

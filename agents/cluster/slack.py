@@ -3,7 +3,7 @@
 Each process of Ray has a dozen threads (gRPC's pollers and timers) that wake up four to ten times a second to see
 that nothing has happened. How often is written in their code. The kernel, though, lets a thread say how late its
 time-outs may come, and a process takes that over from the thread that starts it. Measured with 0.4 s: 1,080 -> 720
-wake-ups a second in the whole system, 6.5 % -> 5.0 % of a core. MongoDB's driver has two such threads a process.
+wake-ups a second in the whole system, 6.5 % -> 5.0 % of a core.
 
 Rules
 1. Only time-outs come late, never what is waited for: a call, a chunk, a socket wakes its thread as before.
@@ -20,9 +20,6 @@ from collections.abc import Iterator
 
 LATE_SECONDS = 1.5
 """Ray's shortest rest that counts is 0.1 s, gRPC's 0.25 s; the supervisor's patience is 5 s."""
-
-DRIVER_LATE_SECONDS = 0.4
-"""The driver's look at a server that failed: every 0.5 s, and what waits for the server waits for that look."""
 
 _EXACT_NANOSECONDS = 50_000
 """What a thread has where nobody said anything (prctl(2))."""
