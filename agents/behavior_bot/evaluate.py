@@ -170,7 +170,7 @@ def _touched(
     state: BehaviorState, here: Moment, kinds: Sequence[str], scored: list[Scored]
 ) -> list[CompiledCohort]:
     """Return the cohorts that these kinds and points may change, each once."""
-    rules, inside = here.rules, state.cohorts
+    rules, inside = here.rules, frozenset(state.cohorts)
     if "merge" in kinds:
         return rules.cohorts_touched("merge")
     lists = [found for each in scored if (found := _crossed(state, here, each))]
@@ -234,7 +234,7 @@ def _cohorts(
     effects: list[Effect],
 ) -> datetime | None:
     """Ask the cohorts; note and tell what changed. Return when time alone may change one of them."""
-    now, inside = here.now, state.cohorts
+    now, inside = here.now, frozenset(state.cohorts)
     facts = VisitorFacts(here.visitor, state, here.seconds, here.rules.scores, here.view.consent)
     entered: list[str] = []
     due: datetime | None = None

@@ -193,7 +193,7 @@ class ViewLoader:
                 self._kept[key] = msgspec.convert(row, Snapshot)
             held[policy] = self._kept[key]
         said = dict(part.split("=", 1) for part in settings.split())
-        publication = int(said["publication"])
+        publication = int(said.get("publication", "0"))
         paused, archived = held_paths(said.get("held", ""))
         return View(
             rules=self._versions.get(rules_version),
