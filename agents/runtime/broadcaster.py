@@ -19,10 +19,9 @@ from agents.rules_manager.broadcast_rule import name_of
 from agents.rules_manager.broadcasting import may_go, refusal
 from agents.rules_manager.state import RulesState
 from agents.runtime.held import Codec
-from agents.runtime.passing import Passage, Ways
+from agents.runtime.passing import Passage, Ways, look_always
 from agents.runtime.registry import WIRING
 from agents.runtime.views import Compile, Versions, read_versions
-from messaging.vocabulary.errors import WorldError
 from messaging.vocabulary.events import BroadcastOrdered
 from messaging.vocabulary.messages import Broadcast
 
@@ -33,7 +32,6 @@ OPEN = (CANCELLING, UNDER_WAY, ORDERED)
 """In the order in which they are looked at: what is called off comes first."""
 
 PAGE = 500
-LOOK_SECONDS = 5.0
 AT_ONCE_MAX = 100
 """Broadcasts of one status that are looked at in one look."""
 CANCEL_LOOKS_MAX = 100
@@ -58,12 +56,7 @@ class Broadcaster:
 
     async def run(self) -> None:
         """Work until cancelled; what a pass meets on its way is met again after a pause."""
-        while True:
-            try:
-                await self.look()
-            except WorldError as error:
-                self._to.log.warning("broadcast.interrupted", reason=type(error).__name__)
-            await self._to.clock.sleep(LOOK_SECONDS)
+        await look_always(self._to, self.look, "broadcast.interrupted")
 
     async def look(self) -> int:
         """Carry every broadcast that is due to its end; return how many there were."""

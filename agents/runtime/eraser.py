@@ -26,11 +26,10 @@ from typing import Any
 
 from agents.protocol.bot import ERASED
 from agents.runtime.held import Codec
-from agents.runtime.passing import Passage, Ways
+from agents.runtime.passing import Passage, Ways, look_always
 from agents.runtime.registry import WIRING
 from agents.runtime.sweeper import VISITOR_BOTS, Person, Sweeper, person_of
 from messaging.sweep import Sweep
-from messaging.vocabulary.errors import WorldError
 from messaging.vocabulary.events import VisitorErased
 from messaging.vocabulary.ids import erased_key, micros_of
 
@@ -38,7 +37,6 @@ ERASURES, ASKED, DONE = "erasures", "asked", "done"
 OPEN_MAX = 100
 """Erasures looked at in one go; further ones wait for their turn."""
 
-LOOK_SECONDS = 5.0
 ROUNDS_MAX = 20
 """Times that keys are looked for anew; what is being taken brings a few, then none."""
 
@@ -84,12 +82,7 @@ class Eraser:
 
     async def run(self) -> None:
         """Work until cancelled; what an erasure meets on its way is met again after a pause, from its first step."""
-        while True:
-            try:
-                await self.look()
-            except WorldError as error:
-                self._to.log.warning("erasure.interrupted", reason=type(error).__name__)
-            await self._to.clock.sleep(LOOK_SECONDS)
+        await look_always(self._to, self.look, "erasure.interrupted")
 
     async def look(self) -> int:
         """Carry every open erasure to its end, the oldest first; return how many there were."""

@@ -26,13 +26,12 @@ from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.runtime.held import Codec
 from agents.runtime.history import History, first_under, kept_since
-from agents.runtime.passing import Passage, Ways
+from agents.runtime.passing import Passage, Ways, look_always
 from agents.runtime.registry import WIRING
 from agents.runtime.spec import shard_of
 from agents.runtime.views import PUBLICATIONS, PUBLISHED, Compile, Versions, read_versions
 from messaging.ports import Store
 from messaging.vocabulary.effects import WakeAt
-from messaging.vocabulary.errors import WorldError
 from messaging.vocabulary.events import RulesFilled
 
 FILLINGS, UNDER_WAY, DONE, REPLACED = "fillings", "under way", "done", "replaced"
@@ -41,7 +40,6 @@ PAGE = 500
 """Visitors read, and told, at once."""
 LACKING_MAX = 20_000
 """Visitors whose histories are held at once: some 200 MB."""
-LOOK_SECONDS = 5.0
 SAVE_SECONDS = 1.0
 """Pause between two notes on how far it has come."""
 ROUNDS_MAX = 100
@@ -72,12 +70,7 @@ class Filler:
 
     async def run(self) -> None:
         """Work until cancelled; what a filling meets on its way is met again after a pause."""
-        while True:
-            try:
-                await self.look()
-            except WorldError as error:
-                self._to.log.warning("filling.interrupted", reason=type(error).__name__)
-            await self._to.clock.sleep(LOOK_SECONDS)
+        await look_always(self._to, self.look, "filling.interrupted")
 
     async def look(self) -> int:
         """Carry the filling of the newest publication to its end; return how many there were to carry."""

@@ -19,17 +19,15 @@ from typing import Any
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.editing import EXIT, STAY
 from agents.runtime.held import Codec
-from agents.runtime.passing import Passage, Ways
+from agents.runtime.passing import Passage, Ways, look_always
 from agents.runtime.registry import WIRING
 from agents.runtime.views import PUBLISHED, Compile, Versions, read_versions
-from messaging.vocabulary.errors import WorldError
 from messaging.vocabulary.events import RulesPublished
 
 MOVES, UNDER_WAY, DONE, REPLACED = "moves", "under way", "done", "replaced"
 
 PAGE = 500
 """Visitors read, and told, at once."""
-LOOK_SECONDS = 5.0
 AGAIN_SECONDS = 25.0
 """Pause before everybody is looked at (again): by then every shard should have seen the publication."""
 LOOKS_MAX = 100
@@ -54,12 +52,7 @@ class Mover:
 
     async def run(self) -> None:
         """Work until cancelled; what a move meets on its way is met again after a pause."""
-        while True:
-            try:
-                await self.look()
-            except WorldError as error:
-                self._to.log.warning("move.interrupted", reason=type(error).__name__)
-            await self._to.clock.sleep(LOOK_SECONDS)
+        await look_always(self._to, self.look, "move.interrupted")
 
     async def look(self) -> int:
         """Carry the move of the newest publication to its end; return how many there were to carry."""

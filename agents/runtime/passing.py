@@ -15,13 +15,15 @@ import msgspec
 
 from agents.runtime.spec import Log
 from messaging.ports import Chunk, Clock, Journal, Peers, Store
-from messaging.vocabulary.errors import Unavailable
+from messaging.vocabulary.errors import Unavailable, WorldError
 from messaging.vocabulary.events import Fact, Record
 from messaging.vocabulary.ids import PARTITIONS, own_id, partition_of, position
 
 WAIT_SECONDS = 0.1
 WAIT_SECONDS_MAX = 2.0
 """First and longest pause between two looks at what is waited for."""
+LOOK_SECONDS = 5.0
+"""Pause between two looks for work."""
 APPEND_TRIES_MAX = 30
 HINT_EVERY = 8
 """Looks after which shards are told again of what they have not taken: the first hint may have been lost."""
@@ -37,6 +39,16 @@ class Ways:
     clock: Clock
     shards: dict[str, int]
     log: Log
+
+
+async def look_always(ways: Ways, look: Callable[[], Awaitable[int]], interrupted: str) -> None:
+    """Look for work until cancelled; what a look meets on its way is logged, and met again after a pause."""
+    while True:
+        try:
+            await look()
+        except WorldError as error:
+            ways.log.warning(interrupted, reason=type(error).__name__)
+        await ways.clock.sleep(LOOK_SECONDS)
 
 
 class Passage:
