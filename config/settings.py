@@ -65,6 +65,8 @@ def _secret_url(schemes: tuple[str, ...]) -> AfterValidator:
         try:
             parts = urlsplit(value.get_secret_value().strip())
             named = parts.scheme in schemes and bool(parts.hostname)
+            if schemes[0] != "mongodb":
+                (parts.hostname or "").encode("idna")  # what no name server could be asked for
             _ = parts.port if schemes[0] != "mongodb" else None  # a replica set names several
         except ValueError:
             named = False

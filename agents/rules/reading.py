@@ -47,8 +47,9 @@ def _rule_error(source: Source, error: ErrorDetails, keys: tuple[str, ...]) -> R
         case "missing":
             return source.error(location, f"{where} is missing", f"add `{last}:`")
         case "extra_forbidden":
-            near = difflib.get_close_matches(str(last), keys, n=1)
-            hint = f"did you mean {near[0]}?" if near else "delete it"
+            # A key that others have is no near one: what was meant by it here, nobody can say.
+            near = [] if last in keys else difflib.get_close_matches(str(last), keys, n=1)
+            hint = f"did you mean {near[0]}?" if near else "it has no meaning here: delete it"
             return source.error(location, f"{where} is not a known key", hint)
         case "string_pattern_mismatch":
             return source.error(

@@ -137,6 +137,7 @@ class StoreReader:
                 if name in behavior.tallies
             },
             "over_bound": behavior.over_bound,
+            "marks_dropped": behavior.marks_dropped,
             "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
             "cohorts": _written(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],

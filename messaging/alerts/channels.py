@@ -89,6 +89,8 @@ class WebhookChannel:
             return Outcome(FAILED, str(error))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return Outcome(AGAIN, type(error).__name__)  # its words may hold the address
+        except ValueError:  # of a host that no client can ask for
+            return Outcome(FAILED, "the address cannot be called")
         if 200 <= status < 300:
             return Outcome(DELIVERED)
         return Outcome(FAILED if status == GONE else AGAIN, f"status {status}")

@@ -219,6 +219,7 @@ VISITOR = _named(
     counters=_map_of(WHOLE),
     by_people=_map_of(NUMBER),
     over_bound=WHOLE,
+    marks_dropped=WHOLE,
     scores=_map_of(NUMBER),
     cohorts=TEXTS,
     lists=TEXTS,

@@ -24,6 +24,10 @@ async def test_an_editor_pauses_and_archives_a_path_and_lets_it_go_on() -> None:
         held = await store.get_document("control", "pause")
         assert held is not None
         assert (held["paths"], held["archived"]) == (["lead-to-customer"], ["lead-to-customer"])
+        # One path is paused: everything can still be paused from every page, and nobody resumes that one by it.
+        assert "Paused: lead-to-customer" in html
+        assert 'action="/console/pause"' in html
+        assert 'action="/console/resume"' not in html
         for action in ("resume", "unarchive"):
             async with session.post(f"{PAGE}/{action}", data=form) as answer:
                 html = await answer.text()

@@ -135,6 +135,30 @@ async def test_of_two_editors_the_later_is_told_and_loses_nothing() -> None:
         assert both[COHORTS] == before[COHORTS] + MORE
 
 
+async def test_two_who_edit_one_file_lose_nothing_of_each_other() -> None:
+    store, now = await lived_in()
+    before = (await files_of(store, 1))["scores.yaml"]
+    theirs = before.replace("half_life_days: 14", "half_life_days: 7")
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        await _post(session, "rules/save", 303, file="scores.yaml", base="1", text=theirs)
+        # Elsewhere in the file: both edits stand in the text that is given back.
+        mine = "# of another hand\n" + before
+        _, html = await _post(session, "rules/save", 409, file="scores.yaml", base="1", text=mine)
+        assert "# of another hand" in html
+        assert "half_life_days: 7" in html
+        assert 'name="base" value="2"' in html
+        # The same line: it is not saved, however often, until it is said that theirs may go.
+        edit = {"file": "scores.yaml", "base": "1", "text": theirs.replace(": 7", ": 9")}
+        for _ in range(2):
+            _, html = await _post(session, "rules/save", 409, **edit)
+            assert 'name="base" value="1"' in html
+            assert "half_life_days: 9" in html
+            assert 'name="over" value="2"' in html
+        await _post(session, "rules/save", 303, **edit, over="2")
+        assert (await files_of(store, 3))["scores.yaml"] == edit["text"]
+
+
 async def test_a_publication_that_somebody_else_overtook_is_refused() -> None:
     store, now = await lived_in()
     before = (await files_of(store, 1))[COHORTS]

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from config.settings import SettingsInvalid, read_settings
+from messaging.alerts.channels import FAILED, WebhookChannel
 from messaging.alerts.mail import mail_of
 from messaging.alerts.notice import body_of, notice_of
 from messaging.alerts.signing import key_of, signed_headers
@@ -148,3 +149,15 @@ def test_an_alert_about_one_email_can_only_be_closed() -> None:
     raw = mail_of(notice, sender=("", "a@a.example"), to=("", "ops@a.example"), now=NOON)
     assert b"/close" in raw
     assert b"resume" not in raw
+
+
+async def test_a_host_that_no_client_can_ask_for_fails_its_notice_and_nothing_else():
+    """A label may not be empty, nor longer than 63 characters: aiohttp says so by a ValueError."""
+
+    class Client:
+        async def post(self, *_: object) -> int:
+            raise UnicodeError("label empty or too long")
+
+    channel = WebhookChannel(Client(), lambda: NOON)  # type: ignore[arg-type]
+    outcome = await channel.tell(notice_of(an_alert(), "webhook", "http://here"), NOON)
+    assert (outcome.status, outcome.reason) == (FAILED, "the address cannot be called")

@@ -120,6 +120,8 @@ def test_every_kind_of_value_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("SMTP_URL", "http://user:hunter2@mail.example"),
         ("SMTP_URL", "smtp://user:hunter2@mail.example:99999"),
         ("MONGO_URL", "postgres://user:hunter2@db.example"),
+        ("ALERT_WEBHOOK", "https://hooks..example/hunter2"),
+        ("SMTP_URL", "smtp://mail..example"),
         ("PUBLIC_URL", "track.example"),
         ("BOTS", "{hunter2"),
         ("MONGO_DB", "a.b"),

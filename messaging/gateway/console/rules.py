@@ -16,6 +16,7 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.merging import merged
 from messaging.gateway.console.rulebook import Rulebook, Saved, VersionLine
 from messaging.gateway.console.views import LOOK_SECONDS, desk_of
 from messaging.gateway.problems import ProblemError
@@ -105,6 +106,8 @@ async def publish(visit: Visit, form: Form) -> web.StreamResponse:
 
 async def _save(visit: Visit, form: Form, *, is_removal: bool) -> web.StreamResponse:
     name, text, base = _edited(form)
+    if form.get("over"):
+        base = _number(form["over"])
     new = None if is_removal else text
     saved = await acts.save(visit.gateway, base, name, new, by=visit.session.user)
     if saved.outcome in ("saved", "same"):
@@ -121,14 +124,20 @@ async def _not_saved(
             visit, name, text, base=base, status=422, findings=saved.findings, is_checked=True
         )
     book = rulebook_of(visit)
-    line = await book.version(saved.version)
-    compared = await book.compare(base, saved.version)
+    before, theirs = await book.file(base, name), await book.file(saved.version, name)
+    if theirs == before:
+        both: str | None = text
+    else:
+        both = merged(before or "", theirs or "", text) if theirs is not None else None
     late = {
-        "late": line,
-        "theirs": compared,
-        "diff": await book.compare_file(saved.version, name, text),
+        "late": await book.version(saved.version),
+        "theirs": await book.compare(base, saved.version),
+        "is_merged": both is not None,
+        "diff": await book.compare_file(saved.version, name, text if both is None else both),
     }
-    return await _editor(visit, name, text, base=saved.version, status=409, **late)
+    # What cannot be put together is asked for again, until somebody says that theirs may go.
+    on = saved.version if both is not None else base
+    return await _editor(visit, name, text if both is None else both, base=on, status=409, **late)
 
 
 async def _editor(
@@ -141,6 +150,7 @@ async def _editor(
         "is_checked": False,
         "is_new": False,
         "late": None,
+        "is_merged": True,
         "theirs": None,
     }
     return await visit.page(
