@@ -139,6 +139,9 @@ async def _record(gateway: Gateway, row: dict[str, Any]) -> Record:
     now = gateway.deps.clock.now()
     if row["kind"] in (EVENT, UNREADABLE):
         return await _event(gateway, row, now)
+    bots = gateway.deps.bots
+    if bots and row["bot"] not in bots:
+        raise ProblemError(409, f"bot {row['bot']} does not run: switch it on, then replay this")
     if await gateway.deps.reader.find(row["visitor"]) is None:
         raise ProblemError(409, "whom this is about was erased: it is not replayed")
     fact = LetterReplayed(visitor=row["visitor"], row=row["id"], bot=row["bot"], body=row["body"])

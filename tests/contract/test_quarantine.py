@@ -16,6 +16,7 @@ from messaging.gateway import quarantine
 from messaging.gateway.problems import ProblemError
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.messages import Arrived, Message, Purchased
+from scripts.audit import Auditor, Report
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import (
     ANN,
@@ -32,7 +33,7 @@ from tests.contract.test_erasure import (
     veil,
 )
 from tests.gateway_builders import ADMIN
-from tests.house_builders import House, a_house
+from tests.house_builders import SHARDS, House, a_house
 
 FailsAt = Callable[[Message], bool]
 BOUGHT = {"order_id": "order-ann", "total": 20.0, "currency": "EUR"}
@@ -113,6 +114,17 @@ async def one_aside(house: House) -> dict[str, Any]:
     return row
 
 
+async def audited(house: House) -> Report:
+    """Return what an audit of everything finds."""
+    journal, view = house.shards["behavior-0"].spec.journal, house.shards["rules-0"].spec.view
+    assert journal is not None
+
+    async def view_at(*_: object) -> Any:
+        return view
+
+    return await Auditor(house.store, journal, SHARDS, view_at, veil).run(say=lambda _: None)
+
+
 async def orders(house: House, status: int, id_: str, action: str = "replay") -> dict[str, Any]:
     path = f"/api/v1/quarantine/{id_}/{action}"
     async with house.session.post(path, headers=ADMIN) as answer:
@@ -127,6 +139,9 @@ async def test_an_event_that_made_behavior_fail_counts_once_as_what_it_is(keepin
         await ann_buys(house, order_id="")
         row = await one_aside(house)
         assert (row["bot"], row["kind"]) == ("behavior", "Arrived")
+        before = await audited(house)
+        assert before.clean
+        assert (before.looked_at["events"], before.looked_at["messages set aside"]) == (1, 1)
         assert (await StoreReader(house.store).visitor(ANN))["orders"] == []  # type: ignore[index]
         bot.mend()
         done = await orders(house, 200, row["id"])
@@ -139,6 +154,9 @@ async def test_an_event_that_made_behavior_fail_counts_once_as_what_it_is(keepin
         assert found["counters"] == {"identify": 1, "Order Completed": 1}
         assert [order["order_id"] for order in found["orders"]] == ["m-ann-2"]
         assert await replayed(house) == []
+        after = await audited(house)
+        assert after.clean
+        assert (after.looked_at["events"], after.looked_at["messages set aside"]) == (2, 0)
 
 
 async def test_a_first_event_gives_its_keys_only_when_it_is_replayed(keeping: Keeping):
@@ -173,6 +191,15 @@ async def test_a_message_that_made_sales_fail_goes_to_it_once_more(keeping: Keep
         assert (found["revenue"], found["counters"]["Order Completed"]) == (20.0, 1)
         assert (await StoreReader(house.store).stats())["quarantined"] == 0
         assert await replayed(house) == []
+        assert (await audited(house)).clean
+        [kept] = await house.store.rows("quarantine", {})
+        fields = {each: value for each, value in kept.items() if each != "id"}
+        await house.store.put_document("quarantine", row["id"], fields | {"status": "dropped"})
+        [finding] = (await audited(house)).findings
+        assert finding.what == f"message {row['id']} is set aside, and was taken as well"
+        await house.store.put_document("quarantine", "never", fields)
+        said = {each.what for each in (await audited(house)).findings}
+        assert "message never is said to be replayed, and nobody took it" in said
 
 
 async def ordered(house: House, id_: str) -> int:
