@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 from agents.protocol.bot import Bot
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
+from agents.runtime.shard import Shard
 from messaging.gateway import quarantine
 from messaging.gateway.problems import ProblemError
-from messaging.vocabulary.errors import Unavailable
+from messaging.ports import Commit, Store
+from messaging.vocabulary.errors import CommitUnknown, Unavailable
 from messaging.vocabulary.messages import Arrived, Message, Purchased
 from scripts.audit import Auditor, Report
 from tests.contract.conftest import Keeping
@@ -278,6 +281,57 @@ async def cut_off(house: House, id_: str, *, at_call: int) -> bool:
         deps.store, deps.journal, gateway.collector = store, journal, collector
     assert conflicts in ([], [409])
     return is_whole
+
+
+class Forgetful(Failing):
+    """Be a store of which every other commit gives no answer: it did not happen, or it did."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, Fuse())
+        self._commits = 0
+
+    async def commit(self, commit: Commit) -> None:
+        """Commit, or not, and say so or not."""
+        self._commits += 1
+        if self._commits % 4 == 1:
+            raise Unavailable("before")
+        await self._port.commit(commit)
+        if self._commits % 4 == 3:
+            raise CommitUnknown("after")
+
+
+@either
+async def test_a_replay_is_taken_once_by_successors_of_shards_whose_commits_give_no_answer(
+    keeping: Keeping, name: str, fails_at: FailsAt
+):
+    """Whoever owns a shard is put out at once when the replay is ordered, and again and again until it is taken."""
+    async with with_failing(keeping, name, fails_at) as (house, bot):
+        await ann_buys(house)
+        row = await one_aside(house)
+        bot.mend()
+        ordering = asyncio.ensure_future(orders(house, 200, row["id"]))
+        successors: list[asyncio.Task[None]] = []
+        try:
+            while await set_aside(house) or len(successors) < 6:
+                for each in ("behavior-0", "sales-0"):
+                    spec = dataclasses.replace(
+                        house.shards[each].spec, store=Forgetful(keeping.store())
+                    )
+                    house.shards[each] = Shard(spec)
+                    successors.append(asyncio.ensure_future(house.shards[each].run()))
+                await asyncio.sleep(0.05)
+            await ordering
+            await until(lambda: known(house, ANN, orders=1))
+            await settled(house)
+            found = await StoreReader(house.store).visitor(ANN)
+            assert found is not None
+            assert (found["revenue"], found["counters"]["Order Completed"]) == (20.0, 1)
+            assert await replayed(house) == []
+            assert (await audited(house)).clean
+        finally:
+            for task in successors:
+                task.cancel()
+            await asyncio.gather(*successors, return_exceptions=True)
 
 
 async def test_what_is_dropped_is_never_replayed_and_its_row_stays(keeping: Keeping):
