@@ -99,7 +99,8 @@ async def drop(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
     """Let a message go; return its row, which stays. Raise 404; 409 where it was decided already."""
     row = await _open(gateway, id_)
     if row["by"]:
-        raise ProblemError(409, f"this is being replayed, by {row['by']}")
+        stays = "if it stays so, order the replay again: it is taken once"
+        raise ProblemError(409, f"this is being replayed, by {row['by']}; {stays}")
     now = gateway.deps.clock.now()
     dropped = await _swap(gateway, row, {"by": by, "status": DROPPED, "settled_at": now})
     await _noted(gateway, row, "dropped", by)

@@ -70,7 +70,7 @@ async def test_a_replay_is_journaled_once_with_what_the_bot_could_not_take() -> 
         problem = await ask(session, f"/{id_}/replay", 409, "POST")
         assert problem["detail"] == "this is being replayed"
         problem = await ask(session, f"/{id_}/drop", 409, "POST")
-        assert problem["detail"] == "this is being replayed, by admin"
+        assert problem["detail"].startswith("this is being replayed, by admin; if it stays so")
         [record] = [record for stream in database.streams for record in stream]
         fact = decode_event(record.raw)
         assert isinstance(fact, LetterReplayed)
@@ -80,6 +80,37 @@ async def test_a_replay_is_journaled_once_with_what_the_bot_could_not_take() -> 
         [noted] = await store.rows("audit_log", {"act": "quarantine.replayed"})
         assert (noted["by"], noted["of"], noted["visitor"]) == ("admin", id_, ANN)
         assert noted["said"] == "ProfileSeen for behavior"
+
+
+class Slow(MemoryStore):
+    """Give a document as it was a moment ago."""
+
+    async def get_document(self, collection: str, key: str) -> dict[str, Any] | None:
+        """Return a document; meanwhile others write it."""
+        found = await super().get_document(collection, key)
+        await asyncio.sleep(0.01)
+        return found
+
+
+@pytest.mark.parametrize("orders", [("replay", "drop", "drop"), ("drop", "replay", "replay")])
+async def test_of_those_who_decide_at_once_one_is_first(orders: tuple[str, ...]) -> None:
+    """All of them have seen that it is open; it is never both dropped and journaled."""
+    database = MemoryDatabase()
+    store = Slow(database)
+    id_ = await put_aside(store, ANN, NOON)
+    async with a_site(database=database, store=store, reader=Knows(ANN)) as (session, _):
+
+        async def order(action: str) -> int:
+            path = f"/api/v1/quarantine/{id_}/{action}"
+            async with session.post(path, headers=ADMIN) as answer:
+                return int(answer.status)
+
+        told = await asyncio.gather(*(order(action) for action in orders))
+        assert sorted(told) == [200, 409, 409]
+        journaled = sum(len(stream) for stream in database.streams)
+        row = await ask(session, f"/{id_}")
+        assert (row["status"], journaled) in (("open", 1), ("dropped", 0))
+        assert len(await store.rows("audit_log", {})) == 1
 
 
 async def test_what_cannot_be_replayed_says_why_and_is_journaled_nowhere() -> None:
