@@ -106,7 +106,7 @@ def set_aside(row: Row) -> str:
     'it was let go'
     """
     if row["kind"] in (EVENT, UNREADABLE):
-        what = "an event of theirs could not be taken"
+        what = "an event could not be taken"
     else:
         to = TITLES.get(str(row["bot"]), "Machine")
         what = f'{to} could not take what it was told ("{row["kind"]}")'

@@ -177,5 +177,5 @@ def test_a_story_says_what_was_set_aside_and_nothing_that_an_error_said() -> Non
     taken = said(status="replayed", settled_at=LATER)
     assert taken.endswith("it was replayed and taken at Wed 25 Nov 2026, 12:00 UTC")
     assert said(status="replayed", again="r2").endswith("could not be taken once more")
-    assert said(kind="Record", status="dropped").startswith("an event of theirs could not be taken")
+    assert said(kind="Record", status="dropped").startswith("an event could not be taken")
     assert "ann@" not in said() + deep + taken
