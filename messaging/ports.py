@@ -62,7 +62,7 @@ class OutboxWrite(msgspec.Struct):
 
 
 class RowWrite(msgspec.Struct):
-    """Insert (`insert`) or upsert (`put`) a row that people read."""
+    """Insert (`insert`) or upsert (`put`) a row that people read, or set fields of one that is there (`set`)."""
 
     table: str
     """A name of `messaging.store.tables`: `decisions`, `sends`, `alerts`, `quarantine` and the like."""

@@ -2,7 +2,8 @@
 
 Each shard is cut at its last commit and read as it stood then; traffic may go on. What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
-   journaled event in their ranges has a visitor, stands in quarantine, or was erased.
+   journaled event in their ranges has a visitor, stands in quarantine, or was erased; what was set aside counts once
+   its replay was taken, and never is both (`scripts.audit_aside`).
 2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing.
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
    wants, no more, no fewer, none altered (`scripts.audit_rows`).
@@ -33,6 +34,7 @@ from agents.runtime.registry import WIRING
 from agents.runtime.replay import RecordBrokenError, Replayer, ViewAt
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
+from scripts.audit_aside import Aside
 from scripts.audit_refusals import Refusals
 from scripts.audit_rows import Rows
 from scripts.audit_site import offer_of, over_caps
@@ -103,10 +105,14 @@ class Auditor:
             only = await StoreReader(self._store).find(visitor)
             if only is None:
                 raise await nobody(self._store, visitor, self._veil)
+        aside = Aside(self._found, only)
+        await aside.begin(self._store)
         for bot in WIRING:
             for index in range(self._shards.get(bot, 0)):
                 say(f"folding {bot}-{index}")
-                await self._shard(bot, index, only)
+                await self._shard(bot, index, only, aside)
+        self._looked["events"] -= aside.arrivals
+        self._looked["messages set aside"] = await aside.end(self._store)
         say("comparing decisions with the ledger")
         views: dict[int, View] = {}
         await self._ledger(only, since, views)
@@ -118,7 +124,7 @@ class Auditor:
 
     # Counted once, and the same state
 
-    async def _shard(self, bot: str, index: int, only: str | None) -> None:
+    async def _shard(self, bot: str, index: int, only: str | None, aside: Aside) -> None:
         replayer = Replayer(
             WIRING[bot].make(),
             (index, self._shards[bot]),
@@ -136,8 +142,9 @@ class Auditor:
             self._looked["messages"] += len(works) + len(record.wakes)
             self._contiguous(replayer.name, number, record, taken)
             rows.note(folded.rows)
+            taken_works = aside.observe(record, works)
             if bot == "email":
-                refusals.observe(works, folded)
+                refusals.observe(taken_works, folded)
 
         replayer.observe = observe
         try:
@@ -170,7 +177,7 @@ class Auditor:
         skipped = {(stream, position) for stream, position, _ in record.skipped}
         lost = sum(1 for visitor in record.visitors if not visitor)
         erased = record.visitors.count(NOBODY)
-        self._looked["events"] += len(record.visitors) - erased
+        self._looked["events"] += len(record.visitors) - erased - lost
         if erased:
             self._looked["erased events"] += erased
         if lost > len(skipped):

@@ -118,7 +118,8 @@ def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if paused := stats.get("paused"):
         yield "paused", f"{paths_said(paused)}: nothing is handed over until `mdma resume`"
     if stats["quarantined"]:
-        yield "set aside", counted(stats["quarantined"], "events that could not be taken")
+        aside = counted(stats["quarantined"], "messages that could not be taken")
+        yield "set aside", f"{aside} (see `mdma quarantine`)"
     events, calls = gateway.get("waiting_events", 0), gateway.get("replay_waiting", 0)
     yield (
         "waiting",

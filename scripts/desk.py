@@ -25,6 +25,7 @@ from messaging.gateway.broadcasts import RECIPIENTS
 from messaging.gateway.console.delivered import DeliveredNow, Suppressed
 from messaging.gateway.console.desk import (
     AlertCard,
+    AsideLine,
     NotExportedError,
     Page,
     PartLine,
@@ -39,6 +40,7 @@ from messaging.gateway.console.routine import Routine
 from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.quarantine import OPEN, QUARANTINE, told_aside
 from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
@@ -47,7 +49,7 @@ from scripts.known import NOT_THEIRS
 from scripts.learned import learning_now
 from scripts.reasons import why
 from scripts.routine import routine_of
-from scripts.story import did, moment
+from scripts.story import did, moment, set_aside
 from scripts.trial_process import TrialFailed
 from scripts.trials import Runner
 from scripts.visible import plain, shown
@@ -58,6 +60,8 @@ LOOKS_MAX = 20
 """Reads for one page of everybody."""
 DID_MAX = 3
 COHORTS_MAX = 6
+ASIDE_MAX = 50
+"""Rows of the quarantine on a page; `mdma quarantine` lists all."""
 
 COLUMNS = {
     "Events a second": ("rate", 1),
@@ -239,12 +243,16 @@ class ConsoleDesk:
         """Return how the parts fare."""
         parts = self._parts()
         lines = [_part(name, parts[name]) for name in sorted(parts) if name not in NO_PARTS]
-        aside = await self._store.count("quarantine", {})
+        waits = {"status": OPEN}
+        aside = await self._store.rows(QUARANTINE, waits, limit=ASIDE_MAX)
+        count = await self._store.count(QUARANTINE, waits)
         return SystemNow(
             columns=list(COLUMNS),
             parts=lines,
-            waiting=[*own, ("Events set aside (quarantine)", f"{aside:,}")],
+            waiting=[*own, ("Events set aside (quarantine)", f"{count:,}")],
             dashboard=await asyncio.to_thread(_dashboard, self._run_file),
+            aside=[_aside(plain(row)) for row in aside],
+            aside_count=count,
         )
 
     async def published(self) -> CompiledRules | None:
@@ -265,6 +273,17 @@ class ConsoleDesk:
         rules = await self.published()
         paths = rules.paths if rules is not None else {}
         return {name: path.places for name, path in paths.items()}
+
+
+def _aside(row: dict[str, Any]) -> AsideLine:
+    return AsideLine(
+        id=row["id"],
+        at=moment(row["at"]),
+        visitor=row["visitor"],
+        said=set_aside(told_aside(row)),
+        reason=shown(row["reason"]),
+        is_under_way=bool(row["by"]),
+    )
 
 
 def _alert(

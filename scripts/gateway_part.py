@@ -106,6 +106,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         write_keys=frozenset(wiring.write_keys),
         admin_token=wiring.admin_token,
         behavior_shards=wiring.shards["behavior"],
+        bots=frozenset(bot for bot, count in wiring.shards.items() if count),
         hook_secrets={
             source: tuple(secret.encode() for secret in secrets)
             for source, secrets in wiring.hook_secrets.items()

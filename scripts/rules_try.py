@@ -24,8 +24,9 @@ from agents.rules.flow import is_hidden
 from agents.runtime.inprocess import InProcess
 from agents.runtime.registry import IDENTITY
 from messaging.ports import Journal, Store
-from messaging.vocabulary.events import BroadcastOrdered, Record
+from messaging.vocabulary.events import BroadcastOrdered, LetterReplayed, Record
 from messaging.vocabulary.ids import position
+from messaging.vocabulary.quarantine import row_of_replay
 from scripts.counting import counted
 from scripts.folder import Refused
 
@@ -138,17 +139,17 @@ async def read_records(journal: Journal, back: timedelta) -> list[Record]:
             if reached == after:
                 break
             after = reached
-    found = [each for each in found if newest - each.received_at <= back and _is_readable(each)]
+    found = [each for each in found if newest - each.received_at <= back and _is_tried(each)]
     return sorted(found, key=lambda record: (record.received_at, record.position))
 
 
-def _is_readable(record: Record) -> bool:
-    """Say whether an event can be read: what cannot stands in quarantine, and moves nobody."""
+def _is_tried(record: Record) -> bool:
+    """Say whether an event is tried: not what cannot be read, nor a replay of what stands there already."""
     try:
         IDENTITY.keys_of(record, record.event)
     except (msgspec.DecodeError, ValueError):
         return False
-    return True
+    return not row_of_replay(record) and not isinstance(record.event, LetterReplayed)
 
 
 async def identities(store: Store, records: list[Record]) -> dict[str, tuple[str, int]]:

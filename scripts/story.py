@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from messaging.gateway.moments import in_words
+from messaging.vocabulary.quarantine import DROPPED, EVENT, QUARANTINE, REPLAYED, UNREADABLE
 from scripts.choices import decided, percent
 from scripts.counting import counted
 from scripts.reasons import not_offered, why
@@ -88,9 +89,33 @@ def sentence(row: Row) -> str:
         return _alert(row, kind)
     if table == "engagements":
         return engaged(row)
+    if table == QUARANTINE:
+        return set_aside(row | {"kind": kind})
     if table == "story":
         return _told(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
+
+
+def set_aside(row: Row) -> str:
+    """Return what was set aside in quarantine, why, and what became of it (`told_aside`).
+
+    >>> row = {"bot": "sales", "kind": "Purchased", "why": "the program failed at it", "again": ""}
+    >>> set_aside({**row, "status": "open"})
+    'Sales could not take what it was told ("Purchased"), and it was set aside: the program failed at it'
+    >>> set_aside({**row, "status": "dropped"}).rpartition("; ")[2]
+    'it was let go'
+    """
+    if row["kind"] in (EVENT, UNREADABLE):
+        what = "an event could not be taken"
+    else:
+        to = TITLES.get(str(row["bot"]), "Machine")
+        what = f'{to} could not take what it was told ("{row["kind"]}")'
+    said = f"{what}, and it was set aside: {row['why']}"
+    if row["status"] == REPLAYED and row["again"]:
+        return f"{said}; it was replayed and could not be taken once more"
+    if row["status"] == REPLAYED:
+        return f"{said}; it was replayed and taken at {moment(row['settled_at'])}"
+    return f"{said}; it was let go" if row["status"] == DROPPED else said
 
 
 def by_whom(row: Row) -> str:

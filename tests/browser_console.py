@@ -31,6 +31,7 @@ from tests.experiment_builders import a_test
 from tests.gateway_builders import StillClock
 from tests.house_builders import House
 from tests.integration.test_console_trials import Runner, a_told, a_told_one
+from tests.quarantine_builders import put_aside
 from tests.unit.test_probabilities import examples
 
 PATH = "paths/lead-to-customer.yaml"
@@ -49,8 +50,10 @@ def a_simulation() -> dict[str, Any]:
 
 
 async def furnish(store: Store, now: datetime) -> dict[str, str]:
-    """Put trials, split tests, a model and mailboxes that left into a store; return what names them in addresses."""
+    """Put one or more of all that pages show into a store; return what names them in addresses."""
     [visitor] = await store.visitors("behavior", "", 1)
+    await put_aside(store, visitor, now, 1)
+    await put_aside(store, visitor, now, 2, by="kim")
     trials = StoredTrials(store)
     tried = await trials.ask(TRY, TryOrder(version=1), "kim", now)
     await TrialWork(trials, store, Runner(a_told(visitor)), StillClock()).look()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,8 +56,9 @@ class MovedClock:
 class House:
     """Hold the parts, and be their way to each other."""
 
-    def __init__(self, store: Store, journal: Journal, view: View) -> None:
+    def __init__(self, store: Store, journal: Journal, view: View, bots: Mapping[str, Any]) -> None:
         self.store = store
+        self._bots = bots
         self.clock = MovedClock()
         self.shards = {
             name: Shard(self._spec(name, store, journal, view)) for name in shard_names(SHARDS)
@@ -69,7 +70,7 @@ class House:
         bot = name.partition("-")[0]
         wiring = WIRING[bot]
         return ShardSpec(
-            bot=wiring.make(),
+            bot=self._bots.get(bot) or wiring.make(),
             index=0,
             of=1,
             shards=SHARDS,
@@ -156,13 +157,14 @@ async def a_house(
     *,
     shop: bool = False,
     veil: Callable[[str], str] | None = None,
+    bots: Mapping[str, Any] | None = None,
     **limits: Any,
 ) -> AsyncIterator[House]:
-    """Run a house while a block lasts."""
+    """Run a house while a block lasts; `bots`: name -> what runs instead of the bot of this name."""
     seen = view or default_view()
     if veil is not None:
         seen = msgspec.structs.replace(seen, veil=veil)
-    house = House(store, journal, seen)
+    house = House(store, journal, seen, bots or {})
     tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
     while any(shard.report() is None for shard in house.shards.values()):
         await asyncio.sleep(0.005)
@@ -171,6 +173,7 @@ async def a_house(
         "journal": journal,
         "peers": house,
         "clock": house.clock,
+        "reader": StoreReader(store),
         "offers": StoredOffers(store),
         "limits": Limits(look_seconds=0.02, drain_seconds_max=1.0, **limits),
         "wall_now": house.clock.now,

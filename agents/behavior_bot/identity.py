@@ -197,7 +197,7 @@ class Resolver:
             if not user or not claimed or key in (user, previous):
                 return visitor, born
         names = [key for key in keys if not key.startswith("v:") and key != previous]
-        name = names[0] if names else "m:" + record.message_id
+        name = names[0] if names else "m:" + record.first_id
         erased_at = self._erased.get(name)
         if erased_at is not None:
             return reborn_id_for(name, erased_at), record.position

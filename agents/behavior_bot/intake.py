@@ -160,7 +160,7 @@ def purchase(
     if not is_order and name not in rules.goal_events and name not in view.older_goals:
         return None
     properties = event.properties or {}
-    order_id, value = order_id_of(properties) or record.message_id, _value(properties)
+    order_id, value = order_id_of(properties) or record.first_id, _value(properties)
     payment_id = _text_of(properties, ("payment_id",))
     if is_order:
         note_order(state, order_id, Order(value, record.at.timestamp(), payment_id))

@@ -72,7 +72,7 @@ def _refund_id(properties: dict[str, Any], record: Record) -> str:
         value = properties.get(name)
         if isinstance(value, str | int) and value != "":
             return order_text(str(value))
-    return record.message_id
+    return record.first_id
 
 
 def _number(value: Any) -> float:

@@ -66,6 +66,7 @@ from messaging.vocabulary.events import (
     Call,
     Engaged,
     EntryAsked,
+    LetterReplayed,
     MailClicked,
     MailOpened,
     Record,
@@ -87,6 +88,7 @@ from messaging.vocabulary.messages import (
     Message,
     ProfileSeen,
     Purchased,
+    Replayed,
     Responded,
     RunsMoved,
     SessionEnded,
@@ -94,6 +96,7 @@ from messaging.vocabulary.messages import (
     TraitsSet,
     WebhookSettled,
     Woke,
+    decode_letters,
 )
 
 SESSION_WAKE = "session"
@@ -170,10 +173,22 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case RulesFilled():
             count(state, "rules_filled", record)
             return _filled(state, event, here)
+        case LetterReplayed():
+            count(state, "letter_replayed", record)
+            return _told_again(event, here)
         case VisitorErased():
             return [*tell_erased(here.visitor, here.now, here.view), Forget()]
         case _:
             assert_never(event)
+
+
+def _told_again(event: LetterReplayed, here: Moment) -> list[Effect]:
+    """Pass on what a bot could not take: to who the visitor is now, or to the policy that it was addressed to."""
+    if event.bot not in ("behavior", "learner", *peers(here.view)):
+        return []  # it does not run any more: nobody would read its letters
+    [letter] = decode_letters(event.body)
+    to = letter.message.visitor if event.bot == "learner" else here.visitor
+    return [Tell(event.bot, Replayed(to, here.now, event.row, event.body))]
 
 
 def tell_erased(visitor: str, now: datetime, view: View) -> list[Effect]:

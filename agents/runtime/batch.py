@@ -13,27 +13,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 
 from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory, groups_of
+from agents.runtime.quarantine import Place, unreadable_row
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
+from agents.runtime.tables import taken_row
 from agents.runtime.views import held_text
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Event, Fact, Record, VisitorErased, erased_record
-from messaging.vocabulary.ids import ERASED_LATEST, derive, erased_key, micros_of
+from messaging.vocabulary.ids import ERASED_LATEST, erased_key, micros_of
 from messaging.vocabulary.messages import (
     Arrived,
     Letter,
     MergedInto,
-    Message,
     decode_letters,
     decode_records,
     encode_letters,
 )
+from messaging.vocabulary.quarantine import row_of_replay
 from messaging.vocabulary.records import IdentityWrite
 
 MEMBER = "+"
@@ -50,9 +51,6 @@ PUBLICATION = "publication="
 
 VISITOR = "v:"
 """Begins the identity key of a visitor's own row."""
-
-Place = tuple[str, int, int]
-"""(stream, position, index) of one letter."""
 
 
 @dataclass
@@ -82,7 +80,7 @@ class Plan:
     visitors: list[str] = field(default_factory=list)
     inputs: list[tuple[str, int, int]] = field(default_factory=list)
     rows: list[RowWrite] = field(default_factory=list)
-    """Events that cannot be read, for the quarantine."""
+    """For the quarantine: events that cannot be read, and replays that were taken."""
     rewritten: list[Record] = field(default_factory=list)
     """Journaled events of which less is kept than came."""
 
@@ -166,6 +164,8 @@ class Builder:
             if erased and record.tagged and VISITOR + record.tagged in erased:
                 record = msgspec.structs.replace(record, tagged="")  # noqa: PLW2901 - as it is kept
                 plan.rewritten.append(record)
+            if row := row_of_replay(record):
+                plan.rows.append(taken_row(row, intake.now))
             resolution = resolver.resolve(record, event, keys)
             member = resolution.member
             merging = [younger for younger, _ in resolution.merges]
@@ -198,8 +198,8 @@ class Builder:
         except (msgspec.DecodeError, ValueError) as error:
             place = (stream, record.position, 0)
             self.skipped.setdefault(place, f"unreadable: {error}")
-            fields = unreadable_fields(record, place, self.skipped[place], now)
-            plan.rows.append(RowWrite("quarantine", quarantine_id(self._spec.name, place), fields))
+            reason = self.skipped[place]
+            plan.rows += unreadable_row(self._spec.name, record, place, reason, now)
             return None, []
 
     async def _known(
@@ -371,7 +371,7 @@ def newest(rows: list[RowWrite]) -> list[RowWrite]:
     last = {(row.table, row.id): row for row in rows if row.mode == "put"}
     if len(last) == len(rows):
         return rows
-    return [row for row in rows if last.get((row.table, row.id), row) is row]
+    return [row for row in rows if row.mode == "set" or last.get((row.table, row.id), row) is row]
 
 
 def owner_text(visitor: str, *, member: bool, merging: list[str]) -> str:
@@ -433,40 +433,6 @@ def publication_in(code: str) -> int:
 def _described(version: int, consent: str, holdout: float, learning: bool, social: bool) -> str:
     flags = f"learning={int(learning)} social={int(social)}"
     return f"state={version} consent={consent} holdout={holdout:g} {flags}"
-
-
-def quarantine_fields(work: Work, reason: str, now: datetime) -> dict[str, Any]:
-    """Return the row of a letter put in quarantine: everything needed to look at it and to try it again."""
-    message: Message = work.message
-    return {
-        "visitor": message.visitor,
-        "at": now,
-        "kind": type(message).__name__,
-        "reason": reason[:500],
-        "stream": work.stream,
-        "position": work.position,
-        "index": work.index,
-        "body": encode_letters([Letter(work.depth, message)]),  # type: ignore[arg-type]
-    }
-
-
-def unreadable_fields(record: Record, place: Place, reason: str, now: datetime) -> dict[str, Any]:
-    """Return the row of a journaled event that cannot be read; its bytes stay as they came."""
-    return {
-        "visitor": "",
-        "at": now,
-        "kind": "Record",
-        "reason": reason[:500],
-        "stream": place[0],
-        "position": place[1],
-        "index": place[2],
-        "body": record.raw,
-    }
-
-
-def quarantine_id(shard: str, place: Place) -> str:
-    """Return the id of a quarantine row."""
-    return derive("quarantine", shard, place[0], str(place[1]), str(place[2]))
 
 
 __all__ = ["Builder", "Built", "Intake", "Plan", "Poisoned", "describe"]

@@ -23,15 +23,13 @@ from agents.runtime.batch import (
     Builder,
     Built,
     Intake,
-    Place,
     newest,
-    quarantine_fields,
-    quarantine_id,
 )
 from agents.runtime.courier import backoff
 from agents.runtime.fold import Folding, Poisoned, Work
 from agents.runtime.held import Held, Memory
 from agents.runtime.patience import patiently
+from agents.runtime.quarantine import Place, row_of
 from agents.runtime.spec import ShardSpec
 from agents.runtime.tables import stamped
 from messaging.ports import Commit, Ownership, RowWrite
@@ -58,6 +56,7 @@ class Batch:
     skipped: dict[Place, str] = field(default_factory=dict)
     """Letters in quarantine, with the reason."""
     quarantined: list[RowWrite] = field(default_factory=list)
+    """Their rows."""
     suppressed: frozenset[str] = frozenset()
     """Mailboxes that a commit of this batch found suppressed."""
     states: dict[str, Held] = field(default_factory=dict)
@@ -299,8 +298,8 @@ class Committer:
         del self._tries[place]
         batch.skipped[place] = str(poisoned)
         self.quarantined_total += 1
-        fields = quarantine_fields(work, str(poisoned), batch.intake.now)
-        batch.quarantined.append(RowWrite("quarantine", quarantine_id(spec.name, place), fields))
+        number = self.head.batch + 1
+        batch.quarantined += row_of(spec.name, number, work, str(poisoned), batch.intake.now)
         kind = type(work.message).__name__
         spec.log.error("letter.quarantined", shard=spec.name, kind=kind, error=error, at=at)
 

@@ -5,7 +5,8 @@ Rules
 2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`).
 3. A step that raises leaves the batch as `Poisoned`: the shell throws the changed states away and repeats.
 4. A chain of cause and effect has a maximum depth.
-5. A visitor who is erased is forgotten at once, unless the bot still waits for an outcome (`forget`); what comes
+5. A replay from the quarantine is stepped as what it holds, at the depth of its first try.
+6. A visitor who is erased is forgotten at once, unless the bot still waits for an outcome (`forget`); what comes
    after that ends at the tombstone.
 """
 
@@ -19,7 +20,7 @@ import msgspec
 from agents.protocol.bot import ERASED, Bot, View
 from agents.protocol.draw import Draw
 from agents.runtime.held import Held
-from agents.runtime.tables import notices_for, row_for
+from agents.runtime.tables import notices_for, row_for, taken_row
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
     Act,
@@ -35,7 +36,7 @@ from messaging.vocabulary.effects import (
     TrainModel,
     WakeAt,
 )
-from messaging.vocabulary.messages import Erased, Letter, Message, Woke
+from messaging.vocabulary.messages import Erased, Letter, Message, Replayed, Woke, letter_in
 
 
 class Work(msgspec.Struct, array_like=True):
@@ -124,19 +125,18 @@ class Folding:
 
     def take(self, held: Held, work: Work) -> bool:
         """Step one work on its visitor's state; return whether it wanted anything. Raise `Poisoned` if it raises."""
-        message = work.message
+        message, depth = work.message, work.depth
         visitor = message.visitor
         self.folded.touched[visitor] = held
         try:
-            if held.moved:
-                effects = self._follow(held.moved, message)
-            elif isinstance(message, Erased):
-                effects = self._forgetting(held, message)
+            if isinstance(message, Replayed):
+                effects = self._again(held, message)
+                depth = max(depth, letter_in(message).depth)
             else:
-                effects = self._step(held.state, message, self.now, self._view, Draw)
+                effects = self._wanted(held, message)
             if not effects:
                 return False
-            self._apply(held, visitor, work.depth, effects)
+            self._apply(held, visitor, depth, effects)
         except Exception as error:  # the supervisor of steps: whatever a core raises is quarantined
             raise Poisoned(work, error) from error
         return True
@@ -151,6 +151,25 @@ class Folding:
         except Poisoned as poisoned:
             poisoned.work.stream = f"wake:{visitor}:{key}"
             raise
+
+    def _wanted(self, held: Held, message: Message) -> list[Effect]:
+        if held.moved:
+            return self._follow(held.moved, message)
+        if isinstance(message, Erased):
+            return self._forgetting(held, message)
+        return self._step(held.state, message, self.now, self._view, Draw)
+
+    def _again(self, held: Held, replayed: Replayed) -> list[Effect]:
+        """Step what a letter from the quarantine holds, and say so in its row, unless it goes on to somebody else."""
+        letter = letter_in(replayed)
+        message = msgspec.structs.replace(letter.message, visitor=replayed.visitor)
+        effects = self._wanted(held, message)
+        if held.moved and held.moved != ERASED:
+            to = {"visitor": held.moved}
+            if effects == [Tell(self._bot.name, msgspec.structs.replace(message, **to))]:
+                return [Tell(self._bot.name, msgspec.structs.replace(replayed, **to))]
+        self.folded.rows.append(taken_row(replayed.row, self.now))
+        return effects
 
     def _follow(self, into: str, message: Message) -> list[Effect]:
         ended = self._ends(message, into, self.now, self._view) if self._ends is not None else None

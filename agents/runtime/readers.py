@@ -39,6 +39,7 @@ from agents.sales_bot.shown import orders_of
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
+from messaging.vocabulary.quarantine import OPEN, QUARANTINE, told_aside
 
 TIMELINE_MAX = 500
 """Lines of each kind in one timeline: the newest."""
@@ -187,9 +188,12 @@ class StoreReader:
             ("sends", "email"),
             ("alerts", "rules"),
             ("engagements", "engagement"),
+            (QUARANTINE, ""),
         ):
             for row in await self._rows(table, [visitor, *behavior.absorbed]):
                 row.pop("visitor", None)
+                if table == QUARANTINE:
+                    row = told_aside(row)  # noqa: PLW2901 - what an error says may name anybody
                 kind = row.pop("kind", table)
                 lines.append({"bot": bot, **row, "kind": f"{table}: {kind}"})
         # What a visitor did comes before what it led to, also where both have one time.
@@ -284,7 +288,7 @@ class StoreReader:
             "alerts": await self._store.count("alerts", {}),
             "orders": int(sales.get("orders", 0)),
             "sales": sales_in(sales),
-            "quarantined": await self._store.count("quarantine", {}),
+            "quarantined": await self._store.count(QUARANTINE, {"status": OPEN}),
             "runs": by_status(stages),
             "stages": stages,
             "arms": arms_in(rules),

@@ -37,7 +37,7 @@ WIRING: dict[str, Wiring] = {
     "email": Wiring(EmailBot, ("behavior", "rules", "sales", "email"), hands_mail_over=True),
     "sales": Wiring(SalesBot, ("behavior", "email", "sales")),
     "social": Wiring(SocialBot, ("behavior", "social"), looks_up=True),
-    "learner": Wiring(LearnerBot, ("rules",), trains=True),
+    "learner": Wiring(LearnerBot, ("behavior", "rules"), trains=True),
 }
 
 IDENTITY = Identity(keys_of, further_keys, Resolver)

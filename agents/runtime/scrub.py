@@ -23,11 +23,13 @@ from messaging.vocabulary.messages import (
     Letter,
     MergedInto,
     MergeStarted,
+    Replayed,
     RewardSeen,
     StateMerged,
     decode_letters,
     encode_letters,
     erased_letter,
+    letter_in,
 )
 
 Who = AbstractSet[str]
@@ -43,6 +45,8 @@ def about(message: AnyMessage) -> set[str]:
             return {decision.visitor}
         case RewardSeen(subject=subject):
             return {subject}
+        case Replayed():
+            return {message.visitor, *about(letter_in(message).message)}
         case _:
             return {message.visitor}
 
@@ -73,6 +77,12 @@ def _without(letter: Letter) -> Letter:
                 subject="#" + short_hash("subject", subject),
             )
             return Letter(letter.depth, anonymous)
+        case Replayed() as replayed:
+            inner = _without(letter_in(replayed))
+            if not inner.message.visitor:
+                return erased_letter(letter)
+            body = encode_letters([inner])
+            return Letter(letter.depth, msgspec.structs.replace(replayed, body=body))
         case _:
             return erased_letter(letter)
 

@@ -30,6 +30,7 @@ from messaging.vocabulary.effects import (
     PutSend,
 )
 from messaging.vocabulary.ids import derive
+from messaging.vocabulary.quarantine import QUARANTINE, REPLAYED
 
 _PLAIN = (bytes, datetime)
 """Types the store takes as they are."""
@@ -172,3 +173,9 @@ def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
         at = effect.handed_over_at or effect.at
         fields |= {"day": f"{at:%Y-%m-%d}", "domain": effect.domain, "left": effect.left}
     return fields
+
+
+def taken_row(row: str, now: datetime, again: str = "") -> RowWrite:
+    """Return what is written into a row once its replay was taken; `again`: the row of a try that failed as well."""
+    fields = {"status": REPLAYED, "settled_at": now, "again": again}
+    return RowWrite(QUARANTINE, row, fields, mode="set")

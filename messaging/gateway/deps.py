@@ -54,6 +54,8 @@ class GatewayDeps:
     offers: OfferReader = field(default_factory=NoOffers)
     """Looks at what stands open on the site."""
     behavior_shards: int = 1
+    bots: frozenset[str] = frozenset()
+    """Those that run; empty: whichever is asked for."""
     name: str = "gateway-1"
     public_url: str = ""
     """Where people reach the gateway; https there makes its cookies secure ones."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from messaging.gateway import admin, delivering, looks, people, strategy, trials, upload
+from messaging.gateway import admin, aside, delivering, looks, people, strategy, trials, upload
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY
 from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
 from messaging.gateway.shapes import SHAPES
@@ -26,6 +26,7 @@ def admin_routes() -> list[Route]:
         *_trials(),
         *_lists(),
         *_broadcasts(),
+        *_quarantine(),
         *_orders(),
     ]
 
@@ -189,6 +190,18 @@ def _broadcasts() -> list[Route]:
         _route("POST", "broadcasts/{id}/cancel", admin.cancel_broadcast, off, 404, 409),
         _table("webhooks", "webhooks", "List calls of paths' webhooks.", "visitor", "status"),
         _table("recipients", "recipients", told, "broadcast", "status", "reason", "visitor"),
+    ]
+
+
+def _quarantine() -> list[Route]:
+    listing = "Page through what a bot could not take, the newest first."
+    again, gone = "Give it once more to the bot that could not take it.", "Let it go."
+    query = ("status", "bot", "visitor", "after", "limit")
+    return [
+        _route("GET", "quarantine", aside.quarantine, listing, 422, query=query),
+        _route("GET", "quarantine/{id}", aside.one, "Show one of them.", 404),
+        _route("POST", "quarantine/{id}/replay", aside.replay, again, 404, 409),
+        _route("POST", "quarantine/{id}/drop", aside.drop, gone, 404, 409),
     ]
 
 

@@ -185,6 +185,13 @@ def _pages() -> list[Route]:
         ),
         _page("learning", charts.learning, "Show what each policy believes."),
         _page("system", views.system, "Show how each part fares."),
+        _form(
+            "system/quarantine/{id}/{action}",
+            views.settle_aside,
+            "Replay what is set aside, or let it go.",
+            404,
+            409,
+        ),
         _page("changes", views.changes, "Show who changed what.", 422, query=("after",)),
     ]
 

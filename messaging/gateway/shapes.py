@@ -258,6 +258,20 @@ BROADCAST = _named(
     recipients_=_map_of(WHOLE) | {"description": "What became of it -> people."},
 )
 
+_SET_ASIDE = _named(
+    id=TEXT,
+    at=TIME,
+    bot=TEXT,
+    shard=TEXT,
+    kind=TEXT | {"description": "`Arrived`: an event; `Record`: one that nobody could read."},
+    reason=TEXT,
+    visitor=TEXT,
+    status={"enum": ["open", "replayed", "dropped"]},
+    by=TEXT | {"description": "Who decided; of an open one: its replay is under way."},
+    settled_at=_or_null(TIME),
+    again=TEXT | {"description": "The id under which it is open again, where its replay failed."},
+)
+
 SUCCESS = _named(success={"const": True})
 _HELD = _named(success=FLAG, paused=_PATHS_HELD)
 _ARCHIVED = _named(success=FLAG, archived=TEXTS)
@@ -353,6 +367,10 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("POST", "broadcasts/{id}/cancel"): _named(broadcast=BROADCAST),
     ("GET", "recipients"): table("recipients", "recipients"),
     ("GET", "webhooks"): table("webhooks", "webhooks"),
+    ("GET", "quarantine"): _named(as_of=TIME, quarantine=_list_of(_SET_ASIDE), after=AFTER),
+    ("GET", "quarantine/{id}"): _SET_ASIDE,
+    ("POST", "quarantine/{id}/replay"): _SET_ASIDE,
+    ("POST", "quarantine/{id}/drop"): _SET_ASIDE,
     ("POST", "pause"): _HELD,
     ("POST", "resume"): _HELD,
     ("POST", "replay"): _named(success=FLAG, added=WHOLE, known=WHOLE, rejected=_REJECTED),

@@ -210,7 +210,11 @@ class MemoryStore:
             )
         database.rewrite_journal(commit.rewritten)
         for row in commit.rows:
-            database.tables.setdefault(row.table, {})[row.id] = row.fields.copy()
+            table = database.tables.setdefault(row.table, {})
+            if row.mode != "set":
+                table[row.id] = row.fields.copy()
+            elif row.id in table:
+                table[row.id] |= row.fields
 
     def _identities_after(self, writes: list[IdentityWrite]) -> dict[str, tuple[str, int]]:
         """Return the keys a batch gives away. Raise `Conflict` where an owner is not the one expected."""

@@ -267,15 +267,20 @@ def _write_rows(database: Documents, session: Session, rows: Iterable[RowWrite])
     tables: dict[str, list[_Operation]] = {}
     for row in rows:
         assert row.table in ROW_INDEXES, row.table
-        document = {**row.fields, "_id": row.id}
-        operation: _Operation = (
-            InsertOne(document)
-            if row.mode == "insert"
-            else ReplaceOne({"_id": row.id}, document, upsert=True)
-        )
-        tables.setdefault(row.table, []).append(operation)
+        tables.setdefault(row.table, []).append(_row_operation(row))
     for table, operations in tables.items():
         database[table].bulk_write(operations, session=session)
+
+
+def _row_operation(row: RowWrite) -> _Operation:
+    document = {**row.fields, "_id": row.id}
+    match row.mode:
+        case "insert":
+            return InsertOne(document)
+        case "set":
+            return UpdateOne({"_id": row.id}, {"$set": row.fields})
+        case _:
+            return ReplaceOne({"_id": row.id}, document, upsert=True)
 
 
 def _pause(commit: Commit, attempt: int) -> float:

@@ -22,7 +22,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "broadcasts": (("at",), ("status", "at")),
     "recipients": (("visitor", "at"), ("broadcast", "status", "at"), ("broadcast", "at")),
     "list_members": (("visitor", "at"), ("list", "status", "at")),
-    "quarantine": (("at",),),
+    "quarantine": (("at",), ("status", "at"), ("visitor", "at")),
     "snapshots": (("policy", "at"),),
     "audit_log": (("at",), ("visitor", "at"), ("act", "at")),
     "sessions": (("user", "at"),),

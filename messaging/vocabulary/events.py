@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from messaging.vocabulary.ids import AGAIN
+
 
 class Page(msgspec.Struct, rename="camel"):
     """Describe the page an event happened on (`context.page`)."""
@@ -230,6 +232,16 @@ class RulesFilled(Fact, tag="rules_filled"):
     """Score -> points, and when they stood so high."""
 
 
+class LetterReplayed(Fact, tag="letter_replayed"):
+    """Tell that a bot is to get once more what it could not take and what was set aside for it."""
+
+    row: str
+    """Of the quarantine."""
+    bot: str
+    body: bytes
+    """`encode_letters` of that one letter."""
+
+
 class VisitorErased(Fact, tag="visitor_erased"):
     """Tell that a person wants to be forgotten: their keys lead to nobody already."""
 
@@ -253,6 +265,7 @@ Event = (
     | WebhookAnswered
     | RulesPublished
     | RulesFilled
+    | LetterReplayed
     | VisitorErased
 )
 
@@ -284,6 +297,13 @@ class Record(msgspec.Struct, array_like=True, dict=True):
     def event(self) -> Event:
         """Return the event, read once for all who ask. Nobody changes it. Raises what `decode_event` does."""
         return decode_event(self.raw)
+
+    @property
+    def first_id(self) -> str:
+        """Return the message id under which the event came first: a replay from the quarantine has one of its own."""
+        if not self.message_id.startswith(AGAIN):
+            return self.message_id
+        return self.message_id.removeprefix(AGAIN).partition(":")[2]
 
     @property
     def is_erased(self) -> bool:

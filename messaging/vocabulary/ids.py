@@ -27,6 +27,9 @@ ID_CHARACTERS_MAX = 256
 OWN = "mdma:"
 """Begins the message ids that this system gives."""
 
+AGAIN = OWN + "again:"
+"""Begins the message ids of events that are replayed from the quarantine (`vocabulary.quarantine`)."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -453,6 +453,15 @@ class ModelTrained(Message):
     """`first`, `better`, `early`, `champion kept`, or `too little`."""
 
 
+class Replayed(Message):
+    """Give a bot once more the message that it could not take: the runtime opens it, no core ever sees it."""
+
+    row: str
+    """Of the quarantine: there it says that it was taken."""
+    body: bytes
+    """`encode_letters` of that one letter."""
+
+
 AnyMessage = (
     Arrived
     | Woke
@@ -492,6 +501,7 @@ AnyMessage = (
     | RewardSeen
     | TrainingScheduled
     | ModelTrained
+    | Replayed
 )
 
 
@@ -520,6 +530,12 @@ def encode_letters(letters: list[Letter]) -> bytes:
 def decode_letters(body: bytes) -> list[Letter]:
     """Read a batch of letters."""
     return _letters_decoder.decode(body)
+
+
+def letter_in(message: Replayed) -> Letter:
+    """Return the letter that a replay holds."""
+    [letter] = decode_letters(message.body)
+    return letter
 
 
 def encode_records(records: list[Record]) -> bytes:

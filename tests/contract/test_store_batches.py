@@ -379,6 +379,19 @@ async def test_a_row_that_is_put_replaces_and_one_that_is_inserted_twice_is_our_
     assert (await store.acquire("rules-0")).batch == 3
 
 
+async def test_fields_are_set_in_a_row_that_is_there_and_bring_back_none_that_went(keeping):
+    store = keeping.store()
+    await store.acquire("rules-0")
+    put = RowWrite("quarantine", "q", {"visitor": "v", "at": NOON, "status": "open"})
+    changed = [RowWrite("quarantine", id_, {"status": "replayed"}, mode="set") for id_ in "qx"]
+    await store.commit(a_commit(1, 1, rows=[put, *changed]))
+    [row] = await store.rows("quarantine", {})
+    assert (row["id"], row["visitor"], row["status"]) == ("q", "v", "replayed")
+    other = RowWrite("quarantine", "q", {"status": "open"}, mode="set")
+    await store.commit(a_commit(1, 2, rows=[other]))
+    assert [row["status"] for row in await store.rows("quarantine", {})] == ["open"]
+
+
 async def test_a_document_is_replaced_as_a_whole(keeping):
     store = keeping.store()
     assert await store.get_document("control", "published") is None

@@ -23,6 +23,7 @@ from tests.gateway_builders import ADMIN, KEY, StillClock
 from tests.integration.test_console_trials import Runner, a_told, a_told_one
 from tests.integration.test_gateway_hooks import SECRETS, an_event, signed
 from tests.integration.test_gateway_strategy import Exporter
+from tests.quarantine_builders import put_aside
 from tests.unit.test_readers import a_filling
 
 DOCUMENT = document(all_routes())
@@ -111,6 +112,9 @@ async def furnish(store: Store, now: Any) -> dict[str, str]:
     row = {"visitor": visitor, "at": now, "alert": alert["id"], "channel": "mail"}
     await store.put_document("deliveries", "d", row | {"status": "waiting", "tries": 0})
     await store.suppress("0" * 64, "unsubscribed", now)
+    ids["drop"], ids["replay"] = [
+        await put_aside(store, visitor, now, position) for position in (1, 2)
+    ]
     erasure = {"status": "asked", "visitors": [visitor], "at": now}
     await store.put_document("erasures", "0a", erasure)
     published = await store.get_document(*PUBLISHED) or {}
@@ -137,6 +141,8 @@ def address_of(route: Route, ids: Mapping[str, str]) -> str:
         "lists": "vip",
         "broadcasts": ids.get("broadcast", ""),
     }.get(kind, "")
+    if kind == "quarantine":
+        id_ = ids.get(route.path.rpartition("/")[2], ids["drop"])
     action = {"alerts": "close", "lists": "add"}.get(kind, "")
     path = route.path
     for name, value in (("id", id_), ("stage", "invited"), ("action", action), ("other", "1")):

@@ -250,7 +250,7 @@ def test_one_is_said_in_the_singular():
     stats = {"runs": {}, "sends": {}, "orders": 1, "alerts": 1, "alerts_open": 1, "quarantined": 1}
     said = dict(totals(stats | {"gateway": {"waiting_events": 1, "replay_waiting": 1}}))
     assert said["alerts"] == "1 waits for a person, 1 in all"
-    assert said["set aside"] == "1 event that could not be taken"
+    assert said["set aside"] == "1 message that could not be taken (see `mdma quarantine`)"
     assert said["waiting"] == "1 event for the journal, 1 call of a replay"
     row = {"kind": "story: run.alerted", "detail": {"path": "p", "run": "1", "attempts": 1}}
     assert "after 1 attempt: " in sentence(row)

@@ -11,7 +11,15 @@ import pytest
 from agents.behavior_bot.state import BehaviorState, Stamped
 from agents.runtime.scrub import about
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import AnyMessage, DecisionMade, RewardSeen
+from messaging.vocabulary.messages import (
+    AnyMessage,
+    DecisionMade,
+    Letter,
+    MergedInto,
+    Replayed,
+    RewardSeen,
+    encode_letters,
+)
 from scripts.cli import main
 from scripts.personal_parts import by_name, consents_of
 
@@ -35,6 +43,9 @@ def test_a_message_is_about_its_visitor_and_whom_else_it_names(kind: type):
         assert about(made(kind, decision=decision)) == {"v2"}
     elif kind is RewardSeen:
         assert about(made(kind, subject="v2")) == {"v2"}
+    elif kind is Replayed:
+        body = encode_letters([Letter(1, MergedInto("v1", NOW, "v2"))])
+        assert about(made(kind, body=body)) == {"v1", "v2"}
     elif kind.__name__ in OTHERS:
         assert about(made(kind, **{OTHERS[kind.__name__]: "v2"})) == {"v1", "v2"}
     else:

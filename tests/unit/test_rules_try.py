@@ -15,8 +15,9 @@ from agents.rules.compiled import CompiledRules
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from messaging.vocabulary.events import BroadcastOrdered, Record
+from messaging.vocabulary.events import BroadcastOrdered, LetterReplayed, Record
 from messaging.vocabulary.ids import partition_of, position, visitor_id_for
+from messaging.vocabulary.quarantine import replay_of
 from scripts.cli import main
 from scripts.folder import Refused
 from scripts.rules_try import DRAFT, Told, lines, read_records, tried
@@ -128,6 +129,22 @@ async def test_events_are_read_back_from_the_newest_and_the_unreadable_left_out(
     found = await read_records(journal, timedelta(days=1))
     assert [each.message_id for each in found] == ["m4"]
     assert len(await read_records(journal, timedelta(days=3))) == 4
+
+
+async def test_what_is_replayed_from_the_quarantine_is_not_tried_twice():
+    """The event itself is tried where it came first; a message to one bot follows from what is tried."""
+    database = MemoryDatabase()
+    journal = MemoryJournal(database)
+    await journal.open_stream("gateway-1")
+    first = events()[-1]
+    told = msgspec.json.encode(LetterReplayed(visitor="0a" * 12, row="r", bot="sales", body=b""))
+    replays = [
+        msgspec.structs.replace(first, position=position(1, 8), message_id=replay_of("r", first)),
+        msgspec.structs.replace(first, position=position(1, 9), message_id="fact", raw=told),
+    ]
+    await journal.append([*events(), *replays])
+    found = await read_records(journal, timedelta(days=3))
+    assert [each.message_id for each in found] == [each.message_id for each in events()]
 
 
 def test_where_nothing_happened_one_is_told_so():

@@ -72,6 +72,18 @@ class PartLine(msgspec.Struct, kw_only=True):
     cells: list[str]
 
 
+class AsideLine(msgspec.Struct, kw_only=True):
+    """Say what stands in quarantine: a message that a bot could not take."""
+
+    id: str
+    at: str
+    visitor: str
+    said: str
+    reason: str
+    is_under_way: bool
+    """Its replay is ordered, and not taken yet."""
+
+
 class SystemNow(msgspec.Struct, kw_only=True):
     """Say how the whole system fares."""
 
@@ -80,6 +92,9 @@ class SystemNow(msgspec.Struct, kw_only=True):
     waiting: list[tuple[str, str]]
     dashboard: str
     """Address of Ray's dashboard, empty where there is none."""
+    aside: list[AsideLine] = []
+    """What is set aside in quarantine and was not decided: the newest."""
+    aside_count: int = 0
 
 
 class Receipt(msgspec.Struct, kw_only=True):

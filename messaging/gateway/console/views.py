@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from messaging.gateway import acts
+from messaging.gateway import acts, quarantine
 from messaging.gateway.console.desk import Desk
 from messaging.gateway.console.door import Form, Visit, back_to, page_of_ours
 from messaging.gateway.console.drawing import HEADERS, ROOT
@@ -254,6 +254,20 @@ async def system(visit: Visit) -> web.StreamResponse:
         world=await desk.world(),
         **{name: getattr(now, name) for name in now.__struct_fields__},
     )
+
+
+async def settle_aside(visit: Visit, form: Form) -> web.StreamResponse:
+    """Replay what is set aside in quarantine, or let it go, as an editor decided."""
+    del form
+    id_, action = visit.request.match_info["id"], visit.request.match_info["action"]
+    act = ASIDE.get(action)
+    if act is None or len(id_) > ID_CHARS_MAX or "\0" in id_:
+        raise ProblemError(404, "what is set aside can be replayed or dropped")
+    row = await act(visit.gateway, id_, by=visit.session.user)
+    return back_to(f"{ROOT}system", "again" if row["again"] else f"aside-{row['status']}")
+
+
+ASIDE = {"replay": quarantine.replay, "drop": quarantine.drop}
 
 
 async def own_queues(gateway: Gateway) -> list[tuple[str, str]]:
