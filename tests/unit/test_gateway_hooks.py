@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from messaging.gateway.hooks import shopify, stripe
 from messaging.gateway.hooks.sale import Sale, Unreadable, record_of
-from messaging.vocabulary.events import Track, decode_event
+from messaging.vocabulary.events import Record, Track, decode_event
 from tests.gateway_builders import NOON, SECRET
 
 STRIPE_BODY = b'{"id":"evt_test","object":"event"}'
@@ -22,6 +23,10 @@ STRIPE_KNOWN = "691252e266ce41cb94d709c84e9580d4172b117a510bbc81723f657d2cd5d215
 SHOPIFY_BODY = b'{"id":1234567890,"email":"customer@example.com","total_price":"123.45"}'
 SHOPIFY_KNOWN = "QNyObTlKbMx2qDlPF/ZOZcBqg5OgPg+2oky3zldc0Gw="
 """The example of SQLPage's documentation of Shopify's scheme; the secret is `test-webhook-secret`."""
+
+
+def written(sale: Sale, secret: bytes = SECRET) -> Record:
+    return record_of(sale, NOON, secret, wall_now=NOON)
 
 
 def a_signature(body: bytes, secret: bytes = STRIPE_SECRET, at: int = AT) -> str:
@@ -179,13 +184,13 @@ def test_an_order_and_its_refund_carry_one_id_that_nobody_can_guess_and_no_conse
         currency="EUR",
         refund_id="r",
     )
-    first, second = (decode_event(record_of(each, NOON, SECRET).raw) for each in (order, back))
+    first, second = (decode_event(written(each).raw) for each in (order, back))
     assert isinstance(first, Track)
     assert isinstance(second, Track)
     assert first.anonymous_id == second.anonymous_id
-    assert first.anonymous_id != decode_event(record_of(order, NOON, b"other").raw).anonymous_id
+    assert first.anonymous_id != decode_event(written(order, b"other").raw).anonymous_id
     assert first.context is None
-    assert record_of(order, NOON, SECRET).message_id != record_of(back, NOON, SECRET).message_id
+    assert written(order).message_id != written(back).message_id
 
 
 def test_a_refund_finds_the_order_that_the_shop_gave_a_name_of_its_own() -> None:
@@ -201,9 +206,32 @@ def test_a_refund_finds_the_order_that_the_shop_gave_a_name_of_its_own() -> None
         for kind, thing in told
         for sale in stripe.read(json.dumps({"type": kind, "data": {"object": thing}}).encode(), "")
     ]
-    events = [decode_event(record_of(sale, NOON, SECRET).raw) for sale in sales]
+    events = [decode_event(written(sale).raw) for sale in sales]
     assert all(isinstance(each, Track) for each in events)
     bought, back = events
     assert bought.anonymous_id == back.anonymous_id
     assert bought.properties["order_id"] == "S1"
     assert bought.properties["payment_id"] == back.properties["order_id"] == "pi_1"
+
+
+def test_what_is_delivered_late_is_dated_by_itself_in_world_time() -> None:
+    """The world may stand elsewhere than the machine: so long ago as it is in one it is in the other."""
+    wall = datetime(2026, 1, 10, 12, tzinfo=UTC)
+    paid = {"id": 7, "total_price": "20.00", "currency": "EUR"}
+    times = {
+        "2026-01-10T04:00:00-05:00": timedelta(hours=3),
+        "2026-01-10T13:00:00+00:00": timedelta(0),  # a clock that is ahead
+        "soon": timedelta(0),
+    }
+    for written, ago in times.items():
+        [sale] = shopify.read(json.dumps(paid | {"processed_at": written}).encode(), "orders/paid")
+        record = record_of(sale, NOON, SECRET, wall_now=wall)
+        assert (record.at, record.received_at) == (NOON - ago, NOON)
+    session = {"id": "cs_1", "amount_total": 800, "currency": "eur"}
+    event = {
+        "type": "checkout.session.completed",
+        "created": int(wall.timestamp()) - 7_200,
+        "data": {"object": session},
+    }
+    [sale] = stripe.read(json.dumps(event).encode(), "")
+    assert record_of(sale, NOON, SECRET, wall_now=wall).at == NOON - timedelta(hours=2)

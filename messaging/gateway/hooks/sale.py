@@ -11,7 +11,7 @@ Rules
 from __future__ import annotations
 
 import hmac
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -56,17 +56,23 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     refund_id: str = ""
     payment_id: str = ""
     """What refunds call the order by, where that is another name than the shop's."""
+    at: datetime | None = None
+    """When it happened, in real time; None: the source does not say."""
 
 
-def record_of(sale: Sale, now: datetime, secret: bytes) -> Record:
-    """Return the journal record of a sale."""
+def record_of(sale: Sale, now: datetime, secret: bytes, *, wall_now: datetime) -> Record:
+    """Return the journal record of a sale, dated by itself: sources try again for days what was not taken.
+
+    `now`: world time; `wall_now`: real time. So long ago as it is in the one it is in the other.
+    """
+    passed = wall_now - sale.at if sale.at is not None else timedelta(0)
     anonymous = HOOK_PREFIX + _keyed(secret, sale.source, sale.payment_id or sale.order_id)
     key = email_key(sale.address) if sale.address else anonymous_key(anonymous)
     return Record(
         position=0,
         message_id=own_id("hook", sale.source, sale.event, sale.order_id, sale.refund_id),
         partition=partition_of(visitor_id_for(key)),
-        at=now,
+        at=now - max(passed, timedelta(0)),
         received_at=now,
         tagged="",
         raw=msgspec.json.encode(_call(sale, anonymous)),
@@ -108,6 +114,23 @@ def checked_id(value: Any, field: str) -> str:
     if len(text) > ID_CHARACTERS_MAX or "\0" in text:
         raise Unreadable(f"is longer than {ID_CHARACTERS_MAX} characters, or holds NUL", field)
     return text
+
+
+def moment(given: str | float | None) -> datetime | None:
+    """Return a time that a source gives as ISO 8601 with its offset, or in seconds since 1970; None for what is none.
+
+    >>> moment("2026-01-09T19:36:03-05:00") == moment(1768005363)
+    True
+    >>> moment("yesterday"), moment("2026-01-09"), moment(1e30)
+    (None, None, None)
+    """
+    try:
+        if isinstance(given, str):
+            found = datetime.fromisoformat(given)
+            return found.astimezone(UTC) if found.tzinfo is not None else None
+        return datetime.fromtimestamp(given, UTC) if given is not None else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def first_address(*given: str | None) -> str:

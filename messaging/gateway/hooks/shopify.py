@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hmac
 import math
+from datetime import datetime
 
 import msgspec
 
@@ -22,6 +23,7 @@ from messaging.gateway.hooks.sale import (
     Unreadable,
     checked_id,
     first_address,
+    moment,
 )
 
 NAME = "shopify"
@@ -44,6 +46,8 @@ class Order(msgspec.Struct):
     contact_email: str | None = None
     customer: Customer | None = None
     financial_status: str | None = None
+    created_at: str | None = None
+    processed_at: str | None = None
     cancelled_at: str | None = None
 
 
@@ -62,6 +66,7 @@ class Refund(msgspec.Struct):
     id: int | str
     order_id: int | str
     transactions: list[Transaction]
+    created_at: str | None = None
 
 
 _order = msgspec.json.Decoder(Order)
@@ -92,14 +97,17 @@ def read(body: bytes, topic: str) -> list[Sale]:
 def _paid(order: Order) -> list[Sale]:
     if order.cancelled_at is not None or order.financial_status in ("pending", "voided"):
         return []  # rule 1
-    return [_sale(order, ORDERED, _number(order.total_price, "total_price"))]
+    paid_at = moment(order.processed_at or order.created_at)
+    return [_sale(order, ORDERED, _number(order.total_price, "total_price"), paid_at)]
 
 
 def _cancelled(order: Order) -> list[Sale]:
-    return [_sale(order, CANCELLED, None)] if order.cancelled_at is not None else []
+    if order.cancelled_at is None:
+        return []
+    return [_sale(order, CANCELLED, None, moment(order.cancelled_at))]
 
 
-def _sale(order: Order, event: str, amount: float | None) -> Sale:
+def _sale(order: Order, event: str, amount: float | None, at: datetime | None) -> Sale:
     customer = order.customer.email if order.customer is not None else None
     return Sale(
         source=NAME,
@@ -108,6 +116,7 @@ def _sale(order: Order, event: str, amount: float | None) -> Sale:
         amount=amount,
         currency=order.currency.upper()[:8],
         address=first_address(order.email, order.contact_email, customer),
+        at=at,
     )
 
 
@@ -123,6 +132,7 @@ def _given_back(refund: Refund) -> list[Sale]:
             amount=math.fsum(_number(each.amount, "transactions.amount") for each in done),
             currency=done[0].currency.upper()[:8],
             refund_id=checked_id(refund.id, "id"),
+            at=moment(refund.created_at),
         )
     ]
 

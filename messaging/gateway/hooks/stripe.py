@@ -12,6 +12,7 @@ Rules
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from messaging.gateway.hooks.sale import (
     Unreadable,
     checked_id,
     first_address,
+    moment,
 )
 
 NAME = "stripe"
@@ -86,6 +88,8 @@ class Event(msgspec.Struct):
 
     type: str
     data: Data
+    created: int | None = None
+    """Seconds since 1970."""
 
 
 _event = msgspec.json.Decoder(Event)
@@ -113,16 +117,16 @@ def read(body: bytes, topic: str) -> list[Sale]:
     event = _event.decode(body)
     if event.type not in PAID_SESSIONS | REFUND_EVENTS | {CHARGE_REFUNDED}:
         return []
-    thing = _thing.decode(event.data.object)
+    thing, at = _thing.decode(event.data.object), moment(event.created)
     if event.type in PAID_SESSIONS:
-        return [_order(thing)] if thing.payment_status != "unpaid" else []
+        return [_order(thing, at)] if thing.payment_status != "unpaid" else []
     if event.type in REFUND_EVENTS:
-        return [_refund(thing, thing)] if thing.status == "succeeded" else []
+        return [_refund(thing, thing, at)] if thing.status == "succeeded" else []
     listed = thing.refunds.data if thing.refunds is not None else []
-    return [_refund(each, thing) for each in listed if each.status in (None, "succeeded")]
+    return [_refund(each, thing, at) for each in listed if each.status in (None, "succeeded")]
 
 
-def _order(session: Thing) -> Sale:
+def _order(session: Thing, at: datetime | None) -> Sale:
     details = session.customer_details
     return Sale(
         source=NAME,
@@ -132,10 +136,11 @@ def _order(session: Thing) -> Sale:
         currency=(session.currency or "").upper(),
         address=first_address(details.email if details else None, session.customer_email),
         payment_id=session.payment_intent or "",
+        at=at,
     )
 
 
-def _refund(refund: Thing, around: Thing) -> Sale:
+def _refund(refund: Thing, around: Thing, at: datetime | None) -> Sale:
     """Return a refund; what it does not say is said by the charge around it."""
     paid = refund.payment_intent or around.payment_intent or refund.charge or around.id
     billing = around.billing_details
@@ -148,6 +153,7 @@ def _refund(refund: Thing, around: Thing) -> Sale:
         address=first_address(billing.email if billing else None, around.receipt_email),
         refund_id=checked_id(refund.id, "data.object.id"),
         payment_id=refund.payment_intent or around.payment_intent or "",
+        at=at,
     )
 
 

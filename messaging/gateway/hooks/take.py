@@ -90,7 +90,10 @@ async def _taken(
         return _answer("ignored")
     now = gateway.deps.clock.now()
     fresh = await gateway.collector.take(
-        [record_of(sale, now, gateway.deps.secret) for sale in sales]
+        [
+            record_of(sale, now, gateway.deps.secret, wall_now=gateway.deps.wall_now())
+            for sale in sales
+        ]
     )
     outcome = "taken" if any(fresh) else "repeated"
     count(source.name, outcome).inc()
