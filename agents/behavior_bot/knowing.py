@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
-from agents.behavior_bot.countries import zone_of_country
 from agents.behavior_bot.identity import address_of, text_id
 from agents.behavior_bot.state import (
     ANONYMOUS_IDS_MAX,
@@ -39,6 +38,7 @@ from agents.behavior_bot.state import (
     trim,
 )
 from agents.protocol.bot import View
+from agents.rules.countries import zone_of_country
 from agents.rules.facts import LISTS
 from agents.rules.values import plain
 from messaging.vocabulary.effects import Effect, Tell

@@ -11,6 +11,12 @@ ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 """A line break in a name or a subject would begin another header of an e-mail."""
 
 HOURS_MAX = 366 * 24
+
+CAPPED_MAX = 48
+"""As many touches of a visitor are kept, so that no cap may count more."""
+
+ATTEMPTS_MAX = 16
+"""As many sends of a run are kept: its history is told to the person who is alerted, and nothing is sent twice."""
 """The longest window, in hours: a year's days are what a state keeps of an event."""
 
 Name = Annotated[str, Field(pattern=NAME)]

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from agents.rules.basics import or_bare
+from agents.rules.basics import ATTEMPTS_MAX, CAPPED_MAX, or_bare
 from agents.rules.condition_models import ONE_LINE, Condition, HourOfDay, Hours, Model, Name, Text
 from agents.rules.email_models import Email, Mail, once
 from agents.rules.event_models import Properties
@@ -149,15 +149,15 @@ class CapModel(Model):
     """Allow at most `count` marketing touches on a channel in any `hours`."""
 
     channel: Literal["email"]
-    count: Annotated[int, Field(ge=1, le=100)]
+    count: Annotated[int, Field(ge=1, le=CAPPED_MAX)]
     hours: Hours
 
 
 class Attempts(Model):
     """Limit the attempts of one run."""
 
-    total: Annotated[int, Field(ge=1, le=20)]
-    after_open: Annotated[int, Field(ge=0, le=20)]
+    total: Annotated[int, Field(ge=1, le=ATTEMPTS_MAX)]
+    after_open: Annotated[int, Field(ge=0, le=ATTEMPTS_MAX)]
 
 
 class Success(Model):

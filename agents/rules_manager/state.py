@@ -6,13 +6,14 @@ from datetime import datetime
 
 import msgspec
 
+from agents.rules.basics import ATTEMPTS_MAX, CAPPED_MAX
 from messaging.vocabulary.messages import Broadcast
 
-TRIES_MAX = 16
+TRIES_MAX = ATTEMPTS_MAX
 """Sends kept of one run: four times the routine's budget, so that resumed and merged runs fit."""
 
-TOUCHES_MAX = 48
-"""Touches kept for the caps, newest first to stay; far more than any cap counts."""
+TOUCHES_MAX = CAPPED_MAX
+"""Touches kept for the caps, newest first to stay: as many as any cap may count."""
 
 ABSORBED_MAX = 32
 """Younger visitors remembered, so that word of a merge that comes after its state is not waited for."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 from babel.core import get_global
 
-from agents.behavior_bot.countries import MOST_LIVE_IN, zone_of_country
+from agents.rules.conditions import _country
+from agents.rules.countries import MOST_LIVE_IN, zone_of_country
 
 NOWHERE = {"001", "ZZ"}
 
@@ -47,3 +49,19 @@ def test_codes_and_english_names_are_understood(written, zone):
 @pytest.mark.parametrize("written", ["", "Mordor", "XX", "ZZ", "001", "EU", "europe", "D", "🇩🇪"])
 def test_what_is_no_country_has_no_zone(written):
     assert zone_of_country(written) == ""
+
+
+def test_a_condition_means_a_country_however_it_is_written():
+    part = _country("Brazil", None)
+    for written, holds in (
+        ("BR", True),
+        ("bra", True),
+        ("brazil", True),
+        ("DE", False),
+        ("", False),
+    ):
+        facts = SimpleNamespace(place=lambda _, written=written: written)
+        assert part.test(facts, None) is holds
+    unknown = _country("Mordor", None)
+    assert unknown.test(SimpleNamespace(place=lambda _: "mordor"), None)
+    assert not unknown.test(SimpleNamespace(place=lambda _: ""), None)

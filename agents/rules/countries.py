@@ -87,12 +87,19 @@ def zone_of_country(country: str) -> str:
     ... )
     ('Asia/Manila', 'Europe/Berlin', 'America/New_York', '')
     """
-    code = _code(" ".join(country.split()))
+    code = code_of_country(country)
     zones: list[str] = get_global("territory_zones").get(code, [])
     return MOST_LIVE_IN.get(code) or (zones[0] if zones and code != _UNKNOWN else "")
 
 
-def _code(country: str) -> str:
+@lru_cache(maxsize=2048)
+def code_of_country(country: str) -> str:
+    """Return the ISO 3166 code (two letters) of a country by whatever name; empty if that is none.
+
+    >>> code_of_country("BRA"), code_of_country("brazil"), code_of_country("Mordor")
+    ('BR', 'BR', '')
+    """
+    country = " ".join(country.split())
     upper = country.upper()
     if len(upper) == _LETTERS and upper in get_global("territory_zones"):
         return upper
