@@ -20,13 +20,14 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
-from agents.runtime.inprocess import InProcess
+from agents.runtime.inprocess import InProcess, Recall
 from agents.runtime.registry import IDENTITY
 from messaging.ports import Store
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import visitor_id_for
 from scripts.counting import counted
 from scripts.folder import Refused
+from scripts.recalled import what_was_found
 from scripts.rules_try import FOLLOW_MAX, OWN, both_views, identities, under
 from scripts.story import by_whom, sentence
 
@@ -83,9 +84,12 @@ async def stepped(
         raise Refused(
             f"no event of visitor {visitor} was journaled in this time: look further back"
         )
-    until = records[-1].received_at
+    until, recall = records[-1].received_at, await what_was_found(store)
     now, then = (
-        {(step.at, step.by, step.says): step for step in _lived(side, own, known, visitor, until)}
+        {
+            (step.at, step.by, step.says): step
+            for step in _lived(side, own, known, recall, visitor, until)
+        }
         for side in (published, trial)
     )
     steps = [
@@ -123,11 +127,12 @@ def _lived(
     view: View,
     records: list[Record],
     known: Mapping[str, tuple[str, int]],
+    recall: Recall,
     visitor: str,
     until: datetime,
 ) -> list[Step]:
     """Return the lines of one side, in order."""
-    world = InProcess(view, records[0].received_at, identity=known)
+    world = InProcess(view, records[0].received_at, identity=known, recall=recall)
     world.feed(under(records, view.rules_version))
     world.advance(until)
     lines = [*_events(world, visitor), *_rows(world)]

@@ -5,7 +5,8 @@ Rules
 2. Both sides live through the same events with the same policies; every e-mail of theirs counts as handed over. The
    opens and clicks of e-mails that both would send come from the journal; nobody answers an e-mail that never was.
 3. What a broadcast was ordered by is the set of rules that a side goes by: both have it, or neither.
-4. Who is known by which id comes from the store. What was known before the first event does not: a visitor
+4. What Social found of an address is recalled, as far as it stands: nobody is asked again.
+5. Who is known by which id comes from the store. What was known before the first event does not: a visitor
    begins anew on both sides.
 """
 
@@ -21,7 +22,7 @@ import msgspec
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules.flow import is_hidden
-from agents.runtime.inprocess import InProcess
+from agents.runtime.inprocess import InProcess, Recall
 from agents.runtime.registry import IDENTITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.events import BroadcastOrdered, LetterReplayed, Record
@@ -29,6 +30,7 @@ from messaging.vocabulary.ids import position
 from messaging.vocabulary.quarantine import row_of_replay
 from scripts.counting import counted
 from scripts.folder import Refused
+from scripts.recalled import what_was_found
 
 DRAFT = 2**31 - 1
 """Version that a draft is compiled under: above any that was pushed."""
@@ -96,13 +98,13 @@ async def tried(
     view, trial = both_views(view, draft)
     if not records:
         raise Refused("no event was journaled in this time: look further back")
-    known = await identities(store, records)
+    known, recall = await identities(store, records), await what_was_found(store)
 
     def half_of(side: str, begun: float) -> Progress:
         return lambda text, share: say(f"{side}: {text}", begun + share / 2)
 
-    published = _lived(view, records, known, half_of("published rules", 0.0))
-    drafted = _lived(trial, records, known, half_of("draft", 0.5))
+    published = _lived(view, records, known, recall, half_of("published rules", 0.0))
+    drafted = _lived(trial, records, known, recall, half_of("draft", 0.5))
     return Told(
         len(records),
         records[0].received_at,
@@ -167,10 +169,14 @@ async def identities(store: Store, records: list[Record]) -> dict[str, tuple[str
 
 
 def _lived(
-    view: View, records: list[Record], known: dict[str, tuple[str, int]], say: Progress
+    view: View,
+    records: list[Record],
+    known: dict[str, tuple[str, int]],
+    recall: Recall,
+    say: Progress,
 ) -> InProcess:
     """Let all events happen under one set of rules."""
-    world = InProcess(view, records[0].received_at, identity=known)
+    world = InProcess(view, records[0].received_at, identity=known, recall=recall)
     records = under(records, view.rules_version)
     for first in range(0, len(records), FEED_MAX):
         world.feed(records[first : first + FEED_MAX])

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
 
+import msgspec
+
 from agents.protocol.bot import Bot, View
 from agents.runtime.fold import Folding, Work
 from agents.runtime.held import Codec, Held
@@ -25,8 +27,10 @@ from messaging.vocabulary.effects import HandOver, LookUp, QueueSend, TrainModel
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.messages import (
     Arrived,
+    Finding,
     HandOverDue,
     Letter,
+    LookedUp,
     MailOutcome,
     MergedInto,
     Message,
@@ -38,6 +42,9 @@ Answer = Callable[[str, HandOver], MailOutcomeCode]
 
 Train = Callable[[TrainModel], ModelTrained]
 """Learn a probability now; called where a schedule was told to the learner (`tell`)."""
+
+Recall = Callable[[LookUp], list[Finding]]
+"""What each source said of an address in earnest; nothing: nobody answers."""
 
 RESOLVED_AT_ONCE = 500
 """Events whose identities are resolved together."""
@@ -59,9 +66,11 @@ class InProcess:
         *,
         identity: Mapping[str, tuple[str, int]] | None = None,
         train: Train | None = None,
+        recall: Recall | None = None,
     ) -> None:
-        """`identity`: keys that have an owner before the first event."""
+        """`identity`: keys that have an owner before the first event. `recall`: says what was found of an address."""
         self._train = train
+        self._recall = recall
         self.view = view
         self.now = start
         self.rows: list[RowWrite] = []
@@ -199,12 +208,22 @@ class InProcess:
                 if isinstance(act, TrainModel):
                     assert self._train is not None, "nobody tells a schedule who cannot train"
                     self._letters.append(("learner", Letter(0, self._train(act))))
-                elif not isinstance(act, LookUp):  # a dry run asks nobody
+                elif isinstance(act, LookUp):
+                    self._look_up(visitor, act)
+                else:
                     self._letters.append(("email", Letter(0, self._act(visitor, act))))
         if folded.rows:
             self.rows += folded.rows
             folding.source = f"{bot}-0:{self.messages}"
         folded.clear()
+
+    def _look_up(self, visitor: str, act: LookUp) -> None:
+        """Let Social hear what was found in earnest; a dry run asks nobody."""
+        found = self._recall(act) if self._recall is not None else []
+        if found:
+            dated = [msgspec.structs.replace(each, at=self.now) for each in found]
+            answer = LookedUp(visitor, self.now, act.look_up_id, dated)
+            self._letters.append(("social", Letter(0, answer)))
 
     def _note_wakes(self, bot: str, woken: dict[str, Held]) -> None:
         for visitor, held in woken.items():

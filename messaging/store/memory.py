@@ -249,6 +249,8 @@ class MemoryStore:
 
     async def visitors(self, bot: str, after: str, limit: int) -> list[str]:
         """Return the ids of visitors that a bot has a state of, those after `after`."""
+        if bot not in self._database.states:
+            return []
         return sorted(v for v in self._states(bot).bodies if v > after)[:limit]
 
     async def members(self, bot: str, groups: list[str], after: str, limit: int) -> list[str]:
