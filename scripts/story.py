@@ -351,6 +351,10 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "run.entered": lambda d: (
         f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
     ),
+    "run.migrated": lambda d: (
+        f"run {d['run']} of {d['path']} goes on by version {d['version']} of the rules, not {d['before']}"
+        + (f" ({d['by']} published it so)" if d.get("by") else "")
+    ),
     "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
     "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
     "broadcast.refused": lambda d: f"does not get broadcast {d['broadcast']}: {why(d['rule'])}",

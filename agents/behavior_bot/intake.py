@@ -102,7 +102,7 @@ def remember(
     kinds: list[str] = []
     match event:
         case PageViewed() | ScreenViewed():
-            path = path_of(event)[:PATH_CHARACTERS_MAX]
+            path = both_ends(path_of(event))
             let_go = keep(state.pages, (at, path), PAGES_MAX)
             kinds += rules.page_kinds(path)
             if let_go is not None:
@@ -127,6 +127,19 @@ def remember(
 
 def _is_browser(anonymous_id: str | int | None) -> bool:
     return anonymous_id is not None and not str(anonymous_id).startswith(HOOK_PREFIX)
+
+
+def both_ends(path: str) -> str:
+    """Return a path as it is kept.
+
+    >>> long = both_ends("/catalogue/" + 200 * "x" + "/specification")
+    >>> long[:11], long[-14:], len(long) == PATH_CHARACTERS_MAX
+    ('/catalogue/', '/specification', True)
+    """
+    if len(path) <= PATH_CHARACTERS_MAX:
+        return path
+    half = PATH_CHARACTERS_MAX // 2
+    return f"{path[: PATH_CHARACTERS_MAX - half - 1]}…{path[-half:]}"
 
 
 def path_of(event: PageViewed | ScreenViewed) -> str:
@@ -201,15 +214,17 @@ def note_marks(
 def _in_cart(properties: dict[str, Any], sign: int, at: float) -> InCart:
     """Read what was put into the cart, or taken out, as Segment's e-commerce specification (v2) writes it."""
     words = [
-        str(value)[:CART_CHARACTERS_MAX]
+        str(value)
         for name in ("product_id", "sku", "name", "category")
         if isinstance(value := properties.get(name), str | int) and value != ""
     ]
     quantity = number(properties.get("quantity", 1))
     pieces = min(max(int(quantity or 0), 1), QUANTITY_MAX)
-    return InCart(
-        at, words[0] if words else "", sign * pieces, money(properties.get("price")) or 0.0, words
-    )
+    product = words[0] if words else ""
+    if len(product) > CART_CHARACTERS_MAX:
+        product = derive("long", product)  # its end tells it apart
+    kept = [each[:CART_CHARACTERS_MAX] for each in words]
+    return InCart(at, product, sign * pieces, money(properties.get("price")) or 0.0, kept)
 
 
 def order_id_of(properties: dict[str, Any]) -> str:

@@ -70,7 +70,7 @@ GREETING_CHARACTERS_MAX = 80
 LINK_MARKS = ("://", "www.")
 """What no name of a person, a company or a place has in it."""
 
-CAME_BY_CHARACTERS_MAX = 48
+CAME_BY_CHARACTERS_MAX = 96
 QUERY_FIELDS_MAX = 32
 SEARCH_FIELDS = ("q", "query", "p", "text", "wd")
 """Under which search engines carry what was searched for, where they tell it at all."""

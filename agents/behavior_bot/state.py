@@ -40,15 +40,16 @@ DAYS_KEPT = 400
 BUCKETS_MAX = 192
 """Hour buckets of all names together, and as many day buckets: the newest are kept."""
 RECENT_MAX = 50
-RECENT_CHARACTERS_MAX = 24
+RECENT_CHARACTERS_MAX = 32
 PAGES_MAX = 32
-PATH_CHARACTERS_MAX = 48
+PATH_CHARACTERS_MAX = 96
+"""Of a longer path both ends are kept: shops say at either what a page is about."""
 MARKS_IN_ALL_MAX = 128
 """Marks of all watches together; of one watch `MARKS_MAX`."""
 TURNS_MAX = 64
 """Days and values kept of the traits of which rules ask when they changed, of all together."""
 CART_MAX = 16
-CART_CHARACTERS_MAX = 24
+CART_CHARACTERS_MAX = 48
 SENDS_MAX = 16
 CLICKS_MAX = 8
 WAITING_MAX = 8

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from messaging.gateway.acknowledged import Acknowledged
 from messaging.gateway.deps import GATEWAY, Gateway
@@ -72,6 +72,10 @@ def _finish(
     if route.startswith("/v1/"):
         if not isinstance(response, Acknowledged):  # it has the header by itself
             response.headers["Access-Control-Allow-Origin"] = "*"
+            if (
+                hdrs.RETRY_AFTER in response.headers
+            ):  # of another origin a page reads what is named alone
+                response.headers["Access-Control-Expose-Headers"] = hdrs.RETRY_AFTER
         is_usual = status < 400 and seconds < gateway.deps.limits.slow_seconds
         if is_usual and not _LOGGER.isEnabledFor(logging.DEBUG):
             return  # thousands a second: the metrics count them, and not even a refused line is for nothing

@@ -415,6 +415,7 @@ async def test_a_journal_that_does_not_answer_is_503_with_retry_after() -> None:
             "/v1/page", json={"userId": "u", "messageId": "m"}, headers=AUTH
         ) as answer:
             assert answer.status == 503
+            assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
             assert int(answer.headers["Retry-After"]) >= 1
         assert not any(database.streams)
         journal.before = 0

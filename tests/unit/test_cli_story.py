@@ -15,6 +15,7 @@ AGENTS = Path(__file__).parents[2] / "agents"
 WRITTEN = re.compile(r'(?:story|LogStory)\(\s*"([a-z_]+\.[a-z_]+)"')
 
 EVERYTHING = {
+    "before": 1,
     "path": "leads",
     "run": "1",
     "stage": "invited",
@@ -294,3 +295,10 @@ def test_status_says_of_whom_nobody_was_told():
     assert "notices" not in dict(totals(stats | {"notices": {"waiting": 0, "failed": 0}}))
     said = dict(totals(stats | {"notices": {"waiting": 1, "failed": 2, "uncertain": 0}}))
     assert said["notices"].startswith("1 waiting, 2 failed")
+
+
+def test_a_run_that_goes_over_to_another_version_goes_on():
+    detail = {"run": "1", "path": "welcome", "before": 1, "version": 2, "by": "kim"}
+    assert sentence({"kind": "story: run.migrated", "detail": detail}) == (
+        "run 1 of welcome goes on by version 2 of the rules, not 1 (kim published it so)"
+    )
