@@ -9,7 +9,7 @@ from typing import Any
 from agents.rules_manager import engaging
 from tests.simulation.mutants.plant import replaced
 
-_settled = engaging.settled
+_settled = engaging._settled
 
 
 def settled(turn: Any, message: Any) -> None:
@@ -21,5 +21,5 @@ def settled(turn: Any, message: Any) -> None:
 
 @contextmanager
 def planted() -> Iterator[None]:
-    with replaced(engaging, "settled", settled):
+    with replaced(engaging, "_settled", settled):
         yield
