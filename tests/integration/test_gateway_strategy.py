@@ -35,6 +35,7 @@ DONE_BY = {
     "try/{id}/cancel": "tries/{id}/cancel",
     "simulate": "simulations",
     "simulate/{id}/cancel": "simulations/{id}/cancel",
+    "system/quarantine/{id}/{action}": "quarantine/{id}/replay",
     "visitors/find": "GET visitors/{id}",
     "templates/{name}/as": "GET templates/{id}",
     "logout": "",
