@@ -56,9 +56,11 @@ class MovedClock:
 class House:
     """Hold the parts, and be their way to each other."""
 
-    def __init__(self, store: Store, journal: Journal, view: View, bots: Mapping[str, Any]) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, view: View, bots: Mapping[str, Any] | None = None
+    ) -> None:
         self.store = store
-        self._bots = bots
+        self._bots = bots or {}
         self.clock = MovedClock()
         self.shards = {
             name: Shard(self._spec(name, store, journal, view)) for name in shard_names(SHARDS)
@@ -164,7 +166,7 @@ async def a_house(
     seen = view or default_view()
     if veil is not None:
         seen = msgspec.structs.replace(seen, veil=veil)
-    house = House(store, journal, seen, bots or {})
+    house = House(store, journal, seen, bots)
     tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
     while any(shard.report() is None for shard in house.shards.values()):
         await asyncio.sleep(0.005)
