@@ -57,6 +57,8 @@ class Shard:
         self._building_at: datetime | None = None
         self._building_told: datetime | None = None
         """When the oldest thing that is being built on was told."""
+        self._lag_longest = 0.0
+        """How long the oldest thing of a batch had waited by its commit, the longest since the last look."""
         self._low: datetime | None = None
         self._ready = False
         self._stopping = False
@@ -136,12 +138,16 @@ class Shard:
         return GateReport(held, due, draws=self.spec.trainer is None)
 
     def metrics(self) -> dict[str, float]:
-        """Return how the shard fares: rate is for the asker to derive from `processed_total`."""
+        """Return how the shard fares: rate is for the asker to derive from `processed_total`.
+
+        The lag is the longest since the last time that somebody asked, or what waits now if that is longer.
+        """
         postman, scout = self.spec.postman, self.spec.scout
+        lag, self._lag_longest = max(self._lag_longest, self._lag_seconds()), 0.0
         return {
             **self._numbers,
             **self._last,
-            "lag_seconds": self._lag_seconds(),
+            "lag_seconds": lag,
             "quarantined_total": float(self._committer.quarantined_total),
             "overlapped_total": float(self._committer.overlapped_total),
             "voided_total": float(self._committer.voided_total),
@@ -347,6 +353,8 @@ class Shard:
         self._numbers["batches_total"] += 1
         self._last["batch_size"] = float(built.letters)
         self._last["commit_ms"] = batch.commit_seconds * 1000.0
+        waited = spec.clock.seconds_since(intake.told_at())
+        self._lag_longest = max(self._lag_longest, waited)
         spec.log.info(
             "batch.committed",
             shard=spec.name,
