@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from agents.behavior_bot.merge import VERSION
+from agents.behavior_bot import layout
 from agents.behavior_bot.state import BehaviorState
 from agents.behavior_bot.step import step, tell_erased
 from agents.protocol.bot import ERASED, View
@@ -26,7 +26,7 @@ class BehaviorBot:
     """Know every visitor: who they are, what they did, which cohorts they are in."""
 
     name = "behavior"
-    version = VERSION
+    version = layout.VERSION
     state_type: type[Any] = BehaviorState
 
     def fresh(self, visitor: str) -> BehaviorState:
@@ -35,8 +35,8 @@ class BehaviorBot:
         return BehaviorState()
 
     def upgrade(self, version: int, body: bytes) -> BehaviorState:
-        """Refuse: this is the first layout."""
-        raise ValueError(f"behavior: no layout {version} is known ({len(body)} bytes)")
+        """Return the state that an older layout holds."""
+        return layout.read(version, body)
 
     def figures(self, state: BehaviorState) -> dict[str, float]:
         """Return the visitor as one of all people, the known, the customers and each cohort, and their answers."""

@@ -34,10 +34,10 @@ def take_engaged(
     )
     told = Tell("engagement", answered)
     name = f"engagement_{event.response}:{event.interaction_type}"
-    if not count(state, name, record):
+    if not count(state, name, record, here.rules):
         return told, []
     at = record.at.timestamp()
-    put_in_buckets(state, tally_of(state, name), at)
+    put_in_buckets(state, tally_of(state, name, here.rules.counted), at)
     what = f"{event.response} {event.interaction_type}"
     keep(state.recent, (at, what[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds = [f"engagement_{event.response}"]

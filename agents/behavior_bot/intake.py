@@ -76,9 +76,9 @@ def name_of(event: Call) -> str:
     return _NAMES[type(event)]
 
 
-def count(state: BehaviorState, name: str, record: Record) -> bool:
+def count(state: BehaviorState, name: str, record: Record, rules: CompiledRules) -> bool:
     """Count an event; return whether it is within the bound of its minute."""
-    tally_of(state, name).count += 1
+    tally_of(state, name, rules.counted).count += 1
     minute = int(record.received_at.timestamp() // 60)
     if minute > state.minute:
         state.minute, state.minute_count = minute, 0
@@ -97,7 +97,7 @@ def remember(
     before = state.sessions_before + len(state.sessions)
     if not state.first_seen or at < state.first_seen:
         state.first_seen = at
-    put_in_buckets(state, tally_of(state, name), at)
+    put_in_buckets(state, tally_of(state, name, rules.counted), at)
     keep(state.recent, (at, name[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds: list[str] = []
     match event:

@@ -130,7 +130,7 @@ def _judge(state: BehaviorState, answer: Answer, here: Moment, judged: Judged) -
     if human < HUMAN:
         judged.kinds.append("machine")
         return
-    tally = tally_of(state, answer.kind)
+    tally = tally_of(state, answer.kind, here.rules.counted)
     tally.human += 1
     put_in_buckets(state, tally, answer.at)
     keep(state.recent, (answer.at, answer.kind), RECENT_MAX)

@@ -332,6 +332,8 @@ class CompiledRules:
     """Score -> its bounds that cohorts ask for, the lowest first, each with the cohorts."""
     keeps: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What is kept of a visitor's events for these rules (`agents.rules.keeping`)."""
+    counted: frozenset[str] = frozenset()
+    """Names of track events whose counts are asked for: they are always counted apart from all others."""
     pages_known: dict[str, list[str]] = field(default_factory=dict, repr=False)
     """Path -> its kinds, as they were found: what `page_kinds` remembers."""
 

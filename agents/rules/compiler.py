@@ -49,6 +49,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     keeps = kept_for(around.watches, around.turning, around.keeping, scores)
     touched = index_by_kind(cohorts)
     paths = {name: _path(name, path) for name, path in rules.paths.items()}
+    goal_events = frozenset[str]().union(*(path.goal_events for path in paths.values()))
     return CompiledRules(
         version=version,
         cohorts=cohorts,
@@ -70,7 +71,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
             for name, each in rules.senders.items()
         },
         purchase_events=PURCHASE_EVENTS,
-        goal_events=frozenset[str]().union(*(path.goal_events for path in paths.values())),
+        goal_events=goal_events,
         touched=touched,
         groups=index_by_need(touched),
         interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
@@ -84,6 +85,9 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         pages=tuple(around.pages.items()),
         bounds=_bounds(around, touched),
         keeps=keeps,
+        counted=PURCHASE_EVENTS
+        | goal_events
+        | {kind.removeprefix("track:") for kind in touched if kind.startswith("track:")},
     )
 
 

@@ -220,6 +220,7 @@ VISITOR = _named(
     by_people=_map_of(NUMBER),
     over_bound=WHOLE,
     marks_dropped=WHOLE,
+    hours_dropped=WHOLE,
     scores=_map_of(NUMBER),
     cohorts=TEXTS,
     lists=TEXTS,
