@@ -17,7 +17,8 @@ from typing import Any
 import aiohttp
 from bson import Binary
 
-from agents.behavior_bot.state import BehaviorState, Points, Span, Stamped, Tally, hour_of
+from agents.behavior_bot.state import BehaviorState, Points, Span, Stamped, Tally
+from agents.behavior_bot.tallies import hour_of
 from agents.protocol.bot import Bot
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held, groups_of

@@ -18,13 +18,8 @@ from agents.behavior_bot.knowing import (
     zone_of,
 )
 from agents.behavior_bot.sessions import present
-from agents.behavior_bot.state import (
-    DAY_SECONDS,
-    BehaviorState,
-    InCart,
-    Tally,
-    hour_of,
-)
+from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, InCart, Tally
+from agents.behavior_bot.tallies import hour_of
 from agents.rules.compiled import PURCHASE_EVENTS, ScoreRule
 from agents.rules.facts import Cart
 from agents.rules.watches import Mark, Watch

@@ -28,9 +28,8 @@ from agents.behavior_bot.state import (
     keep,
     keep_in_cart,
     keep_marks,
-    put_in_buckets,
-    tally_of,
 )
+from agents.behavior_bot.tallies import put_in_hours, tally_of
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules.values import number
@@ -97,7 +96,7 @@ def remember(
     before = state.sessions_before + len(state.sessions)
     if not state.first_seen or at < state.first_seen:
         state.first_seen = at
-    put_in_buckets(state, tally_of(state, name, rules.counted), at)
+    put_in_hours(state, tally_of(state, name, rules.counted), at)
     keep(state.recent, (at, name[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds: list[str] = []
     match event:

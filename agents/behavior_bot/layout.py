@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from agents.behavior_bot.state import FIRST_HOUR, HOURS_MAX, BehaviorState
+from agents.behavior_bot.state import BehaviorState
+from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_MAX
 
 VERSION = 2
 

@@ -25,7 +25,6 @@ from agents.behavior_bot.state import (
     BehaviorState,
     KnownSend,
     Tally,
-    add_counts,
     keep,
     keep_in_cart,
     keep_marks,
@@ -33,9 +32,8 @@ from agents.behavior_bot.state import (
     keep_turn,
     note_id,
     put,
-    tally_of,
-    trim_buckets,
 )
+from agents.behavior_bot.tallies import add_counts, tally_of, trim_hours
 from agents.rules.compiled import CompiledRules
 
 _decoder = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
@@ -105,7 +103,7 @@ def _absorb_tallies(state: BehaviorState, tallies: dict[str, Tally], rules: Comp
     for name in sorted(tallies):
         theirs, mine = tallies[name], tally_of(state, name, rules.counted)
         add_counts(mine, theirs)
-        trim_buckets(state, mine)
+        trim_hours(state, mine)
 
 
 def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
@@ -116,7 +114,7 @@ def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
     for watch, marks in young.marks.items():
         keep_marks(state, watch, marks)
     state.marks_dropped += young.marks_dropped
-    state.hours_dropped += young.hours_dropped
+    state.let_go += young.let_go
     for turn in young.turns:
         keep_turn(state, turn)
     keep_in_cart(state, young.cart)

@@ -14,7 +14,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from agents.behavior_bot.knowing import may_email
-from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, Tally, hour_of
+from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, Tally
+from agents.behavior_bot.tallies import hour_of
 from agents.protocol.draw import share
 from learning.serving.moment import NEVER, Moment, inputs_of
 from messaging.vocabulary.effects import Effect, PutMoment, WakeAt

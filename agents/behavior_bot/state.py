@@ -11,38 +11,15 @@ Rules
 from __future__ import annotations
 
 from bisect import insort_right
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from agents.rules.basics import COUNTED_MAX
 from agents.rules.event_models import MARKS_MAX
 from agents.rules.watches import Mark
-
-NAMES_MAX = 160
-NAMES_CHARACTERS_MAX = 2_000
-"""Names of events kept apart, and their characters together; what is more is counted as `OTHER`."""
-OTHER = "…other"
-OWN_NAMES = frozenset(
-    {
-        OTHER,
-        "page",
-        "screen",
-        "identify",
-        "group",
-        "alias",
-        "mail_opened",
-        "mail_clicked",
-        "unsubscribed",
-        "Product Viewed",
-        "Product Added",
-        "Checkout Started",
-    }
-)
-"""Names that never fall to the bound, as those that rules ask for: calls, what we did, and what is learnt from."""
 
 TRAITS_MAX = 64
 TRAIT_NAME_CHARACTERS_MAX = 48
@@ -52,13 +29,8 @@ LISTS_MAX = 32
 """Static lists that a visitor stands on, or was taken off: they never fall to the bounds of traits."""
 USER_IDS_MAX = 8
 ANONYMOUS_IDS_MAX = 16
+IDS_CHARACTERS_MAX = 1_024
 CONSENTS_MAX = 8
-HOURS_MAX = COUNTED_MAX
-"""Hours kept of one name, the newest: so many times it happened at least, and no rule may count further."""
-HOURS_IN_ALL_MAX = 800
-"""Hours kept of all names together: beyond it whoever has most gives its oldest, so that none loses its last ones."""
-FIRST_HOUR = 490_896
-"""2026-01-01T00: hours are counted from it, which makes them half as long in the state."""
 RECENT_MAX = 50
 RECENT_CHARACTERS_MAX = 32
 PAGES_MAX = 32
@@ -80,7 +52,6 @@ UNREACHABLE_MAX = 4
 
 _time_and_text = itemgetter(0, 1)
 
-HOUR_SECONDS = 3600
 DAY_SECONDS = 86400
 
 
@@ -98,7 +69,7 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
     count: int = 0
     last: float = 0.0
     hours: dict[int, int] = {}
-    """Hour since `FIRST_HOUR` -> how often."""
+    """Hour (`tallies.hour_of`) -> how often."""
     human: int = 0
     """Of mail facts: those that a human probably did; only these stand in `first`, `last` and `hours`."""
     first: int = 0
@@ -283,8 +254,10 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Whether Rules was last told that this visitor may be spoken to on the site; before any word: yes."""
     lists: dict[str, Stamped] = {}
     """`lists.<name>` -> whether the visitor stands on that static list; the newest so many."""
-    hours_dropped: int = 0
-    """Hours of tallies that were let go though a rule might count them."""
+    let_go: int = 0
+    """Hours, and what else a rule might ask for, that were let go because of the bounds (`squeezing`)."""
+    bytes_seen: int = 0
+    """How large it was when that was last looked at."""
 
     @property
     def counters(self) -> dict[str, int]:
@@ -337,80 +310,9 @@ def note_id(ids: dict[str, float], value: str, at: float, count_max: int) -> boo
     if first is not None and first <= at:
         return False
     ids[value] = at
-    if len(ids) > count_max:
+    while len(ids) > count_max or (len(ids) > 1 and sum(map(len, ids)) > IDS_CHARACTERS_MAX):
         ids.pop(max(ids, key=lambda each: (ids[each], each)))
     return first is None and value in ids
-
-
-def tally_of(state: BehaviorState, name: str, asked: Collection[str]) -> Tally:
-    """Return the tally of an event's name, new or, beyond the bound, that of all other names.
-
-    Whoever makes up a name for each event must not push out what rules ask for: where a name has no room, the one that
-    was not seen for longest goes to the others, of those that nobody asks for.
-    """
-    tally = state.tallies.get(name)
-    if tally is not None:
-        return tally
-    names = state.tallies
-    while len(names) >= NAMES_MAX or sum(map(len, names)) + len(name) > NAMES_CHARACTERS_MAX:
-        free = [each for each in names if not _is_kept(each, asked)]
-        if not free:
-            name = OTHER
-            break
-        oldest = min(free, key=lambda each: (names[each].last, each))
-        gone = names.pop(oldest)
-        gone.hours = {}
-        add_counts(names.setdefault(OTHER, Tally()), gone)
-    return names.setdefault(name, Tally())
-
-
-def _is_kept(name: str, asked: Collection[str]) -> bool:
-    return name in asked or name in OWN_NAMES or name.startswith("engagement_")
-
-
-def add_counts(tally: Tally, other: Tally) -> None:
-    """Add what another tally counted; the bounds are the caller's."""
-    tally.count += other.count
-    tally.human += other.human
-    tally.last = max(tally.last, other.last)
-    tally.first = min(filter(None, (tally.first, other.first)), default=0)
-    for hour, count in other.hours.items():
-        tally.hours[hour] = tally.hours.get(hour, 0) + count
-
-
-def hour_of(at: float) -> int:
-    """Return the hour of a moment, as tallies name it."""
-    return int(at // HOUR_SECONDS) - FIRST_HOUR
-
-
-def put_in_buckets(state: BehaviorState, tally: Tally, at: float) -> None:
-    """Count an event in the hour it happened."""
-    tally.last = max(tally.last, at)
-    if not tally.first or at < tally.first:
-        tally.first = int(at)
-    hour, hours = hour_of(at), tally.hours
-    if hour in hours:
-        hours[hour] += 1
-    else:
-        hours[hour] = 1
-        trim_buckets(state, tally)
-
-
-def trim_buckets(state: BehaviorState, tally: Tally) -> None:
-    """Let go the oldest hours beyond the bound of a name, and beyond that of all names."""
-    for hour in sorted(tally.hours)[: max(0, len(tally.hours) - HOURS_MAX)]:
-        del tally.hours[hour]
-    over = sum([len(each.hours) for each in state.tallies.values()]) - HOURS_IN_ALL_MAX
-    for _ in range(over):
-        name = longest({name: len(each.hours) for name, each in state.tallies.items()})
-        hours = state.tallies[name].hours
-        del hours[min(hours)]
-        state.hours_dropped += 1
-
-
-def longest(sizes: dict[str, int]) -> str:
-    """Return who has most, and so gives first: which is left of each is the same in whatever order it came."""
-    return max(sizes, key=lambda name: (sizes[name], name))
 
 
 def keep_sends(state: BehaviorState, sends: Iterable[KnownSend]) -> None:
@@ -443,7 +345,8 @@ def keep_marks(state: BehaviorState, watch: str, marks: Iterable[Mark]) -> list[
         state.marks_dropped += over
     over = sum(map(len, state.marks.values())) - MARKS_IN_ALL_MAX
     for _ in range(over):
-        most = longest({name: len(marks) for name, marks in state.marks.items()})
+        # Whoever has most gives, so that what is left of each is the same in whatever order it came.
+        most = max(state.marks, key=lambda name: (len(state.marks[name]), name))
         del state.marks[most][0]
         state.marks_dropped += 1
         changed.append(most)

@@ -46,6 +46,7 @@ from agents.behavior_bot.responses import (
     note_hand_over,
     take_answer,
 )
+from agents.behavior_bot.squeezing import squeeze, squeeze_now
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
@@ -115,6 +116,7 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             # Before all that the event causes: or Rules sends without knowing of the younger's touches, and Email
             # thanks for an order that the younger was thanked for.
             effects = _arrived(state, record, here, member=member)
+            squeeze(state, here.rules.counted, record.position)
             if merging:
                 told = [MergeStarted(here.visitor, now, younger) for younger in merging]
                 effects = [*(Tell(bot, m) for m in told for bot in ("rules", "email")), *effects]
@@ -478,6 +480,7 @@ def _state_merged(
     judged = judge(state, here)
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)
+    squeeze_now(state, here.rules.counted)
     _arm(state, here, effects)
     effects += arm_moment(state, here.visitor, here.seconds)
     return effects

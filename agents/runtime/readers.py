@@ -139,7 +139,7 @@ class StoreReader:
             },
             "over_bound": behavior.over_bound,
             "marks_dropped": behavior.marks_dropped,
-            "hours_dropped": behavior.hours_dropped,
+            "let_go": behavior.let_go,
             "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
             "cohorts": _written(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],

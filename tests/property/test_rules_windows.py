@@ -12,14 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.behavior_bot.facts import VisitorFacts
-from agents.behavior_bot.state import (
-    HOURS_IN_ALL_MAX,
-    BehaviorState,
-    Stamped,
-    Tally,
-    put_in_buckets,
-    tally_of,
-)
+from agents.behavior_bot.state import BehaviorState, Stamped, Tally
+from agents.behavior_bot.tallies import HOURS_IN_ALL_MAX, put_in_hours, tally_of
 from agents.rules.condition_models import Condition
 from agents.rules.conditions import compile_condition
 from agents.rules.parts import Around, Part
@@ -48,7 +42,7 @@ def happen(times: Mapping[str, list[datetime]], order: random.Random) -> Behavio
     for at, name in events:
         tally = tally_of(state, name, ())
         tally.count += 1
-        put_in_buckets(state, tally, at.timestamp())
+        put_in_hours(state, tally, at.timestamp())
     return state
 
 

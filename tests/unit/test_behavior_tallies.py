@@ -10,15 +10,8 @@ import pytest
 
 from agents.behavior_bot import layout
 from agents.behavior_bot.bot import BehaviorBot
-from agents.behavior_bot.state import (
-    FIRST_HOUR,
-    HOURS_IN_ALL_MAX,
-    HOURS_MAX,
-    NAMES_MAX,
-    OTHER,
-    BehaviorState,
-    Stamped,
-)
+from agents.behavior_bot.state import BehaviorState, Stamped
+from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_IN_ALL_MAX, HOURS_MAX, NAMES_MAX, OTHER
 from tests.behavior_builders import START, Ann, a_track, a_view_of, an_identify
 
 DAY = timedelta(days=1)
@@ -47,7 +40,7 @@ def test_who_does_much_is_still_known_to_have_ordered() -> None:
     assert "c0" not in ann.state.cohorts
     assert "c1" in ann.state.cohorts
     assert sum(len(each.hours) for each in ann.state.tallies.values()) <= HOURS_IN_ALL_MAX
-    assert ann.state.hours_dropped > 0
+    assert ann.state.let_go > 0
 
 
 def test_a_made_up_name_for_each_event_pushes_out_nothing_that_rules_ask_for() -> None:
@@ -84,7 +77,7 @@ def test_a_state_of_the_first_layout_is_read() -> None:
     state = BehaviorState(email=Stamped("ann@example.com", 1.0, 1))
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(state))
     fields[BehaviorState.__struct_fields__.index("tallies")] = {"page": old}
-    body = msgspec.msgpack.encode(fields[:-1])  # it had no number of hours that were let go
+    body = msgspec.msgpack.encode(fields[:-2])  # it counted nothing that was let go
     found = BehaviorBot().upgrade(1, body)
     noon = (hour // 24 - 9) * 24 + 12 - FIRST_HOUR
     assert found.tallies["page"].hours == {1_000: 2, 999: 1, noon: 2}
