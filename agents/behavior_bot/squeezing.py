@@ -26,7 +26,7 @@ BYTES_WANTED = 14_000
 LARGE_BYTES = 8_000
 MANY_COHORTS = 64
 """One event may bring a visitor into all cohorts at once."""
-LOOK_EVERY = 8
+LOOK_EVERY = 16
 """A look costs as much as storing the state. A state that was not large is looked at only so often."""
 
 SHARES = (2, 4, 8, 16)
