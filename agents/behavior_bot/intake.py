@@ -173,7 +173,7 @@ def purchase(
         return None
     properties = event.properties or {}
     order_id, value = order_id_of(properties) or record.first_id, _value(properties)
-    payment_id = _text_of(properties, ("payment_id",))
+    payment_id = payment_id_of(properties)
     if is_order:
         note_order(state, order_id, Order(value, record.at.timestamp(), payment_id))
     is_late = record.received_at - record.at > TOLD_LATE
@@ -229,6 +229,11 @@ def _in_cart(properties: dict[str, Any], sign: int, at: float) -> InCart:
 def order_id_of(properties: dict[str, Any]) -> str:
     """Return the order an event is about, empty if it names none."""
     return _text_of(properties, ("order_id", "orderId", "checkout_id"))
+
+
+def payment_id_of(properties: dict[str, Any]) -> str:
+    """Return the payment by whose id refunds may call an order, empty if an event names none."""
+    return _text_of(properties, ("payment_id",))
 
 
 def _text_of(properties: dict[str, Any], names: tuple[str, ...]) -> str:
