@@ -21,9 +21,10 @@ from agents.rules.flow import named
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
 from agents.rules_manager.editing import STAY
-from agents.runtime.figures import by_status, stages_in
+from agents.runtime.figures import by_status, people_by_version, stages_in
 from agents.runtime.filler import DONE, filling_of, percent
 from agents.runtime.mover import MOVES
+from agents.runtime.readers import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
 from messaging.gateway.console.rulebook import (
@@ -44,6 +45,7 @@ from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
 from scripts.entering import entering, said
 from scripts.matching import changed, matching
+from scripts.older import older_lines
 from scripts.overview import CALLS, GOING
 from scripts.rules import files_of, impact, newest, publish, published, push_files
 from scripts.rules_diff import changes, sentence, unified
@@ -80,6 +82,8 @@ class Known(msgspec.Struct, kw_only=True):
     open_to_api: dict[str, bool]
     """Path that the API lets people onto -> whether its runs are told apart by a key."""
     files: list[tuple[str, list[FileLine]]]
+    places: dict[str, list[str]]
+    """Path -> its stages."""
 
 
 class StoredRulebook:
@@ -114,6 +118,7 @@ class StoredRulebook:
             cohorts=_cohorts(known, people, job),
             paths=_paths(known, runs),
             files=drafted.files,
+            older=older_lines(people_by_version(runs), number, known.places),
             move=await self._move(),
             filling=filling_line(job) if job is not None and job["cohorts"] else None,
         )
@@ -290,6 +295,11 @@ def _known_of(files: Mapping[str, str]) -> Known:
             if file.startswith("paths/")
         },
         open_to_api=dict(_open_to_api(data)),
+        places={
+            name_of(file): places_of(each)
+            for file, each in data.items()
+            if file.startswith("paths/")
+        },
         files=[(heading, lines) for heading, lines in groups.items() if lines],
     )
 

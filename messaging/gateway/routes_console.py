@@ -165,7 +165,8 @@ def _pages() -> list[Route]:
             charts.routine,
             "Show a path as a diagram with its people.",
             404,
-            query=("stage",),
+            422,
+            query=("stage", "version"),
         ),
         _page("experiments", charts.experiments, "Show how each split test stands."),
         _page(

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.console.routine import OlderLine
+
 RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
 """What becomes of runs under way on other versions -> what the audit log says of it."""
 
@@ -97,6 +99,8 @@ class RulesNow(msgspec.Struct, kw_only=True):
     paths: list[PathLine]
     files: list[tuple[str, list[FileLine]]]
     """(kind of file, its files), of the newest version."""
+    older: list[OlderLine] = []
+    """Who still goes a path by another version than the published one."""
     move: MoveLine | None = None
     """Of the publication that stands; None where it left everybody where they were."""
     filling: FillingLine | None = None
