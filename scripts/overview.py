@@ -18,6 +18,7 @@ from scripts.counting import counted
 from scripts.doing import bots_now
 from scripts.known import chance
 from scripts.lift import lift_now
+from scripts.older import still_there
 from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
@@ -115,12 +116,21 @@ def _work(facts: Facts, people: int) -> str:
 
 def _path(name: str, facts: Facts) -> PathNow:
     stages: dict[str, dict[str, int]] = facts["counts"]["stages"][name]
-    order = facts["order_of_stages"].get(name, [])
-    names = [*order, *(each for each in stages if each not in order)]
-    return PathNow(name=name, stages=[_stage(each, stages.get(each, {})) for each in names])
+    standing = facts["counts"]["by_version"].get(name, {})
+    order = facts["order_of_stages"].get(name)
+    names = [*(order or ()), *(each for each in stages if each not in (order or ()))]
+    lost = [each for each in names if order is not None and each not in order]
+    return PathNow(
+        name=name,
+        stages=[
+            _stage(each, stages.get(each, {}), still_there(standing, each) if each in lost else "")
+            for each in names
+        ],
+        note=still_there(standing) if order is None else "",
+    )
 
 
-def _stage(name: str, counts: dict[str, int]) -> StageNow:
+def _stage(name: str, counts: dict[str, int], note: str) -> StageNow:
     going = sum(counts.get(status, 0) for status in GOING)
     calls = sum(counts.get(status, 0) for status in CALLS)
     won = counts.get("won", 0)
@@ -130,6 +140,7 @@ def _stage(name: str, counts: dict[str, int]) -> StageNow:
         won=won,
         calls=calls,
         over=sum(counts.values()) - going - calls - won,
+        note=note,
     )
 
 

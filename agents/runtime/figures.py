@@ -86,6 +86,18 @@ def standing_in(figures: dict[str, float]) -> dict[tuple[str, int, str], tuple[i
     return found
 
 
+def people_by_version(figures: dict[str, float]) -> dict[str, dict[int, dict[str, int]]]:
+    """Return path -> version of the rules -> stage -> runs that stand there by it, on the way or with a person.
+
+    >>> people_by_version({"stands/welcome/3/cart": 2, "waits/welcome/3/cart": 1})
+    {'welcome': {3: {'cart': 3}}}
+    """
+    found: dict[str, dict[int, dict[str, int]]] = {}
+    for (path, version, stage), (runs, waiting) in sorted(standing_in(figures).items()):
+        found.setdefault(path, {}).setdefault(version, {})[stage] = runs + waiting
+    return found
+
+
 def arms_in(figures: dict[str, float]) -> dict[str, dict[str, tuple[int, int]]]:
     """Return path -> arm (`rules` or `learning`) -> (runs, of these won).
 

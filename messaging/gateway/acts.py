@@ -16,7 +16,7 @@ import msgspec
 from messaging.gateway.asking import understood
 from messaging.gateway.console.desk import Desk, NotExportedError
 from messaging.gateway.console.mailings import Mailings
-from messaging.gateway.console.rulebook import RUNS, Rulebook, Saved
+from messaging.gateway.console.rulebook import RUNS, Edit, Rulebook, Saved
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY, Order, Trials, TryOrder
 from messaging.gateway.deps import Gateway
 from messaging.gateway.problems import ProblemError, overloaded, unreadable
@@ -236,11 +236,12 @@ async def export(gateway: Gateway, visitor: str, *, by: str) -> str:
     return document
 
 
-async def save(gateway: Gateway, base: int, name: str, text: str | None, *, by: str) -> Saved:
-    """Make a version of another one with one file changed (None: without it)."""
-    saved = await rulebook_of(gateway).save(base, name, text, by, gateway.deps.wall_now())
+async def save(gateway: Gateway, edit: Edit, *, by: str) -> Saved:
+    """Make a version of another one with one file changed."""
+    saved = await rulebook_of(gateway).save(edit, by, gateway.deps.wall_now())
     if saved.outcome == "saved":
-        said = name if text is not None else f"{name} removed"
+        said = edit.file if edit.text is not None else f"{edit.file} removed"
+        said += f", of version {edit.base}" if edit.base != edit.seen else ""
         await noted(
             gateway, Change(by=by, act="rules.saved", of=f"version {saved.version}", said=said)
         )

@@ -16,7 +16,7 @@ from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.desk import SystemNow
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.mailings import Preview, TemplateLine
-from messaging.gateway.console.routine import Routine
+from messaging.gateway.console.routine import OlderLine, Routine
 from messaging.gateway.console.rulebook import (
     CohortLine,
     FillingLine,
@@ -41,6 +41,7 @@ _STRUCTS = (
     Finding,
     LearningNow,
     Matching,
+    OlderLine,
     OneTold,
     Overview,
     PathLine,
@@ -311,7 +312,9 @@ SHAPES: dict[tuple[str, str], Schema] = {
         cohorts=_list_of(_OF[CohortLine]),
         filling=_or_null(_OF[FillingLine]),
     ),
-    ("GET", "paths"): _named(version=WHOLE, as_of=TIME, paths=_list_of(_OF[PathLine])),
+    ("GET", "paths"): _named(
+        version=WHOLE, as_of=TIME, paths=_list_of(_OF[PathLine]), older=_list_of(_OF[OlderLine])
+    ),
     ("POST", "paths/{id}/enter"): _named(let_in=WHOLE, before=WHOLE, unknown=TEXTS),
     ("POST", "paths/{id}/archive"): _ARCHIVED,
     ("POST", "paths/{id}/unarchive"): _ARCHIVED,

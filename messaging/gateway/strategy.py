@@ -13,7 +13,7 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.admin import answer, asked, id_of
 from messaging.gateway.asking import gateway_of, ordered
-from messaging.gateway.console.rulebook import Rulebook
+from messaging.gateway.console.rulebook import Edit, Rulebook
 from messaging.gateway.console.rules import file_name
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.problems import ProblemError
@@ -30,6 +30,8 @@ class EditOrder(msgspec.Struct, forbid_unknown_fields=True):
     base: int
     file: str
     text: str | None
+    newest: int = 0
+    """The newest version when the edit was begun, where an older one is edited; 0: it is the base."""
 
 
 class PublishOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -91,9 +93,14 @@ async def matching(request: web.Request) -> web.Response:
 async def save(request: web.Request) -> web.Response:
     """Make a version of an edit."""
     gateway, order = gateway_of(request), await _edit(request)
-    saved = await acts.save(gateway, order.base, order.file, order.text, by=ADMIN_NAME)
+    edit = Edit(base=order.base, file=order.file, text=order.text, newest=order.newest)
+    saved = await acts.save(gateway, edit, by=ADMIN_NAME)
     if saved.outcome == "late":
-        raise ProblemError(409, f"version {saved.version} is the newest by now: edit that one")
+        raise ProblemError(
+            409,
+            f"version {saved.version} is the newest by now: edit that one, or name it as `newest` to leave what it "
+            "changes out",
+        )
     status = {"saved": 201, "same": 200, "wrong": 422}[saved.outcome]
     told = {"version": saved.version, "outcome": saved.outcome, "findings": saved.findings}
     return answer(told, status)

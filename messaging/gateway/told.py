@@ -27,6 +27,8 @@ class StageNow(msgspec.Struct, kw_only=True):
     calls: int = 0
     """They wait for a person, or a person took them over."""
     over: int = 0
+    note: str = ""
+    """By which versions people stand at it that only older ones have; empty: the published one has it."""
 
 
 class PathNow(msgspec.Struct, kw_only=True):
@@ -34,6 +36,8 @@ class PathNow(msgspec.Struct, kw_only=True):
 
     name: str
     stages: list[StageNow]
+    note: str = ""
+    """By which versions people are on a path that only older ones have; empty: the published one has it."""
 
 
 class Decided(msgspec.Struct, kw_only=True):

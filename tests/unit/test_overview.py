@@ -189,6 +189,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         ),
         "engagements": dict.fromkeys(("offered", "shown", "clicked", "submitted"), 0),
         "stages": {},
+        "by_version": {},
         "runs": by_status({}),
         "orders": 0,
         "alerts": 0,
