@@ -263,6 +263,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Whether Rules was last told that this visitor may be spoken to on the site; before any word: yes."""
     lists: dict[str, Stamped] = {}
     """`lists.<name>` -> whether the visitor stands on that static list; the newest so many."""
+    by_people: list[str] = []
+    """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -20,6 +20,7 @@ from agents.rules.compiled import (
 from agents.rules.conditions import compile_condition
 from agents.rules.email_models import Mail
 from agents.rules.entries import entry_rule, event_entries
+from agents.rules.facts import LISTS
 from agents.rules.flow_compiler import steps_of
 from agents.rules.flow_models import walk_steps
 from agents.rules.interaction_models import InteractionFile
@@ -150,6 +151,14 @@ def _cohort(name: str, part: Part, rules: RuleSet) -> CompiledCohort:
         keeps,
         said=_said(name, rules),
         reach_hours=reach_of(name, rules) if keeps else 0.0,
+        lists=_lists(part),
+    )
+
+
+def _lists(part: Part) -> tuple[str, ...]:
+    prefix = f"trait:{LISTS}"
+    return tuple(
+        sorted(kind.removeprefix("trait:") for kind in part.kinds if kind.startswith(prefix))
     )
 
 
