@@ -55,17 +55,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         cohorts=cohorts,
         scores=scores,
         paths=paths,
-        templates={
-            name: compiled.Template(
-                id=name,
-                subject=each.subject,
-                preheader=each.preheader,
-                html=rules.bodies[name],
-                text=each.text,
-                cohort=each.cohort,
-            )
-            for name, each in rules.templates.items()
-        },
+        templates={name: compiled_template(name, rules) for name in rules.templates},
         senders={
             name: compiled.Sender(name=each.name, address=each.address, url=each.url)
             for name, each in rules.senders.items()
@@ -85,6 +75,19 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         pages=tuple(around.pages.items()),
         bounds=_bounds(around, touched),
         keeps=keeps,
+    )
+
+
+def compiled_template(name: str, rules: RuleSet) -> compiled.Template:
+    """Return one template whose body was made."""
+    each = rules.templates[name]
+    return compiled.Template(
+        id=name,
+        subject=each.subject,
+        preheader=each.preheader,
+        html=rules.bodies[name],
+        text=each.text,
+        cohort=each.cohort,
     )
 
 
