@@ -22,7 +22,7 @@ from scripts.older import still_there
 from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
-from scripts.working import tasks
+from scripts.working import both, tasks
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
@@ -35,22 +35,20 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
     """Return what all bots do at a moment of world time."""
     facts = plain(facts)
     counts = facts["counts"]
-    machine = (
-        facts["decided"] + counts["sends"]["handed over"] + sum(counts["engagements"].values())
-    )
-    people = facts["by_people"]
+    told = tasks(facts)
+    machine, people = both(told)
     return Overview(
         world=_world(parts, now),
         paused=_paused(facts["counts"]["paused"]),
         tiles=_tiles(facts),
-        work=_work(facts, people),
+        work=_work(facts, machine, people),
         machine_percent=100 * machine / (machine + people) if machine + people else 100.0,
         bots=bots_now(facts, parts, now),
         paths=[_path(name, facts) for name in sorted(counts["stages"])],
         decisions=[_decided(row, facts) for row in facts["decisions"]],
         alerts=[_waiting(row, facts) for row in facts["alerts"]],
         alerts_open=counts["alerts_open"],
-        tasks=tasks(facts),
+        tasks=told,
         lifts=[lift_now(path, arms) for path, arms in sorted(counts["arms"].items())],
     )
 
@@ -104,13 +102,11 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     ]
 
 
-def _work(facts: Facts, people: int) -> str:
-    counts = facts["counts"]
-    offers = sum(counts["engagements"].values())
+def _work(facts: Facts, machine: int, people: int) -> str:
+    """Say both counts, and what a piece of work is."""
     return (
-        f"The machine took {counted(facts['decided'], 'decisions')}, handed over "
-        f"{counted(counts['sends']['handed over'], 'e-mails')} and made {counted(offers, 'offers')} on the site; "
-        f"people answered {counted(people, 'alerts')}."
+        f"Of what both can do, the machine did {counted(machine, 'tasks')} and people {counted(people, 'tasks')}, "
+        f"each for one visitor and step; people answered {counted(facts['by_people'], 'alerts')}."
     )
 
 

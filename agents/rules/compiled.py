@@ -75,6 +75,8 @@ class CompiledCohort:
     """Hash of what it asks for, with all it refers to: equal where it is the same cohort in two versions."""
     reach_hours: float = 0.0
     """How far back it looks at what is kept (`agents.rules.reach`)."""
+    lists: tuple[str, ...] = ()
+    """The static lists it asks for, as traits (`lists.<name>`), also by way of another cohort."""
 
 
 class Group(NamedTuple):

@@ -151,6 +151,22 @@ def edges_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
     return found
 
 
+def work_in(*bots: dict[str, float]) -> dict[str, dict[str, int]]:
+    """Return task -> who did it (`machine` or `people`) -> pieces of work, over these bots' figures.
+
+    >>> work_in({"work/when/machine": 2.0, "work/when/people": 1.0}, {"work/score/machine": 3.0})
+    {'when': {'machine': 2, 'people': 1}, 'score': {'machine': 3}}
+    """
+    found: dict[str, dict[str, int]] = {}
+    for figures in bots:
+        for name, pieces in sorted(figures.items()):
+            kind, _, rest = name.partition("/")
+            if kind == "work":
+                task, _, by = rest.partition("/")
+                found.setdefault(task, {})[by] = int(pieces)
+    return found
+
+
 def by_status(stages: dict[str, dict[str, dict[str, int]]]) -> dict[str, int]:
     """Return status -> number of runs, over all paths and stages."""
     counts: Counter[str] = Counter()

@@ -30,6 +30,7 @@ from agents.runtime.figures import (
     stage_groups,
     stages_in,
     with_erased,
+    work_in,
 )
 from agents.runtime.filler import UNDER_WAY, filling_of, percent
 from agents.runtime.held import Codec, Held
@@ -295,7 +296,7 @@ class StoreReader:
             "stages": stages,
             "by_version": people_by_version(rules),
             "arms": arms_in(rules),
-            "follow_ups": int(rules.get("follow_ups", 0)),
+            "work": work_in(rules, people),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
             "paused": held.get("paths", []),

@@ -15,11 +15,12 @@ import msgspec
 
 from messaging.gateway.asking import understood
 from messaging.gateway.console.desk import Desk, NotExportedError
-from messaging.gateway.console.mailings import Mailings
+from messaging.gateway.console.mailings import Mailings, Preview
 from messaging.gateway.console.rulebook import RUNS, Edit, Rulebook, Saved
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY, Order, Trials, TryOrder
 from messaging.gateway.deps import Gateway
 from messaging.gateway.problems import ProblemError, overloaded, unreadable
+from messaging.mail.asking import LinkAnswer
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
@@ -268,6 +269,23 @@ async def send_test(gateway: Gateway, name: str, to: str, *, by: str) -> None:
     if said != "sent":
         raise ProblemError(422, f"the test was not sent: {said}", field="to")
     await noted(gateway, Change(by=by, act="template.tested", of=name))
+
+
+async def check_links(
+    gateway: Gateway, name: str, visitor: str, *, by: str
+) -> tuple[Preview, list[LinkAnswer]]:
+    """Ask where the links of a template lead whether anything is there; return as what it was seen, and the answers.
+
+    Raise 404 for what is not there, 422 where it cannot be composed, 429 where somebody asked too often.
+    """
+    found = await mailings_of(gateway).preview(name, visitor)
+    if found is None:
+        raise ProblemError(404, "there is no such template, or no such visitor")
+    if found.mail is None:
+        raise ProblemError(422, f"it cannot be composed for this reader: {found.failed}")
+    answers = await mailings_of(gateway).ask_links(found.links, by)
+    await noted(gateway, Change(by=by, act="template.links_checked", of=name))
+    return found, answers
 
 
 def trials_of(gateway: Gateway) -> Trials:

@@ -146,6 +146,23 @@ def _strategy() -> list[Route]:
         _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
         _route("GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor",)),
         _route("POST", "templates/{id}/test", strategy.send_test, test, *edit, body="TestOrder"),
+        _route(
+            "POST",
+            "templates/{id}/preview",
+            strategy.preview,
+            "Show a template as somebody is writing it.",
+            *edit,
+            body="DraftOrder",
+        ),
+        _route(
+            "POST",
+            "templates/{id}/links",
+            strategy.check_links,
+            "Ask where its links lead whether anything is there.",
+            *edit,
+            429,
+            body="LinksOrder",
+        ),
     ]
     for kind in ("scores", "interactions", "senders"):
         summary = f"Show the published {kind}."

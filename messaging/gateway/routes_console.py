@@ -159,6 +159,14 @@ def _templates() -> list[Route]:
             changes=False,
         ),
         _form("templates/{name}/test", templates.send_test, "Send a test.", 404, 422),
+        _form(
+            "templates/{name}/links",
+            templates.check_links,
+            "Ask where its links lead whether anything is there.",
+            404,
+            422,
+            429,
+        ),
     ]
 
 

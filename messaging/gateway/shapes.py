@@ -28,6 +28,7 @@ from messaging.gateway.console.rulebook import (
 )
 from messaging.gateway.console.trials import OneTold, Trial, TrialPerson
 from messaging.gateway.told import Overview
+from messaging.mail.asking import LinkAnswer
 from messaging.vocabulary.effects import PutAlert, PutEngagement, PutRecipient, PutSend
 from messaging.vocabulary.records import Decision, Snapshot
 
@@ -40,6 +41,7 @@ _STRUCTS = (
     FillingLine,
     Finding,
     LearningNow,
+    LinkAnswer,
     Matching,
     OlderLine,
     OneTold,
@@ -335,6 +337,8 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("GET", "templates"): _named(version=WHOLE, templates=_list_of(_OF[TemplateLine])),
     ("GET", "templates/{id}"): _named(template=_OF[Preview]),
     ("POST", "templates/{id}/test"): SUCCESS,
+    ("POST", "templates/{id}/preview"): _named(template=_OF[Preview]),
+    ("POST", "templates/{id}/links"): _named(links=_list_of(_OF[LinkAnswer])),
     **{
         ("GET", kind): _named(**{"version": WHOLE, kind: OPEN})
         for kind in ("scores", "interactions", "senders")

@@ -13,6 +13,7 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.admin import answer, asked, id_of
 from messaging.gateway.asking import gateway_of, ordered
+from messaging.gateway.console.mailings import Draft
 from messaging.gateway.console.rulebook import Edit, Rulebook
 from messaging.gateway.console.rules import file_name
 from messaging.gateway.console.users import ADMIN_NAME
@@ -46,6 +47,21 @@ class TestOrder(msgspec.Struct, forbid_unknown_fields=True):
     """Read whom a test goes to."""
 
     to: str
+
+
+class DraftOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Read a template's file as somebody is writing it."""
+
+    base: int
+    text: str
+    visitor: str = ""
+    """Whose it is shown as; empty: nobody's in particular."""
+
+
+class LinksOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Read as whose e-mail the links are asked."""
+
+    visitor: str = ""
 
 
 async def version(request: web.Request) -> web.Response:
@@ -131,12 +147,38 @@ async def template(request: web.Request) -> web.Response:
     """Show a template as a visitor gets it, with what is to be said of it."""
     gateway = gateway_of(request)
     visitor = asked(request, "visitor")
-    if visitor and _VISITOR.fullmatch(visitor) is None:
-        raise ProblemError(422, "visitor must be a visitor id of 24 characters", field="visitor")
+    _known_form(visitor)
     found = await acts.mailings_of(gateway).preview(id_of(request), visitor)
     if found is None:
         raise ProblemError(404, "there is no such template, or no such visitor")
     return answer({"template": found})
+
+
+async def preview(request: web.Request) -> web.Response:
+    """Show a template as somebody is writing it; nothing is written."""
+    gateway, order = gateway_of(request), await ordered(request, DraftOrder, EDIT_BYTES_MAX)
+    _known_form(order.visitor)
+    if "\0" in order.text:
+        raise ProblemError(422, "text: a file of rules is text, without NUL", field="text")
+    draft = Draft(base=order.base, text=order.text)
+    found = await acts.mailings_of(gateway).preview(id_of(request), order.visitor, draft)
+    if found is None:
+        raise ProblemError(404, "there is no such visitor, or no version of the rules yet")
+    return answer({"template": found})
+
+
+async def check_links(request: web.Request) -> web.Response:
+    """Ask where the links of a template lead whether anything is there."""
+    gateway, order = gateway_of(request), await ordered(request, LinksOrder)
+    _known_form(order.visitor)
+    by = ADMIN_NAME
+    _, answers = await acts.check_links(gateway, id_of(request), order.visitor, by=by)
+    return answer({"links": answers})
+
+
+def _known_form(visitor: str) -> None:
+    if visitor and _VISITOR.fullmatch(visitor) is None:
+        raise ProblemError(422, "visitor must be a visitor id of 24 characters", field="visitor")
 
 
 async def send_test(request: web.Request) -> web.Response:

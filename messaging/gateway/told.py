@@ -71,6 +71,8 @@ class TaskNow(msgspec.Struct, kw_only=True):
     """What is counted as one."""
     machine: int
     people: int
+    shared: bool = True
+    """Whether both can do it: what only one of the two can has no share."""
 
 
 class LiftNow(msgspec.Struct, kw_only=True):
@@ -93,8 +95,9 @@ class Overview(msgspec.Struct, kw_only=True):
     tiles: list[tuple[str, str, str]]
     """(name, figure, note)"""
     work: str
-    """Who did the work: the machine and people."""
+    """Who did the work: the machine and people, both counts."""
     machine_percent: float
+    """Of the tasks that both can do: never shown but beside both counts."""
     bots: list[BotNow]
     paths: list[PathNow]
     decisions: list[Decided]

@@ -196,11 +196,10 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "alerts_open": 0,
         "paused": ["leads"],
         "arms": {},
-        "follow_ups": 0,
+        "work": {},
     }
     facts = {
         "counts": counts,
-        "kinds": {},
         "acts": {},
         "decisions": [{**a_decision(), "id": "d1"}],
         "decided": 1,
