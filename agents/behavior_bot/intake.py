@@ -52,7 +52,7 @@ NAME_CHARACTERS_MAX = 128
 """A longer name of an event is counted by its beginning."""
 TOLD_LATE = timedelta(minutes=10)
 """An order that was taken so long after it happened is dated by itself: what was answered after it did not sell it."""
-ORDER_CHARACTERS_MAX = 64
+ORDER_CHARACTERS_MAX = 40
 """A longer id of an order or a refund is kept as a hash: its end tells it apart."""
 
 CART_SIGNS = {"Product Added": 1, "Product Removed": -1}

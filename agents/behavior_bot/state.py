@@ -258,6 +258,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Hours, and what else a rule might ask for, that were let go because of the bounds (`squeezing`)."""
     bytes_seen: int = 0
     """How large it was when that was last looked at."""
+    unseen: int = 0
+    """Events since then."""
     by_people: list[str] = []
     """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
 

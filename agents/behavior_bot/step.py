@@ -116,7 +116,7 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             # Before all that the event causes: or Rules sends without knowing of the younger's touches, and Email
             # thanks for an order that the younger was thanked for.
             effects = _arrived(state, record, here, member=member)
-            squeeze(state, here.rules.counted, record.position)
+            squeeze(state, here.rules.counted)
             if merging:
                 told = [MergeStarted(here.visitor, now, younger) for younger in merging]
                 effects = [*(Tell(bot, m) for m in told for bot in ("rules", "email")), *effects]

@@ -23,8 +23,8 @@ DEPTH_MAX = 200
 
 
 COHORT_CHARACTERS_MAX = 8_000
-"""Names of all cohorts together, those of a flow's questions (`path/step`) among them: a visitor may be in all of them,
-and remembers of which they were told."""
+"""Names of all cohorts together, each with two more, those of a flow's questions (`path/step`) among them: a visitor
+may be in all of them, and remembers of which they were told."""
 
 
 def check(rules: RuleSet) -> list[RuleError]:
@@ -62,7 +62,7 @@ def _check_names(rules: RuleSet) -> Iterator[RuleError]:
 
 
 def _check_lengths(rules: RuleSet) -> Iterator[RuleError]:
-    over = sum(map(len, rules.questions)) - COHORT_CHARACTERS_MAX
+    over = sum(len(name) + 2 for name in rules.questions) - COHORT_CHARACTERS_MAX
     if over > 0 and COHORTS in rules.sources:
         problem = f"the names of all cohorts and of what flows ask are {over} characters too long"
         hint = f"shorten names or take out cohorts: together {COHORT_CHARACTERS_MAX} at most"

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
+from agents.behavior_bot.facts import standing
 from agents.behavior_bot.knowing import is_confirmed
 from agents.behavior_bot.listed import lists_of
+from agents.rules.compiled import ScoreRule
 from agents.rules.flow import is_hidden, named
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
@@ -82,6 +84,7 @@ class StoreReader:
         journal: where the events are that said yes or no; without one a consent has no basis.
         now: tells world time, for the probabilities; None: none are told.
         consent: the consent setting in force.
+        scores: gives the rules of scores that hold now; None: scores are told as they stood at their last point.
     """
 
     def __init__(
@@ -91,7 +94,9 @@ class StoreReader:
         *,
         now: Callable[[], datetime] | None = None,
         consent: str = "opt-in",
+        scores: Callable[[], Awaitable[Mapping[str, ScoreRule]]] | None = None,
     ) -> None:
+        self._scores = scores
         self._store = store
         self._journal = journal
         self._now = now
@@ -142,7 +147,7 @@ class StoreReader:
             "over_bound": behavior.over_bound,
             "marks_dropped": behavior.marks_dropped,
             "let_go": behavior.let_go,
-            "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
+            "scores": await self._scored(behavior),
             "cohorts": _written(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
@@ -155,6 +160,18 @@ class StoreReader:
             "address_confirmed_at": _confirmed_at(behavior),
             "probabilities": await self._predicted(visitor, behavior),
         }
+
+    async def _scored(self, behavior: Any) -> dict[str, float]:
+        """Return the scores as the rules see them now: faded, and cut at their caps."""
+        rules = await self._scores() if self._scores is not None else {}
+        now = self._now().timestamp() if self._now is not None else None
+        found = {}
+        for name, points in behavior.scores.items():
+            rule, value = rules.get(name), points.value
+            if rule is not None and now is not None:
+                value = standing(value, points.at, rule, now)
+            found[name] = round(value, 3)
+        return found
 
     async def _predicted(self, visitor: str, behavior: Any) -> dict[str, Any]:
         """Return a lead's probabilities; who is an opportunity already has none of becoming one."""

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.behavior_bot.state import BehaviorState, Chance, Stamped, Tally
+from agents.behavior_bot.state import BehaviorState, Chance, Points, Stamped, Tally
+from agents.rules.compiled import ScoreRule
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
@@ -183,6 +184,27 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     assert list(shown["probabilities"]) == ["customer"]
     assert await reader.likely([ANN, "nobody"]) == {ANN: 0.9091}
     assert await StoreReader(store).likely([ANN]) == {}
+
+
+@pytest.mark.parametrize(
+    ("points", "days_ago", "shown_as"), [(80.0, 28, 20.0), (300.0, 0, 50.0), (300.0, 14, 50.0)]
+)
+async def test_a_score_is_shown_as_the_rules_see_it_now_faded_and_cut_at_its_cap(
+    points: float, days_ago: int, shown_as: float
+) -> None:
+    store = MemoryStore(MemoryDatabase())
+    bands = [(0.0, "cool")]
+    rule = ScoreRule(name="interest", half_life_days=14.0, cap=50.0, bands=bands, points_by_kind={})
+    ago = (NOON - timedelta(days=days_ago)).timestamp()
+    scores = {"interest": Points(points, ago), "gone": Points(7.0, ago)}
+    await _keep(store, "behavior", BehaviorState(user_ids={"ann": 1}, scores=scores))
+
+    async def published() -> dict[str, ScoreRule]:
+        return {"interest": rule, "other": rule}
+
+    shown = await StoreReader(store, now=lambda: NOON, scores=published).visitor(ANN)
+    assert shown is not None
+    assert shown["scores"] == {"interest": shown_as, "gone": 7.0}
 
 
 async def test_who_is_no_lead_has_no_probability() -> None:
