@@ -7,7 +7,9 @@ whole is small again. It is counted in `let_go`, and shown.
 Rules
 1. What identifies a visitor, what they agreed to, the cohorts they are in and answers that wait to be
    judged stay.
-2. Whether it is time to look is known by the state alone, so that a replay does the same.
+2. What went may have decided cohorts: whoever lets it go asks them all again.
+3. Which of the oldest went may depend on the order in which events and merges came. Below the bound nothing does.
+4. Whether it is time to look is known by the state alone, so that a replay does the same.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from agents.behavior_bot.tallies import trim_hours, trim_names
 
 STATE_BYTES_MAX = 16_000
 """A state is not larger once it is stored."""
-BYTES_WANTED = 14_000
-"""Above it the oldest is let go."""
+BYTES_ALLOWED, BYTES_WANTED = 14_000, 11_000
+"""Above the one the oldest is let go, until the other is reached: so it is not done again at each event."""
 LARGE_BYTES = 8_000
 MANY_COHORTS = 64
 """One event may bring a visitor into all cohorts at once."""
@@ -38,8 +40,8 @@ ORDERS_LEFT = 8
 _encoder = msgspec.msgpack.Encoder()
 
 
-def squeeze(state: BehaviorState, asked: Collection[str]) -> None:
-    """Let the oldest go if it is time to look and the state is too large.
+def squeeze(state: BehaviorState, asked: Collection[str]) -> bool:
+    """Let the oldest go if it is time to look and the state is too large; return whether anything went.
 
     Args:
         state: of the visitor, changed in place.
@@ -47,21 +49,22 @@ def squeeze(state: BehaviorState, asked: Collection[str]) -> None:
     """
     state.unseen += 1
     is_large = state.bytes_seen > LARGE_BYTES or len(state.cohorts) > MANY_COHORTS
-    if is_large or state.unseen >= LOOK_EVERY:
-        squeeze_now(state, asked)
+    return (is_large or state.unseen >= LOOK_EVERY) and squeeze_now(state, asked)
 
 
-def squeeze_now(state: BehaviorState, asked: Collection[str]) -> None:
-    """Let the oldest go until the state is small enough, or all that may go is gone."""
+def squeeze_now(state: BehaviorState, asked: Collection[str]) -> bool:
+    """Let the oldest go until the state is small enough, or all that may go is gone; return whether anything went."""
     state.unseen = 0
     state.bytes_seen = len(_encoder.encode(state))
-    if state.bytes_seen <= BYTES_WANTED:
-        return
+    if state.bytes_seen <= BYTES_ALLOWED:
+        return False
+    before = state.let_go
     for share in SHARES:
         for part in _PARTS:
             state.let_go += part(state, asked, share)
             if len(_encoder.encode(state)) <= BYTES_WANTED:
-                return
+                return state.let_go > before
+    return state.let_go > before
 
 
 def _rings(state: BehaviorState, _: Collection[str], share: int) -> int:

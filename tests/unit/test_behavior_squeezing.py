@@ -77,6 +77,25 @@ def test_five_hundred_cohorts_fit_beside_all_that() -> None:
         assert size(ann.state) < STATE_BYTES_MAX
 
 
+def test_who_lost_what_a_cohort_stood_on_leaves_it() -> None:
+    """Forty small traits are within their own bounds: it is the whole that becomes too large."""
+    ann = Ann(a_view_of([{"trait": {"name": f"t{n}", "exists": True}} for n in range(40)]))
+    ann.sees(an_identify(1, "u1", traits={f"t{n}": "x" * 50 for n in range(40)}))
+    assert len(ann.state.cohorts) == 40
+    for number in range(1, 200):
+        at = START + number * timedelta(hours=7)
+        order = {"order_id": f"{number:040}", "total": 1}
+        ann.sees(
+            a_track(number * 3, f"Event {number} {'x' * 20}", at=at, userId="u1"),
+            a_page(number * 3 + 1, path="/" + TEXT + str(number), at=at),
+            a_track(number * 3 + 2, "Order Completed", at=at, properties=order, userId="u1"),
+        )
+    known = {f"c{name[1:]}" for name in ann.state.traits}
+    assert ann.state.let_go > 0
+    assert len(known) < 40
+    assert set(ann.state.cohorts) - {"known"} == known
+
+
 def test_an_answer_that_waits_to_be_judged_is_never_let_go() -> None:
     ann = Ann()
     ann.state.cohorts = [f"{number:04}-{'n' * 20}" for number in range(500)]
