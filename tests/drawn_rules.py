@@ -46,6 +46,7 @@ PROPERTIES = st.sampled_from(
         {"size": "5", "color": "red"},
         {"color": "blue"},
         {"size": {"at_least": 4, "at_most": 5.5}},
+        {"size": {"between": [5, 6]}},
         {"color": {"starts_with": "BL"}},
         {"color": {"ends_with": "d"}, "size": {"exists": True}},
         {"color": {"matches": "^(r|b)[a-z]+$"}},
@@ -65,6 +66,8 @@ ASKED = st.sampled_from(
         {"at_least": 30},
         {"at_most": 29.5},
         {"at_least": 1, "at_most": 30},
+        {"between": [29.5, 30]},
+        {"between": [-3, 29]},
     ]
 )
 STEPS = st.one_of(

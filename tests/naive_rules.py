@@ -204,6 +204,8 @@ def _value(value: Any, asked: Any) -> bool:
         case "matches":
             return re.search(wanted, str(value), re.IGNORECASE) is not None
     bounds = dict([(operator, wanted), *more])
+    if operator == "between":
+        bounds = {"at_least": wanted[0], "at_most": wanted[1]}
     if isinstance(value, bool) or not re.fullmatch(r"-?[0-9.]+", text):
         return False
     return bounds.get("at_least", -math.inf) <= float(text) <= bounds.get("at_most", math.inf)
