@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from agents.rules.checks import check
-from agents.rules.compiled import CompiledRules
-from agents.rules.compiler import compile_rules
+from agents.rules.compiled import CompiledRules, Template
+from agents.rules.compiler import compile_rules, compiled_template
 from agents.rules.condition_models import NAME
 from agents.rules.reading import read_model
 from agents.rules.ruleset import RuleSet, layout_of, model_of
@@ -110,6 +110,21 @@ def compile_files(
     if errors:
         raise RulesInvalid(errors)
     return compile_rules(rules, version)
+
+
+def compile_template(files: Mapping[str, str], name: str) -> Template:
+    """Return one template of its own file and the layouts alone. Raise RulesInvalid with every error.
+
+    What it refers to elsewhere (a cohort) is not looked for: that is `validate_files`' part.
+    """
+    rules = RuleSet()
+    errors: list[RuleError] = []
+    for file, text in sorted(files.items()):
+        errors += _read_file(rules, file, text)
+    errors += make_bodies(rules, None)
+    if errors:
+        raise RulesInvalid(sorted(errors, key=lambda error: (error.file, error.line)))
+    return compiled_template(name, rules)
 
 
 def compile_folder(path: Path, version: int = 0) -> CompiledRules:

@@ -9,13 +9,13 @@ Rules
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from messaging.names import Resolve, machine_names
 from messaging.vocabulary.errors import MdmaError
 
 _CLOSED = tuple(
@@ -31,9 +31,6 @@ _CLOSED = tuple(
     )
 )
 """Networks that carry an IPv4 address inside, whichever it is, or that were given up: nothing public is there."""
-
-Resolve = Callable[[str, int, socket.AddressFamily], Awaitable[list[tuple[int, str]]]]
-"""(host, port, family) -> (family, address) of each; raises OSError."""
 
 
 class Refused(MdmaError):  # noqa: N818
@@ -86,15 +83,6 @@ def may_be_asked_for(host: str) -> bool:
     return is_public(host) if is_taken_for_address else bool(host)
 
 
-async def system_resolve(
-    host: str, port: int, family: socket.AddressFamily
-) -> list[tuple[int, str]]:
-    """Ask the machine's own resolver."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-    return [(of, str(info[0])) for of, _, _, _, info in found]
-
-
 class CheckedResolver(AbstractResolver):
     """Resolve a host, and refuse it where one of its addresses is not public.
 
@@ -104,7 +92,7 @@ class CheckedResolver(AbstractResolver):
     """
 
     def __init__(
-        self, may_be_private: Callable[[str, int], bool], resolve: Resolve = system_resolve
+        self, may_be_private: Callable[[str, int], bool], resolve: Resolve = machine_names
     ) -> None:
         self._may_be_private = may_be_private
         self._resolve = resolve

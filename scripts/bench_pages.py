@@ -18,6 +18,7 @@ import aiohttp
 from bson import Binary
 
 from agents.behavior_bot.state import BehaviorState, Points, Span, Stamped, Tally
+from agents.behavior_bot.tallies import hour_of
 from agents.protocol.bot import Bot
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held, groups_of
@@ -177,7 +178,7 @@ def _encoded(bot: Bot, state: Any) -> tuple[bytes, list[str]]:
 
 def _behavior(kind: int, cohorts: list[str], now: datetime) -> tuple[bytes, list[str]]:
     at = now.timestamp() - 3_600 * kind
-    tally = Tally(count=kind + 1, last=at, days={int(at // 86_400): kind + 1})
+    tally = Tally(count=kind + 1, last=at, hours={hour_of(at): kind + 1})
     names = ("page", "Product Viewed", "Product Added", "identify", "mail_opened")
     state = BehaviorState(
         email=Stamped(f"person{kind}@example.com", at, kind) if kind % 4 else None,

@@ -80,6 +80,12 @@ REDRAWN = 0.01
     show_default="as in the settings, else 0.05",
     help="Share of people who get the rules also where there is learning.",
 )
+@click.option(
+    "--social/--no-social",
+    default=None,
+    show_default="as in the settings",
+    help="Whether Social looks people up: made-up ones on a made-up web, real leads as it found them.",
+)
 @json_option
 @data_option
 def simulate(*, as_json: bool, **given: Any) -> None:
@@ -122,6 +128,7 @@ class Asked(msgspec.Struct):
     draft: int | None
     profiles: str
     holdout: float | None
+    social: bool | None
     data: Path
 
     @property
@@ -144,6 +151,7 @@ async def _request(asked: Asked) -> Request:
         seeds=asked.seeds,
         holdout=_setting("holdout") if asked.holdout is None else asked.holdout,
         consent=_setting("consent"),
+        social=_setting("social") if asked.social is None else asked.social,
         profiles=asked.profiles,
         known=known,
     )

@@ -264,16 +264,14 @@ async def _shard(bot: str, index: int, wiring: Wiring, clock: RealClock, peers: 
 
 def web_look_ups(places: LookUpPlaces, clock: RealClock) -> WebLookUps:
     """Return what asks others about an address. Imported here: only Social's process needs it."""
-    from messaging.outside import Resolve, system_resolve
+    from messaging.names import Resolve, machine_names, nameserver
     from messaging.social.fetch import Fetcher
     from messaging.social.look_ups import WebLookUps
     from messaging.social.places import place_of
     from messaging.social.turns import Turns
 
-    resolve: Resolve = system_resolve
+    resolve: Resolve = machine_names
     if places.resolver:
-        from messaging.social.nameserver import nameserver
-
         resolve = nameserver(*place_of(places.resolver))
     fetcher = Fetcher(
         Turns(clock, places.per_second),

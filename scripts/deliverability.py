@@ -10,7 +10,6 @@ Rules
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,10 +17,10 @@ from typing import Any
 from agents.behavior_bot.bot import ANSWERS
 from messaging.gateway.console.delivered import Advice, Answers, DeliveredNow, Taken
 from messaging.ports import Clock, Store
-from messaging.vocabulary.errors import WorldError
 from scripts.choices import percent
 from scripts.counting import counted
 from scripts.reasons import why
+from scripts.resting import Resting
 from scripts.story import moment
 from scripts.visible import shown
 
@@ -30,8 +29,6 @@ DOMAINS_MAX = 15
 OTHERS = "all others"
 ENOUGH = 100
 """E-mails below which a share says nothing."""
-
-REST_SECONDS, REST_SHARE = 5.0, 10.0
 
 LIMITS = {
     "bounced": (0.02, 0.05),
@@ -52,38 +49,19 @@ class Deliverability:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._held: DeliveredNow | None = None
-        self._rests_until = 0.0
-        self._work: asyncio.Task[None] | None = None
+        self._resting = Resting(self._sum_up, clock)
 
     async def now(self) -> DeliveredNow:
         """Return the sums as they were a moment ago; who comes first waits for them."""
-        if self._held is None:
-            await self._sum_up()
-        elif self._clock.machine() >= self._rests_until and not self._turn.locked():
-            self._work = asyncio.create_task(self._anew())
-        assert self._held is not None, "they were summed up"
-        return self._held
+        return await self._resting.now()
 
-    async def _anew(self) -> None:
-        try:
-            await self._sum_up()
-        except WorldError:
-            self._rests_until = self._clock.machine() + REST_SECONDS
-
-    async def _sum_up(self) -> None:
-        async with self._turn:
-            began, now = self._clock.machine(), self._clock.now()
-            if self._held is not None and began < self._rests_until:
-                return  # whoever came at the same time did it
-            least = f"{now - timedelta(days=DAYS - 1):%Y-%m-%d}"
-            sums = await self._store.tallies("sends", FIELDS, least)
-            figures = await self._store.figures("behavior")
-            reasons = await self._store.suppression_reasons()
-            self._held = delivered(sums, figures, reasons, now)
-            ended = self._clock.machine()
-            self._rests_until = ended + max(REST_SECONDS, REST_SHARE * (ended - began))
+    async def _sum_up(self) -> DeliveredNow:
+        now = self._clock.now()
+        least = f"{now - timedelta(days=DAYS - 1):%Y-%m-%d}"
+        sums = await self._store.tallies("sends", FIELDS, least)
+        figures = await self._store.figures("behavior")
+        reasons = await self._store.suppression_reasons()
+        return delivered(sums, figures, reasons, now)
 
 
 def delivered(

@@ -18,8 +18,9 @@ from typing import Any
 from agents.rules.compiled import CompiledRules
 from agents.rules.flow import is_hidden
 from agents.runtime.eraser import DONE, ERASURES, asked
+from agents.runtime.figures import people_by_version
 from agents.runtime.readers import StoreReader
-from agents.runtime.views import PUBLISHED, VERSIONS
+from agents.runtime.views import PUBLISHED, VERSIONS, Versions
 from config.load import compile_files
 from messaging.gateway.broadcasts import RECIPIENTS
 from messaging.gateway.console.delivered import DeliveredNow, Suppressed
@@ -36,7 +37,7 @@ from messaging.gateway.console.desk import (
     SystemNow,
 )
 from messaging.gateway.console.learned import LearningNow
-from messaging.gateway.console.routine import Routine
+from messaging.gateway.console.routine import OlderLine, Routine
 from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
@@ -47,8 +48,10 @@ from scripts.doing import state_of
 from scripts.erasing import open_erasure
 from scripts.known import NOT_THEIRS
 from scripts.learned import learning_now
+from scripts.older import older_lines
 from scripts.reasons import why
 from scripts.routine import routine_of
+from scripts.sent import SentCounts
 from scripts.story import did, moment, set_aside
 from scripts.trial_process import TrialFailed
 from scripts.trials import Runner
@@ -106,7 +109,8 @@ class ConsoleDesk:
         self._run_file = run_file
         self._exporter = exporter
         self._is_exporting = False
-        self._compiled: CompiledRules | None = None
+        self._versions = Versions(compile_files)
+        self._sent = SentCounts(store, clock)
         self._deliverability = Deliverability(store, clock)
 
     async def world(self) -> str:
@@ -118,7 +122,7 @@ class ConsoleDesk:
         rows = await self._store.rows("alerts", {"status": status}, limit=limit + 1, after=after)
         shown_rows = rows[:limit]
         addresses = await self._reader.addresses(sorted({row["visitor"] for row in shown_rows}))
-        stages = await self._stages() if status == "open" else {}
+        stages = await self._stages(shown_rows) if status == "open" else {}
         lines = [_alert(plain(row), addresses, stages) for row in shown_rows]
         last = shown_rows[-1] if len(rows) > limit else None
         return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
@@ -216,10 +220,28 @@ class ConsoleDesk:
         rules = await self.published()
         return list(rules.paths) if rules is not None else []
 
-    async def routine(self, path: str) -> Routine | None:
-        """Return a path with its people."""
+    async def older(self) -> list[OlderLine]:
+        """Return who goes by other versions than the published one."""
         rules = await self.published()
-        return await routine_of(self._store, rules, path) if rules is not None else None
+        places = {name: path.places for name, path in rules.paths.items()} if rules else {}
+        standing = people_by_version(await self._store.figures("rules"))
+        return older_lines(standing, rules.version if rules is not None else 0, places)
+
+    async def routine(self, path: str, version: int = 0) -> Routine | None:
+        """Return a path with its people, as a version has it."""
+        published = await self.published()
+        wanted = version or await self._version_to_draw(path, published)
+        rules = await self._rules_of(wanted)
+        if rules is None:
+            return None
+        return await routine_of(self._store, rules, path, await self._sent.now(), published)
+
+    async def _version_to_draw(self, path: str, published: CompiledRules | None) -> int:
+        """Return the published version if it has a path, else the newest that somebody goes it by, or that has it."""
+        if published is not None and path in published.paths:
+            return published.version
+        on = [each.version for each in await self.older() if each.path == path]
+        return max(on or await self._reader.versions_with(path), default=0)
 
     async def deliverability(self) -> DeliveredNow:
         """Return how e-mails are taken."""
@@ -258,21 +280,25 @@ class ConsoleDesk:
     async def published(self) -> CompiledRules | None:
         """Return the published rules, None where nothing is published; compiled once for each version."""
         found = await self._store.get_document(*PUBLISHED)
-        if found is None:
-            return None
-        version = int(found["version"])
-        if self._compiled is None or self._compiled.version != version:
-            row = await self._store.get_document(VERSIONS, str(version))
-            assert row is not None, "what is published is there"
-            self._compiled = await asyncio.to_thread(
-                compile_files, row["files"], version, row.get("html")
-            )
-        return self._compiled
+        return await self._rules_of(int(found["version"])) if found is not None else None
 
-    async def _stages(self) -> dict[str, list[str]]:
-        rules = await self.published()
-        paths = rules.paths if rules is not None else {}
-        return {name: path.places for name, path in paths.items()}
+    async def _rules_of(self, version: int) -> CompiledRules | None:
+        """Return a version, None if there is none of this number; compiled once."""
+        if version not in self._versions:
+            row = await self._store.get_document(VERSIONS, str(version))
+            if row is None:
+                return None
+            self._versions.hold(version, row["files"], row.get("html"))
+        rules: CompiledRules = await asyncio.to_thread(self._versions.__getitem__, version)
+        return rules
+
+    async def _stages(self, rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+        """Return alert -> the stages at which a new run may begin: those of its own version too."""
+        found = {}
+        for row in rows:
+            places = await self._reader.stages(row.get("rules_version", 0))
+            found[row["id"]] = places.get(row["path"], [])
+        return found
 
 
 def _aside(row: dict[str, Any]) -> AsideLine:
@@ -300,7 +326,7 @@ def _alert(
         run=row["run"],
         history=[_tried(each) for each in row.get("history") or ()],
         may_resume=row["kind"] != UNCERTAIN_SUCCESS,
-        stages=stages.get(row["path"], []),
+        stages=stages.get(row["id"], []),
     )
 
 

@@ -34,6 +34,7 @@ from messaging.gateway.replay_mongo import MongoReplayQueue
 from messaging.gateway.shop import add_shop
 from messaging.gateway.supervise import end, supervise
 from messaging.journal.mongo import MongoJournal
+from messaging.mail.asking import LinkAsker
 from messaging.mail.pool import SmtpPool
 from messaging.mail.target import parse_smtp_url
 from messaging.ports import Chunk, Peers, Store
@@ -216,7 +217,11 @@ class GatewayPart:
             postal_address=wiring.postal_address,
             shop_url=wiring.public_url if wiring.demo else "",
         )
-        made = StoredMailings(store, clock, post, lambda: SmtpPool(parse_smtp_url(wiring.smtp_url)))
+        is_real = not (wiring.demo or isinstance(clock, GatedClock))
+        asks = LinkAsker(is_outside_open=is_real)
+        made = StoredMailings(
+            store, clock, post, lambda: SmtpPool(parse_smtp_url(wiring.smtp_url)), asks
+        )
         self._mailings = made
         return made
 

@@ -5,6 +5,7 @@ Rules
 2. Its links are signed with another key: looking at a preview, or trying one out, opens, clicks and unsubscribes
    nobody.
 3. A test goes to one address, twenty an hour for one user; never to an address that is never written to again.
+4. Where links lead is asked only when a person wants to know; what is being written is kept nowhere.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
@@ -21,21 +23,28 @@ import msgspec
 from agents.rules.compiled import CONFIRM_TEMPLATE, CompiledRules
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import VERSIONS
-from config.load import compile_files
+from config.load import RulesInvalid, compile_files, compile_template
 from messaging.gateway.console.attempts import Attempts
-from messaging.gateway.console.mailings import Preview, TemplateLine, TemplatesNow
+from messaging.gateway.console.mailings import Draft, Preview, TemplateLine, TemplatesNow
+from messaging.gateway.problems import ProblemError
+from messaging.mail.asking import AsksLinks, LinkAnswer, LinkAsker
 from messaging.mail.compose import Sender, TemplateFailed, TemplateText, compose
-from messaging.mail.judging import Judgement, judged
+from messaging.mail.judging import Judgement, Reading, judged, links_of
 from messaging.mail.reading import parse_mail
-from messaging.mail.tokens import mailbox_hash
+from messaging.mail.targets import untold
+from messaging.mail.templates import NOW
+from messaging.mail.tokens import mailbox_hash, verify_click
 from messaging.ports import Clock, MailTransport, Store
 from messaging.vocabulary.addresses import AddressRefused, written_address
+from messaging.vocabulary.errors import RuleError
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import SendPlan
-from scripts.rules import newest, published
+from scripts.rules import files_of, newest, published
 from scripts.visible import shown
 
 TESTS_MAX, TESTS_WINDOW_SECONDS = 20, 3_600.0
+CHECKS_MAX = 30
+"""Times that one user may have links asked in that window: others' servers answer for it."""
 
 NOBODY = "reader@example.com"
 """Who gets a preview for nobody in particular."""
@@ -68,10 +77,16 @@ class StoredMailings:
         clock: tells world time.
         post: how this system writes.
         transport: makes what hands a test over, when the first is sent.
+        asks: asks links whether anything is there; None: nobody is asked.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, post: Post, transport: Callable[[], MailTransport]
+        self,
+        store: Store,
+        clock: Clock,
+        post: Post,
+        transport: Callable[[], MailTransport],
+        asks: AsksLinks | None = None,
     ) -> None:
         self._store = store
         self._reader = StoreReader(store)
@@ -81,6 +96,8 @@ class StoredMailings:
         self._make_transport = transport
         self._transport: MailTransport | None = None
         self._tests = Attempts(TESTS_MAX, TESTS_WINDOW_SECONDS)
+        self._checks = Attempts(CHECKS_MAX, TESTS_WINDOW_SECONDS)
+        self._asks = asks or LinkAsker(is_outside_open=False)
         self._sent = 0
         self._rules: CompiledRules | None = None
 
@@ -96,11 +113,15 @@ class StoredMailings:
         is_published = rules.version == await published(self._store)
         return TemplatesNow(version=rules.version, is_published=is_published, templates=lines)
 
-    async def preview(self, name: str, visitor: str) -> Preview | None:
+    async def preview(self, name: str, visitor: str, draft: Draft | None = None) -> Preview | None:
         """Return a template as a visitor would get it."""
-        rules = await self._newest()
-        reader = await self._reader_of(visitor)
-        if rules is None or name not in rules.templates or reader is None:
+        rules, reader = await self._newest(), await self._reader_of(visitor)
+        if rules is None or reader is None:
+            return None
+        errors: list[RuleError] = []
+        if draft is not None:
+            rules, errors = await self._drafted(rules, name, draft)
+        if name not in rules.templates and not errors:
             return None
         known: dict[str, Any] = {
             "name": name,
@@ -109,6 +130,8 @@ class StoredMailings:
             "who": shown(reader[0]) if visitor else "",
             "used": _used(rules, name),
         }
+        if errors:
+            return _unread(known, errors)
         try:
             raw = await asyncio.to_thread(self._composed, rules, name, reader, visitor)
         except TemplateFailed as error:
@@ -116,8 +139,64 @@ class StoredMailings:
             wrong = [Judgement("wrong", f"it cannot be composed for this reader: {failed}")]
             return Preview(**known, failed=failed, mail=None, judgements=wrong)
         mail = parse_mail(raw)
-        found = judged(mail, postal_address=self._post.postal_address)
-        return Preview(**known, failed="", mail=mail, judgements=found)
+        reading = self._reading(rules, name, reader[1])
+        found = judged(mail, postal_address=self._post.postal_address, reading=reading)
+        return Preview(
+            **known,
+            failed="",
+            mail=mail,
+            judgements=found,
+            links=links_of(mail, reading),
+            is_marketing=bool(reading.leaves),
+        )
+
+    async def ask_links(self, links: list[str], by: str) -> list[LinkAnswer]:
+        """Ask whether anything is where these links lead."""
+        seconds = self._checks.take(by, self._clock.machine())
+        if seconds:
+            said = f"you checked links {CHECKS_MAX} times within an hour: try again in {seconds / 60:.0f} minutes"
+            raise ProblemError(429, said, retry_after_seconds=int(seconds) + 1)
+        return await self._asks.ask(links)
+
+    async def _drafted(
+        self, rules: CompiledRules, name: str, draft: Draft
+    ) -> tuple[CompiledRules, list[RuleError]]:
+        """Return the rules with a template as somebody is writing it, and what keeps it from being read."""
+        files = await files_of(self._store, draft.base) or {}
+        file = f"templates/{name}.yaml"
+        layouts = {each: text for each, text in files.items() if each.startswith("layouts/")}
+        try:
+            made = await asyncio.to_thread(compile_template, {**layouts, file: draft.text}, name)
+        except RulesInvalid as error:
+            return rules, error.errors
+        return replace(rules, templates={**rules.templates, name: made}), []
+
+    def _reading(self, rules: CompiledRules, name: str, traits: dict[str, Any]) -> Reading:
+        """Return how the links of a preview are read: behind the tracked ones, which its own key signed."""
+        base, now = self._post.public_url.rstrip("/"), self._clock.now()
+        tracked, leave = f"{base}/c/", f"{base}/u/"
+        plan = self._plan(rules, name, now)
+
+        def target_of(link: str) -> str:
+            click = verify_click(self._key, link.removeprefix(tracked))
+            return click.url if link.startswith(tracked) and click is not None else link
+
+        sender = self._sender(rules, name)
+        known = {
+            **(traits | SAMPLE if plan.success else traits),
+            NOW: now,
+            "unsubscribe_url": leave,
+            "confirm_url": f"{base}/confirm/",
+            "postal_address": self._post.postal_address,
+            "shop_name": sender.name,
+            "shop_url": sender.url,
+        }
+        return Reading(
+            target_of=target_of,
+            leaves=leave if plan.marketing else "",
+            own=(leave, f"{base}/confirm/"),
+            untold=untold(rules.templates[name].html, known),
+        )
 
     async def send_test(self, name: str, to: str, by: str) -> str:
         """Send a template to an address of our own. What is known of a visitor goes to nobody else."""
@@ -220,6 +299,19 @@ class StoredMailings:
         if written is None:
             raise TemplateFailed("the rules name no sender")
         return Sender(written.name, written.address, url)
+
+
+def _unread(known: dict[str, Any], errors: list[RuleError]) -> Preview:
+    """Return the preview of a draft that cannot be read: every error by its line."""
+    wrong = [
+        Judgement(
+            "wrong",
+            f"line {each.line}: {shown(each.problem, 300)}"
+            + (f" ({shown(each.hint)})" if each.hint else ""),
+        )
+        for each in errors
+    ]
+    return Preview(**known, failed=wrong[0].said, mail=None, judgements=wrong)
 
 
 def _templates_of(path: Any) -> Iterator[str]:

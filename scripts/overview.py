@@ -18,10 +18,11 @@ from scripts.counting import counted
 from scripts.doing import bots_now
 from scripts.known import chance
 from scripts.lift import lift_now
+from scripts.older import still_there
 from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
-from scripts.working import tasks
+from scripts.working import both, tasks
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
@@ -34,22 +35,20 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
     """Return what all bots do at a moment of world time."""
     facts = plain(facts)
     counts = facts["counts"]
-    machine = (
-        facts["decided"] + counts["sends"]["handed over"] + sum(counts["engagements"].values())
-    )
-    people = facts["by_people"]
+    told = tasks(facts)
+    machine, people = both(told)
     return Overview(
         world=_world(parts, now),
         paused=_paused(facts["counts"]["paused"]),
         tiles=_tiles(facts),
-        work=_work(facts, people),
+        work=_work(facts, machine, people),
         machine_percent=100 * machine / (machine + people) if machine + people else 100.0,
         bots=bots_now(facts, parts, now),
         paths=[_path(name, facts) for name in sorted(counts["stages"])],
         decisions=[_decided(row, facts) for row in facts["decisions"]],
         alerts=[_waiting(row, facts) for row in facts["alerts"]],
         alerts_open=counts["alerts_open"],
-        tasks=tasks(facts),
+        tasks=told,
         lifts=[lift_now(path, arms) for path, arms in sorted(counts["arms"].items())],
     )
 
@@ -103,24 +102,31 @@ def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     ]
 
 
-def _work(facts: Facts, people: int) -> str:
-    counts = facts["counts"]
-    offers = sum(counts["engagements"].values())
+def _work(facts: Facts, machine: int, people: int) -> str:
+    """Say both counts, and what a piece of work is."""
     return (
-        f"The machine took {counted(facts['decided'], 'decisions')}, handed over "
-        f"{counted(counts['sends']['handed over'], 'e-mails')} and made {counted(offers, 'offers')} on the site; "
-        f"people answered {counted(people, 'alerts')}."
+        f"Of what both can do, the machine did {counted(machine, 'tasks')} and people {counted(people, 'tasks')}, "
+        f"each for one visitor and step; people answered {counted(facts['by_people'], 'alerts')}."
     )
 
 
 def _path(name: str, facts: Facts) -> PathNow:
     stages: dict[str, dict[str, int]] = facts["counts"]["stages"][name]
-    order = facts["order_of_stages"].get(name, [])
-    names = [*order, *(each for each in stages if each not in order)]
-    return PathNow(name=name, stages=[_stage(each, stages.get(each, {})) for each in names])
+    standing = facts["counts"]["by_version"].get(name, {})
+    order = facts["order_of_stages"].get(name)
+    names = [*(order or ()), *(each for each in stages if each not in (order or ()))]
+    lost = [each for each in names if order is not None and each not in order]
+    return PathNow(
+        name=name,
+        stages=[
+            _stage(each, stages.get(each, {}), still_there(standing, each) if each in lost else "")
+            for each in names
+        ],
+        note=still_there(standing) if order is None else "",
+    )
 
 
-def _stage(name: str, counts: dict[str, int]) -> StageNow:
+def _stage(name: str, counts: dict[str, int], note: str) -> StageNow:
     going = sum(counts.get(status, 0) for status in GOING)
     calls = sum(counts.get(status, 0) for status in CALLS)
     won = counts.get("won", 0)
@@ -130,6 +136,7 @@ def _stage(name: str, counts: dict[str, int]) -> StageNow:
         won=won,
         calls=calls,
         over=sum(counts.values()) - going - calls - won,
+        note=note,
     )
 
 

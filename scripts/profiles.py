@@ -1,7 +1,8 @@
 """Read what the leads of a store are known by, for made-up lives that begin so: `mdma simulate --profiles real`.
 
 Rules
-1. Addresses and ids stay behind: whoever lives in a simulation has made-up ones, and nothing is sent or stored.
+1. Addresses and ids stay behind, and whom Social asked: whoever lives in a simulation has made-up ones, and nothing is
+   sent or stored.
 2. Leads are known by an address and have not bought: what a customer would do next the audience cannot say.
 3. Which of many are taken depends on the seed and on who they are, not on the order in which they are read.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
+
 from agents.behavior_bot.knowing import is_zone, may_email, may_show_to
 from agents.behavior_bot.listed import lists_of
 from agents.behavior_bot.state import BehaviorState, Stamped
@@ -19,6 +22,7 @@ from agents.runtime.registry import WIRING
 from learning.audience.chance import Chance
 from learning.audience.people import Profile
 from messaging.ports import Store
+from messaging.vocabulary.messages import Finding
 
 READ_MAX = 2_000
 """States read at once."""
@@ -35,7 +39,26 @@ async def draw_profiles(store: Store, seed: int, count: int, consent: str) -> li
         found.append((lot, visitor, profile_of(state, consent)))
         if len(found) > 2 * count:
             found = sorted(found, key=lambda each: each[:2])[:count]
-    return [profile for _, _, profile in sorted(found, key=lambda each: each[:2])[:count]]
+    drawn = sorted(found, key=lambda each: each[:2])[:count]
+    told = await _found_of(store, [visitor for _, visitor, _ in drawn])
+    return [
+        msgspec.structs.replace(profile, found=told.get(visitor, []))
+        for _, visitor, profile in drawn
+    ]
+
+
+async def _found_of(store: Store, visitors: list[str]) -> dict[str, list[Finding]]:
+    """Return visitor -> what Social was told of them."""
+    codec = Codec(WIRING["social"].make())
+    found: dict[str, list[Finding]] = {}
+    for first in range(0, len(visitors), READ_MAX):
+        some = await store.load("social", visitors[first : first + READ_MAX])
+        for visitor, body in some.items():
+            held = codec.decode(body)
+            if not held.moved and held.state.findings:
+                told = [msgspec.structs.replace(each, hosts=[]) for each in held.state.findings]
+                found[visitor] = told
+    return found
 
 
 async def _leads(store: Store) -> AsyncIterator[tuple[str, BehaviorState]]:

@@ -1,9 +1,9 @@
-"""Tell a path with the people on it: from the published rules, sums of the commits, and what is learned."""
+"""Tell a path with the people on it: from a version of the rules, sums of the commits, and what is learned."""
 
 from __future__ import annotations
 
 from agents.rules.compiled import CompiledRules, EmailStep, PathRule, StageRule
-from agents.runtime.figures import Edges, edges_in, stages_in
+from agents.runtime.figures import Edges, edges_in, people_by_version, stages_in, standing_in
 from learning.serving.next_best import policy_name
 from messaging.gateway.console.learned import ArmLine
 from messaging.gateway.console.routine import Edge, Routine, StageNode, VariantLine
@@ -11,18 +11,28 @@ from messaging.ports import Store
 from scripts.choices import percent
 from scripts.flow_words import does, leads, ways_of
 from scripts.learned import arms_of
+from scripts.older import older_lines
 from scripts.overview import CALLS, GOING
+from scripts.sent import Sent, SentNow
 from scripts.visible import shown
 
 ON = {"entry": "begins here", "opened": "an e-mail was opened", "clicked": "a link was clicked"}
 
 
-async def routine_of(store: Store, rules: CompiledRules, name: str) -> Routine | None:
-    """Return a path with its people, None if the published rules have none of this name."""
+async def routine_of(
+    store: Store, rules: CompiledRules, name: str, sent: SentNow, published: CompiledRules | None
+) -> Routine | None:
+    """Return a path with its people, None if these rules have none of this name.
+
+    `published`: the rules that are; where the path is drawn by others, who stands on it by those alone is counted.
+    """
     path = rules.paths.get(name)
     if path is None:
         return None
     figures = await store.figures("rules")
+    is_published = published is not None and rules.version == published.version
+    places = {name: published.paths[name].places} if published and name in published.paths else {}
+    standing = standing_in(figures)
     edges = edges_in(figures, name, path.places)
     counts = stages_in(figures).get(name, {})
     mails = {stage.name: stage for stage in path.stages}
@@ -30,15 +40,26 @@ async def routine_of(store: Store, rules: CompiledRules, name: str) -> Routine |
     for place in path.places:
         reached = sum(runs for (_, target), runs in edges.items() if target == place)
         node = _people(place, counts.get(place, {}), reached)
+        if not is_published:
+            node.going, node.calls = standing.get((name, rules.version, place), (0, 0))
         if place in path.steps:
             rule = path.steps[place]
             node.on, node.email = does(rule), leads(rule)
         if place in mails:
             arms = await arms_of(store, policy_name(name, place))
-            _put_email(node, mails[place], rules, arms)
+            of_place = {each[2]: n for each, n in sent.counts.items() if each[:2] == (name, place)}
+            _put_email(node, mails[place], rules, arms, of_place)
         nodes.append(node)
     return Routine(
         name=name,
+        version=rules.version,
+        is_published=is_published,
+        older=older_lines(
+            {name: people_by_version(figures).get(name, {})},
+            published.version if published is not None else 0,
+            places,
+        ),
+        sent_as_of=sent.as_of,
         title=shown(path.title),
         facts=_facts(path),
         entered=sum(runs for (source, _), runs in edges.items() if not source),
@@ -72,32 +93,45 @@ def _people(name: str, counts: dict[str, int], reached: int) -> StageNode:
 
 
 def _put_email(
-    node: StageNode, stage: StageRule, rules: CompiledRules, arms: dict[str, ArmLine]
+    node: StageNode,
+    stage: StageRule,
+    rules: CompiledRules,
+    arms: dict[str, ArmLine],
+    sent: dict[str, Sent],
 ) -> None:
     """Add what is said of a stage, or of a step that sends an e-mail."""
     node.on = node.on or ON.get(stage.on) or f"cohort {stage.on_cohort}"
     node.is_opportunity, node.is_hold = stage.opportunity, stage.hold
     node.email = [*_email(stage.email), *node.email]
     node.variants = [
-        _variant(template, cohort, stage.email, rules, arms.get(template))
+        _variant(
+            template, cohort, stage.email, rules, arms.get(template), sent.get(template, Sent())
+        )
         for template, cohort in stage.email.templates
     ]
 
 
 def _variant(
-    template: str, cohort: str | None, step: EmailStep, rules: CompiledRules, arm: ArmLine | None
+    template: str,
+    cohort: str | None,
+    step: EmailStep,
+    rules: CompiledRules,
+    arm: ArmLine | None,
+    sent: Sent,
 ) -> VariantLine:
     attempts = [str(n) for n, each in enumerate(step.default_templates, 1) if each == template]
-    rate = ""
+    rate = weighed = ""
     if arm is not None:
+        weighed = f"{arm.successes:,.1f} answers of {arm.exposures:,.1f} sends"
         rate = f"{percent(arm.rate)} ({percent(arm.low)} to {percent(arm.high)})"
     return VariantLine(
         template=template,
         subject=shown(rules.templates[template].subject),
         meant_for=cohort or "",
         default=", ".join(attempts),
-        sends=round(arm.exposures) if arm is not None else 0,
-        answers=round(arm.successes) if arm is not None else 0,
+        sent=sent.sent,
+        bounced=sent.bounced,
+        weighed=weighed,
         rate=rate,
     )
 

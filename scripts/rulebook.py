@@ -21,14 +21,16 @@ from agents.rules.flow import named
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
 from agents.rules_manager.editing import STAY
-from agents.runtime.figures import by_status, stages_in
+from agents.runtime.figures import by_status, people_by_version, stages_in
 from agents.runtime.filler import DONE, filling_of, percent
 from agents.runtime.mover import MOVES
+from agents.runtime.readers import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
 from messaging.gateway.console.rulebook import (
     CohortLine,
     Compared,
+    Edit,
     FileLine,
     FillingLine,
     Finding,
@@ -36,6 +38,7 @@ from messaging.gateway.console.rulebook import (
     MoveLine,
     PathLine,
     Place,
+    PublicationLine,
     RulesNow,
     Saved,
     VersionLine,
@@ -44,8 +47,17 @@ from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
 from scripts.entering import entering, said
 from scripts.matching import changed, matching
+from scripts.older import older_lines
 from scripts.overview import CALLS, GOING
-from scripts.rules import files_of, impact, newest, publish, published, push_files
+from scripts.rules import (
+    files_of,
+    impact,
+    newest,
+    publications,
+    publish,
+    published,
+    push_files,
+)
 from scripts.rules_diff import changes, sentence, unified
 from scripts.story import moment
 from scripts.visible import shown
@@ -80,6 +92,8 @@ class Known(msgspec.Struct, kw_only=True):
     open_to_api: dict[str, bool]
     """Path that the API lets people onto -> whether its runs are told apart by a key."""
     files: list[tuple[str, list[FileLine]]]
+    places: dict[str, list[str]]
+    """Path -> its stages."""
 
 
 class StoredRulebook:
@@ -114,6 +128,7 @@ class StoredRulebook:
             cohorts=_cohorts(known, people, job),
             paths=_paths(known, runs),
             files=drafted.files,
+            older=older_lines(people_by_version(runs), number, known.places),
             move=await self._move(),
             filling=filling_line(job) if job is not None and job["cohorts"] else None,
         )
@@ -121,7 +136,21 @@ class StoredRulebook:
     async def version(self, number: int) -> VersionLine | None:
         """Return a version."""
         rows = await self._store.rows(VERSIONS, {"id": str(number)}, limit=1, only=("at", "by"))
-        return _version(rows[0], await published(self._store)) if rows else None
+        if not rows:
+            return None
+        return _version(rows[0], await published(self._store), await self._publications())
+
+    async def _publications(self) -> dict[int, list[PublicationLine]]:
+        """Return version -> its publications, the newest first."""
+        found: dict[int, list[PublicationLine]] = {}
+        for each in await publications(self._store):
+            line = PublicationLine(at=moment(each["at"]), by=shown(each["by"]), runs=each["runs"])
+            found.setdefault(int(each["version"]), []).append(line)
+        return found
+
+    async def listed(self, number: int) -> list[tuple[str, list[FileLine]]]:
+        """Return the files of a version, by their kind."""
+        return (await self._known(number)).files
 
     async def file(self, number: int, name: str) -> str | None:
         """Return a file of a version."""
@@ -178,21 +207,23 @@ class StoredRulebook:
         known = self._compared[before, after] = Compared(said=told, text=unified(old, new))
         return known
 
-    async def save(self, base: int, name: str, text: str | None, by: str, at: datetime) -> Saved:
-        """Make a version of the newest one with one file changed."""
-        files = await files_of(self._store, base)
+    async def save(self, edit: Edit, by: str, at: datetime) -> Saved:
+        """Make a version of an edit."""
+        files = await files_of(self._store, edit.base)
         last = await newest(self._store)
-        if files is None or last != base:
+        if files is None or last != edit.seen:
             return Saved(version=last, outcome="late")
-        edited = _with(files, name, text)
+        edited = _with(files, edit.file, edit.text)
         if edited == files:
-            return Saved(version=base, outcome="same")
+            return Saved(version=edit.base, outcome="same")
         try:
-            version, is_new = await push_files(self._store, edited, at=at, by=by, base=base)
+            version, is_new = await push_files(self._store, edited, at=at, by=by, base=edit.seen)
         except RulesInvalid as error:
             found = [_finding(each) for each in error.errors]
-            return Saved(version=base, outcome="wrong", findings=found)
-        return Saved(version=version, outcome="saved" if is_new else "late")
+            return Saved(version=edit.base, outcome="wrong", findings=found)
+        # The edit of an older version may come to what the newest one says.
+        outcome = "saved" if is_new else "same" if version == edit.seen else "late"
+        return Saved(version=version, outcome=outcome)
 
     async def impact(self, number: int) -> list[Place]:
         """Return where runs stand that are on other versions than this one."""
@@ -248,17 +279,24 @@ class StoredRulebook:
 
     async def _versions(self, last: int, number: int) -> list[VersionLine]:
         numbers = {*range(max(1, last - VERSIONS_SHOWN + 1), last + 1), number}
-        found = [await self.version(each) for each in sorted(numbers, reverse=True)]
-        return [each for each in found if each is not None]
+        published_by = await self._publications()
+        found = []
+        for each in sorted(numbers, reverse=True):
+            rows = await self._store.rows(VERSIONS, {"id": str(each)}, limit=1, only=("at", "by"))
+            found += [_version(row, number, published_by) for row in rows]
+        return found
 
 
-def _version(row: dict[str, Any], number: int) -> VersionLine:
+def _version(
+    row: dict[str, Any], number: int, published_by: dict[int, list[PublicationLine]]
+) -> VersionLine:
     version = int(row["id"])
     return VersionLine(
         number=version,
         at=moment(row["at"]),
         by=shown(row["by"]),
         is_published=version == number,
+        publications=published_by.get(version, []),
     )
 
 
@@ -290,6 +328,11 @@ def _known_of(files: Mapping[str, str]) -> Known:
             if file.startswith("paths/")
         },
         open_to_api=dict(_open_to_api(data)),
+        places={
+            name_of(file): places_of(each)
+            for file, each in data.items()
+            if file.startswith("paths/")
+        },
         files=[(heading, lines) for heading, lines in groups.items() if lines],
     )
 

@@ -18,7 +18,7 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
-from agents.runtime.inprocess import InProcess, handed_over
+from agents.runtime.inprocess import InProcess, Recall, handed_over
 from agents.runtime.lessons import (
     WEEK_ROWS_MAX,
     ReachedAt,
@@ -77,10 +77,11 @@ class Simulated:
     Parameters:
         view: rules and settings; its snapshots are filled as the learner publishes them.
         audience: who lives in it.
+        recall: what answers Social's look-ups, where the view has Social on.
     """
 
-    def __init__(self, view: View, audience: Audience) -> None:
-        self.bots = InProcess(view, START, self._hand_over, train=self._trained)
+    def __init__(self, view: View, audience: Audience, recall: Recall | None = None) -> None:
+        self.bots = InProcess(view, START, self._hand_over, train=self._trained, recall=recall)
         self.events = 0
         self.moments: list[Row] = []
         """Every lead's moments of every week, as they were kept."""

@@ -35,6 +35,7 @@ from learning.audience.audience import Audience
 from learning.audience.people import Profile
 from scripts.bounds import METHOD_ONE, METHOD_SEVERAL, next_count, share_of
 from scripts.lift import CERTAIN
+from scripts.presences import presences
 from scripts.simulating import START, Fate, Simulated, end_of
 from scripts.tallying import Counts, in_order
 
@@ -86,6 +87,7 @@ class Request(msgspec.Struct, frozen=True):
     seeds: int = 1
     holdout: float = 0.05
     consent: str = "opt-in"
+    social: bool = False
     """The settings in force."""
     profiles: str = "synthetic"
     """`real`: everybody is known as a lead of the store is."""
@@ -116,6 +118,8 @@ class Setting(msgspec.Struct, frozen=True):
     """`real`: everybody is known as a lead of the store is."""
     seeds: int = 1
     consent: str = "opt-in"
+    social: bool = False
+    """Whether Social looks people up; a made-up web answers, or what was found of real leads is recalled."""
 
 
 class Lived(msgspec.Struct):
@@ -158,6 +162,7 @@ def simulate(
         seeds=request.seeds,
         holdout=request.holdout,
         consent=request.consent,
+        social=request.social,
         draft=request.draft.version,
         profiles=request.profiles,
     )
@@ -199,6 +204,7 @@ def compare(
         "start": START.isoformat(),
         "rules_version": rules.version,
         "published": published.version if published else 0,
+        "recalled": sum(bool(each.found) for each in profiles) if setting.social else 0,
         "method": METHOD,
         "intervals": METHOD_ONE if setting.seeds == 1 else METHOD_SEVERAL,
         "measures": _lifts(lived[RULES], lived[LEARNING]),
@@ -224,9 +230,10 @@ def _live(
         holdout=setting.holdout,
         consent=setting.consent,
         learning=arm != RULES,
+        social=setting.social,
     )
     audience = Audience(seed, setting.visitors, START, setting.days, profiles=profiles)
-    world = Simulated(view, audience)
+    world = Simulated(view, audience, presences(audience, seed))
 
     def note(now: datetime) -> None:
         passed((now - START) / (end - START))

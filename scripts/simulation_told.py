@@ -52,6 +52,7 @@ def told(facts: dict[str, Any]) -> str:
     )
     lines = [
         who,
+        presence(facts),
         "",
         f"{'':{WIDE}}{'rules':>10}{'learning':>10}  lift (95 % interval)",
         *(_line(name, facts["measures"][name], ("rules", "learning", "lift")) for name in MEASURES),
@@ -63,6 +64,25 @@ def told(facts: dict[str, Any]) -> str:
         _verdict(facts),
     ]
     return "\n".join(lines)
+
+
+def presence(facts: Mapping[str, Any]) -> str:
+    """Return what stands for the web that Social looks people up in."""
+    is_real = facts["profiles"] == "real"
+    if not facts["social"]:
+        known = (
+            "only what leads are known by says anything of" if is_real else "nothing is known of"
+        )
+        return f"Social is off: nobody is looked up, and {known} their social presence."
+    if not is_real:
+        return (
+            "Social is on: the presence that it finds is made up, as the people are, and tells "
+            "nothing of what they do."
+        )
+    return (
+        f"Social is on: of {facts['recalled']:,} of them it is told what it found in earnest; nobody "
+        "is asked, and of the others nothing is known."
+    )
 
 
 def _line(name: str, lift: Mapping[str, float], keys: tuple[str, str, str]) -> str:

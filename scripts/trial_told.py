@@ -9,7 +9,7 @@ from scripts.reasons import not_offered, why
 from scripts.rules_steps import Stepped
 from scripts.rules_try import PathTold, Side, Told
 from scripts.simulation import LEARNING, MEASURES, PUBLISHED
-from scripts.simulation_told import CHOICES, ENDS
+from scripts.simulation_told import CHOICES, ENDS, presence
 
 Facts = dict[str, Any]
 
@@ -62,6 +62,7 @@ def simulated_told(facts: Facts) -> Facts:
         "published_version": facts["published"],
         "people_count": facts["visitors"],
         "held_out": draft["held_out"],
+        "presence": presence(facts),
         "measures": [_measure(name, facts) for name in MEASURES],
         "lift": [
             {**facts["measures"][name], "name": words, "unit": _unit(name)}

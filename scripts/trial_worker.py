@@ -129,6 +129,7 @@ async def _simulate(wiring: Wiring, asked: dict[str, Any]) -> dict[str, Any]:
         seed=asked["seed"],
         holdout=wiring.holdout,
         consent=wiring.consent,
+        social="social" in wiring.shards,
         profiles=asked["profiles"],
         known=known,
     )

@@ -129,12 +129,17 @@ class ListedFacts:
 # --------------------------------------------------------------------------- the naive evaluator
 
 
-def _in_window(at: datetime, now: datetime, asked: dict[str, Any]) -> bool:
+def _in_window(facts: ListedFacts, at: datetime, now: datetime, asked: dict[str, Any]) -> bool:
     hours = asked.get("within_hours", asked.get("within_days", 0) * 24)
     if not hours:
         return True
-    bucket = 3600 if hours <= 168 else 86400
-    return at.timestamp() // bucket >= (now.timestamp() - hours * 3600) // bucket
+    first = datetime.fromtimestamp(now.timestamp() - hours * 3600, UTC)
+    if hours <= 168:
+        return at.timestamp() // 3600 >= first.timestamp() // 3600
+    # A day begins with the UTC hour in which its midnight lies.
+    day = first.astimezone(facts.zone()).date()
+    midnight = datetime(day.year, day.month, day.day, tzinfo=facts.zone()).timestamp()
+    return at.timestamp() >= midnight // 3600 * 3600
 
 
 def _matching(facts: ListedFacts, asked: dict[str, Any] | str) -> Iterator[tuple[datetime, Any]]:
@@ -147,7 +152,7 @@ def _matching(facts: ListedFacts, asked: dict[str, Any] | str) -> Iterator[tuple
 
 
 def _count(facts: ListedFacts, asked: dict[str, Any], now: datetime) -> int:
-    found = [had for at, had in _matching(facts, asked) if _in_window(at, now, asked)]
+    found = [had for at, had in _matching(facts, asked) if _in_window(facts, at, now, asked)]
     if "same" not in asked:
         return len(found)
     keys = Counter(str(had[asked["same"]]).lower() for had in found if asked["same"] in had)
@@ -166,7 +171,12 @@ def _sequence(facts: ListedFacts, asked: dict[str, Any], now: datetime) -> bool:
         times = [at for _, at in way]
         rises = all(one < other for one, other in itertools.pairwise(times))
         is_one = key is None or len({each for each, _ in way}) == 1
-        if rises and is_one and times[-1] - times[0] <= span and _in_window(times[-1], now, asked):
+        if (
+            rises
+            and is_one
+            and times[-1] - times[0] <= span
+            and _in_window(facts, times[-1], now, asked)
+        ):
             return True
     return False
 
@@ -177,7 +187,7 @@ def _unfinished(facts: ListedFacts, asked: dict[str, Any], now: datetime) -> boo
     return any(
         not any(at < later and (key is None or each == other) for other, later in finished)
         and at + timedelta(hours=asked["after_hours"]) <= now
-        and _in_window(at, now, asked)
+        and _in_window(facts, at, now, asked)
         for each, at in _keyed(facts, asked["start"], key)
     )
 
@@ -296,7 +306,7 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
         case "trait":
             if "changed" in asked:
                 at = facts.changes.get(asked["name"])
-                return at is not None and _in_window(at, now, asked["changed"])
+                return at is not None and _in_window(facts, at, now, asked["changed"])
             rest = {key: each for key, each in asked.items() if key != "name"}
             return _value(facts.traits.get(asked["name"]), rest)
         case "in_list":
@@ -349,7 +359,7 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
                 if "starts_with" in asked
                 else asked["contains"] in path
                 for path, at in facts.pages
-                if _in_window(at, now, asked)
+                if _in_window(facts, at, now, asked)
             ]
             return sum(seen) >= asked.get("at_least", 1)
         case "orders":

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from agents.behavior_bot.merge import VERSION
+from agents.behavior_bot import layout
+from agents.behavior_bot.listed import lists_of
 from agents.behavior_bot.state import BehaviorState
 from agents.behavior_bot.step import step, tell_erased
 from agents.protocol.bot import ERASED, View
@@ -26,7 +27,7 @@ class BehaviorBot:
     """Know every visitor: who they are, what they did, which cohorts they are in."""
 
     name = "behavior"
-    version = VERSION
+    version = layout.VERSION
     state_type: type[Any] = BehaviorState
 
     def fresh(self, visitor: str) -> BehaviorState:
@@ -35,11 +36,14 @@ class BehaviorBot:
         return BehaviorState()
 
     def upgrade(self, version: int, body: bytes) -> BehaviorState:
-        """Refuse: this is the first layout."""
-        raise ValueError(f"behavior: no layout {version} is known ({len(body)} bytes)")
+        """Return the state that an older layout holds."""
+        return layout.read(version, body)
 
     def figures(self, state: BehaviorState) -> dict[str, float]:
-        """Return the visitor as one of all people, the known, the customers and each cohort, and their answers."""
+        """Return the visitor as one of all people, the known, the customers and each cohort, and their answers.
+
+        `work/segment/<machine or people>`: places in cohorts and on lists; `work/score/machine`: scores that stand.
+        """
         figures = {"people": 1.0}
         if state.email is not None:
             figures["known"] = 1.0
@@ -51,6 +55,7 @@ class BehaviorBot:
                 figures[every] = float(tally.count)
                 figures[by_people] = float(tally.human)
         named = [name for name in state.cohorts if not is_hidden(name)]
+        figures |= _work(state, named)
         return figures | {f"cohorts/{name}": 1.0 for name in named}
 
     def step(
@@ -68,3 +73,14 @@ class BehaviorBot:
             return None
         is_told = isinstance(message.record.event, VisitorErased)
         return tell_erased(message.visitor, now, view) if is_told else []
+
+
+def _work(state: BehaviorState, named: list[str]) -> dict[str, float]:
+    """Return who sorted the visitor: lists are people's, and so is the place in a cohort that they owe to one."""
+    by_people = sum(name in state.by_people for name in named)
+    work = {
+        "work/segment/machine": len(named) - by_people,
+        "work/segment/people": by_people + len(lists_of(state)),
+        "work/score/machine": len(state.scores),
+    }
+    return {name: float(count) for name, count in work.items() if count}

@@ -12,14 +12,8 @@ from agents.behavior_bot.evaluate import Moment
 from agents.behavior_bot.intake import count, note_marks
 from agents.behavior_bot.knowing import learn_answers
 from agents.behavior_bot.sessions import touch
-from agents.behavior_bot.state import (
-    RECENT_CHARACTERS_MAX,
-    RECENT_MAX,
-    BehaviorState,
-    keep,
-    put_in_buckets,
-    tally_of,
-)
+from agents.behavior_bot.state import RECENT_CHARACTERS_MAX, RECENT_MAX, BehaviorState, keep
+from agents.behavior_bot.tallies import put_in_hours, tally_of
 from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.events import Engaged, Record
 from messaging.vocabulary.messages import EngagementAnswered
@@ -34,10 +28,10 @@ def take_engaged(
     )
     told = Tell("engagement", answered)
     name = f"engagement_{event.response}:{event.interaction_type}"
-    if not count(state, name, record):
+    if not count(state, name, record, here.rules):
         return told, []
     at = record.at.timestamp()
-    put_in_buckets(state, tally_of(state, name), at)
+    put_in_hours(state, tally_of(state, name, here.rules.counted), at)
     what = f"{event.response} {event.interaction_type}"
     keep(state.recent, (at, what[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds = [f"engagement_{event.response}"]

@@ -35,7 +35,7 @@ def tell_entries(event: Track, record: Record, here: Moment) -> list[Effect]:
 
 def tell_asked(event: EntryAsked, here: Moment) -> list[Effect]:
     """Return what Rules is told of a call of the API."""
-    return [_told(here, event.path, order_text(event.key))]
+    return [_told(here, event.path, order_text(event.key), by_people=True)]
 
 
 def tell_broadcast(event: BroadcastOrdered, here: Moment) -> list[Effect]:
@@ -53,6 +53,6 @@ def key_of(value: object) -> str:
     return order_text(str(value))
 
 
-def _told(here: Moment, path: str, key: str) -> Tell:
+def _told(here: Moment, path: str, key: str, *, by_people: bool = False) -> Tell:
     version = here.view.rules_version
-    return Tell("rules", EntryMet(here.visitor, here.now, path, version, key))
+    return Tell("rules", EntryMet(here.visitor, here.now, path, version, key, by_people))

@@ -21,6 +21,7 @@ import msgspec
 
 from agents.behavior_bot.chances import moved, refresh
 from agents.behavior_bot.facts import VisitorFacts, faded, standing
+from agents.behavior_bot.listed import note_sorted
 from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import BehaviorState, Points
 from agents.protocol.bot import View
@@ -113,6 +114,7 @@ def evaluate(
         kinds = (*kinds, BORN)
     elif everything:
         state.rules_version = view.rules_version
+        state.by_people = []  # every cohort is asked anew
         kinds = ("merge",)
     if everything or TIME in kinds:
         scored = [Scored(rule, rising=False) for rule in rules.scores.values()]
@@ -240,7 +242,10 @@ def _cohorts(
     due: datetime | None = None
     for cohort in cohorts:
         name = cohort.name
-        if cohort.test(facts, now):
+        holds = cohort.test(facts, now)
+        if cohort.lists:
+            note_sorted(state, name, cohort.lists, holds=holds)
+        if holds:
             if name not in inside:
                 entered.append(name)
         elif name in inside or name in again:
@@ -251,6 +256,7 @@ def _cohorts(
                 due = until
     if entered or left:
         state.cohorts = sorted({*inside, *entered} - {*left})
+        by_people = frozenset(state.by_people)
         visitor = here.visitor
         effects.extend(Tell("rules", CohortLeft(visitor, now, name)) for name in left)
         if entered:
@@ -260,7 +266,8 @@ def _cohorts(
             # holds now.
             entered.sort(key=lambda name: (is_entry(name), not is_hidden(name)))
             effects.extend(
-                Tell("rules", CohortEntered(visitor, now, name, visit_at)) for name in entered
+                Tell("rules", CohortEntered(visitor, now, name, visit_at, name in by_people))
+                for name in entered
             )
     return due
 

@@ -18,13 +18,8 @@ from agents.behavior_bot.knowing import (
     zone_of,
 )
 from agents.behavior_bot.sessions import present
-from agents.behavior_bot.state import (
-    DAY_SECONDS,
-    HOUR_SECONDS,
-    BehaviorState,
-    InCart,
-    Tally,
-)
+from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, InCart, Tally
+from agents.behavior_bot.tallies import hour_of
 from agents.rules.compiled import PURCHASE_EVENTS, ScoreRule
 from agents.rules.facts import Cart
 from agents.rules.watches import Mark, Watch
@@ -45,6 +40,7 @@ class VisitorFacts:
         "_scores",
         "_standing",
         "_state",
+        "_zone",
         "asked",
         "ends",
         "visitor_id",
@@ -65,6 +61,7 @@ class VisitorFacts:
         self._scores = scores
         self._consent = consent
         self._depth = -1
+        self._zone: tzinfo | None = None
         self.asked: dict[str, tuple[datetime, bool]] = {}
         self.ends: dict[str, tuple[datetime, datetime | None]] = {}
         self.worked_out: dict[str, datetime | None] = {}
@@ -141,8 +138,10 @@ class VisitorFacts:
 
     def zone(self) -> tzinfo:
         """Return the visitor's time zone, UTC if it is not known."""
-        name = zone_of(self._state)
-        return ZoneInfo(name) if name else UTC
+        if self._zone is None:
+            name = zone_of(self._state)
+            self._zone = ZoneInfo(name) if name else UTC
+        return self._zone
 
     def presence(self, now: datetime) -> str:
         """Return the social presence: `found`, `none`, `awaited` or `unknown`."""
@@ -221,7 +220,7 @@ class VisitorFacts:
         known = self._recent.get((event, since))
         if known is None:
             tally = self._state.tallies.get(event)
-            known = _since(tally, since.timestamp(), self._now) if tally is not None else 0
+            known = _since(tally, since.timestamp()) if tally is not None else 0
             self._recent[event, since] = known
         return known
 
@@ -290,10 +289,9 @@ def faded(seconds: float, half_life_days: float) -> float:
     return 1.0 if seconds <= 0 else float(0.5 ** (seconds / (half_life_days * DAY_SECONDS)))
 
 
-def _since(tally: Tally, start: float, now: float) -> int:
-    """Sum the buckets from a start on: hours as long as they are kept, else days."""
-    if start % DAY_SECONDS == 0 and now - start > 7 * DAY_SECONDS:
-        first = start // DAY_SECONDS
-        return sum(count for day, count in tally.days.items() if day >= first)
-    first = start // HOUR_SECONDS
-    return sum(count for hour, count in tally.hours.items() if hour >= first)
+def _since(tally: Tally, start: float) -> int:
+    """Sum the hours from a start on."""
+    if tally.last < start:
+        return 0
+    first = hour_of(start)
+    return sum([count for hour, count in tally.hours.items() if hour >= first])

@@ -158,6 +158,10 @@ class Resolver:
             previous = user_key(text_id(event.previous_id))
         return self._link(record, keys, previous)
 
+    def leads(self, key: str) -> bool:
+        """Say whether a key leads to anybody by now."""
+        return key in self._rows
+
     def writes(self) -> list[IdentityWrite]:
         """Return the identity rows to write with the batch, in the order of their keys."""
         found = []

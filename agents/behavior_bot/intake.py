@@ -28,9 +28,8 @@ from agents.behavior_bot.state import (
     keep,
     keep_in_cart,
     keep_marks,
-    put_in_buckets,
-    tally_of,
 )
+from agents.behavior_bot.tallies import put_in_hours, tally_of
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules.values import number
@@ -76,9 +75,9 @@ def name_of(event: Call) -> str:
     return _NAMES[type(event)]
 
 
-def count(state: BehaviorState, name: str, record: Record) -> bool:
+def count(state: BehaviorState, name: str, record: Record, rules: CompiledRules) -> bool:
     """Count an event; return whether it is within the bound of its minute."""
-    tally_of(state, name).count += 1
+    tally_of(state, name, rules.counted).count += 1
     minute = int(record.received_at.timestamp() // 60)
     if minute > state.minute:
         state.minute, state.minute_count = minute, 0
@@ -97,7 +96,7 @@ def remember(
     before = state.sessions_before + len(state.sessions)
     if not state.first_seen or at < state.first_seen:
         state.first_seen = at
-    put_in_buckets(state, tally_of(state, name), at)
+    put_in_hours(state, tally_of(state, name, rules.counted), at)
     keep(state.recent, (at, name[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds: list[str] = []
     match event:
@@ -174,7 +173,7 @@ def purchase(
         return None
     properties = event.properties or {}
     order_id, value = order_id_of(properties) or record.first_id, _value(properties)
-    payment_id = _text_of(properties, ("payment_id",))
+    payment_id = payment_id_of(properties)
     if is_order:
         note_order(state, order_id, Order(value, record.at.timestamp(), payment_id))
     is_late = record.received_at - record.at > TOLD_LATE
@@ -230,6 +229,11 @@ def _in_cart(properties: dict[str, Any], sign: int, at: float) -> InCart:
 def order_id_of(properties: dict[str, Any]) -> str:
     """Return the order an event is about, empty if it names none."""
     return _text_of(properties, ("order_id", "orderId", "checkout_id"))
+
+
+def payment_id_of(properties: dict[str, Any]) -> str:
+    """Return the payment by whose id refunds may call an order, empty if an event names none."""
+    return _text_of(properties, ("payment_id",))
 
 
 def _text_of(properties: dict[str, Any], names: tuple[str, ...]) -> str:

@@ -65,6 +65,13 @@ def lists_of(state: BehaviorState) -> list[str]:
     return [trait.removeprefix(LISTS) for trait in sorted(state.lists) if _is_on(state, trait)]
 
 
+def note_sorted(state: BehaviorState, cohort: str, lists: Iterable[str], *, holds: bool) -> None:
+    """Note whether people had a hand in a visitor's being in a cohort; `lists`: those it asks for, as rules do."""
+    by_people = holds and any(_is_on(state, trait) for trait in lists)
+    if by_people != (cohort in state.by_people):
+        state.by_people = sorted({*state.by_people} ^ {cohort})
+
+
 def _is_on(state: BehaviorState, trait: str) -> bool:
     stamp = state.lists.get(trait)
     return stamp is not None and stamp.value is True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agents.behavior_bot import confirming, sessions
+from agents.behavior_bot import confirming, layout, sessions
 from agents.behavior_bot.evaluate import merge_points
 from agents.behavior_bot.knowing import trim_all
 from agents.behavior_bot.orders import absorb_orders
@@ -32,27 +32,22 @@ from agents.behavior_bot.state import (
     keep_turn,
     note_id,
     put,
-    tally_of,
-    trim_buckets,
 )
+from agents.behavior_bot.tallies import add_counts, tally_of, trim_hours
 from agents.rules.compiled import CompiledRules
 
-VERSION = 1
-"""Version of the state's layout."""
-
-_decoder = msgspec.msgpack.Decoder(tuple[int, BehaviorState])
+_decoder = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 
 
 def pack(state: BehaviorState) -> bytes:
     """Return a state as it travels to the older visitor."""
-    return msgspec.msgpack.encode((VERSION, state))
+    return msgspec.msgpack.encode((layout.VERSION, state))
 
 
 def unpack(body: bytes) -> BehaviorState:
     """Read a state that came from a younger visitor."""
     version, state = _decoder.decode(body)
-    assert version == VERSION, f"state of version {version}"
-    return state
+    return layout.read(version, state)
 
 
 def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: CompiledRules) -> bool:
@@ -61,7 +56,7 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
         return False
     state.absorbed = [*state.absorbed, *young.absorbed, younger][-ABSORBED_MAX:]
     _absorb_who(state, young)
-    _absorb_tallies(state, young.tallies)
+    _absorb_tallies(state, young.tallies, rules)
     for name, points in young.scores.items():
         state.scores[name] = merge_points(state.scores.get(name), points, rules.scores.get(name))
     sessions.absorb(state, young.sessions, young.sessions_before)
@@ -104,18 +99,11 @@ def _absorb_who(state: BehaviorState, young: BehaviorState) -> None:
     state.unreachable = addresses[-UNREACHABLE_MAX:]
 
 
-def _absorb_tallies(state: BehaviorState, tallies: dict[str, Tally]) -> None:
+def _absorb_tallies(state: BehaviorState, tallies: dict[str, Tally], rules: CompiledRules) -> None:
     for name in sorted(tallies):
-        theirs, mine = tallies[name], tally_of(state, name)
-        mine.count += theirs.count
-        mine.human += theirs.human
-        mine.last = max(mine.last, theirs.last)
-        mine.first = min(filter(None, (mine.first, theirs.first)), default=0)
-        for hour, count in theirs.hours.items():
-            mine.hours[hour] = mine.hours.get(hour, 0) + count
-        for day, count in theirs.days.items():
-            mine.days[day] = mine.days.get(day, 0) + count
-        trim_buckets(state, mine)
+        theirs, mine = tallies[name], tally_of(state, name, rules.counted)
+        add_counts(mine, theirs)
+        trim_hours(state, mine)
 
 
 def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
@@ -126,6 +114,7 @@ def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
     for watch, marks in young.marks.items():
         keep_marks(state, watch, marks)
     state.marks_dropped += young.marks_dropped
+    state.let_go += young.let_go
     for turn in young.turns:
         keep_turn(state, turn)
     keep_in_cart(state, young.cart)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from agents.behavior_bot.knowing import may_email
 from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, Tally
+from agents.behavior_bot.tallies import hour_of
 from agents.protocol.draw import share
 from learning.serving.moment import NEVER, Moment, inputs_of
 from messaging.vocabulary.effects import Effect, PutMoment, WakeAt
@@ -87,8 +88,8 @@ def moment_of(state: BehaviorState, seconds: float, consent: str) -> Moment:
         return max(0.0, seconds - at) / DAY_SECONDS if at else NEVER
 
     def within(event: str, days: int) -> float:
-        first = int(seconds // DAY_SECONDS) - days
-        return float(sum(count for day, count in tally(event).days.items() if day > first))
+        first = hour_of(seconds - days * DAY_SECONDS)
+        return float(sum(count for hour, count in tally(event).hours.items() if hour > first))
 
     return Moment(
         days_known=since(state.first_seen),

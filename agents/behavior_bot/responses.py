@@ -26,9 +26,8 @@ from agents.behavior_bot.state import (
     KnownSend,
     keep,
     keep_sends,
-    put_in_buckets,
-    tally_of,
 )
+from agents.behavior_bot.tallies import put_in_hours, tally_of
 from learning.serving.human import human_probability
 from messaging.vocabulary.effects import Effect, Tell, WakeAt
 from messaging.vocabulary.events import MailClicked, MailOpened, Record
@@ -130,9 +129,9 @@ def _judge(state: BehaviorState, answer: Answer, here: Moment, judged: Judged) -
     if human < HUMAN:
         judged.kinds.append("machine")
         return
-    tally = tally_of(state, answer.kind)
+    tally = tally_of(state, answer.kind, here.rules.counted)
     tally.human += 1
-    put_in_buckets(state, tally, answer.at)
+    put_in_hours(state, tally, answer.at)
     keep(state.recent, (answer.at, answer.kind), RECENT_MAX)
     judged.kinds.append(answer.kind)
     judged.kinds += note_marks(state, here.rules, answer.kind, None, answer.at)

@@ -21,11 +21,6 @@ import msgspec
 from agents.rules.event_models import MARKS_MAX
 from agents.rules.watches import Mark
 
-NAMES_MAX = 160
-NAMES_CHARACTERS_MAX = 2_000
-"""Names of events kept apart, and their characters together; what is more is counted as `OTHER`."""
-OTHER = "…other"
-
 TRAITS_MAX = 64
 TRAIT_NAME_CHARACTERS_MAX = 48
 TRAIT_CHARACTERS_MAX = 120
@@ -34,18 +29,15 @@ LISTS_MAX = 32
 """Static lists that a visitor stands on, or was taken off: they never fall to the bounds of traits."""
 USER_IDS_MAX = 8
 ANONYMOUS_IDS_MAX = 16
+IDS_CHARACTERS_MAX = 1_024
 CONSENTS_MAX = 8
-HOURS_KEPT = 8 * 24
-DAYS_KEPT = 400
-BUCKETS_MAX = 192
-"""Hour buckets of all names together, and as many day buckets: the newest are kept."""
 RECENT_MAX = 50
 RECENT_CHARACTERS_MAX = 32
 PAGES_MAX = 32
 PATH_CHARACTERS_MAX = 96
 """Of a longer path both ends are kept: shops say at either what a page is about."""
 MARKS_IN_ALL_MAX = 128
-"""Marks of all watches together; of one watch `MARKS_MAX`."""
+"""Marks of all watches together; of one watch `MARKS_MAX`. Beyond it whoever has most gives its oldest."""
 TURNS_MAX = 64
 """Days and values kept of the traits of which rules ask when they changed, of all together."""
 CART_MAX = 16
@@ -60,7 +52,6 @@ UNREACHABLE_MAX = 4
 
 _time_and_text = itemgetter(0, 1)
 
-HOUR_SECONDS = 3600
 DAY_SECONDS = 86400
 
 
@@ -73,14 +64,14 @@ class Stamped(msgspec.Struct, array_like=True, gc=False):
 
 
 class Tally(msgspec.Struct, array_like=True, gc=False):
-    """Count one event: ever, and by the hour and day it happened. `first` and `last` are 0 if it never did."""
+    """Count one event: ever, and by the hour it happened. `first` and `last` are 0 if it never did."""
 
     count: int = 0
     last: float = 0.0
     hours: dict[int, int] = {}
-    days: dict[int, int] = {}
+    """Hour (`tallies.hour_of`) -> how often."""
     human: int = 0
-    """Of mail facts: those that a human probably did; only these stand in `first`, `last`, `hours` and `days`."""
+    """Of mail facts: those that a human probably did; only these stand in `first`, `last` and `hours`."""
     first: int = 0
     """Its second: half the size, in the state, of a time to the microsecond."""
 
@@ -263,6 +254,12 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Whether Rules was last told that this visitor may be spoken to on the site; before any word: yes."""
     lists: dict[str, Stamped] = {}
     """`lists.<name>` -> whether the visitor stands on that static list; the newest so many."""
+    let_go: int = 0
+    """Hours, and what else a rule might ask for, that were let go because of the bounds (`squeezing`)."""
+    bytes_seen: int = 0
+    """How large it was when that was last looked at."""
+    by_people: list[str] = []
+    """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
 
     @property
     def counters(self) -> dict[str, int]:
@@ -315,55 +312,9 @@ def note_id(ids: dict[str, float], value: str, at: float, count_max: int) -> boo
     if first is not None and first <= at:
         return False
     ids[value] = at
-    if len(ids) > count_max:
+    while len(ids) > count_max or (len(ids) > 1 and sum(map(len, ids)) > IDS_CHARACTERS_MAX):
         ids.pop(max(ids, key=lambda each: (ids[each], each)))
     return first is None and value in ids
-
-
-def tally_of(state: BehaviorState, name: str) -> Tally:
-    """Return the tally of an event's name, new or, beyond the bound, that of all other names."""
-    tally = state.tallies.get(name)
-    if tally is not None:
-        return tally
-    names = state.tallies
-    room = len(names) < NAMES_MAX and sum(map(len, names)) + len(name) <= NAMES_CHARACTERS_MAX
-    return names.setdefault(name if room else OTHER, Tally())
-
-
-def put_in_buckets(state: BehaviorState, tally: Tally, at: float) -> None:
-    """Count an event in the hour and the day it happened."""
-    tally.last = max(tally.last, at)
-    if not tally.first or at < tally.first:
-        tally.first = int(at)
-    hour, day = int(at // HOUR_SECONDS), int(at // DAY_SECONDS)
-    hours, days = tally.hours, tally.days
-    days[day] = days.get(day, 0) + 1
-    if hour in hours:
-        hours[hour] += 1
-    else:
-        hours[hour] = 1
-        trim_buckets(state, tally)
-
-
-def trim_buckets(state: BehaviorState, tally: Tally) -> None:
-    """Let go what lies behind the longest windows, and the oldest beyond the bound of all names."""
-    newest = max(tally.hours, default=0)
-    for hour in [hour for hour in tally.hours if hour < newest - HOURS_KEPT]:
-        del tally.hours[hour]
-    newest = max(tally.days, default=0)
-    for day in [day for day in tally.days if day < newest - DAYS_KEPT]:
-        del tally.days[day]
-    tallies = state.tallies
-    over = sum(len(each.hours) for each in tallies.values()) - BUCKETS_MAX
-    if over > 0:
-        hours = sorted((hour, name) for name, each in tallies.items() for hour in each.hours)
-        for hour, name in hours[:over]:
-            del tallies[name].hours[hour]
-    over = sum(len(each.days) for each in tallies.values()) - BUCKETS_MAX
-    if over > 0:
-        days = sorted((day, name) for name, each in tallies.items() for day in each.days)
-        for day, name in days[:over]:
-            del tallies[name].days[day]
 
 
 def keep_sends(state: BehaviorState, sends: Iterable[KnownSend]) -> None:
@@ -396,11 +347,11 @@ def keep_marks(state: BehaviorState, watch: str, marks: Iterable[Mark]) -> list[
         state.marks_dropped += over
     over = sum(map(len, state.marks.values())) - MARKS_IN_ALL_MAX
     for _ in range(over):
-        held = [name for name in state.marks if state.marks[name]]
-        oldest = min(held, key=lambda name: (state.marks[name][0], name))
-        del state.marks[oldest][0]
+        # Whoever has most gives, so that what is left of each is the same in whatever order it came.
+        most = max(state.marks, key=lambda name: (len(state.marks[name]), name))
+        del state.marks[most][0]
         state.marks_dropped += 1
-        changed.append(oldest)
+        changed.append(most)
     return changed
 
 

@@ -46,6 +46,7 @@ from agents.behavior_bot.responses import (
     note_hand_over,
     take_answer,
 )
+from agents.behavior_bot.squeezing import squeeze, squeeze_now
 from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
@@ -115,6 +116,7 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             # Before all that the event causes: or Rules sends without knowing of the younger's touches, and Email
             # thanks for an order that the younger was thanked for.
             effects = _arrived(state, record, here, member=member)
+            squeeze(state, here.rules.counted, record.position)
             if merging:
                 told = [MergeStarted(here.visitor, now, younger) for younger in merging]
                 effects = [*(Tell(bot, m) for m in told for bot in ("rules", "email")), *effects]
@@ -144,37 +146,37 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
     match event:
         case MailOpened() | MailClicked():
             name = "mail_opened" if isinstance(event, MailOpened) else "mail_clicked"
-            if not count(state, name, record):
+            if not count(state, name, record, here.rules):
                 return []
             return _judged(state, take_answer(state, event, record, here), here)
         case Unsubscribed(send_id=send_id):
-            count(state, "unsubscribed", record)
+            count(state, "unsubscribed", record, here.rules)
             return _unsubscribed(state, send_id, record, here)
         case Engaged():
             return _engaged(state, event, record, here)
         case AddressConfirmed():
-            count(state, "address_confirmed", record)
+            count(state, "address_confirmed", record, here.rules)
             return _confirmed(state, event, here)
         case AlertSettled():
-            count(state, "alert_settled", record)
+            count(state, "alert_settled", record, here.rules)
             return [_answered(event, here)]
         case EntryAsked():
-            count(state, "entry_asked", record)
+            count(state, "entry_asked", record, here.rules)
             return tell_asked(event, here)
         case BroadcastOrdered():
-            count(state, "broadcast_ordered", record)
+            count(state, "broadcast_ordered", record, here.rules)
             return tell_broadcast(event, here)
         case WebhookAnswered():
-            count(state, "webhook_answered", record)
+            count(state, "webhook_answered", record, here.rules)
             return _told_by_webhook(state, event, record, here)
         case RulesPublished(version=version, action=action, by=by):
-            count(state, "rules_published", record)
+            count(state, "rules_published", record, here.rules)
             return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by))]
         case RulesFilled():
-            count(state, "rules_filled", record)
+            count(state, "rules_filled", record, here.rules)
             return _filled(state, event, here)
         case LetterReplayed():
-            count(state, "letter_replayed", record)
+            count(state, "letter_replayed", record, here.rules)
             return _told_again(event, here)
         case VisitorErased():
             return [*tell_erased(here.visitor, here.now, here.view), Forget()]
@@ -206,7 +208,7 @@ def _call(
 ) -> list[Effect]:
     """Take one of the six calls of the Segment API."""
     name = name_of(event)
-    within = count(state, name, record)
+    within = count(state, name, record, here.rules)
     is_track = isinstance(event, Track)
     bought: Purchased | None = None
     refunds: list[Effect] = []
@@ -478,6 +480,7 @@ def _state_merged(
     judged = judge(state, here)
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)
+    squeeze_now(state, here.rules.counted)
     _arm(state, here, effects)
     effects += arm_moment(state, here.visitor, here.seconds)
     return effects

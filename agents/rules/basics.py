@@ -11,13 +11,16 @@ ONE_LINE = r"^[^\x00-\x1f\x7f]+$"
 """A line break in a name or a subject would begin another header of an e-mail."""
 
 HOURS_MAX = 366 * 24
+"""The longest window, in hours."""
+
+COUNTED_MAX = 100
+"""To so many an event is counted within a window: as many hours in which it happened are kept, the newest."""
 
 CAPPED_MAX = 48
 """As many touches of a visitor are kept, so that no cap may count more."""
 
 ATTEMPTS_MAX = 16
 """As many sends of a run are kept: its history is told to the person who is alerted, and nothing is sent twice."""
-"""The longest window, in hours: a year's days are what a state keeps of an event."""
 
 Name = Annotated[str, Field(pattern=NAME)]
 Text = Annotated[str, Field(pattern=ONE_LINE, max_length=200)]
@@ -60,6 +63,16 @@ class Windowed(Model):
     def hours(self) -> int | None:
         """Return the window in hours, None if it is all time."""
         return self.within_days * 24 if self.within_days is not None else self.within_hours
+
+
+def countable(hours: int | None, *bounds: int | None) -> None:
+    """Raise ValueError for a bound within a window that is beyond what is kept."""
+    most = max((bound for bound in bounds if bound is not None), default=0)
+    if hours is not None and most > COUNTED_MAX:
+        raise ValueError(
+            f"within a window, count to {COUNTED_MAX} at most: more is not kept of one visitor;"
+            " without a window there is no such bound"
+        )
 
 
 def in_order(at_least: float | None, at_most: float | None) -> None:

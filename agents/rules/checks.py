@@ -22,6 +22,11 @@ DEPTH_MAX = 200
 """Conditions inside each other, through cohorts that ask for cohorts: each is a call within a call."""
 
 
+COHORT_CHARACTERS_MAX = 8_000
+"""Names of all cohorts together, those of a flow's questions (`path/step`) among them: a visitor may be in all of them,
+and remembers of which they were told."""
+
+
 def check(rules: RuleSet, *, is_new: bool = True) -> list[RuleError]:
     """Return every error of a set whose files could all be read, by file and line.
 
@@ -31,6 +36,7 @@ def check(rules: RuleSet, *, is_new: bool = True) -> list[RuleError]:
     circles = list(_check_cycles(rules)) or list(_check_depth(rules))
     found = [
         *_check_names(rules),
+        *_check_lengths(rules),
         *_check_conditions(rules),
         *(circles or (check_sense(rules) if is_new else ())),
         *_check_scores(rules),
@@ -57,6 +63,14 @@ def _check_names(rules: RuleSet) -> Iterator[RuleError]:
         if not re.match(NAME, name_of(file)):
             hint = "small letters, digits, - and _, 64 at most"
             yield source.error((), f"a file cannot be called {name_of(file)!r}", hint)
+
+
+def _check_lengths(rules: RuleSet) -> Iterator[RuleError]:
+    over = sum(map(len, rules.questions)) - COHORT_CHARACTERS_MAX
+    if over > 0 and COHORTS in rules.sources:
+        problem = f"the names of all cohorts and of what flows ask are {over} characters too long"
+        hint = f"shorten names or take out cohorts: together {COHORT_CHARACTERS_MAX} at most"
+        yield rules.sources[COHORTS].error(("cohorts",), problem, hint)
 
 
 # ----------------------------------------------------------------------- cohorts and scores

@@ -75,6 +75,8 @@ class CompiledCohort:
     """Hash of what it asks for, with all it refers to: equal where it is the same cohort in two versions."""
     reach_hours: float = 0.0
     """How far back it looks at what is kept (`agents.rules.reach`)."""
+    lists: tuple[str, ...] = ()
+    """The static lists it asks for, as traits (`lists.<name>`), also by way of another cohort."""
 
 
 class Group(NamedTuple):
@@ -332,6 +334,8 @@ class CompiledRules:
     """Score -> its bounds that cohorts ask for, the lowest first, each with the cohorts."""
     keeps: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What is kept of a visitor's events for these rules (`agents.rules.keeping`)."""
+    counted: frozenset[str] = frozenset()
+    """Names of track events whose counts are asked for: they are always counted apart from all others."""
     pages_known: dict[str, list[str]] = field(default_factory=dict, repr=False)
     """Path -> its kinds, as they were found: what `page_kinds` remembers."""
 

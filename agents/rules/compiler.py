@@ -20,6 +20,7 @@ from agents.rules.compiled import (
 from agents.rules.conditions import compile_condition
 from agents.rules.email_models import Mail
 from agents.rules.entries import entry_rule, event_entries
+from agents.rules.facts import LISTS
 from agents.rules.flow_compiler import steps_of
 from agents.rules.flow_models import walk_steps
 from agents.rules.interaction_models import InteractionFile
@@ -49,28 +50,19 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     keeps = kept_for(around.watches, around.turning, around.keeping, scores)
     touched = index_by_kind(cohorts)
     paths = {name: _path(name, path) for name, path in rules.paths.items()}
+    goal_events = frozenset[str]().union(*(path.goal_events for path in paths.values()))
     return CompiledRules(
         version=version,
         cohorts=cohorts,
         scores=scores,
         paths=paths,
-        templates={
-            name: compiled.Template(
-                id=name,
-                subject=each.subject,
-                preheader=each.preheader,
-                html=rules.bodies[name],
-                text=each.text,
-                cohort=each.cohort,
-            )
-            for name, each in rules.templates.items()
-        },
+        templates={name: compiled_template(name, rules) for name in rules.templates},
         senders={
             name: compiled.Sender(name=each.name, address=each.address, url=each.url)
             for name, each in rules.senders.items()
         },
         purchase_events=PURCHASE_EVENTS,
-        goal_events=frozenset[str]().union(*(path.goal_events for path in paths.values())),
+        goal_events=goal_events,
         touched=touched,
         groups=index_by_need(touched),
         interactions={n: _interaction(n, each) for n, each in rules.interactions.items()},
@@ -84,6 +76,22 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         pages=tuple(around.pages.items()),
         bounds=_bounds(around, touched),
         keeps=keeps,
+        counted=PURCHASE_EVENTS
+        | goal_events
+        | {kind.removeprefix("track:") for kind in touched if kind.startswith("track:")},
+    )
+
+
+def compiled_template(name: str, rules: RuleSet) -> compiled.Template:
+    """Return one template whose body was made."""
+    each = rules.templates[name]
+    return compiled.Template(
+        id=name,
+        subject=each.subject,
+        preheader=each.preheader,
+        html=rules.bodies[name],
+        text=each.text,
+        cohort=each.cohort,
     )
 
 
@@ -150,6 +158,14 @@ def _cohort(name: str, part: Part, rules: RuleSet) -> CompiledCohort:
         keeps,
         said=_said(name, rules),
         reach_hours=reach_of(name, rules) if keeps else 0.0,
+        lists=_lists(part),
+    )
+
+
+def _lists(part: Part) -> tuple[str, ...]:
+    prefix = f"trait:{LISTS}"
+    return tuple(
+        sorted(kind.removeprefix("trait:") for kind in part.kinds if kind.startswith(prefix))
     )
 
 

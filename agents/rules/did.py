@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from agents.rules.event_models import EventDid, EventLike, EventNone, SequenceIs, UnfinishedIs
 from agents.rules.facts import Facts
 from agents.rules.operators import properties_test, texts_of
-from agents.rules.parts import Around, Part, counted, every, kinds_of, negated
+from agents.rules.parts import ZONE, Around, Part, counted, every, kinds_of, negated
 from agents.rules.watches import Mark, Watch
-from agents.rules.windows import bucket_of, floor_to, window_start
+from agents.rules.windows import has_days, left_at, window_start
 from messaging.vocabulary.ids import derive
 
 HOUR_SECONDS = 3600
@@ -70,14 +70,14 @@ def compile_sequence(asked: SequenceIs, around: Around) -> Part:
 
     def test(facts: Facts, now: datetime) -> bool:
         at = completed(facts)
-        return at is not None and (hours is None or at >= window_start(now, hours))
+        return at is not None and (hours is None or at >= window_start(now, hours, facts.zone()))
 
     def until(facts: Facts, now: datetime) -> datetime | None:
         at = completed(facts)
-        ends = _leaves(at, hours) if at is not None else None
+        ends = left_at(at, hours, facts.zone()) if at is not None and hours is not None else None
         return ends if ends is not None and ends > now else None
 
-    return Part(test, until if hours is not None else None, watch.kinds, watch.needs)
+    return Part(test, until if hours is not None else None, _kinds(watch, hours), watch.needs)
 
 
 def compile_unfinished(asked: UnfinishedIs, around: Around) -> Part:
@@ -94,18 +94,20 @@ def compile_unfinished(asked: UnfinishedIs, around: Around) -> Part:
                     yield datetime.fromtimestamp(at, UTC)
 
     def test(facts: Facts, now: datetime) -> bool:
-        start = window_start(now, hours) if hours is not None else None
+        start = window_start(now, hours, facts.zone()) if hours is not None else None
         return any(
             begun + wait <= now and (start is None or begun >= start) for begun in open_since(facts)
         )
 
     def until(facts: Facts, now: datetime) -> datetime | None:
-        times = (
-            time for begun in open_since(facts) for time in (begun + wait, _leaves(begun, hours))
-        )
-        return min((time for time in times if time is not None and time > now), default=None)
+        times: list[datetime] = []
+        for begun in open_since(facts):
+            times.append(begun + wait)
+            if hours is not None:
+                times.append(left_at(begun, hours, facts.zone()))
+        return min((time for time in times if time > now), default=None)
 
-    return Part(test, until, watch.kinds, watch.needs)
+    return Part(test, until, _kinds(watch, hours), watch.needs)
 
 
 def happened(
@@ -138,7 +140,7 @@ def happened(
     return Part(
         lambda facts, now: facts.counter(event) >= at_least and part.test(facts, now),
         until,
-        kinds,
+        part.kinds,
         needs,
     )
 
@@ -164,6 +166,10 @@ def _watch(steps: list[EventLike], same: str | None, around: Around) -> Watch:
         only=_only(steps),
     )
     return around.watches.setdefault(watch.id, watch)
+
+
+def _kinds(watch: Watch, hours: int | None) -> frozenset[str]:
+    return watch.kinds | ZONE if has_days(hours) else watch.kinds
 
 
 def _only(steps: list[EventLike]) -> tuple[str, frozenset[str]] | None:
@@ -220,11 +226,3 @@ def _completed(marks: Iterable[Mark], last: int, span: float) -> float | None:
 
 def _by_time_and_step_back(mark: Mark) -> tuple[float, int]:
     return mark[0], -mark[1]
-
-
-def _leaves(at: datetime, hours: int | None) -> datetime | None:
-    """Return when a moment leaves a window that ends now; None: it never does."""
-    if hours is None:
-        return None
-    bucket = bucket_of(hours)
-    return floor_to(at, bucket) + bucket + timedelta(hours=hours)

@@ -11,7 +11,16 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from agents.rules.basics import Count, Hours, Model, Text, Windowed, in_order, or_bare
+from agents.rules.basics import (
+    Count,
+    Hours,
+    Model,
+    Text,
+    Windowed,
+    countable,
+    in_order,
+    or_bare,
+)
 from agents.rules.value_models import PropertyIs
 
 MARKS_MAX = 64
@@ -56,6 +65,8 @@ class EventDid(EventNone):
     @model_validator(mode="after")
     def _countable(self) -> Self:
         in_order(self.at_least, self.at_most)
+        # What is not above a bound is what one more would be.
+        countable(self.hours, self.at_least, self.at_most and self.at_most + 1)
         if (self.properties or self.same) and max(self.at_least, self.at_most or 0) >= MARKS_MAX:
             raise ValueError(f"with properties or same, count to {MARKS_MAX - 1} at most")
         return self

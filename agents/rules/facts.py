@@ -2,9 +2,8 @@
 
 Rules
 1. Every answer is about the moment of asking and costs no more than a look into a small table.
-2. Windows are made of whole buckets (`agents.rules.windows`): `since` is always the start of an
-   hour (windows up to 7 days) or of a day (longer ones), and `recent` counts the buckets that start
-   at `since` or later. So hours must be kept for 8 days, days for as long as windows are written.
+2. Windows are made of whole buckets (`agents.rules.windows`): `since` is always the start of an hour (UTC), and
+   `recent` counts the hours that start at `since` or later. It need not count to more than `COUNTED_MAX`.
 3. Names of events are those of `track` calls as they came ("Product Added"). What is no track call
    is counted under these names: `page`, `screen`, and, only where a human probably did it (one half
    or more), `mail_opened` and `mail_clicked`.

@@ -17,7 +17,7 @@ from datetime import datetime
 from agents.rules.compiled import ANY_TRACK, Need, ScoreRule, Test, Until
 from agents.rules.facts import Facts
 from agents.rules.watches import Watch
-from agents.rules.windows import leaves_at, window_start
+from agents.rules.windows import has_days, leaves_at, window_start
 
 OTHER_KINDS = frozenset(
     {
@@ -163,11 +163,12 @@ def counted(
     window = hours
 
     def until(facts: Facts, now: datetime) -> datetime | None:
-        return leaves_at(lambda since: count(facts, since), at_least, now, window)
+        return leaves_at(lambda since: count(facts, since), at_least, now, window, facts.zone())
 
-    return Part(
-        lambda facts, now: count(facts, window_start(now, window)) >= at_least, until, kinds, needs
-    )
+    def test(facts: Facts, now: datetime) -> bool:
+        return count(facts, window_start(now, window, facts.zone())) >= at_least
+
+    return Part(test, until, kinds | ZONE if has_days(hours) else kinds, needs)
 
 
 def kinds_of(event: str) -> frozenset[str]:

@@ -33,12 +33,12 @@ class RulesBot:
         """Return the runs, 1 for each.
 
         `runs/<path>/<status>/<stage>`, `arms/<path>/<rules or learning>/<entered or won>` and
-        `ways/<path>/<n>|<stage>|…` (see `way_of`); `follow_ups`: e-mails after the first of a run. Who was on both
+        `ways/<path>/<n>|<stage>|…` (see `way_of`); `work/<task>/<machine or people>`: pieces of work. Who was on both
         sides of the holdout is in no arm. A flow's runs have no `ways`: `steps/<path>/<from>|<to>`
         for each way that was gone, once a run. Those under way and those that wait for a person also by their version:
         `stands/<path>/<version>/<stage>`, `waits/…`.
         """
-        figures: Counter[str] = Counter()
+        figures: Counter[str] = Counter({f"work/{name}": n for name, n in state.work.items()})
         for run in state.runs.values():
             if run.broadcast is not None:
                 continue  # rows tell of those, and their names would add up
@@ -46,8 +46,6 @@ class RulesBot:
             if run.active or run.alert_id:
                 where = "stands" if run.active else "waits"
                 figures[f"{where}/{run.path}/{run.version}/{run.stage}"] += 1
-            if run.attempts > 1:
-                figures["follow_ups"] += run.attempts - 1
             if not state.mixed:
                 arm = f"arms/{run.path}/{'rules' if run.holdout else 'learning'}"
                 figures[f"{arm}/entered"] += 1

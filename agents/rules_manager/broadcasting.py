@@ -15,6 +15,7 @@ from agents.rules_manager.broadcast_rule import BROADCAST, CALLED_OFF, PLANNED, 
 from agents.rules_manager.planning import news_until, not_agreed, plan, stop
 from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
+from agents.rules_manager.working import LET_IN, WHOM, count
 from messaging.vocabulary.messages import Broadcast, BroadcastReached
 
 OPEN_MAX = 8
@@ -48,10 +49,12 @@ def reached(turn: Turn, message: BroadcastReached) -> None:
         "planned",
         turn.held_out(),
         broadcast=broadcast,
+        by_people=LET_IN,
     )
     path = turn.path(run)
     assert path is not None, "it was looked for"
     state.put_run(run)
+    count(state, WHOM, by_people=True)
     turn.story("broadcast.planned", None, broadcast=broadcast.id, template=broadcast.template)
     turn.show_recipient(broadcast.id, PLANNED)
     plan(turn, run, path, turn.now)

@@ -23,6 +23,7 @@ import msgspec
 from agents.rules.compiled import InteractionRule
 from agents.rules_manager.state import OFFERED_MAX, Choice, Offered, RulesState
 from agents.rules_manager.turn import Turn
+from agents.rules_manager.working import OFFER, count
 from learning.serving import fixed, on_site
 from messaging.vocabulary.ids import decision_id, engagement_id
 from messaging.vocabulary.messages import (
@@ -219,6 +220,7 @@ def _request(
     state = turn.state
     state.offers += 1
     choice = _decide(turn, best, refused)
+    count(state, OFFER, by_people=choice.by_people)
     rule = next(each for each in best if each.name == choice.arm)
     id_ = engagement_id(state.visitor, rule.name, state.offers)
     expires_at = turn.now + timedelta(minutes=rule.minutes)

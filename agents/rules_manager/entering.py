@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.rules_manager.loop import enter
 from agents.rules_manager.planning import news_until, not_agreed
 from agents.rules_manager.turn import Turn
+from agents.rules_manager.working import LET_IN
 from messaging.vocabulary.messages import EntryMet
 
 
@@ -20,4 +21,11 @@ def entry_met(turn: Turn, message: EntryMet) -> None:
     elif not path.steps and not_agreed(turn) and news_until(turn) is None:
         turn.story("run.refused", None, path=message.path, rule=not_agreed(turn))
     else:
-        enter(turn, path, message.at, version, message.key)
+        enter(
+            turn,
+            path,
+            message.at,
+            version,
+            message.key,
+            by_people=LET_IN if message.by_people else "",
+        )

@@ -39,6 +39,7 @@ from agents.rules_manager.planning import give_back, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
+from agents.rules_manager.working import RESUMED, WHOM, count, count_send
 from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -80,10 +81,12 @@ VISIT_FALLBACK = timedelta(hours=12)
 """Added to the wait after a click when no end of the visit is told (a site without the snippet)."""
 
 
-def enter(turn: Turn, path: PathRule, at: datetime, version: int, key: str = "") -> None:
+def enter(
+    turn: Turn, path: PathRule, at: datetime, version: int, key: str = "", *, by_people: str = ""
+) -> None:
     """Open a run on a path, unless one is open, one was had, or the goal was reached since.
 
-    `key`: with `reentry: keyed`, what tells the run apart: an order, a cart.
+    `key`: with `reentry: keyed`, what tells the run apart: an order, a cart. `by_people`: how a person opened it.
     """
     state = turn.state
     if _had(state, path, key):
@@ -102,7 +105,7 @@ def enter(turn: Turn, path: PathRule, at: datetime, version: int, key: str = "")
         key = str(state.entries.get(path.name, 0) + 1)
     elif path.reentry != "keyed":
         key = ""
-    run = open_run(turn, path, at, version, path.places[0], key)
+    run = open_run(turn, path, at, version, path.places[0], key, by_people=by_people)
     if path.steps:
         flow.begin(turn, run, path)
         return
@@ -139,7 +142,14 @@ def _has_room(state: RulesState, path: PathRule) -> bool:
 
 
 def open_run(
-    turn: Turn, path: PathRule, at: datetime, version: int, stage: str, key: str = ""
+    turn: Turn,
+    path: PathRule,
+    at: datetime,
+    version: int,
+    stage: str,
+    key: str = "",
+    *,
+    by_people: str = "",
 ) -> Run:
     """Open a new run with a new budget, at the stage that the visitor has reached."""
     state = turn.state
@@ -148,6 +158,8 @@ def open_run(
     # With the number: a key may come again, by a person's *resume* or when its run was let go.
     name = f"{key}~{number}" if path.reentry == "keyed" and key else str(number)
     run = Run(path.name, version, name, at, stage, "planned", turn.held_out(), key=key)
+    run.by_people = by_people
+    count(state, WHOM, by_people=bool(by_people))
     state.put_run(run)
     turn.story("run.entered", run, version=version)
     starts_at(run, path)
@@ -292,6 +304,7 @@ def _date_touch(turn: Turn, message: SendSettled) -> None:
 def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: SendSettled) -> None:
     attempt.status = message.outcome
     attempt.at = message.at
+    count_send(turn.state, run, attempt)
     attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
     turn.wake(f"window:{run.slot}:{attempt.attempt}", attempt.window_ends)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
@@ -455,7 +468,7 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
         path, version = newest, turn.view.rules_version  # a person chose what only the newest has
     elif place not in path.places:
         place = here
-    again = open_run(turn, path, message.at, version, place, run.key)
+    again = open_run(turn, path, message.at, version, place, run.key, by_people=RESUMED)
     if path.steps:
         flow.begin(turn, again, path)
     else:

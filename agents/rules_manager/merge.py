@@ -27,6 +27,7 @@ from agents.rules_manager.state import (
     Run,
 )
 from agents.rules_manager.turn import Turn
+from agents.rules_manager.working import add
 from messaging.vocabulary.effects import Moved, Tell
 from messaging.vocabulary.messages import MergedInto, MergeStarted, SendSettled, StateMerged
 
@@ -75,6 +76,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     state.traits = {**younger.traits, **state.traits}
     state.refused += younger.refused
     state.offers = max(state.offers, younger.offers)
+    add(state, younger.work)
     engaging.merged(turn, younger)
     state.touches = sorted([*state.touches, *younger.touches], key=lambda t: t.at)[-TOUCHES_MAX:]
     for path, at in younger.goals.items():
@@ -166,6 +168,7 @@ def _merge_run(turn: Turn, other: Run, younger: str) -> None:
         mine.status = max(mine.status, other.status, key=ENDS.index)
         _one_alert(turn, mine, other)
         mine.called_off |= other.called_off
+        mine.by_people = mine.by_people or other.by_people
         mine.given_back += other.given_back + 1
         mine.given_up += other.given_up
         mine.calls = max(mine.calls, other.calls)

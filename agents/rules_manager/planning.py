@@ -67,7 +67,7 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     run.plans += 1
     if stage.email.timing == "now":
         run.planned_at = first
-        run.hour_choice = Choice()
+        run.hour_choice = Choice(by_people=True)  # a fixed time: the marketer's
     else:
         # A window without any allowed hour opens at the first allowed one.
         opens = earliest if first < earliest + _window(stage.email) else first

@@ -49,6 +49,8 @@ class Choice(msgspec.Struct, array_like=True):
     """True where what it teaches did not choose: the rules did, held out or not, or a split test."""
     test: str = ""
     """The split test that counts what comes of it, too; empty: none."""
+    by_people: bool = False
+    """Whether it was a person's: the rules' default, or all there was (`messaging.vocabulary.records`)."""
 
 
 class Try(msgspec.Struct, array_like=True):
@@ -127,6 +129,8 @@ class Run(msgspec.Struct, array_like=True):
     """Of a broadcast that was called off while Email had been asked for it: what is given back is not planned again."""
     key: str = ""
     """What tells it from the other runs of its path that may be open beside it; empty: there is one at a time."""
+    by_people: str = ""
+    """How a person opened it: `let in`, or `resumed`; empty: the rules did."""
 
     @property
     def slot(self) -> str:
@@ -226,6 +230,8 @@ class RulesState(msgspec.Struct, array_like=True):
     """Whether the visitor may be spoken to on the site."""
     may_show_said_at: datetime | None = None
     """`at` of Behavior's newest word on that; None: none came, and they may."""
+    work: dict[str, int] = {}
+    """`<task>/<machine or people>` -> pieces of work done for this visitor (`agents.rules_manager.working`)."""
 
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""

@@ -15,6 +15,7 @@ from agents.rules_manager import broadcasting, editing, engaging, entering, flow
 from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
+from agents.rules_manager.working import LET_IN
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -48,7 +49,7 @@ def step(
         case Identified():
             _identified(turn, message)
         case CohortEntered(cohort=cohort):
-            _cohort_entered(turn, cohort, message.at)
+            _cohort_entered(turn, cohort, message.at, LET_IN if message.by_people else "")
             engaging.entered(turn, message)
         case CohortLeft(cohort=cohort):
             if cohort in state.cohorts:
@@ -114,14 +115,14 @@ def _identified(turn: Turn, message: Identified) -> None:
             stop(turn, run, reason)
 
 
-def _cohort_entered(turn: Turn, cohort: str, at: datetime) -> None:
+def _cohort_entered(turn: Turn, cohort: str, at: datetime, by_people: str) -> None:
     state = turn.state
     if cohort not in state.cohorts:
         state.cohorts.append(cohort)
     rules = turn.view.rules
     for path in rules.paths.values():
         if path.entry.cohort == cohort:
-            loop.enter(turn, path, at, turn.view.rules_version)
+            loop.enter(turn, path, at, turn.view.rules_version, by_people=by_people)
     loop.cohort_entered(turn, cohort, at)
 
 

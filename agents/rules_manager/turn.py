@@ -87,7 +87,12 @@ class Turn:
         """
         self.effects.append(LogDecision(decision))
         if not learns:
-            return Choice(decision_id=decision.id, arm=decision.arm, at=decision.at)
+            return Choice(
+                decision_id=decision.id,
+                arm=decision.arm,
+                at=decision.at,
+                by_people=decision.by_people,
+            )
         message = DecisionMade(visitor=policy_key(learns), at=self.now, decision=decision)
         self.tell("learner", message)
         if test is not None:
@@ -101,6 +106,7 @@ class Turn:
             holdout=decision.holdout,
             by_rules=decision.policy != learns,
             test="" if test is None else test.policy,
+            by_people=decision.by_people,
         )
 
     def reward(self, choice: Choice, kind: str, value: float, human: float) -> None:

@@ -4,8 +4,8 @@ Rules
 1. The order is fixed and recorded: wake-ups (visitor by visitor as they came due), then each stream's chunks,
    then what came from the shard's own hands. A replay repeats it.
 2. A batch that meets a conflict, a suppression or a poisonous letter is built anew, knowing that.
-3. An event that is older than the erasure of one of its keys, and every fact about an erased visitor, came too
-   late: it is erased by the very commit that takes it. A newer event begins a new visitor.
+3. What is about somebody who was erased since (`late`) is erased by the very commit that takes it. A newer event
+   begins a new visitor.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import msgspec
 from agents.protocol.bot import View
 from agents.runtime.fold import Folded, Folding, Poisoned, Work
 from agents.runtime.held import Codec, Held, Memory, groups_of
+from agents.runtime.late import VISITOR, asked_keys, is_late
 from agents.runtime.quarantine import Place, unreadable_row
 from agents.runtime.spec import Identity, Rows, ShardSpec, shard_of
 from agents.runtime.tables import taken_row
 from agents.runtime.views import held_text
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
-from messaging.vocabulary.events import Event, Fact, Record, VisitorErased, erased_record
-from messaging.vocabulary.ids import ERASED_LATEST, erased_key, micros_of
+from messaging.vocabulary.events import Event, Record, erased_record
+from messaging.vocabulary.ids import ERASED_LATEST, erased_key
 from messaging.vocabulary.messages import (
     Arrived,
     Letter,
@@ -48,9 +49,6 @@ NOBODY = "-"
 
 PUBLICATION = "publication="
 """Stands before the publication's number in what a batch record says of the view."""
-
-VISITOR = "v:"
-"""Begins the identity key of a visitor's own row."""
 
 
 @dataclass
@@ -157,7 +155,7 @@ class Builder:
             if event is None or place in self.skipped:
                 plan.visitors.append("")
                 continue
-            if erased and is_late(record, event, keys, erased):
+            if erased and is_late(identity, record, event, keys, erased, resolver):
                 plan.visitors.append(NOBODY)
                 plan.rewritten.append(erased_record(record))
                 continue
@@ -224,18 +222,13 @@ class Builder:
         known: Rows,
         latest: int,
     ) -> dict[str, int]:
-        """Return key -> when its owner was erased, of all keys for which that can matter.
-
-        Those are the keys that lead to nobody, and those of events from before the latest erasure.
-        """
-        veil = self._spec.view.veil
+        """Return key -> when its owner was erased, of all keys for which that can matter (`late.asked_keys`)."""
+        identity, veil = self._spec.identity, self._spec.view.veil
+        assert identity is not None, "only a bot with identities reads the journal"
         asked: dict[str, str] = {}
         for (_, record), (event, keys) in zip(records, read, strict=True):
-            if event is None:
-                continue
-            is_old = micros_of(record.at) <= latest
-            for key in naming_keys(event, keys):
-                if is_old or key not in known:
+            if event is not None:
+                for key in asked_keys(identity, record, event, keys, known, latest):
                     asked[erased_key(veil(key))] = key
         if not asked:
             return {}
@@ -389,19 +382,6 @@ def read_owner(text: str) -> tuple[str, bool, list[str]]:
         return "", False, []
     visitor, *merging = text.split(MERGING)
     return visitor.removesuffix(MEMBER), visitor.endswith(MEMBER), merging
-
-
-def naming_keys(event: Event, keys: list[str]) -> list[str]:
-    """Return the keys that name whom an event is about; a fact names its visitor."""
-    return [VISITOR + event.visitor] if isinstance(event, Fact) else keys
-
-
-def is_late(record: Record, event: Event, keys: list[str], erased: dict[str, int]) -> bool:
-    """Say whether an event belongs to somebody who was erased after it happened."""
-    if isinstance(event, Fact):
-        return VISITOR + event.visitor in erased and not isinstance(event, VisitorErased)
-    at = micros_of(record.at)
-    return any(at <= erased[key] for key in keys if key in erased and not key.startswith(VISITOR))
 
 
 def wake_place(visitor: str, key: str) -> Place:

@@ -27,11 +27,11 @@ from typing import Any
 from agents.protocol.bot import ERASED
 from agents.runtime.held import Codec
 from agents.runtime.passing import Passage, Ways, look_always
-from agents.runtime.registry import WIRING
-from agents.runtime.sweeper import VISITOR_BOTS, Person, Sweeper, person_of
+from agents.runtime.registry import IDENTITY, WIRING
+from agents.runtime.sweeper import ROWS_MAX, VISITOR_BOTS, Person, Sweeper, person_of
 from messaging.sweep import Sweep
 from messaging.vocabulary.events import VisitorErased
-from messaging.vocabulary.ids import erased_key, micros_of
+from messaging.vocabulary.ids import erased_key, micros_of, order_key
 
 ERASURES, ASKED, DONE = "erasures", "asked", "done"
 OPEN_MAX = 100
@@ -47,9 +47,9 @@ LATE_LOOKS_MAX = 20
 
 KEPT = {
     "suppressed addresses": "a keyed hash of each, so that nobody writes to them again",
-    "keyed hashes of keys": "so that late messages are known as late, and begin nobody anew",
-    "orders": "amount, currency and day, without the person: totals stay as they were (an order that is "
-    "told again as a new one counts anew)",
+    "keyed hashes of keys and orders": "so that late messages are known as late, and begin nobody anew",
+    "orders": "amount, currency and day, without the person: totals stay as they were, whatever is given "
+    "back of them later (an order told again under another key counts anew)",
     "decisions and rewards": "numbers that were learned from, without the person",
     "models": "what was learned from all people together",
     "database files": "bytes of removed documents stay in mongod's data files and operation log until they are "
@@ -98,6 +98,7 @@ class Eraser:
             job["forgotten"] = await self._gone_before(job)
         person = await self._hide(job)
         await self._passage.settled(len(person.visitors) + 1)
+        await self._veil(job, person, [])  # what was under way is among their orders by now
         await self._tell(person)
         await self._until_forgotten(job, person)
         # Once more: whatever the bots' own hands had under way is taken before this is.
@@ -137,13 +138,27 @@ class Eraser:
             keys = sorted({*person.keys, *found.keys, *(f"v:{each}" for each in everybody)})
             person = Person(everybody, keys)
             await self._note(job, person)
-            notes = [erased_key(to.veil(key)) for key in person.keys]
-            at = micros_of(job["hidden_at"])
-            await to.sweep.hide_keys(found.keys, notes, job["id"], at)
+            await self._veil(job, person, found.keys)
             await self._passage.records(
                 [self._passage.blank(index) for index in range(to.shards["behavior"])]
             )
         raise AssertionError(f"erasure {job['id']}: keys came up {ROUNDS_MAX} times")
+
+    async def _veil(self, job: dict[str, Any], person: Person, keys: list[str]) -> None:
+        """Note the hashes of a person's keys, and of their orders, by which late messages are known; then drop keys."""
+        orders = [order_key(each) for each in await self._orders(person)]
+        notes = [erased_key(self._to.veil(key)) for key in [*person.keys, *orders]]
+        await self._to.sweep.hide_keys(keys, notes, job["id"], micros_of(job["hidden_at"]))
+
+    async def _orders(self, person: Person) -> list[str]:
+        """Return the ids of a person's orders: Behavior's name the payments too, the table has the older ones."""
+        store, named = self._to.store, set[str]()
+        for body in (await store.load("behavior", person.visitors)).values():
+            named |= IDENTITY.orders_named(self._codecs["behavior"].decode(body).state)
+        for visitor in person.visitors:
+            rows = await store.rows("orders", {"visitor": visitor}, limit=ROWS_MAX)
+            named.update(row["id"].removeprefix(f"{visitor}:") for row in rows)
+        return sorted(named)
 
     async def _note(self, job: dict[str, Any], person: Person) -> None:
         job |= {"visitors": person.visitors, "keys": person.keys}

@@ -86,6 +86,18 @@ def standing_in(figures: dict[str, float]) -> dict[tuple[str, int, str], tuple[i
     return found
 
 
+def people_by_version(figures: dict[str, float]) -> dict[str, dict[int, dict[str, int]]]:
+    """Return path -> version of the rules -> stage -> runs that stand there by it, on the way or with a person.
+
+    >>> people_by_version({"stands/welcome/3/cart": 2, "waits/welcome/3/cart": 1})
+    {'welcome': {3: {'cart': 3}}}
+    """
+    found: dict[str, dict[int, dict[str, int]]] = {}
+    for (path, version, stage), (runs, waiting) in sorted(standing_in(figures).items()):
+        found.setdefault(path, {}).setdefault(version, {})[stage] = runs + waiting
+    return found
+
+
 def arms_in(figures: dict[str, float]) -> dict[str, dict[str, tuple[int, int]]]:
     """Return path -> arm (`rules` or `learning`) -> (runs, of these won).
 
@@ -136,6 +148,22 @@ def edges_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
             if place[stage] > place[here]:
                 found[here, stage] = found.get((here, stage), 0) + int(count)
                 here = stage
+    return found
+
+
+def work_in(*bots: dict[str, float]) -> dict[str, dict[str, int]]:
+    """Return task -> who did it (`machine` or `people`) -> pieces of work, over these bots' figures.
+
+    >>> work_in({"work/when/machine": 2.0, "work/when/people": 1.0}, {"work/score/machine": 3.0})
+    {'when': {'machine': 2, 'people': 1}, 'score': {'machine': 3}}
+    """
+    found: dict[str, dict[str, int]] = {}
+    for figures in bots:
+        for name, pieces in sorted(figures.items()):
+            kind, _, rest = name.partition("/")
+            if kind == "work":
+                task, _, by = rest.partition("/")
+                found.setdefault(task, {})[by] = int(pieces)
     return found
 
 

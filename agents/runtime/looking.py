@@ -51,7 +51,6 @@ class Looking:
             "counts": counts,
             "decisions": decisions,
             "decided": await store.count("decisions", {}),
-            "kinds": await store.tally("decisions", "kind"),
             "acts": await store.tally(AUDIT_LOG, "act"),
             "rewarded": await store.count("rewards", {}),
             "alerts": alerts,

@@ -25,10 +25,12 @@ from agents.runtime.figures import (
     arms_in,
     by_status,
     cohort_group,
+    people_by_version,
     sales_in,
     stage_groups,
     stages_in,
     with_erased,
+    work_in,
 )
 from agents.runtime.filler import UNDER_WAY, filling_of, percent
 from agents.runtime.held import Codec, Held
@@ -139,6 +141,7 @@ class StoreReader:
             },
             "over_bound": behavior.over_bound,
             "marks_dropped": behavior.marks_dropped,
+            "let_go": behavior.let_go,
             "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
             "cohorts": _written(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
@@ -291,8 +294,9 @@ class StoreReader:
             "quarantined": await self._store.count(QUARANTINE, {"status": OPEN}),
             "runs": by_status(stages),
             "stages": stages,
+            "by_version": people_by_version(rules),
             "arms": arms_in(rules),
-            "follow_ups": int(rules.get("follow_ups", 0)),
+            "work": work_in(rules, people),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
             "paused": held.get("paths", []),
@@ -343,11 +347,7 @@ class StoreReader:
 
         With a version, over that one and the one that is published: where a run of it may go on.
         """
-        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
-        for key in sorted({row["id"] for row in rows} - self._versions.keys(), key=int):
-            row = await self._store.get_document(VERSIONS, key)
-            if row is not None:  # a version never changes: its stages are read once
-                self._versions[key] = self.stages_of([row])
+        await self._read_versions()
         wanted = set(self._versions)
         if version is not None:
             published = await self._store.get_document(*PUBLISHED) or {}
@@ -359,6 +359,18 @@ class StoreReader:
                 known += [name for name in names if name not in known]
         return found
 
+    async def versions_with(self, path: str) -> list[int]:
+        """Return the versions that have a path, the newest first."""
+        await self._read_versions()
+        return sorted((int(key) for key, of in self._versions.items() if path in of), reverse=True)
+
+    async def _read_versions(self) -> None:
+        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
+        for key in sorted({row["id"] for row in rows} - self._versions.keys(), key=int):
+            row = await self._store.get_document(VERSIONS, key)
+            if row is not None:  # a version never changes: its stages are read once
+                self._versions[key] = self.stages_of([row])
+
     def stages_of(self, versions: list[dict[str, Any]]) -> dict[str, list[str]]:
         """Return path -> names of its stages, over these versions of the rules."""
         found: dict[str, list[str]] = {}
@@ -366,7 +378,7 @@ class StoreReader:
             for name, text in row["files"].items():
                 if name.startswith("paths/"):
                     names = found.setdefault(PurePosixPath(name).stem, [])
-                    names += [each for each in _places(yaml.safe_load(text)) if each not in names]
+                    names += [each for each in places_of(yaml.safe_load(text)) if each not in names]
         return found
 
     async def _notices(self, status: str) -> int:
@@ -429,7 +441,7 @@ def _engagement(row: dict[str, Any]) -> dict[str, Any]:
     return {"engagement_id": row["id"], **{name: row.get(name) for name in kept}}
 
 
-def _places(path: dict[str, Any]) -> list[str]:
+def places_of(path: dict[str, Any]) -> list[str]:
     """Return the names of a path's stages, or of its flow's steps, in the order of the file."""
     if "stages" in path:
         return [stage["name"] for stage in path["stages"]]

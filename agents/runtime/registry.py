@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agents.behavior_bot.bot import BehaviorBot
 from agents.behavior_bot.identity import Resolver, further_keys, keys_of
+from agents.behavior_bot.taking_back import began_at, order_keys_of, orders_named, takes_back
 from agents.email_bot.bot import EmailBot
 from agents.engagement_bot.bot import EngagementBot
 from agents.learner_bot.bot import LearnerBot
@@ -40,7 +41,9 @@ WIRING: dict[str, Wiring] = {
     "learner": Wiring(LearnerBot, ("behavior", "rules"), trains=True),
 }
 
-IDENTITY = Identity(keys_of, further_keys, Resolver)
+IDENTITY = Identity(
+    keys_of, further_keys, Resolver, order_keys_of, takes_back, began_at, orders_named
+)
 """Behavior's identity rules: only the bot that reads the journal has any."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -49,6 +50,10 @@ class Resolver(Protocol):
         """Return whom this event belongs to; `keys` are its own, where they are known already."""
         ...
 
+    def leads(self, key: str) -> bool:
+        """Say whether a key leads to anybody by now."""
+        ...
+
     def writes(self) -> list[IdentityWrite]:
         """Return the identity rows to write with the batch."""
         ...
@@ -63,6 +68,14 @@ class Identity:
     """(keys of each event, rows known, keys asked) -> keys to ask as well; asked again until empty."""
     resolver: Callable[[Rows, dict[str, int]], Resolver]
     """(rows known, key -> when its owner was erased) -> who resolves a batch."""
+    order_keys_of: Callable[[Event], list[str]]
+    """The keys of the order that an event names."""
+    takes_back: Callable[[Event], bool]
+    """Whether an event takes an order back."""
+    began_at: Callable[[Record, Event], datetime]
+    """Since when there has been what an event is about."""
+    orders_named: Callable[[Any], set[str]]
+    """(state) -> every id by which it names an order."""
 
 
 class Log(Protocol):

@@ -175,6 +175,10 @@ class Audience:
         """Return everybody's anonymous id, by number."""
         return [person.browser for person in self._people]
 
+    def person_at(self, address: str) -> Person | None:
+        """Return whose address this is, for who answers in the place of the web (`scripts.presences`)."""
+        return self._by_address.get(address)
+
     def due(self) -> datetime | None:
         """Return when something happens next, None if nothing does."""
         return self._due[0][0] if self._due else None

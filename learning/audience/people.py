@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from learning.audience.chance import Chance
+from messaging.vocabulary.messages import Finding
 
 ZONES = ("Europe/Berlin", "Europe/London", "America/New_York")
 ARRIVAL_SHARE = 0.6
@@ -44,6 +45,8 @@ class Profile(msgspec.Struct, frozen=True):
     """Whether they may be spoken to on the site."""
     visits_a_week: float | None = None
     """None: too little was seen of them to say."""
+    found: list[Finding] = []
+    """What Social was told of them in earnest, without whom it asked; nothing: nobody was."""
 
 
 class Person(msgspec.Struct, frozen=True):

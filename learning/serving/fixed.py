@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping
 
 from learning.serving.policy import Choice, Draws, allowed_arms, draw_choice
-from messaging.vocabulary.records import Candidate
+from messaging.vocabulary.records import BY_RULES, Candidate
 
-RULES = "rules"
+RULES = BY_RULES
 SPLIT_TEST = "split_test"
 
 

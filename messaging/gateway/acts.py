@@ -15,11 +15,12 @@ import msgspec
 
 from messaging.gateway.asking import understood
 from messaging.gateway.console.desk import Desk, NotExportedError
-from messaging.gateway.console.mailings import Mailings
-from messaging.gateway.console.rulebook import RUNS, Rulebook, Saved
+from messaging.gateway.console.mailings import Mailings, Preview
+from messaging.gateway.console.rulebook import RUNS, Edit, Rulebook, Saved
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY, Order, Trials, TryOrder
 from messaging.gateway.deps import Gateway
 from messaging.gateway.problems import ProblemError, overloaded, unreadable
+from messaging.mail.asking import LinkAnswer
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
@@ -236,11 +237,12 @@ async def export(gateway: Gateway, visitor: str, *, by: str) -> str:
     return document
 
 
-async def save(gateway: Gateway, base: int, name: str, text: str | None, *, by: str) -> Saved:
-    """Make a version of another one with one file changed (None: without it)."""
-    saved = await rulebook_of(gateway).save(base, name, text, by, gateway.deps.wall_now())
+async def save(gateway: Gateway, edit: Edit, *, by: str) -> Saved:
+    """Make a version of another one with one file changed."""
+    saved = await rulebook_of(gateway).save(edit, by, gateway.deps.wall_now())
     if saved.outcome == "saved":
-        said = name if text is not None else f"{name} removed"
+        said = edit.file if edit.text is not None else f"{edit.file} removed"
+        said += f", of version {edit.base}" if edit.base != edit.seen else ""
         await noted(
             gateway, Change(by=by, act="rules.saved", of=f"version {saved.version}", said=said)
         )
@@ -267,6 +269,23 @@ async def send_test(gateway: Gateway, name: str, to: str, *, by: str) -> None:
     if said != "sent":
         raise ProblemError(422, f"the test was not sent: {said}", field="to")
     await noted(gateway, Change(by=by, act="template.tested", of=name))
+
+
+async def check_links(
+    gateway: Gateway, name: str, visitor: str, *, by: str
+) -> tuple[Preview, list[LinkAnswer]]:
+    """Ask where the links of a template lead whether anything is there; return as what it was seen, and the answers.
+
+    Raise 404 for what is not there, 422 where it cannot be composed, 429 where somebody asked too often.
+    """
+    found = await mailings_of(gateway).preview(name, visitor)
+    if found is None:
+        raise ProblemError(404, "there is no such template, or no such visitor")
+    if found.mail is None:
+        raise ProblemError(422, f"it cannot be composed for this reader: {found.failed}")
+    answers = await mailings_of(gateway).ask_links(found.links, by)
+    await noted(gateway, Change(by=by, act="template.links_checked", of=name))
+    return found, answers
 
 
 def trials_of(gateway: Gateway) -> Trials:

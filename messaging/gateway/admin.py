@@ -33,6 +33,8 @@ BODY_BYTES_MAX = 16 * 1024
 PEOPLE_BYTES_MAX = 512 * 1024
 """Of a body that names people."""
 
+VERSION_DIGITS_MAX = 9
+
 PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*\Z"
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=PLAIN)]
 
@@ -203,7 +205,8 @@ def _page_of(request: web.Request, found: list[dict[str, Any]], count: int) -> w
 async def paths(request: web.Request) -> web.Response:
     """Show the published paths with the people on them."""
     now = await _rulebook(request).now()
-    return answer({"version": now.published, "as_of": _as_of(request), "paths": now.paths})
+    known = {"version": now.published, "as_of": _as_of(request)}
+    return answer({**known, "paths": now.paths, "older": now.older})
 
 
 async def enter(request: web.Request) -> web.Response:
@@ -290,9 +293,10 @@ async def templates(request: web.Request) -> web.Response:
 async def routine(request: web.Request) -> web.Response:
     """Show a path with its people, and who went on from where."""
     desk = _gateway(request).deps.desk
-    found = await desk.routine(id_of(request)) if desk is not None else None
+    version = version_of(request)
+    found = await desk.routine(id_of(request), version) if desk is not None else None
     if found is None:
-        raise _unknown("path")
+        raise _unknown(f"path in version {version}" if version else "path")
     return answer({"as_of": _as_of(request), "routine": found})
 
 
@@ -379,6 +383,14 @@ def asked(request: web.Request, name: str) -> str:
         allowed = f"must be a text of at most {ID_CHARS_MAX} characters, without NUL"
         raise ProblemError(422, f"{name} {allowed}", field=name)
     return given
+
+
+def version_of(request: web.Request) -> int:
+    """Return the version of the rules that is asked for, 0 if none is; what is no number of one is a 422."""
+    given = asked(request, "version") or "0"
+    if not (given.isascii() and given.isdigit() and len(given) <= VERSION_DIGITS_MAX):
+        raise ProblemError(422, "version must be the number of a version", field="version")
+    return int(given)
 
 
 def after_of(request: web.Request) -> After | None:

@@ -100,6 +100,22 @@ SCHEMAS: dict[str, Any] = {
         "required": ["to"],
         "properties": {"to": {"type": "string", "format": "email"}},
     },
+    "DraftOrder": {
+        "type": "object",
+        "description": "A template's file as somebody is writing it; nothing is written.",
+        "required": ["base", "text"],
+        "properties": {
+            "base": {"type": "integer", "description": "The version whose layouts it goes by."},
+            "text": {"type": "string"},
+            "visitor": {"type": "string", "description": "Visitor id; empty: nobody's."},
+        },
+    },
+    "LinksOrder": {
+        "type": "object",
+        "properties": {
+            "visitor": {"type": "string", "description": "Visitor id; empty: nobody's."}
+        },
+    },
     "TryOrder": {
         "type": "object",
         "properties": {

@@ -98,7 +98,8 @@ def _path(path: PathNow) -> str:
     most = max((_all(stage) for stage in path.stages), default=0) or 1
     rows = "".join(_stage(stage, most) for stage in path.stages)
     return (
-        f'<table class="funnel"><caption>{text(path.name)}</caption><thead><tr><th scope="col">Stage</th>'
+        f'<table class="funnel"><caption>{text(path.name)}{_note(path.note)}</caption>'
+        '<thead><tr><th scope="col">Stage</th>'
         '<th scope="col">Who stands there</th><th scope="col">People</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
@@ -115,9 +116,13 @@ def _stage(stage: StageNow, most: int) -> str:
             said.append(f"{count:,} {words}")
     bar = f'<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>'
     return (
-        f'<tr><th scope="row">{text(stage.name)}</th><td class="bar">{bar}'
+        f'<tr><th scope="row">{text(stage.name)}{_note(stage.note)}</th><td class="bar">{bar}'
         f"<span>{', '.join(said) or 'nobody'}</span></td><td>{_all(stage):,}</td></tr>"
     )
+
+
+def _note(note: str) -> str:
+    return f" <small>{text(note)}</small>" if note else ""
 
 
 def _all(stage: StageNow) -> int:

@@ -84,11 +84,25 @@ def _tables() -> list[Route]:
         _route("GET", "system", looks.system, "Show how each part fares.", 404),
         _route("GET", "experiments", admin.experiments, "Show split tests and their verdicts."),
         _route("GET", "cohorts", admin.cohorts, "Show cohorts with their people.", 404),
-        _route("GET", "paths", admin.paths, "Show paths with their people.", 404),
+        _route(
+            "GET",
+            "paths",
+            admin.paths,
+            "Show paths with their people, and who goes by older versions.",
+            404,
+        ),
         _route("POST", "paths/{id}/enter", admin.enter, LET_IN, *LETTING_IN, body="Enter"),
         _route("POST", "paths/{id}/archive", admin.archive, ARCHIVE, 422),
         _route("POST", "paths/{id}/unarchive", admin.unarchive, "Let people in again.", 409, 422),
-        _route("GET", "routines/{id}", admin.routine, "Show who went on along a path.", 404),
+        _route(
+            "GET",
+            "routines/{id}",
+            admin.routine,
+            "Show who went on along a path, as the published version has it or another one.",
+            404,
+            422,
+            query=("version",),
+        ),
         _route("GET", "deliverability", delivering.deliverability, "Show how e-mails are taken."),
         _route(
             "GET",
@@ -132,6 +146,23 @@ def _strategy() -> list[Route]:
         _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
         _route("GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor",)),
         _route("POST", "templates/{id}/test", strategy.send_test, test, *edit, body="TestOrder"),
+        _route(
+            "POST",
+            "templates/{id}/preview",
+            strategy.preview,
+            "Show a template as somebody is writing it.",
+            *edit,
+            body="DraftOrder",
+        ),
+        _route(
+            "POST",
+            "templates/{id}/links",
+            strategy.check_links,
+            "Ask where its links lead whether anything is there.",
+            *edit,
+            429,
+            body="LinksOrder",
+        ),
     ]
     for kind in ("scores", "interactions", "senders"):
         summary = f"Show the published {kind}."

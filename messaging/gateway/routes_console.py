@@ -102,7 +102,14 @@ def _rules() -> list[Route]:
     return [
         _page("rules", rules.rules, "Show the rules, their files and versions."),
         _page("rules/versions/{version}", rules.version, beside, 404, 422),
-        _page("rules/edit", rules.edit, "Show a file, to be edited.", 422, query=("file",)),
+        _page(
+            "rules/edit",
+            rules.edit,
+            "Show a file of the newest version or of another one, to be edited.",
+            404,
+            422,
+            query=("file", "version"),
+        ),
         _form("rules/check", rules.check, "Say what is wrong with an edit.", 200, 422),
         _form("rules/save", rules.save, saving, 409, 422),
         _form("rules/remove", rules.remove, "Make a version without a file.", 409, 422),
@@ -152,6 +159,14 @@ def _templates() -> list[Route]:
             changes=False,
         ),
         _form("templates/{name}/test", templates.send_test, "Send a test.", 404, 422),
+        _form(
+            "templates/{name}/links",
+            templates.check_links,
+            "Ask where its links lead whether anything is there.",
+            404,
+            422,
+            429,
+        ),
     ]
 
 
@@ -165,7 +180,8 @@ def _pages() -> list[Route]:
             charts.routine,
             "Show a path as a diagram with its people.",
             404,
-            query=("stage",),
+            422,
+            query=("stage", "version"),
         ),
         _page("experiments", charts.experiments, "Show how each split test stands."),
         _page(

@@ -16,7 +16,7 @@ from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.desk import SystemNow
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.mailings import Preview, TemplateLine
-from messaging.gateway.console.routine import Routine
+from messaging.gateway.console.routine import OlderLine, Routine
 from messaging.gateway.console.rulebook import (
     CohortLine,
     FillingLine,
@@ -28,6 +28,7 @@ from messaging.gateway.console.rulebook import (
 )
 from messaging.gateway.console.trials import OneTold, Trial, TrialPerson
 from messaging.gateway.told import Overview
+from messaging.mail.asking import LinkAnswer
 from messaging.vocabulary.effects import PutAlert, PutEngagement, PutRecipient, PutSend
 from messaging.vocabulary.records import Decision, Snapshot
 
@@ -40,7 +41,9 @@ _STRUCTS = (
     FillingLine,
     Finding,
     LearningNow,
+    LinkAnswer,
     Matching,
+    OlderLine,
     OneTold,
     Overview,
     PathLine,
@@ -220,6 +223,7 @@ VISITOR = _named(
     by_people=_map_of(NUMBER),
     over_bound=WHOLE,
     marks_dropped=WHOLE,
+    let_go=WHOLE,
     scores=_map_of(NUMBER),
     cohorts=TEXTS,
     lists=TEXTS,
@@ -310,7 +314,9 @@ SHAPES: dict[tuple[str, str], Schema] = {
         cohorts=_list_of(_OF[CohortLine]),
         filling=_or_null(_OF[FillingLine]),
     ),
-    ("GET", "paths"): _named(version=WHOLE, as_of=TIME, paths=_list_of(_OF[PathLine])),
+    ("GET", "paths"): _named(
+        version=WHOLE, as_of=TIME, paths=_list_of(_OF[PathLine]), older=_list_of(_OF[OlderLine])
+    ),
     ("POST", "paths/{id}/enter"): _named(let_in=WHOLE, before=WHOLE, unknown=TEXTS),
     ("POST", "paths/{id}/archive"): _ARCHIVED,
     ("POST", "paths/{id}/unarchive"): _ARCHIVED,
@@ -331,6 +337,8 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("GET", "templates"): _named(version=WHOLE, templates=_list_of(_OF[TemplateLine])),
     ("GET", "templates/{id}"): _named(template=_OF[Preview]),
     ("POST", "templates/{id}/test"): SUCCESS,
+    ("POST", "templates/{id}/preview"): _named(template=_OF[Preview]),
+    ("POST", "templates/{id}/links"): _named(links=_list_of(_OF[LinkAnswer])),
     **{
         ("GET", kind): _named(**{"version": WHOLE, kind: OPEN})
         for kind in ("scores", "interactions", "senders")

@@ -13,7 +13,8 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.admin import answer, asked, id_of
 from messaging.gateway.asking import gateway_of, ordered
-from messaging.gateway.console.rulebook import Rulebook
+from messaging.gateway.console.mailings import Draft
+from messaging.gateway.console.rulebook import Edit, Rulebook
 from messaging.gateway.console.rules import file_name
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.problems import ProblemError
@@ -30,6 +31,8 @@ class EditOrder(msgspec.Struct, forbid_unknown_fields=True):
     base: int
     file: str
     text: str | None
+    newest: int = 0
+    """The newest version when the edit was begun, where an older one is edited; 0: it is the base."""
 
 
 class PublishOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,6 +47,21 @@ class TestOrder(msgspec.Struct, forbid_unknown_fields=True):
     """Read whom a test goes to."""
 
     to: str
+
+
+class DraftOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Read a template's file as somebody is writing it."""
+
+    base: int
+    text: str
+    visitor: str = ""
+    """Whose it is shown as; empty: nobody's in particular."""
+
+
+class LinksOrder(msgspec.Struct, forbid_unknown_fields=True):
+    """Read as whose e-mail the links are asked."""
+
+    visitor: str = ""
 
 
 async def version(request: web.Request) -> web.Response:
@@ -91,9 +109,14 @@ async def matching(request: web.Request) -> web.Response:
 async def save(request: web.Request) -> web.Response:
     """Make a version of an edit."""
     gateway, order = gateway_of(request), await _edit(request)
-    saved = await acts.save(gateway, order.base, order.file, order.text, by=ADMIN_NAME)
+    edit = Edit(base=order.base, file=order.file, text=order.text, newest=order.newest)
+    saved = await acts.save(gateway, edit, by=ADMIN_NAME)
     if saved.outcome == "late":
-        raise ProblemError(409, f"version {saved.version} is the newest by now: edit that one")
+        raise ProblemError(
+            409,
+            f"version {saved.version} is the newest by now: edit that one, or name it as `newest` to leave what it "
+            "changes out",
+        )
     status = {"saved": 201, "same": 200, "wrong": 422}[saved.outcome]
     told = {"version": saved.version, "outcome": saved.outcome, "findings": saved.findings}
     return answer(told, status)
@@ -124,12 +147,38 @@ async def template(request: web.Request) -> web.Response:
     """Show a template as a visitor gets it, with what is to be said of it."""
     gateway = gateway_of(request)
     visitor = asked(request, "visitor")
-    if visitor and _VISITOR.fullmatch(visitor) is None:
-        raise ProblemError(422, "visitor must be a visitor id of 24 characters", field="visitor")
+    _known_form(visitor)
     found = await acts.mailings_of(gateway).preview(id_of(request), visitor)
     if found is None:
         raise ProblemError(404, "there is no such template, or no such visitor")
     return answer({"template": found})
+
+
+async def preview(request: web.Request) -> web.Response:
+    """Show a template as somebody is writing it; nothing is written."""
+    gateway, order = gateway_of(request), await ordered(request, DraftOrder, EDIT_BYTES_MAX)
+    _known_form(order.visitor)
+    if "\0" in order.text:
+        raise ProblemError(422, "text: a file of rules is text, without NUL", field="text")
+    draft = Draft(base=order.base, text=order.text)
+    found = await acts.mailings_of(gateway).preview(id_of(request), order.visitor, draft)
+    if found is None:
+        raise ProblemError(404, "there is no such visitor, or no version of the rules yet")
+    return answer({"template": found})
+
+
+async def check_links(request: web.Request) -> web.Response:
+    """Ask where the links of a template lead whether anything is there."""
+    gateway, order = gateway_of(request), await ordered(request, LinksOrder)
+    _known_form(order.visitor)
+    by = ADMIN_NAME
+    _, answers = await acts.check_links(gateway, id_of(request), order.visitor, by=by)
+    return answer({"links": answers})
+
+
+def _known_form(visitor: str) -> None:
+    if visitor and _VISITOR.fullmatch(visitor) is None:
+        raise ProblemError(422, "visitor must be a visitor id of 24 characters", field="visitor")
 
 
 async def send_test(request: web.Request) -> web.Response:

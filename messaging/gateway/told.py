@@ -27,6 +27,8 @@ class StageNow(msgspec.Struct, kw_only=True):
     calls: int = 0
     """They wait for a person, or a person took them over."""
     over: int = 0
+    note: str = ""
+    """By which versions people stand at it that only older ones have; empty: the published one has it."""
 
 
 class PathNow(msgspec.Struct, kw_only=True):
@@ -34,6 +36,8 @@ class PathNow(msgspec.Struct, kw_only=True):
 
     name: str
     stages: list[StageNow]
+    note: str = ""
+    """By which versions people are on a path that only older ones have; empty: the published one has it."""
 
 
 class Decided(msgspec.Struct, kw_only=True):
@@ -67,6 +71,8 @@ class TaskNow(msgspec.Struct, kw_only=True):
     """What is counted as one."""
     machine: int
     people: int
+    shared: bool = True
+    """Whether both can do it: what only one of the two can has no share."""
 
 
 class LiftNow(msgspec.Struct, kw_only=True):
@@ -89,8 +95,9 @@ class Overview(msgspec.Struct, kw_only=True):
     tiles: list[tuple[str, str, str]]
     """(name, figure, note)"""
     work: str
-    """Who did the work: the machine and people."""
+    """Who did the work: the machine and people, both counts."""
     machine_percent: float
+    """Of the tasks that both can do: never shown but beside both counts."""
     bots: list[BotNow]
     paths: list[PathNow]
     decisions: list[Decided]

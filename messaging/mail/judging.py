@@ -2,18 +2,23 @@
 
 Rules
 1. `wrong` is what must not go out; `look` is what somebody should look at.
-2. What the product adds by itself (the link to leave, one-click by RFC 8058) is not asked for.
+2. What the product adds by itself (one-click by RFC 8058) is not asked for. The link to leave is: who writes it into a
+   comment has it in the e-mail, and no reader can follow it.
+3. Links are judged by where they lead, not by the tracked links that stand in the e-mail (`messaging.mail.targets`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
 
 import msgspec
 
+from messaging.mail.links import urls_in_text
 from messaging.mail.reading import Mail
+from messaging.mail.targets import SHOWN_CHARACTERS_MAX, Fault, faults_of
 
 HTML_BYTES_MAX = 102 * 1024
 """Gmail shows no more of an e-mail's HTML, and hides the rest behind a link; so the link to leave."""
@@ -27,7 +32,6 @@ _SIGNATURE = re.compile(r"\r?\n-- \r?\n")
 
 LINKS_MAX = 20
 
-_FOLLOWED = re.compile(r"(?:https?://[^\s/]+|mailto:[^\s@]+@|tel:[0-9+])", re.IGNORECASE)
 _SHOUTING = re.compile(r"[A-ZÄÖÜ]{4,}[^a-z]*[A-ZÄÖÜ]{4,}|!{2,}|\${2,}")
 
 
@@ -55,11 +59,44 @@ class _Seen(HTMLParser):
             self.without_alt += 1
 
 
-def judged(mail: Mail, *, postal_address: str) -> list[Judgement]:
+class Reading(msgspec.Struct, frozen=True):
+    """Say how the links of an e-mail are to be read.
+
+    The defaults take links as they stand, and ask for no link to leave.
+    """
+
+    target_of: Callable[[str], str] = str
+    """Link -> where it leads."""
+    leaves: str = ""
+    """How the link to leave begins, where the e-mail must have one; empty: it need not."""
+    own: tuple[str, ...] = ()
+    """How links to this system's own pages begin: they are not judged."""
+    untold: list[Fault] = []
+    """What comes to nothing in the template's links."""
+
+
+PLAIN = Reading()
+
+
+def links_of(mail: Mail, reading: Reading) -> list[str]:
+    """Return where the links of an e-mail lead, of its HTML and its text, each once; not those to leave or confirm."""
+    seen = _Seen()
+    seen.feed(mail.html)
+    written = [*seen.links, *urls_in_text(mail.text)]
+    return list(
+        dict.fromkeys(
+            reading.target_of(link)
+            for link in written
+            if not (reading.own and link.startswith(reading.own))
+        )
+    )
+
+
+def judged(mail: Mail, *, postal_address: str, reading: Reading = PLAIN) -> list[Judgement]:
     """Return what there is to say of an e-mail, what is wrong first; empty for nothing."""
     seen = _Seen()
     seen.feed(mail.html)
-    found = [*_of_links(seen), *_of_size(mail), *_of_words(mail)]
+    found = [*_of_links(seen, mail, reading), *_of_size(mail), *_of_words(mail)]
     if seen.without_alt:
         found.append(
             Judgement(
@@ -73,12 +110,20 @@ def judged(mail: Mail, *, postal_address: str) -> list[Judgement]:
     return sorted(found, key=lambda each: each.level != "wrong")
 
 
-def _of_links(seen: _Seen) -> list[Judgement]:
+def _of_links(seen: _Seen, mail: Mail, reading: Reading) -> list[Judgement]:
+    faults = [Fault(each, faults_of(each)) for each in links_of(mail, reading)]
     found = [
-        Judgement("wrong", f"a link leads nowhere: “{link[:80]}”")
-        for link in dict.fromkeys(seen.links)
-        if not _FOLLOWED.match(link)
+        Judgement("wrong", f"the link “{fault.target[:SHOWN_CHARACTERS_MAX]}” {fault.said}")
+        for fault in faults
+        if fault.said
     ]
+    found += [
+        Judgement("wrong", f"in a link, “{fault.target[:SHOWN_CHARACTERS_MAX]}” {fault.said}")
+        for fault in reading.untold
+    ]
+    if reading.leaves and not any(link.startswith(reading.leaves) for link in seen.links):
+        said = 'nothing in it leads to unsubscribing: write <a href="{{ unsubscribe_url }}">Unsubscribe</a>'
+        found.append(Judgement("wrong", said))
     if len(seen.links) > LINKS_MAX:
         found.append(Judgement("look", f"{len(seen.links)} links: filters count them"))
     return found

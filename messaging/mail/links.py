@@ -41,6 +41,24 @@ def urls_in(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def urls_in_text(text: str) -> list[str]:
+    """Return the addresses that stand in plain text, as they are tracked.
+
+    >>> urls_in_text("see https://a.example/b. (or https://a.example/c)")
+    ['https://a.example/b', 'https://a.example/c']
+    """
+    return [_bare(match[0]) for match in _IN_TEXT.finditer(text)]
+
+
+def _bare(found: str) -> str:
+    """Return an address of plain text without what belongs to the sentence around it."""
+    url = found.rstrip(_AFTER_A_LINK)
+    # "(see https://a.example/b)": a bracket that nothing in the link opened closes the sentence's.
+    if url.endswith(")") and url.count(")") > url.count("("):
+        url = url[:-1].rstrip(_AFTER_A_LINK)
+    return url
+
+
 def _address(match: re.Match[str]) -> str:
     raw = next(value for value in match.group("double", "single", "bare") if value is not None)
     return _CONTROL.sub("", html.unescape(raw)).strip().replace(" ", "%20")
@@ -106,8 +124,5 @@ class Links:
         return f'{match["name"]}"{html.escape(self.tracked(url))}"'
 
     def _bare_link(self, match: re.Match[str]) -> str:
-        url = match[0].rstrip(_AFTER_A_LINK)
-        # "(see https://a.example/b)": a bracket that nothing in the link opened closes the sentence's.
-        if url.endswith(")") and url.count(")") > url.count("("):
-            url = url[:-1].rstrip(_AFTER_A_LINK)
+        url = _bare(match[0])
         return self.tracked(url) + match[0][len(url) :]

@@ -19,13 +19,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from messaging.outside import (
-    CheckedResolver,
-    NotPublic,
-    Resolve,
-    may_be_asked_for,
-    system_resolve,
-)
+from messaging.names import Resolve, machine_names
+from messaging.outside import CheckedResolver, NotPublic, may_be_asked_for
 from messaging.social.outcomes import BUSY, FAILED, REFUSED, Unanswered
 from messaging.social.places import is_named
 from messaging.social.turns import Turns
@@ -73,7 +68,7 @@ class Fetcher:
         *,
         allowed: frozenset[str] = frozenset(),
         is_outside_open: bool = True,
-        resolve: Resolve = system_resolve,
+        resolve: Resolve = machine_names,
         seconds_max: float = REQUEST_SECONDS_MAX,
     ) -> None:
         self._turns = turns

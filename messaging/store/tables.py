@@ -11,7 +11,11 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "decisions": (("visitor", "at"), ("kind", "at")),
     "rewards": (("decision_id",),),
     "story": (("visitor", "at"),),
-    "sends": (("visitor", "at"), ("status", "at"), ("day", "domain", "status", "left")),
+    "sends": (
+        ("visitor", "at"),
+        ("status", "at"),
+        ("day", "domain", "status", "left", "path", "stage", "template"),
+    ),
     "alerts": (("visitor", "at"), ("status", "at"), ("by",)),
     "engagements": (("visitor", "at"), ("status", "at"), ("at",)),
     "notices": (("visitor", "at"), ("channel", "status", "at")),

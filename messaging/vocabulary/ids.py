@@ -36,6 +36,9 @@ _MICROSECOND = timedelta(microseconds=1)
 ERASED_LATEST = "x:"
 """Identity key whose row holds the time of the latest erasure: without one nobody need look for others."""
 
+ORDERED_AT = "ordered_at"
+"""Property of an event that takes an order back: when that was placed (ISO 8601, world time)."""
+
 HOOK_PREFIX = "hook:"
 """Begins the anonymous ids of orders that a shop's server told of: no browser stands behind them."""
 
@@ -90,6 +93,11 @@ def email_key(address: str) -> str:
 def anonymous_key(anonymous_id: str) -> str:
     """Return the identity key of a browser's anonymous id."""
     return "a:" + kept_id(anonymous_id)
+
+
+def order_key(order_id: str) -> str:
+    """Return the key by which an order is known again whose owner was erased; no visitor is found by it."""
+    return "o:" + order_id
 
 
 def normal_address(address: str) -> str:

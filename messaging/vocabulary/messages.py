@@ -100,6 +100,8 @@ class CohortEntered(Message):
     cohort: str
     visit_at: datetime | None = None
     """When the session under way began; None if the visitor is not on the site."""
+    by_people: bool = False
+    """True where a list that people keep let the visitor in."""
 
 
 class CohortLeft(Message):
@@ -116,6 +118,8 @@ class EntryMet(Message):
     """Of the rules by which it does."""
     key: str = ""
     """What tells the run apart: an order, a cart; empty: nothing does."""
+    by_people: bool = False
+    """True for a call of the API: somebody chose this visitor."""
 
 
 class Broadcast(msgspec.Struct, frozen=True, array_like=True):

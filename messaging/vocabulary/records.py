@@ -16,6 +16,9 @@ import msgspec
 CONTEXT_MAX = 32
 """Floats of context that one decision may carry."""
 
+BY_RULES = "rules"
+"""Policy of a decision that was not made by what was learned, nor drawn: the rules' default."""
+
 
 class Candidate(msgspec.Struct, array_like=True):
     """Name one arm and, if it was not allowed, the rule that refused it."""
@@ -47,6 +50,11 @@ class Decision(msgspec.Struct, kw_only=True):
     context: list[float] = []
     """The moment in numbers, as `agents.rules_manager.context.NAMES` names them; empty on the site."""
     holdout: bool = False
+
+    @property
+    def by_people(self) -> bool:
+        """Say whether a person chose: by the default that stands in the rules, or by leaving nothing to choose."""
+        return self.policy == BY_RULES or len(self.candidates) < 2
 
 
 class Reward(msgspec.Struct, kw_only=True):

@@ -7,13 +7,15 @@ from html import unescape
 
 import pytest
 
+from messaging.mail.asking import LinkAnswer
 from messaging.mail.judging import judged
 from messaging.mail.reading import Mail, parse_mail
 from messaging.mail.tokens import mailbox_hash
 from messaging.ports import MailOutcomeCode
+from scripts.mailings import StoredMailings
 from scripts.rules import files_of, push_files
-from tests.console_builders import TEMPLATES, a_console, form_key, lived_in, log_in
-from tests.gateway_builders import NOON, SECRET
+from tests.console_builders import POST, TEMPLATES, a_console, form_key, lived_in, log_in
+from tests.gateway_builders import ADMIN, NOON, SECRET, StillClock
 
 
 class Taking:
@@ -190,3 +192,90 @@ def test_an_e_mail_that_gmail_would_cut_is_wrong_and_a_good_one_has_nothing() ->
     for link in ("", "#top", "javascript:alert(1)", "http://", "shop.example", "ftp://x"):
         [wrong] = judged(a_mail(f'<a href="{link}">Go</a>'), postal_address="1 Street")
         assert wrong.level == "wrong"
+
+
+class Answers:
+    """Answer for links without asking anybody."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def ask(self, links: list[str]) -> list[LinkAnswer]:
+        self.asked += links
+        return [
+            LinkAnswer(link=each, outcome="wrong", said="answers 404: there is no such page")
+            for each in links
+        ]
+
+
+BROKEN = (
+    "subject: Something new\n"
+    "preheader: The first words of it\n"
+    "text: |\n"
+    "  Words that say as much as the HTML does, https://shop.example/words as well.\n"
+    "html: |\n"
+    '  <p><a href="https://shop.example/hello">A</a> <a href="https://shop/b">B</a>\n'
+    '  <a href="https://shop.example/{{ first_name | default: "" }}">C</a></p>\n'
+    "  <!-- {{ unsubscribe_url }} -->\n"
+)
+
+
+async def test_targets_are_judged_behind_the_tracked_links_and_asked_only_at_a_button() -> None:
+    store, now = await lived_in()
+    files = await files_of(store, 1)
+    files["templates/invite-hello.yaml"] = BROKEN
+    await push_files(store, files, at=now, by="kim")
+    asks = Answers()
+    mailings = StoredMailings(store, StillClock(now), POST, Taking, asks)
+    async with a_console(store, now, mailings=mailings) as (session, _):
+        await log_in(session)
+        html = await _get(session, "templates/invite-hello")
+        for said in ("“https://shop/b” has a malformed host", "comes to nothing", "unsubscribing"):
+            assert said in html, said
+        assert asks.asked == [], "nobody is asked by looking"
+        html = await _post(session, "templates/invite-hello/links", 200, visitor="")
+        assert asks.asked[0] == "https://shop.example/hello", "the target, not the tracked link"
+        assert "answers 404: there is no such page" in html
+        assert "https://shop.example/words" in asks.asked
+        [row] = await store.rows("audit_log", {"act": "template.links_checked"})
+        assert (row["by"], row["of"]) == ("kim", "invite-hello")
+    async with a_console(store, now, mailings=mailings) as (session, _):
+        await log_in(session, "vic")
+        assert "Check links" not in await _get(session, "templates/invite-hello")
+        await _post(session, "templates/invite-hello/links", 403, visitor="")
+
+
+async def test_links_are_not_asked_hundreds_of_times() -> None:
+    store, now = await lived_in()
+    mailings = StoredMailings(store, StillClock(now), POST, Taking, Answers())
+    async with a_console(store, now, mailings=mailings) as (session, _):
+        await log_in(session)
+        for _ in range(30):
+            await _post(session, "templates/invite-hello/links", 200, visitor="")
+        html = await _post(session, "templates/invite-hello/links", 429, visitor="")
+        assert "try again" in html
+
+
+async def test_the_api_shows_a_draft_and_asks_links() -> None:
+    store, now = await lived_in()
+    asks = Answers()
+    mailings = StoredMailings(store, StillClock(now), POST, Taking, asks)
+    async with a_console(store, now, mailings=mailings) as (session, _):
+        path = "/api/v1/templates/invite-hello"
+        draft = {"base": 1, "text": BROKEN}
+        async with session.post(f"{path}/preview", json=draft, headers=ADMIN) as answer:
+            told = (await answer.json())["template"]
+            assert answer.status == 200, told
+            assert told["mail"]["subject"] == "Something new"
+            assert any("unsubscribing" in each["said"] for each in told["judgements"])
+        draft = {"base": 1, "text": "subject: x\nsubjet: y\n"}
+        async with session.post(f"{path}/preview", json=draft, headers=ADMIN) as answer:
+            told = (await answer.json())["template"]
+            assert told["mail"] is None
+            assert told["failed"].startswith("line ")
+        async with session.post(f"{path}/links", json={}, headers=ADMIN) as answer:
+            assert answer.status == 200
+            assert len((await answer.json())["links"]) == len(asks.asked) > 0
+        async with session.post(f"{path}/links", json={"visitor": "x"}, headers=ADMIN) as answer:
+            assert answer.status == 422
+    assert (await store.rows("rules_versions", {}, limit=9))[0]["id"] == "1", "nothing is written"

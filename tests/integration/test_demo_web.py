@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from agents.social_bot.facts import facts_of
 from config.settings import Settings, look_ups_stay_here, read_settings, web_look_ups
@@ -19,6 +20,7 @@ from messaging.vocabulary.messages import Finding
 from scripts.compose import look_up_places
 from scripts.compose import web_look_ups as web_look_ups_of
 from scripts.demo import SEED, Demo, with_demo
+from scripts.presences import made_up
 from tests.social_servers import Clock
 
 START = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -84,6 +86,17 @@ async def test_what_is_public_of_each_comes_out_and_of_all_kinds_there_are_some(
     assert {each[0] for each in facts} == {"found", "none", ""}
     assert len({each[1] for each in facts}) >= 4
     assert len({each[2] for each in facts}) >= 3, "active, seldom, and not known"
+
+
+async def test_a_simulation_hears_of_made_up_people_what_the_web_would_have_told() -> None:
+    """`scripts.presences` stands for the web: the same findings but for whom it took to ask."""
+    members = a_crowd().members()
+    async with a_demo(a_crowd()) as settings:
+        found = await looked_up(settings, *(member.address for member in members))
+    for member, findings in zip(members, found, strict=True):
+        told = [msgspec.structs.replace(each, hosts=[]) for each in findings]
+        known = presence_of(SEED, member.number)
+        assert made_up(known, member.person.joins_at, Later().now()) == told
 
 
 async def test_of_who_is_not_in_the_audience_nobody_else_is_asked() -> None:

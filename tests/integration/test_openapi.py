@@ -43,6 +43,10 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/rules/check": EDIT,
     "POST /api/v1/rules/matching": EDIT,
     "POST /api/v1/rules/{id}/publish": {"instead_of": 1},
+    "POST /api/v1/templates/{id}/preview": {
+        "base": 1,
+        "text": "subject: A draft\ntext: |\n  Words.\nhtml: <p>Words.</p>\n",
+    },
     "POST /api/v1/templates/{id}/test": {"to": "ann@example.com"},
     "POST /api/v1/tries": {"days": 3, "visitor": "person-21"},
     "POST /api/v1/simulations": {"days": 3},

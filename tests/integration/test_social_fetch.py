@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import time
 from urllib.parse import quote
 
 import pytest
 
+from messaging.names import nameserver
 from messaging.outside import CheckedResolver, NotPublic
 from messaging.social.fetch import Fetcher
-from messaging.social.nameserver import nameserver
 from messaging.social.outcomes import Unanswered
 from messaging.social.turns import HOSTS_MAX, WAIT_SECONDS_MAX, Turns
 from messaging.vocabulary.messages import Finding
+from tests.name_servers import a_name_server
 from tests.social_servers import NOW, Clock, a_bomb, a_stranger, knows, look_ups, resource_of
 
 ANN = "ann@social.example"
@@ -252,51 +252,15 @@ async def test_each_hop_is_resolved_and_checked_anew():
 
 
 async def test_a_name_server_of_ones_own_is_asked():
-    async with a_name_server({"pin.example": "127.0.0.1"}) as port, a_stranger() as stranger:
+    async with a_name_server({"pin.example": "127.0.0.1"}) as server, a_stranger() as stranger:
         place = f"pin.example:{stranger.port}"
-        resolve = nameserver("127.0.0.1", port)
+        resolve = nameserver("127.0.0.1", server.port)
         finding = await asked(f"http://{place}", place, resolve=resolve, seconds_max=3.0)
         assert (finding.outcome, stranger.came) == ("nobody", 1)
         finding = await asked("https://pin.example", resolve=resolve, seconds_max=3.0)
         assert (finding.outcome, finding.reason) == ("refused", "not a public address")
         finding = await asked("https://gone.example", resolve=resolve, seconds_max=3.0)
         assert finding.outcome == "failed"
-
-
-def a_name_server(names: dict[str, str]):
-    """Run a name server that knows a few names."""
-    import contextlib
-
-    import dns.message
-    import dns.rcode
-    import dns.rdatatype
-    import dns.rrset
-
-    class Protocol(asyncio.DatagramProtocol):
-        def connection_made(self, transport) -> None:
-            self.transport = transport
-
-        def datagram_received(self, data: bytes, peer) -> None:
-            query = dns.message.from_wire(data)
-            answer = dns.message.make_response(query)
-            (question,) = query.question
-            address = names.get(str(question.name).rstrip("."))
-            if address is None:
-                answer.set_rcode(dns.rcode.NXDOMAIN)
-            elif question.rdtype == dns.rdatatype.A:
-                answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", "A", address))
-            self.transport.sendto(answer.to_wire(), peer)
-
-    @contextlib.asynccontextmanager
-    async def running():
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_datagram_endpoint(Protocol, local_addr=("127.0.0.1", 0))
-        try:
-            yield transport.get_extra_info("sockname")[1]
-        finally:
-            transport.close()
-
-    return running()
 
 
 # Turns

@@ -52,7 +52,7 @@ def seen(ann: Ann) -> tuple[Any, ...]:
     state = ann.state
     return (
         state.counters,
-        {name: (t.last, t.hours, t.days) for name, t in state.tallies.items()},
+        {name: (t.last, t.hours) for name, t in state.tallies.items()},
         state.user_ids,
         state.anonymous_ids,
         state.email,

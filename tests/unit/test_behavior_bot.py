@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from agents.behavior_bot.merge import pack
-from agents.behavior_bot.state import OTHER, BehaviorState
+from agents.behavior_bot.state import BehaviorState
+from agents.behavior_bot.tallies import OTHER
 from messaging.vocabulary.effects import Moved, Tell, WakeAt
 from messaging.vocabulary.messages import (
     AlertAnswered,

@@ -352,3 +352,15 @@ def test_cohorts_that_stand_on_too_many_others_are_refused_by_line() -> None:
         [error] = validate_files(files)
         assert "too long a chain" in error.problem
         assert error.line
+
+
+def test_names_of_cohorts_that_no_state_could_hold_are_refused_by_line() -> None:
+    files = read_folder(DEFAULTS)
+    files["cohorts.yaml"] += "".join(
+        f"  {'n' * 55}-{number:03}:\n    title: t\n    when: {{known: email}}\n"
+        for number in range(140)
+    )
+    [error] = validate_files(files)
+    assert "characters too long" in error.problem
+    assert "8000 at most" in (error.hint or "")
+    assert error.line

@@ -235,3 +235,27 @@ def test_what_is_delivered_late_is_dated_by_itself_in_world_time() -> None:
     }
     [sale] = stripe.read(json.dumps(event).encode(), "")
     assert record_of(sale, NOON, SECRET, wall_now=wall).at == NOON - timedelta(hours=2)
+
+
+def test_what_takes_an_order_back_says_when_that_was_placed_in_world_time() -> None:
+    """Whoever was erased between the two must not come back by the second."""
+    wall = datetime(2026, 1, 10, 12, tzinfo=UTC)
+    gone = {"id": 7, "total_price": "20.00", "cancelled_at": "2026-01-10T11:00:00+00:00"}
+    placed = {"created_at": "2026-01-08T12:00:00+00:00"}
+    [cancelled] = shopify.read(json.dumps(gone | placed).encode(), "orders/cancelled")
+    charge = {
+        "id": "ch_1",
+        "created": int(wall.timestamp()) - 2 * 86_400,
+        "currency": "eur",
+        "refunds": {"data": [{"id": "re_1", "amount": 500, "status": "succeeded"}]},
+    }
+    event = {"type": "charge.refunded", "created": int(wall.timestamp()) - 3_600}
+    [refunded] = stripe.read(json.dumps(event | {"data": {"object": charge}}).encode(), "")
+    for sale in (cancelled, refunded):
+        record = record_of(sale, NOON, SECRET, wall_now=wall)
+        assert record.at == NOON - timedelta(hours=1)
+        placed_at = decode_event(record.raw).properties["ordered_at"]
+        assert datetime.fromisoformat(placed_at) == NOON - timedelta(days=2)
+    [undated] = shopify.read(json.dumps(gone).encode(), "orders/cancelled")
+    raw = record_of(undated, NOON, SECRET, wall_now=wall).raw
+    assert "ordered_at" not in decode_event(raw).properties

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
+from agents.social_bot.facts import facts_of
+from agents.social_bot.state import SocialState
 from config.load import DEFAULTS, compile_folder, read_folder, write_folder
+from learning.audience.audience import Audience
 from learning.audience.chance import Chance
 from learning.audience.people import Profile, make_person
 from learning.audience.visits import visit
 from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.vocabulary.effects import LookUp
+from messaging.vocabulary.messages import Finding
 from scripts.cli_simulate import files_of_version, leads_of, published_beside, simulate
 from scripts.folder import Refused
+from scripts.presences import presences, recalled
 from scripts.profiles import draw_profiles, profile_of
 from scripts.rules import publish, push
 from scripts.simulating import START
@@ -28,6 +36,7 @@ from scripts.simulation_told import told
 from tests.behavior_builders import Ann, a_listing, a_page, a_track, an_identify
 
 RULES = compile_folder(DEFAULTS, 1)
+ADDRESS = "ann@secret.example"
 
 
 def a_lead(name: str = "ann", **traits: Any) -> Ann:
@@ -50,11 +59,18 @@ def a_lead(name: str = "ann", **traits: Any) -> Ann:
 
 def a_store(**people: Ann) -> MemoryStore:
     """Return a store in which one batch has written these people's states."""
-    store, codec = MemoryStore(MemoryDatabase()), Codec(WIRING["behavior"].make())
-    bodies = {name: codec.encode(Held(ann.state, {}, "", b"")) for name, ann in people.items()}
+    store = MemoryStore(MemoryDatabase())
+    write_states(store, "behavior", {name: ann.state for name, ann in people.items()})
+    return store
+
+
+def write_states(store: MemoryStore, bot: str, states: dict[str, Any]) -> None:
+    """Let one batch of a bot write these people's states."""
+    codec = Codec(WIRING[bot].make())
+    bodies = {name: codec.encode(Held(state, {}, "", b"")) for name, state in states.items()}
     commit = Commit(
-        shard="behavior-0",
-        bot="behavior",
+        shard=f"{bot}-0",
+        bot=bot,
         epoch=1,
         batch=1,
         positions={},
@@ -68,11 +84,10 @@ def a_store(**people: Ann) -> MemoryStore:
     )
 
     async def write() -> None:
-        await store.acquire("behavior-0")
+        await store.acquire(f"{bot}-0")
         await store.commit(commit)
 
     asyncio.run(write())
-    return store
 
 
 def drawn(store: MemoryStore, count: int = 10, seed: int = 1) -> list[Profile]:
@@ -106,6 +121,37 @@ def test_lists_and_the_consent_to_the_site_come_along() -> None:
     (listed,) = [call for call in calls if call["type"] == "listed"]
     assert listed["lists"] == {"vip": True}
     assert listed["context"]["consent"] == {"categoryPreferences": {"email": True, "site": False}}
+
+
+def test_what_social_found_of_leads_is_recalled_as_lively_as_it_was_and_names_nobody() -> None:
+    """A lead whose account was quiet for two days when it was found is so in the simulated spring."""
+    found_at = datetime(2031, 5, 1, tzinfo=UTC)
+    posted_at = found_at - timedelta(days=2)
+    found = [
+        Finding("gravatar", ["gravatar.com"], found_at, "nobody"),
+        Finding("activitypub", ["secret.example"], found_at, "found", "", "personal", 9, posted_at),
+    ]
+    store = a_store(v1=a_lead("ann"), v2=a_lead("ben"))
+    write_states(store, "social", {"v1": SocialState(address=ADDRESS, findings=found)})
+    profiles = drawn(store)
+    assert "secret" not in repr(profiles)
+    asked_at = START + timedelta(days=1)
+    [told_of] = [recalled(each, asked_at) for each in profiles if each.found]
+    assert [each.at for each in told_of] == [asked_at] * 2
+    assert facts_of(told_of, asked_at) == ["found", "personal", "active"]
+    setting = Setting(2, 3, 3, 0.0, profiles="real", social=True)
+    facts = compare(RULES, setting, profiles=profiles)
+    assert (facts["social"], facts["recalled"]) == (True, 1)
+    assert "of 1 of them it is told what it found" in told(facts)
+    off = compare(RULES, msgspec.structs.replace(setting, social=False), profiles=profiles)
+    assert off["recalled"] == 0
+    assert "Social is off: nobody is looked up" in told(off)
+    audience = Audience(3, 2, START, 1, profiles=profiles)
+    heard = presences(audience, 3)
+    look_ups = [
+        LookUp("l", person.address, "m", ["activitypub"], asked_at) for person in audience._people
+    ]
+    assert sorted(len(heard(each)) for each in look_ups) == [0, 1]
 
 
 def test_who_has_bought_and_who_is_not_known_is_left_out() -> None:

@@ -17,6 +17,7 @@ from messaging.gateway.console.routine import Edge, Routine, StageNode, laid_out
 from messaging.ports import Store
 from scripts.learned import interval
 from scripts.routine import routine_of
+from scripts.sent import SentNow
 from tests.flow_builders import files_of, on
 from tests.gateway_builders import NOON
 from tests.rules_builders import PATH
@@ -88,7 +89,18 @@ def a_routine(edges: list[Edge], won: int = 0) -> Routine:
 
     entered = sum(edge.runs for edge in edges if not edge.source)
     stages = [node(name) for name in STAGES]
-    return Routine(name="lead", title="", facts=[], entered=entered, stages=stages, edges=edges)
+    return Routine(
+        name="lead",
+        version=1,
+        is_published=True,
+        older=[],
+        title="",
+        facts=[],
+        entered=entered,
+        stages=stages,
+        edges=edges,
+        sent_as_of="",
+    )
 
 
 def test_every_way_that_can_be_taken_stays_within_the_picture() -> None:
@@ -137,6 +149,9 @@ FLOW = """
 """
 
 
+NOTHING = SentNow("", {})
+
+
 class Figures:
     """Stand for the store: sums of the Rules Manager's commits, and nothing learned."""
 
@@ -153,7 +168,7 @@ class Figures:
 
 async def drawn_flow(figures: dict[str, float]) -> Routine:
     rules = compile_files(files_of(FLOW), 1)
-    found = await routine_of(cast("Store", Figures(figures)), rules, PATH)
+    found = await routine_of(cast("Store", Figures(figures)), rules, PATH, NOTHING, rules)
     assert found is not None
     return found
 

@@ -206,7 +206,7 @@ def test_it_is_left_alone_by_publications_and_is_in_no_figure() -> None:
     one.view = replace_view(one, rules)
     one.take(RunsMoved(VISITOR, one.now, 2, "exit", "kim"))
     assert one.state.runs["broadcast:b1"].status == "planned"
-    assert one.bot.figures(one.state) == {}
+    assert one.bot.figures(one.state) == {"work/whom/people": 1}, "a person's work, and no run"
 
 
 def replace_view(one: OneVisitor, rules: Any) -> Any:

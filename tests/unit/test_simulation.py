@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from config.load import DEFAULTS, RulesInvalid, compile_folder, read_folder
 from learning.audience.audience import Audience
 from learning.serving.moment import FEATURES
 from scripts.cli_simulate import simulate
+from scripts.presences import presences
 from scripts.simulating import START, Simulated, end_of, visitor_of
 from scripts.simulation import (
     MEASURES,
@@ -143,6 +145,38 @@ def test_the_worker_tells_progress_and_the_result_line_by_line():
     assert last == {"result": simulated(asked)}
     [wrong] = said(msgspec.json.encode(Request(Files(0, {"a.yaml": ""}))))
     assert "none of the rule files" in str(wrong["error"])
+
+
+def test_social_looks_made_up_people_up_and_the_report_says_that_presence_is_made_up(facts):
+    """Rules that ask for presence are followed, to the byte again; off, everybody is of unknown presence."""
+    looked_up = msgspec.structs.replace(SMALL, social=True)
+    found = compare(RULES, looked_up)
+    assert json.dumps(found) == json.dumps(compare(RULES, looked_up))
+    assert (found["social"], found["recalled"]) == (True, 0)
+    assert "presence that it finds is made up" in told(found)
+    assert "Social is off" in told(facts)
+    learning = found["arms"]["learning"]["templates"]
+    assert learning["invite-work"] > 0
+    assert "invite-work" not in facts["arms"]["learning"]["templates"]
+
+
+def test_what_a_made_up_web_says_is_all_that_anybody_hears_of_people():
+    """Out goes what the web would have told: kinds, counts and times, and nothing of what somebody is like."""
+    audience = Audience(3, 40, START, 5)
+    world = Simulated(View(RULES, 1, {1: RULES}, {}, social=True), audience, presences(audience, 3))
+    world.run(end_of(5))
+    states = [held.state for held in world.bots.states("social").values() if held.state.findings]
+    assert len(states) > 10
+    cohorts = Counter()
+    for held in world.bots.states("behavior").values():
+        cohorts.update(held.state.cohorts)
+    assert 0 < cohorts["at-work"] < cohorts["presence-found"]
+    assert cohorts["presence-unknown"] > 0
+    for state in states:
+        assert {each.source for each in state.findings} == {"gravatar", "activitypub"}
+        for each in state.findings:
+            assert each.hosts == []
+            assert each.kind in ("", "personal", "professional", "organization", "automated")
 
 
 def test_the_holdout_is_as_set(facts):

@@ -8,39 +8,56 @@ import pytest
 
 from agents.runtime.figures import arms_in, stages_in
 from scripts.lift import difference, lift_now, wilson
-from scripts.working import tasks
+from scripts.working import both, tasks
+
+WORK = {
+    "segment": {"machine": 70, "people": 12},
+    "score": {"machine": 40},
+    "whom": {"machine": 7, "people": 3},
+    "what": {"machine": 12, "people": 5},
+    "offer": {"machine": 4, "people": 2},
+    "when": {"machine": 11, "people": 6},
+    "send": {"machine": 15, "people": 2},
+    "follow_up": {"machine": 9, "people": 1},
+}
 
 
 def some_facts(**changed: Any) -> dict[str, Any]:
     counts = {
-        "runs": {"waiting": 5, "won": 3},
         "engagements": {"shown": 4, "clicked": 2},
-        "people": {"people": 40},
-        "sends": {"handed over": 17},
-        "follow_ups": 9,
-        "alerts": 3,
+        "sends": {"handed over": 19},
+        "work": WORK,
+        "alerts": 5,
     }
-    return {"counts": counts, "kinds": {}, "acts": {}, "by_people": 2, **changed}
+    return {"counts": counts, "acts": {}, "by_people": 2, **changed}
 
 
 def test_each_kind_of_task_has_both_counts() -> None:
-    facts = some_facts(
-        kinds={"template": 20, "send_hour": 18, "interaction": 6},
-        acts={"alert.resumed": 1, "rules.published": 4, "session.opened": 99},
-    )
-    found = {task.name: (task.machine, task.people) for task in tasks(facts)}
-    assert found["Choose whom"] == (7, 1), "a run that a person resumed is the person's"
-    assert found["Choose what"] == (26, 0)
-    assert found["Choose when"] == (18, 0)
-    assert found["Send"] == (23, 0)
-    assert found["Follow up"] == (9, 0)
-    assert found["Hand over"] == (3, 2)
-    assert found["Set the strategy"] == (0, 4)
+    acts = {"alert.changed": 1, "rules.published": 4, "template.tested": 3, "session.opened": 99}
+    found = {task.name: (task.machine, task.people) for task in tasks(some_facts(acts=acts))}
+    assert found == {
+        "Set the strategy": (0, 4),
+        "Segment": (70, 13),
+        "Score": (40, 0),
+        "Choose whom": (7, 3),
+        "Choose what": (16, 7),
+        "Choose when": (11, 6),
+        "Send": (23, 5),
+        "Follow up": (9, 1),
+        "Hand over": (3, 2),
+    }
+
+
+def test_what_only_one_of_the_two_can_do_has_no_share() -> None:
+    told = tasks(some_facts())
+    assert {task.name for task in told if not task.shared} == {"Set the strategy", "Score"}
+    machine, people = both(told)
+    assert machine == sum(t.machine for t in told) - 40
+    assert people == sum(t.people for t in told)
 
 
 def test_nothing_done_is_nothing_for_both() -> None:
-    counts = {"runs": {}, "engagements": {}, "people": {"people": 0}}
-    counts |= {"sends": {"handed over": 0}, "follow_ups": 0, "alerts": 0}
+    counts = {"engagements": {}, "sends": {"handed over": 0}, "work": {}, "alerts": 0}
     assert {(t.machine, t.people) for t in tasks(some_facts(counts=counts, by_people=0))} == {
         (0, 0)
     }
@@ -74,7 +91,7 @@ def test_figures_of_arms_and_of_stages_are_told_apart() -> None:
         "arms/lead/rules/entered": 3.0,
         "arms/lead/learning/entered": 9.0,
         "arms/lead/learning/won": 2.0,
-        "follow_ups": 4.0,
+        "work/send/machine": 4.0,
     }
     assert stages_in(figures) == {"lead": {"cart": {"won": 2}}}
     assert arms_in(figures) == {"lead": {"learning": (9, 2), "rules": (3, 0)}}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
 from messaging.gateway import acts
+from messaging.gateway.admin import version_of
 from messaging.gateway.console.door import Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.learned import Heat, ModelNow
@@ -26,18 +28,22 @@ FAINTEST = 0.08
 
 async def routines(visit: Visit) -> web.StreamResponse:
     """Lead to the first path's routine."""
-    paths = await desk_of(visit).paths()
+    desk = desk_of(visit)
+    paths = [*await desk.paths(), *(each.path for each in await desk.older())]
     if not paths:
         raise ProblemError(404, "no path is published yet")
-    return back_to(f"{ROOT}routines/{paths[0]}")
+    return back_to(f"{ROOT}routines/{quote(paths[0], safe='')}")
 
 
 async def routine(visit: Visit) -> web.StreamResponse:
     """Show a path as a diagram, and one stage of it in full."""
     desk = desk_of(visit)
-    found = await desk.routine(visit.request.match_info["path"])
+    version = version_of(visit.request)
+    found = await desk.routine(visit.request.match_info["path"], version)
     if found is None:
-        raise ProblemError(404, "no path of the published rules has this name")
+        which = f"version {version} of the rules has no path" if version else "there is no path"
+        raise ProblemError(404, f"{which} of this name")
+    older = await desk.older()
     wanted = visit.text("stage")
     stage = next((each for each in found.stages if each.name == wanted), found.stages[0])
     return await visit.page(
@@ -46,6 +52,8 @@ async def routine(visit: Visit) -> web.StreamResponse:
         seconds=LOOK_SECONDS,
         world=await desk.world(),
         paths=await desk.paths(),
+        lost=[each for each in older if not each.has_path],
+        version=version,
         found=found,
         diagram=laid_out(found),
         rows=rows_of(found),

@@ -12,7 +12,7 @@ import msgspec
 
 from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.learned import LearningNow
-from messaging.gateway.console.routine import Routine
+from messaging.gateway.console.routine import OlderLine, Routine
 from messaging.gateway.paging import After
 
 
@@ -166,8 +166,15 @@ class Desk(Protocol):
         """Return the names of the published paths."""
         ...
 
-    async def routine(self, path: str) -> Routine | None:
-        """Return a path with its people, None if there is none of this name."""
+    async def older(self) -> list[OlderLine]:
+        """Return who still goes a path by another version than the published one."""
+        ...
+
+    async def routine(self, path: str, version: int = 0) -> Routine | None:
+        """Return a path with its people, as a version has it; None if it has none of this name.
+
+        Without a version as the published one has it, else as the newest one that somebody goes it by, or that has it.
+        """
         ...
 
     async def deliverability(self) -> DeliveredNow:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from messaging.mail.asking import LinkAnswer
 from messaging.mail.judging import Judgement
 from messaging.mail.reading import Mail
 
@@ -40,6 +41,17 @@ class Preview(msgspec.Struct, kw_only=True):
     """Why it cannot be composed for this reader, empty if it can."""
     mail: Mail | None
     judgements: list[Judgement]
+    links: list[str] = []
+    """Where its links lead, behind the tracked ones."""
+    is_marketing: bool = True
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold a template's file as somebody is writing it."""
+
+    base: int
+    """Version of the rules that it is written on."""
+    text: str
 
 
 class Mailings(Protocol):
@@ -49,8 +61,15 @@ class Mailings(Protocol):
         """Return the templates of the newest version."""
         ...
 
-    async def preview(self, name: str, visitor: str) -> Preview | None:
-        """Return a template as a visitor would get it; None for a template or a visitor that is not there."""
+    async def preview(self, name: str, visitor: str, draft: Draft | None = None) -> Preview | None:
+        """Return a template as a visitor would get it; None for a template or a visitor that is not there.
+
+        `draft`: what its file holds instead; a draft that cannot be read is a preview that failed.
+        """
+        ...
+
+    async def ask_links(self, links: list[str], by: str) -> list[LinkAnswer]:
+        """Ask whether anything is where these links lead. Raise ProblemError where somebody asked too often."""
         ...
 
     async def send_test(self, name: str, to: str, by: str) -> str:

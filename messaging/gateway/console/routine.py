@@ -41,8 +41,12 @@ class VariantLine(msgspec.Struct, kw_only=True):
     """The cohort that alone may get it; empty: everybody."""
     default: str
     """Which attempt gets it by the rules; empty: none."""
-    sends: int
-    answers: int
+    sent: int
+    """By every version: a server had a word about so many."""
+    bounced: int
+    """Of these, they came back."""
+    weighed: str
+    """What the policy weighs of them, where older ones count less; empty: nothing is learned."""
     rate: str
     """What the policy expects, with its interval; empty: nothing is learned."""
 
@@ -76,15 +80,38 @@ class Edge(msgspec.Struct, kw_only=True):
     """Of a flow: on what condition it is gone; empty: always."""
 
 
+class OlderLine(msgspec.Struct, kw_only=True):
+    """Say who still goes a path by another version than the published one."""
+
+    path: str
+    version: int
+    people: int
+    """On the way, or with a person."""
+    has_path: bool
+    """Whether the published version has a path of this name."""
+    lost: dict[str, int]
+    """Stage that the published version lacks -> people who stand there."""
+
+
 class Routine(msgspec.Struct, kw_only=True):
-    """Hold one path."""
+    """Hold one path, as one version has it.
+
+    Who stands at a stage is counted over all versions where the version is the published one, and of this version alone
+    where it is another. Who came, went on, or won is counted over all versions.
+    """
 
     name: str
+    version: int
+    is_published: bool
+    older: list[OlderLine]
+    """Who goes it by other versions than the published one, the newest first."""
     title: str
     facts: list[tuple[str, str]]
     entered: int
     stages: list[StageNode]
     edges: list[Edge]
+    sent_as_of: str
+    """The moment that `sent` of its e-mails is of."""
     is_flow: bool = False
     """True: `edges` holds every way that may be gone."""
 

@@ -7,8 +7,19 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.console.routine import OlderLine
+
 RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
 """What becomes of runs under way on other versions -> what the audit log says of it."""
+
+
+class PublicationLine(msgspec.Struct, kw_only=True):
+    """Say one publication of a version."""
+
+    at: str
+    by: str
+    runs: str
+    """What became of the runs under way on other versions: `stay`, `migrate` or `exit`."""
 
 
 class VersionLine(msgspec.Struct, kw_only=True):
@@ -18,6 +29,8 @@ class VersionLine(msgspec.Struct, kw_only=True):
     at: str
     by: str
     is_published: bool
+    publications: list[PublicationLine]
+    """The newest first; none: it was never published."""
 
 
 class FileLine(msgspec.Struct, kw_only=True):
@@ -97,6 +110,8 @@ class RulesNow(msgspec.Struct, kw_only=True):
     paths: list[PathLine]
     files: list[tuple[str, list[FileLine]]]
     """(kind of file, its files), of the newest version."""
+    older: list[OlderLine] = []
+    """Who still goes a path by another version than the published one."""
     move: MoveLine | None = None
     """Of the publication that stands; None where it left everybody where they were."""
     filling: FillingLine | None = None
@@ -142,6 +157,23 @@ class Compared(msgspec.Struct, kw_only=True):
     text: str
 
 
+class Edit(msgspec.Struct, kw_only=True):
+    """Hold an edit of one file of a version."""
+
+    base: int
+    """The version that it is made of."""
+    file: str
+    text: str | None
+    """None: without the file."""
+    newest: int = 0
+    """The newest version when it was begun, where that is another one; 0: it is the base."""
+
+    @property
+    def seen(self) -> int:
+        """Return the version that must be the newest still."""
+        return self.newest or self.base
+
+
 class Saved(msgspec.Struct, kw_only=True):
     """Say what became of an edit."""
 
@@ -161,6 +193,10 @@ class Rulebook(Protocol):
 
     async def version(self, number: int) -> VersionLine | None:
         """Return a version, None if there is none of this number."""
+        ...
+
+    async def listed(self, number: int) -> list[tuple[str, list[FileLine]]]:
+        """Return (kind of file, its files) of a version."""
         ...
 
     async def file(self, number: int, name: str) -> str | None:
@@ -191,8 +227,8 @@ class Rulebook(Protocol):
         """Return what differs between two versions."""
         ...
 
-    async def save(self, base: int, name: str, text: str | None, by: str, at: datetime) -> Saved:
-        """Make a version of another one in which one file is changed, if that other one still is the newest."""
+    async def save(self, edit: Edit, by: str, at: datetime) -> Saved:
+        """Make a version of an edit, if the newest one still is the one that was seen as such."""
         ...
 
     async def impact(self, number: int) -> list[Place]:

@@ -3,6 +3,7 @@
 Rules
 1. Nothing that somebody typed is lost: what cannot be saved comes back with what is wrong with it.
 2. Of two editors the later is told what the other changed (409), and can save on top of that.
+   Who edits an older version (after a roll-back: what is published) makes a draft of that one, and is told so.
 3. A publication names the version it takes the place of: it is refused if that is not the published one any more.
 """
 
@@ -11,13 +12,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.merging import merged
-from messaging.gateway.console.rulebook import Rulebook, Saved, VersionLine
+from messaging.gateway.console.rulebook import Edit, Rulebook, Saved, VersionLine
 from messaging.gateway.console.views import LOOK_SECONDS, desk_of
 from messaging.gateway.problems import ProblemError
 
@@ -48,6 +50,7 @@ async def version(visit: Visit) -> web.StreamResponse:
     now = await book.now()
     compared = await book.compare(now.published, found.number)
     standing, entering = [], []
+    files = await book.listed(found.number)
     if not found.is_published:
         standing = await book.impact(found.number)
         entering = await book.entering(found.number)
@@ -59,29 +62,33 @@ async def version(visit: Visit) -> web.StreamResponse:
         compared=compared,
         standing=standing,
         entering=entering,
+        files=files,
     )
 
 
 async def edit(visit: Visit) -> web.StreamResponse:
-    """Show a file of the newest version, to be edited."""
+    """Show a file of the newest version, or of the one that is named, to be edited."""
     book = rulebook_of(visit)
-    name = file_name(visit.request.query.get("file", ""))
-    now = await book.now()
-    text = await book.file(now.newest, name)
-    return await _editor(visit, name, text or "", base=now.newest, is_new=text is None)
+    given, name = visit.text("version"), file_name(visit.request.query.get("file", ""))
+    newest = (await book.now()).newest
+    base = (await _version(book, given)).number if given else newest
+    text = await book.file(base, name)
+    found = Edit(base=base, file=name, text=text or "", newest=newest)
+    return await _editor(visit, found, is_new=text is None)
 
 
 async def check(visit: Visit, form: Form) -> web.StreamResponse:
     """Show what is wrong with an edit, and what it changes; nothing is written."""
     book = rulebook_of(visit)
-    name, text, base = _edited(form)
+    given = _edited(form)
+    base, name, text = given.base, given.file, given.text or ""
     findings = await book.check(base, name, text)
     told: dict[str, Any] = {
         "findings": findings,
         "diff": await book.compare_file(base, name, text),
         "matching": await book.matching(base, name, text) if not findings else None,
     }
-    return await _editor(visit, name, text, base=base, is_checked=True, **told)
+    return await _editor(visit, given, is_checked=True, **told)
 
 
 async def save(visit: Visit, form: Form) -> web.StreamResponse:
@@ -105,43 +112,54 @@ async def publish(visit: Visit, form: Form) -> web.StreamResponse:
 
 
 async def _save(visit: Visit, form: Form, *, is_removal: bool) -> web.StreamResponse:
-    name, text, base = _edited(form)
+    given = _edited(form)
     if form.get("over"):
-        base = _number(form["over"])
-    new = None if is_removal else text
-    saved = await acts.save(visit.gateway, base, name, new, by=visit.session.user)
+        given.base = _number(form["over"])
+    edit = msgspec.structs.replace(given, text=None) if is_removal else given
+    saved = await acts.save(visit.gateway, edit, by=visit.session.user)
     if saved.outcome in ("saved", "same"):
         return back_to(f"{ROOT}rules/versions/{saved.version}", saved.outcome)
-    return await _not_saved(visit, name, text, base, saved)
+    return await _not_saved(visit, given, saved)
 
 
-async def _not_saved(
-    visit: Visit, name: str, text: str, base: int, saved: Saved
-) -> web.StreamResponse:
+async def _not_saved(visit: Visit, given: Edit, saved: Saved) -> web.StreamResponse:
     """Give an edit back: with what is wrong, or with what somebody else changed meanwhile."""
     if saved.outcome == "wrong":
-        return await _editor(
-            visit, name, text, base=base, status=422, findings=saved.findings, is_checked=True
-        )
-    book = rulebook_of(visit)
-    before, theirs = await book.file(base, name), await book.file(saved.version, name)
+        return await _editor(visit, given, status=422, findings=saved.findings, is_checked=True)
+    if given.base != given.seen:
+        return await _beside(visit, given, saved)
+    book, name, text = rulebook_of(visit), given.file, given.text or ""
+    before, theirs = await book.file(given.base, name), await book.file(saved.version, name)
     if theirs == before:
         both: str | None = text
     else:
         both = merged(before or "", theirs or "", text) if theirs is not None else None
     late = {
         "late": await book.version(saved.version),
-        "theirs": await book.compare(base, saved.version),
+        "theirs": await book.compare(given.base, saved.version),
         "is_merged": both is not None,
         "diff": await book.compare_file(saved.version, name, text if both is None else both),
     }
     # What cannot be put together is asked for again, until somebody says that theirs may go.
-    on = saved.version if both is not None else base
-    return await _editor(visit, name, text if both is None else both, base=on, status=409, **late)
+    on = saved.version if both is not None else given.base
+    back = Edit(base=on, file=name, text=text if both is None else both)
+    return await _editor(visit, back, status=409, **late)
+
+
+async def _beside(visit: Visit, given: Edit, saved: Saved) -> web.StreamResponse:
+    """Give the edit of an older version back: another one is the newest by now, of which it takes nothing."""
+    book = rulebook_of(visit)
+    late = {
+        "late": await book.version(saved.version),
+        "theirs": await book.compare(given.base, saved.version),
+        "diff": await book.compare_file(given.base, given.file, given.text),
+    }
+    back = msgspec.structs.replace(given, newest=saved.version)
+    return await _editor(visit, back, status=409, **late)
 
 
 async def _editor(
-    visit: Visit, name: str, text: str, *, base: int, status: int = 200, **more: Any
+    visit: Visit, edit: Edit, *, status: int = 200, **more: Any
 ) -> web.StreamResponse:
     known: dict[str, Any] = {
         "findings": [],
@@ -157,20 +175,22 @@ async def _editor(
         "rules_file.html",
         here=HERE,
         status=status,
-        file=name,
-        text=text,
-        base=base,
+        file=edit.file,
+        text=edit.text or "",
+        base=edit.base,
+        newest=edit.seen,
         **{**known, **more},
     )
 
 
-def _edited(form: Form) -> tuple[str, str, int]:
-    """Return (file, text, version it was made of) of the editor's form. Raise 422."""
+def _edited(form: Form) -> Edit:
+    """Return the edit of the editor's form. Raise 422."""
     # A form's lines end with CRLF (HTML, 4.10.22.7); files of rules end theirs with LF.
     text = form.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         raise ProblemError(422, "a file of rules is text, without NUL", field="text")
-    return file_name(form.get("file", "")), text, _number(form.get("base", ""))
+    name, base = file_name(form.get("file", "")), _number(form.get("base", ""))
+    return Edit(base=base, file=name, text=text, newest=_number(form.get("newest", "0")))
 
 
 def file_name(given: str) -> str:

@@ -17,6 +17,7 @@ from messaging.gateway.console.mailings import Mailings, Preview
 from messaging.gateway.inbox import in_scheme
 from messaging.gateway.limits import ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError
+from messaging.mail.asking import LinkAnswer
 
 HERE = "templates"
 
@@ -70,19 +71,23 @@ async def as_visitor(visit: Visit, form: Form) -> web.StreamResponse:
     return back_to(_address(visit, {"visitor": found["visitor_id"] if found is not None else ""}))
 
 
+async def check_links(visit: Visit, form: Form) -> web.StreamResponse:
+    """Ask where its links lead whether anything is there, and show it with the answers."""
+    name, visitor = visit.request.match_info["name"], _visitor(form.get("visitor", ""))
+    by = visit.session.user
+    found, answers = await acts.check_links(visit.gateway, name, visitor, by=by)
+    return await _shown(visit, found, answers)
+
+
 async def send_test(visit: Visit, form: Form) -> web.StreamResponse:
     """Send it to an address of our own, as a made-up reader gets it: nobody's data goes to somebody else."""
-    name, visitor = visit.request.match_info["name"], form.get("visitor", "")
-    if visitor and _VISITOR.fullmatch(visitor) is None:
-        raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
+    name, visitor = visit.request.match_info["name"], _visitor(form.get("visitor", ""))
     await acts.send_test(visit.gateway, name, form.get("to", ""), by=visit.session.user)
     return back_to(_address(visit, {"visitor": visitor}), "tested")
 
 
 async def _preview(visit: Visit) -> Preview:
-    visitor = visit.text("visitor")
-    if visitor and _VISITOR.fullmatch(visitor) is None:
-        raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
+    visitor = _visitor(visit.text("visitor"))
     name = visit.request.match_info["name"]
     found = await mailings_of(visit).preview(name, visitor)
     if found is None:
@@ -90,7 +95,16 @@ async def _preview(visit: Visit) -> Preview:
     return found
 
 
-async def _shown(visit: Visit, found: Preview) -> web.StreamResponse:
+def _visitor(given: str) -> str:
+    """Return a visitor id, or an empty one. Raise 422."""
+    if given and _VISITOR.fullmatch(given) is None:
+        raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
+    return given
+
+
+async def _shown(
+    visit: Visit, found: Preview, answers: list[LinkAnswer] | None = None
+) -> web.StreamResponse:
     scheme, width = _chosen(visit, "scheme", SCHEMES), _chosen(visit, "width", WIDTHS)
     now = {"visitor": found.visitor, "scheme": scheme, "width": width}
     choices = {
@@ -104,6 +118,7 @@ async def _shown(visit: Visit, found: Preview) -> web.StreamResponse:
         "template.html",
         here=HERE,
         found=found,
+        answers=answers,
         choices=choices,
         width=width,
         source=_with(f"{_root(visit)}/body", source),

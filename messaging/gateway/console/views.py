@@ -54,7 +54,7 @@ async def overview(visit: Visit) -> web.StreamResponse:
     """Show what the machine is doing."""
     now = await visit.gateway.deps.reader.overview()
     paths = [
-        {"name": path.name, "stages": [_stage(stage) for stage in path.stages]}
+        {"name": path.name, "note": path.note, "stages": [_stage(stage) for stage in path.stages]}
         for path in now.paths
     ]
     told = {name: getattr(now, name) for name in now.__struct_fields__}
@@ -76,6 +76,7 @@ def _stage(stage: StageNow) -> dict[str, Any]:
     return {
         **counts,
         "name": stage.name,
+        "note": stage.note,
         "all": sum(counts.values()),
         "standing": said[True],
         "ended": said[False],

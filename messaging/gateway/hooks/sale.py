@@ -6,6 +6,8 @@ Rules
    no customer, and by it they reach whoever bought, in whatever order the two come. Nobody can guess it, although
    order ids can be counted.
 3. The message id is derived from the source and the order's or the refund's id, so that a replay is a repeat.
+4. What takes an order back says when that was placed, where the source does: it is of that time for whoever was
+   erased since.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import msgspec
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import (
     HOOK_PREFIX,
+    ORDERED_AT,
     anonymous_key,
     email_key,
     own_id,
@@ -58,6 +61,8 @@ class Sale(msgspec.Struct, frozen=True, kw_only=True):
     """What refunds call the order by, where that is another name than the shop's."""
     at: datetime | None = None
     """When it happened, in real time; None: the source does not say."""
+    ordered_at: datetime | None = None
+    """When the order was placed that it takes back, in real time; None: the source does not say, or it is the order."""
 
 
 def record_of(sale: Sale, now: datetime, secret: bytes, *, wall_now: datetime) -> Record:
@@ -65,21 +70,24 @@ def record_of(sale: Sale, now: datetime, secret: bytes, *, wall_now: datetime) -
 
     `now`: world time; `wall_now`: real time. So long ago as it is in the one it is in the other.
     """
-    passed = wall_now - sale.at if sale.at is not None else timedelta(0)
     anonymous = HOOK_PREFIX + _keyed(secret, sale.source, sale.payment_id or sale.order_id)
     key = email_key(sale.address) if sale.address else anonymous_key(anonymous)
     return Record(
         position=0,
         message_id=own_id("hook", sale.source, sale.event, sale.order_id, sale.refund_id),
         partition=partition_of(visitor_id_for(key)),
-        at=now - max(passed, timedelta(0)),
+        at=_in_world_time(sale.at or wall_now, now, wall_now),
         received_at=now,
         tagged="",
-        raw=msgspec.json.encode(_call(sale, anonymous)),
+        raw=msgspec.json.encode(_call(sale, anonymous, now, wall_now)),
     )
 
 
-def _call(sale: Sale, anonymous: str) -> dict[str, Any]:
+def _in_world_time(at: datetime, now: datetime, wall_now: datetime) -> datetime:
+    return now - max(wall_now - at, timedelta(0))
+
+
+def _call(sale: Sale, anonymous: str, now: datetime, wall_now: datetime) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "order_id": sale.order_id,
         "currency": sale.currency,
@@ -91,6 +99,9 @@ def _call(sale: Sale, anonymous: str) -> dict[str, Any]:
         properties["payment_id"] = sale.payment_id
     if sale.refund_id:
         properties["refund_id"] = sale.refund_id
+    if sale.ordered_at is not None:
+        ordered_at = _in_world_time(sale.ordered_at, now, wall_now)
+        properties[ORDERED_AT] = ordered_at.isoformat()
     call: dict[str, Any] = {
         "type": "track",
         "event": sale.event,

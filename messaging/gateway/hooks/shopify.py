@@ -104,7 +104,9 @@ def _paid(order: Order) -> list[Sale]:
 def _cancelled(order: Order) -> list[Sale]:
     if order.cancelled_at is None:
         return []
-    return [_sale(order, CANCELLED, None, moment(order.cancelled_at))]
+    sale = _sale(order, CANCELLED, None, moment(order.cancelled_at))
+    ordered_at = moment(order.processed_at or order.created_at)
+    return [msgspec.structs.replace(sale, ordered_at=ordered_at)]
 
 
 def _sale(order: Order, event: str, amount: float | None, at: datetime | None) -> Sale:

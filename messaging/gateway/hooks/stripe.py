@@ -69,6 +69,8 @@ class Thing(msgspec.Struct):
     receipt_email: str | None = None
     metadata: dict[str, Any] | None = None
     refunds: Listed | None = None
+    created: int | None = None
+    """Seconds since 1970."""
 
 
 class Listed(msgspec.Struct):
@@ -154,6 +156,7 @@ def _refund(refund: Thing, around: Thing, at: datetime | None) -> Sale:
         refund_id=checked_id(refund.id, "data.object.id"),
         payment_id=refund.payment_intent or around.payment_intent or "",
         at=at,
+        ordered_at=moment(around.created) if around is not refund else None,
     )
 
 

@@ -1,0 +1,50 @@
+"""Read states as older versions of the product wrote them.
+
+1  A tally had hours for eight days, counted from 1970, and days (UTC) for 400.
+2  It has hours alone, counted from `FIRST_HOUR`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agents.behavior_bot.state import BehaviorState
+from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_MAX
+
+VERSION = 2
+
+_TALLIES = BehaviorState.__struct_fields__.index("tallies")
+
+
+def read(version: int, body: bytes | msgspec.Raw) -> BehaviorState:
+    """Return a state of an older layout, or this one, in this one.
+
+    Raises:
+        ValueError: this layout is not known.
+    """
+    if version == VERSION:
+        return msgspec.msgpack.decode(body, type=BehaviorState)
+    if version != 1:
+        raise ValueError(f"behavior: no layout {version} is known ({len(bytes(body))} bytes)")
+    fields: list[Any] = msgspec.msgpack.decode(body)
+    if len(fields) > _TALLIES:
+        fields[_TALLIES] = {name: _tally(*old) for name, old in fields[_TALLIES].items()}
+    return msgspec.convert(fields, BehaviorState, strict=False)
+
+
+def _tally(
+    count: int,
+    last: float,
+    hours: dict[int, int],
+    days: dict[int, int],
+    human: int = 0,
+    first: int = 0,
+) -> list[Any]:
+    oldest = min(hours, default=1 << 40)
+    # What lies before the hours stands in noon's hour of its day; of the first hours' own day they alone are counted.
+    kept = {day * 24 + 12: each for day, each in days.items() if day * 24 + 24 <= oldest}
+    kept |= hours
+    newest = sorted(kept)[-HOURS_MAX:]
+    return [count, last, {hour - FIRST_HOUR: kept[hour] for hour in newest}, human, first]
