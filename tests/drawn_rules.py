@@ -73,6 +73,7 @@ ASKED = st.sampled_from(
 STEPS = st.one_of(
     st.sampled_from(["Product Added", "Order Completed", "Form Sent"]),
     st.builds(lambda p: {"name": "Product Added", "properties": p}, PROPERTIES),
+    st.sampled_from([{"page": {"starts_with": "/pricing"}}, {"page": {"contains": "big"}}]),
 )
 DATES = st.sampled_from(
     [

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.rules.facts import Cart
+from agents.rules.watches import PATH
 from tests.naive_rules import ListedFacts
 
 IDLE = timedelta(minutes=30)
@@ -57,7 +58,7 @@ def facts_at(now: datetime, happened: list[Happened], visitor: str) -> ListedFac
     places |= {"city": traits["city"]} if "city" in traits else {}  # what they say goes first
     orders = {e.properties["order_id"]: e for e in calls if e.name == "Order Completed"}
     facts = ListedFacts(
-        events=[(e.counted_as, e.at, e.properties) for e in known],
+        events=[(e.counted_as, e.at, _told(e)) for e in known],
         pages=[(e.path, e.at) for e in known if e.kind == "page"],
         traits=traits,
         places=places,
@@ -82,6 +83,10 @@ def facts_at(now: datetime, happened: list[Happened], visitor: str) -> ListedFac
         facts.since["last_order"] = max(e.at for e in orders.values())
     _visits(facts, [e for e in known if e.kind not in ("identify", "opened")], now)
     return facts
+
+
+def _told(event: Happened) -> dict[str, Any]:
+    return event.properties | ({PATH: event.path} if event.kind == "page" else {})
 
 
 def _latest(events: list[Happened], told: Any) -> dict[str, Any]:

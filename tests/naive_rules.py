@@ -17,7 +17,7 @@ from agents.protocol.draw import share
 from agents.rules.event_models import MARKS_MAX
 from agents.rules.facts import Cart
 from agents.rules.values import same
-from agents.rules.watches import Mark, Watch
+from agents.rules.watches import PATH, Mark, Watch
 
 HALF_LIFE_DAYS = 7.0
 SOURCES = ("trait", "first", "last", "of")
@@ -147,7 +147,16 @@ def _matching(facts: ListedFacts, asked: dict[str, Any] | str) -> Iterator[tuple
     asked = {"name": asked} if isinstance(asked, str) else asked
     for name, at, had in facts.events:
         wanted = (asked.get("properties") or {}).items()
-        if name == asked["name"] and all(_value(had.get(key), each) for key, each in wanted):
+        if "page" in asked:
+            path, page = had.get(PATH, ""), asked["page"]
+            is_so = (
+                path.startswith(page.get("starts_with", "")) and page.get("contains", "") in path
+            )
+            if name != "page" or not is_so:
+                continue
+        if name == asked.get("name", "page") and all(
+            _value(had.get(key), each) for key, each in wanted
+        ):
             yield at, had
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from agents.rules.atoms import Asked, AtLeast, Literal, OneOf, Speaks, Thing
 from agents.rules.value_models import PropertyIs
 from agents.rules.value_sense import Question, can_be, implies
+from agents.rules.watches import PATH
 
 LIFECYCLES = frozenset({"unknown", "lead", "customer"})
 YES_OR_NO = frozenset({True, False})
@@ -239,10 +240,14 @@ def _is_such_an_event(one: tuple[object, ...], other: tuple[object, ...]) -> boo
     assert isinstance(others, frozenset)
     if name != other_name or (other_same and one[2] != other_same):
         return False
-    return all(
-        any(each == (key, text) or (each[0] == key and _says_more(each[1], text)) for each in asked)
-        for key, text in others
-    )
+    return all(any(_is_asked_by(pair, other) for pair in asked) for other in others)
+
+
+def _is_asked_by(pair: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Say whether who asks the one of a property asks the other; of a page's path, where capitals count, the same."""
+    if pair == other:
+        return True
+    return pair[0] == other[0] != PATH and _says_more(pair[1], other[1])
 
 
 def _says_more(one: str, other: str) -> bool:

@@ -33,6 +33,7 @@ from agents.rules.models import Score
 from agents.rules.time_models import ClockIs, DateIs
 from agents.rules.value_models import TraitIs, ValueIs
 from agents.rules.values import plain
+from agents.rules.watches import PATH
 from agents.rules.when import WEEKDAYS
 
 EVER = float("inf")
@@ -147,7 +148,10 @@ def _event_thing(said: EventNone | EventLike) -> tuple[object, ...]:
         (name, each.model_dump_json(exclude_none=True, by_alias=True))
         for name, each in asked.items()
     )
-    return said.name, pairs, getattr(said, "same", None) or ""
+    if isinstance(said, EventLike) and said.page is not None:
+        pairs |= {(PATH, said.page.model_dump_json(exclude_none=True))}
+    name = said.event if isinstance(said, EventLike) else said.name
+    return name, pairs, getattr(said, "same", None) or ""
 
 
 def _event(said: EventDid) -> Formula:

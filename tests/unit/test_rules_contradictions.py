@@ -97,6 +97,10 @@ NOBODY = {
         {"sequence": {"steps": ["View", "Buy"], "within_days": 3}},
         never("Buy", within_days=8),
     ],
+    "a sequence of a page that never was": [
+        {"sequence": {"steps": [{"page": {"contains": "spec"}}, "Buy"]}},
+        never("page"),
+    ],
     "left undone what was never begun": [
         {"unfinished": {"start": "View", "finish": "Buy", "after_hours": 1}},
         never(),
