@@ -226,6 +226,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "campaign": st.sampled_from([{"source": "news"}, {"source": "ads", "medium": "cpc"}]),
     "country": st.sampled_from(["BR", "no"]),
     "locale": st.sampled_from(["pt", "pt-BR", "en"]),
+    "device": st.sampled_from(["phone", "tablet", "desktop"]),
     "social": st.sampled_from(
         [
             {"presence": "awaited"},

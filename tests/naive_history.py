@@ -99,6 +99,8 @@ def _places(event: Happened) -> dict[str, Any]:
     found = {"zone": context.get("timezone"), "locale": context.get("locale")}
     found |= {name: context.get("location", {}).get(name) for name in ("country", "city")}
     found["campaign"] = context.get("campaign")
+    agent = context.get("userAgent")
+    found["device"] = {"i": "phone", "X": "desktop"}[agent.partition("(")[2][0]] if agent else None
     if "page" in context and "referrer" in context["page"]:
         found |= {"referrer": "www.search.example/find", "search_term": "lamp"}
     return {name: value for name, value in found.items() if value is not None}

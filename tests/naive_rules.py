@@ -381,6 +381,8 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
             return _in_cart(facts, now) == asked
         case "country":
             return facts.places.get("country", "").lower() == asked.lower()
+        case "device":
+            return facts.places.get("device") == asked
         case "locale":
             parts = facts.places.get("locale", "").lower().split("-")
             return parts[: asked.count("-") + 1] == asked.lower().split("-")

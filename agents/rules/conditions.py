@@ -195,6 +195,15 @@ def _locale(wanted: str, _: Around) -> Part:
     return Part(test, None, frozenset({"place:locale", "trait:locale"}))
 
 
+def _device(wanted: str, _: Around) -> Part:
+    return Part(
+        lambda facts, _: facts.place("device") == wanted,
+        None,
+        frozenset({"place:device"}),
+        frozenset({("place", "device")}),
+    )
+
+
 def _campaign(campaign: CampaignIs, _: Around) -> Part:
     asked = list(campaign.model_dump(exclude_none=True).items())
     return Part(
@@ -375,6 +384,7 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "city": _place("city"),
     "in_list": _in_list,
     "locale": _locale,
+    "device": _device,
     "share": _share,
     "responded": _responded,
     "probability": _probability,

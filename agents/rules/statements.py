@@ -336,6 +336,7 @@ _SAYS: dict[str, Callable[[Any], Formula]] = {
     "search_term": _place("search_term"),
     "city": _place("city"),
     "country": lambda said: is_so("country", value=country_key(said)),
+    "device": lambda said: is_so("device", value=said),
     "in_list": lambda said: is_so("list", said),
     "locale": lambda said: Literal(Speaks(plain(said).replace("_", "-"))),
     "share": _share,

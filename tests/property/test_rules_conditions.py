@@ -87,6 +87,7 @@ FACTS = st.builds(
         city=st.sampled_from(["Rio", "Berlin"]),
         country=st.sampled_from(["BR", "NO"]),
         locale=st.sampled_from(["pt-BR", "pt", "en-GB"]),
+        device=st.sampled_from(["phone", "desktop"]),
     ),
     campaigns=having(source=st.sampled_from(["news", "ads"]), medium=st.just("cpc")),
     points=st.sampled_from([0.0, -6.0, 1.0, 2.0, 7.9, 8.0, 33.3]),

@@ -37,7 +37,7 @@ NEAR = (
     ("session",),
     ("page",),
     ("score", "share", "probability"),
-    ("country", "locale", "campaign", "social"),
+    ("country", "locale", "device", "campaign", "social"),
 )
 """Conditions that speak of the same things: of others hardly any two exclude each other."""
 

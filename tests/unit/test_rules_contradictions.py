@@ -72,6 +72,7 @@ NOBODY = {
     "two cities": [{"city": "Rio"}, {"city": "Berlin"}],
     "two countries": [{"country": "BR"}, {"country": "Germany"}],
     "a country by two names": [{"country": "BR"}, no({"country": "Brazil"})],
+    "two devices": [{"device": "phone"}, {"device": "desktop"}],
     "two languages": [{"locale": "pt"}, {"locale": "de"}],
     "a language and not": [{"locale": "pt-BR"}, no({"locale": "pt"})],
     "two campaigns": [{"campaign": {"source": "a"}}, {"campaign": {"source": "b", "name": "c"}}],
