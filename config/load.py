@@ -3,7 +3,8 @@
 Rules
 1. A version is its files, byte for byte: what `push` took is what `pull` writes.
 2. Every error is found in one go, with its file and line; nothing is compiled while there is one.
-3. A version's e-mails are compiled once: who stores a version stores their HTML with it.
+3. A version's e-mails are compiled once: who stores a version stores their HTML with it. One that has it was checked
+   when it was stored: a later release that finds more to refuse does not refuse it.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def _read(
         errors += _read_file(rules, file, text)
     errors += make_bodies(rules, html)
     if not errors:
-        errors = check(rules)
+        errors = check(rules, is_new=html is None)
     if not errors and not rules.paths:
         errors = [RuleError("paths/", 1, "there is no path", "add paths/<name>.yaml")]
     return rules, sorted(errors, key=lambda error: (error.file, error.line))

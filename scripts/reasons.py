@@ -15,6 +15,7 @@ REASONS = {
     "cannot be sent": "it cannot be sent",
     "cap": "too soon after the last e-mail",
     "cap_day": "enough was shown today",
+    "cap_total": "enough came on all channels together",
     "cap_session": "one of its kind was shown in this visit",
     "cohort": "it is meant for another cohort",
     "complained": "the visitor complained",

@@ -150,9 +150,13 @@ def _email(step: EmailStep) -> list[tuple[str, str]]:
     ]
 
 
+def _channel(channel: str) -> str:
+    return "on all channels together" if channel == "total" else f"by {channel}"
+
+
 def _facts(path: PathRule) -> list[tuple[str, str]]:
     caps = "; ".join(
-        f"{cap.count:,} by {cap.channel} in any {cap.hours:,} hours" for cap in path.caps
+        f"{cap.count:,} {_channel(cap.channel)} in any {cap.hours:,} hours" for cap in path.caps
     )
     return [
         ("goal", ", ".join(sorted(path.goal_events))),

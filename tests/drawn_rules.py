@@ -46,6 +46,7 @@ PROPERTIES = st.sampled_from(
         {"size": "5", "color": "red"},
         {"color": "blue"},
         {"size": {"at_least": 4, "at_most": 5.5}},
+        {"size": {"between": [5, 6]}},
         {"color": {"starts_with": "BL"}},
         {"color": {"ends_with": "d"}, "size": {"exists": True}},
         {"color": {"matches": "^(r|b)[a-z]+$"}},
@@ -65,11 +66,14 @@ ASKED = st.sampled_from(
         {"at_least": 30},
         {"at_most": 29.5},
         {"at_least": 1, "at_most": 30},
+        {"between": [29.5, 30]},
+        {"between": [-3, 29]},
     ]
 )
 STEPS = st.one_of(
     st.sampled_from(["Product Added", "Order Completed", "Form Sent"]),
     st.builds(lambda p: {"name": "Product Added", "properties": p}, PROPERTIES),
+    st.sampled_from([{"page": {"starts_with": "/pricing"}}, {"page": {"contains": "big"}}]),
 )
 DATES = st.sampled_from(
     [
@@ -222,6 +226,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "campaign": st.sampled_from([{"source": "news"}, {"source": "ads", "medium": "cpc"}]),
     "country": st.sampled_from(["BR", "no"]),
     "locale": st.sampled_from(["pt", "pt-BR", "en"]),
+    "device": st.sampled_from(["phone", "tablet", "desktop"]),
     "social": st.sampled_from(
         [
             {"presence": "awaited"},

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.rules.facts import Cart
+from agents.rules.watches import PATH
 from tests.naive_rules import ListedFacts
 
 IDLE = timedelta(minutes=30)
@@ -57,7 +58,7 @@ def facts_at(now: datetime, happened: list[Happened], visitor: str) -> ListedFac
     places |= {"city": traits["city"]} if "city" in traits else {}  # what they say goes first
     orders = {e.properties["order_id"]: e for e in calls if e.name == "Order Completed"}
     facts = ListedFacts(
-        events=[(e.counted_as, e.at, e.properties) for e in known],
+        events=[(e.counted_as, e.at, _told(e)) for e in known],
         pages=[(e.path, e.at) for e in known if e.kind == "page"],
         traits=traits,
         places=places,
@@ -84,6 +85,10 @@ def facts_at(now: datetime, happened: list[Happened], visitor: str) -> ListedFac
     return facts
 
 
+def _told(event: Happened) -> dict[str, Any]:
+    return event.properties | ({PATH: event.path} if event.kind == "page" else {})
+
+
 def _latest(events: list[Happened], told: Any) -> dict[str, Any]:
     """Return what was told last of each thing."""
     return {name: value for event in events for name, value in told(event).items()}
@@ -94,6 +99,8 @@ def _places(event: Happened) -> dict[str, Any]:
     found = {"zone": context.get("timezone"), "locale": context.get("locale")}
     found |= {name: context.get("location", {}).get(name) for name in ("country", "city")}
     found["campaign"] = context.get("campaign")
+    agent = context.get("userAgent")
+    found["device"] = {"i": "phone", "X": "desktop"}[agent.partition("(")[2][0]] if agent else None
     if "page" in context and "referrer" in context["page"]:
         found |= {"referrer": "www.search.example/find", "search_term": "lamp"}
     return {name: value for name, value in found.items() if value is not None}

@@ -17,7 +17,7 @@ from agents.protocol.draw import share
 from agents.rules.event_models import MARKS_MAX
 from agents.rules.facts import Cart
 from agents.rules.values import same
-from agents.rules.watches import Mark, Watch
+from agents.rules.watches import PATH, Mark, Watch
 
 HALF_LIFE_DAYS = 7.0
 SOURCES = ("trait", "first", "last", "of")
@@ -147,7 +147,16 @@ def _matching(facts: ListedFacts, asked: dict[str, Any] | str) -> Iterator[tuple
     asked = {"name": asked} if isinstance(asked, str) else asked
     for name, at, had in facts.events:
         wanted = (asked.get("properties") or {}).items()
-        if name == asked["name"] and all(_value(had.get(key), each) for key, each in wanted):
+        if "page" in asked:
+            path, page = had.get(PATH, ""), asked["page"]
+            is_so = (
+                path.startswith(page.get("starts_with", "")) and page.get("contains", "") in path
+            )
+            if name != "page" or not is_so:
+                continue
+        if name == asked.get("name", "page") and all(
+            _value(had.get(key), each) for key, each in wanted
+        ):
             yield at, had
 
 
@@ -214,6 +223,8 @@ def _value(value: Any, asked: Any) -> bool:
         case "matches":
             return re.search(wanted, str(value), re.IGNORECASE) is not None
     bounds = dict([(operator, wanted), *more])
+    if operator == "between":
+        bounds = {"at_least": wanted[0], "at_most": wanted[1]}
     if isinstance(value, bool) or not re.fullmatch(r"-?[0-9.]+", text):
         return False
     return bounds.get("at_least", -math.inf) <= float(text) <= bounds.get("at_most", math.inf)
@@ -370,6 +381,8 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
             return _in_cart(facts, now) == asked
         case "country":
             return facts.places.get("country", "").lower() == asked.lower()
+        case "device":
+            return facts.places.get("device") == asked
         case "locale":
             parts = facts.places.get("locale", "").lower().split("-")
             return parts[: asked.count("-") + 1] == asked.lower().split("-")

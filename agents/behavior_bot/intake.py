@@ -33,6 +33,7 @@ from agents.behavior_bot.tallies import put_in_hours, tally_of
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules.values import number
+from agents.rules.watches import PATH
 from messaging.vocabulary.events import (
     Aliased,
     Call,
@@ -106,7 +107,9 @@ def remember(
             kinds += rules.page_kinds(path)
             if let_go is not None:
                 kinds += rules.page_kinds(let_go[1])
-            kinds += note_marks(state, rules, name, event.properties, at)
+            if name in rules.watched:
+                told = {**(event.properties or {}), PATH: path}
+                kinds += note_marks(state, rules, name, told, at)
             touch(state, at, 1)
         case Track():
             kinds += note_marks(state, rules, name, event.properties, at)

@@ -39,6 +39,7 @@ from agents.behavior_bot.state import (
 )
 from agents.protocol.bot import View
 from agents.rules.countries import zone_of_country
+from agents.rules.devices import device_of
 from agents.rules.facts import LISTS
 from agents.rules.values import plain
 from messaging.vocabulary.effects import Effect, Tell
@@ -93,6 +94,7 @@ _PLACE_TRAITS = {
     "zone": ("timezone",),
     "referrer": (),
     "search_term": (),
+    "device": (),
 }
 """Traits that tell a place; what is not named here is told by the trait of its name."""
 
@@ -362,6 +364,8 @@ def _learn_context(state: BehaviorState, context: Context, at: float, position: 
         found.append(("zone", context.timezone[:64]))
     if context.locale:
         found.append(("locale", context.locale[:16]))
+    if device := device_of(context.user_agent, context.device):
+        found.append(("device", device))
     for field in ("country", "city") if context.location else ():
         value = context.location.get(field) if context.location else None
         if isinstance(value, str) and value:

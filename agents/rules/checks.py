@@ -8,13 +8,13 @@ from itertools import pairwise
 from zoneinfo import available_timezones
 
 from agents.rules.condition_models import NAME
-from agents.rules.contradictions import contradiction
 from agents.rules.email_models import Mail, SplitTestModel
 from agents.rules.entry_checks import check_entry
-from agents.rules.flow_checks import check_flow, check_questions
+from agents.rules.flow_checks import check_flow
 from agents.rules.models import PathFile, Stage, TemplateFile
 from agents.rules.parts import OTHER_KINDS
 from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
+from agents.rules.sense_checks import check_sense
 from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError
 
@@ -27,14 +27,18 @@ COHORT_CHARACTERS_MAX = 8_000
 may be in all of them, and remembers of which they were told."""
 
 
-def check(rules: RuleSet) -> list[RuleError]:
-    """Return every error of a set whose files could all be read, by file and line."""
+def check(rules: RuleSet, *, is_new: bool = True) -> list[RuleError]:
+    """Return every error of a set whose files could all be read, by file and line.
+
+    Of what was taken before (`is_new` is false) it is not asked whether it makes sense: a release that finds more must
+    not take down what runs.
+    """
     circles = list(_check_cycles(rules)) or list(_check_depth(rules))
     found = [
         *_check_names(rules),
         *_check_lengths(rules),
         *_check_conditions(rules),
-        *(circles or [*_check_contradictions(rules), *check_questions(rules)]),
+        *(circles or (check_sense(rules) if is_new else ())),
         *_check_scores(rules),
         *_check_templates(rules),
         *_check_interactions(rules),
@@ -82,19 +86,6 @@ def _check_conditions(rules: RuleSet) -> Iterator[RuleError]:
             if condition.score is not None:
                 place = (*at, "score", "name")
                 yield from _unknown(source, place, "score", condition.score.name, rules.scores)
-
-
-def _check_contradictions(rules: RuleSet) -> Iterator[RuleError]:
-    source = rules.sources.get(COHORTS)
-    for name, cohort in rules.cohorts.items():
-        for at, condition in walk(cohort.when, ("cohorts", name, "when")):
-            if source is None or "not" in at:
-                continue  # what nobody can meet is met by everybody under a `not`
-            found = contradiction(condition, at, rules.cohorts)
-            if found is not None:
-                hint = "take one of them out, or put them under `any`"
-                yield source.error(found[0], f"nobody can meet this of {name}: {found[1]}", hint)
-                break
 
 
 def _check_cycles(rules: RuleSet) -> Iterator[RuleError]:
@@ -156,6 +147,9 @@ def _check_scores(rules: RuleSet) -> Iterator[RuleError]:
         starts = [band.start for band in score.bands]
         if any(later <= earlier for earlier, later in pairwise(starts)):
             yield source.error((*at, "bands"), "bands must rise", "put the lowest first")
+        if score.cap is not None and starts and starts[-1] > score.cap:
+            problem = f"nobody reaches the band {score.bands[-1].name}: the cap is {score.cap:g}"
+            yield source.error((*at, "bands"), problem, "raise the cap, or begin the band below it")
         if len({band.name for band in score.bands}) < len(score.bands):
             yield source.error((*at, "bands"), "two bands have one name", "rename one")
 

@@ -164,7 +164,7 @@ class InteractionRule(msgspec.Struct, frozen=True):
 
 
 class Cap(msgspec.Struct, frozen=True):
-    """Allow at most `count` marketing touches on a channel in any `hours`."""
+    """Allow at most `count` marketing touches on a channel, or (`total`) on all together, in any `hours`."""
 
     channel: str
     count: int

@@ -252,6 +252,7 @@ class Condition(Model):
     country: Text | None = None
     city: PropertyIs | None = None
     locale: Text | None = None
+    device: Literal["phone", "tablet", "desktop"] | None = None
     in_list: Name | None = None
     share: ShareOf | None = None
     social: SocialIs | None = None

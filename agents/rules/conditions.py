@@ -25,7 +25,7 @@ from agents.rules.condition_models import (
     ShareOf,
     SocialIs,
 )
-from agents.rules.countries import code_of_country
+from agents.rules.countries import country_key
 from agents.rules.did import (
     compile_event,
     compile_not_event,
@@ -169,13 +169,8 @@ def _social(social: SocialIs, _: Around) -> Part:
 
 def _country(wanted: str, _: Around) -> Part:
     kinds = frozenset({"place:country", "trait:country", "trait:address.country"})
-    text = _same_country(wanted)
-    return Part(lambda facts, _: _same_country(facts.place("country")) == text, None, kinds)
-
-
-def _same_country(name: str) -> str:
-    """Return what is equal for all names of a country, and the name itself where it is none's."""
-    return code_of_country(name) or plain(name)
+    key = country_key(wanted)
+    return Part(lambda facts, _: country_key(facts.place("country")) == key, None, kinds)
 
 
 def _place(field: str) -> Callable[[PropertyIs, Around], Part]:
@@ -198,6 +193,15 @@ def _locale(wanted: str, _: Around) -> Part:
         return locale == language or locale.startswith(language + "-")
 
     return Part(test, None, frozenset({"place:locale", "trait:locale"}))
+
+
+def _device(wanted: str, _: Around) -> Part:
+    return Part(
+        lambda facts, _: facts.place("device") == wanted,
+        None,
+        frozenset({"place:device"}),
+        frozenset({("place", "device")}),
+    )
 
 
 def _campaign(campaign: CampaignIs, _: Around) -> Part:
@@ -380,6 +384,7 @@ _COMPILERS: dict[str, Callable[..., Part]] = {
     "city": _place("city"),
     "in_list": _in_list,
     "locale": _locale,
+    "device": _device,
     "share": _share,
     "responded": _responded,
     "probability": _probability,

@@ -11,6 +11,8 @@ from functools import lru_cache
 from babel import Locale
 from babel.core import get_global
 
+from agents.rules.values import plain
+
 MOST_LIVE_IN = {
     "AQ": "Antarctica/McMurdo",
     "AR": "America/Argentina/Buenos_Aires",
@@ -108,6 +110,15 @@ def code_of_country(country: str) -> str:
         if len(aliases) == 1:
             return aliases[0]
     return ALSO_CALLED.get(country.casefold()) or _english().get(country.casefold(), "")
+
+
+def country_key(country: str) -> str:
+    """Return what is equal for all names of a country, and the name's plain text where it is none's.
+
+    >>> country_key("Brazil"), country_key(" Mordor")
+    ('BR', 'mordor')
+    """
+    return code_of_country(country) or plain(country)
 
 
 @lru_cache(maxsize=1)

@@ -13,11 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from agents.rules.event_models import EventDid, EventLike, EventNone, SequenceIs, UnfinishedIs
+from agents.rules.event_models import (
+    EventDid,
+    EventLike,
+    EventNone,
+    PageLike,
+    SequenceIs,
+    UnfinishedIs,
+)
 from agents.rules.facts import Facts
-from agents.rules.operators import properties_test, texts_of
+from agents.rules.operators import PropertiesTest, properties_test, texts_of
 from agents.rules.parts import ZONE, Around, Part, counted, every, kinds_of, negated
-from agents.rules.watches import Mark, Watch
+from agents.rules.watches import PATH, Mark, Watch
 from agents.rules.windows import has_days, left_at, window_start
 from messaging.vocabulary.ids import derive
 
@@ -158,10 +165,7 @@ def _watch(steps: list[EventLike], same: str | None, around: Around) -> Watch:
     said = json.dumps([[each.model_dump(exclude_none=True) for each in steps], same])
     watch = Watch(
         id=derive("watch", said)[:8],
-        steps=tuple(
-            (each.name, properties_test(each.properties) if each.properties else None)
-            for each in steps
-        ),
+        steps=tuple((each.event, _test_of(each)) for each in steps),
         same=same or "",
         only=_only(steps),
     )
@@ -170,6 +174,25 @@ def _watch(steps: list[EventLike], same: str | None, around: Around) -> Watch:
 
 def _kinds(watch: Watch, hours: int | None) -> frozenset[str]:
     return watch.kinds | ZONE if has_days(hours) else watch.kinds
+
+
+def _test_of(step: EventLike) -> PropertiesTest | None:
+    """Return the test of an event's properties, and of a page's path among them; None: any will do."""
+    tests = [properties_test(step.properties)] if step.properties else []
+    if step.page is not None:
+        tests.append(_path_test(step.page))
+    if not tests:
+        return None
+    return tests[0] if len(tests) == 1 else lambda told: all(test(told) for test in tests)
+
+
+def _path_test(page: PageLike) -> PropertiesTest:
+    """Return the test of a page's path; a track call of that name has none."""
+    head, piece = page.starts_with, page.contains
+    if head is not None:
+        return lambda told: str(told.get(PATH, "")).startswith(head)
+    assert piece is not None, "a page is asked one thing"
+    return lambda told: piece in str(told.get(PATH, ""))
 
 
 def _only(steps: list[EventLike]) -> tuple[str, frozenset[str]] | None:

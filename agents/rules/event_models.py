@@ -29,11 +29,36 @@ MARKS_MAX = 64
 Properties = Annotated[dict[Text, PropertyIs], Field(min_length=1, max_length=8)]
 
 
-class EventLike(Model):
-    """Describe an event by its name and properties; the bare name is enough."""
+class PageLike(Model):
+    """Describe a page of the site by its path."""
 
-    name: Text
+    starts_with: Text | None = None
+    contains: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_text(self) -> Self:
+        if (self.starts_with is None) == (self.contains is None):
+            raise ValueError("a page needs one of starts_with, contains")
+        return self
+
+
+class EventLike(Model):
+    """Describe an event by its name and properties, or a page by its path; the bare name is enough."""
+
+    name: Text | None = None
+    page: PageLike | None = None
     properties: Properties | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        if (self.name is None) == (self.page is None):
+            raise ValueError("a step is an event by its name, or a page")
+        return self
+
+    @property
+    def event(self) -> str:
+        """Return the name under which it is counted."""
+        return self.name if self.name is not None else "page"
 
     @model_validator(mode="before")
     @classmethod

@@ -14,8 +14,8 @@ Rules
    another); `merge` (everything may have changed); `engagement_shown` and the like (see 5);
    `probability` (a predicted probability was worked out anew); `machine` (an open or click was judged to be one's).
    Whatever call it came by: `who` (an id, the address or a consent changed), `trait:<name>` (a trait did),
-   `place:<field>` (zone, country, city, locale, campaign, referrer or search term did, by a context), `social` (nothing
-   is awaited any more),
+   `place:<field>` (zone, country, city, locale, device, campaign, referrer or search term did, by a context), `social`
+   (nothing is awaited any more),
    `mark:<watch>` (its marks did), `page:<text>` (the pages that a rule means by a text did), `score:<name>:<bound>` (a
    score may have passed it), `born` (a visitor is met first), `time` (only time has passed). `turn:<trait>` and
    `cart:kept` never happen: by them a condition names what it looks at (`agents.rules.keeping`).
@@ -124,6 +124,8 @@ class Facts(Protocol):
 
     def place(self, field: str) -> str:
         """Return `country`, `city` or `locale`, from traits or else the last context; empty if unknown.
+
+        `device` is `phone`, `tablet` or `desktop`, by the last context.
 
         Also `referrer` and `search_term`: by which site, and by which words, they last came from elsewhere.
         """

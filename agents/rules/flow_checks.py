@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from agents.rules.contradictions import contradiction
 from agents.rules.facts import LISTS
 from agents.rules.flow import RESERVED, StepRule
 from agents.rules.flow_compiler import steps_of
@@ -42,6 +41,7 @@ def check_flow(rules: RuleSet, source: Source, name: str, path: PathFile) -> Ite
         flow = steps_of(name, path)
         yield from _check_reached(source, flow, places)
         yield from _check_circles(source, flow, places)
+        yield from _check_answers(source, flow, places)
 
 
 def _check_step(rules: RuleSet, source: Source, at: Location, step: Step) -> Iterator[RuleError]:
@@ -82,25 +82,6 @@ def _check_condition(
             yield source.error((*each, "score", "name"), problem, hint)
 
 
-def check_questions(rules: RuleSet) -> Iterator[RuleError]:
-    """Give the questions of flows that nobody can meet; no cohort may ask for itself."""
-    for name, path in rules.paths.items():
-        source = rules.sources[f"paths/{name}.yaml"]
-        for at, step in walk_steps(path.steps, ("steps",)):
-            if step.condition is None:
-                continue
-            place = (*at, "if") if step.if_ is not None else (*at, "wait_until", "when")
-            for each, condition in walk(step.condition, place):
-                if "not" in each[len(place) :]:
-                    continue
-                found = contradiction(condition, each, rules.cohorts)
-                if found is not None:
-                    hint = "take one of them out, or put them under `any`"
-                    problem = f"nobody can meet this of {step.name}: {found[1]}"
-                    yield source.error(found[0], problem, hint)
-                    break
-
-
 def _check_reached(
     source: Source, flow: Mapping[str, StepRule], places: Places
 ) -> Iterator[RuleError]:
@@ -115,6 +96,23 @@ def _check_reached(
         if name not in reached:
             hint = "what stands before it ends the flow, or leads elsewhere: delete it, or move it"
             yield source.error((*at, "name"), f"the step {name} cannot be reached", hint)
+
+
+def _check_answers(
+    source: Source, flow: Mapping[str, StepRule], places: Places
+) -> Iterator[RuleError]:
+    """Find every question for an answer to an e-mail that stands where none can have been sent."""
+    after: set[str] = {""}
+    waiting = [step for rule in flow.values() if rule.kind == "email" for step in rule.leads_to]
+    while waiting:
+        name = waiting.pop()
+        if name not in after:
+            after.add(name)
+            waiting += flow[name].leads_to
+    for name, rule in flow.items():
+        if rule.answered and name not in after:
+            problem = f"nobody can meet this of {name}: no e-mail of the path was sent before it"
+            yield source.error((*places[name], "name"), problem, "ask after an e-mail step")
 
 
 def _check_circles(

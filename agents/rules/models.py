@@ -146,9 +146,9 @@ class QuietHours(Model):
 
 
 class CapModel(Model):
-    """Allow at most `count` marketing touches on a channel in any `hours`."""
+    """Allow at most `count` marketing touches on a channel in any `hours`; `total`: on all channels together."""
 
-    channel: Literal["email"]
+    channel: Literal["email", "total"]
     count: Annotated[int, Field(ge=1, le=CAPPED_MAX)]
     hours: Hours
 

@@ -17,8 +17,8 @@ def value_test(asked: ValueIs) -> ValueTest:
     if asked.exists is not None:
         there = asked.exists
         return lambda value: (value is not None) == there
-    if asked.at_least is not None or asked.at_most is not None:
-        return _between(asked)
+    if asked.bounds is not None:
+        return _between(*asked.bounds)
     if asked.matches is not None:
         found = expression(asked.matches).search
         return lambda value: value is not None and found(str(value)) is not None
@@ -41,10 +41,7 @@ def properties_test(asked: dict[str, PropertyIs]) -> PropertiesTest:
     return lambda properties: all(test(properties.get(name)) for name, test in tests)
 
 
-def _between(asked: ValueIs) -> ValueTest:
-    low = float("-inf") if asked.at_least is None else asked.at_least
-    high = float("inf") if asked.at_most is None else asked.at_most
-
+def _between(low: float, high: float) -> ValueTest:
     def test(value: Any) -> bool:
         found = number(value)
         return found is not None and low <= found <= high

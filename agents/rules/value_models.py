@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated, Any, Self
 
 import re2
@@ -45,7 +46,7 @@ _RANGE = frozenset({"at_least", "at_most"})
 
 
 class ValueIs(Model):
-    """Ask one thing of a value; `at_least` and `at_most` may stand together.
+    """Ask one thing of a value; `at_least` and `at_most` may stand together (`between` says the same of both).
 
     Texts are compared without regard to small and capital letters; a number may come as text.
     """
@@ -59,6 +60,8 @@ class ValueIs(Model):
     """A regular expression in RE2's syntax that is found somewhere in it."""
     at_least: float | None = None
     at_most: float | None = None
+    between: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    """A number from the first to the second, both included."""
     exists: bool | None = None
 
     @model_validator(mode="after")
@@ -67,7 +70,19 @@ class ValueIs(Model):
         if len(asked) != 1 and not (asked and asked <= _RANGE):
             raise ValueError(f"ask one thing: {', '.join(_keys(self))}")
         in_order(self.at_least, self.at_most)
+        if self.between is not None and self.between[0] > self.between[1]:
+            raise ValueError("between goes from the lower number to the higher one")
         return self
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Return from which number to which, both included, is asked; None: no number is asked for."""
+        if self.between is not None:
+            return self.between[0], self.between[1]
+        if self.at_least is None and self.at_most is None:
+            return None
+        low = -inf if self.at_least is None else self.at_least
+        return low, inf if self.at_most is None else self.at_most
 
     def questions(self) -> set[str]:
         """Return the names of the operators that are given."""

@@ -12,6 +12,9 @@ from agents.rules.values import plain
 Mark = tuple[float, int, int]
 """When it happened (seconds since 1970), which step of the watch it is, and its key (0: none)."""
 
+PATH = "…path"
+"""Stands for a page's path among its properties; no event's own property is called so by chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:

@@ -22,6 +22,7 @@ import msgspec
 
 from agents.rules.compiled import InteractionRule
 from agents.rules_manager.state import OFFERED_MAX, Choice, Offered, RulesState
+from agents.rules_manager.touching import is_full, note_shown
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import OFFER, count
 from learning.serving import fixed, on_site
@@ -44,7 +45,7 @@ FORGOTTEN_AFTER = timedelta(days=1)
 ANSWERS = ("clicked", "submitted")
 """Outcomes that are worth a reward."""
 
-CAP_SESSION, CAP_DAY = "cap_session", "cap_day"
+CAP_SESSION, CAP_DAY, CAP_TOTAL = "cap_session", "cap_day", "cap_total"
 
 
 def entered(turn: Turn, message: CohortEntered) -> None:
@@ -152,6 +153,9 @@ def _settled(turn: Turn, message: EngagementSettled) -> None:
         offer = Offered(message.interaction, message.interaction_type, "", message.at, message.at)
         state.offered[message.engagement_id] = offer
         _trim(turn)
+        note_shown(state, message.at)
+    elif offer.unseen:
+        note_shown(state, message.at)
     if message.outcome == "shown":
         offer.at = message.at
         offer.status = "shown" if offer.status != "ended" else offer.status
@@ -210,7 +214,9 @@ def _refusal(turn: Turn, rule: InteractionRule) -> str:
     if in_session >= rule.per_session:
         return CAP_SESSION
     of_day = sum(each.unseen or each.at > now - DAY for each in counted)
-    return CAP_DAY if of_day >= rule.per_day else ""
+    if of_day >= rule.per_day:
+        return CAP_DAY
+    return CAP_TOTAL if is_full(turn) else ""
 
 
 def _request(

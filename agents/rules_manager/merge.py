@@ -21,6 +21,7 @@ from agents.rules_manager.state import (
     ABSORBED_MAX,
     ACTIVE,
     BROADCASTS_MAX,
+    SHOWN_MAX,
     TOUCHES_MAX,
     TRIES_MAX,
     RulesState,
@@ -79,6 +80,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     add(state, younger.work)
     engaging.merged(turn, younger)
     state.touches = sorted([*state.touches, *younger.touches], key=lambda t: t.at)[-TOUCHES_MAX:]
+    state.shown = sorted([*state.shown, *younger.shown])[-SHOWN_MAX:]
     for path, at in younger.goals.items():
         state.goals[path] = max(at, state.goals.get(path, at))
     for path, number in younger.entries.items():

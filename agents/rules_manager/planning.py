@@ -35,6 +35,7 @@ from agents.rules_manager.state import (
     Touch,
     Try,
 )
+from agents.rules_manager.touching import touches_of
 from agents.rules_manager.turn import Turn
 from learning.serving import fixed, next_best, send_time
 from learning.serving.policy import Choice as Chosen
@@ -61,7 +62,7 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     if run.not_before is not None:
         earliest = max(earliest, run.not_before)
     earliest = max(earliest, turn.now)
-    free = caps_free_at(turn.state.touches, path.caps, "email", earliest, now=turn.now)
+    free = caps_free_at(touches_of(turn.state), path.caps, "email", earliest, now=turn.now)
     first = next_allowed(path, zone, free)
     run.status = "planned"
     run.plans += 1
@@ -255,7 +256,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: str) -> None:
             stop(turn, run, reason)
         return
     late = path.is_quiet(hour_of(turn.now, zone))
-    free = caps_free_at(state.touches, path.caps, "email", turn.now, now=turn.now)
+    free = caps_free_at(touches_of(state), path.caps, "email", turn.now, now=turn.now)
     if late or free > turn.now:
         if ahead and not late:
             _refuse(turn, run, "outvalued", ahead=ahead)

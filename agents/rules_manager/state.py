@@ -19,6 +19,7 @@ ABSORBED_MAX = 32
 """Younger visitors remembered, so that word of a merge that comes after its state is not waited for."""
 
 OFFERED_MAX = 24
+SHOWN_MAX = CAPPED_MAX
 """Offers on the site kept for the caps; a day and a session hold a handful."""
 
 BROADCASTS_MAX = 32
@@ -232,6 +233,8 @@ class RulesState(msgspec.Struct, array_like=True):
     """`at` of Behavior's newest word on that; None: none came, and they may."""
     work: dict[str, int] = {}
     """`<task>/<machine or people>` -> pieces of work done for this visitor (`agents.rules_manager.working`)."""
+    shown: list[datetime] = []
+    """When what was offered on the site was seen first, the newest so many: caps on all channels together count it."""
 
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""

@@ -44,6 +44,7 @@ class Context(msgspec.Struct, rename="camel"):
     timezone: str | None = None
     locale: str | None = None
     user_agent: str | None = None
+    device: dict[str, Any] | None = None
     location: dict[str, Any] | None = None
 
 

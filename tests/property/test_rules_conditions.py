@@ -13,6 +13,7 @@ from agents.rules.condition_models import Condition
 from agents.rules.conditions import _COMPILERS, compile_condition
 from agents.rules.facts import Cart
 from agents.rules.parts import Around, Part
+from agents.rules.watches import PATH
 from tests.drawn_rules import CONDITIONS, LEAF, LEAVES, NAMES, ZONES, having
 from tests.naive_rules import HALF_LIFE_DAYS, ListedFacts, naive
 
@@ -37,9 +38,19 @@ AGO = st.one_of(
 )
 MOMENTS = AGO.map(lambda seconds: NOW - timedelta(seconds=seconds))
 HAD = st.sampled_from([{}, {"size": 5}, {"size": "5", "color": "Red"}, {"color": "blue"}])
+
+
+def on_a_path(event: tuple[str, datetime, dict[str, Any]]) -> st.SearchStrategy[Any]:
+    """Give a page its path."""
+    name, at, had = event
+    if name != "page":
+        return st.just(event)
+    return st.sampled_from(PATHS).map(lambda path: (name, at, had | {PATH: path}))
+
+
 FACTS = st.builds(
     ListedFacts,
-    events=st.lists(st.tuples(NAMES, MOMENTS, HAD), max_size=12),
+    events=st.lists(st.tuples(NAMES, MOMENTS, HAD).flatmap(on_a_path), max_size=12),
     pages=st.lists(st.tuples(st.sampled_from(PATHS), MOMENTS), max_size=6),
     traits=having(
         city=st.sampled_from(["Rio", "Berlin"]),
@@ -76,6 +87,7 @@ FACTS = st.builds(
         city=st.sampled_from(["Rio", "Berlin"]),
         country=st.sampled_from(["BR", "NO"]),
         locale=st.sampled_from(["pt-BR", "pt", "en-GB"]),
+        device=st.sampled_from(["phone", "desktop"]),
     ),
     campaigns=having(source=st.sampled_from(["news", "ads"]), medium=st.just("cpc")),
     points=st.sampled_from([0.0, -6.0, 1.0, 2.0, 7.9, 8.0, 33.3]),

@@ -55,6 +55,8 @@ CONTEXTS = st.builds(
             {"locale": "pt-BR", "location": {"country": "BR", "city": "Rio"}},
             {"locale": "en-GB", "location": {"country": "NO", "city": "Berlin"}},
             {"campaign": {"source": "news"}},
+            {"userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) Mobile/15E148"},
+            {"userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"},
             {"campaign": {"source": "ads", "medium": "cpc"}},
         ]
     ),

@@ -25,6 +25,42 @@ def errors_of(steps: str) -> list[RuleError]:
     return validate_files(files_of(steps))
 
 
+THEN_C = "then: [{name: c, tag: x}]"
+NESTED = f"""\
+- name: a
+  if: {{country: DE}}
+  then:
+    - name: b
+      if: {{country: FR}}
+      {THEN_C}"""
+ELSEWHERE = f"""\
+- name: a
+  if: {{country: DE}}
+  then: [{{name: b, tag: x}}]
+  else:
+    - name: up
+      alert: {{title: Look}}
+    - name: d
+      if: {{not: {{country: Germany}}}}
+      {THEN_C}
+      else: [{{name: f, tag: x}}]"""
+ALWAYS = """\
+- name: a
+  wait_until:
+    when: {any: [{in_cart: true}, {in_cart: false}]}
+    at_most_hours: 2
+  else: [{name: b, tag: x}]"""
+ANSWERED = f"""\
+- {{name: m, email: {MAIL}}}
+- name: a
+  if: {{answered: clicked}}
+  then:
+    - name: b
+      if: {{answered: opened}}
+      {THEN_C}
+      else: [{{name: d, tag: x}}]"""
+"""Four flows of whose questions one is answered by the one before it, or by itself."""
+
 REFUSED = [
     (
         "- {name: a, wait: {hours: 1}}\n- {name: b, goto: a}",
@@ -70,6 +106,16 @@ REFUSED = [
         4,
         "nobody can meet this of a",
         "take one",
+    ),
+    (NESTED, 4, "nobody can meet this of b", "take one"),
+    (ELSEWHERE, 9, "the steps under else of d cannot be reached", "everybody who comes here"),
+    (ALWAYS, 4, "the steps under else of a cannot be reached", "everybody who comes here"),
+    (ANSWERED, 7, "the steps under else of b cannot be reached", "everybody who comes here"),
+    (
+        f"- name: a\n  if: {{answered: opened}}\n  then: [{{name: b, tag: x}}]\n- {{name: m, email: {MAIL}}}",
+        0,
+        "no e-mail of the path was sent before it",
+        "ask after an e-mail step",
     ),
     (
         "- name: a\n  if: {cohort: strangers}\n  then: [{name: b, tag: x}]",
@@ -125,6 +171,30 @@ def test_a_wrong_flow_is_refused_with_file_line_and_hint(
     assert [e for e in found if problem in e.problem and hint in e.hint], found
     error = next(e for e in found if problem in e.problem)
     assert (error.file, error.line) == (f"paths/{PATH}.yaml", FIRST + line)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "- {name: up, wait: {hours: 1}}",  # time passes
+        "- {name: up, set_trait: {age: 3}}",  # what was asked is another now
+        "- {name: up, split: {ways: [{name: l}, {name: r}]}}",  # a way leads on to what waited
+    ],
+)
+def test_what_an_if_asked_holds_no_longer_once_something_happened(steps: str) -> None:
+    below = "\n".join(f"    {line}" for line in steps.splitlines())
+    asked = "{name: b, if: {in_cart: false}, then: [{name: c, tag: x}]}"
+    found = errors_of(f"- name: a\n  if: {{in_cart: true}}\n  then:\n{below}\n    - {asked}")
+    assert found == [], found
+
+
+def test_a_step_that_a_goto_leads_to_is_asked_by_itself() -> None:
+    steps = (
+        "- name: a\n  if: {in_cart: true}\n  then:\n"
+        "    - {name: b, if: {in_cart: false}, then: [{name: c, tag: x}]}\n"
+        "- {name: w, wait: {days: 1}}\n- {name: up, goto: b, times: 2}"
+    )
+    assert errors_of(steps) == []
 
 
 def test_a_path_is_a_loop_or_a_flow_and_not_both() -> None:
