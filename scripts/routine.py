@@ -88,6 +88,8 @@ def _variant(
     template: str, cohort: str | None, step: EmailStep, rules: CompiledRules, arm: ArmLine | None
 ) -> VariantLine:
     attempts = [str(n) for n, each in enumerate(step.default_templates, 1) if each == template]
+    if template in step.default_first:
+        attempts = ["1, before all others"]
     rate = ""
     if arm is not None:
         rate = f"{percent(arm.rate)} ({percent(arm.low)} to {percent(arm.high)})"
