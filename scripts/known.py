@@ -144,6 +144,8 @@ def chance(value: float) -> str:
 def _order(order: dict[str, Any]) -> str:
     """Return an order with what is left of it, and the e-mails that share its credit (the last touch first)."""
     said = f"{order['order_id']}: {order['value']:g} {order['currency']}".rstrip()
+    if order.get("issue"):
+        said += f" ({order['issue']})"
     if order["refunded"]:
         said += f", {order['refunded']:g} given back, {order['left']:g} left"
     templates = [each["template"] for each in reversed(order["credits"])]

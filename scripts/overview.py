@@ -22,6 +22,7 @@ from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
 from scripts.working import tasks
+from scripts.worth import back_said, revenue_said, unread_said
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
@@ -79,12 +80,13 @@ def _paused(paths: Any) -> str:
 def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     counts = facts["counts"]
     people, sales = counts["people"], counts["sales"]
-    back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""
+    back = f", {back_said(sales)} given back" if back_said(sales) else ""
+    unread = f"; {unread_said(sales)}" if unread_said(sales) else ""
     waiting = "wait" if counts["alerts_open"] != 1 else "waits"
     return [
         ("People", f"{people['people']:,}", f"{people['known']:,} with an address"),
         ("Customers", f"{people['customers']:,}", counted(counts["orders"], "orders")),
-        ("Revenue", f"{sales['revenue']:,.2f}", f"after refunds{back}"),
+        ("Revenue", revenue_said(sales), f"after refunds{back}{unread}"),
         (
             "E-mails",
             f"{counts['sends']['handed over']:,}",

@@ -35,7 +35,8 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.views import PAUSE, PUBLISHED, VERSIONS, VERSIONS_MAX
-from agents.sales_bot.shown import orders_of
+from agents.sales_bot.shown import orders_of, revenue_of
+from agents.sales_bot.state import SalesState
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
@@ -145,7 +146,7 @@ class StoreReader:
             "sends": [_send(row) for row in reversed(sends)],
             "engagements": [_engagement(row) for row in reversed(offered)],
             "orders": orders_of(sales) if sales is not None else [],
-            "revenue": sales.revenue if sales is not None else 0.0,
+            **revenue_of(sales if sales is not None else SalesState()),
             "consent": _consent(behavior),
             "consents": await consents_of(behavior, self._journal),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),

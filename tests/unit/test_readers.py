@@ -93,11 +93,16 @@ async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:
     assert (order["last_touch"], shown["revenue"]) == ("s2", 15.0)
     assert [each["last_touch"] for each in order["credits"]] == [0.0, 15.0]
     assert (await reader.stats())["notices"] == {"waiting": 0, "failed": 0, "uncertain": 0}
-    assert (await reader.stats())["sales"] == {
+    assert shown["revenues"] == {"EUR": 15.0}
+    euros = {
+        "currency": "EUR",
         "revenue": 15.0,
         "refunded": 5.0,
         "credit": {"invite": {"last_touch": 15.0, "linear": 15.0}},
     }
+    currencies = [{**euros, "orders": 1}]
+    told = (await reader.stats())["sales"]
+    assert told == {**euros, "currencies": currencies, "unread": 0}
     assert (await reader.stats())["people"] == {"people": 1, "known": 0, "customers": 0}
 
 
