@@ -77,16 +77,30 @@ def _paused(paths: Any) -> str:
     return f"Paused: {', '.join(map(shown, paths))}" if paths else ""
 
 
+def _revenue(sales: Facts) -> tuple[str, str, str]:
+    """Return the tile of what was sold in the currency of most orders; its note has all others."""
+    main, *others = [each for each in sales["currencies"] if each["revenue"]] or [
+        {"revenue": 0.0, "currency": ""}
+    ]
+    title = f"Revenue, {main['currency']}" if main["currency"] else "Revenue"
+    notes = ["after refunds"]
+    if others:
+        notes.append("and " + revenue_said({"currencies": others}))
+    if back_said(sales):
+        notes.append(f"{back_said(sales)} given back")
+    if unread_said(sales):
+        notes.append(unread_said(sales))
+    return title, f"{main['revenue']:,.2f}", "; ".join(notes)
+
+
 def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     counts = facts["counts"]
     people, sales = counts["people"], counts["sales"]
-    back = f", {back_said(sales)} given back" if back_said(sales) else ""
-    unread = f"; {unread_said(sales)}" if unread_said(sales) else ""
     waiting = "wait" if counts["alerts_open"] != 1 else "waits"
     return [
         ("People", f"{people['people']:,}", f"{people['known']:,} with an address"),
         ("Customers", f"{people['customers']:,}", counted(counts["orders"], "orders")),
-        ("Revenue", revenue_said(sales), f"after refunds{back}{unread}"),
+        _revenue(sales),
         (
             "E-mails",
             f"{counts['sends']['handed over']:,}",

@@ -13,7 +13,7 @@ from agents.runtime.readers import StoreReader
 from messaging.ports import BatchRecord, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.doing import JOBS, bots_now
-from scripts.overview import overview
+from scripts.overview import _revenue, overview
 from scripts.story import TITLES
 from scripts.telling import Reading
 from tests.gateway_builders import NOON, StillClock
@@ -218,3 +218,15 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
     assert alert.said == "the address does not work; under 0.1 % likely to buy within 30 days"
     assert len(bots_now(facts, {}, NOON)) == len(JOBS)
     assert "secret" not in repr(told)
+
+
+def test_the_tile_of_revenue_adds_no_two_currencies() -> None:
+    euros = {"currency": "EUR", "revenue": 1519.0, "refunded": 49.0}
+    dollars = {"currency": "USD", "revenue": 12_040.5, "refunded": 0.0}
+    assert _revenue({"currencies": [euros, dollars], "unread": 1}) == (
+        "Revenue, EUR",
+        "1,519.00",
+        "after refunds; and 12,040.50 USD; 49.00 EUR given back; "
+        "1 order without a worth that can be read",
+    )
+    assert _revenue({"currencies": [], "unread": 0}) == ("Revenue", "0.00", "after refunds")
