@@ -226,7 +226,9 @@ def test_the_tile_of_revenue_adds_no_two_currencies() -> None:
     assert _revenue({"currencies": [euros, dollars], "unread": 1}) == (
         "Revenue, EUR",
         "1,519.00",
-        "after refunds; and 12,040.50 USD; 49.00 EUR given back; "
-        "1 order without a worth that can be read",
+        (
+            "after refunds; and 12,040.50 USD; 49.00 EUR given back; "
+            "1 order without a worth that can be read"
+        ),
     )
     assert _revenue({"currencies": [], "unread": 0}) == ("Revenue", "0.00", "after refunds")
