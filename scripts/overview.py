@@ -181,10 +181,15 @@ def _waiting(row: Facts, facts: Facts) -> Waiting:
     )
 
 
-def _likely(value: float | None) -> str:
+def _likely(told: Facts | None) -> str:
     """Return what helps whoever answers an alert to begin where it is worth most; empty where nothing was learned.
 
-    >>> _likely(0.124), _likely(None)
+    >>> _likely({"value": 0.124}), _likely(None)
     ('; 12 % likely to buy within 30 days', '')
+    >>> _likely({"value": 0.124, "made_up": True})
+    '; 12 % likely to buy within 30 days, as made-up people were'
     """
-    return "" if value is None else f"; {chance(value)} likely to buy within {HORIZON_DAYS} days"
+    if told is None:
+        return ""
+    whose = ", as made-up people were" if told.get("made_up") else ""
+    return f"; {chance(told['value'])} likely to buy within {HORIZON_DAYS} days{whose}"

@@ -310,8 +310,8 @@ class StoreReader:
         """Return every split test that is published or was ever begun, the published ones first."""
         return await tested.experiments(self._store)
 
-    async def likely(self, visitors: list[str]) -> dict[str, float]:
-        """Return visitor -> how likely they buy within the horizon, of those leads of whom that can be said."""
+    async def likely(self, visitors: list[str]) -> dict[str, dict[str, Any]]:
+        """Return visitor -> how likely they buy within the horizon, as `probabilities` has it; unknown: left out."""
         if self._now is None:
             return {}
         bodies = await self._store.load("behavior", visitors)
@@ -321,7 +321,7 @@ class StoreReader:
                 self._codecs["behavior"].decode(body).state, self._now()
             )
             if CUSTOMER in told:
-                found[visitor] = told[CUSTOMER]["value"]
+                found[visitor] = told[CUSTOMER]
         return found
 
     async def unwritable(self, id_: str) -> str:

@@ -205,7 +205,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "decided": 1,
         "rewarded": 0,
         "alerts": [{"visitor": "v1", "at": NOON, "kind": "address bounced"}],
-        "likely": {"v1": 0.0},
+        "likely": {"v1": {"value": 0.0}},
         "by_people": 0,
         "newest": dict.fromkeys(("send", "offer", "order", "snapshot", "seen")),
         "addresses": {"v1": "ann.secret@example.com"},

@@ -168,6 +168,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "value": 0.5,
             "horizon_days": 30,
             "early": False,
+            "made_up": False,
             "reasons": [],
             "version": 3,
             "in_rules": None,
@@ -176,6 +177,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "value": 0.9091,
             "horizon_days": 30,
             "early": False,
+            "made_up": False,
             "reasons": ["more likely: pages viewed in all (9)"],
             "version": 3,
             "in_rules": {"value": 0.5, "at": NOON, "version": 2},
@@ -186,7 +188,8 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     shown = await reader.visitor(ANN)
     assert shown is not None
     assert list(shown["probabilities"]) == ["customer"]
-    assert await reader.likely([ANN, "nobody"]) == {ANN: 0.9091}
+    likely = await reader.likely([ANN, "nobody"])
+    assert {visitor: told["value"] for visitor, told in likely.items()} == {ANN: 0.9091}
     assert await StoreReader(store).likely([ANN]) == {}
 
 
