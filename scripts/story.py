@@ -242,9 +242,15 @@ def _credit(d: Row) -> str:
 def _refund(d: Row) -> str:
     currency = f" {d['currency']}" if d.get("currency") else ""
     amount = "all of it" if d["amount"] is None else f"{d['amount']:g}{currency}"
+    if d.get("issue"):
+        amount = f"an amount that counts nothing ({d['issue']})"
     if d["left"] is None:
         return f"order {d['order_id']}: {amount} given back, before the order itself is known"
     return f"order {d['order_id']}: {amount} given back, {d['left']:g}{currency} and its credit are left"
+
+
+def _unread(d: Row) -> str:
+    return f"order {d['order_id']} counts nothing: {d['issue']}"
 
 
 def _given_back(d: Row) -> str:
@@ -392,6 +398,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "address.confirmed": lambda _: "their address is confirmed: it may be written to",
     "goal.reached": _goal,
     "order.refunded": _refund,
+    "order.unread": _unread,
     "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",
     "alert.stale": lambda d: (
         f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"

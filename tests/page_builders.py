@@ -86,7 +86,7 @@ def an_overview(who: str = "a…@example.com") -> Overview:
         tiles=[
             ("People", "500", "88 with an address"),
             ("Customers", "10", "12 orders"),
-            ("Revenue", "1,519.00", "after refunds"),
+            ("Revenue, EUR", "1,519.00", "after refunds; and 12,040.50 USD; 49.00 EUR given back"),
             ("E-mails", "204", "handed over; 3 came back"),
             ("On the site", "57", "offers made; 21 answered"),
             ("Alerts", "6", "wait for a person; 9 in all"),

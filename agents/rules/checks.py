@@ -239,6 +239,15 @@ def _check_email(rules: RuleSet, source: Source, at: Location, email: Mail) -> I
         elif listed[name].cohort or _own_cohort(rules.templates.get(name)):
             hint = "a default must be open to everybody"
             yield source.error(place, f"the default {name} is for one cohort only", hint)
+    for index, name in enumerate(email.default_first):
+        place = (*at, "default_first", index)
+        if name not in listed:
+            some = [each for each in listed if listed[each].cohort] or ["a template with a cohort"]
+            hint = "add it there, or choose one of: " + ", ".join(some)
+            yield source.error(place, f"the default {name} is not among the templates", hint)
+        elif not (listed[name].cohort or _own_cohort(rules.templates.get(name))):
+            hint = "name it in `default_templates`, or give it a cohort"
+            yield source.error(place, f"the default {name} is for everybody", hint)
     known = [rules.templates[name] for name in listed if name in rules.templates]
     if "subject" in email.different and len(known) > 1 and len({t.subject for t in known}) == 1:
         hint = "give at least one template another subject, or take `subject` out of `different`"

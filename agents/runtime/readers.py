@@ -39,7 +39,8 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.views import PAUSE, PUBLISHED, VERSIONS, VERSIONS_MAX
-from agents.sales_bot.shown import orders_of
+from agents.sales_bot.shown import orders_of, revenue_of
+from agents.sales_bot.state import SalesState
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
@@ -153,7 +154,7 @@ class StoreReader:
             "sends": [_send(row) for row in reversed(sends)],
             "engagements": [_engagement(row) for row in reversed(offered)],
             "orders": orders_of(sales) if sales is not None else [],
-            "revenue": sales.revenue if sales is not None else 0.0,
+            **revenue_of(sales if sales is not None else SalesState()),
             "consent": _consent(behavior),
             "consents": await consents_of(behavior, self._journal),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
@@ -330,8 +331,8 @@ class StoreReader:
         """Return every split test that is published or was ever begun, the published ones first."""
         return await tested.experiments(self._store)
 
-    async def likely(self, visitors: list[str]) -> dict[str, float]:
-        """Return visitor -> how likely they buy within the horizon, of those leads of whom that can be said."""
+    async def likely(self, visitors: list[str]) -> dict[str, dict[str, Any]]:
+        """Return visitor -> how likely they buy within the horizon, as `probabilities` has it; unknown: left out."""
         if self._now is None:
             return {}
         bodies = await self._store.load("behavior", visitors)
@@ -341,7 +342,7 @@ class StoreReader:
                 self._codecs["behavior"].decode(body).state, self._now()
             )
             if CUSTOMER in told:
-                found[visitor] = told[CUSTOMER]["value"]
+                found[visitor] = told[CUSTOMER]
         return found
 
     async def unwritable(self, id_: str) -> str:

@@ -232,6 +232,7 @@ VISITOR = _named(
     engagements=_list_of(_OFFERED),
     orders=_list_of(OPEN),
     revenue=NUMBER,
+    revenues=_map_of(NUMBER),
     consent=_map_of(FLAG),
     consents=_list_of(OPEN),
     unsubscribed_at=_or_null(TIME),

@@ -94,11 +94,16 @@ async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:
     assert (order["last_touch"], shown["revenue"]) == ("s2", 15.0)
     assert [each["last_touch"] for each in order["credits"]] == [0.0, 15.0]
     assert (await reader.stats())["notices"] == {"waiting": 0, "failed": 0, "uncertain": 0}
-    assert (await reader.stats())["sales"] == {
+    assert shown["revenues"] == {"EUR": 15.0}
+    euros = {
+        "currency": "EUR",
         "revenue": 15.0,
         "refunded": 5.0,
         "credit": {"invite": {"last_touch": 15.0, "linear": 15.0}},
     }
+    currencies = [{**euros, "orders": 1}]
+    told = (await reader.stats())["sales"]
+    assert told == {**euros, "currencies": currencies, "unread": 0}
     assert (await reader.stats())["people"] == {"people": 1, "known": 0, "customers": 0}
 
 
@@ -164,6 +169,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "value": 0.5,
             "horizon_days": 30,
             "early": False,
+            "made_up": False,
             "reasons": [],
             "version": 3,
             "in_rules": None,
@@ -172,6 +178,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "value": 0.9091,
             "horizon_days": 30,
             "early": False,
+            "made_up": False,
             "reasons": ["more likely: pages viewed in all (9)"],
             "version": 3,
             "in_rules": {"value": 0.5, "at": NOON, "version": 2},
@@ -182,7 +189,8 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     shown = await reader.visitor(ANN)
     assert shown is not None
     assert list(shown["probabilities"]) == ["customer"]
-    assert await reader.likely([ANN, "nobody"]) == {ANN: 0.9091}
+    likely = await reader.likely([ANN, "nobody"])
+    assert {visitor: told["value"] for visitor, told in likely.items()} == {ANN: 0.9091}
     assert await StoreReader(store).likely([ANN]) == {}
 
 
