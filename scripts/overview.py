@@ -40,6 +40,7 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
     )
     people = facts["by_people"]
     return Overview(
+        at=now,
         world=_world(parts, now),
         paused=_paused(facts["counts"]["paused"]),
         tiles=_tiles(facts),
