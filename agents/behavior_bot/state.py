@@ -39,6 +39,9 @@ HOURS_KEPT = 8 * 24
 DAYS_KEPT = 400
 BUCKETS_MAX = 192
 """Hour buckets of all names together, and as many day buckets: the newest are kept."""
+MOVES_MAX = 32
+"""Cohorts entered and left that are kept for the story: two kB at most."""
+
 RECENT_MAX = 50
 RECENT_CHARACTERS_MAX = 32
 PAGES_MAX = 32
@@ -263,6 +266,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Whether Rules was last told that this visitor may be spoken to on the site; before any word: yes."""
     lists: dict[str, Stamped] = {}
     """`lists.<name>` -> whether the visitor stands on that static list; the newest so many."""
+    moves: list[tuple[float, str, str]] = []
+    """(when, `+` and a cohort that was entered or `-` and one that was left, by what); the newest so many."""
 
     @property
     def counters(self) -> dict[str, int]:
