@@ -101,14 +101,15 @@ class StoredMailings:
         self._sent = 0
         self._rules: CompiledRules | None = None
 
-    async def templates(self) -> TemplatesNow:
-        """Return the templates of the newest version."""
+    async def templates(self, part: str = "") -> TemplatesNow:
+        """Return the templates of the newest version in whose name or subject a text stands."""
         rules = await self._newest()
         if rules is None:
             return TemplatesNow(version=0, is_published=False, templates=[])
         lines = [
             TemplateLine(name=name, subject=shown(each.subject), used=_used(rules, name))
-            for name, each in rules.templates.items()
+            for name, each in sorted(rules.templates.items())
+            if part.casefold() in f"{name}\n{each.subject}".casefold()
         ]
         is_published = rules.version == await published(self._store)
         return TemplatesNow(version=rules.version, is_published=is_published, templates=lines)

@@ -39,6 +39,7 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
     told = tasks(facts)
     machine, people = both(told)
     return Overview(
+        at=now,
         world=_world(parts, now),
         paused=_paused(facts["counts"]["paused"]),
         tiles=_tiles(facts),

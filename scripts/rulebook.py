@@ -27,6 +27,7 @@ from agents.runtime.mover import MOVES
 from agents.runtime.readers import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
+from messaging.gateway.console.desk import Page
 from messaging.gateway.console.rulebook import (
     CohortLine,
     Compared,
@@ -43,6 +44,7 @@ from messaging.gateway.console.rulebook import (
     Saved,
     VersionLine,
 )
+from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
 from scripts.entering import entering, said
@@ -139,6 +141,17 @@ class StoredRulebook:
         if not rows:
             return None
         return _version(rows[0], await published(self._store), await self._publications())
+
+    async def versions(self, after: After | None, limit: int, by: str = "") -> Page:
+        """Return a page of versions."""
+        match = {"by": by} if by else {}
+        fields = ("at", "by")
+        rows = await self._store.rows(VERSIONS, match, limit=limit + 1, after=after, only=fields)
+        page, published_by = rows[:limit], await self._publications()
+        number = await published(self._store)
+        last = page[-1] if len(rows) > limit else None
+        lines = [_version(row, number, published_by) for row in page]
+        return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
     async def _publications(self) -> dict[int, list[PublicationLine]]:
         """Return version -> its publications, the newest first."""

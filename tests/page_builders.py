@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ def an_overview(who: str = "a…@example.com") -> Overview:
         said="Four attempts after 4 e-mails",
     )
     return Overview(
+        at=datetime(2026, 11, 26, 14, tzinfo=UTC),
         world="Thu 26 Nov 2026, 14:00 UTC, 3,600 × as fast",
         paused="",
         tiles=[

@@ -70,6 +70,7 @@ def squeeze_now(state: BehaviorState, asked: Collection[str]) -> bool:
 def _rings(state: BehaviorState, _: Collection[str], share: int) -> int:
     rings: tuple[tuple[list[Any], int], ...] = (
         (state.recent, 48),
+        (state.moves, 32),
         (state.pages, 32),
         (state.cart, 16),
         (state.turns, 64),

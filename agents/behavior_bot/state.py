@@ -31,6 +31,8 @@ USER_IDS_MAX = 8
 ANONYMOUS_IDS_MAX = 16
 IDS_CHARACTERS_MAX = 1_024
 CONSENTS_MAX = 8
+MOVES_MAX = 32
+"""Cohorts entered and left that are kept for the story: two kB at most."""
 RECENT_MAX = 50
 RECENT_CHARACTERS_MAX = 32
 PAGES_MAX = 32
@@ -262,6 +264,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Events since then."""
     by_people: list[str] = []
     """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
+    moves: list[tuple[float, str, str]] = []
+    """(when, `+` and a cohort that was entered or `-` and one that was left, by what); the newest so many."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -203,6 +203,7 @@ class StoreReader:
             }
             for at, what in behavior.recent
         ]
+        lines += moves_of(behavior)
         for table, bot in (
             ("story", ""),
             ("decisions", "rules"),
@@ -427,6 +428,16 @@ def _written(cohorts: list[str]) -> list[str]:
 def _confirmed_at(state: Any) -> datetime | None:
     """Return when the owner of the present address confirmed it (double opt-in)."""
     return _moment(state.confirming.confirmed_at) if is_confirmed(state) else None
+
+
+def moves_of(state: Any) -> list[dict[str, Any]]:
+    """Return the cohorts entered and left as lines of a timeline: those of one moment and cause as one."""
+    lines: dict[tuple[float, str], dict[str, Any]] = {}
+    for at, what, by in state.moves:
+        fields = {"bot": "behavior", "kind": "cohorts.moved", "entered": [], "left": [], "by": by}
+        line = lines.setdefault((at, by), {"at": datetime.fromtimestamp(at, UTC), **fields})
+        line["entered" if what.startswith("+") else "left"].append(what[1:])
+    return list(lines.values())
 
 
 def _moment(seconds: float) -> datetime | None:

@@ -100,7 +100,13 @@ def _rules() -> list[Route]:
     beside = "Show a version beside the published one."
     saving = "Make a version of an edit."
     return [
-        _page("rules", rules.rules, "Show the rules, their files and versions."),
+        _page(
+            "rules",
+            rules.rules,
+            "Show the rules, their files and versions.",
+            422,
+            query=("after",),
+        ),
         _page("rules/versions/{version}", rules.version, beside, 404, 422),
         _page(
             "rules/edit",
@@ -125,12 +131,18 @@ def _trials() -> list[Route]:
             trying.tries,
             "Ask what a draft makes of the journal.",
             422,
-            query=("version", "visitor"),
+            query=("version", "visitor", "after"),
         ),
         _form("try", trying.ask_try, "Try a draft on the journal.", *asking),
         _page("try/{id}", trying.one_try, "Show what a draft makes of the journal.", 404),
         _form("try/{id}/cancel", trying.cancel_try, "End a trial.", 404, 409),
-        _page("simulate", trying.simulations, "Ask what a draft does.", query=("version",)),
+        _page(
+            "simulate",
+            trying.simulations,
+            "Ask what a draft does.",
+            422,
+            query=("version", "after"),
+        ),
         _form("simulate", trying.ask_simulation, "Simulate a draft.", *asking),
         _page("simulate/{id}", trying.one_simulation, "Show what a draft does.", 404),
         _form("simulate/{id}/cancel", trying.cancel_simulation, "End a simulation.", 404, 409),
@@ -141,7 +153,13 @@ def _templates() -> list[Route]:
     one = "Show a template as a reader gets it."
     shown_by = ("visitor", "width", "scheme")
     return [
-        _page("templates", templates.templates, "List the templates of e-mails."),
+        _page(
+            "templates",
+            templates.templates,
+            "List the templates of e-mails.",
+            422,
+            query=("q", "after"),
+        ),
         _page("templates/{name}", templates.template, one, 404, 422, query=shown_by),
         _page(
             "templates/{name}/body",
@@ -183,7 +201,13 @@ def _pages() -> list[Route]:
             422,
             query=("stage", "version"),
         ),
-        _page("experiments", charts.experiments, "Show how each split test stands."),
+        _page(
+            "experiments",
+            charts.experiments,
+            "Show how each split test stands.",
+            422,
+            query=("verdict", "after"),
+        ),
         _page(
             "deliverability",
             delivering.deliverability,

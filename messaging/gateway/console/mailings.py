@@ -57,8 +57,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Mailings(Protocol):
     """Show and test templates. Raises `Unavailable`."""
 
-    async def templates(self) -> TemplatesNow:
-        """Return the templates of the newest version."""
+    async def templates(self, part: str = "") -> TemplatesNow:
+        """Return the templates of the newest version, by name; `part`: in whose name or subject this stands."""
         ...
 
     async def preview(self, name: str, visitor: str, draft: Draft | None = None) -> Preview | None:

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.console.desk import Page
 from messaging.gateway.console.routine import OlderLine
+from messaging.gateway.paging import After
 
 RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
 """What becomes of runs under way on other versions -> what the audit log says of it."""
@@ -193,6 +195,10 @@ class Rulebook(Protocol):
 
     async def version(self, number: int) -> VersionLine | None:
         """Return a version, None if there is none of this number."""
+        ...
+
+    async def versions(self, after: After | None, limit: int, by: str = "") -> Page:
+        """Return versions (`VersionLine`), the newest first; `by`: only those that somebody made."""
         ...
 
     async def listed(self, number: int) -> list[tuple[str, list[FileLine]]]:

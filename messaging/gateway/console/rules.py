@@ -18,12 +18,16 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.lists import addresses, after_of
 from messaging.gateway.console.merging import merged
 from messaging.gateway.console.rulebook import Edit, Rulebook, Saved, VersionLine
-from messaging.gateway.console.views import LOOK_SECONDS, desk_of
+from messaging.gateway.console.views import LOOK_SECONDS
 from messaging.gateway.problems import ProblemError
 
 HERE = "rules"
+
+VERSIONS_SHOWN = 20
+"""On one page."""
 
 NAME_CHARACTERS_MAX = 120
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
@@ -37,10 +41,17 @@ def rulebook_of(visit: Visit) -> Rulebook:
 
 async def rules(visit: Visit) -> web.StreamResponse:
     """Show what the rules are: cohorts and paths with their people, files, versions."""
-    now = await rulebook_of(visit).now()
+    book, after = rulebook_of(visit), after_of(visit)
+    now, versions = await book.now(), await book.versions(after, VERSIONS_SHOWN)
     seconds = LOOK_SECONDS if now.filling is not None and not now.filling.is_done else 0.0
-    world = await desk_of(visit).world()
-    return await visit.page("rules.html", here=HERE, seconds=seconds, world=world, now=now)
+    return await visit.page(
+        "rules.html",
+        here=HERE,
+        seconds=seconds,
+        now=now,
+        versions=versions.lines,
+        pages=addresses(f"{ROOT}rules", {}, after, versions.after),
+    )
 
 
 async def version(visit: Visit) -> web.StreamResponse:
