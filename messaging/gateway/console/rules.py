@@ -15,6 +15,7 @@ from aiohttp import web
 
 from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
+from messaging.gateway.console.drafts import seen_of, template_in
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.merging import merged
 from messaging.gateway.console.rulebook import Rulebook, Saved, VersionLine
@@ -25,6 +26,7 @@ HERE = "rules"
 
 NAME_CHARACTERS_MAX = 120
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+_VISITOR = re.compile(r"[0-9a-f]{24}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -68,20 +70,24 @@ async def edit(visit: Visit) -> web.StreamResponse:
     name = file_name(visit.request.query.get("file", ""))
     now = await book.now()
     text = await book.file(now.newest, name)
-    return await _editor(visit, name, text or "", base=now.newest, is_new=text is None)
+    whom = visit.text("visitor")
+    if whom and _VISITOR.fullmatch(whom) is None:
+        raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
+    return await editor(visit, name, text or "", base=now.newest, is_new=text is None, whom=whom)
 
 
 async def check(visit: Visit, form: Form) -> web.StreamResponse:
     """Show what is wrong with an edit, and what it changes; nothing is written."""
     book = rulebook_of(visit)
-    name, text, base = _edited(form)
+    name, text, base = edited(form)
     findings = await book.check(base, name, text)
     told: dict[str, Any] = {
         "findings": findings,
         "diff": await book.compare_file(base, name, text),
         "matching": await book.matching(base, name, text) if not findings else None,
     }
-    return await _editor(visit, name, text, base=base, is_checked=True, **told)
+    whom = whom_of(form)
+    return await editor(visit, name, text, base=base, whom=whom, is_checked=True, **told)
 
 
 async def save(visit: Visit, form: Form) -> web.StreamResponse:
@@ -105,24 +111,23 @@ async def publish(visit: Visit, form: Form) -> web.StreamResponse:
 
 
 async def _save(visit: Visit, form: Form, *, is_removal: bool) -> web.StreamResponse:
-    name, text, base = _edited(form)
+    name, text, base = edited(form)
     if form.get("over"):
         base = _number(form["over"])
     new = None if is_removal else text
     saved = await acts.save(visit.gateway, base, name, new, by=visit.session.user)
     if saved.outcome in ("saved", "same"):
         return back_to(f"{ROOT}rules/versions/{saved.version}", saved.outcome)
-    return await _not_saved(visit, name, text, base, saved)
+    return await _not_saved(visit, name, text, base, saved, whom_of(form))
 
 
 async def _not_saved(
-    visit: Visit, name: str, text: str, base: int, saved: Saved
+    visit: Visit, name: str, text: str, base: int, saved: Saved, whom: str
 ) -> web.StreamResponse:
     """Give an edit back: with what is wrong, or with what somebody else changed meanwhile."""
     if saved.outcome == "wrong":
-        return await _editor(
-            visit, name, text, base=base, status=422, findings=saved.findings, is_checked=True
-        )
+        wrong = {"findings": saved.findings, "is_checked": True}
+        return await editor(visit, name, text, base=base, whom=whom, status=422, **wrong)
     book = rulebook_of(visit)
     before, theirs = await book.file(base, name), await book.file(saved.version, name)
     if theirs == before:
@@ -137,34 +142,54 @@ async def _not_saved(
     }
     # What cannot be put together is asked for again, until somebody says that theirs may go.
     on = saved.version if both is not None else base
-    return await _editor(visit, name, text if both is None else both, base=on, status=409, **late)
+    text = text if both is None else both
+    return await editor(visit, name, text, base=on, whom=whom, status=409, **late)
 
 
-async def _editor(
-    visit: Visit, name: str, text: str, *, base: int, status: int = 200, **more: Any
+async def editor(
+    visit: Visit,
+    name: str,
+    text: str,
+    *,
+    base: int,
+    whom: str = "",
+    status: int = 200,
+    **more: Any,
 ) -> web.StreamResponse:
+    """Return the page on which a file is edited; a template's with what a reader gets beside it.
+
+    `whom`: whose e-mail it is shown as, by any id.
+    """
     known: dict[str, Any] = {
         "findings": [],
         "diff": "",
         "matching": None,
         "is_checked": False,
         "is_new": False,
+        "is_unsaved": False,
+        "to": "",
         "late": None,
         "is_merged": True,
         "theirs": None,
     }
     return await visit.page(
         "rules_file.html",
-        here=HERE,
+        here="templates" if template_in(name) else HERE,
         status=status,
         file=name,
         text=text,
         base=base,
+        seen=await seen_of(visit, name, text, base, whom),
         **{**known, **more},
     )
 
 
-def _edited(form: Form) -> tuple[str, str, int]:
+def whom_of(form: Form) -> str:
+    """Return as whom a template is to be shown."""
+    return form.get("q", "").strip()
+
+
+def edited(form: Form) -> tuple[str, str, int]:
     """Return (file, text, version it was made of) of the editor's form. Raise 422."""
     # A form's lines end with CRLF (HTML, 4.10.22.7); files of rules end theirs with LF.
     text = form.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
