@@ -24,6 +24,9 @@ from messaging.gateway.problems import ProblemError
 
 HERE = "rules"
 
+COUNTED = ("cohorts.yaml", "scores.yaml", "paths/", "interactions/")
+"""How the files begin of which it is counted, while somebody writes, who matches."""
+
 NAME_CHARACTERS_MAX = 120
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _VISITOR = re.compile(r"[0-9a-f]{24}")
@@ -67,10 +70,10 @@ async def version(visit: Visit) -> web.StreamResponse:
 async def edit(visit: Visit) -> web.StreamResponse:
     """Show a file of the newest version, to be edited."""
     book = rulebook_of(visit)
+    whom = visit.text("visitor")
     name = file_name(visit.request.query.get("file", ""))
     now = await book.now()
     text = await book.file(now.newest, name)
-    whom = visit.text("visitor")
     if whom and _VISITOR.fullmatch(whom) is None:
         raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
     return await editor(visit, name, text or "", base=now.newest, is_new=text is None, whom=whom)
@@ -179,6 +182,7 @@ async def editor(
         file=name,
         text=text,
         base=base,
+        is_counted=name.startswith(COUNTED),
         seen=await seen_of(visit, name, text, base, whom),
         **{**known, **more},
     )
