@@ -199,9 +199,13 @@ class StoredMailings:
             untold=untold(rules.templates[name].html, known),
         )
 
-    async def send_test(self, name: str, to: str, by: str) -> str:
+    async def send_test(self, name: str, to: str, by: str, draft: Draft | None = None) -> str:
         """Send a template to an address of our own. What is known of a visitor goes to nobody else."""
         rules = await self._newest()
+        if rules is not None and draft is not None:
+            rules, errors = await self._drafted(rules, name, draft)
+            if errors:
+                return f"its file cannot be read: line {errors[0].line}: {shown(errors[0].problem, 300)}"
         if rules is None or name not in rules.templates:
             return "there is no such template any more"
         try:

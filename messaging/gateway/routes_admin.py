@@ -129,7 +129,9 @@ def _strategy() -> list[Route]:
         "Send a template to an address of our own.",
         "Show a template as a reader gets it.",
     )
-    counting = "Count who would be in the cohorts that an edit changes."
+    counting = (
+        "Count who matches what an edit touches: cohorts, what refers to them, scores, paths."
+    )
     made = {201: "application/json", **JSON, 422: "application/json"}
     found = [
         _route(

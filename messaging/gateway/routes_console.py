@@ -14,6 +14,7 @@ from messaging.gateway.console import (
     templates,
     trying,
     views,
+    writing,
 )
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
@@ -114,7 +115,7 @@ def _rules() -> list[Route]:
             "Show a file of the newest version or of another one, to be edited.",
             404,
             422,
-            query=("file", "version"),
+            query=("file", "version", "visitor"),
         ),
         _form("rules/check", rules.check, "Say what is wrong with an edit.", 200, 422),
         _form("rules/save", rules.save, saving, 409, 422),
@@ -177,6 +178,22 @@ def _templates() -> list[Route]:
             changes=False,
         ),
         _form("templates/{name}/test", templates.send_test, "Send a test.", 404, 422),
+        _form("templates/{name}/draft", writing.draft, "Show what is being written.", 200, 422),
+        _form(
+            "templates/{name}/draft/body",
+            writing.draft_body,
+            "Give the HTML of what is being written, for a frame.",
+            200,
+            422,
+        ),
+        _form(
+            "templates/{name}/draft/test",
+            writing.draft_test,
+            "Send a test of what is being written.",
+            200,
+            404,
+            422,
+        ),
         _form(
             "templates/{name}/links",
             templates.check_links,

@@ -99,7 +99,7 @@ async def check(request: web.Request) -> web.Response:
 
 
 async def matching(request: web.Request) -> web.Response:
-    """Show who would be in the cohorts that an edit changes; nothing is written."""
+    """Show who matches what an edit touches; nothing is written."""
     book = acts.rulebook_of(gateway_of(request))
     order = await _edit(request)
     found = await book.matching(order.base, order.file, order.text or "")

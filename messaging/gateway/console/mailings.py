@@ -72,8 +72,8 @@ class Mailings(Protocol):
         """Ask whether anything is where these links lead. Raise ProblemError where somebody asked too often."""
         ...
 
-    async def send_test(self, name: str, to: str, by: str) -> str:
-        """Send it to an address of our own, as a made-up reader gets it.
+    async def send_test(self, name: str, to: str, by: str, draft: Draft | None = None) -> str:
+        """Send it, or what is being written in its place, to an address of our own, as a made-up reader gets it.
 
         Return what came of it in words, beginning with `sent` if it went.
         """

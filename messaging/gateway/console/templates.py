@@ -25,7 +25,7 @@ HERE = "templates"
 SCHEMES = {"": "As the device", "light": "Light", "dark": "Dark"}
 WIDTHS = {"": "Desktop", "phone": "Phone"}
 
-_BODY_POLICY = (
+BODY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox"
 )
@@ -65,7 +65,7 @@ async def body(visit: Visit) -> web.StreamResponse:
     return web.Response(
         text=in_scheme(html, _chosen(visit, "scheme", SCHEMES)),
         content_type="text/html",
-        headers={**HEADERS, "Content-Security-Policy": _BODY_POLICY},
+        headers={**HEADERS, "Content-Security-Policy": BODY_POLICY},
     )
 
 
