@@ -197,6 +197,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
                 {"starts_with": "/pricing"},
                 {"contains": "pricing"},
                 {"contains": "big", "at_least": 2},
+                {"starts_with": "/pricing", "seconds_at_least": 20},
             ]
         )
     ),

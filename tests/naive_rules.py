@@ -296,6 +296,15 @@ def _in_cart(facts: ListedFacts, now: datetime) -> bool:
     return now - added < timedelta(days=7)
 
 
+def _looks(asked: dict[str, Any]) -> dict[str, Any]:
+    """Say the same of the event that tells how long a page was seen."""
+    path = {key: asked[key] for key in ("starts_with", "contains") if key in asked}
+    seconds = {"at_least": asked["seconds_at_least"]}
+    rest = {key: asked[key] for key in asked if key.startswith(("within", "at_least"))}
+    properties = {"path": path, "seconds_visible": seconds}
+    return {"event": rest | {"name": "Page Left", "properties": properties}}
+
+
 def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # noqa: C901
     """Evaluate a condition as its words say."""
     ((operator, asked),) = rule.items()
@@ -362,6 +371,8 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
             deep = deep and facts.session_seconds >= 60 * asked.get("minutes_at_least", 0)
             most = asked.get("number_at_most", math.inf)
             return deep and asked.get("number_at_least", 0) <= facts.session_number <= most
+        case "page" if "seconds_at_least" in asked:
+            return naive(_looks(asked), facts, now)
         case "page":
             seen = [
                 path.startswith(asked["starts_with"])

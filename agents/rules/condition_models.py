@@ -26,7 +26,7 @@ from agents.rules.basics import (
     Windowed,
     in_order,
 )
-from agents.rules.event_models import EventDid, EventNone, SequenceIs, UnfinishedIs
+from agents.rules.event_models import MARKS_MAX, EventDid, EventNone, SequenceIs, UnfinishedIs
 from agents.rules.time_models import ClockIs, DateIs
 from agents.rules.value_models import PropertyIs, TraitIs
 
@@ -43,6 +43,10 @@ __all__ = [  # the basics are taken from here by all who write models of files
     "Plain",
     "Text",
 ]
+
+
+PAGE_LEFT = "Page Left"
+"""What the site's snippet tells when a page is left or hidden: `path`, `seconds_visible`, `scroll_percent`."""
 
 
 class ScoreIn(Model):
@@ -86,17 +90,34 @@ class SessionIs(Model):
 
 
 class PageSeen(Windowed):
-    """Ask whether a recent page's path starts with or contains a text."""
+    """Ask whether a recent page's path starts with or contains a text, and was looked at so long."""
 
     starts_with: Text | None = None
     contains: Text | None = None
     at_least: Count = 1
+    seconds_at_least: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    """Only looks of so long: the time that the page was visible, until it was left or hidden."""
 
     @model_validator(mode="after")
     def _one_text(self) -> Self:
         if (self.starts_with is None) == (self.contains is None):
             raise ValueError("a page needs one of starts_with, contains")
+        if self.seconds_at_least is not None and self.at_least >= MARKS_MAX:
+            raise ValueError(f"with seconds_at_least, count to {MARKS_MAX - 1} at most")
         return self
+
+    @property
+    def looks(self) -> EventDid:
+        """Return what is asked of the looks that were told of when they ended (`Page Left`)."""
+        path = PropertyIs(starts_with=self.starts_with, contains=self.contains)
+        seconds = PropertyIs(at_least=self.seconds_at_least)
+        return EventDid(
+            name=PAGE_LEFT,
+            properties={"path": path, "seconds_visible": seconds},
+            at_least=self.at_least,
+            within_hours=self.within_hours,
+            within_days=self.within_days,
+        )
 
 
 class OrdersAre(Model):

@@ -234,6 +234,8 @@ def _responded(answer: RespondedWith, _: Around) -> Part:
 
 
 def _page(page: PageSeen, around: Around) -> Part:
+    if page.seconds_at_least is not None:
+        return compile_event(page.looks, around)
     prefix = page.starts_with is not None
     text = page.starts_with or page.contains or ""
     kind = f"page:{'^' if prefix else ''}{text}"

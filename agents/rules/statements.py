@@ -192,6 +192,8 @@ def _responded(said: RespondedWith) -> Formula:
 
 
 def _page(said: PageSeen) -> Formula:
+    if said.seconds_at_least is not None:
+        return _event(said.looks)
     is_start = said.starts_with is not None
     return counted("page", (is_start, said.starts_with or said.contains), said.hours, said.at_least)
 

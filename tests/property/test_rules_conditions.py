@@ -40,6 +40,14 @@ MOMENTS = AGO.map(lambda seconds: NOW - timedelta(seconds=seconds))
 HAD = st.sampled_from([{}, {"size": 5}, {"size": "5", "color": "Red"}, {"color": "blue"}])
 
 
+LEFT = st.just("Page Left")
+LOOKS = st.builds(
+    lambda path, seconds: {"path": path, "seconds_visible": seconds},
+    st.sampled_from(PATHS),
+    st.sampled_from([3, 19.9, 20, 75.5]),
+)
+
+
 def on_a_path(event: tuple[str, datetime, dict[str, Any]]) -> st.SearchStrategy[Any]:
     """Give a page its path."""
     name, at, had = event
@@ -50,7 +58,10 @@ def on_a_path(event: tuple[str, datetime, dict[str, Any]]) -> st.SearchStrategy[
 
 FACTS = st.builds(
     ListedFacts,
-    events=st.lists(st.tuples(NAMES, MOMENTS, HAD).flatmap(on_a_path), max_size=12),
+    events=st.lists(
+        st.tuples(NAMES, MOMENTS, HAD).flatmap(on_a_path) | st.tuples(LEFT, MOMENTS, LOOKS),
+        max_size=12,
+    ),
     pages=st.lists(st.tuples(st.sampled_from(PATHS), MOMENTS), max_size=6),
     traits=having(
         city=st.sampled_from(["Rio", "Berlin"]),
