@@ -48,6 +48,7 @@ WAITING_MAX = 8
 ORDERS_MAX = 24
 REFUNDS_MAX = 24
 ABSORBED_MAX = 16
+ENTERED_MAX = 12
 UNREACHABLE_MAX = 4
 
 _time_and_text = itemgetter(0, 1)
@@ -260,6 +261,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """How large it was when that was last looked at."""
     by_people: list[str] = []
     """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
+    entered: dict[str, float] = {}
+    """Path -> when its newest run began, of the flows that ask what was done since; the newest so many."""
 
     @property
     def counters(self) -> dict[str, int]:
@@ -304,6 +307,13 @@ def trim(
         size -= len(name) + _size(stamps.pop(name).value)
         gone.append(name)
     return gone
+
+
+def note_entered(state: BehaviorState, path: str, at: float) -> None:
+    """Remember when the newest run of a path began, of the newest so many."""
+    state.entered[path] = max(at, state.entered.get(path, at))
+    while len(state.entered) > ENTERED_MAX:
+        del state.entered[min(state.entered, key=lambda each: (state.entered[each], each))]
 
 
 def note_id(ids: dict[str, float], value: str, at: float, count_max: int) -> bool:

@@ -23,7 +23,7 @@ from agents.rules.basics import (
     Name,
     Plain,
     Text,
-    Windowed,
+    WindowedOrSince,
     in_order,
 )
 from agents.rules.event_models import MARKS_MAX, EventDid, EventNone, SequenceIs, UnfinishedIs
@@ -89,7 +89,7 @@ class SessionIs(Model):
         return self
 
 
-class PageSeen(Windowed):
+class PageSeen(WindowedOrSince):
     """Ask whether a recent page's path starts with or contains a text, and was looked at so long."""
 
     starts_with: Text | None = None
@@ -102,8 +102,11 @@ class PageSeen(Windowed):
     def _one_text(self) -> Self:
         if (self.starts_with is None) == (self.contains is None):
             raise ValueError("a page needs one of starts_with, contains")
-        if self.seconds_at_least is not None and self.at_least >= MARKS_MAX:
-            raise ValueError(f"with seconds_at_least, count to {MARKS_MAX - 1} at most")
+        is_marked = self.seconds_at_least is not None or self.since_entry
+        if is_marked and self.at_least >= MARKS_MAX:
+            raise ValueError(
+                f"with seconds_at_least or since_entry, count to {MARKS_MAX - 1} at most"
+            )
         return self
 
     @property
@@ -117,6 +120,7 @@ class PageSeen(Windowed):
             at_least=self.at_least,
             within_hours=self.within_hours,
             within_days=self.within_days,
+            since_entry=self.since_entry,
         )
 
 
@@ -223,7 +227,7 @@ class ProbabilityIn(Model):
         return self
 
 
-class RespondedWith(Windowed):
+class RespondedWith(WindowedOrSince):
     """Ask whether an e-mail of ours was opened or clicked by a human, or how an interaction was answered."""
 
     kind: Literal["opened", "clicked", "shown", "dismissed", "submitted"]
@@ -237,7 +241,10 @@ class RespondedWith(Windowed):
         possible = {"opened", "clicked"} if self.to == "email" else _ANSWERS
         if self.kind not in possible:
             raise ValueError(f"{self.to} is never {self.kind}: {', '.join(sorted(possible))}")
-        if self.by == "machine" and (self.to != "email" or self.hours is not None):
+        if self.since_entry and self.at_least >= MARKS_MAX:
+            raise ValueError(f"with since_entry, count to {MARKS_MAX - 1} at most")
+        is_windowed = self.hours is not None or self.since_entry
+        if self.by == "machine" and (self.to != "email" or is_windowed):
             raise ValueError(
                 "of machines, e-mails' opens and clicks are counted, and only for ever"
             )
@@ -291,3 +298,8 @@ class Condition(Model):
     def operator(self) -> str:
         """Return the name of the field that is given."""
         return next(n for n in type(self).model_fields if getattr(self, n) is not None)
+
+    @property
+    def is_since_entry(self) -> bool:
+        """Say whether it asks for what was done since a run began."""
+        return bool(getattr(getattr(self, self.operator), "since_entry", None))

@@ -84,6 +84,7 @@ FACTS = st.builds(
     since=having(first_seen=MOMENTS, last_seen=MOMENTS, last_order=MOMENTS),
     machines=having(mail_opened=st.integers(1, 3)),
     zone_name=st.sampled_from(ZONES),
+    entered_at=st.none() | MOMENTS,
     session_seconds=st.sampled_from([0.0, 179.9, 180.0]),
     cart=st.sampled_from(
         [
@@ -126,7 +127,7 @@ def compiled(rule: dict[str, Any]) -> Part:
         assert name == "known"
         return compile_condition(Condition.model_validate({"known": "email"}), around)
 
-    around = Around(SCORES, frozenset({"Order Completed"}), cohort)
+    around = Around(SCORES, frozenset({"Order Completed"}), cohort, path="welcome")
     return compile_condition(Condition.model_validate(rule), around)
 
 
