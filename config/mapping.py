@@ -310,7 +310,8 @@ def _json_call(line: str, number: int) -> Call:
         raise RowError(number, "", f"{error} has more than 64 bits: write it as a text") from None
     except orjson.JSONDecodeError as error:
         raise RowError(number, "", f"this is no JSON: {error}") from error
-    if not isinstance(call, dict) or call.get("type") not in PUBLIC_TYPES:
+    known = isinstance(call, dict) and isinstance(call.get("type"), str)
+    if not isinstance(call, dict) or not known or call["type"] not in PUBLIC_TYPES:
         raise RowError(number, "type", f"must be one of {', '.join(sorted(PUBLIC_TYPES))}")
     if not call.get("messageId"):
         digest = hashlib.blake2b(body, digest_size=12).hexdigest()

@@ -33,7 +33,8 @@ METHOD_ONE = (
     " happens to live in this audience, and no other tastes"
 )
 METHOD_SEVERAL = (
-    "over the audiences: of the mean by Student's t for shares; of 95 in 100 further audiences, nine times in ten, for"
+    "over the audiences: of the mean by Student's t for shares, no narrower than Wilson's of all their people;"
+    " of 95 in 100 further audiences, nine times in ten, for"
     " counts (tolerance interval, Howe 1969), no narrower than the beta-binomial of all their people"
 )
 
@@ -57,7 +58,9 @@ def share_of(counts: Sequence[int], people: int) -> Range:
         return Range(mean, *wilson(counts[0], people))
     quantile = float(t.ppf(1.0 - TAIL, len(counts) - 1))
     half = quantile * stdev(counts) / math.sqrt(len(counts)) / people
-    return Range(mean, max(0.0, mean - half), min(1.0, mean + half))
+    # Audiences that came to the same by chance do not make it surer than all their people do.
+    low, high = wilson(sum(counts), len(counts) * people)
+    return Range(mean, max(0.0, min(low, mean - half)), min(1.0, max(high, mean + half)))
 
 
 def next_count(counts: Sequence[int], people: int) -> Range:
@@ -72,7 +75,10 @@ def next_count(counts: Sequence[int], people: int) -> Range:
     if len(counts) > 1:
         half = tolerance(len(counts)) * stdev(counts)
         low, high = min(low, mean - half), max(high, mean + half)
-    return Range(mean, float(max(0, math.floor(low))), float(min(people, math.ceil(high))))
+    low, high = max(0, math.floor(low)), min(people, math.ceil(high))
+    if low == high:  # none so far is not never, and all not always
+        low, high = max(0, low - 1), min(people, high + 1)
+    return Range(mean, float(low), float(high))
 
 
 def tolerance(audiences: int) -> float:

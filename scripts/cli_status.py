@@ -17,6 +17,7 @@ from scripts.client import Api, data_option, json_option, running, tell
 from scripts.counting import counted
 from scripts.folder import Refused, read_run
 from scripts.visible import say
+from scripts.worth import back_said, revenue_said, unread_said
 
 STOP_SECONDS_MAX = 90.0
 COLUMNS = {
@@ -146,8 +147,9 @@ def _orders(stats: dict[str, Any]) -> str:
         return "none yet"
     if not sales:
         return f"{stats['orders']:,}"
-    back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""
-    return f"{stats['orders']:,} worth {sales['revenue']:,.2f}{back}"
+    back = f", {back_said(sales)} given back" if back_said(sales) else ""
+    unread = f"; {unread_said(sales)}" if unread_said(sales) else ""
+    return f"{stats['orders']:,} worth {revenue_said(sales)}{back}{unread}"
 
 
 def paths_said(paused: str | list[str]) -> str:

@@ -40,6 +40,7 @@ from messaging.store.connection import Connection, connect
 from messaging.store.mongo import MongoStore
 from messaging.vocabulary.effects import HandOver
 from scripts.logs import configure
+from scripts.made_past import MadeUpPast
 from scripts.parts import ShardPart, ViewBox
 from scripts.training import TrainingProcess
 
@@ -287,7 +288,7 @@ def _trainer(wiring: Wiring, views: ViewBox, store: MongoStore, clock: RealClock
     return Trainer(
         store=store,
         clock=clock,
-        teacher=TrainingProcess(),
+        teacher=MadeUpPast() if wiring.demo else TrainingProcess(),
         rules=lambda: views.view.rules,
         every_hours=24 * wiring.retrain_days,
         log=log,

@@ -75,6 +75,7 @@ def delivered(
     whole = _added("all", by_day.values())
     return DeliveredNow(
         as_of=moment(now),
+        at=now,
         whole=_judged(whole),
         days=[by_day.get(day) or Taken(name=day) for day in days],
         domains=[_judged(each) for each in domains],

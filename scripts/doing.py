@@ -13,6 +13,7 @@ from messaging.gateway.told import BotNow
 from scripts.choices import decided, policy_words
 from scripts.counting import counted
 from scripts.story import TITLES, engaged
+from scripts.worth import revenue_said, sum_said
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
@@ -187,7 +188,7 @@ def _sales(facts: Facts, now: datetime) -> Said:
     counts, order = facts["counts"], facts["newest"]["order"]
     figures = [
         ("orders", f"{counts['orders']:,}"),
-        ("revenue", f"{counts['sales']['revenue']:,.2f}"),
+        ("revenue", revenue_said(counts["sales"])),
     ]
     if order is None:
         return "Waits for the first order.", figures
@@ -196,7 +197,7 @@ def _sales(facts: Facts, now: datetime) -> Said:
         if order.get("template")
         else ", without an e-mail of ours"
     )
-    value = f"{order['value']:,.2f} {order['currency']}".rstrip()
+    value = sum_said(order["value"], order["currency"])
     return f"Counted an order of {value} {ago(order['at'], now)}{thanks}.", figures
 
 

@@ -49,6 +49,7 @@ from scripts.desk import ConsoleDesk
 from scripts.erasing import broadcaster_of, eraser_of, filler_of, mover_of
 from scripts.folder import RUN
 from scripts.mailings import Post, StoredMailings
+from scripts.published import PublishedScores
 from scripts.rulebook import StoredRulebook
 from scripts.telling import Reading, Telling, prometheus
 from scripts.trial_process import TrialProcess
@@ -94,7 +95,13 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         peers=peers,
         clock=clock,
         reader=part.reading(
-            StoreReader(store, MongoJournal(connection), now=clock.now, consent=wiring.consent),
+            StoreReader(
+                store,
+                MongoJournal(connection),
+                now=clock.now,
+                consent=wiring.consent,
+                scores=PublishedScores(store),
+            ),
             store,
             clock,
         ),

@@ -126,6 +126,8 @@ def _likely(told: dict[str, Any]) -> str:
     '12 % likely within 30 days (learned from few so far); more likely: e-mails opened (1)'
     """
     few = " (learned from few so far)" if told["early"] else ""
+    if told.get("made_up"):
+        few = " (learned from made-up people so far)"
     said = f"{chance(told['value'])} likely within {told['horizon_days']} days{few}"
     held = told.get("in_rules")
     rules = [f"rules go by {percent(held['value'])} of {moment(held['at'])}"] if held else []
@@ -144,6 +146,8 @@ def chance(value: float) -> str:
 def _order(order: dict[str, Any]) -> str:
     """Return an order with what is left of it, and the e-mails that share its credit (the last touch first)."""
     said = f"{order['order_id']}: {order['value']:g} {order['currency']}".rstrip()
+    if order.get("issue"):
+        said += f" ({order['issue']})"
     if order["refunded"]:
         said += f", {order['refunded']:g} given back, {order['left']:g} left"
     templates = [each["template"] for each in reversed(order["credits"])]

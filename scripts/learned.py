@@ -16,7 +16,7 @@ from agents.rules.compiled import CompiledRules
 from agents.runtime.figures import arms_in
 from learning.serving import next_best, on_site
 from learning.serving.next_best import best_probabilities, posteriors
-from learning.serving.probability import HORIZON_DAYS, POLICIES
+from learning.serving.probability import HORIZON_DAYS, MADE_UP, POLICIES
 from learning.serving.send_time import POLICY, SLOTS, slot_scores
 from messaging.gateway.console.learned import (
     ArmLine,
@@ -164,6 +164,10 @@ def _model(name: str, row: Row | None) -> ModelNow:
         for each, words in (("rows", "moments seen"), ("conversions", "got there"))
         if each in arrays
     ]
+    if any(arrays.get(MADE_UP, ())):
+        figures.insert(
+            0, ("learned from", "made-up people, until its own leads have lived for weeks")
+        )
     if "auc" in arrays:
         figures += [
             ("ranks right", f"{arrays['auc'][0]:.2f} of 1 (AUC)"),

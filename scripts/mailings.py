@@ -101,14 +101,15 @@ class StoredMailings:
         self._sent = 0
         self._rules: CompiledRules | None = None
 
-    async def templates(self) -> TemplatesNow:
-        """Return the templates of the newest version."""
+    async def templates(self, part: str = "") -> TemplatesNow:
+        """Return the templates of the newest version in whose name or subject a text stands."""
         rules = await self._newest()
         if rules is None:
             return TemplatesNow(version=0, is_published=False, templates=[])
         lines = [
             TemplateLine(name=name, subject=shown(each.subject), used=_used(rules, name))
-            for name, each in rules.templates.items()
+            for name, each in sorted(rules.templates.items())
+            if part.casefold() in f"{name}\n{each.subject}".casefold()
         ]
         is_published = rules.version == await published(self._store)
         return TemplatesNow(version=rules.version, is_published=is_published, templates=lines)
@@ -198,9 +199,13 @@ class StoredMailings:
             untold=untold(rules.templates[name].html, known),
         )
 
-    async def send_test(self, name: str, to: str, by: str) -> str:
+    async def send_test(self, name: str, to: str, by: str, draft: Draft | None = None) -> str:
         """Send a template to an address of our own. What is known of a visitor goes to nobody else."""
         rules = await self._newest()
+        if rules is not None and draft is not None:
+            rules, errors = await self._drafted(rules, name, draft)
+            if errors:
+                return f"its file cannot be read: line {errors[0].line}: {shown(errors[0].problem, 300)}"
         if rules is None or name not in rules.templates:
             return "there is no such template any more"
         try:

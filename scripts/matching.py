@@ -1,4 +1,4 @@
-"""Count who would be in the cohorts of a draft: asked of the stored states, as they stand now.
+"""Count who matches what an edit of the rules touches: asked of the stored states, as they stand now.
 
 Rules
 1. Of many people a sample is asked: visitor ids are hashes, so that the first by id are as good as drawn. A count then
@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from agents.behavior_bot.facts import VisitorFacts
 from agents.rules.compiled import CompiledRules
-from agents.rules.ruleset import COHORTS
-from agents.rules.source import parse
 from agents.runtime.held import Codec
 from agents.runtime.registry import WIRING
 from messaging.gateway.console.rulebook import Matching, MatchLine
 from messaging.ports import Store
-from messaging.vocabulary.errors import RuleError
+from scripts.affected import PATH, Ask
 from scripts.lift import wilson
 from scripts.story import moment
 
@@ -30,67 +28,81 @@ SAMPLE = 2_000
 AT_ONCE = 200
 """States asked in one go: some 20 ms in which the gateway's other work waits."""
 
-COHORTS_MAX = 20
 
+class Tally(NamedTuple):
+    """Count, for each ask, who matches by the edit, who did, and who does anew."""
 
-def changed(before: str, after: str) -> list[str]:
-    """Return the cohorts of a file that another text of it has not, or says otherwise."""
-    old, new = _cohorts(before), _cohorts(after)
-    return [name for name in new if old.get(name) != new[name]][:COHORTS_MAX]
-
-
-def _cohorts(text: str) -> Mapping[str, object]:
-    try:
-        data = parse(COHORTS, text).data
-    except RuleError:
-        return {}
-    found = data.get("cohorts") if isinstance(data, dict) else None
-    return found if isinstance(found, dict) else {}
+    by_edit: Counter[int]
+    now: Counter[int]
+    anew: Counter[int]
 
 
 async def matching(
-    store: Store, rules: CompiledRules, names: list[str], now: datetime, consent: str
+    store: Store,
+    rules: CompiledRules,
+    asks: list[Ask],
+    now: datetime,
+    consent: str,
+    notes: list[str] | None = None,
 ) -> Matching:
-    """Return how many are in these cohorts of a draft, beside how many are in those of the same name now."""
+    """Return how many match each ask of a draft, beside how many do now."""
     figures = await store.figures("behavior")
     people = int(figures.get("people", 0))
     codec = Codec(WIRING["behavior"].make())
-    counts: Counter[str] = Counter()
+    tally = Tally(Counter(), Counter(), Counter())
     looked, after = 0, ""
-    while looked < SAMPLE:
+    while asks and looked < SAMPLE:
         ids = await store.visitors("behavior", after, AT_ONCE)
         bodies = await store.load("behavior", ids)
-        asked, found = await asyncio.to_thread(_asked, codec, bodies, rules, names, now, consent)
-        looked += asked
-        counts += found
+        looked += await asyncio.to_thread(_asked, codec, bodies, rules, asks, now, consent, tally)
         if len(ids) < AT_ONCE:
             people = looked
             break
         after = ids[-1]
-    lines = [
-        _line(name, counts[name], looked, people, figures.get(f"cohorts/{name}")) for name in names
-    ]
-    return Matching(as_of=moment(now), looked=looked, people=max(people, looked), lines=lines)
+    of = max(people, looked)
+    lines = [_told(number, ask, tally, looked, of, figures) for number, ask in enumerate(asks)]
+    return Matching(as_of=moment(now), looked=looked, people=of, lines=lines, notes=notes or [])
 
 
 def _asked(
     codec: Codec,
     bodies: dict[str, bytes],
     rules: CompiledRules,
-    names: list[str],
+    asks: list[Ask],
     now: datetime,
     consent: str,
-) -> tuple[int, Counter[str]]:
-    """Return how many of these states were asked, and cohort -> how many match."""
-    asked, found = 0, Counter[str]()
+    tally: Tally,
+) -> int:
+    """Ask these states, and return how many were asked."""
+    asked = 0
     for visitor, body in bodies.items():
         held = codec.decode(body)
         if held.moved:
             continue
         asked += 1
         facts = VisitorFacts(visitor, held.state, now.timestamp(), rules.scores, consent)
-        found.update(name for name in names if rules.cohorts[name].test(facts, now))
-    return asked, found
+        for number, ask in enumerate(asks):
+            was = ask.was is not None and ask.was(held.state)
+            holds = ask.holds(facts, held.state, now)
+            tally.by_edit[number] += holds
+            tally.now[number] += was
+            tally.anew[number] += holds and not was
+    return asked
+
+
+def _told(
+    number: int, ask: Ask, tally: Tally, looked: int, of: int, figures: dict[str, float]
+) -> MatchLine:
+    """Return the line of one ask: as it stands by the figure of everybody where there is one."""
+    known: float | None = None
+    if ask.was is not None:
+        scaled = round(of * tally.now[number] / looked) if looked else 0
+        known = figures.get(ask.figure, 0) if ask.figure else scaled
+    line = _line(ask.name, tally.by_edit[number], looked, of, known)
+    line.kind, line.said = ask.kind, ask.said
+    if ask.kind == PATH:
+        line.at_once = round(of * tally.anew[number] / looked) if looked else 0
+    return line
 
 
 def _line(name: str, count: int, looked: int, people: int, now: float | None) -> MatchLine:

@@ -23,6 +23,7 @@ from scripts.reasons import why
 from scripts.story import moment
 from scripts.visible import plain, shown
 from scripts.working import both, tasks
+from scripts.worth import back_said, revenue_said, unread_said
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
@@ -38,6 +39,7 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
     told = tasks(facts)
     machine, people = both(told)
     return Overview(
+        at=now,
         world=_world(parts, now),
         paused=_paused(facts["counts"]["paused"]),
         tiles=_tiles(facts),
@@ -75,15 +77,30 @@ def _paused(paths: Any) -> str:
     return f"Paused: {', '.join(map(shown, paths))}" if paths else ""
 
 
+def _revenue(sales: Facts) -> tuple[str, str, str]:
+    """Return the tile of what was sold in the currency of most orders; its note has all others."""
+    main, *others = [each for each in sales["currencies"] if each["revenue"]] or [
+        {"revenue": 0.0, "currency": ""}
+    ]
+    title = f"Revenue, {main['currency']}" if main["currency"] else "Revenue"
+    notes = ["after refunds"]
+    if others:
+        notes.append("and " + revenue_said({"currencies": others}))
+    if back_said(sales):
+        notes.append(f"{back_said(sales)} given back")
+    if unread_said(sales):
+        notes.append(unread_said(sales))
+    return title, f"{main['revenue']:,.2f}", "; ".join(notes)
+
+
 def _tiles(facts: Facts) -> list[tuple[str, str, str]]:
     counts = facts["counts"]
     people, sales = counts["people"], counts["sales"]
-    back = f", {sales['refunded']:,.2f} given back" if sales["refunded"] else ""
     waiting = "wait" if counts["alerts_open"] != 1 else "waits"
     return [
         ("People", f"{people['people']:,}", f"{people['known']:,} with an address"),
         ("Customers", f"{people['customers']:,}", counted(counts["orders"], "orders")),
-        ("Revenue", f"{sales['revenue']:,.2f}", f"after refunds{back}"),
+        _revenue(sales),
         (
             "E-mails",
             f"{counts['sends']['handed over']:,}",
@@ -172,10 +189,15 @@ def _waiting(row: Facts, facts: Facts) -> Waiting:
     )
 
 
-def _likely(value: float | None) -> str:
+def _likely(told: Facts | None) -> str:
     """Return what helps whoever answers an alert to begin where it is worth most; empty where nothing was learned.
 
-    >>> _likely(0.124), _likely(None)
+    >>> _likely({"value": 0.124}), _likely(None)
     ('; 12 % likely to buy within 30 days', '')
+    >>> _likely({"value": 0.124, "made_up": True})
+    '; 12 % likely to buy within 30 days, as made-up people were'
     """
-    return "" if value is None else f"; {chance(value)} likely to buy within {HORIZON_DAYS} days"
+    if told is None:
+        return ""
+    whose = ", as made-up people were" if told.get("made_up") else ""
+    return f"; {chance(told['value'])} likely to buy within {HORIZON_DAYS} days{whose}"

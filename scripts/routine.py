@@ -120,6 +120,8 @@ def _variant(
     sent: Sent,
 ) -> VariantLine:
     attempts = [str(n) for n, each in enumerate(step.default_templates, 1) if each == template]
+    if template in step.default_first:
+        attempts = ["1, before all others"]
     rate = weighed = ""
     if arm is not None:
         weighed = f"{arm.successes:,.1f} answers of {arm.exposures:,.1f} sends"

@@ -27,6 +27,7 @@ from agents.runtime.mover import MOVES
 from agents.runtime.readers import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
+from messaging.gateway.console.desk import Page
 from messaging.gateway.console.rulebook import (
     CohortLine,
     Compared,
@@ -43,10 +44,12 @@ from messaging.gateway.console.rulebook import (
     Saved,
     VersionLine,
 )
+from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
+from scripts.affected import asks_of
 from scripts.entering import entering, said
-from scripts.matching import changed, matching
+from scripts.matching import matching
 from scripts.older import older_lines
 from scripts.overview import CALLS, GOING
 from scripts.rules import (
@@ -57,6 +60,7 @@ from scripts.rules import (
     publish,
     published,
     push_files,
+    version_of,
 )
 from scripts.rules_diff import changes, sentence, unified
 from scripts.story import moment
@@ -70,6 +74,9 @@ LOOKED_MAX = 300
 
 SAID_MAX = 200
 """Differences that are said; of more the lines show the rest."""
+
+COUNTED = (COHORTS, SCORES, "paths/", "interactions/")
+"""How the files begin of which it is counted who matches."""
 
 KINDS = {
     COHORTS: "Cohorts, scores, senders",
@@ -140,6 +147,17 @@ class StoredRulebook:
             return None
         return _version(rows[0], await published(self._store), await self._publications())
 
+    async def versions(self, after: After | None, limit: int, by: str = "") -> Page:
+        """Return a page of versions."""
+        match = {"by": by} if by else {}
+        fields = ("at", "by")
+        rows = await self._store.rows(VERSIONS, match, limit=limit + 1, after=after, only=fields)
+        page, published_by = rows[:limit], await self._publications()
+        number = await published(self._store)
+        last = page[-1] if len(rows) > limit else None
+        lines = [_version(row, number, published_by) for row in page]
+        return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
+
     async def _publications(self) -> dict[int, list[PublicationLine]]:
         """Return version -> its publications, the newest first."""
         found: dict[int, list[PublicationLine]] = {}
@@ -175,17 +193,24 @@ class StoredRulebook:
         return [_finding(each) for each in await asyncio.to_thread(validate_files, files)]
 
     async def matching(self, number: int, name: str, text: str) -> Matching | None:
-        """Return who would be in the cohorts that an edit changes."""
-        files = await files_of(self._store, number) or {}
-        names = changed(files.get(name, ""), text) if name == COHORTS else []
-        if not names or self._clock is None:
+        """Return who matches what an edit touches."""
+        files, html = await version_of(self._store, number) or ({}, None)
+        before = files.get(name, "")
+        if before == text or self._clock is None or not name.startswith(COUNTED):
             return None
         async with self._counting:  # one at a time: it takes the interpreter from others
             try:
-                rules = await asyncio.to_thread(compile_files, _with(files, name, text), number)
+                rules = await asyncio.to_thread(
+                    compile_files, _with(files, name, text), number, html
+                )
             except RulesInvalid:
                 return None
-            return await matching(self._store, rules, names, self._clock.now(), self._consent)
+            old = await self._compiled(number) if files else None
+            asks, notes = asks_of(old, rules, name, before, text)
+            if not asks and not notes:
+                return None
+            now = self._clock.now()
+            return await matching(self._store, rules, asks, now, self._consent, notes)
 
     async def compare_file(self, number: int, name: str, text: str | None) -> str:
         """Return what an edit changes, as a unified diff."""

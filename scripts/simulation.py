@@ -9,10 +9,11 @@ returns are JSON's own types. It takes a core for seconds to minutes, so whoever
 
 Rules
 1. Every side meets the same audience: the same people with the same chance for each occasion.
-2. A lift is the mean over people of the paired difference. Its interval is that of the paired t-test in its normal
-   form (Student 1908; for n in the hundreds the normal quantile serves): mean ± 1.96 · s / √n, s over the people's
-   differences. It covers who happens to live in this audience. It does not cover that another audience may have
-   other tastes, nor that what one person taught changed what another got.
+2. A lift is the mean over people of the paired difference. Its interval is Wald's, 1.96 standard errors to either
+   side, over these people and two more who differ by one, one each way (Bonett and Price, Journal of Educational and
+   Behavioral Statistics 37 (2012) 479-488): so it has a width also where all people did the same. It covers who happens
+   to live in this audience. It does not cover that another audience may have other tastes, nor that what one person
+   taught changed what another got.
 3. Several audiences (`seeds`) are one after the other from the first seed on; counts are then those of a mean audience,
    and their intervals say what a further one will bring (`scripts/bounds.py`).
 4. Nothing here depends on the machine or the clock: the same seed gives the same bytes.
@@ -23,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from statistics import fmean, stdev
+from statistics import fmean, pstdev
 from typing import Any
 
 import msgspec
@@ -40,7 +41,8 @@ from scripts.simulating import START, Fate, Simulated, end_of
 from scripts.tallying import Counts, in_order
 
 METHOD = (
-    "paired difference of the same people in both arms, mean ± 1.96 standard errors (Student 1908)"
+    "paired difference of the same people in both arms, 1.96 standard errors to either side of it, adjusted by two"
+    " people more who differ by one (Bonett and Price 2012)"
 )
 
 MEASURES: dict[str, tuple[str, Callable[[Fate], float]]] = {
@@ -56,6 +58,9 @@ RULES, LEARNING, PUBLISHED = ARMS = ("rules", "learning", "published")
 """The draft by its rules alone; the draft with learning; the published version with learning."""
 
 SEEDS_MAX = 50
+
+TWO_MORE = (1.0, -1.0)
+"""Differences of the two by whom an interval is adjusted."""
 
 Progress = Callable[[str, float], None]
 """Is told (arm that lives now, share of the whole that is done)."""
@@ -267,9 +272,13 @@ def lift_of(rules: list[float], learning: list[float]) -> Lift:
     0.6666666666666666
     """
     apart = [after - before for before, after in zip(rules, learning, strict=True)]
-    mean = fmean(apart)
-    error = CERTAIN * stdev(apart) / math.sqrt(len(apart))
-    return Lift(fmean(rules), fmean(learning), mean, mean - error, mean + error)
+    mean, adjusted = fmean(apart), [*apart, *TWO_MORE]
+    error = CERTAIN * pstdev(adjusted) / math.sqrt(len(adjusted))
+    low, high = fmean(adjusted) - error, fmean(adjusted) + error
+    if {*rules, *learning} <= {0.0, 1.0}:
+        low, high = max(-1.0, low), min(1.0, high)
+    # Of a few who all did the same, the adjusted mean is further from it than its error.
+    return Lift(fmean(rules), fmean(learning), mean, min(low, mean), max(high, mean))
 
 
 def side_of(counts: Sequence[Counts], fates: Sequence[Fate]) -> dict[str, Any]:

@@ -55,6 +55,18 @@ TYPES = frozenset({"notice_bar", "opinion_form", "chat_invitation", "exit_offer"
 RESPONSES = {"shown": "saw", "clicked": "took up", "dismissed": "closed", "submitted": "answered"}
 """What was done with an interaction, followed by its type."""
 
+MOVERS = {
+    "time": "time went by",
+    "merge": "two were found to be one person",
+    "history": "what they did before was looked up",
+    "session": "their visit ended",
+    "who": "more is known of who they are",
+    "social": "Social's answer came",
+    "purchase": "what they bought changed",
+    "machine": "an answer was found to be a machine's",
+}
+"""What moves a visitor between cohorts and is nothing that they did."""
+
 BY_ITSELF = ("goal", "answer", "merge")
 """Stands where no person settled an alert."""
 
@@ -81,6 +93,8 @@ def sentence(row: Row) -> str:
     table, _, kind = str(row.get("kind", "")).partition(": ")
     if table == "event":
         return did(str(row["what"]))
+    if table == "cohorts.moved":
+        return moved(row)
     if table == "decisions":
         return decided(row)
     if table == "sends":
@@ -94,6 +108,34 @@ def sentence(row: Row) -> str:
     if table == "story":
         return _told(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
+
+
+def moved(row: Row) -> str:
+    """Return which cohorts were entered and left, and by what.
+
+    >>> moved({"entered": ["keen"], "left": ["new"], "by": "track:Product Added"})
+    'entered cohort keen, left cohort new: did "Product Added"'
+    >>> moved({"entered": ["keen", "vip"], "left": [], "by": "rules:3"})
+    'entered cohorts keen + vip: version 3 of the rules was published'
+    """
+    moves = [
+        f"{way} cohort{'s' if len(row[way]) > 1 else ''} {words(row[way])}"
+        for way in ("entered", "left")
+        if row[way]
+    ]
+    return f"{', '.join(moves)}: {_moved_by(str(row['by']))}"
+
+
+def _moved_by(by: str) -> str:
+    kind, _, name = by.partition(":")
+    if kind == "rules":
+        return f"version {name} of the rules was published"
+    if kind == "trait":
+        trait = name.removeprefix("lists.")
+        return f"{'list' if trait != name else 'trait'} {shown(trait)} changed"
+    if kind == "place":
+        return f"their {shown(name)} is another"
+    return MOVERS[kind] if kind in MOVERS else did(name if kind == "track" else by)
 
 
 def set_aside(row: Row) -> str:
@@ -242,9 +284,15 @@ def _credit(d: Row) -> str:
 def _refund(d: Row) -> str:
     currency = f" {d['currency']}" if d.get("currency") else ""
     amount = "all of it" if d["amount"] is None else f"{d['amount']:g}{currency}"
+    if d.get("issue"):
+        amount = f"an amount that counts nothing ({d['issue']})"
     if d["left"] is None:
         return f"order {d['order_id']}: {amount} given back, before the order itself is known"
     return f"order {d['order_id']}: {amount} given back, {d['left']:g}{currency} and its credit are left"
+
+
+def _unread(d: Row) -> str:
+    return f"order {d['order_id']} counts nothing: {d['issue']}"
 
 
 def _given_back(d: Row) -> str:
@@ -392,6 +440,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "address.confirmed": lambda _: "their address is confirmed: it may be written to",
     "goal.reached": _goal,
     "order.refunded": _refund,
+    "order.unread": _unread,
     "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",
     "alert.stale": lambda d: (
         f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"

@@ -136,7 +136,8 @@ class Reading:
         async with self._counting:
             began = self._clock.machine()
             if self._counts is None or began >= self._counts[0]:
-                found: dict[str, Any] = await self._reader.stats()
+                as_of = self._clock.now()
+                found: dict[str, Any] = {"as_of": as_of, **await self._reader.stats()}
                 ended = self._clock.machine()
                 self._counts = (ended + REST_SHARE * (ended - began), found)
             return {**self._counts[1], "parts": self._parts()}

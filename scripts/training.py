@@ -25,9 +25,16 @@ WORKER = "scripts.training_worker"
 
 
 class TrainingProcess:
-    """Be a learner's teacher (`agents.runtime.trainer.Teacher`), one lesson at a time."""
+    """Be a learner's teacher (`agents.runtime.trainer.Teacher`), one lesson at a time.
 
-    def __init__(self) -> None:
+    Parameters:
+        worker: module that teaches; None: `WORKER`.
+        always: it is asked also where the lesson itself is too little.
+    """
+
+    def __init__(self, worker: str | None = None, *, always: bool = False) -> None:
+        self._worker = worker
+        self._always = always
         self._process: subprocess.Popen[bytes] | None = None
         self._is_stopped = False
 
@@ -36,7 +43,7 @@ class TrainingProcess:
 
         Where too few got there no process is started: for a new system, and in time-lapse, that is every time at first.
         """
-        if lesson.is_too_little:
+        if lesson.is_too_little and not self._always:
             return Taught("too little")
         return await asyncio.to_thread(self._teach, lesson)
 
@@ -49,7 +56,7 @@ class TrainingProcess:
     def _teach(self, lesson: Lesson) -> Taught:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         process = subprocess.Popen(
-            [sys.executable, "-m", WORKER],
+            [sys.executable, "-m", self._worker or WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -22,6 +22,7 @@ import msgspec
 import structlog
 
 from agents.runtime.readers import StoreReader
+from messaging.gateway.console.desk import Page
 from messaging.gateway.console.trials import (
     CANCELLED,
     DONE,
@@ -36,6 +37,7 @@ from messaging.gateway.console.trials import (
     Trial,
     TrialPerson,
 )
+from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import WorldError
 from scripts.trial_process import TrialFailed
@@ -108,10 +110,14 @@ class StoredTrials:
         self.asked.set()
         return id_
 
-    async def newest(self, kind: str) -> list[Trial]:
-        """Return the trials of a kind."""
-        rows = await self._store.rows(TRIALS, {"kind": kind}, limit=KEPT_MAX, only=_LISTED)
-        return [msgspec.convert(row, Trial) for row in rows]
+    async def newest(
+        self, kind: str, after: After | None = None, limit: int = KEPT_MAX, status: str = ""
+    ) -> Page:
+        """Return a page of the trials of a kind."""
+        match = {"kind": kind, **({"status": status} if status else {})}
+        rows = await self._store.rows(TRIALS, match, limit=limit + 1, after=after, only=_LISTED)
+        lines = [msgspec.convert(row, Trial) for row in rows[:limit]]
+        return Page(lines=lines, after=(lines[-1].at, lines[-1].id) if len(rows) > limit else None)
 
     async def trial(self, id_: str) -> Trial | None:
         """Return a trial."""

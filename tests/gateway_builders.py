@@ -122,6 +122,9 @@ def _fields(record: Record) -> tuple[object, ...]:
     return tuple(getattr(record, name) for name in record.__struct_fields__)
 
 
+A_TEST = {"name": "words", "policy": "x", "path": "x", "verdict": "x", "as_of": NOON}
+
+
 class FakeReader:
     """Know one visitor.
 
@@ -166,7 +169,7 @@ class FakeReader:
         return {"visitors": 1}
 
     async def experiments(self) -> list[dict[str, object]]:
-        return [{"name": "words", "verdict": "running", "as_of": NOON}]
+        return [A_TEST]
 
 
 def some_deps(**changes: object) -> GatewayDeps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +81,13 @@ def an_overview(who: str = "a…@example.com") -> Overview:
         said="Four attempts after 4 e-mails",
     )
     return Overview(
+        at=datetime(2026, 11, 26, 14, tzinfo=UTC),
         world="Thu 26 Nov 2026, 14:00 UTC, 3,600 × as fast",
         paused="",
         tiles=[
             ("People", "500", "88 with an address"),
             ("Customers", "10", "12 orders"),
-            ("Revenue", "1,519.00", "after refunds"),
+            ("Revenue, EUR", "1,519.00", "after refunds; and 12,040.50 USD; 49.00 EUR given back"),
             ("E-mails", "204", "handed over; 3 came back"),
             ("On the site", "57", "offers made; 21 answered"),
             ("Alerts", "6", "wait for a person; 9 in all"),

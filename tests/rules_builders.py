@@ -53,6 +53,7 @@ def an_email_step(name: str, **changes: Any) -> EmailStep:
         "window_hours": 24,
         "templates": [(template, None) for template in templates],
         "default_templates": templates,
+        "default_first": [],
         "default_hours": [10, 18, 12, 15],
         "different": ["subject", "hour"],
         "on_uncertain": "list",

@@ -23,7 +23,13 @@ from agents.behavior_bot.chances import moved, refresh
 from agents.behavior_bot.facts import VisitorFacts, faded, standing
 from agents.behavior_bot.listed import note_sorted
 from agents.behavior_bot.sessions import present
-from agents.behavior_bot.state import BehaviorState, Points
+from agents.behavior_bot.state import (
+    MOVES_MAX,
+    RECENT_CHARACTERS_MAX,
+    BehaviorState,
+    Points,
+    keep,
+)
 from agents.protocol.bot import View
 from agents.rules.compiled import (
     BORN,
@@ -42,6 +48,11 @@ from messaging.vocabulary.effects import CancelWake, Effect, Tell, WakeAt
 from messaging.vocabulary.messages import CohortEntered, CohortLeft, ScoreCrossed
 
 COHORTS_WAKE = "cohorts"
+
+RULES, HISTORY = "rules:", "history"
+"""What moves a visitor besides kinds of events: a version of the rules, and what was lacking of their past."""
+ANEW = frozenset({"merge", HISTORY})
+"""Kinds by which everything is asked."""
 
 
 class Scored(NamedTuple):
@@ -103,10 +114,14 @@ def evaluate(
         tell_again: cohorts that Rules may hold for this visitor by a merge.
     """
     rules, view = here.rules, here.view
-    is_new = state.rules_version < 0 and "merge" not in kinds
-    everything = not is_new and (state.rules_version != view.rules_version or "merge" in kinds)
+    is_whole = not ANEW.isdisjoint(kinds)
+    is_new = state.rules_version < 0 and not is_whole
+    everything = not is_new and (state.rules_version != view.rules_version or is_whole)
     effects: list[Effect] = []
     before = state.cohorts
+    by = kinds[0] if kinds else TIME
+    if everything and state.rules_version != view.rules_version:
+        by = f"{RULES}{view.rules_version}"
     if rules.probabilities and refresh(state, here.seconds, view):
         kinds = (*kinds, PROBABILITY)
     if is_new:
@@ -131,17 +146,34 @@ def evaluate(
         left = sorted({*state.cohorts, *tell_again} - rules.cohorts.keys())
     if cohorts or left:
         due = _earlier(due, _cohorts(state, here, cohorts, tell_again, left, effects))
+    if state.cohorts is not before:
+        _note_moves(state, here.seconds, before, by)
     if rules.probabilities and state.cohorts is not before:
         effects += moved(state, rules, before)
-    if due is not None:
-        seconds = due.timestamp()
-        if everything or not state.cohorts_due or seconds < state.cohorts_due:
-            state.cohorts_due = seconds
-            effects.append(WakeAt(COHORTS_WAKE, due))
-    elif everything and state.cohorts_due:
+    return effects + _wake(state, due, everything=everything)
+
+
+def _wake(state: BehaviorState, due: datetime | None, *, everything: bool) -> list[Effect]:
+    """Return the wake-up for what time alone will change; where everything was asked, instead of that before."""
+    if due is None:
+        if not everything or not state.cohorts_due:
+            return []
         state.cohorts_due = 0.0
-        effects.append(CancelWake(COHORTS_WAKE))
-    return effects
+        return [CancelWake(COHORTS_WAKE)]
+    seconds = due.timestamp()
+    if not everything and state.cohorts_due and seconds >= state.cohorts_due:
+        return []
+    state.cohorts_due = seconds
+    return [WakeAt(COHORTS_WAKE, due)]
+
+
+def _note_moves(state: BehaviorState, at: float, before: list[str], by: str) -> None:
+    """Keep for the story which cohorts that a marketer wrote were entered and left, and by what."""
+    left, entered = {*before} - {*state.cohorts}, {*state.cohorts} - {*before}
+    for sign, names in (("-", left), ("+", entered)):
+        for name in sorted(names):
+            if not is_hidden(name):
+                keep(state.moves, (at, sign + name, by[:RECENT_CHARACTERS_MAX]), MOVES_MAX)
 
 
 def merge_points(left: Points | None, right: Points, rule: ScoreRule | None) -> Points:

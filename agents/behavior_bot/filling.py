@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from agents.behavior_bot.evaluate import Moment, evaluate, merge_points
+from agents.behavior_bot.evaluate import HISTORY, Moment, evaluate, merge_points
 from agents.behavior_bot.knowing import number_of
 from agents.behavior_bot.state import (
     BehaviorState,
@@ -63,7 +63,7 @@ def fill(state: BehaviorState, event: RulesFilled, here: Moment) -> list[Effect]
         state.awaiting = [each for each in state.awaiting if each != event.of]
         if not state.awaiting:
             state.lacks = []
-            return evaluate(state, here, ("merge",), []) if is_met else []
+            return evaluate(state, here, (HISTORY,), []) if is_met else []
     return evaluate(state, here, (), []) if is_met else []
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from agents.behavior_bot.money import money
+from agents.behavior_bot.money import currency_of, money, worth_of
 from agents.behavior_bot.orders import note_order
 from agents.behavior_bot.sessions import present, touch
 from agents.behavior_bot.state import (
@@ -53,7 +53,7 @@ NAME_CHARACTERS_MAX = 128
 """A longer name of an event is counted by its beginning."""
 TOLD_LATE = timedelta(minutes=10)
 """An order that was taken so long after it happened is dated by itself: what was answered after it did not sell it."""
-ORDER_CHARACTERS_MAX = 64
+ORDER_CHARACTERS_MAX = 40
 """A longer id of an order or a refund is kept as a hash: its end tells it apart."""
 
 CART_SIGNS = {"Product Added": 1, "Product Removed": -1}
@@ -175,7 +175,8 @@ def purchase(
     if not is_order and name not in rules.goal_events and name not in view.older_goals:
         return None
     properties = event.properties or {}
-    order_id, value = order_id_of(properties) or record.first_id, _value(properties)
+    order_id = order_id_of(properties) or record.first_id
+    value, wrong = worth_of(properties)
     payment_id = payment_id_of(properties)
     if is_order:
         note_order(state, order_id, Order(value, record.at.timestamp(), payment_id))
@@ -185,11 +186,12 @@ def purchase(
         at=now,
         order_id=order_id,
         value=value,
-        currency=str(properties.get("currency") or "")[:8],
+        currency=currency_of(properties),
         event=name,
         address=state.address,
         bought_at=record.at if is_late else None,
         payment_id=payment_id,
+        issue=wrong if is_order else "",
     )
 
 
@@ -250,11 +252,3 @@ def _text_of(properties: dict[str, Any], names: tuple[str, ...]) -> str:
 def order_text(text: str) -> str:
     """Return the id of an order or a refund as it is kept: a hash of a very long one, for its end tells it apart."""
     return text if len(text) <= ORDER_CHARACTERS_MAX else derive("long", text)
-
-
-def _value(properties: dict[str, Any]) -> float:
-    for name in ("total", "revenue", "value"):
-        number = money(properties.get(name))
-        if number is not None and number >= 0:
-            return number
-    return 0.0

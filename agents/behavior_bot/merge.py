@@ -18,6 +18,7 @@ from agents.behavior_bot.state import (
     ABSORBED_MAX,
     ANONYMOUS_IDS_MAX,
     CLICKS_MAX,
+    MOVES_MAX,
     PAGES_MAX,
     RECENT_MAX,
     UNREACHABLE_MAX,
@@ -110,6 +111,8 @@ def _absorb_tallies(state: BehaviorState, tallies: dict[str, Tally], rules: Comp
 def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
     for entry in young.recent:
         keep(state.recent, entry, RECENT_MAX)
+    for move in young.moves:
+        keep(state.moves, move, MOVES_MAX)
     for page in young.pages:
         keep(state.pages, page, PAGES_MAX)
     for watch, marks in young.marks.items():

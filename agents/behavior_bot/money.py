@@ -1,24 +1,125 @@
-"""Read sums of money from what events carry: anybody may send them, so that whatever is no sum counts nothing."""
+"""Read sums of money from what events carry: anybody may send them, so that whatever is no sum counts nothing.
+
+Rules
+1. A number is a number. A text may be written as people write sums: with a decimal comma, with groups of three digits,
+   with a currency's sign or code on either side.
+2. What may be read in two ways is not read: 1,234 is a thousand here and one and a bit there. Of a currency with three
+   decimals it is read as one with three.
+3. Nothing is 0 without a word: whoever asks for an order's worth hears why there is none.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 MONEY_MAX = 1e9
 """No shop sells that in one order, in whatever currency: two such orders must not spoil a sum for good."""
 
+CHARACTERS_MAX = 40
+CURRENCY_CHARACTERS_MAX = 8
+THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+"""ISO 4217: currencies with three decimals."""
 
-def money(value: Any) -> float | None:
+AMOUNTS = ("total", "revenue", "value")
+"""Properties that say what an order is worth, the first that is there (Segment's e-commerce specification)."""
+
+PRODUCTS_MAX = 1_000
+UNREADABLE = "is no sum that can be read"
+
+_MARKED = re.compile(r"(?:[A-Za-z]{3}|[€$£¥])?\s*([-+]?\d.*?)\s*(?:[A-Za-z]{3}|[€$£¥])?")
+_PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
+_COMMA = re.compile(r"[-+]?\d+,\d+")
+_GROUPED = re.compile(
+    r"[-+]?[1-9]\d{0,2}(?P<group>[.,' \u2019\u00a0\u202f])\d{3}(?:(?P=group)\d{3})*(?P<rest>[.,]\d+)?"
+)
+_EITHER = re.compile(r"[-+]?[1-9]\d{0,2}[.,]\d{3}")
+"""A thousand and something, or three decimals."""
+
+
+def money(value: Any, currency: str = "") -> float | None:
     """Return a sum with its sign, None for what is none: no number, not finite, or beyond `MONEY_MAX`.
 
     >>> money("7.50"), money(-3), money(True), money("nan"), money(1.7e308)
     (7.5, -3.0, None, None, None)
+    >>> money("49,90"), money("1.234,50"), money("1,234.50"), money("€ 1 234"), money("9.99 USD")
+    (49.9, 1234.5, 1234.5, 1234.0, 9.99)
+    >>> money("1,234"), money("1.234"), money("1.234", "KWD"), money("1.2.3")
+    (None, None, 1.234, None)
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
+    text = _written(value, currency) if isinstance(value, str) else value
     try:
-        number = float(value)
+        number = float(text) if text is not None else math.nan
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and abs(number) <= MONEY_MAX else None
+
+
+def worth_of(properties: dict[str, Any]) -> tuple[float, str]:
+    """Return what an order is worth, and what is wrong with how that is told, empty if nothing is.
+
+    >>> worth_of({"total": "49,90"}), worth_of({"products": [{"price": 2, "quantity": 3}]})
+    ((49.9, ''), (6.0, ''))
+    >>> worth_of({"total": "a lot"}), worth_of({})
+    ((0.0, 'total is no sum that can be read'), (0.0, 'it names no total'))
+    """
+    currency = currency_of(properties)
+    wrong = ""
+    for name in AMOUNTS:
+        if properties.get(name) is None:
+            continue
+        number = money(properties[name], currency)
+        if number is not None and number >= 0:
+            return number, ""
+        wrong = wrong or f"{name} {UNREADABLE}"
+    if not wrong and (summed := sum_of_products(properties, currency)) is not None:
+        return summed, ""
+    return 0.0, wrong or "it names no total"
+
+
+def sum_of_products(properties: dict[str, Any], currency: str) -> float | None:
+    """Return what the products that are named come to, None where none are."""
+    products = properties.get("products")
+    if not isinstance(products, list) or not products:
+        return None
+    return math.fsum(
+        abs(money(each.get("price"), currency) or 0.0) * abs(money(each.get("quantity", 1)) or 0.0)
+        for each in products[:PRODUCTS_MAX]
+        if isinstance(each, dict)
+    )
+
+
+def currency_of(properties: dict[str, Any]) -> str:
+    """Return the currency that an event names, as it is kept; empty if it names none.
+
+    >>> currency_of({"currency": " eur "}), currency_of({"currency": "a/b"}), currency_of({})
+    ('EUR', 'AB', '')
+    """
+    told = properties.get("currency")
+    letters = [each for each in told if each.isalnum()] if isinstance(told, str) else []
+    return "".join(letters).upper()[:CURRENCY_CHARACTERS_MAX]
+
+
+def _written(text: str, currency: str) -> str | None:
+    """Return a text's number as a machine writes it; None where there is none, or where it may be two."""
+    found = _MARKED.fullmatch(text.strip()) if len(text) <= CHARACTERS_MAX else None
+    if found is None:
+        return None
+    told = found[1]
+    if _EITHER.fullmatch(told):
+        return told.replace(",", ".") if currency in THOUSANDTHS else None
+    if _PLAIN.fullmatch(told):
+        return told
+    if _COMMA.fullmatch(told):
+        return told.replace(",", ".")
+    grouped = _GROUPED.fullmatch(told)
+    if grouped is None:
+        return None
+    group, rest = grouped["group"], grouped["rest"] or ""
+    if rest.startswith(group):
+        return None
+    whole = told.removesuffix(rest) if rest else told
+    return whole.replace(group, "") + rest.replace(",", ".")

@@ -3,24 +3,22 @@
 Rules
 1. `Order Cancelled` takes the whole order back, and so does `Order Refunded` that names neither an amount nor
    products. A `total` is that refund's own amount; without one, its products' prices are added.
-2. An amount that cannot be read is 0: a typing error must not take a whole order back.
+2. An amount that cannot be read is 0, and that is told: a typing error must not take a whole order back.
 3. A refund is known by `refund_id`, else by the event's messageId; a cancellation by its order, for there is one.
 """
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any
 
 from agents.behavior_bot.intake import order_id_of, order_text
-from agents.behavior_bot.money import money
+from agents.behavior_bot.money import UNREADABLE, currency_of, money, sum_of_products
 from messaging.vocabulary.events import Record, Track
 from messaging.vocabulary.messages import Refunded
 
 CANCELLED = "Order Cancelled"
 AMOUNTS = ("total", "amount", "revenue", "value")
-PRODUCTS_MAX = 1_000
 
 
 def refund(
@@ -34,37 +32,34 @@ def refund(
     if not order_id:
         return None
     is_cancelled = event.event == CANCELLED
+    amount, wrong = (None, "") if is_cancelled else amount_of(properties)
     return Refunded(
         visitor=visitor,
         at=now,
         refund_id=f"cancelled:{order_id}" if is_cancelled else _refund_id(properties, record),
         order_id=order_id,
-        amount=None if is_cancelled else amount_of(properties),
-        currency=str(properties.get("currency") or "")[:8],
+        amount=amount,
+        currency=currency_of(properties),
+        issue=wrong,
     )
 
 
-def amount_of(properties: dict[str, Any]) -> float | None:
-    """Return what was given back, None for the whole order.
+def amount_of(properties: dict[str, Any]) -> tuple[float | None, str]:
+    """Return what was given back (None for the whole order), and what is wrong with how that is told.
 
-    >>> (
-    ...     amount_of({"total": "7.50"}),
-    ...     amount_of({"products": [{"price": 2, "quantity": 3}]}),
-    ...     amount_of({}),
-    ... )
-    (7.5, 6.0, None)
+    Some write what is given back as less than nothing.
+
+    >>> amount_of({"total": "-7,50"}), amount_of({"products": [{"price": 2, "quantity": 3}]})
+    ((7.5, ''), (6.0, ''))
+    >>> amount_of({}), amount_of({"amount": "all"})
+    ((None, ''), (0.0, 'amount is no sum that can be read'))
     """
+    currency = currency_of(properties)
     for name in AMOUNTS:
         if properties.get(name) is not None:
-            return _number(properties[name])
-    products = properties.get("products")
-    if not isinstance(products, list) or not products:
-        return None
-    return math.fsum(
-        _number(each.get("price")) * _number(each.get("quantity", 1))
-        for each in products[:PRODUCTS_MAX]
-        if isinstance(each, dict)
-    )
+            amount = money(properties[name], currency)
+            return (abs(amount), "") if amount is not None else (0.0, f"{name} {UNREADABLE}")
+    return sum_of_products(properties, currency), ""
 
 
 def _refund_id(properties: dict[str, Any], record: Record) -> str:
@@ -73,8 +68,3 @@ def _refund_id(properties: dict[str, Any], record: Record) -> str:
         if isinstance(value, str | int) and value != "":
             return order_text(str(value))
     return record.first_id
-
-
-def _number(value: Any) -> float:
-    """Return a sum of money without its sign: some write what is given back as less than nothing."""
-    return abs(money(value) or 0.0)

@@ -5,8 +5,11 @@ made up for each event, ids of 256 characters, all at once) has the oldest of ev
 whole is small again. It is counted in `let_go`, and shown.
 
 Rules
-1. What identifies a visitor, what they agreed to, ordered and gave back, and the cohorts they are in stay.
-2. Whether it is time to look is known by the state and an event's position, so that a replay does the same.
+1. What identifies a visitor, what they agreed to, the cohorts they are in and answers that wait to be
+   judged stay.
+2. What went may have decided cohorts: whoever lets it go asks them all again.
+3. Which of the oldest went may depend on the order in which events and merges came. Below the bound nothing does.
+4. Whether it is time to look is known by the state alone, so that a replay does the same.
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ from agents.behavior_bot.state import BehaviorState, Tally, trim
 from agents.behavior_bot.tallies import trim_hours, trim_names
 
 STATE_BYTES_MAX = 16_000
-"""No state is larger once it is stored."""
-BYTES_WANTED = 14_000
-"""Above it the oldest is let go."""
+"""A state is not larger once it is stored."""
+BYTES_ALLOWED, BYTES_WANTED = 14_000, 11_000
+"""Above the one the oldest is let go, until the other is reached: so it is not done again at each event."""
 LARGE_BYTES = 8_000
 MANY_COHORTS = 64
 """One event may bring a visitor into all cohorts at once."""
@@ -32,41 +35,45 @@ LOOK_EVERY = 16
 SHARES = (2, 4, 8, 16)
 """Of everything only this part may stay, until it is enough."""
 
+ORDERS_LEFT = 8
+
 _encoder = msgspec.msgpack.Encoder()
 
 
-def squeeze(state: BehaviorState, asked: Collection[str], position: int) -> None:
-    """Let the oldest go if it is time to look and the state is too large.
+def squeeze(state: BehaviorState, asked: Collection[str]) -> bool:
+    """Let the oldest go if it is time to look and the state is too large; return whether anything went.
 
     Args:
         state: of the visitor, changed in place.
         asked: names of events that rules ask for: their counts stay apart.
-        position: of the event in the journal.
     """
+    state.unseen += 1
     is_large = state.bytes_seen > LARGE_BYTES or len(state.cohorts) > MANY_COHORTS
-    if is_large or position % LOOK_EVERY == 0:
-        squeeze_now(state, asked)
+    return (is_large or state.unseen >= LOOK_EVERY) and squeeze_now(state, asked)
 
 
-def squeeze_now(state: BehaviorState, asked: Collection[str]) -> None:
-    """Let the oldest go until the state is small enough, or all that may go is gone."""
+def squeeze_now(state: BehaviorState, asked: Collection[str]) -> bool:
+    """Let the oldest go until the state is small enough, or all that may go is gone; return whether anything went."""
+    state.unseen = 0
     state.bytes_seen = len(_encoder.encode(state))
-    if state.bytes_seen <= BYTES_WANTED:
-        return
+    if state.bytes_seen <= BYTES_ALLOWED:
+        return False
+    before = state.let_go
     for share in SHARES:
         for part in _PARTS:
             state.let_go += part(state, asked, share)
             if len(_encoder.encode(state)) <= BYTES_WANTED:
-                return
+                return state.let_go > before
+    return state.let_go > before
 
 
 def _rings(state: BehaviorState, _: Collection[str], share: int) -> int:
     rings: tuple[tuple[list[Any], int], ...] = (
         (state.recent, 48),
+        (state.moves, 32),
         (state.pages, 32),
         (state.cart, 16),
         (state.turns, 64),
-        (state.waiting, 8),
     )
     return sum(_cut(ring, most // share) for ring, most in rings)
 
@@ -87,6 +94,15 @@ def _hours(state: BehaviorState, asked: Collection[str], share: int) -> int:
     return gone
 
 
+def _orders(state: BehaviorState, _: Collection[str], share: int) -> int:
+    """Orders and refunds go last of all: one that is told again after it is forgotten counts again."""
+    if share < SHARES[-1]:
+        return 0
+    return _forget(state.orders, lambda each: each.at) + _forget(
+        state.refunds, lambda each: each.at
+    )
+
+
 def _marks(state: BehaviorState, _: Collection[str], share: int) -> int:
     return sum(_cut(marks, max(1, 64 // share)) for marks in state.marks.values())
 
@@ -97,6 +113,7 @@ _PARTS: tuple[Callable[[BehaviorState, Collection[str], int], int], ...] = (
     _traits,
     _hours,
     _marks,
+    _orders,
 )
 """In the order in which they are missed least."""
 
@@ -105,3 +122,10 @@ def _cut(ring: list[Any], count: int) -> int:
     over = max(0, len(ring) - count)
     del ring[:over]
     return over
+
+
+def _forget(held: dict[str, Any], age: Callable[[Any], float]) -> int:
+    oldest = sorted(held, key=lambda name: (age(held[name]), name))[:-ORDERS_LEFT]
+    for name in oldest:
+        del held[name]
+    return len(oldest)

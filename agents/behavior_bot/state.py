@@ -31,6 +31,8 @@ USER_IDS_MAX = 8
 ANONYMOUS_IDS_MAX = 16
 IDS_CHARACTERS_MAX = 1_024
 CONSENTS_MAX = 8
+MOVES_MAX = 32
+"""Cohorts entered and left that are kept for the story: two kB at most."""
 RECENT_MAX = 50
 RECENT_CHARACTERS_MAX = 32
 PAGES_MAX = 32
@@ -259,8 +261,12 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Hours, and what else a rule might ask for, that were let go because of the bounds (`squeezing`)."""
     bytes_seen: int = 0
     """How large it was when that was last looked at."""
+    unseen: int = 0
+    """Events since then."""
     by_people: list[str] = []
     """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
+    moves: list[tuple[float, str, str]] = []
+    """(when, `+` and a cohort that was entered or `-` and one that was left, by what); the newest so many."""
     entered: dict[str, float] = {}
     """Path -> when its newest run began, of the flows that ask what was done since; the newest so many."""
 

@@ -126,7 +126,8 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             # Before all that the event causes: or Rules sends without knowing of the younger's touches, and Email
             # thanks for an order that the younger was thanked for.
             effects = _arrived(state, record, here, member=member)
-            squeeze(state, here.rules.counted, record.position)
+            if squeeze(state, here.rules.counted):
+                effects += evaluate(state, here, ("merge",), [])
             if merging:
                 told = [MergeStarted(here.visitor, now, younger) for younger in merging]
                 effects = [*(Tell(bot, m) for m in told for bot in ("rules", "email")), *effects]
@@ -494,7 +495,8 @@ def _state_merged(
     judged = judge(state, here)
     effects += judged.effects
     effects += evaluate(state, here, ("merge",), judged.scored, young.cohorts)
-    squeeze_now(state, here.rules.counted)
+    if squeeze_now(state, here.rules.counted):
+        effects += evaluate(state, here, ("merge",), [])
     _arm(state, here, effects)
     effects += arm_moment(state, here.visitor, here.seconds)
     return effects

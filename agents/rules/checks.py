@@ -23,8 +23,8 @@ DEPTH_MAX = 200
 
 
 COHORT_CHARACTERS_MAX = 8_000
-"""Names of all cohorts together, those of a flow's questions (`path/step`) among them: a visitor may be in all of them,
-and remembers of which they were told."""
+"""Names of all cohorts together, each with two more, those of a flow's questions (`path/step`) among them: a visitor
+may be in all of them, and remembers of which they were told."""
 
 
 def check(rules: RuleSet, *, is_new: bool = True) -> list[RuleError]:
@@ -66,7 +66,7 @@ def _check_names(rules: RuleSet) -> Iterator[RuleError]:
 
 
 def _check_lengths(rules: RuleSet) -> Iterator[RuleError]:
-    over = sum(map(len, rules.questions)) - COHORT_CHARACTERS_MAX
+    over = sum(len(name) + 2 for name in rules.questions) - COHORT_CHARACTERS_MAX
     if over > 0 and COHORTS in rules.sources:
         problem = f"the names of all cohorts and of what flows ask are {over} characters too long"
         hint = f"shorten names or take out cohorts: together {COHORT_CHARACTERS_MAX} at most"
@@ -243,6 +243,15 @@ def _check_email(rules: RuleSet, source: Source, at: Location, email: Mail) -> I
         elif listed[name].cohort or _own_cohort(rules.templates.get(name)):
             hint = "a default must be open to everybody"
             yield source.error(place, f"the default {name} is for one cohort only", hint)
+    for index, name in enumerate(email.default_first):
+        place = (*at, "default_first", index)
+        if name not in listed:
+            some = [each for each in listed if listed[each].cohort] or ["a template with a cohort"]
+            hint = "add it there, or choose one of: " + ", ".join(some)
+            yield source.error(place, f"the default {name} is not among the templates", hint)
+        elif not (listed[name].cohort or _own_cohort(rules.templates.get(name))):
+            hint = "name it in `default_templates`, or give it a cohort"
+            yield source.error(place, f"the default {name} is for everybody", hint)
     known = [rules.templates[name] for name in listed if name in rules.templates]
     if "subject" in email.different and len(known) > 1 and len({t.subject for t in known}) == 1:
         hint = "give at least one template another subject, or take `subject` out of `different`"

@@ -212,6 +212,8 @@ class EmailStep(msgspec.Struct, frozen=True):
     """(template id, cohort that alone may get it here or None)."""
     default_templates: list[str]
     """The rules' choice: by attempt in this stage, the last one for all further attempts."""
+    default_first: list[str]
+    """The rules' choice before those for the first attempt in this stage: the first that may be sent to the visitor."""
     default_hours: list[int]
     """The rules' hours of day, by attempt in this stage, the last one for all further attempts."""
     different: list[str]
@@ -224,6 +226,12 @@ class EmailStep(msgspec.Struct, frozen=True):
     def default_template(self, attempt_in_stage: int) -> str:
         """Return the rules' template for the first (0), second (1), … attempt in this stage."""
         return self.default_templates[min(attempt_in_stage, len(self.default_templates) - 1)]
+
+    def default_among(self, attempt_in_stage: int, allowed: list[str]) -> str:
+        """Return the rules' template among those that may be sent to a visitor."""
+        first = self.default_first if attempt_in_stage == 0 else []
+        wanted = [*first, self.default_template(attempt_in_stage)]
+        return next((each for each in wanted if each in allowed), allowed[0])
 
     def default_hour(self, attempt_in_stage: int) -> int:
         """Return the rules' hour of day for the first (0), second (1), … attempt in this stage."""

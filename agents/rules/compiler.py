@@ -259,6 +259,7 @@ def _email(name: str, email: Mail, test: SplitTest | None) -> compiled.EmailStep
         window_hours=email.window_hours,
         templates=[(each.id, each.cohort) for each in email.templates],
         default_templates=list(email.defaults),
+        default_first=list(email.default_first),
         default_hours=list(email.default_hours),
         different=list(email.different),
         on_uncertain=email.on_uncertain,

@@ -67,6 +67,8 @@ class Mail(Model):
     templates: list[StepTemplate] = Field(min_length=1, max_length=20)
     default_templates: list[Name] = Field(default=[], max_length=20)
     """What visitors get without learning, by attempt here; left out: the first template."""
+    default_first: Annotated[list[Name], AfterValidator(once)] = Field(default=[], max_length=20)
+    """Templates for some only: without learning the first of them that a visitor may get is their first e-mail here."""
     default_hours: list[HourOfDay] = Field(default=[10], min_length=1, max_length=20)
     different: Different = Field(default=[])
     on_uncertain: Literal["list", "resend"] = "list"

@@ -44,6 +44,7 @@ def rule_of(rules: CompiledRules, broadcast: Broadcast) -> PathRule | None:
         window_hours=1,
         templates=[(broadcast.template, None)],
         default_templates=[broadcast.template],
+        default_first=[],
         default_hours=[12],
         different=[],
         on_uncertain="list",

@@ -350,8 +350,7 @@ def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
     test = splitting.test_of(turn, run, step, allowed)
     verdict = splitting.verdict(turn, test)
     if _by_rules(turn, run) or verdict == ALARM or not name:
-        default = step.default_template(run.in_stage)
-        arm = default if default in allowed else allowed[0]
+        arm = step.default_among(run.in_stage, allowed)
         chosen = fixed.choose_default(arm, refused=refused)
     elif (variant := splitting.choose(turn, test, allowed, refused)) is not None:
         chosen = variant

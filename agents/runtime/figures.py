@@ -23,32 +23,66 @@ def stage_groups(path: str, stage: str, statuses: Iterable[str] = STANDING) -> l
 
 
 def sales_in(figures: dict[str, float]) -> dict[str, Any]:
-    """Return revenue, what was given back, and template -> credit in both ways, over remembered orders."""
-    credit: dict[str, dict[str, float]] = {}
+    """Return what was sold, by currency: nothing in one is added to anything in another.
+
+    `currencies` has for each its orders, revenue, what was given back, and template -> credit in both ways (but for
+    revenue over remembered orders); the one with the most orders goes first, and is repeated at the top. `unread`:
+    orders whose worth could not be read.
+
+    >>> sold = sales_in({"orders/EUR": 1, "revenue/EUR": 5.0, "revenue/USD": 2.0})
+    >>> sold["currency"], sold["revenue"], [each["revenue"] for each in sold["currencies"]]
+    ('EUR', 5.0, [5.0, 2.0])
+    """
+    found: dict[str, dict[str, Any]] = {}
     for name, value in sorted(figures.items()):
         kind, _, rest = name.partition("/")
+        way = ""
         if kind == "credit":
-            way, _, template = rest.partition("/")
-            credit.setdefault(template, dict.fromkeys(WAYS, 0.0))[way] = round(value, 2)
+            way, _, rest = rest.partition("/")
+        currency, _, template = rest.rpartition("/") if way else (rest, "", "")
+        if kind not in ("orders", "revenue", "refunded", "credit") or name == "orders":
+            continue
+        one = found.setdefault(currency, _nothing_sold(currency))
+        if way:
+            credit = one["credit"].setdefault(template, dict.fromkeys(WAYS, 0.0))
+            credit[way] = round(credit[way] + value, 2)
+        else:
+            one[kind] = int(value) if kind == "orders" else round(value, 2)
+    currencies = sorted(found.values(), key=lambda one: (-one["orders"], one["currency"]))
+    main = currencies[0] if currencies else _nothing_sold("")
     return {
-        "revenue": round(figures.get("revenue", 0.0), 2),
-        "refunded": round(figures.get("refunded", 0.0), 2),
-        "credit": credit,
+        **{name: main[name] for name in ("currency", "revenue", "refunded", "credit")},
+        "currencies": currencies,
+        "unread": int(figures.get("unread", 0)),
     }
+
+
+def _nothing_sold(currency: str) -> dict[str, Any]:
+    return {"currency": currency, "orders": 0, "revenue": 0.0, "refunded": 0.0, "credit": {}}
 
 
 def with_erased(figures: dict[str, float], orders: list[dict[str, Any]]) -> dict[str, float]:
     """Return Sales' figures with the orders of whoever was erased: their amounts are left, and no credit.
 
-    >>> with_erased({"orders": 1, "revenue": 5.0}, [{"value": 3.0, "refunded": 1.0}])
-    {'orders': 2, 'revenue': 7.0, 'refunded': 1.0}
+    >>> with_erased(
+    ...     {"orders": 1, "revenue/EUR": 5.0}, [{"value": 3.0, "refunded": 1.0, "currency": "EUR"}]
+    ... )
+    {'orders': 2, 'revenue/EUR': 7.0, 'orders/EUR': 1, 'refunded/EUR': 1.0}
     """
-    sums = {
-        "orders": len(orders),
-        "revenue": sum(row["value"] - row["refunded"] for row in orders),
-        "refunded": sum(row["refunded"] for row in orders),
-    }
-    return figures | {name: figures.get(name, 0) + value for name, value in sums.items()}
+    found = dict(figures)
+    for row in orders:
+        left = row["value"] - row["refunded"]
+        currency = row["currency"]
+        for name, value in (
+            ("orders", 1),
+            (f"revenue/{currency}", left),
+            (f"orders/{currency}", 1),
+            (f"refunded/{currency}", row["refunded"]),
+            ("unread", 1 if row.get("issue") else 0),
+        ):
+            if value or name in found or name.startswith("refunded"):
+                found[name] = found.get(name, 0) + value
+    return found
 
 
 def stages_in(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]:

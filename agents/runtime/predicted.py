@@ -53,6 +53,7 @@ class Predictions:
                 "value": round(told.value, DECIMALS),
                 "horizon_days": told.horizon_days,
                 "early": told.is_early,
+                "made_up": told.is_made_up,
                 "reasons": [reason.words() for reason in told.reasons],
                 "version": told.version,
                 "in_rules": _in_rules(state, name),

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
 
+from agents.behavior_bot.facts import standing
 from agents.behavior_bot.knowing import is_confirmed
 from agents.behavior_bot.listed import lists_of
+from agents.rules.compiled import ScoreRule
 from agents.rules.flow import is_hidden, named
 from agents.runtime import tested
 from agents.runtime.consents import consents_of
@@ -37,7 +39,8 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.views import PAUSE, PUBLISHED, VERSIONS, VERSIONS_MAX
-from agents.sales_bot.shown import orders_of
+from agents.sales_bot.shown import orders_of, revenue_of
+from agents.sales_bot.state import SalesState
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
@@ -82,6 +85,7 @@ class StoreReader:
         journal: where the events are that said yes or no; without one a consent has no basis.
         now: tells world time, for the probabilities; None: none are told.
         consent: the consent setting in force.
+        scores: gives the rules of scores that hold now; None: scores are told as they stood at their last point.
     """
 
     def __init__(
@@ -91,7 +95,9 @@ class StoreReader:
         *,
         now: Callable[[], datetime] | None = None,
         consent: str = "opt-in",
+        scores: Callable[[], Awaitable[Mapping[str, ScoreRule]]] | None = None,
     ) -> None:
+        self._scores = scores
         self._store = store
         self._journal = journal
         self._now = now
@@ -142,19 +148,31 @@ class StoreReader:
             "over_bound": behavior.over_bound,
             "marks_dropped": behavior.marks_dropped,
             "let_go": behavior.let_go,
-            "scores": {name: round(points.value, 3) for name, points in behavior.scores.items()},
+            "scores": await self._scored(behavior),
             "cohorts": _written(behavior.cohorts),
             "runs": [_run(run) for run in rules.runs.values()] if rules is not None else [],
             "sends": [_send(row) for row in reversed(sends)],
             "engagements": [_engagement(row) for row in reversed(offered)],
             "orders": orders_of(sales) if sales is not None else [],
-            "revenue": sales.revenue if sales is not None else 0.0,
+            **revenue_of(sales if sales is not None else SalesState()),
             "consent": _consent(behavior),
             "consents": await consents_of(behavior, self._journal),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "address_confirmed_at": _confirmed_at(behavior),
             "probabilities": await self._predicted(visitor, behavior),
         }
+
+    async def _scored(self, behavior: Any) -> dict[str, float]:
+        """Return the scores as the rules see them now: faded, and cut at their caps."""
+        rules = await self._scores() if self._scores is not None else {}
+        now = self._now().timestamp() if self._now is not None else None
+        found = {}
+        for name, points in behavior.scores.items():
+            rule, value = rules.get(name), points.value
+            if rule is not None and now is not None:
+                value = standing(value, points.at, rule, now)
+            found[name] = round(value, 3)
+        return found
 
     async def _predicted(self, visitor: str, behavior: Any) -> dict[str, Any]:
         """Return a lead's probabilities; who is an opportunity already has none of becoming one."""
@@ -185,6 +203,7 @@ class StoreReader:
             }
             for at, what in behavior.recent
         ]
+        lines += moves_of(behavior)
         for table, bot in (
             ("story", ""),
             ("decisions", "rules"),
@@ -313,8 +332,8 @@ class StoreReader:
         """Return every split test that is published or was ever begun, the published ones first."""
         return await tested.experiments(self._store)
 
-    async def likely(self, visitors: list[str]) -> dict[str, float]:
-        """Return visitor -> how likely they buy within the horizon, of those leads of whom that can be said."""
+    async def likely(self, visitors: list[str]) -> dict[str, dict[str, Any]]:
+        """Return visitor -> how likely they buy within the horizon, as `probabilities` has it; unknown: left out."""
         if self._now is None:
             return {}
         bodies = await self._store.load("behavior", visitors)
@@ -324,7 +343,7 @@ class StoreReader:
                 self._codecs["behavior"].decode(body).state, self._now()
             )
             if CUSTOMER in told:
-                found[visitor] = told[CUSTOMER]["value"]
+                found[visitor] = told[CUSTOMER]
         return found
 
     async def unwritable(self, id_: str) -> str:
@@ -409,6 +428,16 @@ def _written(cohorts: list[str]) -> list[str]:
 def _confirmed_at(state: Any) -> datetime | None:
     """Return when the owner of the present address confirmed it (double opt-in)."""
     return _moment(state.confirming.confirmed_at) if is_confirmed(state) else None
+
+
+def moves_of(state: Any) -> list[dict[str, Any]]:
+    """Return the cohorts entered and left as lines of a timeline: those of one moment and cause as one."""
+    lines: dict[tuple[float, str], dict[str, Any]] = {}
+    for at, what, by in state.moves:
+        fields = {"bot": "behavior", "kind": "cohorts.moved", "entered": [], "left": [], "by": by}
+        line = lines.setdefault((at, by), {"at": datetime.fromtimestamp(at, UTC), **fields})
+        line["entered" if what.startswith("+") else "left"].append(what[1:])
+    return list(lines.values())
 
 
 def _moment(seconds: float) -> datetime | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from agents.sales_bot.state import SalesState, left_of, refunded
+from agents.sales_bot.state import SalesState, left_of, refunded, revenues
 
 UNKNOWN = "unknown"
 """Stands for the template of a send that was answered before Sales heard of its hand-over."""
@@ -29,6 +30,7 @@ def orders_of(state: SalesState) -> list[dict[str, Any]]:
             "currency": order.currency,
             "refunded": refunded(state, key),
             "left": left,
+            "issue": order.issue,
             "last_touch": last.send_id if last is not None else None,
             "credits": [
                 {
@@ -44,18 +46,36 @@ def orders_of(state: SalesState) -> list[dict[str, Any]]:
     return found
 
 
-def figures_of(state: SalesState) -> dict[str, float]:
-    """Return what a visitor counts as: `orders`, `revenue`, `refunded`, and `credit/<way>/<template>`.
+def revenue_of(state: SalesState) -> dict[str, Any]:
+    """Return what is left of all orders: `revenues` by currency, `revenue` in that of most orders."""
+    found = revenues(state)
+    counted = Counter(order.currency for order in state.orders.values() if order.counted)
+    main = min(found, key=lambda currency: (-counted[currency], currency), default="")
+    return {"revenue": found.get(main, 0.0), "revenues": found}
 
-    Refunds and credit are those of the remembered orders.
+
+def figures_of(state: SalesState) -> dict[str, float]:
+    """Return what a visitor counts as.
+
+    `orders`, those `unread` among them, and by currency: `orders/<currency>`, `revenue/<currency>`,
+    `refunded/<currency>`, `credit/<way>/<currency>/<template>`. But for orders and revenue, those are of the remembered
+    orders.
     """
     if not state.orders_count:
         return {}
-    figures = {"orders": float(state.orders_count), "revenue": state.revenue, "refunded": 0.0}
+    figures = {"orders": float(state.orders_count)}
+    figures |= {f"revenue/{currency}": left for currency, left in revenues(state).items()}
+
+    def add(name: str, value: float) -> None:
+        figures[name] = figures.get(name, 0.0) + value
+
     for order in orders_of(state):
-        figures["refunded"] += order["refunded"]
+        currency = order["currency"]
+        add(f"orders/{currency}", 1.0)
+        add(f"refunded/{currency}", order["refunded"])
+        if order["issue"]:
+            add("unread", 1.0)
         for each in order["credits"]:
             for way in WAYS:
-                name = f"credit/{way}/{each['template']}"
-                figures[name] = figures.get(name, 0.0) + each[way]
+                add(f"credit/{way}/{currency}/{each['template']}", each[way])
     return figures

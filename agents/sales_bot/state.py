@@ -7,8 +7,9 @@ from math import fsum
 
 import msgspec
 
-VERSION = 2
-"""Version of the state's layout. 2: orders with currency and credit, refunds, the touches' templates."""
+VERSION = 3
+"""Version of the state's layout. 2: orders with currency and credit, refunds, the touches' templates. 3: sums by
+currency, what is wrong with an order."""
 
 ORDERS_MAX = 64
 """Orders remembered one by one, so that a repeat is known; older ones are only summed."""
@@ -46,6 +47,8 @@ class Order(msgspec.Struct, array_like=True):
     """The earliest answered first: the last of them is the last touch, and all share alike."""
     payment_id: str = ""
     """Another name of it, which refunds may call it by."""
+    issue: str = ""
+    """What is wrong with how its worth was told."""
 
 
 class Refund(msgspec.Struct, array_like=True):
@@ -78,7 +81,7 @@ class SalesState(msgspec.Struct, array_like=True):
     """Order id -> the order; goals that are no purchase stand under `<event>:<id>`."""
     orders_count: int = 0
     revenue: float = 0.0
-    """What is left of all orders after their refunds."""
+    """What is left of all orders after their refunds, whatever their currencies: `revenues` says it apart."""
     touches: list[Touch] = []
     goals: dict[str, datetime] = {}
     """Path -> when its goal was first reached."""
@@ -88,6 +91,8 @@ class SalesState(msgspec.Struct, array_like=True):
     """Refund id -> the refund, those whose order is not known (yet) among them."""
     thanked: dict[str, datetime] = {}
     """Path -> when its goal was last reached and thanked for."""
+    older: dict[str, float] = {}
+    """Currency -> what is left of the orders that are not remembered any more."""
 
 
 _decoder = msgspec.msgpack.Decoder(SalesState)
@@ -95,7 +100,7 @@ _decoder = msgspec.msgpack.Decoder(SalesState)
 
 def upgrade(version: int, body: bytes) -> SalesState:
     """Return the present state from an older one's bytes: what is new stands at the ends, with defaults."""
-    if version not in (1, VERSION):
+    if not 1 <= version <= VERSION:
         raise ValueError(f"sales: no layout {version} is known ({len(body)} bytes)")
     return _decoder.decode(body)
 
@@ -165,6 +170,19 @@ def left_of(state: SalesState, order_id: str) -> float:
     return round(state.orders[order_id].value - refunded(state, order_id), CENTS)
 
 
+def revenues(state: SalesState) -> dict[str, float]:
+    """Return currency -> what is left of the orders in it. Under an empty one: of those that name none."""
+    found = dict(state.older)
+    for key, order in state.orders.items():
+        if order.counted:
+            found[order.currency] = found.get(order.currency, 0.0) + left_of(state, key)
+    # What was let go before sums were kept by currency.
+    rest = round(state.revenue - fsum(found.values()), CENTS)
+    if rest:
+        found[""] = found.get("", 0.0) + rest
+    return {currency: round(left, CENTS) for currency, left in sorted(found.items())}
+
+
 def note_order(state: SalesState, key: str, order: Order) -> None:
     """Count an order that is new, less the refunds that came before it."""
     state.orders[key] = order
@@ -199,7 +217,11 @@ def trim(state: SalesState) -> None:
     """Let the oldest orders and refunds go; what they came to stays counted."""
     while len(state.orders) > ORDERS_MAX:
         oldest = min(state.orders, key=lambda key: (state.orders[key].at, key))
+        order, left = state.orders[oldest], left_of(state, oldest)
         del state.orders[oldest]
+        if order.counted:
+            summed = state.older.get(order.currency, 0.0) + left
+            state.older[order.currency] = round(summed, CENTS)
     while len(state.refunds) > REFUNDS_MAX:
         _forget_refund(state)
 
@@ -232,6 +254,8 @@ def absorb(state: SalesState, younger: str, young: SalesState) -> None:
     for order in state.orders.values():
         order.credits = _united(order.credits, credits_of(state, order.at))
     state.refunds = young.refunds | state.refunds
+    for currency, left in young.older.items():
+        state.older[currency] = round(state.older.get(currency, 0.0) + left, CENTS)
     state.revenue = round(summed + _remembered(state), CENTS)
     trim(state)
     for path, at in young.goals.items():

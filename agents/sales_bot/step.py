@@ -95,13 +95,24 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     bought_at = message.bought_at or message.at
     found = credits_of(state, bought_at)
     credit = found[-1].send_id if found else ""
-    order = Order(message.value, bought_at, is_order, message.currency, found, message.payment_id)
+    order = Order(
+        value=message.value,
+        at=bought_at,
+        counted=is_order,
+        currency=message.currency,
+        credits=found,
+        payment_id=message.payment_id,
+        issue=message.issue,
+    )
     paths = sorted(p.name for p in rules.paths.values() if message.event in p.goal_events)
     unthanked = _unthanked(state, message, bought_at, [] if is_order else paths)
     note_order(state, key, order)
     effects: list[Effect] = []
     if is_order:
         effects.append(_row(state, message.order_id, order))
+        if message.issue:
+            unread = {"order_id": message.order_id, "issue": message.issue}
+            effects.append(LogStory("order.unread", unread))
     older = _older(message.event, paths, view)
     if not paths and not older:
         return effects
@@ -186,6 +197,7 @@ def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
         "taken": taken,
         "currency": message.currency,
         "left": left_of(state, order_id) if order_id else None,
+        **({"issue": message.issue} if message.issue else {}),
     }
     told: list[Effect] = [LogStory("order.refunded", story)]
     return [_row(state, order_id, state.orders[order_id]), *told] if order_id else told
@@ -201,6 +213,7 @@ def _row(state: SalesState, order_id: str, order: Order) -> PutOrder:
         credited=order.credits[-1].send_id if order.credits else "",
         refunded=refunded(state, order_id) if order_id in state.orders else 0.0,
         linear=[each.send_id for each in order.credits],
+        issue=order.issue,
     )
 
 

@@ -27,6 +27,9 @@ POLICIES = ("probability/opportunity", "probability/customer")
 OPPORTUNITY, CUSTOMER = OF = ("opportunity", "customer")
 """What a probability may be of."""
 
+MADE_UP = "made_up"
+"""Array of a snapshot that learned from simulated people."""
+
 HORIZON_DAYS = 30
 """Within how many days: long enough for the default path's 17 days and a purchase after it."""
 
@@ -73,6 +76,8 @@ class Probability(msgspec.Struct, frozen=True):
     horizon_days: int
     is_early: bool
     """True where the model learned from so few conversions that its level is worth more than its ranking."""
+    is_made_up: bool
+    """True where it learned from people who were simulated: the demo does, at first."""
     reasons: list[Reason]
     """The strongest first, `REASONS_MAX` at most."""
     version: int
@@ -103,6 +108,7 @@ class Model(msgspec.Struct, frozen=True):
     """Calibration (Platt): log odds × slope + shift; 1 and 0 where none earned its place."""
     horizon_days: int
     is_early: bool
+    is_made_up: bool
     mean: Vector
     """Of log(1 + input) in the logistic regression; what is unknown is taken for it."""
     weights: Vector
@@ -142,7 +148,14 @@ def probability(snapshot: Snapshot, moment: Moment) -> Probability:
         if abs(adds[place]) >= WORTH_SAYING
     ]
     value = float(_chances(np.asarray([everybody + float(adds.sum())]))[0])
-    return Probability(value, model.horizon_days, model.is_early, reasons, snapshot.version)
+    return Probability(
+        value=value,
+        horizon_days=model.horizon_days,
+        is_early=model.is_early,
+        is_made_up=model.is_made_up,
+        reasons=reasons,
+        version=snapshot.version,
+    )
 
 
 def probabilities(model: Model, inputs: Vector) -> Vector:
@@ -195,6 +208,7 @@ def model_of(snapshot: Snapshot) -> Model:
         shift=_number(snapshot, "shift"),
         horizon_days=int(_number(snapshot, "horizon_days")),
         is_early=_number(snapshot, "early") > 0,
+        is_made_up=any(snapshot.arrays.get(MADE_UP, ())),
         mean=mean,
         weights=weights,
         forest=None if len(weights) else _forest(snapshot),

@@ -15,7 +15,7 @@ import msgspec
 
 from messaging.gateway.asking import understood
 from messaging.gateway.console.desk import Desk, NotExportedError
-from messaging.gateway.console.mailings import Mailings, Preview
+from messaging.gateway.console.mailings import Draft, Mailings, Preview
 from messaging.gateway.console.rulebook import RUNS, Edit, Rulebook, Saved
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY, Order, Trials, TryOrder
 from messaging.gateway.deps import Gateway
@@ -263,9 +263,11 @@ async def publish(gateway: Gateway, number: int, instead_of: int, runs: str, *, 
     await noted(gateway, change)
 
 
-async def send_test(gateway: Gateway, name: str, to: str, *, by: str) -> None:
-    """Send a template to an address of our own. Raise 422 where it does not go."""
-    said = await mailings_of(gateway).send_test(name, to, by)
+async def send_test(
+    gateway: Gateway, name: str, to: str, *, by: str, draft: Draft | None = None
+) -> None:
+    """Send a template to an address of our own, `draft` as somebody is writing it. Raise 422 where it does not go."""
+    said = await mailings_of(gateway).send_test(name, to, by, draft)
     if said != "sent":
         raise ProblemError(422, f"the test was not sent: {said}", field="to")
     await noted(gateway, Change(by=by, act="template.tested", of=name))

@@ -16,13 +16,15 @@ import msgspec
 from aiohttp import web
 
 from messaging.gateway import acts, broadcasts, lists
+from messaging.gateway.answering import answer, told
+from messaging.gateway.asking import after_of, asked, id_of, limit_of, listed, version_of
 from messaging.gateway.body import read_body
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.entering import Entering, let_in
-from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
-from messaging.gateway.paging import After, cut, read_place
+from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX
+from messaging.gateway.paging import cut, written_place
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
 
@@ -32,8 +34,6 @@ ARRAY_SHOWN_MAX = 1_000
 BODY_BYTES_MAX = 16 * 1024
 PEOPLE_BYTES_MAX = 512 * 1024
 """Of a body that names people."""
-
-VERSION_DIGITS_MAX = 9
 
 PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*\Z"
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=PLAIN)]
@@ -91,7 +91,7 @@ async def visitor(request: web.Request) -> web.Response:
     found = await _gateway(request).deps.reader.visitor(id_of(request))
     if found is None:
         raise _unknown("visitor")
-    return answer(found)
+    return told(request, found)
 
 
 async def timeline(request: web.Request) -> web.Response:
@@ -99,19 +99,29 @@ async def timeline(request: web.Request) -> web.Response:
     found = await _gateway(request).deps.reader.timeline(id_of(request))
     if found is None:
         raise _unknown("visitor")
-    return answer({"timeline": found})
+    return told(request, {"timeline": found})
 
 
 async def visitors(request: web.Request) -> web.Response:
     """Show a page of visitors; `after` of the next page is the last one's id."""
     gateway = _gateway(request)
     found = await gateway.deps.reader.page(asked(request, "after"), limit_of(request))
-    return answer({"visitors": found, "after": found[-1]["visitor_id"] if found else None})
+    after = found[-1]["visitor_id"] if found else None
+    return told(request, {"visitors": found, "after": after})
 
 
 async def experiments(request: web.Request) -> web.Response:
-    """Show every split test: who is counted for each variant, and the verdict."""
-    return answer({"experiments": await _gateway(request).deps.reader.experiments()})
+    """Show a page of split tests: who is counted for each variant, and the verdict."""
+    reader = _gateway(request).deps.reader
+    limit, after = limit_of(request), asked(request, "after")
+    wanted = {name: asked(request, name) for name in ("path", "verdict")}
+    found = [
+        each
+        for each in await reader.experiments()
+        if all(value in ("", each[name]) for name, value in wanted.items())
+    ]
+    page, following = listed(found, lambda each: str(each["policy"]), after, limit)
+    return told(request, {"experiments": page, "after": following})
 
 
 async def stats(request: web.Request) -> web.Response:
@@ -124,7 +134,7 @@ async def stats(request: web.Request) -> web.Response:
         "backlog_events": gateway.handover.backlog(),
         "replay_waiting": await gateway.feeder.waiting(),
     }
-    return answer({**await gateway.deps.reader.stats(), "gateway": own})
+    return told(request, {**await gateway.deps.reader.stats(), "gateway": own})
 
 
 def rows(table: str, *filters: str, name: str) -> Handler:
@@ -145,7 +155,8 @@ def rows(table: str, *filters: str, name: str) -> Handler:
             found, after = cut(await store.rows(table, match, limit=limit + 1, after=begins), limit)
         else:
             found, after = await store.latest(table, limit), None
-        return answer({name: [_without_long_arrays(row) for row in found], "after": after})
+        page = [_without_long_arrays(row) for row in found]
+        return told(request, {name: page, "after": after})
 
     return handle
 
@@ -163,17 +174,20 @@ def _without_long_arrays(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def rules(request: web.Request) -> web.Response:
-    """Show the versions of the rules, the newest first."""
-    now = await _rulebook(request).now()
+    """Show a page of the versions of the rules, the newest first."""
+    _gateway(request)
+    limit, begins, by = limit_of(request), after_of(request), asked(request, "by")
+    book = _rulebook(request)
+    now, found = await book.now(), await book.versions(begins, limit, by)
     known = {"published": now.published, "newest": now.newest}
-    return answer({**known, "rules": now.versions})
+    return told(request, {**known, "rules": found.lines, "after": written_place(found.after)})
 
 
 async def cohorts(request: web.Request) -> web.Response:
     """Show the published cohorts with the people in them."""
     now = await _rulebook(request).now()
-    known = {"version": now.published, "as_of": _as_of(request), "cohorts": now.cohorts}
-    return answer({**known, "filling": now.filling})
+    known = {"version": now.published, "cohorts": now.cohorts}
+    return told(request, {**known, "filling": now.filling})
 
 
 async def cohort_visitors(request: web.Request) -> web.Response:
@@ -199,14 +213,14 @@ async def stage_visitors(request: web.Request) -> web.Response:
 
 def _page_of(request: web.Request, found: list[dict[str, Any]], count: int) -> web.Response:
     last = found[-1]["visitor_id"] if found else None
-    return answer({"as_of": _as_of(request), "count": count, "visitors": found, "after": last})
+    return told(request, {"count": count, "visitors": found, "after": last})
 
 
 async def paths(request: web.Request) -> web.Response:
     """Show the published paths with the people on them."""
     now = await _rulebook(request).now()
-    known = {"version": now.published, "as_of": _as_of(request)}
-    return answer({**known, "paths": now.paths, "older": now.older})
+    known = {"version": now.published, "paths": now.paths}
+    return told(request, {**known, "older": now.older})
 
 
 async def enter(request: web.Request) -> web.Response:
@@ -225,14 +239,14 @@ async def lists_(request: web.Request) -> web.Response:
     """Show a page of the static lists, by name; `after` of the next page is in the answer."""
     after, limit = asked(request, "after"), limit_of(request)
     found = await lists.names(_gateway(request), after, limit)
-    return answer({"as_of": _as_of(request), **found})
+    return told(request, {**found})
 
 
 async def list_(request: web.Request) -> web.Response:
     """Show a page of who stands on a static list, the newest first."""
     gateway, limit, after = _gateway(request), limit_of(request), after_of(request)
     found = await lists.show(gateway, id_of(request), limit, after)
-    return answer({"as_of": _as_of(request), **found})
+    return told(request, {**found})
 
 
 async def change_list(request: web.Request) -> web.Response:
@@ -266,13 +280,13 @@ async def broadcasts_(request: web.Request) -> web.Response:
     """Show a page of broadcasts, the newest first."""
     limit, begins = limit_of(request), after_of(request)
     found, after = cut(await broadcasts.list_all(_gateway(request), limit + 1, begins), limit)
-    return answer({"as_of": _as_of(request), "broadcasts": found, "after": after})
+    return told(request, {"broadcasts": found, "after": after})
 
 
 async def broadcast_(request: web.Request) -> web.Response:
     """Show one broadcast, and what became of it."""
     found = await broadcasts.show(_gateway(request), id_of(request))
-    return answer({"as_of": _as_of(request), "broadcast": found})
+    return told(request, {"broadcast": found})
 
 
 async def cancel_broadcast(request: web.Request) -> web.Response:
@@ -282,12 +296,15 @@ async def cancel_broadcast(request: web.Request) -> web.Response:
 
 
 async def templates(request: web.Request) -> web.Response:
-    """Show the templates of the newest version."""
+    """Show a page of the templates of the newest version, by name."""
     mailings = _gateway(request).deps.mailings
+    limit, after, part = limit_of(request), asked(request, "after"), asked(request, "q")
     if mailings is None:
         raise _unknown("template")
-    now = await mailings.templates()
-    return answer({"version": now.version, "templates": now.templates})
+    now = await mailings.templates(part)
+    page, following = listed(now.templates, lambda each: each.name, after, limit)
+    known = {"version": now.version}
+    return told(request, {**known, "templates": page, "after": following})
 
 
 async def routine(request: web.Request) -> web.Response:
@@ -297,7 +314,7 @@ async def routine(request: web.Request) -> web.Response:
     found = await desk.routine(id_of(request), version) if desk is not None else None
     if found is None:
         raise _unknown(f"path in version {version}" if version else "path")
-    return answer({"as_of": _as_of(request), "routine": found})
+    return told(request, {"routine": found})
 
 
 def _rulebook(request: web.Request) -> Rulebook:
@@ -305,11 +322,6 @@ def _rulebook(request: web.Request) -> Rulebook:
     if book is None:
         raise _unknown("version of the rules")
     return book
-
-
-def _as_of(request: web.Request) -> datetime:
-    """Return the world time that numbers are of."""
-    return _gateway(request).deps.clock.now()
 
 
 async def settle(request: web.Request) -> web.Response:
@@ -347,70 +359,10 @@ async def resume(request: web.Request) -> web.Response:
     return answer({"success": True, "paused": paused})
 
 
-def answer(value: Any, status: int = 200) -> web.Response:
-    """Return JSON; times as RFC 3339, what JSON does not know as text."""
-    return web.Response(
-        status=status,
-        body=msgspec.json.encode(value, enc_hook=str),
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"},
-    )
-
-
 def _gateway(request: web.Request) -> Gateway:
     gateway = request.app[GATEWAY]
     gateway.keys.check_admin(request)
     return gateway
-
-
-def id_of(request: web.Request) -> str:
-    """Return the id that the address names. Raise 400 for what can be none."""
-    given = request.match_info["id"]
-    if not _is_text(given):
-        raise unreadable("is no id", "id")
-    return given
-
-
-def _is_text(given: str) -> bool:
-    is_plain = not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in given)
-    return is_plain and len(given) <= ID_CHARS_MAX
-
-
-def asked(request: web.Request, name: str) -> str:
-    """Return a text of the query, empty if it is not given; what no row can hold is a 422."""
-    given = request.query.get(name, "")
-    if not _is_text(given):
-        allowed = f"must be a text of at most {ID_CHARS_MAX} characters, without NUL"
-        raise ProblemError(422, f"{name} {allowed}", field=name)
-    return given
-
-
-def version_of(request: web.Request) -> int:
-    """Return the version of the rules that is asked for, 0 if none is; what is no number of one is a 422."""
-    given = asked(request, "version") or "0"
-    if not (given.isascii() and given.isdigit() and len(given) <= VERSION_DIGITS_MAX):
-        raise ProblemError(422, "version must be the number of a version", field="version")
-    return int(given)
-
-
-def after_of(request: web.Request) -> After | None:
-    """Return where the page of a list by time begins, None for the first; what no page gave is a 422."""
-    given = asked(request, "after")
-    after = read_place(given)
-    if given and after is None:
-        raise ProblemError(422, "after must be what a page before gave as `after`", field="after")
-    return after
-
-
-def limit_of(request: web.Request) -> int:
-    """Return how many rows are asked for; what is no such number is a 422."""
-    given = request.query.get("limit", str(PAGE_ROWS))
-    is_number = given.isascii() and given.isdigit() and len(given) <= len(str(PAGE_ROWS_MAX))
-    if not is_number or not 1 <= int(given) <= PAGE_ROWS_MAX:
-        raise ProblemError(
-            422, f"limit must be a whole number from 1 to {PAGE_ROWS_MAX}", field="limit"
-        )
-    return int(given)
 
 
 async def _body(request: web.Request, kind: type[Body], *, bytes_max: int = BODY_BYTES_MAX) -> Body:

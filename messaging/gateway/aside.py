@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import quarantine as aside
-from messaging.gateway.admin import after_of, answer, asked, id_of, limit_of
-from messaging.gateway.asking import gateway_of
+from messaging.gateway.answering import answer, told
+from messaging.gateway.asking import after_of, asked, gateway_of, id_of, limit_of
 from messaging.gateway.console.users import ADMIN_NAME
 
 FILTERS = ("status", "bot", "visitor")
@@ -17,13 +17,13 @@ async def quarantine(request: web.Request) -> web.Response:
     gateway = gateway_of(request)
     match = {name: asked(request, name) for name in FILTERS if name in request.query}
     rows, after = await aside.page(gateway, match, limit_of(request), after_of(request))
-    return answer({"as_of": gateway.deps.clock.now(), "quarantine": rows, "after": after})
+    return told(request, {"quarantine": rows, "after": after})
 
 
 async def one(request: web.Request) -> web.Response:
     """Show one row of it."""
     gateway = gateway_of(request)
-    return answer(await aside.one(gateway, id_of(request)))
+    return told(request, await aside.one(gateway, id_of(request)))
 
 
 async def replay(request: web.Request) -> web.Response:

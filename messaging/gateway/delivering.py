@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from messaging.gateway.admin import after_of, answer, limit_of
-from messaging.gateway.asking import gateway_of
+from messaging.gateway.answering import told
+from messaging.gateway.asking import after_of, gateway_of, limit_of
 from messaging.gateway.paging import cut
 from messaging.gateway.problems import ProblemError
 
@@ -15,7 +15,8 @@ async def deliverability(request: web.Request) -> web.Response:
     desk = gateway_of(request).deps.desk
     if desk is None:
         raise ProblemError(404, "this gateway has no bots behind it")
-    return answer({"deliverability": await desk.deliverability()})
+    found = await desk.deliverability()
+    return told(request, {"deliverability": found}, found.at)
 
 
 async def suppressions(request: web.Request) -> web.Response:
@@ -24,4 +25,4 @@ async def suppressions(request: web.Request) -> web.Response:
     limit = limit_of(request)
     found = await gateway.deps.store.suppressions(limit + 1, after_of(request))
     rows, after = cut(found, limit)
-    return answer({"suppressions": rows, "after": after})
+    return told(request, {"suppressions": rows, "after": after})

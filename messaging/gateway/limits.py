@@ -14,6 +14,9 @@ BATCH_BYTES_MAX = 500 * 1024
 
 BATCH_EVENTS_MAX = 2_500
 
+SPREAD_BYTES_MAX = 4 * 1024 * 1024
+"""A batch once its own context stands in each of its events: a few kB on the wire must not become tens of MB here."""
+
 HOOK_BYTES_MAX = 1024 * 1024
 """One webhook; an order of hundreds of lines has less."""
 

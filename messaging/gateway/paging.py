@@ -1,10 +1,13 @@
-"""Go on through a list by time: where the next page begins is a text, the same for the API and the console."""
+"""Go on through a list by time or by name: where the next page begins is a text, the same for API and console."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+Row = TypeVar("Row")
 
 After = tuple[datetime, str]
 """(`at`, id) of the row that the next page of a list follows."""
@@ -25,6 +28,11 @@ def read_place(text: str) -> After | None:
     return None
 
 
+def written_place(after: After | None) -> str | None:
+    """Return the text of a place, None for none."""
+    return f"{after[0].isoformat()}~{after[1]}" if after is not None else None
+
+
 def place_of(row: dict[str, Any]) -> str:
     """Return the text of a row's place."""
     return f"{row['at'].isoformat()}~{row['id']}"
@@ -37,3 +45,21 @@ def cut(rows: list[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], s
     """
     page = rows[:limit]
     return page, place_of(page[-1]) if len(rows) > limit else None
+
+
+def cut_behind(
+    rows: Sequence[Row], key: Callable[[Row], str], after: str, limit: int
+) -> tuple[list[Row], str | None] | None:
+    """Return a page of a list that is at hand, and after which key the next one begins (None: this is the last).
+
+    None where no row has the key `after` (any more); an empty one begins with the first.
+
+    >>> cut_behind(["a", "b", "c"], str, "a", 1), cut_behind(["a"], str, "b", 1)
+    ((['b'], 'b'), None)
+    """
+    keys = [key(row) for row in rows]
+    if after and after not in keys:
+        return None
+    begin = keys.index(after) + 1 if after else 0
+    page = list(rows[begin : begin + limit])
+    return page, keys[begin + limit - 1] if begin + limit < len(rows) else None

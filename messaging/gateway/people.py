@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway import acts
-from messaging.gateway.admin import answer, id_of
-from messaging.gateway.asking import gateway_of
+from messaging.gateway.answering import answer, told
+from messaging.gateway.asking import gateway_of, id_of
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.console.views import RECEIPT, document_of
 from messaging.gateway.deps import Gateway
@@ -34,7 +34,7 @@ async def receipt(request: web.Request) -> web.Response:
     found = await desk.receipt(id_) if RECEIPT.fullmatch(id_) else None
     if found is None:
         raise ProblemError(404, "there is no such receipt")
-    return answer({"receipt": id_, "done": found.is_done, "said": found.said})
+    return told(request, {"receipt": id_, "done": found.is_done, "said": found.said})
 
 
 async def _visitor(gateway: Gateway, id_: str) -> str:

@@ -82,7 +82,14 @@ def _tables() -> list[Route]:
         _route("GET", "overview", looks.overview, "Show what the machine is doing, in words."),
         _route("GET", "learning", looks.learning, "Show what each policy believes.", 404),
         _route("GET", "system", looks.system, "Show how each part fares.", 404),
-        _route("GET", "experiments", admin.experiments, "Show split tests and their verdicts."),
+        _route(
+            "GET",
+            "experiments",
+            admin.experiments,
+            "Page through split tests and their verdicts.",
+            422,
+            query=("path", "verdict", "after", "limit"),
+        ),
         _route("GET", "cohorts", admin.cohorts, "Show cohorts with their people.", 404),
         _route(
             "GET",
@@ -122,10 +129,20 @@ def _strategy() -> list[Route]:
         "Send a template to an address of our own.",
         "Show a template as a reader gets it.",
     )
-    counting = "Count who would be in the cohorts that an edit changes."
+    counting = (
+        "Count who matches what an edit touches: cohorts, what refers to them, scores, paths."
+    )
     made = {201: "application/json", **JSON, 422: "application/json"}
     found = [
-        _route("GET", "rules", admin.rules, "List the versions of the rules.", 404),
+        _route(
+            "GET",
+            "rules",
+            admin.rules,
+            "Page through the versions of the rules.",
+            404,
+            422,
+            query=("by", "after", "limit"),
+        ),
         _route(
             "POST", "rules", strategy.save, "Save an edit.", *edit, 409, body=EDIT, answers=made
         ),
@@ -143,7 +160,15 @@ def _strategy() -> list[Route]:
             409,
             body="PublishOrder",
         ),
-        _route("GET", "templates", admin.templates, "List the templates of e-mails.", 404),
+        _route(
+            "GET",
+            "templates",
+            admin.templates,
+            "Page through the templates of e-mails, by name; `q`: part of a name or subject.",
+            404,
+            422,
+            query=("q", "after", "limit"),
+        ),
         _route("GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor",)),
         _route("POST", "templates/{id}/test", strategy.send_test, test, *edit, body="TestOrder"),
         _route(
@@ -181,7 +206,14 @@ def _trials() -> list[Route]:
         asked = f"Try {what}; look at it until it is done."
         problems = (404, 413, 415, 422)
         found += [
-            _route("GET", name, trials.newest(kind), f"List trials of {what}."),
+            _route(
+                "GET",
+                name,
+                trials.newest(kind),
+                f"Page through trials of {what}.",
+                422,
+                query=("status", "after", "limit"),
+            ),
             _route("POST", name, trials.ask(kind), asked, *problems, body=schema, answers=ACCEPTED),
             _route("GET", f"{name}/{{id}}", trials.one(kind), one, 404),
             _route("POST", f"{name}/{{id}}/cancel", trials.cancel(kind), end, 404, 409),

@@ -14,6 +14,7 @@ from messaging.gateway.console import (
     templates,
     trying,
     views,
+    writing,
 )
 from messaging.gateway.console.door import Act, Show, acted, shown
 from messaging.gateway.console.drawing import ASSETS, ROOT
@@ -100,7 +101,13 @@ def _rules() -> list[Route]:
     beside = "Show a version beside the published one."
     saving = "Make a version of an edit."
     return [
-        _page("rules", rules.rules, "Show the rules, their files and versions."),
+        _page(
+            "rules",
+            rules.rules,
+            "Show the rules, their files and versions.",
+            422,
+            query=("after",),
+        ),
         _page("rules/versions/{version}", rules.version, beside, 404, 422),
         _page(
             "rules/edit",
@@ -108,7 +115,7 @@ def _rules() -> list[Route]:
             "Show a file of the newest version or of another one, to be edited.",
             404,
             422,
-            query=("file", "version"),
+            query=("file", "version", "visitor"),
         ),
         _form("rules/check", rules.check, "Say what is wrong with an edit.", 200, 422),
         _form("rules/save", rules.save, saving, 409, 422),
@@ -125,12 +132,18 @@ def _trials() -> list[Route]:
             trying.tries,
             "Ask what a draft makes of the journal.",
             422,
-            query=("version", "visitor"),
+            query=("version", "visitor", "after"),
         ),
         _form("try", trying.ask_try, "Try a draft on the journal.", *asking),
         _page("try/{id}", trying.one_try, "Show what a draft makes of the journal.", 404),
         _form("try/{id}/cancel", trying.cancel_try, "End a trial.", 404, 409),
-        _page("simulate", trying.simulations, "Ask what a draft does.", query=("version",)),
+        _page(
+            "simulate",
+            trying.simulations,
+            "Ask what a draft does.",
+            422,
+            query=("version", "after"),
+        ),
         _form("simulate", trying.ask_simulation, "Simulate a draft.", *asking),
         _page("simulate/{id}", trying.one_simulation, "Show what a draft does.", 404),
         _form("simulate/{id}/cancel", trying.cancel_simulation, "End a simulation.", 404, 409),
@@ -141,7 +154,13 @@ def _templates() -> list[Route]:
     one = "Show a template as a reader gets it."
     shown_by = ("visitor", "width", "scheme")
     return [
-        _page("templates", templates.templates, "List the templates of e-mails."),
+        _page(
+            "templates",
+            templates.templates,
+            "List the templates of e-mails.",
+            422,
+            query=("q", "after"),
+        ),
         _page("templates/{name}", templates.template, one, 404, 422, query=shown_by),
         _page(
             "templates/{name}/body",
@@ -159,6 +178,22 @@ def _templates() -> list[Route]:
             changes=False,
         ),
         _form("templates/{name}/test", templates.send_test, "Send a test.", 404, 422),
+        _form("templates/{name}/draft", writing.draft, "Show what is being written.", 200, 422),
+        _form(
+            "templates/{name}/draft/body",
+            writing.draft_body,
+            "Give the HTML of what is being written, for a frame.",
+            200,
+            422,
+        ),
+        _form(
+            "templates/{name}/draft/test",
+            writing.draft_test,
+            "Send a test of what is being written.",
+            200,
+            404,
+            422,
+        ),
         _form(
             "templates/{name}/links",
             templates.check_links,
@@ -183,7 +218,13 @@ def _pages() -> list[Route]:
             422,
             query=("stage", "version"),
         ),
-        _page("experiments", charts.experiments, "Show how each split test stands."),
+        _page(
+            "experiments",
+            charts.experiments,
+            "Show how each split test stands.",
+            422,
+            query=("verdict", "after"),
+        ),
         _page(
             "deliverability",
             delivering.deliverability,

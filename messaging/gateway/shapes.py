@@ -177,7 +177,7 @@ _SUMMARY = _named(visitor_id=TEXT, email=_or_null(TEXT), cohorts=TEXTS, counters
 _MANY = WHOLE | {
     "description": "Of all pages; at a stage the runs, of which a visitor may have some."
 }
-_VISITORS = _named(as_of=TIME, count=_MANY, visitors=_list_of(_SUMMARY), after=AFTER)
+_VISITORS = _named(count=_MANY, visitors=_list_of(_SUMMARY), after=AFTER)
 
 _RUN = _named(
     path=TEXT,
@@ -232,6 +232,7 @@ VISITOR = _named(
     engagements=_list_of(_OFFERED),
     orders=_list_of(OPEN),
     revenue=NUMBER,
+    revenues=_map_of(NUMBER),
     consent=_map_of(FLAG),
     consents=_list_of(OPEN),
     unsubscribed_at=_or_null(TIME),
@@ -282,7 +283,7 @@ _ARCHIVED = _named(success=FLAG, archived=TEXTS)
 _REJECTED = _list_of(_named(index=WHOLE, reason=TEXT, field_=TEXT))
 TAKEN = _named(success={"const": True}, rejected_=_REJECTED)
 _SAVED = _named(version=WHOLE, outcome=TEXT, findings=_list_of(_OF[Finding]))
-_TRIALS = _named(trials=_list_of(_OF[Trial]))
+_TRIALS = _named(trials=_list_of(_OF[Trial]), after=AFTER)
 _TRIAL = _named(trial=_OF[Trial], people=_list_of(_OF[TrialPerson]), one=_or_null(_OF[OneTold]))
 _ASKED, _ENDED = _named(id=TEXT, status=TEXT), _named(success=FLAG, status=TEXT)
 
@@ -305,36 +306,37 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("GET", "snapshots"): table("snapshots", "snapshots"),
     ("GET", "policies"): table("policies", "snapshots"),
     ("GET", "overview"): _named(overview=_OF[Overview]),
-    ("GET", "learning"): _named(as_of=TIME, learning=_OF[LearningNow]),
+    ("GET", "learning"): _named(learning=_OF[LearningNow]),
     ("GET", "system"): _named(system=_OF[SystemNow]),
-    ("GET", "experiments"): _named(experiments=_list_of(OPEN)),
+    ("GET", "experiments"): _named(experiments=_list_of(OPEN), after=AFTER),
     ("GET", "cohorts"): _named(
         version=WHOLE,
-        as_of=TIME,
         cohorts=_list_of(_OF[CohortLine]),
         filling=_or_null(_OF[FillingLine]),
     ),
     ("GET", "paths"): _named(
-        version=WHOLE, as_of=TIME, paths=_list_of(_OF[PathLine]), older=_list_of(_OF[OlderLine])
+        version=WHOLE, paths=_list_of(_OF[PathLine]), older=_list_of(_OF[OlderLine])
     ),
     ("POST", "paths/{id}/enter"): _named(let_in=WHOLE, before=WHOLE, unknown=TEXTS),
     ("POST", "paths/{id}/archive"): _ARCHIVED,
     ("POST", "paths/{id}/unarchive"): _ARCHIVED,
-    ("GET", "routines/{id}"): _named(as_of=TIME, routine=_OF[Routine]),
+    ("GET", "routines/{id}"): _named(routine=_OF[Routine]),
     ("GET", "deliverability"): _named(deliverability=_OF[DeliveredNow]),
     ("GET", "suppressions"): _named(
         suppressions=_list_of(_named(id=TEXT, at=TIME, reason=TEXT)), after=AFTER
     ),
     ("GET", "audit-log"): table("audit-log", "audit_log"),
-    ("GET", "rules"): _named(published=WHOLE, newest=WHOLE, rules=_list_of(_OF[VersionLine])),
+    ("GET", "rules"): _named(
+        published=WHOLE, newest=WHOLE, rules=_list_of(_OF[VersionLine]), after=AFTER
+    ),
     ("POST", "rules"): _SAVED,
     ("POST", "rules/check"): _named(findings=_list_of(_OF[Finding]), diff=TEXT),
     ("POST", "rules/matching"): _named(matching=_or_null(_OF[Matching])),
     ("GET", "rules/{id}"): _named(version=_OF[VersionLine], files=_map_of(TEXT)),
     ("GET", "rules/{id}/diff/{other}"): _named(said=TEXTS, text=TEXT),
-    ("GET", "rules/{id}/impact"): _named(as_of=TIME, impact=_list_of(_OF[Place]), entering=TEXTS),
+    ("GET", "rules/{id}/impact"): _named(impact=_list_of(_OF[Place]), entering=TEXTS),
     ("POST", "rules/{id}/publish"): _named(success=FLAG, published=WHOLE),
-    ("GET", "templates"): _named(version=WHOLE, templates=_list_of(_OF[TemplateLine])),
+    ("GET", "templates"): _named(version=WHOLE, templates=_list_of(_OF[TemplateLine]), after=AFTER),
     ("GET", "templates/{id}"): _named(template=_OF[Preview]),
     ("POST", "templates/{id}/test"): SUCCESS,
     ("POST", "templates/{id}/preview"): _named(template=_OF[Preview]),
@@ -353,11 +355,8 @@ SHAPES: dict[tuple[str, str], Schema] = {
             ("POST", "/{id}/cancel", _ENDED),
         )
     },
-    ("GET", "lists"): _named(
-        as_of=TIME, lists=_list_of(_named(name=TEXT, people=WHOLE)), after=AFTER
-    ),
+    ("GET", "lists"): _named(lists=_list_of(_named(name=TEXT, people=WHOLE)), after=AFTER),
     ("GET", "lists/{id}"): _named(
-        as_of=TIME,
         name=TEXT,
         people=WHOLE,
         members=_list_of(_named(visitor=TEXT, since=TIME)),
@@ -370,12 +369,12 @@ SHAPES: dict[tuple[str, str], Schema] = {
         refused=_list_of(_named(person=TEXT, reason=TEXT)),
     ),
     ("POST", "broadcasts"): BROADCAST,
-    ("GET", "broadcasts"): _named(as_of=TIME, broadcasts=_list_of(BROADCAST), after=AFTER),
-    ("GET", "broadcasts/{id}"): _named(as_of=TIME, broadcast=BROADCAST),
+    ("GET", "broadcasts"): _named(broadcasts=_list_of(BROADCAST), after=AFTER),
+    ("GET", "broadcasts/{id}"): _named(broadcast=BROADCAST),
     ("POST", "broadcasts/{id}/cancel"): _named(broadcast=BROADCAST),
     ("GET", "recipients"): table("recipients", "recipients"),
     ("GET", "webhooks"): table("webhooks", "webhooks"),
-    ("GET", "quarantine"): _named(as_of=TIME, quarantine=_list_of(_SET_ASIDE), after=AFTER),
+    ("GET", "quarantine"): _named(quarantine=_list_of(_SET_ASIDE), after=AFTER),
     ("GET", "quarantine/{id}"): _SET_ASIDE,
     ("POST", "quarantine/{id}/replay"): _SET_ASIDE,
     ("POST", "quarantine/{id}/drop"): _SET_ASIDE,
@@ -386,6 +385,23 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("POST", "imports"): SUCCESS,
 }
 """(method, path under `/api/v1/`) -> the shape of what is answered when all goes well."""
+
+NOT_DATED = frozenset({"visitors/{id}/export"})
+"""Looked up, and not told with `as_of`: a person's data is a document of its own."""
+
+
+def _dated(shape: Schema) -> Schema:
+    """Return the shape of what is told with the moment it is of."""
+    properties = {"as_of": TIME, **shape.get("properties", {})}
+    required = list(dict.fromkeys(("as_of", *shape.get("required", ()))))
+    return {**shape, "properties": properties, "required": required}
+
+
+SHAPES |= {
+    (method, path): _dated(shape)
+    for (method, path), shape in SHAPES.items()
+    if method == "GET" and path not in NOT_DATED
+}
 
 _OFFER = _named(id=TEXT, type=TEXT, trigger=TEXT, name=TEXT, content=OPEN, expires_at=TIME)
 STANDING = _named(engagements=_list_of(_OFFER), withdrawn=TEXTS, cursor=TEXT, poll_seconds=NUMBER)

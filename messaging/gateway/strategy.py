@@ -11,8 +11,8 @@ import msgspec
 from aiohttp import web
 
 from messaging.gateway import acts
-from messaging.gateway.admin import answer, asked, id_of
-from messaging.gateway.asking import gateway_of, ordered
+from messaging.gateway.answering import answer, told
+from messaging.gateway.asking import asked, gateway_of, id_of, ordered
 from messaging.gateway.console.mailings import Draft
 from messaging.gateway.console.rulebook import Edit, Rulebook
 from messaging.gateway.console.rules import file_name
@@ -68,7 +68,7 @@ async def version(request: web.Request) -> web.Response:
     """Show a version with its files."""
     book, number = await _numbered(request)
     files = await book.files(number)
-    return answer({"version": await book.version(number), "files": files})
+    return told(request, {"version": await book.version(number), "files": files})
 
 
 async def compared(request: web.Request) -> web.Response:
@@ -78,15 +78,15 @@ async def compared(request: web.Request) -> web.Response:
     if _NUMBER.fullmatch(other) is None or await book.version(int(other)) is None:
         raise ProblemError(404, "there is no version of this number")
     found = await book.compare(number, int(other))
-    return answer({"said": found.said, "text": found.text})
+    return told(request, {"said": found.said, "text": found.text})
 
 
 async def impact(request: web.Request) -> web.Response:
     """Show where runs stand that go by other versions, and how many would enter each path at once."""
     book, number = await _numbered(request)
     as_of = gateway_of(request).deps.clock.now()
-    told = {"impact": await book.impact(number), "entering": await book.entering(number)}
-    return answer({"as_of": as_of, **told})
+    found = {"impact": await book.impact(number), "entering": await book.entering(number)}
+    return told(request, found, as_of)
 
 
 async def check(request: web.Request) -> web.Response:
@@ -99,7 +99,7 @@ async def check(request: web.Request) -> web.Response:
 
 
 async def matching(request: web.Request) -> web.Response:
-    """Show who would be in the cohorts that an edit changes; nothing is written."""
+    """Show who matches what an edit touches; nothing is written."""
     book = acts.rulebook_of(gateway_of(request))
     order = await _edit(request)
     found = await book.matching(order.base, order.file, order.text or "")
@@ -118,8 +118,8 @@ async def save(request: web.Request) -> web.Response:
             "changes out",
         )
     status = {"saved": 201, "same": 200, "wrong": 422}[saved.outcome]
-    told = {"version": saved.version, "outcome": saved.outcome, "findings": saved.findings}
-    return answer(told, status)
+    came = {"version": saved.version, "outcome": saved.outcome, "findings": saved.findings}
+    return answer(came, status)
 
 
 async def publish(request: web.Request) -> web.Response:
@@ -138,7 +138,7 @@ def written(kind: str) -> Handler:
         gateway = gateway_of(request)
         book = acts.rulebook_of(gateway)
         now = await book.now()
-        return answer({"version": now.published, kind: await book.written(kind)})
+        return told(request, {"version": now.published, kind: await book.written(kind)})
 
     return handle
 
@@ -151,7 +151,7 @@ async def template(request: web.Request) -> web.Response:
     found = await acts.mailings_of(gateway).preview(id_of(request), visitor)
     if found is None:
         raise ProblemError(404, "there is no such template, or no such visitor")
-    return answer({"template": found})
+    return told(request, {"template": found})
 
 
 async def preview(request: web.Request) -> web.Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -88,8 +90,10 @@ class LiftNow(msgspec.Struct, kw_only=True):
 class Overview(msgspec.Struct, kw_only=True):
     """Say what all bots do."""
 
+    at: datetime
+    """World time of it all."""
     world: str
-    """World time and its speed."""
+    """World time and its speed, in words."""
     paused: str
     """What is held, empty for nothing."""
     tiles: list[tuple[str, str, str]]

@@ -7,10 +7,11 @@ import re
 from aiohttp import web
 
 from messaging.gateway import acts
-from messaging.gateway.admin import answer
-from messaging.gateway.asking import gateway_of, json_object
+from messaging.gateway.answering import answer, told
+from messaging.gateway.asking import after_of, asked, gateway_of, json_object, limit_of
 from messaging.gateway.console.trials import Trial
 from messaging.gateway.console.users import ADMIN_NAME
+from messaging.gateway.paging import written_place
 from messaging.gateway.problems import ProblemError
 from messaging.gateway.route import Handler
 
@@ -18,11 +19,13 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 
 def newest(kind: str) -> Handler:
-    """Return the handler that lists trials."""
+    """Return the handler that pages through trials."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        found = await acts.trials_of(gateway_of(request)).newest(kind)
-        return answer({"trials": found})
+        gateway, status = gateway_of(request), asked(request, "status")
+        after, limit = after_of(request), limit_of(request)
+        found = await acts.trials_of(gateway).newest(kind, after, limit, status)
+        return told(request, {"trials": found.lines, "after": written_place(found.after)})
 
     return handle
 
@@ -46,7 +49,7 @@ def one(kind: str) -> Handler:
         found = await _trial(request, kind)
         trials = acts.trials_of(gateway_of(request))
         people, about = await trials.people(found.id), await trials.one(found.id)
-        return answer({"trial": found, "people": people, "one": about})
+        return told(request, {"trial": found, "people": people, "one": about})
 
     return handle
 

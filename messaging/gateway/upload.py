@@ -13,7 +13,8 @@ import msgspec
 from aiohttp import web
 
 from messaging.gateway import acts
-from messaging.gateway.admin import PLAIN, answer
+from messaging.gateway.admin import PLAIN
+from messaging.gateway.answering import answer, told
 from messaging.gateway.asking import gateway_of, ordered
 from messaging.gateway.body import JSON_TYPES, read_body
 from messaging.gateway.console.users import ADMIN_NAME
@@ -93,7 +94,7 @@ async def waiting(request: web.Request) -> web.Response:
     """Show how many calls wait."""
     gateway = request.app[GATEWAY]
     gateway.keys.check_admin(request)
-    return answer({"waiting": await gateway.feeder.waiting()})
+    return told(request, {"waiting": await gateway.feeder.waiting()})
 
 
 async def _read_lines(reader: Reader, body: bytes) -> tuple[list[ReplayCall], list[Rejection]]:

@@ -20,7 +20,12 @@ import msgspec
 
 from messaging.gateway.hygiene import check_event, is_suspicious, read_tree
 from messaging.gateway.lenient import split_batch
-from messaging.gateway.limits import BATCH_EVENTS_MAX, EVENT_BYTES_MAX, ID_CHARS_MAX
+from messaging.gateway.limits import (
+    BATCH_EVENTS_MAX,
+    EVENT_BYTES_MAX,
+    ID_CHARS_MAX,
+    SPREAD_BYTES_MAX,
+)
 from messaging.gateway.mending import mended
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.timing import live_time, read_time
@@ -102,12 +107,16 @@ class Reader:
         return Taken([record], [])
 
     def batch(self, body: bytes, envelope: BatchEnvelope, *, live: bool) -> Taken:
-        """Return the records of a batch and its refused items; a bad `sentAt` is a 400."""
+        """Return the records of a batch and its refused items; a bad `sentAt` is a 400.
+
+        A context that would make too much of the batch once it stands in each event is a 413.
+        """
         if len(envelope.batch) > BATCH_EVENTS_MAX:
             raise ProblemError(413, f"has more than {BATCH_EVENTS_MAX} events", field="batch")
         times = self._live_times(envelope.sent_at) if live else self._given_times()
         suspicious = is_suspicious(body)
         common = _common_context(envelope.context)
+        _check_spread(envelope)
         taken = Taken([], [])
         for index, item in enumerate(envelope.batch):
             raw = bytes(item)
@@ -115,6 +124,7 @@ class Reader:
                 _check_size(raw)
                 if common is not None:
                     raw = _with_context(raw, common)
+                    _check_size(raw)
                 taken.records.append(self._record(raw, times, suspicious=suspicious))
             except RejectedEvent as error:
                 taken.rejected.append(Rejection(index, error.reason, error.field))
@@ -331,6 +341,13 @@ def _common_context(raw: msgspec.Raw | None) -> dict[str, Any] | None:
     if common not in (None, []) and not isinstance(common, dict):
         raise unreadable("Expected `object`", "context")
     return common or None
+
+
+def _check_spread(envelope: BatchEnvelope) -> None:
+    context = len(bytes(envelope.context)) if envelope.context is not None else 0
+    if context * len(envelope.batch) > SPREAD_BYTES_MAX:
+        said = "is too large to stand in each event: send fewer events at once, or a smaller one"
+        raise ProblemError(413, said, field="context")
 
 
 def _with_context(raw: bytes, common: dict[str, Any]) -> bytes:

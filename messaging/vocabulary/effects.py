@@ -180,6 +180,8 @@ class PutOrder(msgspec.Struct):
     """What was given back of the value."""
     linear: list[str] = []
     """The sends that share the credit alike, each of them `1 / len` of what is left."""
+    issue: str = ""
+    """What is wrong with how the order was told."""
 
 
 class PutMoment(msgspec.Struct):

@@ -193,6 +193,8 @@ class Purchased(Message):
     """When it happened, where it was told late (an import of the past); None: at the time of this message."""
     payment_id: str = ""
     """Another name of the order, which refunds may call it by."""
+    issue: str = ""
+    """What is wrong with how its worth is told, which is 0 then; empty: nothing."""
 
 
 class Refunded(Message):
@@ -203,6 +205,8 @@ class Refunded(Message):
     amount: float | None
     """None: all that is left of the order."""
     currency: str
+    issue: str = ""
+    """What is wrong with how the amount is told, which is 0 then; empty: nothing."""
 
 
 class GoalReached(Message):

@@ -21,6 +21,7 @@ PAGES = {
     "visitors": "visitors",
     "rules": "rules",
     "rules-file": "rules/edit?file=cohorts.yaml",
+    "template-file": "rules/edit?file=templates/invite-hello.yaml",
     "rules-version": "rules/versions/1",
     "routine": "routines/lead-to-customer?stage=opened",
     "broadcasts": "broadcasts",
@@ -194,3 +195,47 @@ async def test_a_page_brings_itself_up_to_date_and_shows_the_form_when_the_sessi
         for row in await store.rows("sessions", {}):
             await store.remove_document("sessions", row["id"])
         await page.get_by_label("Password").wait_for()
+
+
+async def test_a_template_is_seen_as_a_chosen_reader_while_somebody_writes(a_context) -> None:
+    """The words, the checks and the e-mail itself change without a reload, under the console's own policy."""
+    store, now = await lived_in()
+    async with (
+        a_console(store, now) as (session, _),
+        a_context(viewport={"width": 1280, "height": 800}) as context,
+    ):
+        page = await context.new_page()
+        refused: list[str] = []
+        page.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
+        await _log_in(page, session)
+        refused.clear()
+        await page.goto(_url(session, "templates/invite-hello"))
+        await page.get_by_role("link", name="Edit it").click()
+        text = page.get_by_label("Text of the file")
+        await page.evaluate("window.isTheSame = true")
+        before = await page.evaluate("history.length")
+        await page.get_by_label("Shown as").fill("person-21@example.com")
+        await page.get_by_text("As person-21@example.com gets it.").wait_for()
+        draft = (
+            "subject: Brand new for a reader\npreheader: Come and see\n"
+            "text: Words that say as much as the HTML does, at some length.\n"
+            'html: <p>All new</p><a href="https://shop/x">Go</a>\n'
+        )
+        await text.fill(draft)
+        await page.get_by_text("Brand new for a reader", exact=True).wait_for()
+        await page.get_by_text("“https://shop/x” has a malformed host").wait_for()
+        await page.frame_locator("#letter iframe:not(.coming)").get_by_text("All new").wait_for()
+        await text.fill(draft.replace("All new", "Newer still").replace("shop/x", "shop.example"))
+        await (
+            page.frame_locator("#letter iframe:not(.coming)").get_by_text("Newer still").wait_for()
+        )
+        await page.get_by_text("malformed host").wait_for(state="detached")
+        await text.fill(draft + "subjet: oops\n")
+        await page.get_by_text("did you mean subject?").wait_for()
+        frame = page.frame_locator("#letter iframe:not(.coming)")
+        await frame.get_by_text("Newer still").wait_for()
+        await page.get_by_label("Shown as").press("Enter")
+        assert await page.evaluate("window.isTheSame"), "the page was never left"
+        assert await page.evaluate("history.length") == before
+        # What the frame does not fetch is meant: looking at a preview opens nothing.
+        assert [said for said in refused if "img-src data:" not in said] == []

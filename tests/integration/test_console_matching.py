@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
+from agents.rules.compiled import CompiledRules
 from config.load import DEFAULTS, compile_files, read_folder
+from messaging.gateway.console.rulebook import Matching
+from messaging.ports import Store
 from scripts import matching as counting
-from scripts.matching import changed, matching
+from scripts.affected import Ask, asks_of, changed
+from scripts.entering import entering
+from scripts.matching import matching
+from scripts.rules import push_files
 from tests.console_builders import a_console, form_key, lived_in, log_in
 from tests.gateway_builders import ADMIN
 
@@ -26,15 +34,43 @@ def test_only_the_cohorts_that_an_edit_changes_are_counted() -> None:
         assert changed(text, broken) == []
 
 
+SCORES = "scores.yaml"
+PATH = "paths/lead-to-customer.yaml"
+OLD = compile_files(FILES, 1)
+
+
+def asks(file: str, text: str) -> tuple[list[Ask], list[str], CompiledRules]:
+    """Return what an edit of one file asks of visitors, what it says besides, and its rules."""
+    rules = compile_files(FILES | {file: text}, 2)
+    return *asks_of(OLD, rules, file, FILES.get(file, ""), text), rules
+
+
+def edited(file: str, before: str, after: str) -> str:
+    """Return a shipped file with one thing written otherwise."""
+    assert before in FILES[file], "the routine's text has changed"
+    return FILES[file].replace(before, after, 1)
+
+
+async def counted(store: Store, now: datetime, file: str, text: str) -> Matching:
+    found, notes, rules = asks(file, text)
+    return await matching(store, rules, found, now, "opt-in", notes)
+
+
 async def test_of_few_people_everybody_is_asked_and_the_count_is_what_the_bots_have() -> None:
     store, now = await lived_in()
-    rules = compile_files(FILES, 1)
     figures = await store.figures("behavior")
-    names = ["addressable-lead", "customers"]
-    found = await matching(store, rules, names, now, "opt-in")
-    assert found.looked == found.people == int(figures["people"])
-    for line in found.lines:
-        assert line.people == line.low == line.high == line.now == figures[f"cohorts/{line.name}"]
+    text = FILES[COHORTS].replace("customers:", "buyers:", 1)
+    files = {
+        name: each.replace("cohort: customers", "cohort: buyers") for name, each in FILES.items()
+    }
+    rules = compile_files(files | {COHORTS: text.replace("cohort: customers", "cohort: buyers")}, 2)
+    assert rules.cohorts["buyers"].said == OLD.cohorts["customers"].said
+    found, _ = asks_of(OLD, rules, COHORTS, FILES[COHORTS], text)
+    told = await matching(store, rules, found, now, "opt-in")
+    assert told.looked == told.people == int(figures["people"])
+    [line] = [line for line in told.lines if line.name == "buyers"]
+    assert line.people == line.low == line.high == figures["cohorts/customers"]
+    assert line.now is None
 
 
 async def test_of_many_people_a_sample_is_asked_and_its_interval_holds_the_truth(
@@ -43,12 +79,106 @@ async def test_of_many_people_a_sample_is_asked_and_its_interval_holds_the_truth
     monkeypatch.setattr(counting, "SAMPLE", 40)
     monkeypatch.setattr(counting, "AT_ONCE", 20)
     store, now = await lived_in()
-    found = await matching(store, compile_files(FILES, 1), ["customers"], now, "opt-in")
+    found = await counted(store, now, COHORTS, FILES[COHORTS] + KEEN)
     [line] = found.lines
     assert (found.looked, found.people) == (40, int((await store.figures("behavior"))["people"]))
     assert line.low <= line.people <= line.high
-    assert line.low <= line.now <= line.high
     assert line.low < line.high
+
+
+async def test_what_refers_to_an_edited_cohort_is_counted_with_it_and_so_are_paths() -> None:
+    store, now = await lived_in()
+    text = FILES[COHORTS] + (
+        "  base:\n    when: {known: email}\n"
+        "  upon:\n    when: {all: [{cohort: base}, {known: email}]}\n"
+        "  over:\n    when: {cohort: upon}\n"
+    )
+    files = FILES | {COHORTS: text, PATH: edited(PATH, "cohort: addressable-lead", "cohort: over")}
+    old = compile_files(files, 1)
+    after = text.replace(
+        "base:\n    when: {known: email}", "base:\n    when: {lifecycle: customer}"
+    )
+    rules = compile_files(files | {COHORTS: after}, 2)
+    found, notes = asks_of(old, rules, COHORTS, text, after)
+    assert [(ask.name, ask.kind) for ask in found] == [
+        ("base", "cohort"),
+        ("upon", "depends"),
+        ("over", "depends"),
+        ("lead-to-customer", "path"),
+    ]
+    assert notes == []
+    told = await matching(store, rules, found, now, "opt-in")
+    people = {line.name: line.people for line in told.lines}
+    figures = await store.figures("behavior")
+    assert people["base"] == figures["cohorts/customers"] > 0
+    assert people["upon"] == people["over"] == people["lead-to-customer"] == people["base"]
+
+
+async def test_a_scores_edit_counts_its_bands_as_fading_and_caps_make_them() -> None:
+    store, now = await lived_in()
+    [name] = OLD.scores
+    bands = [band for _, band in OLD.scores[name].bands]
+    assert bands, "the routine's score has bands"
+    low = edited(SCORES, f"from: {OLD.scores[name].bands[-1][0]:g}", "from: 1000000")
+    told = await counted(store, now, SCORES, low)
+    lines = {line.name: line for line in told.lines if line.kind == "score"}
+    assert [*lines] == [f"{name}: {band}" for band in bands]
+    top = lines[f"{name}: {bands[-1]}"]
+    assert top.people == 0
+    assert "from 1e+06" in top.said
+    [same] = [each for each in told.lines if each.name == f"{name}: {bands[0]}"]
+    assert same.now is not None
+
+
+async def test_a_paths_edit_counts_who_would_enter_as_its_publication_would() -> None:
+    store, now = await lived_in()
+    text = edited(PATH, "cohort: addressable-lead", "cohort: customers")
+    told = await counted(store, now, PATH, text)
+    [line] = told.lines
+    figures = await store.figures("behavior")
+    assert (line.name, line.kind, line.said) == (
+        "lead-to-customer",
+        "path",
+        "entered by cohort customers",
+    )
+    assert line.people == line.now == figures["cohorts/customers"]
+    assert line.at_once == 0, "who is inside already does not enter"
+    text = edited(PATH, "cohort: addressable-lead", "date: {trait: birthday}")
+    [line] = (await counted(store, now, PATH, text)).lines
+    assert (line.people, line.at_once, line.now) == (0, 0, None)
+    text = edited(PATH, "cohort: addressable-lead", "event: Signed Up")
+    told = await counted(store, now, PATH, text)
+    assert told.lines == []
+    assert told.notes == [
+        "lead-to-customer is entered by event Signed Up: whom that will be, no state tells"
+    ]
+
+
+async def test_who_would_enter_at_once_is_who_the_page_of_the_version_says() -> None:
+    store, now = await lived_in()
+    text = FILES[COHORTS] + KEEN
+    entry = edited(PATH, "cohort: addressable-lead", "cohort: keen")
+    files = FILES | {COHORTS: text, PATH: entry}
+    version, _ = await push_files(store, files, at=now, by="kim")
+    [wanted] = await entering(store, version)
+    rules = compile_files(files, version)
+    found, _ = asks_of(OLD, rules, PATH, FILES[PATH], entry)
+    [line] = [
+        each
+        for each in (await matching(store, rules, found, now, "opt-in")).lines
+        if each.kind == "path"
+    ]
+    assert line.at_once == wanted.people > 0
+
+
+async def test_an_interactions_edit_counts_who_may_be_offered_it() -> None:
+    store, now = await lived_in()
+    file = "interactions/opinion.yaml"
+    cohort = OLD.interactions["opinion"].cohort
+    told = await counted(store, now, file, edited(file, f"cohort: {cohort}", "cohort: customers"))
+    [line] = told.lines
+    assert (line.name, line.kind) == ("opinion", "interaction")
+    assert line.now is not None
 
 
 async def test_the_editor_counts_what_is_written_and_not_while_it_is_wrong() -> None:
@@ -70,6 +200,10 @@ async def test_the_editor_counts_what_is_written_and_not_while_it_is_wrong() -> 
             [line] = (await answer.json())["matching"]["lines"]
         assert line["name"] == "keen"
         assert line["people"] > 0
-        body = {**body, "file": "scores.yaml"}
-        async with session.post("/api/v1/rules/matching", headers=ADMIN, json=body) as answer:
-            assert (await answer.json())["matching"] is None
+        for file in (
+            "scores.yaml",
+            "templates/new.yaml",
+        ):  # a wrong file, and one that nobody matches
+            body = {**body, "file": file}
+            async with session.post("/api/v1/rules/matching", headers=ADMIN, json=body) as answer:
+                assert (await answer.json())["matching"] is None

@@ -347,3 +347,17 @@ async def test_a_probability_is_shown_with_its_calibration_and_learning_with_its
         async with session.get("/api/v1/learning", headers=ADMIN) as answer:
             models = (await answer.json())["learning"]["models"]
         assert [len(each["curve"]) for each in models] == [0, 10]
+
+
+async def test_a_visitor_s_story_tells_which_cohorts_they_entered_and_left_and_by_what() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        async with session.get("/api/v1/visitors/person-21/timeline", headers=ADMIN) as answer:
+            lines = (await answer.json())["timeline"]
+        moves = [line for line in lines if line["kind"] == "cohorts.moved"]
+        assert any("addressable-lead" in line["entered"] for line in moves)
+        assert all(line["by"] and line["bot"] == "behavior" for line in moves)
+        await log_in(session)
+        html = await _get(session, "visitors/person-21?by=Behavior")
+        for line in moves:
+            assert unescape(line["says"]) in unescape(html)

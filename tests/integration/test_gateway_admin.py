@@ -15,8 +15,9 @@ from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import AlertSettled, decode_event
 from messaging.vocabulary.ids import visitor_id_for
-from tests.gateway_builders import ADMIN, NOON, FailingJournal, FakeReader, a_site, until
+from tests.gateway_builders import A_TEST, ADMIN, NOON, FailingJournal, FakeReader, a_site, until
 
+AS_OF = "2017-06-01T12:00:00Z"
 VISITOR = visitor_id_for("u:1")
 
 
@@ -69,7 +70,8 @@ async def test_a_visitor_and_their_story_are_shown() -> None:
     async with a_site() as (session, _):
         assert (await _ask(session, "/api/v1/visitors/ann"))["visitor_id"] == "0a" * 12
         assert await _ask(session, "/api/v1/visitors/ann/timeline") == {
-            "timeline": [{"kind": "run.entered", "at": "2017-06-01T12:00:00Z"}]
+            "as_of": AS_OF,
+            "timeline": [{"kind": "run.entered", "at": "2017-06-01T12:00:00Z"}],
         }
         page = await _ask(session, "/api/v1/visitors?limit=5")
         assert page["after"] == "0a" * 12
@@ -90,13 +92,21 @@ async def test_tables_are_shown_by_equality_of_named_fields() -> None:
         assert len((await _ask(session, "/api/v1/sends"))["sends"]) == 3
         found = await _ask(session, "/api/v1/sends?status=handed+over&limit=1")
         assert [row["status"] for row in found["sends"]] == ["handed over"]
-        assert await _ask(session, "/api/v1/decisions") == {"decisions": [], "after": None}
-        assert await _ask(session, "/api/v1/policies") == {"policies": [], "after": None}
-        assert await _ask(session, "/api/v1/experiments") == {
-            "experiments": [
-                {"name": "words", "verdict": "running", "as_of": "2017-06-01T12:00:00Z"}
-            ]
+        assert await _ask(session, "/api/v1/decisions") == {
+            "as_of": AS_OF,
+            "decisions": [],
+            "after": None,
         }
+        assert (await _ask(session, "/api/v1/policies"))["policies"] == []
+        assert await _ask(session, "/api/v1/experiments") == {
+            "as_of": AS_OF,
+            "experiments": [{**A_TEST, "as_of": AS_OF}],
+            "after": None,
+        }
+
+
+NOTHING_BEHIND = {f"/api/v1/{name}" for name in ("rules", "templates", "tries", "simulations")}
+"""What a site without rules behind it has none of, once all that was asked can be read."""
 
 
 @pytest.mark.parametrize("route", [r for r in all_routes() if "limit" in r.query])
@@ -118,7 +128,14 @@ async def test_a_bad_value_in_the_query_of_a_list_is_a_422_that_says_what_is_all
             # A table goes on only where it is narrowed.
             narrow = [each for each in route.query if each not in ("after", "limit")][:1]
             more = "".join(f"&{each}=x" for each in narrow if name == "after")
-            await _ask(session, f"{where}?{name}={good}{more}")
+            status = 200
+            if where in NOTHING_BEHIND:
+                status = 404
+            elif (where, name) == ("/api/v1/experiments", "after"):
+                status = (
+                    422  # a list that is no list by time goes on after one of its own rows alone
+                )
+            await _ask(session, f"{where}?{name}={good}{more}", status=status)
 
 
 @pytest.mark.parametrize("action", ["resume", "change", "close"])

@@ -225,6 +225,28 @@ async def test_a_batchs_context_goes_under_the_context_of_each_call() -> None:
     assert second.context.locale == "en"
 
 
+async def test_a_context_that_makes_an_event_too_large_costs_that_event() -> None:
+    database = MemoryDatabase()
+    items = [{"type": "page", "userId": "u"}, {"type": "page", "userId": "v", "context": {"a": ""}}]
+    common = {"a": "x" * 32_760}
+    async with a_site(database=database) as (session, _):
+        told = await _post(session, "/v1/batch", {"batch": items, "context": common})
+    assert [each["index"] for each in told["rejected"]] == [0]
+    assert "larger than" in told["rejected"][0]["reason"]
+    assert len(database.streams[0]) == 1
+
+
+async def test_a_context_that_makes_megabytes_of_a_small_batch_is_refused_before_it_is_copied() -> (
+    None
+):
+    database = MemoryDatabase()
+    body = {"batch": [{"type": "page", "userId": "u"}] * 2000, "context": {"a": "x" * 30_000}}
+    async with a_site(database=database) as (session, _):
+        told = await _post(session, "/v1/batch", body, status=413)
+    assert "context" in str(told)
+    assert not database.streams[0]
+
+
 async def test_repeats_by_message_id_are_success_and_journaled_once() -> None:
     database = MemoryDatabase()
     call = {"type": "page", "userId": "u", "messageId": "m"}

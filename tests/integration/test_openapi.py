@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from messaging.gateway.console.trials import SIMULATE, TRY, SimulateOrder, TryOr
 from messaging.gateway.openapi import document
 from messaging.gateway.route import SESSION, SIGNED, WRITE_KEY, Route
 from messaging.gateway.routes import all_routes
+from messaging.gateway.shapes import NOT_DATED
 from messaging.ports import Store
 from scripts.desk import ConsoleDesk
 from scripts.trials import StoredTrials, TrialWork
@@ -210,6 +212,41 @@ async def test_every_answer_has_the_shape_that_the_document_says(site: Any) -> N
             continue
         assert status in route.answers, (named(route), told)
         check(route, told)
+
+
+NO_NUMBERS = {
+    "GET /console/login": "a form",
+    "GET /console/rules/edit": "a file of rules; who matches an edit says of when it is",
+    "GET /console/visitors/{id}/erase": "a question",
+    "GET /console/erasures/{receipt}": "says how far the erasure is at this moment",
+    "GET /console/templates/{name}/body": "the e-mail itself",
+    "GET /console/static/{file}": "a file",
+    "GET /console/routines": "leads on to the first path",
+    "GET /console": "leads on",
+}
+"""Pages on which nobody and nothing is counted -> what they are."""
+
+
+async def test_whatever_is_counted_says_as_of_when(site: Any) -> None:
+    session, ids = site
+    undated = []
+    for route in JSON_ROUTES:
+        if route.method == "GET" and route.path.startswith("/api/v1/"):
+            _, told = await asked(session, route, address_of(route, ids))
+            if "as_of" not in told and route.path.removeprefix("/api/v1/") not in NOT_DATED:
+                undated.append(named(route))
+    await log_in(session)
+    pages = [r for r in all_routes() if r.method == "GET" and r.path.startswith("/console")]
+    for route in pages:
+        if named(route) in NO_NUMBERS:
+            continue
+        path = address_of(route, ids).replace("{path}", PATH).replace("{name}", TEMPLATE)
+        async with session.get(path.replace("{version}", "1")) as answer:
+            html = await answer.text()
+            assert answer.status == 200, named(route)
+        if not re.search("[Aa]s of ([A-Z][a-z]{2} [0-9]|[0-9]{4}-)", html):
+            undated.append(named(route))
+    assert undated == []
 
 
 async def test_what_a_trial_of_one_visitor_came_to_has_its_shape(site: Any) -> None:

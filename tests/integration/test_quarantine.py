@@ -53,7 +53,7 @@ async def test_what_is_set_aside_is_paged_newest_first_and_shows_no_bytes() -> N
         assert (sold["status"], sold["by"]) == ("dropped", "kim")
         row = await ask(session, f"/{ids[0]}")
         assert set(row) == {
-            "id", "at", "bot", "shard", "kind", "reason", "visitor", "status", "by", "settled_at", "again"
+            "as_of", "id", "at", "bot", "shard", "kind", "reason", "visitor", "status", "by", "settled_at", "again"
         }  # fmt: skip
         for path in ("/none", "/none/replay", "/none/drop"):
             problem = await ask(session, path, 404, "POST" if path.count("/") > 1 else "GET")

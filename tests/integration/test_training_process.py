@@ -14,6 +14,7 @@ from learning.training.champion import teach
 from learning.training.lesson import Example, Lesson, Taught
 from messaging.vocabulary.errors import Unavailable
 from scripts import training
+from scripts.made_past import MadeUpPast
 from scripts.training import TrainingProcess
 from tests.unit.test_probabilities import examples
 
@@ -40,6 +41,27 @@ async def test_a_lesson_is_taught_in_another_process_with_the_same_result():
     assert probability(taught.trained.snapshot, moment).value == pytest.approx(
         probability(here.snapshot, moment).value
     )
+
+
+async def test_the_demo_learns_from_a_made_up_past_until_its_own_leads_teach_more():
+    """It says of itself that its people were made up; whatever the world's own leads teach takes its place."""
+    teacher = MadeUpPast()
+    taught = await teacher.teach(Lesson("probability/customer", []))
+    assert taught.outcome == "first"
+    assert taught.trained is not None
+    past = taught.trained.snapshot
+    knows_them = {"days_known": 10.0, "days_since_seen": 1.0, "may_email": 1.0}
+    told = probability(past, Moment(**knows_them, pages=3, sessions=1))
+    eager = Moment(**knows_them, pages=13, sessions=3, products=4, carts=1, checkouts=1)
+    assert told.is_made_up
+    assert 0.0 < told.value < probability(past, eager).value < 0.9
+    assert told.reasons
+    again = await teacher.teach(Lesson("probability/customer", [], past))
+    assert again == Taught("too little")
+    own = await teacher.teach(Lesson("probability/customer", examples(1500), past))
+    assert own.outcome == "early"
+    assert own.trained is not None
+    assert not probability(own.trained.snapshot, Moment(clicks=2, pages=5)).is_made_up
 
 
 async def test_a_process_that_fails_says_why():

@@ -32,6 +32,7 @@ BY_THE_WAY = (
     "social_until",
     "moment_armed",
     "chances",
+    "moves",
 )
 """Fields that say what was told to peers and when to look again: they follow the moment of taking."""
 

@@ -363,6 +363,30 @@ def test_rules_of_a_new_version_are_asked_in_full_at_the_next_event() -> None:
 # -------------------------------------------------------------------------------- purchases
 
 
+@pytest.mark.parametrize(
+    ("properties", "value", "issue"),
+    [
+        ({"total": "1.234,50", "currency": "eur"}, 1234.5, ""),
+        ({"total": "49,90"}, 49.9, ""),
+        ({"total": 0}, 0.0, ""),
+        ({"total": "1,234"}, 0.0, "total is no sum that can be read"),
+        ({"total": "1,234", "currency": "KWD"}, 1.234, ""),
+        ({"total": "a lot", "revenue": 5}, 5.0, ""),
+        ({"total": -5}, 0.0, "total is no sum that can be read"),
+        ({"products": [{"price": "2,50", "quantity": 2}]}, 5.0, ""),
+        ({}, 0.0, "it names no total"),
+    ],
+)
+def test_what_an_order_is_worth_is_read_as_people_write_it_or_said_to_be_unread(
+    properties: dict[str, Any], value: float, issue: str
+) -> None:
+    ann = Ann()
+    effects = ann.sees(a_track(1, "Order Completed", properties={"order_id": "o1", **properties}))
+    [bought] = told(effects, Purchased, "sales")
+    assert (bought.value, bought.issue) == (value, issue)
+    assert bought.currency == str(properties.get("currency", "")).upper()
+
+
 def test_an_order_goes_to_sales_with_the_moment_behavior_took_it() -> None:
     ann = Ann()
     ann.sees(a_lead(1))

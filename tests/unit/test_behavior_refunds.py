@@ -55,7 +55,9 @@ def test_a_refund_of_no_order_is_told_to_nobody() -> None:
     ],
 )
 def test_amounts_are_read_and_what_cannot_be_read_takes_nothing(properties, amount) -> None:
-    assert amount_of(properties) == amount
+    read, wrong = amount_of(properties)
+    assert read == amount
+    assert bool(wrong) == (amount == 0.0), "what counts nothing says so"
 
 
 BIG_SPENDERS = """

@@ -20,6 +20,7 @@ EVERYTHING = {
     "run": "1",
     "stage": "invited",
     "does": "wait_until",
+    "issue": "total is no sum that can be read",
     "until": "2026-11-26T14:00:00Z",
     "way": "letter",
     "step": "invitation",
@@ -286,8 +287,23 @@ def test_a_refund_says_what_is_left_and_status_sums_up():
     whole = sentence({"kind": "story: order.refunded", "detail": row | {"amount": None, "left": 0}})
     assert "all of it given back" in whole
     stats = {"runs": {}, "sends": {}, "orders": 2, "alerts": 0, "alerts_open": 0, "quarantined": 0}
-    stats["sales"] = {"revenue": 1_015.0, "refunded": 5.0, "credit": {}}
-    assert dict(totals(stats))["orders"] == "2 worth 1,015.00, 5.00 given back"
+    euros = {"currency": "EUR", "revenue": 1_015.0, "refunded": 5.0}
+    dollars = {"currency": "USD", "revenue": 2.5, "refunded": 0.0}
+    stats["sales"] = {"currencies": [euros, dollars], "unread": 0}
+    said = "2 worth 1,015.00 EUR, 2.50 USD, 5.00 EUR given back"
+    assert dict(totals(stats))["orders"] == said
+    stats["sales"]["unread"] = 1
+    assert dict(totals(stats))["orders"] == f"{said}; 1 order without a worth that can be read"
+    unread = {
+        "order_id": "o1",
+        "amount": 0.0,
+        "currency": "EUR",
+        "left": 20.0,
+        "issue": "total is …",
+    }
+    assert "counts nothing (total is …)" in sentence(
+        {"kind": "story: order.refunded", "detail": unread}
+    )
 
 
 def test_status_says_of_whom_nobody_was_told():

@@ -176,6 +176,7 @@ def test_json_lines_are_calls_and_get_an_id_where_they_have_none() -> None:
         ("{", "row 2: this is no JSON"),
         ("[1]", "row 2, column type: must be one of"),
         ('{"type":"mail_opened"}', "row 2, column type: must be one of"),
+        ('{"type":[],"userId":"u"}', "row 2, column type: must be one of"),
         ('{"type":"track","x":NaN}', "row 2: this is no JSON"),
         ('{"type":"' + "x" * 40_000 + '"}', "row 2: a call may have"),
         (

@@ -194,9 +194,9 @@ def test_the_command_prints_the_tests_or_says_how_to_write_one(
         def __init__(self, data: object) -> None:
             del data
 
-        def get(self, path: str) -> dict[str, list[object]]:
-            assert path == "/api/v1/experiments"
-            return {"experiments": []}
+        def get(self, path: str, limit: int, after: str = "") -> dict[str, object]:
+            assert (path, limit) == ("/api/v1/experiments", 1_000)
+            return {"experiments": [], "after": None if after else "more"}
 
     monkeypatch.setattr(cli_experiments, "Api", Empty)
     done = CliRunner().invoke(cli_experiments.experiments, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from messaging.vocabulary.effects import LogDecision
@@ -10,6 +11,26 @@ from tests.behavior_builders import default_rules
 from tests.rules_builders import VISITOR, OneVisitor, a_view
 
 FOR_ALL = {"invite-hello", "invite-question", "invite-short", "invite-help"}
+
+
+@pytest.mark.parametrize(
+    ("cohorts", "first", "second"),
+    [
+        (["presence-unknown"], "invite-introduce", "invite-question"),
+        (["presence-found"], "invite-hello", "invite-question"),
+        (["presence-found", "at-work"], "invite-work", "invite-question"),
+        ([], "invite-hello", "invite-question"),
+    ],
+)
+def test_by_the_rules_alone_it_differs_as_well_and_the_next_ones_do_not(
+    cohorts: list[str], first: str, second: str
+) -> None:
+    lead = OneVisitor(msgspec.structs.replace(a_view(default_rules()), learning=False))
+    for cohort in cohorts:
+        lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort=cohort))
+    lead.enter().pass_time(24.0)
+    lead.pass_time(24.0 * 5)
+    assert [plan.template for plan in lead.plans][:2] == [first, second]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from agents.runtime.readers import StoreReader
 from messaging.ports import BatchRecord, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.doing import JOBS, bots_now
-from scripts.overview import overview
+from scripts.overview import _revenue, overview
 from scripts.story import TITLES
 from scripts.telling import Reading
 from tests.gateway_builders import NOON, StillClock
@@ -41,7 +41,7 @@ async def a_store(**tables: dict[str, dict[str, Any]]) -> MemoryStore:
     figures = {
         "behavior": {"people": 9, "known": 4, "customers": 1},
         "rules": {"runs/leads/waiting/opened": 3, "runs/leads/won/cart": 1},
-        "sales": {"orders": 2, "revenue": 49.5, "credit/linear/hello": 49.5},
+        "sales": {"orders": 2, "revenue/EUR": 49.5, "credit/linear/EUR/hello": 49.5},
         "social": {"presence/found": 1, "presence/none": 3, "presence/unknown": 2},
     }
     rows = [RowWrite(table, key, row) for table, of in tables.items() for key, row in of.items()]
@@ -183,7 +183,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
     counts = {
         "people": {"people": 1, "known": 1, "customers": 0},
         "presences": {"found": 0, "none": 0, "unknown": 0},
-        "sales": {"revenue": 0.0, "refunded": 0.0, "credit": {}},
+        "sales": {"currencies": [], "unread": 0},
         "sends": dict.fromkeys(
             ("waiting", "handing over", "handed over", "deferred", "bounced"), 0
         ),
@@ -205,7 +205,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "decided": 1,
         "rewarded": 0,
         "alerts": [{"visitor": "v1", "at": NOON, "kind": "address bounced"}],
-        "likely": {"v1": 0.0},
+        "likely": {"v1": {"value": 0.0}},
         "by_people": 0,
         "newest": dict.fromkeys(("send", "offer", "order", "snapshot", "seen")),
         "addresses": {"v1": "ann.secret@example.com"},
@@ -218,3 +218,17 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
     assert alert.said == "the address does not work; under 0.1 % likely to buy within 30 days"
     assert len(bots_now(facts, {}, NOON)) == len(JOBS)
     assert "secret" not in repr(told)
+
+
+def test_the_tile_of_revenue_adds_no_two_currencies() -> None:
+    euros = {"currency": "EUR", "revenue": 1519.0, "refunded": 49.0}
+    dollars = {"currency": "USD", "revenue": 12_040.5, "refunded": 0.0}
+    assert _revenue({"currencies": [euros, dollars], "unread": 1}) == (
+        "Revenue, EUR",
+        "1,519.00",
+        (
+            "after refunds; and 12,040.50 USD; 49.00 EUR given back; "
+            "1 order without a worth that can be read"
+        ),
+    )
+    assert _revenue({"currencies": [], "unread": 0}) == ("Revenue", "0.00", "after refunds")

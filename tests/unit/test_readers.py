@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.behavior_bot.state import BehaviorState, Chance, Stamped, Tally
+from agents.behavior_bot.state import BehaviorState, Chance, Points, Stamped, Tally
+from agents.rules.compiled import ScoreRule
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.held import Codec, Held
 from agents.runtime.readers import StoreReader
@@ -93,11 +94,16 @@ async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:
     assert (order["last_touch"], shown["revenue"]) == ("s2", 15.0)
     assert [each["last_touch"] for each in order["credits"]] == [0.0, 15.0]
     assert (await reader.stats())["notices"] == {"waiting": 0, "failed": 0, "uncertain": 0}
-    assert (await reader.stats())["sales"] == {
+    assert shown["revenues"] == {"EUR": 15.0}
+    euros = {
+        "currency": "EUR",
         "revenue": 15.0,
         "refunded": 5.0,
         "credit": {"invite": {"last_touch": 15.0, "linear": 15.0}},
     }
+    currencies = [{**euros, "orders": 1}]
+    told = (await reader.stats())["sales"]
+    assert told == {**euros, "currencies": currencies, "unread": 0}
     assert (await reader.stats())["people"] == {"people": 1, "known": 0, "customers": 0}
 
 
@@ -163,6 +169,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "value": 0.5,
             "horizon_days": 30,
             "early": False,
+            "made_up": False,
             "reasons": [],
             "version": 3,
             "in_rules": None,
@@ -171,6 +178,7 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
             "value": 0.9091,
             "horizon_days": 30,
             "early": False,
+            "made_up": False,
             "reasons": ["more likely: pages viewed in all (9)"],
             "version": 3,
             "in_rules": {"value": 0.5, "at": NOON, "version": 2},
@@ -181,8 +189,30 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     shown = await reader.visitor(ANN)
     assert shown is not None
     assert list(shown["probabilities"]) == ["customer"]
-    assert await reader.likely([ANN, "nobody"]) == {ANN: 0.9091}
+    likely = await reader.likely([ANN, "nobody"])
+    assert {visitor: told["value"] for visitor, told in likely.items()} == {ANN: 0.9091}
     assert await StoreReader(store).likely([ANN]) == {}
+
+
+@pytest.mark.parametrize(
+    ("points", "days_ago", "shown_as"), [(80.0, 28, 20.0), (300.0, 0, 50.0), (300.0, 14, 50.0)]
+)
+async def test_a_score_is_shown_as_the_rules_see_it_now_faded_and_cut_at_its_cap(
+    points: float, days_ago: int, shown_as: float
+) -> None:
+    store = MemoryStore(MemoryDatabase())
+    bands = [(0.0, "cool")]
+    rule = ScoreRule(name="interest", half_life_days=14.0, cap=50.0, bands=bands, points_by_kind={})
+    ago = (NOON - timedelta(days=days_ago)).timestamp()
+    scores = {"interest": Points(points, ago), "gone": Points(7.0, ago)}
+    await _keep(store, "behavior", BehaviorState(user_ids={"ann": 1}, scores=scores))
+
+    async def published() -> dict[str, ScoreRule]:
+        return {"interest": rule, "other": rule}
+
+    shown = await StoreReader(store, now=lambda: NOON, scores=published).visitor(ANN)
+    assert shown is not None
+    assert shown["scores"] == {"interest": shown_as, "gone": 7.0}
 
 
 async def test_who_is_no_lead_has_no_probability() -> None:

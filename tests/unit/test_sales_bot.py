@@ -12,8 +12,17 @@ import pytest
 
 from agents.protocol.draw import Draw
 from agents.sales_bot.bot import SalesBot
-from agents.sales_bot.shown import figures_of, orders_of
-from agents.sales_bot.state import ORDERS_MAX, REFUNDS_MAX, VERSION, SalesState, answers_of
+from agents.sales_bot.shown import figures_of, orders_of, revenue_of
+from agents.sales_bot.state import (
+    ORDERS_MAX,
+    REFUNDS_MAX,
+    VERSION,
+    Order,
+    SalesState,
+    answers_of,
+    note_order,
+    revenues,
+)
 from messaging.vocabulary.effects import Effect, LogStory, Moved, PutOrder, Tell
 from messaging.vocabulary.messages import (
     GoalReached,
@@ -265,12 +274,58 @@ def test_a_refund_takes_revenue_and_credit_back_once() -> None:
     assert state.revenue == 15.0
     assert figures_of(state) == {
         "orders": 1.0,
-        "revenue": 15.0,
-        "refunded": 5.0,
-        "credit/last_touch/invite": 15.0,
-        "credit/linear/invite": 15.0,
+        "orders/EUR": 1.0,
+        "revenue/EUR": 15.0,
+        "refunded/EUR": 5.0,
+        "credit/last_touch/EUR/invite": 15.0,
+        "credit/linear/EUR/invite": 15.0,
     }
     assert [each["linear"] for each in orders_of(state)[0]["credits"]] == [7.5, 7.5]
+
+
+def test_currencies_are_never_added_up_also_of_orders_that_are_not_remembered_any_more() -> None:
+    state = SalesState()
+    for number in range(ORDERS_MAX + 10):
+        bought = a_purchase(f"o{number}", START + number * MINUTE, value=1.0)
+        bought.currency = ("EUR", "USD", "EUR", "")[number % 4]
+        take(state, bought)
+    take(state, a_refund(order_id=f"o{ORDERS_MAX + 9}", amount=1.0))
+    found = revenues(state)
+    count = ORDERS_MAX + 10
+    eur, usd, none = (len(range(n, count, 4)) for n in (0, 1, 3))
+    eur += len(range(2, count, 4))
+    assert found == {"": none, "EUR": eur, "USD": usd - 1}
+    assert sum(found.values()) == state.revenue
+    assert revenue_of(state) == {"revenue": eur, "revenues": found}
+    figures = figures_of(state)
+    assert {name: figures[name] for name in ("revenue/", "revenue/EUR", "revenue/USD")} == {
+        "revenue/": none,
+        "revenue/EUR": eur,
+        "revenue/USD": usd - 1,
+    }
+    young = SalesState()
+    take(young, a_purchase("y1", value=5.0))
+    body = told(take(young, MergedInto(YOUNGER, START, ANN)), StateMerged)[0].state
+    take(state, StateMerged(ANN, START, YOUNGER, body))
+    assert revenues(state)["EUR"] == eur + 5.0
+
+
+def test_what_was_summed_before_there_were_currencies_is_of_none() -> None:
+    state = SalesState(orders_count=70, revenue=100.0)
+    note_order(state, "o1", Order(20.0, START, counted=True, currency="EUR"))
+    assert revenues(state) == {"": 100.0, "EUR": 20.0}
+
+
+def test_an_order_whose_worth_could_not_be_read_says_so() -> None:
+    bought = a_purchase(value=0.0)
+    bought.issue = "total is no sum that can be read"
+    state = SalesState()
+    effects = take(state, bought)
+    [row] = [each for each in effects if isinstance(each, PutOrder)]
+    assert row.issue == orders_of(state)[0]["issue"] == bought.issue
+    lines = [each for each in effects if isinstance(each, LogStory)]
+    assert {"order_id": "o1", "issue": bought.issue} in [each.detail for each in lines]
+    assert figures_of(state)["unread"] == 1.0
 
 
 def test_refunds_never_take_more_than_the_order_was_worth() -> None:

@@ -62,8 +62,8 @@ async def test_what_was_asked_first_is_carried_out_first_and_kept_with_what_it_c
     found = [await trials.trial(id_) for id_ in ids]
     assert [each.status for each in found] == ["done", "done"]
     assert found[0].result == {"kind": TRY, "version": 0, "days": 7}
-    assert [each.id for each in await trials.newest(TRY)] == ids[:1]
-    assert (await trials.newest(TRY))[0].result is None
+    assert [each.id for each in (await trials.newest(TRY)).lines] == ids[:1]
+    assert (await trials.newest(TRY)).lines[0].result is None
     assert await work.look() == 0
 
 
@@ -132,7 +132,7 @@ async def test_the_newest_are_kept_with_whom_they_name_and_nobody_who_is_gone_is
         ids.append(await trials.ask(TRY, TryOrder(), "kim", NOON + timedelta(seconds=number)))
         await work.look()
     assert await trials.trial(ids[0]) is None
-    assert [each.id for each in await trials.newest(TRY)] == ids[:1:-1]
+    assert [each.id for each in (await trials.newest(TRY)).lines] == ids[:1:-1]
     [named] = await trials.people(ids[-1])
     assert (named.visitor, named.e_mails, named.now) == (visitor, ["hello"], [])
     assert "@" in named.who or "visitor" in named.who

@@ -8,10 +8,11 @@ from urllib.parse import quote
 from aiohttp import web
 
 from messaging.gateway import acts
-from messaging.gateway.admin import version_of
+from messaging.gateway.asking import version_of
 from messaging.gateway.console.door import Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.learned import Heat, ModelNow
+from messaging.gateway.console.lists import addresses, page_of
 from messaging.gateway.console.plots import nice
 from messaging.gateway.console.routine import laid_out, rows_of
 from messaging.gateway.console.views import LOOK_SECONDS, desk_of
@@ -50,7 +51,6 @@ async def routine(visit: Visit) -> web.StreamResponse:
         "routine.html",
         here="routines",
         seconds=LOOK_SECONDS,
-        world=await desk.world(),
         paths=await desk.paths(),
         lost=[each for each in older if not each.has_path],
         version=version,
@@ -66,13 +66,18 @@ async def routine(visit: Visit) -> web.StreamResponse:
 
 async def experiments(visit: Visit) -> web.StreamResponse:
     """Show how each split test stands."""
-    found = await visit.gateway.deps.reader.experiments()
+    verdict = visit.text("verdict")
+    known = await visit.gateway.deps.reader.experiments()
+    found = [each for each in known if verdict in ("", each["verdict"])]
+    rows, after, following = page_of(visit, found, lambda each: str(each["policy"]))
     return await visit.page(
         "experiments.html",
         here="experiments",
         seconds=LOOK_SECONDS,
-        world=await desk_of(visit).world(),
-        tests=[{**each, "scale": _scale(each), "known": _known(each)} for each in found],
+        tests=[{**each, "scale": _scale(each), "known": _known(each)} for each in rows],
+        verdict=verdict,
+        verdicts=sorted({each["verdict"] for each in known}),
+        pages=addresses(f"{ROOT}experiments", {"verdict": verdict}, after, following),
     )
 
 
@@ -94,7 +99,6 @@ async def learning(visit: Visit) -> web.StreamResponse:
     return await visit.page(
         "learning.html",
         here="learning",
-        world=await desk.world(),
         now=now,
         days=DAYS,
         cells=_cells(now.heat) if now.heat is not None else [],

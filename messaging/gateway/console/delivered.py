@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 
@@ -43,6 +45,8 @@ class DeliveredNow(msgspec.Struct, kw_only=True):
     """Hold how e-mails are taken."""
 
     as_of: str
+    at: datetime
+    """The moment that the sums are of; `as_of` says it in words."""
     whole: Taken
     days: list[Taken]
     """The last thirty, the oldest first."""

@@ -89,8 +89,10 @@ class Visit:
         self, template: str, *, here: str, status: int = 200, seconds: float = 0.0, **values: Any
     ) -> web.Response:
         """Return a page. `here`: its place in the navigation; `seconds`: how often it looks for news, 0 for never."""
+        deps = self.gateway.deps
         known = {
             "here": here,
+            "world": await deps.desk.world() if deps.desk is not None else "",
             "session": self.session,
             "paused": await paused_paths(self.gateway),
             "seconds": seconds,

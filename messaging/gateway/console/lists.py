@@ -1,16 +1,22 @@
-"""Page through lists by time: where the next page goes on stands in its address."""
+"""Page through lists by time or by name: where the next page goes on stands in its address."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from messaging.gateway.console.door import Visit
-from messaging.gateway.paging import After, read_place
+from messaging.gateway.paging import After, cut_behind, read_place
 from messaging.gateway.problems import ProblemError
 
 PAGE_ROWS = 50
 
 AFTER_CHARACTERS_MAX = 600
+
+UNKNOWN_PAGE = "this page of the list is not known: begin with the first"
+
+Row = TypeVar("Row")
 
 
 def after_of(visit: Visit) -> After | None:
@@ -18,10 +24,19 @@ def after_of(visit: Visit) -> After | None:
     given = visit.text("after", AFTER_CHARACTERS_MAX)
     after = read_place(given)
     if given and after is None:
-        raise ProblemError(
-            422, "this page of the list is not known: begin with the first", field="after"
-        )
+        raise ProblemError(422, UNKNOWN_PAGE, field="after")
     return after
+
+
+def page_of(
+    visit: Visit, rows: Sequence[Row], key: Callable[[Row], str]
+) -> tuple[list[Row], str, str | None]:
+    """Return a page of a list that is at hand, where it begins, and where the next one does. Raise 422."""
+    after = visit.text("after", AFTER_CHARACTERS_MAX)
+    found = cut_behind(rows, key, after, PAGE_ROWS)
+    if found is None:
+        raise ProblemError(422, UNKNOWN_PAGE, field="after")
+    return found[0], after, found[1]
 
 
 def addresses(

@@ -57,8 +57,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Mailings(Protocol):
     """Show and test templates. Raises `Unavailable`."""
 
-    async def templates(self) -> TemplatesNow:
-        """Return the templates of the newest version."""
+    async def templates(self, part: str = "") -> TemplatesNow:
+        """Return the templates of the newest version, by name; `part`: in whose name or subject this stands."""
         ...
 
     async def preview(self, name: str, visitor: str, draft: Draft | None = None) -> Preview | None:
@@ -72,8 +72,8 @@ class Mailings(Protocol):
         """Ask whether anything is where these links lead. Raise ProblemError where somebody asked too often."""
         ...
 
-    async def send_test(self, name: str, to: str, by: str) -> str:
-        """Send it to an address of our own, as a made-up reader gets it.
+    async def send_test(self, name: str, to: str, by: str, draft: Draft | None = None) -> str:
+        """Send it, or what is being written in its place, to an address of our own, as a made-up reader gets it.
 
         Return what came of it in words, beginning with `sent` if it went.
         """

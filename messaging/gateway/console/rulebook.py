@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.gateway.console.desk import Page
 from messaging.gateway.console.routine import OlderLine
+from messaging.gateway.paging import After
 
 RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
 """What becomes of runs under way on other versions -> what the audit log says of it."""
@@ -128,7 +130,7 @@ class Finding(msgspec.Struct, kw_only=True):
 
 
 class MatchLine(msgspec.Struct, kw_only=True):
-    """Say how many would be in a cohort of a draft."""
+    """Say how many match one thing that an edit touches."""
 
     name: str
     people: int
@@ -136,11 +138,17 @@ class MatchLine(msgspec.Struct, kw_only=True):
     high: int
     """Ends of the 95 % interval; all three are one number where everybody was asked."""
     now: int | None
-    """How many are in the published cohort of this name; None: there is none, or nobody is in it."""
+    """How many do as it stands; None: there is no such thing yet."""
+    kind: str = "cohort"
+    """`cohort`, `depends` (it refers to what is edited), `score`, `path` (who its entry holds) or `interaction`."""
+    said: str = ""
+    """More of it, in words."""
+    at_once: int | None = None
+    """Of a path: how many would enter it at once."""
 
 
 class Matching(msgspec.Struct, kw_only=True):
-    """Say who would be in the cohorts that an edit changes."""
+    """Say who matches what an edit touches."""
 
     as_of: str
     looked: int
@@ -148,6 +156,8 @@ class Matching(msgspec.Struct, kw_only=True):
     people: int
     """… of so many."""
     lines: list[MatchLine]
+    notes: list[str] = []
+    """What cannot be counted, and why."""
 
 
 class Compared(msgspec.Struct, kw_only=True):
@@ -195,6 +205,10 @@ class Rulebook(Protocol):
         """Return a version, None if there is none of this number."""
         ...
 
+    async def versions(self, after: After | None, limit: int, by: str = "") -> Page:
+        """Return versions (`VersionLine`), the newest first; `by`: only those that somebody made."""
+        ...
+
     async def listed(self, number: int) -> list[tuple[str, list[FileLine]]]:
         """Return (kind of file, its files) of a version."""
         ...
@@ -216,7 +230,10 @@ class Rulebook(Protocol):
         ...
 
     async def matching(self, number: int, name: str, text: str) -> Matching | None:
-        """Return who would be in the cohorts that an edit changes; None where it changes none, or is wrong."""
+        """Return who matches what an edit touches: cohorts, what refers to them, scores, paths, interactions.
+
+        None where it touches nothing of this, or is wrong.
+        """
         ...
 
     async def compare_file(self, number: int, name: str, text: str | None) -> str:

@@ -17,16 +17,25 @@ from aiohttp import web
 
 from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
+from messaging.gateway.console.drafts import seen_of, template_in
 from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.lists import addresses, after_of
 from messaging.gateway.console.merging import merged
 from messaging.gateway.console.rulebook import Edit, Rulebook, Saved, VersionLine
-from messaging.gateway.console.views import LOOK_SECONDS, desk_of
+from messaging.gateway.console.views import LOOK_SECONDS
 from messaging.gateway.problems import ProblemError
 
 HERE = "rules"
 
+VERSIONS_SHOWN = 20
+"""On one page."""
+
+COUNTED = ("cohorts.yaml", "scores.yaml", "paths/", "interactions/")
+"""How the files begin of which it is counted, while somebody writes, who matches."""
+
 NAME_CHARACTERS_MAX = 120
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+_VISITOR = re.compile(r"[0-9a-f]{24}")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -37,10 +46,17 @@ def rulebook_of(visit: Visit) -> Rulebook:
 
 async def rules(visit: Visit) -> web.StreamResponse:
     """Show what the rules are: cohorts and paths with their people, files, versions."""
-    now = await rulebook_of(visit).now()
+    book, after = rulebook_of(visit), after_of(visit)
+    now, versions = await book.now(), await book.versions(after, VERSIONS_SHOWN)
     seconds = LOOK_SECONDS if now.filling is not None and not now.filling.is_done else 0.0
-    world = await desk_of(visit).world()
-    return await visit.page("rules.html", here=HERE, seconds=seconds, world=world, now=now)
+    return await visit.page(
+        "rules.html",
+        here=HERE,
+        seconds=seconds,
+        now=now,
+        versions=versions.lines,
+        pages=addresses(f"{ROOT}rules", {}, after, versions.after),
+    )
 
 
 async def version(visit: Visit) -> web.StreamResponse:
@@ -70,17 +86,20 @@ async def edit(visit: Visit) -> web.StreamResponse:
     """Show a file of the newest version, or of the one that is named, to be edited."""
     book = rulebook_of(visit)
     given, name = visit.text("version"), file_name(visit.request.query.get("file", ""))
+    whom = visit.text("visitor")
+    if whom and _VISITOR.fullmatch(whom) is None:
+        raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
     newest = (await book.now()).newest
     base = (await _version(book, given)).number if given else newest
     text = await book.file(base, name)
     found = Edit(base=base, file=name, text=text or "", newest=newest)
-    return await _editor(visit, found, is_new=text is None)
+    return await editor(visit, found, whom=whom, is_new=text is None)
 
 
 async def check(visit: Visit, form: Form) -> web.StreamResponse:
     """Show what is wrong with an edit, and what it changes; nothing is written."""
     book = rulebook_of(visit)
-    given = _edited(form)
+    given = edited(form)
     base, name, text = given.base, given.file, given.text or ""
     findings = await book.check(base, name, text)
     told: dict[str, Any] = {
@@ -88,7 +107,7 @@ async def check(visit: Visit, form: Form) -> web.StreamResponse:
         "diff": await book.compare_file(base, name, text),
         "matching": await book.matching(base, name, text) if not findings else None,
     }
-    return await _editor(visit, given, is_checked=True, **told)
+    return await editor(visit, given, whom=whom_of(form), is_checked=True, **told)
 
 
 async def save(visit: Visit, form: Form) -> web.StreamResponse:
@@ -112,22 +131,23 @@ async def publish(visit: Visit, form: Form) -> web.StreamResponse:
 
 
 async def _save(visit: Visit, form: Form, *, is_removal: bool) -> web.StreamResponse:
-    given = _edited(form)
+    given = edited(form)
     if form.get("over"):
         given.base = _number(form["over"])
     edit = msgspec.structs.replace(given, text=None) if is_removal else given
     saved = await acts.save(visit.gateway, edit, by=visit.session.user)
     if saved.outcome in ("saved", "same"):
         return back_to(f"{ROOT}rules/versions/{saved.version}", saved.outcome)
-    return await _not_saved(visit, given, saved)
+    return await _not_saved(visit, given, saved, whom_of(form))
 
 
-async def _not_saved(visit: Visit, given: Edit, saved: Saved) -> web.StreamResponse:
+async def _not_saved(visit: Visit, given: Edit, saved: Saved, whom: str) -> web.StreamResponse:
     """Give an edit back: with what is wrong, or with what somebody else changed meanwhile."""
     if saved.outcome == "wrong":
-        return await _editor(visit, given, status=422, findings=saved.findings, is_checked=True)
+        wrong = {"findings": saved.findings, "is_checked": True}
+        return await editor(visit, given, whom=whom, status=422, **wrong)
     if given.base != given.seen:
-        return await _beside(visit, given, saved)
+        return await _beside(visit, given, saved, whom)
     book, name, text = rulebook_of(visit), given.file, given.text or ""
     before, theirs = await book.file(given.base, name), await book.file(saved.version, name)
     if theirs == before:
@@ -143,10 +163,10 @@ async def _not_saved(visit: Visit, given: Edit, saved: Saved) -> web.StreamRespo
     # What cannot be put together is asked for again, until somebody says that theirs may go.
     on = saved.version if both is not None else given.base
     back = Edit(base=on, file=name, text=text if both is None else both)
-    return await _editor(visit, back, status=409, **late)
+    return await editor(visit, back, whom=whom, status=409, **late)
 
 
-async def _beside(visit: Visit, given: Edit, saved: Saved) -> web.StreamResponse:
+async def _beside(visit: Visit, given: Edit, saved: Saved, whom: str) -> web.StreamResponse:
     """Give the edit of an older version back: another one is the newest by now, of which it takes nothing."""
     book = rulebook_of(visit)
     late = {
@@ -155,35 +175,48 @@ async def _beside(visit: Visit, given: Edit, saved: Saved) -> web.StreamResponse
         "diff": await book.compare_file(given.base, given.file, given.text),
     }
     back = msgspec.structs.replace(given, newest=saved.version)
-    return await _editor(visit, back, status=409, **late)
+    return await editor(visit, back, whom=whom, status=409, **late)
 
 
-async def _editor(
-    visit: Visit, edit: Edit, *, status: int = 200, **more: Any
+async def editor(
+    visit: Visit, edit: Edit, *, whom: str = "", status: int = 200, **more: Any
 ) -> web.StreamResponse:
+    """Return the page on which a file is edited; a template's with what a reader gets beside it.
+
+    `whom`: whose e-mail it is shown as, by any id.
+    """
     known: dict[str, Any] = {
         "findings": [],
         "diff": "",
         "matching": None,
         "is_checked": False,
         "is_new": False,
+        "is_unsaved": False,
+        "to": "",
         "late": None,
         "is_merged": True,
         "theirs": None,
     }
     return await visit.page(
         "rules_file.html",
-        here=HERE,
+        here="templates" if template_in(edit.file) else HERE,
         status=status,
         file=edit.file,
         text=edit.text or "",
         base=edit.base,
         newest=edit.seen,
+        is_counted=edit.file.startswith(COUNTED),
+        seen=await seen_of(visit, edit.file, edit.text or "", edit.base, whom),
         **{**known, **more},
     )
 
 
-def _edited(form: Form) -> Edit:
+def whom_of(form: Form) -> str:
+    """Return as whom a template is to be shown."""
+    return form.get("q", "").strip()
+
+
+def edited(form: Form) -> Edit:
     """Return the edit of the editor's form. Raise 422."""
     # A form's lines end with CRLF (HTML, 4.10.22.7); files of rules end theirs with LF.
     text = form.get("text", "").replace("\r\n", "\n").replace("\r", "\n")

@@ -13,6 +13,7 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import HEADERS, ROOT
+from messaging.gateway.console.lists import addresses, page_of
 from messaging.gateway.console.mailings import Mailings, Preview
 from messaging.gateway.inbox import in_scheme
 from messaging.gateway.limits import ID_CHARS_MAX
@@ -24,7 +25,7 @@ HERE = "templates"
 SCHEMES = {"": "As the device", "light": "Light", "dark": "Dark"}
 WIDTHS = {"": "Desktop", "phone": "Phone"}
 
-_BODY_POLICY = (
+BODY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox"
 )
@@ -39,8 +40,17 @@ def mailings_of(visit: Visit) -> Mailings:
 
 async def templates(visit: Visit) -> web.StreamResponse:
     """List the templates."""
-    now = await mailings_of(visit).templates()
-    return await visit.page("templates.html", here=HERE, now=now)
+    part = visit.text("q")
+    now = await mailings_of(visit).templates(part)
+    rows, after, following = page_of(visit, now.templates, lambda each: each.name)
+    return await visit.page(
+        "templates.html",
+        here=HERE,
+        now=now,
+        part=part,
+        rows=rows,
+        pages=addresses(f"{ROOT}templates", {"q": part}, after, following),
+    )
 
 
 async def template(visit: Visit) -> web.StreamResponse:
@@ -55,7 +65,7 @@ async def body(visit: Visit) -> web.StreamResponse:
     return web.Response(
         text=in_scheme(html, _chosen(visit, "scheme", SCHEMES)),
         content_type="text/html",
-        headers={**HEADERS, "Content-Security-Policy": _BODY_POLICY},
+        headers={**HEADERS, "Content-Security-Policy": BODY_POLICY},
     )
 
 

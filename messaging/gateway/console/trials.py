@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
+from messaging.gateway.console.desk import Page
 from messaging.gateway.limits import ID_CHARS_MAX
+from messaging.gateway.paging import After
 
 TRY, SIMULATE = KINDS = ("try", "simulate")
 
@@ -128,8 +130,10 @@ class Trials(Protocol):
         """Return what a trial came to that is about one visitor; None: it is not, or not yet, or they were erased."""
         ...
 
-    async def newest(self, kind: str) -> list[Trial]:
-        """Return the trials of a kind that are kept, the newest first, without what they came to."""
+    async def newest(
+        self, kind: str, after: After | None = None, limit: int = 20, status: str = ""
+    ) -> Page:
+        """Return trials (`Trial`) of a kind, and of a status, the newest first, without what they came to."""
         ...
 
     async def trial(self, id_: str) -> Trial | None:

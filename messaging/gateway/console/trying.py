@@ -13,12 +13,16 @@ from aiohttp import web
 from messaging.gateway import acts
 from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import ROOT
+from messaging.gateway.console.lists import addresses, after_of
 from messaging.gateway.console.plots import columns
 from messaging.gateway.console.rules import rulebook_of
 from messaging.gateway.console.trials import SIMULATE, TRY, Trial
 from messaging.gateway.problems import ProblemError
 
 LOOK_SECONDS = 1.0
+
+TRIALS_SHOWN = 10
+"""On one page."""
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -67,8 +71,9 @@ async def _asking(visit: Visit, kind: str) -> web.StreamResponse:
     now = await book.now()
     given = visit.text("version")
     chosen = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else now.newest
-    found = await trials.newest(kind)
-    is_under_way = any(each.is_under_way for each in found)
+    after = after_of(visit)
+    found = await trials.newest(kind, after, TRIALS_SHOWN)
+    is_under_way = any(each.is_under_way for each in found.lines)
     return await visit.page(
         "trials.html",
         here=kind,
@@ -76,7 +81,8 @@ async def _asking(visit: Visit, kind: str) -> web.StreamResponse:
         kind=kind,
         now=now,
         chosen=chosen,
-        trials=found,
+        trials=found.lines,
+        pages=addresses(f"{ROOT}{kind}", {}, after, found.after),
         visitor=visit.text("visitor") if kind == TRY else "",
     )
 

@@ -98,7 +98,6 @@ async def alerts(visit: Visit) -> web.StreamResponse:
         "alerts.html",
         here="alerts",
         seconds=0.0 if after else LOOK_SECONDS,
-        world=await desk.world(),
         chosen=status,
         statuses=STATUSES,
         counts=counts,
@@ -132,7 +131,6 @@ async def visitors(visit: Visit) -> web.StreamResponse:
     return await visit.page(
         "visitors.html",
         here="visitors",
-        world=await desk.world(),
         missing=bool(visit.text("missing")),
         cohort=cohort,
         cohorts=cohorts,
@@ -171,7 +169,6 @@ async def visitor(visit: Visit) -> web.StreamResponse:
         "visitor.html",
         here="visitors",
         seconds=LOOK_SECONDS,
-        world=await desk_of(visit).world(),
         visitor=found.visitor,
         found=found,
         by=by,
@@ -252,7 +249,6 @@ async def system(visit: Visit) -> web.StreamResponse:
         "system.html",
         here="system",
         seconds=LOOK_SECONDS,
-        world=await desk.world(),
         **{name: getattr(now, name) for name in now.__struct_fields__},
     )
 
@@ -291,6 +287,7 @@ async def changes(visit: Visit) -> web.StreamResponse:
     return await visit.page(
         "changes.html",
         here="changes",
+        now=visit.gateway.deps.wall_now(),
         rows=lines,
         pages=addresses(f"{ROOT}changes", {}, after, (last["at"], last["id"]) if last else None),
     )

@@ -24,25 +24,63 @@
     text.setSelectionRange(start, start + (lines[line - 1] || "").length);
     text.scrollTop = Math.max(0, (line - 4) * (text.scrollHeight / lines.length));
   });
-  // Who matches is counted while somebody writes: once they rest, one question at a time.
-  const matches = document.getElementById("matches");
-  if (text && text.dataset.counts && matches) {
-    const REST_MS = 1000;
+  // What an edit does is shown while somebody writes: once they rest, one question at a time.
+  if (text && text.dataset.live) {
+    const restMs = Number(text.dataset.rest);
+    const parts = text.dataset.parts.split(" ");
+    const letter = document.getElementById("letter");
+    const whom = document.getElementById("q");
+    let frame = letter && letter.querySelector("iframe");
+    let frames = 0;
     let timer = 0;
     let isAsking = false;
+    const put = (page) => {
+      for (const id of parts) {
+        const news = page.getElementById(id);
+        const part = document.getElementById(id);
+        if (news && part && part.innerHTML !== news.innerHTML) part.innerHTML = news.innerHTML;
+      }
+    };
+    // A frame takes what is posted into it; a new one each time, so that no step back is left in the history.
+    const show = () => {
+      if (!frame) return;
+      const next = document.createElement("iframe");
+      next.title = frame.title;
+      next.name = `letter-${frames += 1}`;
+      next.className = "coming";
+      next.setAttribute("sandbox", "");
+      for (const older of letter.querySelectorAll(".coming")) older.remove();
+      letter.append(next);
+      next.addEventListener("load", () => { next.className = ""; frame.remove(); frame = next; }, { once: true });
+      const { form } = text;
+      const action = form.getAttribute("action");
+      form.setAttribute("action", text.dataset.frame);
+      form.setAttribute("target", next.name);
+      form.submit();
+      form.setAttribute("action", action);
+      form.removeAttribute("target");
+    };
     const ask = async () => {
-      if (isAsking) { timer = setTimeout(ask, REST_MS); return; }
+      if (isAsking) { timer = setTimeout(ask, restMs); return; }
       isAsking = true;
       try {
         const body = new URLSearchParams(new FormData(text.form));
-        const answer = await fetch(text.dataset.counts, { method: "POST", body, signal: AbortSignal.timeout(20000) });
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const news = page.getElementById("matches");
-        if (answer.ok && news) matches.innerHTML = news.innerHTML;
+        const answer = await fetch(text.dataset.live, { method: "POST", body, signal: AbortSignal.timeout(20000) });
+        if (answer.ok) {
+          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          put(page);
+          if (page.querySelector("#seen-words dl")) show();
+        }
       } catch { /* the next word asks again */ }
       isAsking = false;
     };
-    text.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, REST_MS); });
+    const later = () => { clearTimeout(timer); timer = setTimeout(ask, restMs); };
+    text.addEventListener("input", later);
+    if (whom) {
+      whom.addEventListener("input", later);
+      whom.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); later(); } });
+    }
+    if (frame && text.hasAttribute("data-unsaved")) show();
   }
   // Whoever leaves with words that are not saved is asked once.
   if (text && !text.readOnly) {

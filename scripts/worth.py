@@ -1,0 +1,48 @@
+"""Say sums of money in words: each in its own currency, and never two added up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.counting import counted
+
+
+def sum_said(value: float, currency: str) -> str:
+    """Return a sum with its currency.
+
+    >>> sum_said(1015.0, "EUR"), sum_said(2.5, "")
+    ('1,015.00 EUR', '2.50')
+    """
+    return f"{value:,.2f} {currency}".rstrip()
+
+
+def revenue_said(sales: Mapping[str, Any]) -> str:
+    """Return the revenue of `stats.sales`, the currency of most orders first.
+
+    >>> revenue_said({"currencies": [{"currency": "EUR", "revenue": 5.0, "refunded": 1.0}]})
+    '5.00 EUR'
+    >>> revenue_said({"currencies": []})
+    '0.00'
+    """
+    return _sums(sales, "revenue") or sum_said(0.0, "")
+
+
+def back_said(sales: Mapping[str, Any]) -> str:
+    """Return what was given back, empty where nothing was."""
+    return _sums(sales, "refunded")
+
+
+def unread_said(sales: Mapping[str, Any]) -> str:
+    """Return how many orders count nothing since their worth could not be read, empty where none does.
+
+    >>> unread_said({"unread": 2}), unread_said({"unread": 0})
+    ('2 orders without a worth that can be read', '')
+    """
+    unread = sales.get("unread", 0)
+    return f"{counted(unread, 'orders')} without a worth that can be read" if unread else ""
+
+
+def _sums(sales: Mapping[str, Any], name: str) -> str:
+    sums = [(each[name], each["currency"]) for each in sales["currencies"] if each[name]]
+    return ", ".join(sum_said(*each) for each in sums)
