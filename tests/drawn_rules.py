@@ -35,6 +35,11 @@ def windowed(base: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[
     return st.builds(lambda left, right: left | right, base, window)
 
 
+def since(base: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw what may also be asked since a run began."""
+    return windowed(base) | base.map(lambda asked: asked | {"since_entry": True})
+
+
 def having(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional=optional)
 
@@ -167,17 +172,17 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
             {"contains": {"starts_with": "cu"}},
         ]
     ),
-    "event": windowed(
+    "event": since(
         st.builds(
             lambda a, b: a | b,
             having(at_least=SOME, properties=PROPERTIES, same=st.just("color")),
             having(at_most=st.integers(3, 4)),
         )
     ).flatmap(lambda asked: NAMES.map(lambda name: asked | {"name": name})),
-    "not_event": windowed(having(properties=PROPERTIES)).flatmap(
+    "not_event": since(having(properties=PROPERTIES)).flatmap(
         lambda asked: NAMES.map(lambda name: asked | {"name": name})
     ),
-    "responded": windowed(
+    "responded": since(
         st.builds(
             lambda kind, more: kind | more,
             st.sampled_from(
@@ -191,12 +196,13 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
         )
     )
     | st.just({"kind": "opened", "by": "machine", "at_least": 2}),
-    "page": windowed(
+    "page": since(
         st.sampled_from(
             [
                 {"starts_with": "/pricing"},
                 {"contains": "pricing"},
                 {"contains": "big", "at_least": 2},
+                {"starts_with": "/pricing", "seconds_at_least": 20},
             ]
         )
     ),

@@ -54,6 +54,8 @@ class ListedFacts:
     since: dict[str, datetime] = field(default_factory=dict)
     machines: dict[str, int] = field(default_factory=dict)
     zone_name: str = "UTC"
+    entered_at: datetime | None = None
+    """When the run began in whose flow is asked."""
     asked_about_at: datetime | None = None
     """When Social was asked; it is awaited for ten minutes."""
 
@@ -82,6 +84,9 @@ class ListedFacts:
 
     def zone(self) -> tzinfo:
         return ZoneInfo(self.zone_name)
+
+    def entered(self, path: str) -> datetime | None:
+        return self.entered_at if path else None
 
     def known_since(self, what: str) -> datetime | None:
         return self.since.get(what)
@@ -130,6 +135,8 @@ class ListedFacts:
 
 
 def _in_window(facts: ListedFacts, at: datetime, now: datetime, asked: dict[str, Any]) -> bool:
+    if asked.get("since_entry"):
+        return facts.entered_at is not None and at > facts.entered_at
     hours = asked.get("within_hours", asked.get("within_days", 0) * 24)
     if not hours:
         return True
@@ -296,6 +303,15 @@ def _in_cart(facts: ListedFacts, now: datetime) -> bool:
     return now - added < timedelta(days=7)
 
 
+def _looks(asked: dict[str, Any]) -> dict[str, Any]:
+    """Say the same of the event that tells how long a page was seen."""
+    path = {key: asked[key] for key in ("starts_with", "contains") if key in asked}
+    seconds = {"at_least": asked["seconds_at_least"]}
+    rest = {key: asked[key] for key in asked if key.startswith(("within", "at_least", "since"))}
+    properties = {"path": path, "seconds_visible": seconds}
+    return {"event": rest | {"name": "Page Left", "properties": properties}}
+
+
 def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # noqa: C901
     """Evaluate a condition as its words say."""
     ((operator, asked),) = rule.items()
@@ -362,6 +378,16 @@ def naive(rule: dict[str, Any], facts: ListedFacts, now: datetime) -> bool:  # n
             deep = deep and facts.session_seconds >= 60 * asked.get("minutes_at_least", 0)
             most = asked.get("number_at_most", math.inf)
             return deep and asked.get("number_at_least", 0) <= facts.session_number <= most
+        case "page" if "seconds_at_least" in asked:
+            return naive(_looks(asked), facts, now)
+        case "page" if "since_entry" in asked:
+            path = {key: asked[key] for key in ("starts_with", "contains") if key in asked}
+            seen_since = [
+                at
+                for at, _ in _matching(facts, {"page": path})
+                if _in_window(facts, at, now, asked)
+            ]
+            return len(seen_since) >= asked.get("at_least", 1)
         case "page":
             seen = [
                 path.startswith(asked["starts_with"])

@@ -29,6 +29,8 @@ from messaging.vocabulary.messages import (
     Identified,
     Message,
     Responded,
+    RunBegan,
+    RunNoted,
     SendPlan,
     SendRequested,
     SendSettled,
@@ -129,6 +131,8 @@ class OneVisitor:
         self.sent_at: list[datetime] = []
         self.alerts: list[PutAlert] = []
         self.outcome = "handed over"
+        self.notes = True
+        """Whether Behavior answers at once that it knows when a run began."""
 
     @property
     def run(self) -> Run:
@@ -152,6 +156,10 @@ class OneVisitor:
                     self.plans.append(plan)
                     self.sent_at.append(self.now)
                     settle.append(plan)
+        for effect in effects:
+            if isinstance(effect, Tell) and isinstance(effect.message, RunBegan) and self.notes:
+                began = effect.message
+                self.take(RunNoted(VISITOR, self.now, began.path, began.run))
         if self.outcome:
             for plan in settle:
                 self.settle(plan, self.outcome)

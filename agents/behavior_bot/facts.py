@@ -174,6 +174,11 @@ class VisitorFacts:
         bought = max((self._last(event) for event in PURCHASE_EVENTS), default=0.0)
         return in_cart([entry for entry in self._state.cart if entry.at > bought])
 
+    def entered(self, path: str) -> datetime | None:
+        """Return when the newest run of a path began, as far as a question of its flow asks."""
+        at = self._state.entered.get(path)
+        return datetime.fromtimestamp(at, UTC) if at is not None else None
+
     def known_since(self, what: str) -> datetime | None:
         """Return `first_seen`, `last_seen` or `last_order`, None if it never was."""
         state = self._state

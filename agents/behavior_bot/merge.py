@@ -31,6 +31,7 @@ from agents.behavior_bot.state import (
     keep_marks,
     keep_sends,
     keep_turn,
+    note_entered,
     note_id,
     put,
 )
@@ -118,6 +119,8 @@ def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
         keep_marks(state, watch, marks)
     state.marks_dropped += young.marks_dropped
     state.let_go += young.let_go
+    for path, at in young.entered.items():
+        note_entered(state, path, at)
     for turn in young.turns:
         keep_turn(state, turn)
     keep_in_cart(state, young.cart)

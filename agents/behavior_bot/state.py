@@ -50,6 +50,7 @@ WAITING_MAX = 8
 ORDERS_MAX = 24
 REFUNDS_MAX = 24
 ABSORBED_MAX = 16
+ENTERED_MAX = 12
 UNREACHABLE_MAX = 4
 
 _time_and_text = itemgetter(0, 1)
@@ -266,6 +267,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
     moves: list[tuple[float, str, str]] = []
     """(when, `+` and a cohort that was entered or `-` and one that was left, by what); the newest so many."""
+    entered: dict[str, float] = {}
+    """Path -> when its newest run began, of the flows that ask what was done since; the newest so many."""
 
     @property
     def counters(self) -> dict[str, int]:
@@ -310,6 +313,13 @@ def trim(
         size -= len(name) + _size(stamps.pop(name).value)
         gone.append(name)
     return gone
+
+
+def note_entered(state: BehaviorState, path: str, at: float) -> None:
+    """Remember when the newest run of a path began, of the newest so many."""
+    state.entered[path] = max(at, state.entered.get(path, at))
+    while len(state.entered) > ENTERED_MAX:
+        del state.entered[min(state.entered, key=lambda each: (state.entered[each], each))]
 
 
 def note_id(ids: dict[str, float], value: str, at: float, count_max: int) -> bool:

@@ -47,9 +47,17 @@ from agents.behavior_bot.responses import (
     take_answer,
 )
 from agents.behavior_bot.squeezing import squeeze, squeeze_now
-from agents.behavior_bot.state import RECENT_MAX, UNREACHABLE_MAX, BehaviorState, Refund, keep
+from agents.behavior_bot.state import (
+    RECENT_MAX,
+    UNREACHABLE_MAX,
+    BehaviorState,
+    Refund,
+    keep,
+    note_entered,
+)
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
+from agents.rules.did import run_kind
 from agents.rules.flow import RESERVED, named
 from messaging.vocabulary.effects import (
     UNCERTAIN_SUCCESS,
@@ -91,6 +99,8 @@ from messaging.vocabulary.messages import (
     Purchased,
     Replayed,
     Responded,
+    RunBegan,
+    RunNoted,
     RunsMoved,
     SessionEnded,
     StateMerged,
@@ -132,6 +142,10 @@ def step(state: BehaviorState, message: Message, now: datetime, view: View) -> l
             return _seen(state, message, here)
         case TraitsSet():
             return _set(state, message, here)
+        case RunBegan(path=path, run=run, began_at=began_at):
+            note_entered(state, path, began_at.timestamp())
+            follows = evaluate(state, here, (run_kind(path),), [])
+            return [*follows, Tell("rules", RunNoted(here.visitor, now, path, run))]
         case MergedInto(into=into):
             return _merged_into(state, into, here)
         case StateMerged(younger=younger, state=body):

@@ -75,6 +75,18 @@ def countable(hours: int | None, *bounds: int | None) -> None:
         )
 
 
+class WindowedOrSince(Windowed):
+    """Hold a window, or `since_entry`: since the run began, in a flow's questions alone."""
+
+    since_entry: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> Self:
+        if self.since_entry and self.hours is not None:
+            raise ValueError("since_entry and a window exclude each other")
+        return self
+
+
 def in_order(at_least: float | None, at_most: float | None) -> None:
     """Raise ValueError for two bounds between which nothing lies."""
     if at_least is not None and at_most is not None and at_least > at_most:

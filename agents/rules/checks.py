@@ -83,6 +83,10 @@ def _check_conditions(rules: RuleSet) -> Iterator[RuleError]:
             if condition.cohort is not None:
                 place = (*at, "cohort")
                 yield from _unknown(source, place, "cohort", condition.cohort, rules.cohorts)
+            if condition.is_since_entry:
+                hint = "ask so in a step of a flow, or name a window: within_days"
+                place = (*at, condition.operator, "since_entry")
+                yield source.error(place, "a cohort is of no run: since_entry has no moment", hint)
             if condition.score is not None:
                 place = (*at, "score", "name")
                 yield from _unknown(source, place, "score", condition.score.name, rules.scores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from agents.rules import compiled
@@ -21,6 +22,7 @@ from agents.rules.conditions import compile_condition
 from agents.rules.email_models import Mail
 from agents.rules.entries import entry_rule, event_entries
 from agents.rules.facts import LISTS
+from agents.rules.flow import is_hidden, path_of
 from agents.rules.flow_compiler import steps_of
 from agents.rules.flow_models import walk_steps
 from agents.rules.interaction_models import InteractionFile
@@ -122,7 +124,8 @@ def _cohorts(
 
     def part_of(name: str) -> Part:
         if name not in parts:
-            parts[name] = compile_condition(questions[name].when, around)
+            inside = replace(around, path=path_of(name)) if is_hidden(name) else around
+            parts[name] = compile_condition(questions[name].when, inside)
         return parts[name]
 
     around = Around(scores=scores, purchase_events=PURCHASE_EVENTS, cohort=part_of)

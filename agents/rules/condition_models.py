@@ -23,10 +23,10 @@ from agents.rules.basics import (
     Name,
     Plain,
     Text,
-    Windowed,
+    WindowedOrSince,
     in_order,
 )
-from agents.rules.event_models import EventDid, EventNone, SequenceIs, UnfinishedIs
+from agents.rules.event_models import MARKS_MAX, EventDid, EventNone, SequenceIs, UnfinishedIs
 from agents.rules.time_models import ClockIs, DateIs
 from agents.rules.value_models import PropertyIs, TraitIs
 
@@ -43,6 +43,10 @@ __all__ = [  # the basics are taken from here by all who write models of files
     "Plain",
     "Text",
 ]
+
+
+PAGE_LEFT = "Page Left"
+"""What the site's snippet tells when a page is left or hidden: `path`, `seconds_visible`, `scroll_percent`."""
 
 
 class ScoreIn(Model):
@@ -85,18 +89,39 @@ class SessionIs(Model):
         return self
 
 
-class PageSeen(Windowed):
-    """Ask whether a recent page's path starts with or contains a text."""
+class PageSeen(WindowedOrSince):
+    """Ask whether a recent page's path starts with or contains a text, and was looked at so long."""
 
     starts_with: Text | None = None
     contains: Text | None = None
     at_least: Count = 1
+    seconds_at_least: Annotated[float, Field(gt=0, le=86_400)] | None = None
+    """Only looks of so long: the time that the page was visible, until it was left or hidden."""
 
     @model_validator(mode="after")
     def _one_text(self) -> Self:
         if (self.starts_with is None) == (self.contains is None):
             raise ValueError("a page needs one of starts_with, contains")
+        is_marked = self.seconds_at_least is not None or self.since_entry
+        if is_marked and self.at_least >= MARKS_MAX:
+            raise ValueError(
+                f"with seconds_at_least or since_entry, count to {MARKS_MAX - 1} at most"
+            )
         return self
+
+    @property
+    def looks(self) -> EventDid:
+        """Return what is asked of the looks that were told of when they ended (`Page Left`)."""
+        path = PropertyIs(starts_with=self.starts_with, contains=self.contains)
+        seconds = PropertyIs(at_least=self.seconds_at_least)
+        return EventDid(
+            name=PAGE_LEFT,
+            properties={"path": path, "seconds_visible": seconds},
+            at_least=self.at_least,
+            within_hours=self.within_hours,
+            within_days=self.within_days,
+            since_entry=self.since_entry,
+        )
 
 
 class OrdersAre(Model):
@@ -202,7 +227,7 @@ class ProbabilityIn(Model):
         return self
 
 
-class RespondedWith(Windowed):
+class RespondedWith(WindowedOrSince):
     """Ask whether an e-mail of ours was opened or clicked by a human, or how an interaction was answered."""
 
     kind: Literal["opened", "clicked", "shown", "dismissed", "submitted"]
@@ -216,7 +241,10 @@ class RespondedWith(Windowed):
         possible = {"opened", "clicked"} if self.to == "email" else _ANSWERS
         if self.kind not in possible:
             raise ValueError(f"{self.to} is never {self.kind}: {', '.join(sorted(possible))}")
-        if self.by == "machine" and (self.to != "email" or self.hours is not None):
+        if self.since_entry and self.at_least >= MARKS_MAX:
+            raise ValueError(f"with since_entry, count to {MARKS_MAX - 1} at most")
+        is_windowed = self.hours is not None or self.since_entry
+        if self.by == "machine" and (self.to != "email" or is_windowed):
             raise ValueError(
                 "of machines, e-mails' opens and clicks are counted, and only for ever"
             )
@@ -270,3 +298,8 @@ class Condition(Model):
     def operator(self) -> str:
         """Return the name of the field that is given."""
         return next(n for n in type(self).model_fields if getattr(self, n) is not None)
+
+    @property
+    def is_since_entry(self) -> bool:
+        """Say whether it asks for what was done since a run began."""
+        return bool(getattr(getattr(self, self.operator), "since_entry", None))

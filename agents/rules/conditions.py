@@ -32,7 +32,9 @@ from agents.rules.did import (
     compile_sequence,
     compile_unfinished,
     happened,
+    since_entry,
 )
+from agents.rules.event_models import EventLike, PageLike
 from agents.rules.facts import LISTS, Facts
 from agents.rules.fading import fades_at
 from agents.rules.keeping import CART, turns_of
@@ -222,7 +224,12 @@ def _share(part: ShareOf, _: Around) -> Part:
 # ----------------------------------------------------------------------------- what they did
 
 
-def _responded(answer: RespondedWith, _: Around) -> Part:
+def _responded(answer: RespondedWith, around: Around) -> Part:
+    if answer.since_entry:
+        name = f"mail_{answer.kind}"
+        if answer.to != "email":
+            name = f"engagement_{answer.kind}:{answer.to}"
+        return since_entry(EventLike(name=name), answer.at_least, around)
     if answer.to != "email":
         kind = f"engagement_{answer.kind}"
         event = f"{kind}:{answer.to}"
@@ -234,6 +241,11 @@ def _responded(answer: RespondedWith, _: Around) -> Part:
 
 
 def _page(page: PageSeen, around: Around) -> Part:
+    if page.seconds_at_least is None and page.since_entry:
+        path = PageLike(starts_with=page.starts_with, contains=page.contains)
+        return since_entry(EventLike(page=path), page.at_least, around)
+    if page.seconds_at_least is not None:
+        return compile_event(page.looks, around)
     prefix = page.starts_with is not None
     text = page.starts_with or page.contains or ""
     kind = f"page:{'^' if prefix else ''}{text}"

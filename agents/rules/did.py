@@ -29,10 +29,18 @@ from agents.rules.windows import has_days, left_at, window_start
 from messaging.vocabulary.ids import derive
 
 HOUR_SECONDS = 3600
+MOMENT = timedelta(microseconds=1)
 
 
 def compile_event(asked: EventDid, around: Around) -> Part:
     """Return the part that holds while an event happened often enough."""
+    if asked.since_entry:
+        step = EventLike(name=asked.name, properties=asked.properties)
+        return _so_often(
+            lambda least: since_entry(step, least, around, asked.same),
+            asked.at_least,
+            asked.at_most,
+        )
     if not asked.properties and asked.same is None:
         return _so_often(
             lambda least: happened(asked.name, least, asked.hours), asked.at_least, asked.at_most
@@ -53,6 +61,7 @@ def compile_not_event(asked: EventNone, around: Around) -> Part:
         properties=asked.properties,
         within_hours=asked.within_hours,
         within_days=asked.within_days,
+        since_entry=asked.since_entry,
     )
     return negated(compile_event(did, around))
 
@@ -150,6 +159,24 @@ def happened(
         part.kinds,
         needs,
     )
+
+
+def since_entry(step: EventLike, at_least: int, around: Around, same: str | None = None) -> Part:
+    """Return the part that holds while there are so many since the newest run of the flow's path began."""
+    watch, path = _watch([step], same, around), around.path
+    count = _marks_of_one(watch) if same is not None else _marks(watch)
+
+    def test(facts: Facts, _: datetime) -> bool:
+        began = facts.entered(path)
+        # What began it lies before: a mark is as old as what happened, and the run as what came of it.
+        return began is not None and count(facts, began + MOMENT) >= at_least
+
+    return Part(test, None, watch.kinds | {run_kind(path)}, watch.needs)
+
+
+def run_kind(path: str) -> str:
+    """Return the kind of a run's beginning that a question is asked about."""
+    return f"run:{path}"
 
 
 def _so_often(count: Callable[[int], Part], at_least: int, at_most: int | None) -> Part:

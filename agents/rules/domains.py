@@ -32,7 +32,7 @@ CLOSED: Mapping[str, frozenset[object]] = {
 
 WHOLE = frozenset(
     {
-        *("event", "machine", "page", "sequence", "unfinished", "changed", "orders"),
+        *("event", "since", "machine", "page", "sequence", "unfinished", "changed", "orders"),
         *("session number", "session depth", "session pages", "cart items"),
         *("day", "days ago", "days to"),
     }
@@ -219,7 +219,15 @@ def _is_part(one: Thing, other: Thing) -> bool:
     if one.hours > other.hours:
         return False
     if one.name == other.name:
-        return one.kind in ("event", "page", "sequence", "unfinished", "changed", "machine")
+        return one.kind in (
+            "event",
+            "since",
+            "page",
+            "sequence",
+            "unfinished",
+            "changed",
+            "machine",
+        )
     if one.kind == "event":
         return _is_such_an_event(one.name, other.name)
     if one.kind == "page":

@@ -17,6 +17,7 @@ from agents.rules.basics import (
     Model,
     Text,
     Windowed,
+    WindowedOrSince,
     countable,
     in_order,
     or_bare,
@@ -72,7 +73,7 @@ class EventLike(Model):
         return or_bare(handler(core_schema), "string")
 
 
-class EventNone(Windowed):
+class EventNone(WindowedOrSince):
     """Ask whether an event did not happen."""
 
     name: Text
@@ -92,8 +93,11 @@ class EventDid(EventNone):
         in_order(self.at_least, self.at_most)
         # What is not above a bound is what one more would be.
         countable(self.hours, self.at_least, self.at_most and self.at_most + 1)
-        if (self.properties or self.same) and max(self.at_least, self.at_most or 0) >= MARKS_MAX:
-            raise ValueError(f"with properties or same, count to {MARKS_MAX - 1} at most")
+        is_marked = self.properties or self.same or self.since_entry
+        if is_marked and max(self.at_least, self.at_most or 0) >= MARKS_MAX:
+            raise ValueError(
+                f"with properties, same or since_entry, count to {MARKS_MAX - 1} at most"
+            )
         return self
 
 

@@ -17,8 +17,8 @@ Rules
    `place:<field>` (zone, country, city, locale, device, campaign, referrer or search term did, by a context), `social`
    (nothing is awaited any more),
    `mark:<watch>` (its marks did), `page:<text>` (the pages that a rule means by a text did), `score:<name>:<bound>` (a
-   score may have passed it), `born` (a visitor is met first), `time` (only time has passed). `turn:<trait>` and
-   `cart:kept` never happen: by them a condition names what it looks at (`agents.rules.keeping`).
+   score may have passed it), `born` (a visitor is met first), `run:<path>` (a run began), `time` (only time passed).
+   `turn:<trait>` and `cart:kept` never happen: by them a condition names what it looks at (`agents.rules.keeping`).
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
@@ -143,6 +143,10 @@ class Facts(Protocol):
     @property
     def cart(self) -> Cart:
         """Return what lies in the cart, purchases and the age of the cart aside."""
+        ...
+
+    def entered(self, path: str) -> datetime | None:
+        """Return when the newest run of a path began, as far as a question of its flow asks; None: it did not."""
         ...
 
     def known_since(self, what: str) -> datetime | None:

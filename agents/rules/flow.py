@@ -36,6 +36,15 @@ def question(path: str, step: str) -> str:
     return f"{HIDDEN}{path}{HIDDEN}{step}"
 
 
+def path_of(cohort: str) -> str:
+    """Return the path whose flow asks by a hidden cohort.
+
+    >>> path_of(".welcome.has-bought")
+    'welcome'
+    """
+    return cohort.split(HIDDEN)[1]
+
+
 def is_hidden(cohort: str) -> bool:
     """Say whether a cohort stands for a question of a flow: no marketer wrote it down as one.
 
@@ -102,6 +111,8 @@ class StepRule(msgspec.Struct, frozen=True):
     """Of the webhook."""
     times: int = 0
     """Of `goto`: how often in a run; 0: the path's attempts end it."""
+    since: bool = False
+    """Whether what was done since the run began is asked: Behavior has to know first when that was."""
 
     @property
     def leads_to(self) -> list[str]:

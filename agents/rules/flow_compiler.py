@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import get_args
 
+from agents.rules.condition_models import Condition
 from agents.rules.flow import StepRule, Way, question
 from agents.rules.flow_models import Step, Wait, walk_steps
 from agents.rules.models import Cohort, PathFile
+from agents.rules.source import Location
 from agents.rules.time_models import Weekday
 
 WEEKDAYS = get_args(Weekday)
@@ -92,12 +94,23 @@ def _asked(path: str, step: Step, then: str) -> dict[str, object]:
     fields: dict[str, object] = {
         "cohort": "" if asked.answered else question(path, step.name),
         "answered": asked.answered or "",
+        "since": any(each.is_since_entry for _, each in inside(asked)),
         "following": _first(step.then, then),
         "other": _first(step.otherwise, then),
     }
     if step.wait_until is not None:
         fields["hours"] = step.wait_until.at_most_hours
     return fields
+
+
+def inside(condition: Condition, at: Location = ()) -> Iterator[tuple[Location, Condition]]:
+    """Give a condition and all within it, each with its location."""
+    yield at, condition
+    for key, inner in (("all", condition.all_of), ("any", condition.any_of)):
+        for index, each in enumerate(inner or []):
+            yield from inside(each, (*at, key, index))
+    if condition.none_of is not None:
+        yield from inside(condition.none_of, (*at, "not"))
 
 
 def _ways(step: Step, then: str) -> list[Way]:

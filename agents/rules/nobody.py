@@ -38,6 +38,10 @@ class Nobody:
         """Return None: it is not known."""
         del name
 
+    def entered(self, path: str) -> None:
+        """Return None: never."""
+        del path
+
     def known_since(self, what: str) -> None:
         """Return None: never."""
         del what

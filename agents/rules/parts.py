@@ -78,6 +78,8 @@ class Around:
     scores: Mapping[str, ScoreRule]
     purchase_events: frozenset[str]
     cohort: Callable[[str], Part]
+    path: str = ""
+    """The path whose flow asks; empty: a cohort does."""
     watches: dict[str, Watch] = field(default_factory=dict)
     """Id -> what is to be kept of events, filled as conditions are compiled."""
     turning: set[str] = field(default_factory=set)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agents.rules.condition_models import Condition, Model
+from agents.rules.condition_models import Model
 from agents.rules.entries import entry_cohorts
+from agents.rules.flow_compiler import inside as walk
 from agents.rules.flow_compiler import questions_of
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.models import (
@@ -19,7 +20,19 @@ from agents.rules.models import (
     SendersFile,
     TemplateFile,
 )
-from agents.rules.source import Location, Source
+from agents.rules.source import Source
+
+__all__ = [
+    "COHORTS",
+    "SCORES",
+    "SENDERS",
+    "RuleSet",
+    "layout_file",
+    "layout_of",
+    "model_of",
+    "name_of",
+    "walk",
+]
 
 COHORTS, SCORES, SENDERS = "cohorts.yaml", "scores.yaml", "senders.yaml"
 
@@ -117,13 +130,3 @@ def layout_of(file: str) -> str | None:
     """
     folder, _, name = file.rpartition("/")
     return name.removesuffix(".mjml") if folder == "layouts" and name.endswith(".mjml") else None
-
-
-def walk(condition: Condition, at: Location) -> Iterator[tuple[Location, Condition]]:
-    """Give a condition and all within it, each with its location."""
-    yield at, condition
-    for key, inner in (("all", condition.all_of), ("any", condition.any_of)):
-        for index, each in enumerate(inner or []):
-            yield from walk(each, (*at, key, index))
-    if condition.none_of is not None:
-        yield from walk(condition.none_of, (*at, "not"))

@@ -28,7 +28,14 @@ from agents.rules.condition_models import (
     SocialIs,
 )
 from agents.rules.countries import country_key
-from agents.rules.event_models import EventDid, EventLike, EventNone, SequenceIs, UnfinishedIs
+from agents.rules.event_models import (
+    EventDid,
+    EventLike,
+    EventNone,
+    PageLike,
+    SequenceIs,
+    UnfinishedIs,
+)
 from agents.rules.models import Score
 from agents.rules.time_models import ClockIs, DateIs
 from agents.rules.value_models import TraitIs, ValueIs
@@ -63,9 +70,23 @@ def counted(kind: str, name: tuple[object, ...], hours: float | None, count: int
     return Literal(AtLeast(Thing(kind, name, EVER if hours is None else hours), count))
 
 
+def _in_window(
+    name: tuple[object, ...], said: EventNone | RespondedWith | PageSeen, count: int
+) -> Literal:
+    """Say that an event was counted so often in a window, or since the run began: a part of all that ever was."""
+    if not said.since_entry:
+        return counted("event", name, said.hours, count)
+    ever = counted("event", name, None, count)
+    return Literal(AtLeast(Thing("since", name), count), implies=(ever,))
+
+
+def _by_name(name: str) -> tuple[object, ...]:
+    return name, frozenset(), ""
+
+
 def happened(name: str, hours: float | None = None, count: int = 1) -> Literal:
     """Say that an event happened so often."""
-    return counted("event", (name, frozenset(), ""), hours, count)
+    return counted("event", _by_name(name), hours, count)
 
 
 def _itself(operator: str, said: object) -> Literal:
@@ -156,14 +177,14 @@ def _event_thing(said: EventNone | EventLike) -> tuple[object, ...]:
 
 def _event(said: EventDid) -> Formula:
     name = _event_thing(said)
-    parts: list[Formula] = [counted("event", name, said.hours, said.at_least)]
+    parts: list[Formula] = [_in_window(name, said, said.at_least)]
     if said.at_most is not None:
-        parts.append(no(counted("event", name, said.hours, said.at_most + 1)))
+        parts.append(no(_in_window(name, said, said.at_most + 1)))
     return _all(*parts)
 
 
 def _not_event(said: EventNone) -> Formula:
-    return no(counted("event", _event_thing(said), said.hours))
+    return no(_in_window(_event_thing(said), said, 1))
 
 
 def _sequence(said: SequenceIs) -> Formula:
@@ -185,13 +206,18 @@ def _unfinished(said: UnfinishedIs) -> Formula:
 
 def _responded(said: RespondedWith) -> Formula:
     if said.to != "email":
-        return happened(f"engagement_{said.kind}:{said.to}", said.hours, said.at_least)
+        return _in_window(_by_name(f"engagement_{said.kind}:{said.to}"), said, said.at_least)
     if said.by == "machine":
         return counted("machine", (said.kind,), None, said.at_least)
-    return happened(f"mail_{said.kind}", said.hours, said.at_least)
+    return _in_window(_by_name(f"mail_{said.kind}"), said, said.at_least)
 
 
 def _page(said: PageSeen) -> Formula:
+    if said.seconds_at_least is not None:
+        return _event(said.looks)
+    if said.since_entry:
+        path = PageLike(starts_with=said.starts_with, contains=said.contains)
+        return _in_window(_event_thing(EventLike(page=path)), said, said.at_least)
     is_start = said.starts_with is not None
     return counted("page", (is_start, said.starts_with or said.contains), said.hours, said.at_least)
 

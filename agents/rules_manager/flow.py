@@ -5,6 +5,7 @@ The table of a run at a step:
 | step           | status               | goes on                                                              |
 |----------------|----------------------|----------------------------------------------------------------------|
 | wait           | waiting              | wake `flow`                                                          |
+| any that asks since when the run began | waiting | noted: asked as ever           |
 | wait_until     | waiting              | its cohort entered, the e-mail answered · wake `flow`: the `else`    |
 | webhook        | waiting              | answered · failed, or wake `flow`: the `else`                        |
 | email          | planned, sending     | handed over, or perhaps: at once                                     |
@@ -35,10 +36,13 @@ from agents.rules_manager.state import Choice, Run, Try
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import CallWebhook
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import TraitsSet, WebhookSettled
+from messaging.vocabulary.messages import RunBegan, RunNoted, TraitsSet, WebhookSettled
 
 ACTS = frozenset({"offer", "traits", "alert", "webhook"})
 """Kinds of steps that reach out: while the path is paused nobody takes them. Waits and questions go on."""
+
+ASKED, NOTED = "asked", "yes"
+"""Of `Run.noted`."""
 
 BEGAN = -1
 """Stands in `Run.came` where the run began."""
@@ -58,6 +62,8 @@ def take_up(turn: Turn, run: Run, path: PathRule) -> None:
     visitor may have used it up together.
     """
     step = path.steps[run.stage]
+    if run.noted == ASKED:
+        run.noted = ""  # who was asked may be another visitor by now: once more
     if step.kind not in ("wait", "wait_until", "webhook"):
         _wait_no_more(turn, run)
     if run.status == "planned" and run.planned_at is not None:
@@ -83,8 +89,9 @@ def waited(turn: Turn, run: Run) -> None:
     if path is None or not run.active:
         return
     step = path.steps[run.stage]
-    if run.until is None and step.kind in ACTS:
-        _take(turn, run, path)  # the path was paused
+    if run.until is None and (step.kind in ACTS or run.noted == ASKED):
+        run.noted = "" if run.noted == ASKED else run.noted  # nobody answered: once more
+        _take(turn, run, path)  # else the path was paused
         return
     if run.until is None or run.until > turn.now:
         return
@@ -112,6 +119,18 @@ def webhook_settled(turn: Turn, message: WebhookSettled) -> None:
         turn.story(kind, run, reason=message.reason)
         _go(turn, run, path, step.following if is_answered else step.other)
         return
+
+
+def noted(turn: Turn, message: RunNoted) -> None:
+    """Go on with a question that waited until Behavior knew when the run began."""
+    for run in turn.state.runs_on(message.path):
+        path = turn.path(run)
+        if run.noted != ASKED or not _is_of(run, message.run):
+            continue
+        run.noted = NOTED
+        if path is not None and run.active and path.steps[run.stage].since and run.until is None:
+            turn.cancel(f"flow:{run.slot}")
+            _take(turn, run, path)
 
 
 def cohort_entered(turn: Turn, run: Run, path: PathRule, cohort: str) -> None:
@@ -208,6 +227,9 @@ def _following(turn: Turn, run: Run, path: PathRule, step: StepRule) -> str | No
         turn.story("run.held", run)
         turn.wake(f"flow:{run.slot}", turn.now + LOOK_AGAIN)
         return None
+    if step.since and run.noted != NOTED:
+        _note(turn, run)
+        return None
     match step.kind:
         case "wait":
             _wait(turn, run, path, step)
@@ -234,6 +256,17 @@ def _following(turn: Turn, run: Run, path: PathRule, step: StepRule) -> str | No
         case _:
             _act(turn, run, step)
             return step.following
+
+
+def _note(turn: Turn, run: Run) -> None:
+    """Tell Behavior when the run began, and wait until what follows from it has come."""
+    run.status = "waiting"
+    if not run.noted:
+        run.noted = ASKED
+        state = turn.state
+        told = RunBegan(state.visitor, turn.now, run.path, run.run, run.entered_at)
+        turn.tell("behavior", told)
+        turn.wake(f"flow:{run.slot}", turn.now + LOOK_AGAIN)
 
 
 def _act(turn: Turn, run: Run, step: StepRule) -> None:
@@ -278,8 +311,7 @@ def _call_id(visitor: str, path: str, run: str, step: str, number: int) -> str:
 
 def _is_awaited(turn: Turn, run: Run, message: WebhookSettled) -> bool:
     """Say whether this is the call that a run waits for: its own, or that of somebody whom the visitor took in."""
-    # A merge may have numbered the run anew (`merge._merge_run`), and added what both halves had called.
-    if run.run != message.run and not run.run.startswith(f"{message.run}."):
+    if not _is_of(run, message.run):
         return False
     last = run.gone.get(message.step, 0)
     return any(
@@ -287,6 +319,11 @@ def _is_awaited(turn: Turn, run: Run, message: WebhookSettled) -> bool:
         for visitor in (turn.state.visitor, *turn.state.absorbed)
         for number in (range(1, last + 1) if turn.state.absorbed else (last,))
     )
+
+
+def _is_of(run: Run, number: str) -> bool:
+    """Say whether a run is this one: a merge may have numbered it anew (`merge._merge_run`)."""
+    return run.run == number or run.run.startswith(f"{number}.")
 
 
 def _holds(turn: Turn, run: Run, step: StepRule) -> bool:

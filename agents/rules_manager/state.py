@@ -132,6 +132,8 @@ class Run(msgspec.Struct, array_like=True):
     """What tells it from the other runs of its path that may be open beside it; empty: there is one at a time."""
     by_people: str = ""
     """How a person opened it: `let in`, or `resumed`; empty: the rules did."""
+    noted: str = ""
+    """Whether Behavior knows when it began: `asked` to, `yes`; empty: no step has asked what was done since."""
 
     @property
     def slot(self) -> str:

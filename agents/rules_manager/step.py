@@ -30,6 +30,7 @@ from messaging.vocabulary.messages import (
     MergeStarted,
     Message,
     Responded,
+    RunNoted,
     RunsMoved,
     SendSettled,
     SessionEnded,
@@ -67,7 +68,14 @@ def step(
             merge.send_settled(turn, message)
         case GoalReached():
             loop.goal_reached(turn, message)
-        case AlertAnswered() | RunsMoved() | EntryMet() | BroadcastReached() | WebhookSettled():
+        case (
+            AlertAnswered()
+            | RunsMoved()
+            | EntryMet()
+            | BroadcastReached()
+            | WebhookSettled()
+            | RunNoted()
+        ):
             _decided(turn, message)
         case MergedInto():
             merge.merged_into(turn, message)
@@ -82,10 +90,11 @@ def step(
     return turn.effects
 
 
-def _decided(
-    turn: Turn, message: AlertAnswered | RunsMoved | EntryMet | BroadcastReached | WebhookSettled
-) -> None:
-    """Do what was decided elsewhere: by a person, or by the rules of an entry."""
+Decided = AlertAnswered | RunsMoved | EntryMet | BroadcastReached | WebhookSettled | RunNoted
+
+
+def _decided(turn: Turn, message: Decided) -> None:
+    """Do what was decided elsewhere: by a person, by the rules of an entry, by an answer that was waited for."""
     match message:
         case AlertAnswered():
             loop.alert_answered(turn, message)
@@ -97,6 +106,8 @@ def _decided(
             broadcasting.reached(turn, message)
         case WebhookSettled():
             flow.webhook_settled(turn, message)
+        case RunNoted():
+            flow.noted(turn, message)
 
 
 def _identified(turn: Turn, message: Identified) -> None:

@@ -421,6 +421,21 @@ class TraitsSet(Message):
     step: str
 
 
+class RunBegan(Message):
+    """Tell Behavior when a run of a path began: a step asks what was done since."""
+
+    path: str
+    run: str
+    began_at: datetime
+
+
+class RunNoted(Message):
+    """Tell Rules that what follows from a run's beginning was told."""
+
+    path: str
+    run: str
+
+
 class DecisionMade(Message):
     """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
 
@@ -505,6 +520,8 @@ AnyMessage = (
     | LookedUp
     | ProfileSeen
     | TraitsSet
+    | RunBegan
+    | RunNoted
     | DecisionMade
     | RewardSeen
     | TrainingScheduled

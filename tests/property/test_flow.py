@@ -39,7 +39,12 @@ KINDS = (
     "goto",
     "end",
 )
-ASKED: tuple[Any, ...] = ({"in_cart": True}, {"answered": "opened"}, {"answered": "clicked"})
+ASKED: tuple[Any, ...] = (
+    {"in_cart": True},
+    {"answered": "opened"},
+    {"answered": "clicked"},
+    {"event": {"name": "Form Sent", "since_entry": True}},
+)
 ACTS = (
     "passes",
     "passes",
@@ -52,7 +57,12 @@ ACTS = (
     "change",
     "close",
 )
-REFUSED = ("cannot be reached", "has no budget", "at most 60")
+REFUSED = (
+    "cannot be reached",
+    "has no budget",
+    "at most 60",
+    "nobody can meet this",  # what it asks right below was answered, or no e-mail was sent before
+)
 """What a flow that was put together at random may be refused for."""
 
 

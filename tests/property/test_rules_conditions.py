@@ -40,6 +40,14 @@ MOMENTS = AGO.map(lambda seconds: NOW - timedelta(seconds=seconds))
 HAD = st.sampled_from([{}, {"size": 5}, {"size": "5", "color": "Red"}, {"color": "blue"}])
 
 
+LEFT = st.just("Page Left")
+LOOKS = st.builds(
+    lambda path, seconds: {"path": path, "seconds_visible": seconds},
+    st.sampled_from(PATHS),
+    st.sampled_from([3, 19.9, 20, 75.5]),
+)
+
+
 def on_a_path(event: tuple[str, datetime, dict[str, Any]]) -> st.SearchStrategy[Any]:
     """Give a page its path."""
     name, at, had = event
@@ -50,7 +58,10 @@ def on_a_path(event: tuple[str, datetime, dict[str, Any]]) -> st.SearchStrategy[
 
 FACTS = st.builds(
     ListedFacts,
-    events=st.lists(st.tuples(NAMES, MOMENTS, HAD).flatmap(on_a_path), max_size=12),
+    events=st.lists(
+        st.tuples(NAMES, MOMENTS, HAD).flatmap(on_a_path) | st.tuples(LEFT, MOMENTS, LOOKS),
+        max_size=12,
+    ),
     pages=st.lists(st.tuples(st.sampled_from(PATHS), MOMENTS), max_size=6),
     traits=having(
         city=st.sampled_from(["Rio", "Berlin"]),
@@ -73,6 +84,7 @@ FACTS = st.builds(
     since=having(first_seen=MOMENTS, last_seen=MOMENTS, last_order=MOMENTS),
     machines=having(mail_opened=st.integers(1, 3)),
     zone_name=st.sampled_from(ZONES),
+    entered_at=st.none() | MOMENTS,
     session_seconds=st.sampled_from([0.0, 179.9, 180.0]),
     cart=st.sampled_from(
         [
@@ -115,7 +127,7 @@ def compiled(rule: dict[str, Any]) -> Part:
         assert name == "known"
         return compile_condition(Condition.model_validate({"known": "email"}), around)
 
-    around = Around(SCORES, frozenset({"Order Completed"}), cohort)
+    around = Around(SCORES, frozenset({"Order Completed"}), cohort, path="welcome")
     return compile_condition(Condition.model_validate(rule), around)
 
 

@@ -88,6 +88,13 @@ EVENTS = st.one_of(
         st.sampled_from(["Product Added", "Form Sent", "Product Removed", "Order Completed"]),
         HAD,
     ),
+    st.just(
+        {
+            "kind": "track",
+            "name": "Page Left",
+            "properties": {"path": "/pricing/big", "seconds_visible": 42.5},
+        }
+    ),
     TRAITS.map(lambda traits: {"kind": "identify", "traits": traits}),
     st.sampled_from(
         [

@@ -30,6 +30,9 @@ steps:
     if: {trait: {name: tags.seen, equals: true}}
     then: [{name: looked-after, owner: Eve}]
     else: [{name: forgotten, stage: forgotten}]
+  - name: came-since
+    if: {page: {starts_with: /, since_entry: true}}
+    then: [{name: came, tag: came}]
   - name: two-ways
     split:
       ways:

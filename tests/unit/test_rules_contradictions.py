@@ -191,6 +191,10 @@ NOBODY = {
         {"page": {"starts_with": "/spec", "within_days": 2}},
         no({"page": {"contains": "spec"}}),
     ],
+    "looked at so long and never": [
+        {"page": {"contains": "spec", "seconds_at_least": 30}},
+        never("Page Left"),
+    ],
     "a cart and none": [{"cart": {"items_at_least": 2}}, {"in_cart": False}],
     "a cart that nothing was put into": [{"in_cart": True}, never("Product Added")],
     "few and many in the cart": [

@@ -49,6 +49,12 @@ def test_no_regular_expression_takes_longer_than_its_text_is_long() -> None:
             {"unfinished": {"start": "a", "finish": "b", "after_hours": 24, "within_days": 1}},
             "longer than after_hours",
         ),
+        (
+            {"page": {"contains": "a", "seconds_at_least": 9, "at_least": 64}},
+            "count to 63 at most",
+        ),
+        ({"sequence": {"steps": [{"page": {}}, "a"]}}, "one of starts_with, contains"),
+        ({"sequence": {"steps": [{"name": "a", "page": {"contains": "b"}}, "a"]}}, "or a page"),
         ({"orders": {"at_least": 3, "at_most": 2}}, "nothing lies between"),
         ({"responded": {"kind": "opened", "by": "machine", "within_days": 3}}, "only for ever"),
     ],
