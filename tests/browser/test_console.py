@@ -194,3 +194,35 @@ async def test_a_page_brings_itself_up_to_date_and_shows_the_form_when_the_sessi
         for row in await store.rows("sessions", {}):
             await store.remove_document("sessions", row["id"])
         await page.get_by_label("Password").wait_for()
+
+
+async def test_a_mark_of_a_chart_says_its_number_where_the_pointer_or_a_finger_rests(
+    a_context,
+) -> None:
+    store, now = await lived_in()
+    async with (
+        a_console(store, now) as (session, _),
+        a_context(viewport=PHONE, has_touch=True) as context,
+    ):
+        page = await context.new_page()
+        wrong: list[str] = []
+        await _log_in(page, session)
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        await page.goto(_url(session, "deliverability"))
+        said = page.locator(".hover")
+        mark = page.locator('.plot rect.sent:not([height="0.0"])').last
+        title = await mark.locator("title").text_content()
+        await mark.hover()
+        assert await said.is_visible()
+        assert await said.text_content() == title
+        box = await said.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        await page.mouse.move(5, 5)
+        assert not await said.is_visible()
+        assert await page.locator(".plot rect.sent > title").count() > 1, "its own hint is back"
+        await page.goto(_url(session, "learning"))
+        await page.locator(".heat rect").nth(30).tap()
+        assert "% answer" in (await said.text_content() or "")
+        assert wrong == [], "the policy lets all of it in"
