@@ -302,12 +302,19 @@ def _check_variants(
         hint = "add another of the step's templates"
         yield source.error((*at, "variants"), "a split test of one variant tests nothing", hint)
     listed = {each.id: each for each in email.templates}
+    meant_for = {
+        name: {listed[name].cohort, _own_cohort(rules.templates.get(name))} - {None}
+        for name in test.variants
+        if name in listed
+    }
+    first = next(iter(meant_for), "")
     for variant in test.variants:
         place = (*at, "variants", variant)
         if variant not in listed:
             hint = "add it there, or choose one of: " + ", ".join(listed)
             problem = f"the variant {variant} is not among the step's templates"
             yield source.error(place, problem, hint)
-        elif listed[variant].cohort or _own_cohort(rules.templates.get(variant)):
-            hint = "a variant must be open to everybody, or its share would not hold"
-            yield source.error(place, f"the variant {variant} is for one cohort only", hint)
+        elif meant_for[variant] != meant_for[first]:
+            hint = "who may get one variant must be able to get all of them, or their shares would not hold"
+            problem = f"the variant {variant} is not for the same cohort as {first}"
+            yield source.error(place, problem, hint)
