@@ -11,7 +11,16 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from agents.rules.basics import Count, Hours, Model, Text, Windowed, in_order, or_bare
+from agents.rules.basics import (
+    Count,
+    Hours,
+    Model,
+    Text,
+    Windowed,
+    WrongValueError,
+    in_order,
+    or_bare,
+)
 from agents.rules.value_models import PropertyIs
 
 MARKS_MAX = 64
@@ -57,7 +66,10 @@ class EventDid(EventNone):
     def _countable(self) -> Self:
         in_order(self.at_least, self.at_most)
         if (self.properties or self.same) and max(self.at_least, self.at_most or 0) >= MARKS_MAX:
-            raise ValueError(f"with properties or same, count to {MARKS_MAX - 1} at most")
+            raise WrongValueError(
+                f"with properties or same, count to {MARKS_MAX - 1} at most",
+                "count fewer, or leave properties and same out",
+            )
         return self
 
 
@@ -83,7 +95,13 @@ class UnfinishedIs(Windowed):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.hours is not None and self.hours <= self.after_hours:
-            raise ValueError("the window must be longer than after_hours")
+            raise WrongValueError(
+                "the window must be longer than after_hours",
+                "wait for fewer after_hours, or look further back",
+            )
         if self.start == self.finish:
-            raise ValueError("start and finish are the same event")
+            raise WrongValueError(
+                "start and finish are the same event",
+                "name what begins it, and what would finish it",
+            )
         return self
