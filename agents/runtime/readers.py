@@ -23,6 +23,7 @@ from agents.runtime import tested
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import (
     arms_in,
+    bounds_in,
     by_status,
     cohort_group,
     sales_in,
@@ -294,6 +295,7 @@ class StoreReader:
             "stages": stages,
             "arms": arms_in(rules),
             "work": work_in(rules, people),
+            "bounds": bounds_in(people),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
             "paused": held.get("paths", []),
