@@ -93,10 +93,8 @@ def bounded(
         kept = f"the newest {MARKS_MAX} of each kind are kept, {MARKS_IN_ALL_MAX} in all"
         looked = "of what rules look at one by one (keyed, in sequence, with properties)"
         unseen = "a rule that reaches back further does not see them"
-        yield (
-            "let go",
-            f"{counted(let_go, 'older events, or hours of them')}{of[0]}: {looked} {kept}, and what fits into one visitor's 16 kB; {unseen}",
-        )
+        events = f"{counted(let_go, 'older events')}{of[0]}, or hours of them"
+        yield "let go", f"{events}: {looked} {kept}; {unseen}"
     if over:
         beyond = f"beyond {MINUTE_EVENTS_MAX:,} in one minute: counted, and nothing more"
         yield "not looked at", f"{counted(over, 'events')}{of[1]} {beyond}"
