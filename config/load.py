@@ -79,7 +79,12 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts:
-            raise RuleError(name, 1, "the path leads out of the folder")
+            raise RuleError(
+                name,
+                1,
+                "the path leads out of the folder",
+                "name it from the folder on, without ..",
+            )
         file = path / pure
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())
@@ -138,7 +143,11 @@ def _read(
     rules = RuleSet()
     errors: list[RuleError] = []
     if len(files) > FILES_MAX:
-        return rules, [RuleError("", 1, f"there are more than {FILES_MAX} files")]
+        return rules, [
+            RuleError(
+                "", 1, f"there are more than {FILES_MAX} files", "take out those that nothing uses"
+            )
+        ]
     for file, text in sorted(files.items()):
         errors += _read_file(rules, file, text)
     errors += make_bodies(rules, html)

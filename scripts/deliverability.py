@@ -38,7 +38,7 @@ LIMITS = {
 }
 """Field of `Taken` -> shares from which it is worth a look, and wrong."""
 
-FIELDS = ("day", "domain", "status", "left")
+FIELDS = ("day", "domain", "status", "left", "opened", "clicked")
 
 Sums = dict[tuple[Any, ...], int]
 
@@ -94,12 +94,13 @@ def delivered(
 
 def _taken(sums: Sums, key: Callable[[str, str], str]) -> dict[str, Taken]:
     found: dict[str, Taken] = {}
-    for (day, domain, status, left), count in sums.items():
+    for (day, domain, status, left, opened, clicked), count in sums.items():
         name = key(str(day), str(domain or "unknown"))
         taken = found.setdefault(name, Taken(name=shown(name)))
         taken.sent += count
-        if left:
-            taken.left += count
+        taken.left += count if left else 0
+        taken.opened += count if opened else 0
+        taken.clicked += count if clicked else 0
         match status:
             case "handed over":
                 taken.handed += count
@@ -123,7 +124,7 @@ def _domains(by_domain: dict[str, Taken]) -> list[Taken]:
 def _added(name: str, parts: Iterable[Taken]) -> Taken:
     whole = Taken(name=name)
     for part in parts:
-        for field in ("sent", "handed", *LIMITS):
+        for field in ("sent", "handed", "opened", "clicked", *LIMITS):
             setattr(whole, field, getattr(whole, field) + getattr(part, field))
     return whole
 

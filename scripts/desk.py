@@ -18,7 +18,7 @@ from typing import Any
 from agents.rules.compiled import CompiledRules
 from agents.rules.flow import is_hidden
 from agents.runtime.eraser import DONE, ERASURES, asked
-from agents.runtime.figures import people_by_version
+from agents.runtime.figures import bounds_in, people_by_version
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions
 from config.load import compile_files
@@ -46,7 +46,7 @@ from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
 from scripts.erasing import open_erasure
-from scripts.known import NOT_THEIRS
+from scripts.known import NOT_THEIRS, bounded
 from scripts.learned import learning_now
 from scripts.older import older_lines
 from scripts.reasons import why
@@ -275,6 +275,7 @@ class ConsoleDesk:
             dashboard=await asyncio.to_thread(_dashboard, self._run_file),
             aside=[_aside(plain(row)) for row in aside],
             aside_count=count,
+            bounds=_bounds(bounds_in(await self._store.figures("behavior"))),
         )
 
     async def published(self) -> CompiledRules | None:
@@ -299,6 +300,13 @@ class ConsoleDesk:
             places = await self._reader.stages(row.get("rules_version", 0))
             found[row["id"]] = places.get(row["path"], [])
         return found
+
+
+def _bounds(found: dict[str, dict[str, int]]) -> list[tuple[str, str]]:
+    """Return what the bounds of visitors' states kept from rules, in words."""
+    let_go, over = found["let_go"], found["over_minute"]
+    many = let_go["visitors"], over["visitors"]
+    return list(bounded(let_go["events"], over["events"], many))
 
 
 def _aside(row: dict[str, Any]) -> AsideLine:

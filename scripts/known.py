@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from agents.behavior_bot.intake import MINUTE_EVENTS_MAX
+from agents.behavior_bot.state import MARKS_IN_ALL_MAX
+from agents.rules.event_models import MARKS_MAX
 from agents.rules_manager.broadcast_rule import name_of
 from scripts.choices import percent
+from scripts.counting import counted
 from scripts.story import did, moment, words
 from scripts.visible import plain, shown
 
@@ -58,6 +62,9 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             if what not in NOT_THEIRS
         ),
     )
+    yield from bounded(
+        found.get("marks_dropped", 0) + found.get("let_go", 0), found.get("over_bound", 0)
+    )
     if answered := found["counters"].get(ALERTS):
         yield "alerts", f"answered by a person ({answered:,} x)"
     for name, told in found.get("probabilities", {}).items():
@@ -71,6 +78,28 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "e-mail", _send(send)
     for offer in found.get("engagements", []):
         yield "on site", f"{offer['interaction']}: {offer['status']}, {moment(offer['at'])}"
+
+
+def bounded(
+    let_go: int, over: int, visitors: tuple[int, int] = (0, 0)
+) -> Iterator[tuple[str, str]]:
+    """Return what bounds kept from rules, in words; of many visitors with how many met each bound.
+
+    >>> [name for name, _ in bounded(0, 0)], [name for name, _ in bounded(12, 3)]
+    ([], ['let go', 'not looked at'])
+    """
+    of = [f" of {counted(many, 'visitors')}" if many else "" for many in visitors]
+    if let_go:
+        kept = f"the newest {MARKS_MAX} of each kind are kept, {MARKS_IN_ALL_MAX} in all"
+        looked = "of what rules look at one by one (keyed, in sequence, with properties)"
+        unseen = "a rule that reaches back further does not see them"
+        yield (
+            "let go",
+            f"{counted(let_go, 'older events, or hours of them')}{of[0]}: {looked} {kept}, and what fits into one visitor's 16 kB; {unseen}",
+        )
+    if over:
+        beyond = f"beyond {MINUTE_EVENTS_MAX:,} in one minute: counted, and nothing more"
+        yield "not looked at", f"{counted(over, 'events')}{of[1]} {beyond}"
 
 
 def _times(count: int, by_people: int | None) -> str:

@@ -133,6 +133,8 @@ def _variant(
         default=", ".join(attempts),
         sent=sent.sent,
         bounced=sent.bounced,
+        opened=sent.opened,
+        clicked=sent.clicked,
         weighed=weighed,
         rate=rate,
     )

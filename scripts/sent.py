@@ -13,7 +13,7 @@ from messaging.ports import Clock, Store
 from scripts.resting import Resting
 from scripts.story import moment
 
-FIELDS = ("day", "path", "stage", "template", "status")
+FIELDS = ("day", "path", "stage", "template", "status", "opened", "clicked")
 EVERY_DAY = ""
 """A text that no day is less than."""
 
@@ -24,6 +24,9 @@ class Sent(msgspec.Struct):
     sent: int = 0
     bounced: int = 0
     """Of these, they came back."""
+    opened: int = 0
+    """By people, as far as can be told."""
+    clicked: int = 0
 
 
 class SentNow(msgspec.Struct):
@@ -54,14 +57,16 @@ class SentCounts:
 def counted_up(sums: dict[tuple[Any, ...], int]) -> dict[tuple[str, str, str], Sent]:
     """Return (path, stage, template) -> how often it was sent; `sums`: values of `FIELDS` -> e-mails.
 
-    >>> counted_up({("2026-11-26", "lead", "new", "hello", "bounced"): 2})
-    {('lead', 'new', 'hello'): Sent(sent=2, bounced=2)}
+    >>> counted_up({("2026-11-26", "lead", "new", "hello", "bounced", False, False): 2})
+    {('lead', 'new', 'hello'): Sent(sent=2, bounced=2, opened=0, clicked=0)}
     """
     found: dict[tuple[str, str, str], Sent] = {}
-    for (day, path, stage, template, status), count in sums.items():
+    for (day, path, stage, template, status, opened, clicked), count in sums.items():
         if not day:
             continue  # no server had a word about it yet
         each = found.setdefault((path, stage, template), Sent())
         each.sent += count
         each.bounced += count if status == "bounced" else 0
+        each.opened += count if opened else 0
+        each.clicked += count if clicked else 0
     return found

@@ -43,6 +43,7 @@ class BehaviorBot:
         """Return the visitor as one of all people, the known, the customers and each cohort, and their answers.
 
         `work/segment/<machine or people>`: places in cohorts and on lists; `work/score/machine`: scores that stand.
+        `bounds/<let_go or over_minute>/<visitors or events>`: what bounds kept from rules, of those who met one.
         """
         figures = {"people": 1.0}
         if state.email is not None:
@@ -55,7 +56,7 @@ class BehaviorBot:
                 figures[every] = float(tally.count)
                 figures[by_people] = float(tally.human)
         named = [name for name in state.cohorts if not is_hidden(name)]
-        figures |= _work(state, named)
+        figures |= _work(state, named) | _bounds(state)
         return figures | {f"cohorts/{name}": 1.0 for name in named}
 
     def step(
@@ -84,3 +85,16 @@ def _work(state: BehaviorState, named: list[str]) -> dict[str, float]:
         "work/score/machine": len(state.scores),
     }
     return {name: float(count) for name, count in work.items() if count}
+
+
+def _bounds(state: BehaviorState) -> dict[str, float]:
+    """Return the visitor as one of those whose events a bound let go, or passed over, and how many these were."""
+    figures: dict[str, float] = {}
+    for bound, events in (
+        ("let_go", state.marks_dropped + state.let_go),
+        ("over_minute", state.over_bound),
+    ):
+        if events:
+            figures[f"bounds/{bound}/visitors"] = 1.0
+            figures[f"bounds/{bound}/events"] = float(events)
+    return figures

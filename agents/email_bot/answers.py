@@ -10,6 +10,9 @@ from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, LogStory, PutAlert, 
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import AlertAnswered, Responded, SendPlan
 
+HUMAN = 0.5
+"""How likely a person did it, from which on it counts as theirs."""
+
 
 def responded(turn: Turn, message: Responded) -> None:
     """Take one answer: who leaves is left alone, who opens has the mail, who bounces is not there."""
@@ -23,7 +26,11 @@ def responded(turn: Turn, message: Responded) -> None:
         case "bounced":
             _bounced(turn, message.send_id)
         case "opened" | "clicked":
+            noted = _note(turn, message) if message.human >= HUMAN else None
+            written = len(turn.effects)
             _it_arrived(turn, message.send_id, message.kind)
+            if noted is not None and len(turn.effects) == written:
+                turn.effects.append(_put(noted, noted.at))
         case _:
             pass  # a kind that is no affair of e-mail
 
@@ -42,6 +49,21 @@ def _left_by(turn: Turn, send_id: str) -> None:
     turn.effects.append(_put(past, past.at))
 
 
+def _note(turn: Turn, message: Responded) -> PastSend | None:
+    """Note that a person opened an e-mail, or clicked in it; return it where that is news."""
+    past = past_send(turn.state, message.send_id)
+    if past is None or past.status not in ("handed over", "uncertain"):
+        return None
+    match message.kind:
+        case "opened" if not past.opened:
+            past.opened = True
+        case "clicked" if not past.clicked:
+            past.clicked = True
+        case _:
+            return None
+    return past
+
+
 def _put(past: PastSend, at: datetime, reason: str = "") -> PutSend:
     """Return what writes the ledger row of a past send anew."""
     return PutSend(
@@ -53,6 +75,8 @@ def _put(past: PastSend, at: datetime, reason: str = "") -> PutSend:
         past.handed_over_at,
         past.domain,
         past.left,
+        past.opened,
+        past.clicked,
     )
 
 

@@ -77,6 +77,10 @@ class PastSend(msgspec.Struct, array_like=True):
     """Of the mailbox."""
     left: bool = False
     """True where somebody unsubscribed by it."""
+    opened: bool = False
+    """True where a person opened it, as far as can be told."""
+    clicked: bool = False
+    """True where a person clicked in it."""
 
 
 class EmailState(msgspec.Struct, array_like=True):

@@ -31,6 +31,14 @@ Plain = str | bool | int | float
 InteractionType = Literal["notice_bar", "opinion_form", "chat_invitation", "exit_offer"]
 
 
+class WrongValueError(ValueError):
+    """Say what is wrong with a value, and (`hint`) what to write instead."""
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(problem)
+        self.hint = hint
+
+
 class Model(BaseModel):
     """Stand above all models of files: strict, frozen, no unknown keys."""
 
@@ -56,7 +64,10 @@ class Windowed(Model):
     @model_validator(mode="after")
     def _one_window(self) -> Self:
         if self.within_hours is not None and self.within_days is not None:
-            raise ValueError("within_hours and within_days exclude each other")
+            raise WrongValueError(
+                "within_hours and within_days exclude each other",
+                "keep one of them: within_days: 7",
+            )
         return self
 
     @property
@@ -69,9 +80,9 @@ def countable(hours: int | None, *bounds: int | None) -> None:
     """Raise ValueError for a bound within a window that is beyond what is kept."""
     most = max((bound for bound in bounds if bound is not None), default=0)
     if hours is not None and most > COUNTED_MAX:
-        raise ValueError(
-            f"within a window, count to {COUNTED_MAX} at most: more is not kept of one visitor;"
-            " without a window there is no such bound"
+        raise WrongValueError(
+            f"within a window, count to {COUNTED_MAX} at most: more is not kept of one visitor",
+            "count fewer, or leave the window out",
         )
 
 
@@ -90,4 +101,6 @@ class WindowedOrSince(Windowed):
 def in_order(at_least: float | None, at_most: float | None) -> None:
     """Raise ValueError for two bounds between which nothing lies."""
     if at_least is not None and at_most is not None and at_least > at_most:
-        raise ValueError("at_least is above at_most: nothing lies between them")
+        raise WrongValueError(
+            "at_least is above at_most: nothing lies between them", "swap them, or leave one out"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -11,6 +12,7 @@ from agents.rules.condition_models import NAME
 from agents.rules.email_models import Mail, SplitTestModel
 from agents.rules.entry_checks import check_entry
 from agents.rules.flow_checks import check_flow
+from agents.rules.hints import there_are
 from agents.rules.models import PathFile, Stage, TemplateFile
 from agents.rules.parts import OTHER_KINDS
 from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
@@ -54,8 +56,7 @@ def _unknown(
 ) -> Iterator[RuleError]:
     names = sorted(known)
     if name not in names:
-        listed = ", ".join(names[:12]) or "none"
-        yield source.error(at, f"the {what} {name} does not exist", f"there are: {listed}")
+        yield source.error(at, f"the {what} {name} does not exist", there_are(name, names))
 
 
 def _check_names(rules: RuleSet) -> Iterator[RuleError]:
@@ -192,7 +193,9 @@ def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[Rule
     template = path.success.template
     yield from _unknown(source, ("success", "template"), "template", template, rules.templates)
     if path.zone not in available_timezones():
-        yield source.error(("zone",), f"the zone {path.zone} does not exist", "America/Sao_Paulo")
+        near = difflib.get_close_matches(path.zone, available_timezones(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "write it like America/Sao_Paulo"
+        yield source.error(("zone",), f"the zone {path.zone} does not exist", hint)
     if path.attempts.after_open > path.attempts.total:
         hint = f"lower it to {path.attempts.total} or less"
         yield source.error(("attempts", "after_open"), "after_open is above total", hint)
@@ -302,12 +305,19 @@ def _check_variants(
         hint = "add another of the step's templates"
         yield source.error((*at, "variants"), "a split test of one variant tests nothing", hint)
     listed = {each.id: each for each in email.templates}
+    meant_for = {
+        name: {listed[name].cohort, _own_cohort(rules.templates.get(name))} - {None}
+        for name in test.variants
+        if name in listed
+    }
+    first = next(iter(meant_for), "")
     for variant in test.variants:
         place = (*at, "variants", variant)
         if variant not in listed:
             hint = "add it there, or choose one of: " + ", ".join(listed)
             problem = f"the variant {variant} is not among the step's templates"
             yield source.error(place, problem, hint)
-        elif listed[variant].cohort or _own_cohort(rules.templates.get(variant)):
-            hint = "a variant must be open to everybody, or its share would not hold"
-            yield source.error(place, f"the variant {variant} is for one cohort only", hint)
+        elif meant_for[variant] != meant_for[first]:
+            hint = "who may get one variant must be able to get all of them, or their shares would not hold"
+            problem = f"the variant {variant} is not for the same cohort as {first}"
+            yield source.error(place, problem, hint)

@@ -24,6 +24,7 @@ from agents.rules.basics import (
     Plain,
     Text,
     WindowedOrSince,
+    WrongValueError,
     in_order,
 )
 from agents.rules.event_models import MARKS_MAX, EventDid, EventNone, SequenceIs, UnfinishedIs
@@ -59,9 +60,11 @@ class ScoreIn(Model):
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
         if self.start is None and self.end is None:
-            raise ValueError("a score needs from, to, or both")
+            raise WrongValueError(
+                "a score needs from, to, or both", "write it like {name: interest, from: 20}"
+            )
         if self.start is not None and self.end is not None and self.start >= self.end:
-            raise ValueError("from must be lower than to")
+            raise WrongValueError("from must be lower than to", "swap them, or leave one out")
         return self
 
 
@@ -83,9 +86,13 @@ class SessionIs(Model):
         in_order(self.number_at_least, self.number_at_most)
         asked = [name for name in type(self).model_fields if name != "pages_at_least"]
         if all(getattr(self, name) is None for name in asked):
-            raise ValueError(f"a session needs one of {', '.join(asked)}")
+            raise WrongValueError(
+                f"a session needs one of {', '.join(asked)}", "write it like {depth_at_least: 2}"
+            )
         if self.pages_at_least > 1 and self.pages_contain is None:
-            raise ValueError("pages_at_least needs pages_contain")
+            raise WrongValueError(
+                "pages_at_least needs pages_contain", "name the pages: pages_contain: [/pricing]"
+            )
         return self
 
 
@@ -101,11 +108,15 @@ class PageSeen(WindowedOrSince):
     @model_validator(mode="after")
     def _one_text(self) -> Self:
         if (self.starts_with is None) == (self.contains is None):
-            raise ValueError("a page needs one of starts_with, contains")
+            raise WrongValueError(
+                "a page needs one of starts_with, contains",
+                "keep one of them: {starts_with: /products}",
+            )
         is_marked = self.seconds_at_least is not None or self.since_entry
         if is_marked and self.at_least >= MARKS_MAX:
-            raise ValueError(
-                f"with seconds_at_least or since_entry, count to {MARKS_MAX - 1} at most"
+            raise WrongValueError(
+                f"with seconds_at_least or since_entry, count to {MARKS_MAX - 1} at most",
+                "count fewer, or leave seconds_at_least and since_entry out",
             )
         return self
 
@@ -136,7 +147,9 @@ class OrdersAre(Model):
     def _some_bound(self) -> Self:
         asked = list(type(self).model_fields)
         if all(getattr(self, name) is None for name in asked):
-            raise ValueError(f"orders need one of {', '.join(asked)}")
+            raise WrongValueError(
+                f"orders need one of {', '.join(asked)}", "write it like {at_least: 1}"
+            )
         in_order(self.at_least, self.at_most)
         in_order(self.value_at_least, self.value_at_most)
         return self
@@ -155,7 +168,9 @@ class CartIs(Model):
     def _some_bound(self) -> Self:
         asked = list(type(self).model_fields)
         if all(getattr(self, name) is None for name in asked):
-            raise ValueError(f"a cart needs one of {', '.join(asked)}")
+            raise WrongValueError(
+                f"a cart needs one of {', '.join(asked)}", "write it like {items_at_least: 1}"
+            )
         in_order(self.value_at_least, self.value_at_most)
         return self
 
@@ -173,7 +188,10 @@ class CampaignIs(Model):
     def _some_field(self) -> Self:
         asked = list(type(self).model_fields)
         if all(getattr(self, name) is None for name in asked):
-            raise ValueError(f"a campaign needs {', '.join(asked)}, or several of them")
+            raise WrongValueError(
+                f"a campaign needs {', '.join(asked)}, or several of them",
+                "write it like {source: newsletter}",
+            )
         return self
 
 
@@ -190,7 +208,10 @@ class SocialIs(Model):
     @model_validator(mode="after")
     def _some_field(self) -> Self:
         if self.presence is None and self.profile is None and self.activity is None:
-            raise ValueError("social needs presence, profile, activity, or several of them")
+            raise WrongValueError(
+                "social needs presence, profile, activity, or several of them",
+                "write it like {presence: found}",
+            )
         return self
 
 
@@ -204,7 +225,7 @@ class ShareOf(Model):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.start >= self.end:
-            raise ValueError("from must be lower than to")
+            raise WrongValueError("from must be lower than to", "swap them, or leave one out")
         return self
 
 
@@ -221,9 +242,12 @@ class ProbabilityIn(Model):
     @model_validator(mode="after")
     def _some_band(self) -> Self:
         if self.start is None and self.end is None:
-            raise ValueError("a probability needs from, to, or both, between 0 and 1")
+            raise WrongValueError(
+                "a probability needs from, to, or both, between 0 and 1",
+                "write it like {of: customer, from: 0.5}",
+            )
         if self.start is not None and self.end is not None and self.start >= self.end:
-            raise ValueError("from must be lower than to")
+            raise WrongValueError("from must be lower than to", "swap them, or leave one out")
         return self
 
 
@@ -240,13 +264,20 @@ class RespondedWith(WindowedOrSince):
     def _possible(self) -> Self:
         possible = {"opened", "clicked"} if self.to == "email" else _ANSWERS
         if self.kind not in possible:
-            raise ValueError(f"{self.to} is never {self.kind}: {', '.join(sorted(possible))}")
+            raise WrongValueError(
+                f"{self.to} is never {self.kind}: {', '.join(sorted(possible))}",
+                "take one of these, or name another type under to",
+            )
         if self.since_entry and self.at_least >= MARKS_MAX:
-            raise ValueError(f"with since_entry, count to {MARKS_MAX - 1} at most")
+            raise WrongValueError(
+                f"with since_entry, count to {MARKS_MAX - 1} at most",
+                "count fewer, or leave since_entry out",
+            )
         is_windowed = self.hours is not None or self.since_entry
         if self.by == "machine" and (self.to != "email" or is_windowed):
-            raise ValueError(
-                "of machines, e-mails' opens and clicks are counted, and only for ever"
+            raise WrongValueError(
+                "of machines, e-mails' opens and clicks are counted, and only for ever",
+                "take by: machine out, or the window",
             )
         return self
 
@@ -291,7 +322,10 @@ class Condition(Model):
     def _one_key(self) -> Self:
         given = sum(getattr(self, name) is not None for name in type(self).model_fields)
         if given != 1:
-            raise ValueError("one condition says one thing: put several under all, any or not")
+            raise WrongValueError(
+                "one condition says one thing: put several under all, any or not",
+                "write all: [{known: email}, {lifecycle: lead}]",
+            )
         return self
 
     @property

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from agents.rules.basics import HourOfDay, Model, Name, Text, or_bare
+from agents.rules.basics import HourOfDay, Model, Name, Text, WrongValueError, or_bare
 
 OneOrMore = TypeVar("OneOrMore")
 
@@ -18,7 +18,7 @@ def once(values: list[OneOrMore]) -> list[OneOrMore]:
     seen: list[OneOrMore] = []
     for value in values:
         if value in seen:
-            raise ValueError(f"{value!r} is named twice")
+            raise WrongValueError(f"{value!r} is named twice", "keep it once")
         seen.append(value)
     return values
 

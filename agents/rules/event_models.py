@@ -18,6 +18,7 @@ from agents.rules.basics import (
     Text,
     Windowed,
     WindowedOrSince,
+    WrongValueError,
     countable,
     in_order,
     or_bare,
@@ -95,8 +96,9 @@ class EventDid(EventNone):
         countable(self.hours, self.at_least, self.at_most and self.at_most + 1)
         is_marked = self.properties or self.same or self.since_entry
         if is_marked and max(self.at_least, self.at_most or 0) >= MARKS_MAX:
-            raise ValueError(
-                f"with properties, same or since_entry, count to {MARKS_MAX - 1} at most"
+            raise WrongValueError(
+                f"with properties, same or since_entry, count to {MARKS_MAX - 1} at most",
+                "count fewer, or leave properties, same and since_entry out",
             )
         return self
 
@@ -123,7 +125,13 @@ class UnfinishedIs(Windowed):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.hours is not None and self.hours <= self.after_hours:
-            raise ValueError("the window must be longer than after_hours")
+            raise WrongValueError(
+                "the window must be longer than after_hours",
+                "wait for fewer after_hours, or look further back",
+            )
         if self.start == self.finish:
-            raise ValueError("start and finish are the same event")
+            raise WrongValueError(
+                "start and finish are the same event",
+                "name what begins it, and what would finish it",
+            )
         return self

@@ -8,6 +8,7 @@ from agents.rules.facts import LISTS
 from agents.rules.flow import RESERVED, StepRule
 from agents.rules.flow_compiler import steps_of
 from agents.rules.flow_models import STEPS_MAX, Step, walk_steps
+from agents.rules.hints import there_are
 from agents.rules.models import PathFile
 from agents.rules.ruleset import RuleSet, walk
 from agents.rules.source import Location, Source
@@ -35,7 +36,7 @@ def check_flow(rules: RuleSet, source: Source, name: str, path: PathFile) -> Ite
         yield from _check_step(rules, source, at, step)
     lost = [(at, step) for at, step in steps if step.goto is not None and step.goto not in places]
     for at, step in lost:
-        hint = f"there are: {', '.join(places)}"
+        hint = there_are(step.goto or "", places)
         yield source.error((*at, "goto"), f"the step {step.goto} does not exist", hint)
     if not lost and len(places) == len(steps):
         flow = steps_of(name, path)
@@ -52,8 +53,8 @@ def _check_step(rules: RuleSet, source: Source, at: Location, step: Step) -> Ite
             yield source.error(place, f"the trait {trait} cannot be set", hint)
     if step.offer is not None and step.offer.interaction not in rules.interactions:
         problem = f"the interaction {step.offer.interaction} does not exist"
-        listed = ", ".join(rules.interactions) or "none"
-        yield source.error((*at, "offer"), problem, f"there are: {listed}")
+        hint = there_are(step.offer.interaction, rules.interactions)
+        yield source.error((*at, "offer"), problem, hint)
     ways = [way.name for way in step.split.ways] if step.split is not None else []
     for index, way in enumerate(ways):
         if way in ways[:index]:
@@ -73,12 +74,12 @@ def _check_condition(
     for each, condition in walk(asked, place):
         if condition.cohort is not None and condition.cohort not in rules.cohorts:
             problem = f"the cohort {condition.cohort} does not exist"
-            hint = f"there are: {', '.join(sorted(rules.cohorts)[:12]) or 'none'}"
+            hint = there_are(condition.cohort, rules.cohorts)
             yield source.error((*each, "cohort"), problem, hint)
         score = condition.score
         if score is not None and score.name not in rules.scores:
             problem = f"the score {score.name} does not exist"
-            hint = f"there are: {', '.join(sorted(rules.scores)) or 'none'}"
+            hint = there_are(score.name, rules.scores)
             yield source.error((*each, "score", "name"), problem, hint)
 
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from agents.rules.basics import HourOfDay, Hours, Model, Name, Plain, Text, or_bare
+from agents.rules.basics import HourOfDay, Hours, Model, Name, Plain, Text, WrongValueError, or_bare
 from agents.rules.condition_models import Condition
 from agents.rules.email_models import Mail
 from agents.rules.source import Location
@@ -54,7 +54,7 @@ class Until(Model):
     @model_validator(mode="after")
     def _some_moment(self) -> Self:
         if self.hour is None and self.weekday is None:
-            raise ValueError("until needs hour, weekday, or both")
+            raise WrongValueError("until needs hour, weekday, or both", "write it like {hour: 9}")
         return self
 
 
@@ -68,7 +68,9 @@ class Wait(Model):
     @model_validator(mode="after")
     def _one_wait(self) -> Self:
         if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
-            raise ValueError("wait for one thing: hours, days, or until")
+            raise WrongValueError(
+                "wait for one thing: hours, days, or until", "write it like {hours: 24}"
+            )
         return self
 
 
@@ -122,7 +124,10 @@ def _address(url: str) -> str:
     except ValueError:
         is_address = False
     if not is_address:
-        raise ValueError(f"{url} is no address: write one like https://crm.example/score")
+        raise WrongValueError(
+            f"{url} is no address: write one like https://crm.example/score",
+            "begin with https:// and the host's name",
+        )
     return url
 
 
@@ -173,16 +178,21 @@ class Step(Model):
         given = [name for name in KINDS if getattr(self, name) is not None]
         if len(given) != 1:
             shown = ", ".join(name.rstrip("_") for name in KINDS)
-            raise ValueError(f"a step does one thing, one of {shown}")
+            raise WrongValueError(f"a step does one thing, one of {shown}", "make a step of each")
         if self.then is not None and self.if_ is None:
-            raise ValueError("then belongs to if")
+            raise WrongValueError("then belongs to if", "write if: above it, or take then out")
         branching = (self.if_, self.wait_until, self.webhook)
         if self.otherwise is not None and all(each is None for each in branching):
-            raise ValueError("else belongs to if, wait_until and webhook")
+            raise WrongValueError(
+                "else belongs to if, wait_until and webhook",
+                "take else out, or ask something in this step",
+            )
         if self.if_ is not None and not self.then and not self.otherwise:
-            raise ValueError("if needs then, else, or both")
+            raise WrongValueError("if needs then, else, or both", "write a step under then:")
         if self.times is not None and self.goto is None:
-            raise ValueError("times belongs to goto")
+            raise WrongValueError(
+                "times belongs to goto", "write goto: above it, or take times out"
+            )
         return self
 
     @property

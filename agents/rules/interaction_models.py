@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from agents.rules.basics import WrongValueError
 from agents.rules.condition_models import InteractionType, Model, Name, Text
 
 LINK = r"^(https?://[^\s<>\"]+|/([^/\s<>\"\\][^\s<>\"\\]*)?|[#?][^\s<>\"]*)$"
@@ -51,9 +52,15 @@ class AskedFor(Model):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.kind == "choice") != (self.options is not None):
-            raise ValueError("a choice, and nothing else, has options")
+            raise WrongValueError(
+                "a choice, and nothing else, has options",
+                "list options: [Yes, No] under kind: choice, or take them out",
+            )
         if self.name in RESERVED:
-            raise ValueError(f"the answer cannot be called {self.name}")
+            raise WrongValueError(
+                f"the answer cannot be called {self.name}",
+                "give it another name: it becomes a trait",
+            )
         return self
 
 
@@ -93,11 +100,20 @@ class InteractionFile(Model):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if (self.type == "opinion_form") != (self.content.fields is not None):
-            raise ValueError("an opinion_form, and nothing else, has content.fields")
+            raise WrongValueError(
+                "an opinion_form, and nothing else, has content.fields",
+                "write fields into an opinion_form, and into nothing else",
+            )
         if self.content.thanks is not None and self.type != "opinion_form":
-            raise ValueError("only an opinion_form has content.thanks")
+            raise WrongValueError("only an opinion_form has content.thanks", "take thanks out")
         if self.type == "chat_invitation" and self.content.action is None:
-            raise ValueError("a chat_invitation needs content.action")
+            raise WrongValueError(
+                "a chat_invitation needs content.action",
+                "write action: {label: Talk to us, url: /contact}",
+            )
         if (self.type == "exit_offer") != (self.trigger == "exit"):
-            raise ValueError("an exit_offer, and nothing else, has trigger: exit")
+            raise WrongValueError(
+                "an exit_offer, and nothing else, has trigger: exit",
+                "write trigger: exit with type: exit_offer, and with nothing else",
+            )
         return self

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from agents.rules.basics import ATTEMPTS_MAX, CAPPED_MAX, or_bare
+from agents.rules.basics import ATTEMPTS_MAX, CAPPED_MAX, WrongValueError, or_bare
 from agents.rules.condition_models import ONE_LINE, Condition, HourOfDay, Hours, Model, Name, Text
 from agents.rules.email_models import Email, Mail, once
 from agents.rules.event_models import Properties
@@ -109,7 +109,10 @@ class DateEntry(Model):
     @model_validator(mode="after")
     def _within_a_year(self) -> Self:
         if self.anniversary and self.offset_days > DAYS_AROUND_MAX:
-            raise ValueError(f"of an anniversary, offset_days is {DAYS_AROUND_MAX} at most")
+            raise WrongValueError(
+                f"of an anniversary, offset_days is {DAYS_AROUND_MAX} at most",
+                "count from the nearer anniversary",
+            )
         return self
 
 
@@ -132,9 +135,15 @@ class Entry(Model):
         given = [self.cohort, self.event, self.date, self.in_list]
         count = sum(each is not None for each in given)
         if count > 1 or (not count and not self.api):
-            raise ValueError("write one of cohort, event, date, list, or api: true")
+            raise WrongValueError(
+                "write one of cohort, event, date, list, or api: true",
+                "keep one of them: cohort: addressable-lead",
+            )
         if self.where is not None and self.event is None:
-            raise ValueError("where asks for properties of an event: name it under event")
+            raise WrongValueError(
+                "where asks for properties of an event: name it under event",
+                "write event: beside it, or take where out",
+            )
         return self
 
 
@@ -186,7 +195,10 @@ class StageOn(Model):
     @model_validator(mode="after")
     def _one_cause(self) -> Self:
         if (self.what == "cohort") != bool(self.cohort):
-            raise ValueError("write entry, opened, clicked, or {cohort: name}")
+            raise WrongValueError(
+                "write entry, opened, clicked, or {cohort: name}",
+                "write it like on: clicked, or on: {cohort: in-cart}",
+            )
         return self
 
 
@@ -228,7 +240,9 @@ class PathFile(Model):
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if bool(self.stages) == bool(self.steps):
-            raise ValueError("a path has stages (a loop) or steps (a flow), one of them")
+            raise WrongValueError(
+                "a path has stages (a loop) or steps (a flow), one of them", "keep stages, or steps"
+            )
         return self
 
     def emails(self) -> Iterator[tuple[Location, str, Mail]]:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agents.rules import condition_models
-from agents.rules.condition_models import NAME, ONE_LINE, Model
+from agents.rules.condition_models import Model
+from agents.rules.hints import hint_of, missing_hint
 from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError
 
@@ -35,44 +36,49 @@ def read_model(source: Source, model: type[SomeModel]) -> SomeModel | list[RuleE
         return model.model_validate(source.data)
     except ValidationError as error:
         keys = _keys(model.__module__)
-        found = [_rule_error(source, each, keys) for each in error.errors(include_url=False)]
+        found = [_rule_error(source, each, keys, model) for each in error.errors(include_url=False)]
     return sorted(found, key=lambda each: each.line)
 
 
-def _rule_error(source: Source, error: ErrorDetails, keys: tuple[str, ...]) -> RuleError:
+def _rule_error(
+    source: Source, error: ErrorDetails, keys: tuple[str, ...], model: type[Model]
+) -> RuleError:
     location: Location = tuple(error["loc"])
     where = _words(source, location)
     last = location[-1] if location else ""
     match error["type"]:
         case "missing":
-            return source.error(location, f"{where} is missing", f"add `{last}:`")
+            return source.error(location, f"{where} is missing", missing_hint(last, error, model))
         case "extra_forbidden":
             # A key that others have is no near one: what was meant by it here, nobody can say.
             near = [] if last in keys else difflib.get_close_matches(str(last), keys, n=1)
             hint = f"did you mean {near[0]}?" if near else "it has no meaning here: delete it"
             return source.error(location, f"{where} is not a known key", hint)
         case "string_pattern_mismatch":
-            return source.error(
-                location, f"{where}: {error['input']!r} is not allowed", _spell(error)
-            )
+            problem = f"{where}: {error['input']!r} is not allowed"
         case "too_short":
-            return source.error(location, f"{where} is empty", "add at least one")
+            problem = f"{where} {_too_few(error)}"
+            return source.error(location, problem, _add(error))
         case "model_type":
             problem = f"{where} holds keys of its own, not {str(error['input'])[:60]!r}"
             return source.error(location, problem, "write them as {key: value}")
         case "value_error":
-            return source.error(location, f"{where}: {error['msg'].removeprefix('Value error, ')}")
+            problem = f"{where}: {error['msg'].removeprefix('Value error, ')}"
         case _:
             problem = f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"
-            return source.error(location, problem, f"found {str(error['input'])[:60]!r}")
+    return source.error(location, problem, hint_of(error, model))
 
 
-def _spell(error: ErrorDetails) -> str:
-    pattern = str(error.get("ctx", {}).get("pattern", ""))
-    return {
-        NAME: "small letters, digits, - and _, 64 at most",
-        ONE_LINE: "write one line",
-    }.get(pattern, "check its spelling")
+def _too_few(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    least, given = context.get("min_length", 1), context.get("actual_length", 0)
+    return "is empty" if not given else f"holds {given}, and needs {least}"
+
+
+def _add(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    missing = context.get("min_length", 1) - context.get("actual_length", 0)
+    return "add at least one" if missing == 1 else f"add at least {missing}"
 
 
 def _words(source: Source, location: Location) -> str:

@@ -79,7 +79,12 @@ def parse(file: str, text: str) -> Source:
             file, line, f"this is no YAML: {error.problem}", _hint(text, line)
         ) from error
     except yaml.YAMLError as error:
-        raise RuleError(file, 1, "this is no YAML: a character is not allowed") from error
+        raise RuleError(
+            file,
+            1,
+            "this is no YAML: a character is not allowed",
+            "take out characters that cannot be seen",
+        ) from error
     except RecursionError as error:
         raise RuleError(file, 1, f"nested deeper than {DEPTH_MAX}", "flatten it") from error
     if node is None:
@@ -127,7 +132,7 @@ def _build_mapping(node: yaml.MappingNode, at: Location, source: Source) -> dict
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise RuleError(source.file, line, "a key must be a word")
+            raise RuleError(source.file, line, "a key must be a word", "write `key: value`")
         key = key_node.value
         if key in data:
             raise RuleError(source.file, line, f"{key} is given twice", "keep one of them")
@@ -147,7 +152,9 @@ def _scalar(node: yaml.ScalarNode, at: Location, source: Source) -> Any:
             try:
                 return int(text) if kind == "int" else float(text)
             except ValueError as error:
-                raise source.error(at, f"{text!r} is no number") from error
+                raise source.error(
+                    at, f"{text!r} is no number", "write digits, like 4 or 2.5"
+                ) from error
         case "null":
             raise source.error(at, f"{at[-1] if at else 'the file'} is empty", "fill it in")
         case other:

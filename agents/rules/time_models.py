@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from agents.rules.basics import HourOfDay, Hours, Model, Text
+from agents.rules.basics import HourOfDay, Hours, Model, Text, WrongValueError
 
 DAYS_AHEAD_MAX = 3_660
 
@@ -18,7 +18,10 @@ def _a_day(text: str) -> str:
     except ValueError:
         found = None
     if found is None or found.isoformat() != text or not 1900 <= found.year <= 2200:
-        raise ValueError("a day is written like 2026-11-30")
+        raise WrongValueError(
+            "a day is written like 2026-11-30",
+            "four digits of the year, two of the month, two of the day",
+        )
     return text
 
 
@@ -65,14 +68,23 @@ class DateIs(Model):
     def _one_of_each(self) -> Self:
         given = {name for name in type(self).model_fields if getattr(self, name) is not None}
         if len(given & {*SOURCES}) != 1:
-            raise ValueError(f"a date needs one of {', '.join(SOURCES)}")
+            raise WrongValueError(
+                f"a date needs one of {', '.join(SOURCES)}",
+                "write it like {trait: birthday, anniversary_in_days: 7}",
+            )
         questions = [name for name in type(self).model_fields if name not in SOURCES]
         if len(given - {*SOURCES}) != 1:
-            raise ValueError(f"ask one thing: {', '.join(questions)}")
+            raise WrongValueError(
+                f"ask one thing: {', '.join(questions)}", "keep one of them: in_last_days: 7"
+            )
         if self.of == "now" and not given & {"before", "after", "between"}:
-            raise ValueError("of now, ask before, after or between")
+            raise WrongValueError(
+                "of now, ask before, after or between", "write it like {of: now, after: 2026-11-30}"
+            )
         if self.between is not None and self.between[0] > self.between[1]:
-            raise ValueError("between goes from the earlier day to the later one")
+            raise WrongValueError(
+                "between goes from the earlier day to the later one", "swap the two days"
+            )
         return self
 
 
@@ -85,7 +97,10 @@ class HoursOfDay(Model):
     @model_validator(mode="after")
     def _some_hours(self) -> Self:
         if self.start == self.end:
-            raise ValueError("from and to are the same hour: no hour lies between")
+            raise WrongValueError(
+                "from and to are the same hour: no hour lies between",
+                "write it like {from: 9, to: 18}",
+            )
         return self
 
 
@@ -98,5 +113,7 @@ class ClockIs(Model):
     @model_validator(mode="after")
     def _some_question(self) -> Self:
         if self.weekdays is None and self.hours is None:
-            raise ValueError("a clock needs weekdays, hours, or both")
+            raise WrongValueError(
+                "a clock needs weekdays, hours, or both", "write it like {weekdays: [mon, tue]}"
+            )
         return self

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from agents.rules.basics import Model, Plain, Text, Windowed, in_order, or_bare
+from agents.rules.basics import Model, Plain, Text, Windowed, WrongValueError, in_order, or_bare
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
@@ -36,7 +36,10 @@ def _readable(text: str) -> str:
     try:
         expression(text)
     except ValueError as error:
-        raise ValueError(f"RE2 cannot read it: {error}") from error
+        raise WrongValueError(
+            f"RE2 cannot read it: {error}",
+            "check its brackets; look-around and back-references are not known",
+        ) from error
     return text
 
 
@@ -68,7 +71,9 @@ class ValueIs(Model):
     def _one_question(self) -> Self:
         asked = self.questions()
         if len(asked) != 1 and not (asked and asked <= _RANGE):
-            raise ValueError(f"ask one thing: {', '.join(_keys(self))}")
+            raise WrongValueError(
+                f"ask one thing: {', '.join(_keys(self))}", "keep one of them: equals: gold"
+            )
         in_order(self.at_least, self.at_most)
         if self.between is not None and self.between[0] > self.between[1]:
             raise ValueError("between goes from the lower number to the higher one")

@@ -12,6 +12,12 @@ STANDING = ("planned", "sending", "waiting", "visiting", "alerted")
 """Statuses of a run whose visitor stands at its stage now: on the way, or with a person."""
 
 
+BOUNDS = ("let_go", "over_minute")
+"""Bounds of what is known of one visitor: of the marks that are kept, and of the events of one minute."""
+
+BOUNDED = ("visitors", "events")
+
+
 def cohort_group(cohort: str) -> str:
     """Return what the visitors of a cohort are listed under."""
     return f"cohorts/{cohort}"
@@ -199,6 +205,18 @@ def work_in(*bots: dict[str, float]) -> dict[str, dict[str, int]]:
                 task, _, by = rest.partition("/")
                 found.setdefault(task, {})[by] = int(pieces)
     return found
+
+
+def bounds_in(figures: dict[str, float]) -> dict[str, dict[str, int]]:
+    """Return bound -> how many visitors met it, and how many of their events.
+
+    >>> bounds_in({"bounds/let_go/visitors": 2.0, "bounds/let_go/events": 31.0})["let_go"]
+    {'visitors': 2, 'events': 31}
+    """
+    return {
+        bound: {what: int(figures.get(f"bounds/{bound}/{what}", 0)) for what in BOUNDED}
+        for bound in BOUNDS
+    }
 
 
 def by_status(stages: dict[str, dict[str, dict[str, int]]]) -> dict[str, int]:

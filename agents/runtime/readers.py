@@ -25,6 +25,7 @@ from agents.runtime import tested
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import (
     arms_in,
+    bounds_in,
     by_status,
     cohort_group,
     people_by_version,
@@ -316,6 +317,7 @@ class StoreReader:
             "by_version": people_by_version(rules),
             "arms": arms_in(rules),
             "work": work_in(rules, people),
+            "bounds": bounds_in(people),
             "people": {name: int(people.get(name, 0)) for name in PEOPLE},
             "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
             "paused": held.get("paths", []),

@@ -172,6 +172,7 @@ def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
     if effect.status in _AT_A_SERVER:
         at = effect.handed_over_at or effect.at
         fields |= {"day": f"{at:%Y-%m-%d}", "domain": effect.domain, "left": effect.left}
+        fields |= {"opened": effect.opened, "clicked": effect.clicked}
     return fields
 
 

@@ -14,7 +14,7 @@ ROW_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "sends": (
         ("visitor", "at"),
         ("status", "at"),
-        ("day", "domain", "status", "left", "path", "stage", "template"),
+        ("day", "domain", "status", "left", "path", "stage", "template", "opened", "clicked"),
     ),
     "alerts": (("visitor", "at"), ("status", "at"), ("by",)),
     "engagements": (("visitor", "at"), ("status", "at"), ("at",)),

@@ -124,6 +124,10 @@ class PutSend(msgspec.Struct):
     """Of the mailbox: how each provider takes our e-mails is judged by it."""
     left: bool = False
     """Somebody unsubscribed by it."""
+    opened: bool = False
+    """A person did, as far as can be told: machines fetch e-mails too."""
+    clicked: bool = False
+    """Likewise."""
 
 
 MOMENTS_KEPT = 17

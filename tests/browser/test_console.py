@@ -239,3 +239,35 @@ async def test_a_template_is_seen_as_a_chosen_reader_while_somebody_writes(a_con
         assert await page.evaluate("history.length") == before
         # What the frame does not fetch is meant: looking at a preview opens nothing.
         assert [said for said in refused if "img-src data:" not in said] == []
+
+
+async def test_a_mark_of_a_chart_says_its_number_where_the_pointer_or_a_finger_rests(
+    a_context,
+) -> None:
+    store, now = await lived_in()
+    async with (
+        a_console(store, now) as (session, _),
+        a_context(viewport=PHONE, has_touch=True) as context,
+    ):
+        page = await context.new_page()
+        wrong: list[str] = []
+        await _log_in(page, session)
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        await page.goto(_url(session, "deliverability"))
+        said = page.locator(".hover")
+        mark = page.locator('.plot rect.sent:not([height="0.0"])').last
+        title = await mark.locator("title").text_content()
+        await mark.hover()
+        assert await said.is_visible()
+        assert await said.text_content() == title
+        box = await said.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+        await page.mouse.move(5, 5)
+        assert not await said.is_visible()
+        assert await page.locator(".plot rect.sent > title").count() > 1, "its own hint is back"
+        await page.goto(_url(session, "learning"))
+        await page.locator(".heat rect").nth(30).tap()
+        assert "% answer" in (await said.text_content() or "")
+        assert wrong == [], "the policy lets all of it in"

@@ -119,13 +119,13 @@ async def test_a_scores_edit_counts_its_bands_as_fading_and_caps_make_them() -> 
     [name] = OLD.scores
     bands = [band for _, band in OLD.scores[name].bands]
     assert bands, "the routine's score has bands"
-    low = edited(SCORES, f"from: {OLD.scores[name].bands[-1][0]:g}", "from: 1000000")
+    low = edited(SCORES, f"from: {OLD.scores[name].bands[-1][0]:g}", "from: 100")
     told = await counted(store, now, SCORES, low)
     lines = {line.name: line for line in told.lines if line.kind == "score"}
     assert [*lines] == [f"{name}: {band}" for band in bands]
     top = lines[f"{name}: {bands[-1]}"]
     assert top.people == 0
-    assert "from 1e+06" in top.said
+    assert "from 100" in top.said
     [same] = [each for each in told.lines if each.name == f"{name}: {bands[0]}"]
     assert same.now is not None
 

@@ -9,8 +9,11 @@ from html import unescape
 import msgspec
 import pytest
 
+from agents.runtime.held import Codec, groups_of
+from agents.runtime.registry import WIRING
 from learning.evaluation.experiment import Count, begin, learn, snapshot_of
 from learning.training.probabilities import train
+from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from tests.console_builders import (
     a_browser,
@@ -361,3 +364,48 @@ async def test_a_visitor_s_story_tells_which_cohorts_they_entered_and_left_and_b
         html = await _get(session, "visitors/person-21?by=Behavior")
         for line in moves:
             assert unescape(line["says"]) in unescape(html)
+
+
+async def test_what_bounds_let_go_of_a_visitor_is_said_there_and_of_all_on_the_system_page() -> (
+    None
+):
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        assert "no visitor did more than is kept of one" in await _get(session, "system")
+        [visitor] = await store.visitors("behavior", "", 1)
+        assert "let go" not in await _get(session, f"visitors/{visitor}")
+    codec = Codec(WIRING["behavior"].make())
+    held = codec.decode((await store.load("behavior", [visitor]))[visitor])
+    held.state.marks_dropped, held.state.over_bound = 1_234, 7
+    owner = await store.acquire("behavior-0")
+    record = BatchRecord(now, "", 1, {}, [], [], [], b"", [], [])
+    state = StateWrite(visitor, codec.encode(held), held.due(), groups_of(codec.figures(held)))
+    commit = Commit(
+        "behavior-0",
+        "behavior",
+        owner.epoch,
+        owner.batch + 1,
+        {},
+        {},
+        record,
+        [state],
+        [],
+        [],
+        [],
+        [],
+    )
+    commit.figures = codec.figures(held)
+    await store.commit(commit)
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, f"visitors/{visitor}")
+        assert "1,234 older events: of what rules look at one by one" in html
+        assert "7 events beyond 1,000 in one minute" in html
+        html = await _get(session, "system")
+        assert "1,234 older events of 1 visitor:" in html
+        assert "7 events of 1 visitor beyond" in html
+        async with session.get("/api/v1/stats", headers=ADMIN) as answer:
+            told = (await answer.json())["bounds"]
+        assert told["let_go"] == {"visitors": 1, "events": 1_234}
+        assert told["over_minute"] == {"visitors": 1, "events": 7}

@@ -76,7 +76,7 @@ async def test_a_stage_that_only_an_older_version_has_is_seen_everywhere() -> No
         await log_in(session)
         said = f"version 1, {people} people still on it"
         html = await _page(session, f"routines/{PATH}")
-        assert said in html
+        assert said.capitalize() in html
         assert f"{standing[LOST]} at <a" in html
         html = await _page(session, f"routines/{PATH}?version=1&stage={LOST}")
         assert f"Stage {LOST}" in html
@@ -129,6 +129,15 @@ async def test_sent_is_how_often_a_template_was_sent_and_not_what_the_policy_wei
             for each in stage["variants"]
         }
         assert told == {place: sent[place] for place in told}
+        for answer in ("opened", "clicked"):
+            by_people = Counter((r["stage"], r["template"]) for r in rows if r.get(answer))
+            shown = {
+                (stage["name"], each["template"]): each[answer]
+                for stage in routine["stages"]
+                for each in stage["variants"]
+            }
+            assert shown == {place: by_people[place] for place in shown}
+            assert sum(shown.values()) > 5
         assert sum(told.values()) > 100
         await log_in(session)
         html = await _page(session, f"routines/{PATH}?stage=invited")

@@ -72,8 +72,12 @@ class Post:
                 self.wakes[key] = at
             case fx.CancelWake(key):
                 self.wakes.pop(key, None)
-            case fx.PutSend(plan, status, left=True):
-                # By which e-mail somebody left is noted in its row; how it ended stays.
+            case (
+                fx.PutSend(plan, status, left=True)
+                | fx.PutSend(plan, status, opened=True)
+                | fx.PutSend(plan, status, clicked=True)
+            ):
+                # By which e-mail somebody left, and what people answered, is noted in its row; how it ended stays.
                 assert self.finals[plan.send_id] == 1
                 assert status == "handed over"
             case fx.PutSend(plan, status):

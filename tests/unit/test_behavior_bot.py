@@ -323,6 +323,10 @@ def test_what_rules_keep_of_events_does_not_grow_with_time() -> None:
     assert sizes[-1] < 16_384
     assert sum(map(len, ann.state.marks.values())) <= 128
     assert ann.state.marks_dropped > 300
+    figures = ann.bot.figures(ann.state)
+    assert figures["bounds/let_go/visitors"] == 1
+    assert figures["bounds/let_go/events"] == ann.state.marks_dropped
+    assert "bounds/let_go/visitors" not in ann.bot.figures(ann.bot.fresh("b"))
 
 
 # --------------------------------------------------------------------------- cohorts and scores

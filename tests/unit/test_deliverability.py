@@ -8,6 +8,7 @@ from datetime import timedelta
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import Unavailable
 from scripts.deliverability import DOMAINS_MAX, OTHERS, Deliverability, delivered
+from scripts.resting import OLD_SECONDS
 from tests.gateway_builders import NOON, StillClock
 
 TODAY = f"{NOON:%Y-%m-%d}"
@@ -17,10 +18,11 @@ def sums_of(domain: str = "mail.example", **counts: int) -> dict[tuple[object, .
     """Return sums of one day and domain: status -> e-mails; `left`: unsubscribed by one that was handed over."""
     left = counts.pop("left", 0)
     found: dict[tuple[object, ...], int] = {
-        (TODAY, domain, status.replace("_", " "), False): n for status, n in counts.items()
+        (TODAY, domain, status.replace("_", " "), False, False, False): n
+        for status, n in counts.items()
     }
     if left:
-        found[TODAY, domain, "handed over", True] = left
+        found[TODAY, domain, "handed over", True, False, False] = left
     return found
 
 
@@ -34,6 +36,26 @@ def test_every_email_is_counted_once_and_who_left_beside_it() -> None:
     assert (day.uncertain, day.left) == (2, 1)
     assert day.sent == day.handed + day.bounced + day.complained + day.uncertain
     assert sum(each.sent for each in now.days) == now.whole.sent == now.domains[0].sent
+
+
+def test_what_people_answered_is_told_for_each_day_and_domain() -> None:
+    sums = sums_of(handed_over=90)
+    sums |= {
+        (TODAY, "mail.example", "handed over", False, True, False): 6,
+        (TODAY, "mail.example", "handed over", True, True, True): 3,
+        (
+            TODAY,
+            "mail.example",
+            "handed over",
+            False,
+            None,
+            None,
+        ): 1,  # of before answers were noted
+    }
+    now = delivered(sums, {}, {}, NOON)
+    for taken in (now.whole, now.days[-1], now.domains[0]):
+        assert (taken.sent, taken.opened, taken.clicked, taken.left) == (100, 9, 3, 3)
+    assert sum(each.opened for each in now.days) == 9
 
 
 def test_what_is_too_many_is_said_with_what_to_do_and_few_are_not_judged() -> None:
@@ -108,6 +130,20 @@ async def test_however_many_look_it_is_summed_up_once_and_anew_after_a_rest() ->
     await asyncio.sleep(0.01)
     assert (await summed.now()).as_of != old.as_of
     assert store.sums == 2
+
+
+async def test_who_looks_after_long_gets_no_numbers_of_the_last_look() -> None:
+    store, clock = Counting(MemoryDatabase()), Machine()
+    summed = Deliverability(store, clock)
+    first = await summed.now()
+    clock.seconds += OLD_SECONDS + 1.0
+    clock.world += timedelta(hours=9)
+    assert (await summed.now()).at == first.at + timedelta(hours=9)
+    # Where they cannot be made anew, the old ones are told, and say of when they are.
+    store.fails = True
+    clock.seconds += OLD_SECONDS + 1.0
+    clock.world += timedelta(hours=1)
+    assert (await summed.now()).at == first.at + timedelta(hours=9)
 
 
 async def test_where_the_store_does_not_answer_the_last_sums_stay_with_their_moment() -> None:

@@ -121,8 +121,8 @@ class World:
             )
         )
 
-    def respond(self, kind, send="s1"):
-        return self.take(msg.Responded(self.visitor, self.now, send, kind, 1.0))
+    def respond(self, kind, send="s1", human=1.0):
+        return self.take(msg.Responded(self.visitor, self.now, send, kind, human))
 
     def wake(self, key):
         due = self.wakes.pop(key)
@@ -957,6 +957,22 @@ def test_the_ledger_says_by_which_mail_somebody_left_and_where_it_went_once():
     assert not [e for e in world.respond("unsubscribed", "s1") if isinstance(e, fx.PutSend)]
     [put] = [e for e in world.respond("complained", "s1") if isinstance(e, fx.PutSend)]
     assert (put.status, put.left, put.domain) == ("complained", True, "example.com")
+
+
+def test_the_ledger_says_what_people_answered_to_a_mail_once_and_nothing_of_machines():
+    world = World()
+    world.request()
+    world.due()
+    world.outcome("handed over")
+    puts = []
+    for kind, human in (("opened", 0.0), ("opened", 1.0), ("opened", 1.0), ("clicked", 1.0)):
+        world.now += timedelta(hours=1)
+        puts += [e for e in world.respond(kind, "s1", human) if isinstance(e, fx.PutSend)]
+    assert [(put.opened, put.clicked) for put in puts] == [(True, False), (True, True)]
+    assert {(put.status, put.at) for put in puts} == {("handed over", puts[0].at)}
+    [put] = [e for e in world.respond("complained", "s1") if isinstance(e, fx.PutSend)]
+    assert (put.status, put.opened, put.clicked) == ("complained", True, True)
+    assert not [e for e in world.respond("opened", "s9") if isinstance(e, fx.PutSend)]
 
 
 def test_of_a_mail_that_never_went_out_nobody_is_said_to_have_left():

@@ -74,7 +74,12 @@ def test_other_shares_variants_or_salt_firsta_new_test_and_other_ends_do_not() -
     ("old", "new", "place", "problem"),
     [
         ("invite-question:", "thank-you:", "thank-you: 20", "is not among the step's templates"),
-        ("invite-question:", "invite-introduce:", "variants:", "is for one cohort only"),
+        (
+            "invite-question:",
+            "invite-introduce:",
+            "variants:",
+            "is not for the same cohort as invite-hello",
+        ),
         (", invite-question: 20", "", "variants:", "one variant tests nothing"),
         (": 20}", ": 0}", "variants:", "greater than 0"),
         ("min: 200", "min: 30000", "visitors_min", "visitors_max (20000) is below visitors_min"),
@@ -93,6 +98,16 @@ def test_a_mistake_is_named_with_its_line(old: str, new: str, place: str, proble
     first = next(n for n, line in enumerate(text) if "split_test:" in line)
     line = next(n for n, line in enumerate(text[first:], first + 1) if place in line)
     assert error.line == line
+
+
+def test_templates_of_one_cohort_may_be_tested_against_each_other() -> None:
+    files = files_with(**{"invite-hello:": "invite-introduce:", "invite-question:": "invite-work:"})
+    assert "is not for the same cohort as invite-introduce" in str(validate_files(files)[0])
+    for file in (PATH, "templates/invite-work.yaml"):
+        files[file] = files[file].replace("cohort: at-work", "cohort: presence-unknown")
+    assert validate_files(files) == []
+    variants = [name for name, _ in the_test(files).variants]
+    assert variants == ["invite-introduce", "invite-work"]
 
 
 def test_two_tests_of_a_path_with_one_salt_are_refused() -> None:

@@ -197,6 +197,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "paused": ["leads"],
         "arms": {},
         "work": {},
+        "bounds": {},
     }
     facts = {
         "counts": counts,

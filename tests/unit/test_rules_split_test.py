@@ -233,6 +233,31 @@ def test_who_may_not_get_every_variant_takes_no_part() -> None:
     assert heard(lead, DecisionMade, test) == []
 
 
+def test_variants_for_one_cohort_are_tested_among_those_who_are_in_it() -> None:
+    test = a_test(**{A: 0.75, B: 0.25})
+    rules = rules_with(test)
+    templates = [(A, "vip"), (B, "vip"), (C, None)]
+    rules.paths[PATH].stages[0] = a_stage("invited", "entry", split_test=test, templates=templates)
+    got: Counter[str] = Counter()
+    for number in range(200):
+        lead = OneVisitor(a_view(rules))
+        lead.state.visitor = visitor_id_for(f"u:{number}")
+        lead.state.cohorts = ["vip"] if number % 2 else []
+        lead.enter()
+        lead.pass_time(DAY)
+        (decision,) = decisions(lead)
+        is_in = decision.policy == test.policy
+        assert is_in == bool(number % 2), "nobody else takes part"
+        assert bool(heard(lead, DecisionMade, test)) == is_in
+        if is_in:
+            assert decision.probabilities == [0.75, 0.25]
+            got[decision.arm] += 1
+        else:
+            assert decision.arm == C
+    assert got.keys() == {A, B}
+    assert 60 <= got[A] <= 90, "three of four of a hundred"
+
+
 def test_of_a_visitor_whose_two_halves_took_part_the_older_ones_variant_counts() -> None:
     test = a_test(**{A: 0.5, B: 0.5})
     older, younger = a_lead(test), a_lead(test, visitor=visitor_id_for("u:2"))

@@ -20,6 +20,10 @@ class Taken(msgspec.Struct, kw_only=True):
     left: int = 0
     """Unsubscribed by it."""
     uncertain: int = 0
+    opened: int = 0
+    """By people, as far as can be told."""
+    clicked: int = 0
+    """By people."""
     wrong: list[str] = []
     """Which of these are too many."""
 

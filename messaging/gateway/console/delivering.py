@@ -24,6 +24,9 @@ TROUBLES = (
 """Field of `Taken` -> what it means."""
 
 
+ANSWERS = (("opened", "opened by people"), ("clicked", "clicked by people"))
+
+
 async def deliverability(visit: Visit) -> web.StreamResponse:
     """Show it."""
     desk, after = desk_of(visit), after_of(visit)
@@ -37,6 +40,8 @@ async def deliverability(visit: Visit) -> web.StreamResponse:
         now=now,
         troubles=TROUBLES,
         sent=_plot(now.days, ["sent"]),
+        answers=ANSWERS,
+        answered=_plot(now.days, [name for name, _ in ANSWERS]),
         trouble=_plot(now.days, troubles),
         rows=found.lines,
         pages=addresses(f"{ROOT}deliverability", {}, after, found.after),

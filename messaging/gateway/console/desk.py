@@ -95,6 +95,8 @@ class SystemNow(msgspec.Struct, kw_only=True):
     aside: list[AsideLine] = []
     """What is set aside in quarantine and was not decided: the newest."""
     aside_count: int = 0
+    bounds: list[tuple[str, str]] = []
+    """What the bounds of a visitor's state kept from rules, in words; empty: nothing."""
 
 
 class Receipt(msgspec.Struct, kw_only=True):

@@ -45,6 +45,9 @@ class VariantLine(msgspec.Struct, kw_only=True):
     """By every version: a server had a word about so many."""
     bounced: int
     """Of these, they came back."""
+    opened: int
+    """Of these, a person opened them, as far as can be told."""
+    clicked: int
     weighed: str
     """What the policy weighs of them, where older ones count less; empty: nothing is learned."""
     rate: str

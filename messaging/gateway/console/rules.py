@@ -85,8 +85,8 @@ async def version(visit: Visit) -> web.StreamResponse:
 async def edit(visit: Visit) -> web.StreamResponse:
     """Show a file of the newest version, or of the one that is named, to be edited."""
     book = rulebook_of(visit)
-    given, name = visit.text("version"), file_name(visit.request.query.get("file", ""))
-    whom = visit.text("visitor")
+    given, whom = visit.text("version"), visit.text("visitor")
+    name = file_name(visit.request.query.get("file", ""))
     if whom and _VISITOR.fullmatch(whom) is None:
         raise ProblemError(422, "a visitor id has 24 characters", field="visitor")
     newest = (await book.now()).newest

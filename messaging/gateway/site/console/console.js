@@ -82,6 +82,40 @@
     }
     if (frame && text.hasAttribute("data-unsaved")) show();
   }
+  // What a mark of a chart says, at the pointer or finger at once: the browser's own hint comes late, and by no finger.
+  const hover = document.createElement("div");
+  hover.className = "hover";
+  hover.hidden = true;
+  hover.setAttribute("aria-hidden", "true"); // it stands in the table
+  document.body.append(hover);
+  let held = null; // the mark at the pointer, and its own hint, which is out of it so long: or both would show
+  const markOf = (target) => {
+    for (let each = target; each instanceof SVGElement && each.tagName !== "svg"; each = each.parentNode) {
+      if (held && each === held.mark) return each;
+      if ([...each.children].some((child) => child.tagName === "title")) return each;
+    }
+    return null;
+  };
+  const move = (event) => {
+    const mark = markOf(event.target);
+    if (held && held.mark !== mark) {
+      held.mark.prepend(held.title);
+      held = null;
+    }
+    if (mark && !held) {
+      const title = [...mark.children].find((child) => child.tagName === "title");
+      held = { mark, title };
+      title.remove();
+      hover.textContent = title.textContent;
+    }
+    hover.hidden = !mark;
+    if (!mark) return;
+    const room = document.documentElement.clientWidth - hover.offsetWidth - 8;
+    hover.style.left = `${Math.max(8, Math.min(event.pageX + 12, room + scrollX))}px`;
+    hover.style.top = `${event.pageY - hover.offsetHeight - 12}px`;
+  };
+  for (const name of ["pointerover", "pointermove", "pointerdown"]) document.addEventListener(name, move);
+  document.addEventListener("keydown", () => { hover.hidden = true; });
   // Whoever leaves with words that are not saved is asked once.
   if (text && !text.readOnly) {
     let isSent = false;
