@@ -443,8 +443,10 @@ def _bounced(state: BehaviorState, message: Responded, here: Moment) -> list[Eff
 
 
 def _filled(state: BehaviorState, event: RulesFilled, here: Moment) -> list[Effect]:
-    """Take what was told before the rules that are published were."""
+    """Take what was told before the rules that are published were; say who this is by the settings in force."""
     effects = fill(state, event, here)
+    if state.rules_version >= 0 and (told := _who(state, here)):
+        effects += [*told, *evaluate(state, here, ("who",), [])]
     _arm(state, here, effects)
     return effects
 

@@ -9,7 +9,9 @@ Rules
    its first visitor, and finds less to do.
 2. A newer publication replaces one whose filling is not done, and does what it left.
 3. Histories of `LACKING_MAX` visitors are held at once; the record is read once for each so many.
-4. A cohort is *being filled* until the filling is done: then it is exact for everybody.
+4. Where the consent setting is another one than at the last look, whoever may be written to by one of the two alone
+   is asked anew in the same way: they do nothing by which Behavior would find it out.
+5. A cohort is *being filled* until the filling is done: then it is exact for everybody.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 
 from agents.behavior_bot.evaluate import evaluate, moment
 from agents.behavior_bot.filling import settle
+from agents.behavior_bot.knowing import may_email, may_look_up
 from agents.behavior_bot.state import BehaviorState
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
@@ -81,10 +84,36 @@ class Filler:
         if job is None:
             job = await self._begun(last)
             await self._save(job)
-        if job["status"] != UNDER_WAY:
+        if job["status"] == UNDER_WAY:
+            await self._fill(job)
+        elif "consent" not in job:
+            await self._save(job | {"consent": self._consent})  # an older product did not note it
             return 0
-        await self._fill(job)
+        elif job["consent"] != self._consent:
+            await self._consented(job)
+        else:
+            return 0
         return 1
+
+    async def _consented(self, job: dict[str, Any]) -> None:
+        """Ask those anew of whom the setting in force says something else than the one before."""
+        view, after, told = await self._view(job), "", 0
+        await self._seen(int(job["id"]))
+        while page := await self._to.store.visitors("behavior", after, PAGE):
+            after = page[-1]
+            if not await self._is_newest(job):
+                return
+            states = (await self._to.store.load("behavior", page)).items()
+            held = {visitor: self._codec.decode(body) for visitor, body in states}
+            others = [
+                visitor
+                for visitor, each in held.items()
+                if not each.moved and _differs(each.state, job["consent"], self._consent)
+            ]
+            await self._tell([_nothing(each, view) for each in others])
+            told += len(others)
+        await self._save(job | {"consent": self._consent})
+        self._to.log.info("consent.changed", setting=self._consent, visitors=told)
 
     # Begin
 
@@ -111,6 +140,7 @@ class Filler:
             "told": 0,
             "since": {name: at for name, at in since.items() if name not in cohorts},
             "completed_at": None if is_due else self._to.clock.now(),
+            "consent": last["consent"] if last is not None and "consent" in last else self._consent,
         }
 
     # Fill
@@ -306,6 +336,13 @@ def percent(job: dict[str, Any]) -> int:
         return 100
     whole = sum(job["of"].values())
     return min(99, 100 * sum(job["done"].values()) // whole) if whole else 0
+
+
+def _differs(state: BehaviorState, before: str, now: str) -> bool:
+    """Say whether two consent settings answer differently whether somebody may be written to, or looked up."""
+    return may_email(state, before) != may_email(state, now) or may_look_up(
+        state, before
+    ) != may_look_up(state, now)
 
 
 def _nothing(visitor: str, view: View) -> RulesFilled:

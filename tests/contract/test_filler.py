@@ -39,7 +39,9 @@ BIG = """
 ENTRIES = ("{cohort: somebody}", "{api: true}")
 
 
-def a_filler(house: House, keeping: Keeping, fuse: Fuse, lacking_max: int = 4) -> Filler:
+def a_filler(
+    house: House, keeping: Keeping, fuse: Fuse, lacking_max: int = 4, consent: str = "opt-in"
+) -> Filler:
     ways = Ways(
         store=Failing(house.store, fuse),  # type: ignore[arg-type]
         journal=Failing(keeping.journal(), fuse),  # type: ignore[arg-type]
@@ -48,7 +50,7 @@ def a_filler(house: House, keeping: Keeping, fuse: Fuse, lacking_max: int = 4) -
         shards=SHARDS,
         log=Silent(),
     )
-    return Filler(ways, compile_files, lacking_max=lacking_max)
+    return Filler(ways, compile_files, consent, lacking_max=lacking_max)
 
 
 async def see(house: House, files: dict[str, str], version: int) -> None:
@@ -233,6 +235,49 @@ async def test_who_publishes_again_replaces_what_was_not_done(keeping):
         assert await filler.look() == 1
         assert await members(house, "big") == {0}
         assert await members(house, "somebody") == set(range(PEOPLE))
+
+
+def set_consent(house: House, consent: str) -> None:
+    """Let every shard see another consent setting, as after a start."""
+    for shard in house.shards.values():
+        shard.set_view(msgspec.structs.replace(shard._committer.view, consent=consent))
+
+
+async def runs_of(house: House) -> dict[int, list[str]]:
+    found = {}
+    for number in range(PEOPLE):
+        visitor = await StoreReader(house.store).visitor(f"b{number}")
+        found[number] = [run["status"] for run in visitor["runs"]] if visitor is not None else []
+    return found
+
+
+async def test_a_stricter_consent_setting_reaches_who_does_nothing(keeping):
+    """Nobody is written to by a setting that is in force no more; who said yes goes on."""
+    async with a_house(keeping.store(), keeping.journal()) as house:
+        await see(house, read_folder(DEFAULTS), 1)
+        set_consent(house, "assumed")
+        assert await a_filler(house, keeping, Fuse(), consent="assumed").look() == 0
+        said_yes = {"consent": {"categoryPreferences": {"email": True}}}
+        for number in range(PEOPLE):
+            context = said_yes if number % 2 else {}
+            traits = {"email": f"b{number}@example.com"}
+            await house.call("identify", f"b{number}", traits=traits, context=context)
+
+        async def planned() -> bool:
+            return all("planned" in each for each in (await runs_of(house)).values())
+
+        await until(planned)
+        set_consent(house, "opt-in")
+        assert await a_filler(house, keeping, Fuse(), consent="opt-in").look() == 1
+        await until_in(house, "addressable-lead", {1, 3, 5})
+
+        async def stopped() -> bool:
+            runs = await runs_of(house)
+            return all(("stopped" in runs[n]) == (n % 2 == 0) for n in range(PEOPLE))
+
+        await until(stopped)
+        assert await a_filler(house, keeping, Fuse(), consent="opt-in").look() == 0
+        assert (await filled(house, 1))["consent"] == "opt-in"
 
 
 async def test_a_publication_that_changes_no_cohort_fills_nothing(keeping):
