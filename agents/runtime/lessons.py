@@ -31,7 +31,7 @@ WEEKS = 12
 WEEK_ROWS_MAX = 2_000
 """24,000 rows in all: a training of some seconds, and more rows taught nothing that could be told from luck."""
 LOADED_AT_ONCE = 500
-FOLLOW_MAX = 16
+FOLLOW_MAX = 64
 
 DAY = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from messaging.gateway.readers import EndedOffer, Offers, OpenOffer
 from messaging.ports import Store
 from messaging.vocabulary.ids import anonymous_key
 
-FOLLOW_MAX = 16
+FOLLOW_MAX = 64
 """Merges followed from one visitor to the next."""
 
 BOT = "engagement"
