@@ -73,7 +73,7 @@ async def test_a_marketers_day(a_context) -> None:
         await _log_in(page, house.session)
         refused.clear()  # the form itself is answered 401: there was no session
         await page.get_by_role("heading", name="What the machine is doing").wait_for()
-        await page.get_by_text("people sorted into cohorts").wait_for()
+        await page.get_by_text("people in a cohort, on a list, set to a stage").wait_for()
         await page.get_by_text("Share of the runs that reached their goal").wait_for()
 
         await page.get_by_role("link", name="Rules", exact=True).click()
@@ -139,4 +139,6 @@ async def test_a_marketers_day(a_context) -> None:
         await page.get_by_role("link", name="Changes").click()
         for act in ("alert resumed", "rules published"):
             await page.get_by_role("cell", name=act).first.wait_for()
-        assert not [said for said in refused if "Content Security Policy" in said]
+        # What a preview's frame does not fetch is meant: looking at an e-mail opens nothing.
+        policy = [said for said in refused if "Content Security Policy" in said]
+        assert not [said for said in policy if "img-src data:" not in said]
