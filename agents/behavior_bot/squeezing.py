@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from agents.behavior_bot.orders import trim_orders
 from agents.behavior_bot.state import BehaviorState, Tally, trim
 from agents.behavior_bot.tallies import trim_hours, trim_names
 
@@ -95,12 +96,12 @@ def _hours(state: BehaviorState, asked: Collection[str], share: int) -> int:
 
 
 def _orders(state: BehaviorState, _: Collection[str], share: int) -> int:
-    """Orders and refunds go last of all: one that is told again after it is forgotten counts again."""
+    """Orders and refunds go last of all: a refund that is told again after it is forgotten is taken again."""
     if share < SHARES[-1]:
         return 0
-    return _forget(state.orders, lambda each: each.at) + _forget(
-        state.refunds, lambda each: each.at
-    )
+    before = len(state.orders) + len(state.refunds)
+    trim_orders(state, ORDERS_LEFT, ORDERS_LEFT)
+    return before - len(state.orders) - len(state.refunds)
 
 
 def _marks(state: BehaviorState, _: Collection[str], share: int) -> int:
@@ -122,10 +123,3 @@ def _cut(ring: list[Any], count: int) -> int:
     over = max(0, len(ring) - count)
     del ring[:over]
     return over
-
-
-def _forget(held: dict[str, Any], age: Callable[[Any], float]) -> int:
-    oldest = sorted(held, key=lambda name: (age(held[name]), name))[:-ORDERS_LEFT]
-    for name in oldest:
-        del held[name]
-    return len(oldest)

@@ -48,6 +48,8 @@ SENDS_MAX = 16
 CLICKS_MAX = 8
 WAITING_MAX = 8
 ORDERS_MAX = 24
+ORDER_NAMES_MAX = 200
+"""Names of older orders: of each six bytes."""
 REFUNDS_MAX = 24
 ABSORBED_MAX = 48
 ENTERED_MAX = 12
@@ -263,6 +265,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """How large it was when that was last looked at."""
     unseen: int = 0
     """Events since then."""
+    order_names: bytes = b""
+    """Names of orders that are not remembered any more (`agents.protocol.known`)."""
     by_people: list[str] = []
     """Of the cohorts those that ask for a list on which the visitor stands: people had a hand in it. Sorted."""
     moves: list[tuple[float, str, str]] = []

@@ -7,12 +7,16 @@ from math import fsum
 
 import msgspec
 
+from agents.protocol.known import knows, remember, shared, united
+
 VERSION = 3
 """Version of the state's layout. 2: orders with currency and credit, refunds, the touches' templates. 3: sums by
 currency, what is wrong with an order."""
 
 ORDERS_MAX = 64
-"""Orders remembered one by one, so that a repeat is known; older ones are only summed."""
+"""Orders remembered one by one; older ones are only summed, and known by name."""
+NAMES_MAX = 500
+"""Names of orders that are not remembered any more: told again they are neither counted nor thanked for."""
 REFUNDS_MAX = 64
 """Refunds remembered one by one. One for an order that isn't remembered any more takes nothing back."""
 TOUCHES_MAX = 32
@@ -93,6 +97,8 @@ class SalesState(msgspec.Struct, array_like=True):
     """Path -> when its goal was last reached and thanked for."""
     older: dict[str, float] = {}
     """Currency -> what is left of the orders that are not remembered any more."""
+    names: bytes = b""
+    """Their names (`agents.protocol.known`)."""
 
 
 _decoder = msgspec.msgpack.Decoder(SalesState)
@@ -192,6 +198,11 @@ def note_order(state: SalesState, key: str, order: Order) -> None:
     trim(state)
 
 
+def is_known(state: SalesState, key: str) -> bool:
+    """Say whether an order, or a goal, was told before, however long ago."""
+    return key in state.orders or knows(state.names, key)
+
+
 def note_payment(state: SalesState, key: str, payment_id: str) -> float:
     """Learn by which other name a known order is called back; return what refunds under it take from the revenue."""
     order = state.orders[key]
@@ -219,6 +230,7 @@ def trim(state: SalesState) -> None:
         oldest = min(state.orders, key=lambda key: (state.orders[key].at, key))
         order, left = state.orders[oldest], left_of(state, oldest)
         del state.orders[oldest]
+        state.names = remember(state.names, oldest, NAMES_MAX)
         if order.counted:
             summed = state.older.get(order.currency, 0.0) + left
             state.older[order.currency] = round(summed, CENTS)
@@ -244,8 +256,11 @@ def absorb(state: SalesState, younger: str, young: SalesState) -> None:
         return
     state.absorbed = [*state.absorbed, younger][-ABSORBED_MAX:]
     summed = round(_summed_only(state) + _summed_only(young), CENTS)
-    both = [key for key, each in young.orders.items() if key in state.orders and each.counted]
-    state.orders_count += young.orders_count - len(both)
+    both = [key for key, each in young.orders.items() if is_known(state, key) and each.counted]
+    young.orders = {k: each for k, each in young.orders.items() if not knows(state.names, k)}
+    summed -= _summed_twice(state, young)
+    state.orders_count += young.orders_count - len(both) - shared(state.names, young.names)
+    state.names = united(state.names, young.names, NAMES_MAX)
     _absorb_touches(state, young.touches)
     for key, order in young.orders.items():
         mine = state.orders.setdefault(key, order)
@@ -262,6 +277,16 @@ def absorb(state: SalesState, younger: str, young: SalesState) -> None:
         state.goals[path] = min(at, state.goals.get(path, at))
     for path, at in young.thanked.items():
         state.thanked[path] = max(at, state.thanked.get(path, at))
+
+
+def _summed_twice(state: SalesState, young: SalesState) -> float:
+    """Take what the younger only sums, and this one remembers, out of the younger's sums; return what it was."""
+    twice = [k for k, each in state.orders.items() if each.counted and knows(young.names, k)]
+    for key in twice:
+        currency = state.orders[key].currency
+        young.older[currency] = round(young.older.get(currency, 0.0) - left_of(state, key), CENTS)
+    young.orders_count -= len(twice)
+    return fsum(left_of(state, key) for key in twice)
 
 
 def _summed_only(state: SalesState) -> float:

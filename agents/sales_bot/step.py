@@ -29,6 +29,7 @@ from agents.sales_bot.state import (
     SalesState,
     absorb,
     credits_of,
+    is_known,
     is_new_goal,
     left_of,
     named,
@@ -92,6 +93,8 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     if key in state.orders:
         taken = note_payment(state, key, message.payment_id)
         return [_row(state, key, state.orders[key])] if taken else []
+    if is_known(state, key):
+        return []  # a repeat of one that is only summed by now
     bought_at = message.bought_at or message.at
     found = credits_of(state, bought_at)
     credit = found[-1].send_id if found else ""

@@ -145,3 +145,13 @@ def test_however_many_orders_and_refunds_the_state_is_bounded_and_the_value_true
     assert (len(state.orders), len(state.refunds)) == (ORDERS_MAX, REFUNDS_MAX)
     assert (state.orders_count, state.orders_value) == (3 * ORDERS_MAX, 3 * ORDERS_MAX * 6.0)
     assert not note_refund(state, "late", Refund("o0", None, 0.0)), "nobody remembers that order"
+
+
+def test_an_order_told_again_after_hundreds_of_others_is_no_other_one() -> None:
+    ann = Ann()
+    for number in range(1, 150):
+        ann.sees(
+            a_track(number, "Order Completed", properties={"order_id": f"o{number}", "total": 2})
+        )
+    ann.sees(a_track(200, "Order Completed", properties={"order_id": "o1", "total": 2}))
+    assert (ann.state.orders_count, ann.state.orders_value) == (149, 298.0)

@@ -77,7 +77,9 @@ def test_a_state_of_the_first_layout_is_read() -> None:
     state = BehaviorState(email=Stamped("ann@example.com", 1.0, 1))
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(state))
     fields[BehaviorState.__struct_fields__.index("tallies")] = {"page": old}
-    body = msgspec.msgpack.encode(fields[:-4])  # it counted nothing that was let go
+    body = msgspec.msgpack.encode(
+        fields[: BehaviorState.__struct_fields__.index("let_go")]
+    )  # it counted nothing that was let go
     found = BehaviorBot().upgrade(1, body)
     noon = (hour // 24 - 9) * 24 + 12 - FIRST_HOUR
     assert found.tallies["page"].hours == {1_000: 2, 999: 1, noon: 2}

@@ -81,6 +81,36 @@ def test_an_order_is_written_and_its_goal_told_to_rules_and_email() -> None:
     assert [e.kind for e in effects if isinstance(e, LogStory)] == ["goal.reached"]
 
 
+def test_an_order_told_again_after_hundreds_of_others_is_a_repeat() -> None:
+    state = SalesState()
+    for number in range(300):
+        take(state, a_purchase(f"o{number}", START + number * DAY))
+    before = msgspec.msgpack.encode(state)
+    for number in (0, 100, 235, 299):
+        late = START + 301 * DAY
+        assert take(state, a_purchase(f"o{number}", late, bought_at=START + number * DAY)) == []
+    assert msgspec.msgpack.encode(state) == before
+    assert (state.orders_count, state.revenue) == (300, 6_000.0)
+    assert len(before) < 16_000
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_orders_that_both_of_a_merge_had_long_ago_are_counted_once(is_swapped: bool) -> None:
+    """Of twenty orders that both had one knows the names alone; where both do, their worth is not known any more."""
+    one, other = SalesState(), SalesState()
+    for number in range(150):
+        take(one, a_purchase(f"o{number:03}", START + number * DAY))
+    for number in (*range(200, 240), *range(60, 80)):
+        take(other, a_purchase(f"o{number:03}", START + number * DAY))
+    old, young = (other, one) if is_swapped else (one, other)
+    body = msgspec.msgpack.encode((VERSION, young))
+    take(old, StateMerged(ANN, START + 300 * DAY, YOUNGER, body))
+    assert (old.orders_count, old.revenue) == (190, 3_800.0)
+    for number in (*range(0, 150, 7), *range(200, 240, 7), 60, 79):
+        assert take(old, a_purchase(f"o{number:03}", START + 301 * DAY)) == []
+    assert (old.orders_count, old.revenue) == (190, 3_800.0)
+
+
 def test_an_order_told_twice_changes_nothing() -> None:
     state = SalesState()
     take(state, a_purchase())
