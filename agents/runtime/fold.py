@@ -2,7 +2,8 @@
 
 Rules
 1. The same works, states, `now` and view give the same result. Nothing here awaits, reads a clock or a store.
-2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`).
+2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`). However many
+   there are on its way, it arrives: each leads to somebody older.
 3. A step that raises leaves the batch as `Poisoned`: the shell throws the changed states away and repeats.
 4. A chain of cause and effect has a maximum depth.
 5. A replay from the quarantine is stepped as what it holds, at the depth of its first try.
@@ -128,6 +129,7 @@ class Folding:
         message, depth = work.message, work.depth
         visitor = message.visitor
         self.folded.touched[visitor] = held
+        was_moved = bool(held.moved)
         try:
             if isinstance(message, Replayed):
                 effects = self._again(held, message)
@@ -136,7 +138,8 @@ class Folding:
                 effects = self._wanted(held, message)
             if not effects:
                 return False
-            self._apply(held, visitor, depth, effects)
+            # A tombstone leads to somebody strictly older: following one is no cause, and comes to an end.
+            self._apply(held, visitor, depth - 1 if was_moved else depth, effects)
         except Exception as error:  # the supervisor of steps: whatever a core raises is quarantined
             raise Poisoned(work, error) from error
         return True

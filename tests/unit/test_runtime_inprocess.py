@@ -10,7 +10,16 @@ from agents.protocol.bot import View
 from agents.runtime.inprocess import InProcess
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.ids import email_key, partition_of, position, visitor_id_for
+from messaging.vocabulary.ids import (
+    anonymous_key,
+    email_key,
+    partition_of,
+    position,
+    visitor_id_for,
+)
+from messaging.vocabulary.messages import Arrived
+from scripts.bench_simulator import default_view
+from tests.behavior_builders import a_page, a_record, an_identify
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 VISITOR = visitor_id_for(email_key("ann@example.com"))
@@ -51,3 +60,21 @@ def test_a_wake_up_that_a_step_put_off_still_comes() -> None:
         "lead-to-customer": 4,
         "club": 4,
     }
+
+
+def test_what_a_long_merged_visitor_did_arrives_however_many_merges_lie_between() -> None:
+    """Somebody logs in on ever older browsers: each merge moves all of them on."""
+    hops = 60
+    simulator = InProcess(default_view(), START)
+    simulator.feed([a_page(n, f"ch{n}") for n in range(1, hops + 1)])
+    logins = [
+        an_identify(100 + n, "u1", anonymousId=f"ch{hops + 1 - n}") for n in range(1, hops + 1)
+    ]
+    simulator.feed(logins)
+    youngest, oldest = (visitor_id_for(anonymous_key(each)) for each in (f"ch{hops}", "ch1"))
+    assert simulator.held("behavior", youngest).moved
+    left = {"type": "unsubscribed", "visitor": youngest, "send_id": "s1"}
+    simulator.tell("behavior", Arrived(youngest, simulator.now, a_record(500, **left)))
+    state = simulator.held("behavior", oldest).state
+    assert state.counters["page"] == hops
+    assert state.unsubscribed_at > 0
