@@ -167,9 +167,9 @@ class Replayer:
         if view is None:
             view = await self._view_at(record.rules_version, record.snapshots, record.code)
             now = describe(self._bot.version, view)
-            assert now == record.code, (
-                f"{self.name}: recorded under {record.code}, replayed under {now}"
-            )
+            if now != record.code:
+                said = f"{self.name}: recorded under {record.code}, and this version has {now}"
+                raise RecordBrokenError(f"{said}: audit and replay it with the version it is of")
             if len(self._views) > 64:
                 self._views.clear()
             self._views[key] = view

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
+from agents.behavior_bot.bot import BehaviorBot
 from agents.protocol.bot import View
 from agents.runtime.filler import DONE, FILLINGS, REPLACED, Filler, too_short
 from agents.runtime.history import kept_since
 from agents.runtime.passing import Ways
 from agents.runtime.readers import StoreReader
-from agents.runtime.replay import Replayer
+from agents.runtime.replay import RecordBrokenError, Replayer
 from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.ports import BatchRecord
@@ -278,6 +280,21 @@ async def test_a_stricter_consent_setting_reaches_who_does_nothing(keeping):
         await until(stopped)
         assert await a_filler(house, keeping, Fuse(), consent="opt-in").look() == 0
         assert (await filled(house, 1))["consent"] == "opt-in"
+
+
+async def test_what_another_version_of_the_product_recorded_is_said_in_one_line(keeping):
+    class Newer(BehaviorBot):
+        version = 99
+
+    async with forms_sent(keeping) as (house, _):
+        view: View = house.shards["behavior-0"]._committer.view
+
+        async def view_at(*_: Any) -> View:
+            return view
+
+        replayer = Replayer(Newer(), (0, 1), house.store, keeping.journal(), view_at)
+        with pytest.raises(RecordBrokenError, match=r"state=99.*audit and replay it with"):
+            await replayer.advance()
 
 
 async def test_a_publication_that_changes_no_cohort_fills_nothing(keeping):
