@@ -33,6 +33,8 @@ BY_THE_WAY = (
     "moment_armed",
     "chances",
     "moves",
+    "bytes_seen",
+    "unseen",
 )
 """Fields that say what was told to peers and when to look again: they follow the moment of taking."""
 
@@ -112,6 +114,8 @@ def known_of(bodies: Mapping[str, bytes]) -> dict[str, Any]:
             continue
         fields = msgspec.to_builtins(_behavior.decode(stored.state))
         named = dict(zip(BehaviorState.__struct_fields__, fields, strict=True))
+        for span in named["sessions"][:-1]:
+            del span[3:]  # only the newest one's end is ever told: of an older one it follows the moment of taking
         known[visitor] = {name: _rounded(named[name]) for name in named if name not in BY_THE_WAY}
     return known
 
