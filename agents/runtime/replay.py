@@ -168,8 +168,10 @@ class Replayer:
             view = await self._view_at(record.rules_version, record.snapshots, record.code)
             now = describe(self._bot.version, view)
             if now != record.code:
-                said = f"{self.name}: recorded under {record.code}, and this version has {now}"
-                raise RecordBrokenError(f"{said}: audit and replay it with the version it is of")
+                said = "what an older version of the product recorded cannot be folded by this one"
+                raise RecordBrokenError(
+                    f"{self.name}: {said} (recorded: {record.code}; now: {now})"
+                )
             if len(self._views) > 64:
                 self._views.clear()
             self._views[key] = view
