@@ -293,7 +293,7 @@ async def test_what_another_version_of_the_product_recorded_is_said_in_one_line(
             return view
 
         replayer = Replayer(Newer(), (0, 1), house.store, keeping.journal(), view_at)
-        with pytest.raises(RecordBrokenError, match="older version of the product .*state=99"):
+        with pytest.raises(RecordBrokenError, match=r"older version of the product .*state=99"):
             await replayer.advance()
 
 
