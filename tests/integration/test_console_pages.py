@@ -400,10 +400,10 @@ async def test_what_bounds_let_go_of_a_visitor_is_said_there_and_of_all_on_the_s
     async with a_console(store, now) as (session, _):
         await log_in(session)
         html = await _get(session, f"visitors/{visitor}")
-        assert "1,234 older events: of what rules look at one by one" in html
+        assert "1,234 older events, or hours of them: of what rules look at one by one" in html
         assert "7 events beyond 1,000 in one minute" in html
         html = await _get(session, "system")
-        assert "1,234 older events of 1 visitor:" in html
+        assert "1,234 older events of 1 visitor, or hours of them:" in html
         assert "7 events of 1 visitor beyond" in html
         async with session.get("/api/v1/stats", headers=ADMIN) as answer:
             told = (await answer.json())["bounds"]
