@@ -98,7 +98,17 @@ SCHEMAS: dict[str, Any] = {
     "TestOrder": {
         "type": "object",
         "required": ["to"],
-        "properties": {"to": {"type": "string", "format": "email"}},
+        "properties": {
+            "to": {"type": "string", "format": "email"},
+            "base": {
+                "type": "integer",
+                "description": "With `text`: the version it is written on.",
+            },
+            "text": {
+                "type": "string",
+                "description": "Its file as it is being written; none: as saved.",
+            },
+        },
     },
     "DraftOrder": {
         "type": "object",

@@ -44,9 +44,11 @@ class PublishOrder(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TestOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """Read whom a test goes to."""
+    """Read whom a test goes to, and what somebody is writing, where that goes in the template's place."""
 
     to: str
+    base: int = 0
+    text: str = ""
 
 
 class DraftOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -183,8 +185,9 @@ def _known_form(visitor: str) -> None:
 
 async def send_test(request: web.Request) -> web.Response:
     """Send a template to an address of our own."""
-    gateway, order = gateway_of(request), await ordered(request, TestOrder)
-    await acts.send_test(gateway, id_of(request), order.to, by=ADMIN_NAME)
+    gateway, order = gateway_of(request), await ordered(request, TestOrder, EDIT_BYTES_MAX)
+    draft = Draft(base=order.base, text=order.text) if order.text else None
+    await acts.send_test(gateway, id_of(request), order.to, by=ADMIN_NAME, draft=draft)
     return answer({"success": True})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from messaging.mail.reading import parse_mail
 from scripts.rules import newest
 from tests.console_builders import a_console, form_key, lived_in, log_in
+from tests.gateway_builders import ADMIN
 from tests.integration.test_console_templates import Taking, _get, _post
 
 FILE = "templates/invite-hello.yaml"
@@ -107,6 +108,11 @@ async def test_a_test_of_what_is_being_written_goes_to_one_address() -> None:
         html = await _post(session, path, 422, **a_form(text="subject: [", to="kim@shop.example"))
         assert "cannot be read" in html
         assert len(taking.mails) == 1
+        order = {"to": "kim@shop.example", "base": 1, "text": DRAFT}
+        api = "/api/v1/templates/invite-hello/test"
+        async with session.post(api, json=order, headers=ADMIN) as answer:
+            assert answer.status == 200
+        assert parse_mail(taking.mails[1][2]).subject == "Brand new for you"
 
 
 async def test_a_template_that_is_not_there_yet_can_be_seen_as_well() -> None:
