@@ -2,8 +2,8 @@
 
 Rules
 1. The same works, states, `now` and view give the same result. Nothing here awaits, reads a clock or a store.
-2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`). However many
-   there are on its way, it arrives: each leads to somebody older.
+2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`). Many may lie
+   on its way: each is a small part of a cause, so a chain of hundreds is passed and a circle comes to an end.
 3. A step that raises leaves the batch as `Poisoned`: the shell throws the changed states away and repeats.
 4. A chain of cause and effect has a maximum depth.
 5. A replay from the quarantine is stepped as what it holds, at the depth of its first try.
@@ -38,6 +38,9 @@ from messaging.vocabulary.effects import (
     WakeAt,
 )
 from messaging.vocabulary.messages import Erased, Letter, Message, Replayed, Woke, letter_in
+
+CAUSE, HOP = 16, 1
+"""What a letter's depth grows by: with each cause, and with each tombstone that its message only follows."""
 
 
 class Work(msgspec.Struct, array_like=True):
@@ -138,8 +141,8 @@ class Folding:
                 effects = self._wanted(held, message)
             if not effects:
                 return False
-            # A tombstone leads to somebody strictly older: following one is no cause, and comes to an end.
-            self._apply(held, visitor, depth - 1 if was_moved else depth, effects)
+            cost = HOP if was_moved and self._only_follows(message, effects) else CAUSE
+            self._apply(held, visitor, depth, effects, cost)
         except Exception as error:  # the supervisor of steps: whatever a core raises is quarantined
             raise Poisoned(work, error) from error
         return True
@@ -182,19 +185,31 @@ class Folding:
             return []
         return [Tell(self._bot.name, msgspec.structs.replace(message, visitor=into))]
 
+    def _only_follows(self, message: Message, effects: list[Effect]) -> bool:
+        [first, *more] = effects
+        return (
+            not more
+            and isinstance(first, Tell)
+            and first.bot == self._bot.name
+            and type(first.message) is type(message)
+        )
+
     def _forgetting(self, held: Held, message: Erased) -> list[Effect]:
         if self._forget is None:
             return [Forget()]
         return list(self._forget(held.state, message, self.now, self._view))
 
-    def _apply(self, held: Held, visitor: str, depth: int, effects: Iterable[Effect]) -> None:
+    def _apply(
+        self, held: Held, visitor: str, depth: int, effects: Iterable[Effect], cost: int
+    ) -> None:
         # Not by `match`, which costs three times as much: tens of thousands a second pass here.
         folded = self.folded
         for effect in effects:
             if isinstance(effect, Tell):
-                if depth >= self._depth_max:
-                    raise TooDeep(f"{depth} causes stand before {type(effect.message).__name__}")
-                letter = Letter(depth + 1, effect.message)  # type: ignore[arg-type]
+                if depth >= self._depth_max * CAUSE:
+                    before = depth // CAUSE
+                    raise TooDeep(f"{before} causes stand before {type(effect.message).__name__}")
+                letter = Letter(depth + cost, effect.message)  # type: ignore[arg-type]
                 folded.letters.setdefault(effect.bot, []).append(letter)
             elif isinstance(effect, WakeAt):
                 held.wakes[effect.key] = (effect.at, effect.note)

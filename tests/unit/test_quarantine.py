@@ -9,7 +9,7 @@ import pytest
 
 from agents.protocol.bot import ERASED, View
 from agents.runtime.batch import newest
-from agents.runtime.fold import Folding, Poisoned, Work
+from agents.runtime.fold import CAUSE, Folding, Poisoned, Work
 from agents.runtime.held import Codec
 from agents.runtime.quarantine import row_id, row_of, unreadable_row
 from agents.runtime.scrub import letters_without
@@ -61,10 +61,10 @@ def folded(message: Message, held: Any = None) -> tuple[Folding, Any]:
 
 
 def test_a_replay_is_stepped_as_what_it_holds_and_its_row_says_so() -> None:
-    folding, held = folded(a_replay(entered(1, "a"), depth=3))
+    folding, held = folded(a_replay(entered(1, "a"), depth=3 * CAUSE))
     assert held.state.seen == ["a"]
     [letter] = folding.folded.letters["sales"]
-    assert letter.depth == 4, "the chain of causes is as long as it was"
+    assert letter.depth == 4 * CAUSE, "the chain of causes is as long as it was"
     assert taken_row("r1", LATER) in folding.folded.rows
 
 
@@ -99,7 +99,7 @@ def test_a_replay_for_somebody_who_was_erased_ends_there() -> None:
 
 
 def test_a_replay_that_is_too_deep_fails_again_and_its_row_names_the_new_one() -> None:
-    replay = a_replay(ScoreCrossed(visitor(1), START, "s", 1.0, "b"), depth=8)
+    replay = a_replay(ScoreCrossed(visitor(1), START, "s", 1.0, "b"), depth=8 * CAUSE)
     with pytest.raises(Poisoned) as caught:
         folded(replay)
     new, before = row_of("rules-0", 4, caught.value.work, str(caught.value), LATER)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
 from agents.protocol.bot import View
+from agents.runtime.fold import Poisoned, TooDeep
 from agents.runtime.inprocess import InProcess
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.vocabulary.events import Record
@@ -78,3 +80,14 @@ def test_what_a_long_merged_visitor_did_arrives_however_many_merges_lie_between(
     state = simulator.held("behavior", oldest).state
     assert state.counters["page"] == hops
     assert state.unsubscribed_at > 0
+
+
+def test_a_circle_of_tombstones_comes_to_an_end() -> None:
+    """No rule makes one. If a fault did, a message must not go round for ever."""
+    simulator = InProcess(default_view(), START)
+    one, other = (visitor_id_for(anonymous_key(each)) for each in ("a", "b"))
+    simulator.held("behavior", one).moved = other
+    simulator.held("behavior", other).moved = one
+    with pytest.raises(Poisoned) as raised:
+        simulator.tell("behavior", Arrived(one, START, a_page(1, "a")))
+    assert isinstance(raised.value.cause, TooDeep)
