@@ -3,7 +3,7 @@
 Rules
 1. The same works, states, `now` and view give the same result. Nothing here awaits, reads a clock or a store.
 2. A message for a visitor who moved follows the tombstone, unless the bot ends it (`ends_at_tombstone`). Many may lie
-   on its way: each is a small part of a cause, so a chain of hundreds is passed and a circle comes to an end.
+   on its way: each is a part of a cause, so a chain of dozens is passed and a circle comes to an end.
 3. A step that raises leaves the batch as `Poisoned`: the shell throws the changed states away and repeats.
 4. A chain of cause and effect has a maximum depth.
 5. A replay from the quarantine is stepped as what it holds, at the depth of its first try.
@@ -39,7 +39,7 @@ from messaging.vocabulary.effects import (
 )
 from messaging.vocabulary.messages import Erased, Letter, Message, Replayed, Woke, letter_in
 
-CAUSE, HOP = 16, 1
+CAUSE, HOP = 3, 1
 """What a letter's depth grows by: with each cause, and with each tombstone that its message only follows."""
 
 
