@@ -9,8 +9,9 @@ Rules
    its first visitor, and finds less to do.
 2. A newer publication replaces one whose filling is not done, and does what it left.
 3. Histories of `LACKING_MAX` visitors are held at once; the record is read once for each so many.
-4. Where the consent setting is another one than at the last look, whoever may be written to by one of the two alone
-   is asked anew in the same way: they do nothing by which Behavior would find it out.
+4. Where the consent setting is another one than everybody was told, whoever may be written to by one of the two alone
+   is asked anew in the same way: they do nothing by which Behavior would find it out. A setting is noted before
+   anything is done under it: people are planned under it at once, also if another start takes it back at half way.
 5. A cohort is *being filled* until the filling is done: then it is exact for everybody.
 """
 
@@ -84,19 +85,29 @@ class Filler:
         if job is None:
             job = await self._begun(last)
             await self._save(job)
+        await self._note_setting(job)
         if job["status"] == UNDER_WAY:
             await self._fill(job)
-        elif "consent" not in job:
-            await self._save(job | {"consent": self._consent})  # an older product did not note it
-            return 0
-        elif job["consent"] != self._consent:
+        elif job["consents"]:
             await self._consented(job)
         else:
             return 0
         return 1
 
+    async def _note_setting(self, job: dict[str, Any]) -> None:
+        """Note the consent setting in force, unless everybody was told it and no other was in force since."""
+        told = job.get("consent", self._consent)  # an older product did not note it
+        met = set(job.get("consents", ()))
+        if told != self._consent:
+            met.add(self._consent)
+        noted = {"consent": told, "consents": sorted(met)}
+        if any(job.get(name) != value for name, value in noted.items()):
+            job |= noted
+            await self._save(job)
+
     async def _consented(self, job: dict[str, Any]) -> None:
-        """Ask those anew of whom the setting in force says something else than the one before."""
+        """Ask those anew of whom the setting in force says something else than one of those before."""
+        settings = {job["consent"], *job["consents"]} - {self._consent}
         view, after, told = await self._view(job), "", 0
         await self._seen(int(job["id"]))
         while page := await self._to.store.visitors("behavior", after, PAGE):
@@ -108,11 +119,12 @@ class Filler:
             others = [
                 visitor
                 for visitor, each in held.items()
-                if not each.moved and _differs(each.state, job["consent"], self._consent)
+                if not each.moved
+                and any(_differs(each.state, other, self._consent) for other in settings)
             ]
             await self._tell([_nothing(each, view) for each in others])
             told += len(others)
-        await self._save(job | {"consent": self._consent})
+        await self._save(job | {"consent": self._consent, "consents": []})
         self._to.log.info("consent.changed", setting=self._consent, visitors=told)
 
     # Begin
@@ -140,7 +152,7 @@ class Filler:
             "told": 0,
             "since": {name: at for name, at in since.items() if name not in cohorts},
             "completed_at": None if is_due else self._to.clock.now(),
-            "consent": last["consent"] if last is not None and "consent" in last else self._consent,
+            **{name: last[name] for name in ("consent", "consents") if last and name in last},
         }
 
     # Fill

@@ -297,6 +297,33 @@ async def test_what_another_version_of_the_product_recorded_is_said_in_one_line(
             await replayer.advance()
 
 
+async def test_a_laxer_consent_setting_that_held_for_a_moment_leaves_nobody_planned(keeping):
+    """Who was planned meanwhile is asked anew, though the setting in force is the one that everybody was told."""
+    async with a_house(keeping.store(), keeping.journal()) as house:
+        await see(house, read_folder(DEFAULTS), 1)
+        assert await a_filler(house, keeping, Fuse(), consent="opt-in").look() == 0
+        set_consent(house, "assumed")
+        fuse = Fuse()
+        fuse.left = 4  # the pass ends before it came to anybody
+        with pytest.raises(Unavailable):
+            await a_filler(house, keeping, fuse, consent="assumed").look()
+        for number in range(PEOPLE):
+            await house.call("identify", f"b{number}", traits={"email": f"b{number}@example.com"})
+
+        async def planned() -> bool:
+            return all("planned" in each for each in (await runs_of(house)).values())
+
+        await until(planned)
+        set_consent(house, "opt-in")
+        assert await a_filler(house, keeping, Fuse(), consent="opt-in").look() == 1
+
+        async def stopped() -> bool:
+            return all("stopped" in each for each in (await runs_of(house)).values())
+
+        await until(stopped)
+        assert await a_filler(house, keeping, Fuse(), consent="opt-in").look() == 0
+
+
 async def test_a_publication_that_changes_no_cohort_fills_nothing(keeping):
     async with forms_sent(keeping) as (house, files):
         name = next(each for each in files if each.startswith("paths/"))
