@@ -28,6 +28,8 @@ def knows(packed: bytes, name: str) -> bool:
 def united(one: bytes, other: bytes, most: int) -> bytes:
     """Return what two remember together, the same whichever is named first, and `most` of it at most.
 
+    Which is forgotten beyond that is by chance, not by age: neither says how old its names are beside the other's.
+
     >>> united(remember(b"", "a", 9), remember(b"", "b", 9), 9) == united(
     ...     remember(b"", "b", 9), remember(b"", "a", 9), 9
     ... )
