@@ -57,9 +57,15 @@ class House:
     """Hold the parts, and be their way to each other."""
 
     def __init__(
-        self, store: Store, journal: Journal, view: View, bots: Mapping[str, Any] | None = None
+        self,
+        store: Store,
+        journal: Journal,
+        view: View,
+        bots: Mapping[str, Any] | None = None,
+        build: str = "",
     ) -> None:
         self.store = store
+        self._build = build
         self._bots = bots or {}
         self.clock = MovedClock()
         self.shards = {
@@ -86,6 +92,7 @@ class House:
             journal=journal if wiring.reads_journal else None,
             identity=IDENTITY if wiring.reads_journal else None,
             limits=ShardLimits(sweep_seconds=0.2),
+            build=self._build,
         )
 
     async def deliver(self, to: str, chunk: Chunk) -> bool:
@@ -160,13 +167,14 @@ async def a_house(
     shop: bool = False,
     veil: Callable[[str], str] | None = None,
     bots: Mapping[str, Any] | None = None,
+    build: str = "",
     **limits: Any,
 ) -> AsyncIterator[House]:
-    """Run a house while a block lasts; `bots`: name -> what runs instead of the bot of this name."""
+    """Run a house while a block lasts; `bots`: name -> what runs instead of the bot of this name; `build`: its code."""
     seen = view or default_view()
     if veil is not None:
         seen = msgspec.structs.replace(seen, veil=veil)
-    house = House(store, journal, seen, bots)
+    house = House(store, journal, seen, bots, build)
     tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
     while any(shard.report() is None for shard in house.shards.values()):
         await asyncio.sleep(0.005)

@@ -20,6 +20,7 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.runtime.batch import Builder, Built, Intake
+from agents.runtime.checkpoint import keep_if_upgraded
 from agents.runtime.committing import Batch, Committer, mail_messages
 from agents.runtime.courier import Courier
 from agents.runtime.gate import QUANTUM, GateReport
@@ -170,6 +171,7 @@ class Shard:
     async def _recover(self) -> None:
         spec = self.spec
         owner = await patiently(spec, lambda: spec.store.acquire(spec.name))
+        await keep_if_upgraded(spec, owner)
         self._committer.start(owner)
         self._taker.start(owner.positions)
         await patiently(spec, self._taker.sweep)
