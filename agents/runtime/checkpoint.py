@@ -13,6 +13,8 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agents.runtime.batch import maker_in
 from agents.runtime.patience import patiently
 from agents.runtime.spec import ShardSpec
@@ -25,10 +27,12 @@ SAID_EVERY = 100_000
 """States between two lines in the log."""
 
 
-async def keep_if_upgraded(spec: ShardSpec, owner: Ownership) -> Checkpoint | None:
+async def keep_if_upgraded(
+    spec: ShardSpec, owner: Ownership, told: Callable[[int], None] = lambda _: None
+) -> Checkpoint | None:
     """Write a checkpoint of a shard that another version of the code wrote; return it, None if there was no need.
 
-    Raise `Unavailable` where the store does not answer for long.
+    `told` hears how many states were copied by now. Raise `Unavailable` where the store does not answer for long.
     """
     if not owner.batch:
         return None
@@ -42,13 +46,13 @@ async def keep_if_upgraded(spec: ShardSpec, owner: Ownership) -> Checkpoint | No
     head = Checkpoint(owner.batch, owner.positions, last.at, last.code)
     await patiently(spec, lambda: store.remove_checkpoint(name))
     spec.log.info("checkpoint.begun", shard=name, batch=head.batch)
-    states = await _copy(spec, head)
+    states = await _copy(spec, head, told)
     await patiently(spec, lambda: store.put_checkpoint(name, head))
     spec.log.info("checkpoint.written", shard=name, batch=head.batch, states=states)
     return head
 
 
-async def _copy(spec: ShardSpec, head: Checkpoint) -> int:
+async def _copy(spec: ShardSpec, head: Checkpoint, told: Callable[[int], None]) -> int:
     """Copy the states of a shard's visitors; return how many there are."""
     store, count, after, said = spec.store, 0, "", SAID_EVERY
     while True:
@@ -59,6 +63,7 @@ async def _copy(spec: ShardSpec, head: Checkpoint) -> int:
             ),
         )
         count += copied
+        told(count)
         if not after:
             return count
         if count >= said:
