@@ -12,6 +12,7 @@ import pytest
 
 from agents.behavior_bot.bot import BehaviorBot
 from agents.behavior_bot.state import BehaviorState
+from agents.runtime.held import Codec
 from agents.runtime.registry import WIRING
 from agents.runtime.replay import RecordBrokenError, Replayer
 from messaging.ports import Checkpoint, Commit, StateWrite
@@ -234,6 +235,35 @@ async def test_what_is_not_true_is_found_before_and_behind_the_checkpoint(keepin
         said = [each.what for each in (await audited(house, keeping)).findings]
         for visitor in (touched, untouched):
             assert f"behavior-0: {visitor} differs from its record" in said
+
+
+async def test_what_other_code_wrote_with_fewer_fields_is_equal_under_the_same_number(
+    keeping: Keeping,
+):
+    """A field with a default was added at the end of the states, and the number of the layout stayed."""
+    await before(keeping)
+    store = keeping.store()
+    found = await store.visitors("email", "", 100)
+    short = []
+    for visitor, body in (await store.load("email", found)).items():
+        version, wakes, moved, state = msgspec.msgpack.decode(body)
+        fewer = msgspec.msgpack.encode((version, wakes, moved, state[:-1]))
+        bot = WIRING["email"].make()
+        assert Codec(bot).renewed(fewer) == body != fewer
+        short.append(StateWrite(visitor, fewer, Codec(bot).decode(body).due()))
+    owner = await store.acquire("email-0")
+    [(_, record)] = await store.batches("email-0", owner.batch - 1, 1)
+    nothing = msgspec.structs.replace(
+        record, wakes=[], inputs=[], visitors=[], local=b"", skipped=[]
+    )
+    named: dict[str, Any] = {"shard": "email-0", "bot": "email", "record": nothing}
+    kept: dict[str, Any] = {"positions": owner.positions, "sent": owner.sent}
+    await store.commit(a_commit(owner.epoch, owner.batch + 1, states=short, **named, **kept))
+    async with a_house(keeping.store(), keeping.journal(), build="new") as house:
+        assert (await audited(house, keeping)).findings == []
+        await lives(house, "ann", 30.0)
+        await lived(house, "ann", 2)
+        assert (await audited(house, keeping)).findings == []
 
 
 @pytest.mark.usefixtures("_newer")
