@@ -105,10 +105,13 @@ def step(
 
 
 def _requested(turn: Turn, plan: SendPlan) -> None:
-    state = turn.state
-    if plan.send_id in state.open or past_send(state, plan.send_id) is not None:
-        return
-    turn.admit(OpenSend(plan, WAITING))
+    if _is_new(turn.state, plan):
+        turn.admit(OpenSend(plan, WAITING))
+
+
+def _is_new(state: EmailState, plan: SendPlan) -> bool:
+    """Say whether a send's id was not taken yet."""
+    return plan.send_id not in state.open and past_send(state, plan.send_id) is None
 
 
 def _session_free(turn: Turn, send: str) -> None:
@@ -335,7 +338,8 @@ def _success(turn: Turn, path: str, message: GoalReached) -> None:
         success=True,
         variables=_success_variables(turn.state, message),
     )
-    turn.admit(OpenSend(plan, WAITING, message.address))
+    if _is_new(turn.state, plan):  # two goals of one path may share an order's id
+        turn.admit(OpenSend(plan, WAITING, message.address))
 
 
 def _ask_to_confirm(turn: Turn, message: ConfirmationWanted) -> None:
@@ -360,7 +364,7 @@ def _ask_to_confirm(turn: Turn, message: ConfirmationWanted) -> None:
         confirms=True,
         variables=dict(turn.state.traits),
     )
-    if plan.send_id not in turn.state.open and past_send(turn.state, plan.send_id) is None:
+    if _is_new(turn.state, plan):
         turn.admit(OpenSend(plan, WAITING, message.address))
 
 

@@ -1005,3 +1005,24 @@ def test_goals_that_share_an_orders_id_are_thanked_for_each():
     )
     found = [effect for each in (bought, delivered, delivered) for effect in world.take(each)]
     assert [e.plan.path for e in of(found, fx.PutSend)] == ["welcome", "win-back"]
+
+
+@pytest.mark.parametrize("is_out", [True, False])
+def test_two_goals_of_one_path_that_share_an_orders_id_are_one_success_email(is_out):
+    """Its id is made of path and order: a second one would go out under the Message-ID of the first."""
+    world = World()
+    of_goal = {"visitor": VISITOR, "at": NOW, "value": 0.0, "currency": "", "credited": ""}
+    first, second = (
+        msg.GoalReached(
+            paths=["welcome"], order_id="o1", address="ann@example.com", goal=goal, **of_goal
+        )
+        for goal in ("Trial Started:o1", "o1")
+    )
+    world.take(first)
+    [send] = world.state.open
+    world.due(send)
+    if is_out:
+        world.outcome("handed over", send)
+    found = world.take(second)
+    assert not of(found, fx.PutSend) + of(found, fx.QueueSend)
+    assert ("welcome", "o1") in world.state.orders
