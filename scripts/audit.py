@@ -12,8 +12,8 @@ Each shard is cut at its last commit and read as it stood then; traffic may go o
    visitor thanked once for an order (`scripts.audit_handovers`). The same of what was decided to be offered on
    the site, and of its caps (`scripts.audit_site`).
 5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
-   after that visitor's unsubscribe, erasure, goal, or loss of consent, nor to an address that had bounced, nor
-   in quiet hours.
+   after that visitor's unsubscribe, erasure, goal, or loss of consent, nor against the consent setting in force,
+   nor to an address that had bounced, nor in quiet hours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.rules.compiled import InteractionRule
-from agents.runtime.batch import NOBODY
+from agents.runtime.batch import NOBODY, consent_in
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
@@ -152,7 +152,7 @@ class Auditor:
             rows.note(folded.rows)
             taken_works = aside.observe(record, works)
             if bot == "email":
-                refusals.observe(taken_works, folded)
+                refusals.observe(taken_works, folded, consent_in(record.code))
                 handovers.observe(record.at, taken_works, folded)
 
         replayer.observe = observe

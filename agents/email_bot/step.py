@@ -19,12 +19,14 @@ from agents.email_bot import answers, forgetting, merge
 from agents.email_bot.state import (
     DEFERRED,
     HANDING_OVER,
+    NO_CONSENT,
     TRAIT_CHARACTERS_MAX,
     TRAITS_MAX,
     WAITING,
     EmailState,
     OpenSend,
     close_path,
+    may_email,
     past_send,
     remember_order,
     same_mailbox,
@@ -127,7 +129,10 @@ def _session_free(turn: Turn, send: str) -> None:
     if not reason and not found.plan.success:
         mailbox = turn.mailbox(turn.address_of(found))
         reason = "suppressed" if mailbox in turn.view.suppressed else ""
-    if reason:
+    if reason == NO_CONSENT and turn.state.may_email:
+        # By the setting of before: what Behavior says by the one in force, to Rules too, is on its way.
+        turn.hold(found, reason)
+    elif reason:
         turn.refuse(found, reason)
     else:
         turn.hand_over(found)
@@ -259,12 +264,13 @@ def _identified(turn: Turn, message: Identified) -> None:
         state.address_bad = False
     state.address = message.address
     state.may_email = message.may_email
+    state.may_email_by = message.may_email_by
     state.owns_mailbox = message.owns_mailbox
     state.traits = {
         name: value[:TRAIT_CHARACTERS_MAX]
         for name, value in list(message.traits.items())[:TRAITS_MAX]
     }
-    if not state.may_email:
+    if not may_email(state, turn.view.consent):
         turn.cancel_withdrawn()
     if message.zone != state.zone:
         state.zone = message.zone
