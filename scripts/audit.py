@@ -9,11 +9,12 @@ steps are repeated from the checkpoint of that moment on (`agents.runtime.checkp
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
    wants, no more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
-   attempts and caps hold, and a mailbox is thanked once for an order. The same of what was decided to be offered
-   on the site, and of its caps (`scripts.audit_site`).
+   attempts and caps hold, and a mailbox is thanked once for an order. Each send was handed over once, and each
+   visitor thanked once for an order (`scripts.audit_handovers`). The same of what was decided to be offered on
+   the site, and of its caps (`scripts.audit_site`).
 5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
-   after that visitor's unsubscribe, erasure, goal, or loss of consent, nor to an address that had bounced, nor
-   in quiet hours.
+   after that visitor's unsubscribe, erasure, goal, or loss of consent, nor against the consent setting in force,
+   nor to an address that had bounced, nor in quiet hours.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.rules.compiled import InteractionRule
-from agents.runtime.batch import NOBODY
+from agents.runtime.batch import NOBODY, consent_in
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
@@ -36,6 +37,7 @@ from agents.runtime.replay import RecordBrokenError, Replayer, ViewAt
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from scripts.audit_aside import Aside
+from scripts.audit_handovers import HandOvers
 from scripts.audit_refusals import Refusals
 from scripts.audit_rows import Rows
 from scripts.audit_site import offer_of, over_caps
@@ -111,14 +113,17 @@ class Auditor:
         upgraded = await self._upgraded()
         aside = Aside(self._found, only)
         await aside.begin(self._store, upgraded)
+        handovers = HandOvers(self._found)
         for bot in WIRING:
             for index in range(self._shards.get(bot, 0)):
                 say(f"folding {bot}-{index}")
-                await self._shard(bot, index, only, aside)
+                await self._shard(bot, index, only, (aside, handovers))
         self._looked["events"] -= aside.arrivals
         self._looked["messages set aside"] = await aside.end(self._store)
         say("comparing decisions with the ledger")
         views: dict[int, View] = {}
+        self._looked["hand-overs"] = handovers.seen
+        await handovers.end(lambda version, path: self._goals(version, path, views))
         await self._ledger(only, since, views)
         await self._on_site(only, since, views)
         return Report(dict(self._looked), self._findings, upgraded)
@@ -134,7 +139,10 @@ class Auditor:
 
     # Counted once, and the same state
 
-    async def _shard(self, bot: str, index: int, only: str | None, aside: Aside) -> None:
+    async def _shard(
+        self, bot: str, index: int, only: str | None, watching: tuple[Aside, HandOvers]
+    ) -> None:
+        aside, handovers = watching
         replayer = Replayer(
             WIRING[bot].make(),
             (index, self._shards[bot]),
@@ -156,7 +164,8 @@ class Auditor:
             rows.note(folded.rows)
             taken_works = aside.observe(record, works)
             if bot == "email":
-                refusals.observe(taken_works, folded)
+                refusals.observe(taken_works, folded, consent_in(record.code))
+                handovers.observe(record.at, taken_works, folded)
 
         replayer.observe = observe
         try:
@@ -337,6 +346,10 @@ class Auditor:
     async def _path(self, version: int, path: str, views: dict[int, View]) -> Any:
         rules = await self._rules(version, views)
         return rules.paths.get(path) if rules is not None else None
+
+    async def _goals(self, version: int, path: str, views: dict[int, View]) -> frozenset[str]:
+        rule = await self._path(version, path, views)
+        return rule.goal_events if rule is not None else frozenset()
 
     async def _rules(self, version: int, views: dict[int, View]) -> Any:
         if version not in views:

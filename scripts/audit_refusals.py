@@ -27,17 +27,18 @@ class Refusals:
         self._found = found
         self._left: set[str] = set()
         self._goals: dict[tuple[str, str], datetime] = {}
-        self._may: dict[str, bool] = {}
-        """Whether Behavior said last that marketing may be written."""
+        self._may: dict[str, bool | list[str]] = {}
+        """Whether Behavior said last that marketing may be written, or by which consent settings it may."""
         self._sent_to: dict[str, str] = {}
         """Send -> mailbox, until its outcome."""
         self._address: dict[str, str] = {}
         self._bad: dict[str, str] = {}
         """Visitor -> mailbox that a server said for good does not exist."""
 
-    def observe(self, works: list[Work], folded: Folded) -> None:
+    def observe(self, works: list[Work], folded: Folded, consent: str) -> None:
         """Check a batch's hand-overs against what was taken before it, then note what it took.
 
+        `consent`: the consent setting in force during the batch.
         What a batch itself took may stand before or after its hand-overs: it lifts a refusal, and makes none.
         """
         lifted = {work.message.visitor for work in works if _may_lift(work.message)}
@@ -46,11 +47,14 @@ class Refusals:
                 continue
             self._sent_to[act.plan.send_id] = act.mailbox
             if act.plan.marketing:
-                self._check(visitor, act, is_lifted=visitor in lifted)
+                self._check(visitor, act)
+                if visitor not in lifted:
+                    self._check_lifted(visitor, act, consent)
         for work in works:
             self._note(work.message)
 
-    def _check(self, visitor: str, act: HandOver, *, is_lifted: bool) -> None:
+    def _check(self, visitor: str, act: HandOver) -> None:
+        """Check what is for good."""
         send = act.plan.send_id
         goal = self._goals.get((visitor, act.plan.path))
         if act.plan.until is not None and act.at >= act.plan.until:
@@ -59,10 +63,15 @@ class Refusals:
             self._found("refusal", f"{send} was handed over after they left")
         if goal is not None and goal >= act.plan.entered_at:
             self._found("refusal", f"{send} was handed over after the goal")
-        if is_lifted:
-            return
-        if self._may.get(visitor) is False:
+
+    def _check_lifted(self, visitor: str, act: HandOver, consent: str) -> None:
+        """Check what a later word may lift."""
+        send, may = act.plan.send_id, self._may.get(visitor)
+        if may is False or may == []:
             self._found("refusal", f"{send} was handed over without consent")
+        elif isinstance(may, list) and consent not in may:
+            what = f"{send} was handed over against the consent setting in force, {consent}"
+            self._found("refusal", what)
         if self._bad.get(visitor) == act.mailbox:
             self._found("refusal", f"{send} was handed over to an address that had bounced")
 
@@ -75,8 +84,8 @@ class Refusals:
                     self._goals[key] = max(at, self._goals.get(key, at))
             case Responded(kind="unsubscribed") | Erased():
                 self._left.add(visitor)
-            case Identified(may_email=may_email, address=address):
-                self._may[visitor] = may_email
+            case Identified(may_email=may_email, may_email_by=by, address=address):
+                self._may[visitor] = may_email if by is None else by
                 if not same_mailbox(self._address.get(visitor, address), address):
                     self._bad.pop(visitor, None)
                 self._address[visitor] = address

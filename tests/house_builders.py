@@ -1,4 +1,7 @@
-"""Run the whole house in one loop: a gateway over real HTTP, and a real shard of each bot; no Ray, no SMTP."""
+"""Run the whole house in one loop: a gateway over real HTTP, and a real shard of each bot; no Ray, no SMTP.
+
+With a transport its Email hands e-mails over to that; each is its send's id and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,15 @@ import msgspec
 from agents.protocol.bot import View
 from agents.runtime.limits import Limits as ShardLimits
 from agents.runtime.offers import StoredOffers
+from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import IDENTITY, WIRING, senders_of, shard_names
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from messaging.gateway.limits import Limits
+from messaging.mail.memory import MemoryTransport
 from messaging.ports import Chunk, Journal, Store
+from messaging.vocabulary.effects import HandOver
 from tests.gateway_builders import KEY, a_site
 from tests.on_site_builders import default_view
 from tests.runtime_builders import Silent
@@ -53,6 +59,11 @@ class MovedClock:
         await asyncio.sleep(seconds)
 
 
+def send_alone(_visitor: str, act: HandOver) -> Letterpress:
+    """Compose an e-mail that only says which send it is."""
+    return Letterpress("shop@shop.example", act.address, act.plan.send_id.encode())
+
+
 class House:
     """Hold the parts, and be their way to each other."""
 
@@ -63,9 +74,11 @@ class House:
         view: View,
         bots: Mapping[str, Any] | None = None,
         build: str = "",
+        post: MemoryTransport | None = None,
     ) -> None:
         self.store = store
         self._build = build
+        self.post = post
         self._bots = bots or {}
         self.clock = MovedClock()
         self.shards = {
@@ -77,6 +90,7 @@ class House:
     def _spec(self, name: str, store: Store, journal: Journal, view: View) -> ShardSpec:
         bot = name.partition("-")[0]
         wiring = WIRING[bot]
+        mails = self.post if wiring.hands_mail_over else None
         return ShardSpec(
             bot=self._bots.get(bot) or wiring.make(),
             index=0,
@@ -91,6 +105,7 @@ class House:
             jitter=lambda: 0.5,
             journal=journal if wiring.reads_journal else None,
             identity=IDENTITY if wiring.reads_journal else None,
+            postman=Postman(mails, send_alone, self.clock) if mails is not None else None,
             limits=ShardLimits(sweep_seconds=0.2),
             build=self._build,
         )
@@ -168,13 +183,14 @@ async def a_house(
     veil: Callable[[str], str] | None = None,
     bots: Mapping[str, Any] | None = None,
     build: str = "",
+    post: MemoryTransport | None = None,
     **limits: Any,
 ) -> AsyncIterator[House]:
     """Run a house while a block lasts; `bots`: name -> what runs instead of the bot of this name; `build`: its code."""
     seen = view or default_view()
     if veil is not None:
         seen = msgspec.structs.replace(seen, veil=veil)
-    house = House(store, journal, seen, bots, build)
+    house = House(store, journal, seen, bots, build, post)
     tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
     while any(shard.report() is None for shard in house.shards.values()):
         await asyncio.sleep(0.005)

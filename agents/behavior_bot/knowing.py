@@ -54,6 +54,8 @@ from messaging.vocabulary.messages import (
 )
 
 DOUBLE_OPT_IN = "double-opt-in"
+CONSENT_SETTINGS = ("assumed", "opt-in", DOUBLE_OPT_IN)
+"""What `MDMA_CONSENT` may be, the laxest first."""
 """The setting under which an address is written to only once its owner confirmed it."""
 
 GREETING_TRAITS = (
@@ -324,8 +326,10 @@ def tell_who(
         user_id=min(state.user_ids, key=lambda each: (state.user_ids[each], each), default=""),
         traits=_greeting(state),
         may_look_up=view.social and may_look_up(state, view.consent),
+        may_email_by=[each for each in CONSENT_SETTINGS if may_email(state, each)],
     )
     flags = f"{message.may_email}{message.owns_mailbox}{message.orders}{message.may_look_up}"
+    flags += f"{message.may_email_by}"
     words = [text for pair in message.traits.items() for text in pair]
     told = derive("told", message.address, flags, message.zone, message.user_id, *words)
     if told == state.told and not again:

@@ -2,6 +2,7 @@
 
 1  A tally had hours for eight days, counted from 1970, and days (UTC) for 400.
 2  It has hours alone, counted from `FIRST_HOUR`.
+3  Names of orders that were let go have times.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import msgspec
 
 from agents.behavior_bot.state import BehaviorState
 from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_MAX
+from agents.protocol.known import dated
 
-VERSION = 2
+VERSION = 3
 
 _TALLIES = BehaviorState.__struct_fields__.index("tallies")
+_NAMES = BehaviorState.__struct_fields__.index("order_names")
 
 
 def read(version: int, body: bytes | msgspec.Raw) -> BehaviorState:
@@ -26,10 +29,12 @@ def read(version: int, body: bytes | msgspec.Raw) -> BehaviorState:
     """
     if version == VERSION:
         return msgspec.msgpack.decode(body, type=BehaviorState)
-    if version != 1:
+    if version not in (1, 2):
         raise ValueError(f"behavior: no layout {version} is known ({len(bytes(body))} bytes)")
     fields: list[Any] = msgspec.msgpack.decode(body)
-    if len(fields) > _TALLIES:
+    if len(fields) > _NAMES:
+        fields[_NAMES] = dated(fields[_NAMES])
+    if version == 1 and len(fields) > _TALLIES:
         fields[_TALLIES] = {name: _tally(*old) for name, old in fields[_TALLIES].items()}
     return msgspec.convert(fields, BehaviorState, strict=False)
 

@@ -6,7 +6,7 @@ Rules
 2. No more goes than the order was worth. A refund is taken once; one that comes before its order waits for it.
 3. A refund may call an order by its payment's id, where the order's own event names both.
 4. The newest so many are remembered one by one. What is older is a sum, of which nothing is taken back any more, and
-   known by name: told again it is counted no second time.
+   known by name, the newest so many again: told again it is counted no second time.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def trim_orders(
     """Let the oldest orders and refunds go; what they came to stays counted, and that an order was counted known."""
     while len(state.orders) > orders_max:
         order_id = min(state.orders, key=lambda each: (state.orders[each].at, each))
-        del state.orders[order_id]
-        state.order_names = remember(state.order_names, order_id, ORDER_NAMES_MAX)
+        at = state.orders.pop(order_id).at
+        state.order_names = remember(state.order_names, order_id, at, ORDER_NAMES_MAX)
     while len(state.refunds) > refunds_max:
         oldest = min(state.refunds, key=lambda each: (state.refunds[each].at, each))
         name = state.refunds[oldest].order_id

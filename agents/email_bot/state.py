@@ -5,6 +5,12 @@ Rules
 2. A send is either open or past, never both; its plan stays with it, so that its ledger row can be written again.
 3. What was closed or left stays so: a goal's time only moves forward, flags are only set (a new address
    clears what was said about the old one).
+4. Consent is asked by the setting in force, not by the one of when Behavior spoke: until everybody has been told of a
+   stricter one, nobody is written to against it.
+
+Layouts
+1  had no `may_email_by`.
+2  is this one.
 """
 
 from __future__ import annotations
@@ -16,7 +22,7 @@ import msgspec
 from messaging.vocabulary.ids import normal_address
 from messaging.vocabulary.messages import SendPlan
 
-VERSION = 1
+VERSION = 2
 
 PAST_MAX = 16
 """Past sends remembered: four runs' worth. Older ones are in the ledger."""
@@ -32,7 +38,9 @@ ABSORBED_MAX = 32
 PATHS_MAX = 64
 """Paths whose goal's time is remembered."""
 
-MAY_COME = frozenset({"no address", "no consent", "mailbox of another visitor"})
+NO_CONSENT = "no consent"
+
+MAY_COME = frozenset({"no address", NO_CONSENT, "mailbox of another visitor"})
 """Refusals that one message from Behavior can lift: it may still be on its way when Rules asks already."""
 
 TRAITS_MAX = 16
@@ -110,6 +118,8 @@ class EmailState(msgspec.Struct, array_like=True):
     """True from the erasure until what was being handed over then has its outcome."""
     zone: str = ""
     """The visitor's time zone as it was told last; empty if it is not known."""
+    may_email_by: list[str] | None = None
+    """Consent settings by which marketing may be written; None: `may_email` alone was told."""
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -123,8 +133,8 @@ _packed: msgspec.msgpack.Decoder[_Packed] = msgspec.msgpack.Decoder(_Packed)
 
 
 def upgrade(version: int, body: bytes) -> EmailState:
-    """Return the present state from the bytes of an older version. There is none older yet."""
-    assert version == VERSION, f"email state of unknown version {version}"
+    """Return the present state from the bytes of an older version, or of this one."""
+    assert 1 <= version <= VERSION, f"email state of unknown version {version}"
     return _states.decode(body)
 
 
@@ -139,7 +149,12 @@ def unpack(body: bytes) -> EmailState:
     return upgrade(packed.version, bytes(packed.state))
 
 
-def refusal(state: EmailState, plan: SendPlan, address: str) -> str:
+def may_email(state: EmailState, consent: str) -> bool:
+    """Say whether marketing may be written by a consent setting, by what Behavior said last."""
+    return state.may_email if state.may_email_by is None else consent in state.may_email_by
+
+
+def refusal(state: EmailState, plan: SendPlan, address: str, consent: str) -> str:
     """Return why this send must not go out, or an empty text.
 
     What is for good comes before what may be lifted. A success e-mail belongs to a purchase: it asks for
@@ -150,6 +165,7 @@ def refusal(state: EmailState, plan: SendPlan, address: str) -> str:
         state: the visitor's state.
         plan: the send.
         address: where it would go.
+        consent: the consent setting in force.
     """
     if not plan.success:
         closed_at = state.closed.get(plan.path)
@@ -159,8 +175,8 @@ def refusal(state: EmailState, plan: SendPlan, address: str) -> str:
             return "unsubscribed"
     if not address:
         return "no address"
-    if plan.marketing and not state.may_email:
-        return "no consent"
+    if plan.marketing and not may_email(state, consent):
+        return NO_CONSENT
     if plan.marketing and not state.owns_mailbox:
         return "mailbox of another visitor"
     if state.address_bad and same_mailbox(address, state.address):
@@ -207,6 +223,7 @@ def merge_facts(state: EmailState, younger: EmailState) -> None:
     if not state.address:
         state.address = younger.address
         state.may_email = younger.may_email
+        state.may_email_by = younger.may_email_by
         state.owns_mailbox = younger.owns_mailbox
         state.address_bad = younger.address_bad
         state.traits = younger.traits

@@ -19,12 +19,14 @@ from agents.email_bot import answers, forgetting, merge
 from agents.email_bot.state import (
     DEFERRED,
     HANDING_OVER,
+    NO_CONSENT,
     TRAIT_CHARACTERS_MAX,
     TRAITS_MAX,
     WAITING,
     EmailState,
     OpenSend,
     close_path,
+    may_email,
     past_send,
     remember_order,
     same_mailbox,
@@ -105,10 +107,13 @@ def step(
 
 
 def _requested(turn: Turn, plan: SendPlan) -> None:
-    state = turn.state
-    if plan.send_id in state.open or past_send(state, plan.send_id) is not None:
-        return
-    turn.admit(OpenSend(plan, WAITING))
+    if _is_new(turn.state, plan):
+        turn.admit(OpenSend(plan, WAITING))
+
+
+def _is_new(state: EmailState, plan: SendPlan) -> bool:
+    """Say whether a send's id was not taken yet."""
+    return plan.send_id not in state.open and past_send(state, plan.send_id) is None
 
 
 def _session_free(turn: Turn, send: str) -> None:
@@ -124,7 +129,10 @@ def _session_free(turn: Turn, send: str) -> None:
     if not reason and not found.plan.success:
         mailbox = turn.mailbox(turn.address_of(found))
         reason = "suppressed" if mailbox in turn.view.suppressed else ""
-    if reason:
+    if reason == NO_CONSENT and turn.state.may_email:
+        # By the setting of before: what Behavior says by the one in force, to Rules too, is on its way.
+        turn.hold(found, reason)
+    elif reason:
         turn.refuse(found, reason)
     else:
         turn.hand_over(found)
@@ -256,12 +264,13 @@ def _identified(turn: Turn, message: Identified) -> None:
         state.address_bad = False
     state.address = message.address
     state.may_email = message.may_email
+    state.may_email_by = message.may_email_by
     state.owns_mailbox = message.owns_mailbox
     state.traits = {
         name: value[:TRAIT_CHARACTERS_MAX]
         for name, value in list(message.traits.items())[:TRAITS_MAX]
     }
-    if not state.may_email:
+    if not may_email(state, turn.view.consent):
         turn.cancel_withdrawn()
     if message.zone != state.zone:
         state.zone = message.zone
@@ -335,7 +344,8 @@ def _success(turn: Turn, path: str, message: GoalReached) -> None:
         success=True,
         variables=_success_variables(turn.state, message),
     )
-    turn.admit(OpenSend(plan, WAITING, message.address))
+    if _is_new(turn.state, plan):  # two goals of one path may share an order's id
+        turn.admit(OpenSend(plan, WAITING, message.address))
 
 
 def _ask_to_confirm(turn: Turn, message: ConfirmationWanted) -> None:
@@ -360,7 +370,7 @@ def _ask_to_confirm(turn: Turn, message: ConfirmationWanted) -> None:
         confirms=True,
         variables=dict(turn.state.traits),
     )
-    if plan.send_id not in turn.state.open and past_send(turn.state, plan.send_id) is None:
+    if _is_new(turn.state, plan):
         turn.admit(OpenSend(plan, WAITING, message.address))
 
 

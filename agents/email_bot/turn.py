@@ -107,7 +107,7 @@ class Turn:
 
     def refusal(self, send: OpenSend) -> str:
         """Return why an open send must not go out, or an empty text."""
-        return refusal(self.state, send.plan, self.address_of(send))
+        return refusal(self.state, send.plan, self.address_of(send), self.view.consent)
 
     def story(self, kind: str, plan: SendPlan, reason: str) -> None:
         """Write a line of the visitor's story about a send."""

@@ -431,6 +431,15 @@ def publication_in(code: str) -> int:
     return int(code.rpartition(PUBLICATION)[2].partition(" ")[0])
 
 
+def consent_in(code: str) -> str:
+    """Return the consent setting that a batch record names; empty where it names none.
+
+    >>> consent_in(describe(1, View(None, 0, {}, {}, consent="assumed")))
+    'assumed'
+    """
+    return code.partition("consent=")[2].partition(" ")[0]
+
+
 @lru_cache(maxsize=64)
 def _described(consent: str, holdout: float, learning: bool, social: bool) -> str:
     flags = f"learning={int(learning)} social={int(social)}"

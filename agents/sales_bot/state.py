@@ -7,11 +7,13 @@ from math import fsum
 
 import msgspec
 
-from agents.protocol.known import knows, remember, shared, united
+from agents.protocol.known import dated, knows, remember, shared, united
 
-VERSION = 3
+VERSION = 4
 """Version of the state's layout. 2: orders with currency and credit, refunds, the touches' templates. 3: sums by
-currency, what is wrong with an order."""
+currency, what is wrong with an order. 4: times of names."""
+DATED = 4
+"""Since when names have times."""
 
 ORDERS_MAX = 64
 """Orders remembered one by one; older ones are only summed, and known by name."""
@@ -108,7 +110,10 @@ def upgrade(version: int, body: bytes) -> SalesState:
     """Return the present state from an older one's bytes: what is new stands at the ends, with defaults."""
     if not 1 <= version <= VERSION:
         raise ValueError(f"sales: no layout {version} is known ({len(body)} bytes)")
-    return _decoder.decode(body)
+    state = _decoder.decode(body)
+    if version < DATED:
+        state.names = dated(state.names)
+    return state
 
 
 def touch_of(state: SalesState, send_id: str) -> Touch:
@@ -230,7 +235,7 @@ def trim(state: SalesState) -> None:
         oldest = min(state.orders, key=lambda key: (state.orders[key].at, key))
         order, left = state.orders[oldest], left_of(state, oldest)
         del state.orders[oldest]
-        state.names = remember(state.names, oldest, NAMES_MAX)
+        state.names = remember(state.names, oldest, order.at.timestamp(), NAMES_MAX)
         if order.counted:
             summed = state.older.get(order.currency, 0.0) + left
             state.older[order.currency] = round(summed, CENTS)

@@ -78,6 +78,9 @@ class Identified(Message):
     """Few and short: what templates may greet with."""
     may_look_up: bool = False
     """Others may be asked about the address: its owner refused nothing."""
+    may_email_by: list[str] | None = None
+    """The consent settings by which it may be written to: another may be in force when it comes to that. None: an
+    older version of the product did not say."""
 
 
 class SiteConsent(Message):

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agents.runtime.fold import Folded
+from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.messages import Identified, SendPlan
 from scripts.audit_refusals import Refusals
 
 NIGHT = datetime(2026, 11, 26, 21, tzinfo=UTC)
@@ -41,5 +41,43 @@ def test_a_hand_over_in_quiet_hours_is_found(
     at = NIGHT + timedelta(seconds=late)
     folded.acts.append(("v1", HandOver(a_plan(until), "ann@example.com", "box", at)))
     said: list[str] = []
-    Refusals(lambda _, what: said.append(what)).observe([], folded)
+    Refusals(lambda _, what: said.append(what)).observe([], folded, "opt-in")
+    assert said == found
+
+
+BY_YES = ["assumed", "opt-in"]
+
+
+@pytest.mark.parametrize(
+    ("by", "consent", "found"),
+    [
+        (BY_YES, "opt-in", []),
+        (["assumed"], "assumed", []),
+        (
+            ["assumed"],
+            "opt-in",
+            ["s1 was handed over against the consent setting in force, opt-in"],
+        ),
+        (
+            BY_YES,
+            "double-opt-in",
+            ["s1 was handed over against the consent setting in force, double-opt-in"],
+        ),
+        ([], "assumed", ["s1 was handed over without consent"]),
+        (None, "opt-in", []),
+    ],
+)
+def test_a_hand_over_against_the_consent_setting_in_force_is_found(
+    by: list[str] | None, consent: str, found: list[str]
+) -> None:
+    """Behavior said it under `assumed`; what counts is the setting when it goes out."""
+    said: list[str] = []
+    refusals = Refusals(lambda _, what: said.append(what))
+    told = Identified(
+        "v1", NIGHT, "ann@example.com", by != [], True, "", 0, "", {}, may_email_by=by
+    )
+    refusals.observe([Work(told, 0, "behavior-0", 1, 0)], Folded(), "assumed")
+    folded = Folded()
+    folded.acts.append(("v1", HandOver(a_plan(None), "ann@example.com", "box", NIGHT)))
+    refusals.observe([], folded, consent)
     assert said == found

@@ -12,6 +12,7 @@ from agents.behavior_bot import layout
 from agents.behavior_bot.bot import BehaviorBot
 from agents.behavior_bot.state import BehaviorState, Stamped
 from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_IN_ALL_MAX, HOURS_MAX, NAMES_MAX, OTHER
+from agents.protocol.known import TIME_BYTES, knows, remember
 from tests.behavior_builders import START, Ann, a_track, a_view_of, an_identify
 
 DAY = timedelta(days=1)
@@ -85,6 +86,14 @@ def test_a_state_of_the_first_layout_is_read() -> None:
     assert found.tallies["page"].hours == {1_000: 2, 999: 1, noon: 2}
     assert (found.tallies["page"].count, found.tallies["page"].first) == (5, 7)
     assert found.address == "ann@example.com"
+
+
+def test_names_of_orders_in_layout_2_are_known_yet() -> None:
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(BehaviorState()))
+    names = remember(b"", "o1", 0, 9)[TIME_BYTES:] + remember(b"", "o2", 0, 9)[TIME_BYTES:]
+    fields[BehaviorState.__struct_fields__.index("order_names")] = names
+    found = layout.read(2, msgspec.msgpack.encode(fields))
+    assert [knows(found.order_names, each) for each in ("o1", "o2", "o3")] == [True, True, False]
 
 
 def test_a_layout_nobody_knows_is_refused() -> None:

@@ -80,7 +80,9 @@ class World:
         )  # as the runtime keeps it
         return found
 
-    def identify(self, address="ann@example.com", *, may_email=True, owns=True, zone="UTC"):
+    def identify(
+        self, address="ann@example.com", *, may_email=True, owns=True, zone="UTC", by=None
+    ):
         return self.take(
             msg.Identified(
                 self.visitor,
@@ -92,8 +94,13 @@ class World:
                 orders=0,
                 user_id="",
                 traits={"first_name": "Ann"},
+                may_email_by=by,
             )
         )
+
+    def start(self, consent):
+        """Go on under a consent setting, as after a start."""
+        self.view = msgspec.structs.replace(self.view, consent=consent)
 
     def request(self, plan=None):
         return self.take(msg.SendRequested(self.visitor, self.now, plan or a_plan()))
@@ -1005,3 +1012,85 @@ def test_goals_that_share_an_orders_id_are_thanked_for_each():
     )
     found = [effect for each in (bought, delivered, delivered) for effect in world.take(each)]
     assert [e.plan.path for e in of(found, fx.PutSend)] == ["welcome", "win-back"]
+
+
+@pytest.mark.parametrize("is_out", [True, False])
+def test_two_goals_of_one_path_that_share_an_orders_id_are_one_success_email(is_out):
+    """Its id is made of path and order: a second one would go out under the Message-ID of the first."""
+    world = World()
+    of_goal = {"visitor": VISITOR, "at": NOW, "value": 0.0, "currency": "", "credited": ""}
+    first, second = (
+        msg.GoalReached(
+            paths=["welcome"], order_id="o1", address="ann@example.com", goal=goal, **of_goal
+        )
+        for goal in ("Trial Started:o1", "o1")
+    )
+    world.take(first)
+    [send] = world.state.open
+    world.due(send)
+    if is_out:
+        world.outcome("handed over", send)
+    found = world.take(second)
+    assert not of(found, fx.PutSend) + of(found, fx.QueueSend)
+    assert ("welcome", "o1") in world.state.orders
+
+
+# ------------------------------------------------------------------------------- a stricter consent setting
+
+
+def written_by_assumption():
+    """Return somebody who never said a word, with an e-mail in the line; then opt-in comes into force."""
+    world = World(view=msgspec.structs.replace(a_view(), consent="assumed"))
+    world.identify(by=["assumed"])
+    world.request()
+    world.start("opt-in")
+    return world
+
+
+def test_nothing_goes_out_against_the_consent_setting_in_force():
+    world = written_by_assumption()
+    found = world.due()
+    assert rows(found) == [("s1", "planned", "no consent")]
+    assert not of(found, fx.HandOver)
+    assert rows(world.request(a_plan("s2"))) == [("s2", "planned", "no consent")]
+    world.identify(may_email=False, by=["assumed"])
+    assert rows(world.wake("hold:s1")) == [("s1", "refused", "no consent")]
+
+
+@pytest.mark.parametrize("lifted_by", ["a yes", "the setting of before"])
+def test_what_a_stricter_consent_setting_held_up_goes_on_when_it_may(lifted_by):
+    world = written_by_assumption()
+    world.due()
+    if lifted_by == "a yes":
+        found = world.identify(by=["assumed", "opt-in"])
+    else:
+        world.start("assumed")
+        found = world.identify(by=["assumed"])
+    assert rows(found) == [("s1", "waiting")]
+    assert of(world.due(), fx.HandOver)
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_whoever_said_yes_is_written_to_under_every_setting_that_takes_a_yes(yes):
+    world = World()
+    world.identify(by=["assumed", "opt-in"] if yes else ["assumed"])
+    world.start("opt-in")
+    world.request()
+    assert bool(of(world.due(), fx.HandOver)) is yes
+
+
+def test_a_retry_is_not_tried_against_the_consent_setting_in_force():
+    world = World(view=msgspec.structs.replace(a_view(), consent="assumed"))
+    world.identify(by=["assumed"])
+    world.handing_over()
+    world.outcome("deferred", code=451, reason="later")
+    world.start("opt-in")
+    assert rows(world.wake("retry:s1")) == [("s1", "cancelled", "no consent")]
+
+
+def test_a_state_of_layout_1_goes_by_what_was_told_then():
+    fields = msgspec.to_builtins(World().state)
+    body = msgspec.msgpack.encode(fields[:-1])
+    state = BOT.upgrade(1, body)
+    assert state.may_email_by is None
+    assert state == World().state

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from agents.protocol.draw import Draw
+from agents.protocol.known import TIME_BYTES, remember
 from agents.sales_bot.bot import SalesBot
 from agents.sales_bot.shown import figures_of, orders_of, revenue_of
 from agents.sales_bot.state import (
@@ -20,6 +21,7 @@ from agents.sales_bot.state import (
     Order,
     SalesState,
     answers_of,
+    is_known,
     note_order,
     revenues,
 )
@@ -390,3 +392,11 @@ def test_a_state_of_the_first_layout_is_read() -> None:
     assert (state.revenue, state.touches[0].send_id) == (15.0, "s1")
     with pytest.raises(ValueError, match="no layout 9"):
         SalesBot().upgrade(9, b"")
+
+
+def test_names_of_orders_in_layout_3_are_known_yet() -> None:
+    state = SalesState()
+    old = msgspec.structs.replace(state, names=remember(b"", "o1", 0, 9)[TIME_BYTES:])
+    found = SalesBot().upgrade(3, msgspec.msgpack.encode(old))
+    assert is_known(found, "o1")
+    assert not is_known(found, "o2")
