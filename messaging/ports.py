@@ -38,6 +38,19 @@ class Ownership(msgspec.Struct):
     """What the shard's visitors count as, summed: name -> number."""
 
 
+class Checkpoint(msgspec.Struct):
+    """Say from where on a shard's batches are folded: with the states that were kept then."""
+
+    batch: int
+    """Number of the last batch that is in these states."""
+    positions: dict[str, int]
+    """`Ownership.positions` after it."""
+    at: datetime
+    """World time of that batch."""
+    code: str
+    """`BatchRecord.code` of that batch."""
+
+
 class StateWrite(msgspec.Struct):
     """Replace one visitor's state of one bot."""
 
@@ -191,6 +204,36 @@ class Store(Protocol):
 
     async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
         """Return (number, record) of a shard's batches after a number, in order."""
+        ...
+
+    async def checkpoint(self, shard: str) -> Checkpoint | None:
+        """Return the checkpoint of a shard, None where its batches are folded from the first on."""
+        ...
+
+    async def put_checkpoint(self, shard: str, head: Checkpoint) -> None:
+        """Say that the states of a checkpoint were copied."""
+        ...
+
+    async def remove_checkpoint(self, shard: str) -> None:
+        """Take back that there is a checkpoint; its states stay until they are replaced."""
+        ...
+
+    async def copy_states(
+        self, shard: str, bot: str, of: tuple[int, int], batch: int, after: str, limit: int
+    ) -> tuple[int, str]:
+        """Copy stored states into the checkpoint of a batch: up to `limit` visitors of the bot, those after `after`.
+
+        Of these the states of shard `of` (index, of how many) are copied. Return how many that were, and the last
+        visitor looked at; an empty text when there is nobody further.
+        """
+        ...
+
+    async def kept_visitors(self, shard: str, after: str, limit: int) -> list[str]:
+        """Return the ids of visitors that a shard's checkpoint has a state of, in their order, those after `after`."""
+        ...
+
+    async def kept_states(self, shard: str, visitors: list[str]) -> dict[str, bytes]:
+        """Return the states of these visitors in a shard's checkpoint; those it does not have are left out."""
         ...
 
     async def suppress(self, mailbox: str, reason: str, at: datetime) -> None:

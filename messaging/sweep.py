@@ -40,7 +40,7 @@ class Sweep(Protocol):
         ...
 
     async def drop_states(self, bot: str, visitors: list[str]) -> int:
-        """Remove states with their wake-ups; return how many there were."""
+        """Remove states with their wake-ups, and their copies in checkpoints; return how many states there were."""
         ...
 
     async def drop_rows(self, table: str, ids: list[str]) -> None:

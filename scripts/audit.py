@@ -1,6 +1,7 @@
 """Prove from the record that nothing was lost, doubled or sent against a refusal: `mdma audit`.
 
-Each shard is cut at its last commit and read as it stood then; traffic may go on. What is proved, and by what:
+Each shard is cut at its last commit and read as it stood then; traffic may go on. Where the product was upgraded,
+steps are repeated from the checkpoint of that moment on (`agents.runtime.checkpoint`). What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased; what was set aside counts once
    its replay was taken, and never is both (`scripts.audit_aside`).
@@ -69,6 +70,8 @@ class Report(msgspec.Struct):
 
     looked_at: dict[str, int]
     findings: list[Finding]
+    since: datetime | None = None
+    """Since when steps are repeated: the product was upgraded then; None: since the first."""
 
     @property
     def clean(self) -> bool:
@@ -107,8 +110,9 @@ class Auditor:
             only = await StoreReader(self._store).find(visitor)
             if only is None:
                 raise await nobody(self._store, visitor, self._veil)
+        upgraded = await self._upgraded()
         aside = Aside(self._found, only)
-        await aside.begin(self._store)
+        await aside.begin(self._store, upgraded)
         handovers = HandOvers(self._found)
         for bot in WIRING:
             for index in range(self._shards.get(bot, 0)):
@@ -122,7 +126,13 @@ class Auditor:
         await handovers.end(lambda version, path: self._goals(version, path, views))
         await self._ledger(only, since, views)
         await self._on_site(only, since, views)
-        return Report(dict(self._looked), self._findings)
+        return Report(dict(self._looked), self._findings, upgraded)
+
+    async def _upgraded(self) -> datetime | None:
+        """Return when the last checkpoint of all was written: before it, other code recorded."""
+        names = [f"{bot}-{index}" for bot, count in self._shards.items() for index in range(count)]
+        heads = [await self._store.checkpoint(name) for name in names]
+        return max((head.at for head in heads if head is not None), default=None)
 
     def _found(self, rule: str, what: str) -> None:
         self._findings.append(Finding(rule, what))
@@ -140,10 +150,12 @@ class Auditor:
             self._journal,
             self._view_at,
         )
-        taken: dict[str, int] = {}
+        head = await replayer.begin(only)
+        taken = dict(head.positions) if head is not None else {}
         refusals = Refusals(self._found)
         of = self._shards[bot]
-        rows = Rows(bot, only, lambda who: partition_of(who) * of // PARTITIONS == index)
+        since = head.at if head is not None else None
+        rows = Rows(bot, only, lambda who: partition_of(who) * of // PARTITIONS == index, since)
 
         def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:
             self._looked["batches"] += 1
@@ -208,7 +220,7 @@ class Auditor:
             stored = await store.load(bot, mine)
             seen += len(stored)
             missing -= stored.keys()
-            unequal += [v for v, body in stored.items() if folded.get(v) != body]
+            unequal += [v for v, body in stored.items() if folded.get(v) != replayer.stored(body)]
             if only:
                 break
         self._looked["states"] += seen

@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -39,11 +40,14 @@ class Aside:
         self.arrivals = 0
         """Events that were passed on to another shard of Behavior, and set aside there."""
 
-    async def begin(self, store: Store) -> None:
-        """Read which rows say that their replay was taken."""
+    async def begin(self, store: Store, since: datetime | None) -> None:
+        """Read which rows say that their replay was taken, after `since` if steps are repeated from there on."""
         if self._only is None:
             rows = await self._rows(store)
-            self._said = {each for each, row in rows.items() if _is_taken(row)}
+            said = {each: row for each, row in rows.items() if _is_taken(row)}
+            self._said = {
+                each for each, row in said.items() if since is None or row["settled_at"] > since
+            }
 
     def observe(self, record: BatchRecord, works: list[Work]) -> list[Work]:
         """Return a batch's works that were taken, replays as what they hold."""
@@ -72,7 +76,7 @@ class Aside:
     async def _rows(self, store: Store) -> dict[str, dict[str, Any]]:
         match = {"visitor": self._only} if self._only else {}
         found = await store.rows(
-            QUARANTINE, match, limit=ROWS_MAX, newest=False, only=("status", "again")
+            QUARANTINE, match, limit=ROWS_MAX, newest=False, only=("status", "again", "settled_at")
         )
         return {row["id"]: row for row in found}
 

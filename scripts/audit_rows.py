@@ -4,7 +4,8 @@ Rules
 1. What a shard's steps wanted is folded again (`agents.runtime.replay`); of each row the last one counts.
 2. Of a row only a digest is kept: a ledger of millions fits into memory.
 3. The store keeps milliseconds, so that is what times are compared by.
-4. Rows of tables that other parts go on writing (what a notifier told, say) are left to their own checks.
+4. Where steps are repeated from a checkpoint on, rows of before it are only looked at where they were written again.
+5. Rows of tables that other parts go on writing (what a notifier told, say) are left to their own checks.
 """
 
 from __future__ import annotations
@@ -44,12 +45,20 @@ class Rows:
         bot: whose rows they are.
         only: the only visitor looked at; None: all.
         mine: whether a visitor is of this shard.
+        since: world time of the checkpoint from which steps are repeated; None: from the first on.
     """
 
-    def __init__(self, bot: str, only: str | None, mine: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        bot: str,
+        only: str | None,
+        mine: Callable[[str], bool],
+        since: datetime | None = None,
+    ) -> None:
         self._bot = bot
         self._only = only
         self._mine = mine
+        self._since = since
         self._wanted: dict[str, dict[str, bytes]] = {}
         self.seen = 0
         """Rows compared by the last `compare`."""
@@ -87,7 +96,7 @@ class Rows:
                 # A merge gives a row to a visitor who may be another shard's: that one wrote it last.
                 if digest != _digest(row) and self._mine(str(row["visitor"])):
                     altered.append(name)
-            elif is_owner and self._mine(str(row["visitor"])):
+            elif is_owner and self._mine(str(row["visitor"])) and self._is_of_now(row):
                 more.append(name)
         self.seen += len(wanted)
         return [
@@ -95,6 +104,9 @@ class Rows:
             *_said(table, altered, "differs from what was recorded"),
             *_said(table, more, "is not in the record"),
         ]
+
+    def _is_of_now(self, row: dict[str, Any]) -> bool:
+        return self._since is None or row["at"] > self._since
 
 
 def _said(table: str, names: list[str], what: str) -> list[str]:

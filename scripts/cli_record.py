@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SAID = {"decisions": "decisions to send", "offers": "offers on the site"}
 """How a count is called on the console: the audit compares sends with the decisions that ask for one."""
+UPGRADED = "the product was upgraded at"
 VERDICT_GOOD = "no findings: nothing was lost, doubled or sent against a refusal"
 VERDICT_BAD = "each is named above"
 
@@ -74,7 +75,7 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
 @data_option
 def replay(id_: str, data: Path, as_json: bool) -> int:
     """Repeat a visitor's steps from the record and compare the result with what is stored."""
-    steps, unequal = asyncio.run(_replay(id_, data))
+    steps, unequal, since = asyncio.run(_replay(id_, data))
     if as_json:
         lines = [
             {
@@ -86,11 +87,14 @@ def replay(id_: str, data: Path, as_json: bool) -> int:
             }
             for s in steps
         ]
-        click.echo(json.dumps({"steps": lines, "unequal": unequal}, indent=1))
+        told = {"steps": lines, "unequal": unequal, "since": since and since.isoformat()}
+        click.echo(json.dumps(told, indent=1))
     else:
         for step in steps:
             took = f"{step.shard.rpartition('-')[0]:9} took {shown(step.kind)}"
             say(f"{step.at:%Y-%m-%d %H:%M:%S}  {took:32} {effects_said(step.effects)}".rstrip())
+        if since is not None:
+            say(f"{UPGRADED} {since:%Y-%m-%d %H:%M:%S}: what was before cannot be repeated")
         said = f"DIFFERS in {', '.join(unequal)}" if unequal else "equal to what is stored"
         say(f"{counted(len(steps), 'steps')} repeated: {said}")
     return 1 if unequal else 0
@@ -114,7 +118,8 @@ def effects_said(effects: list[str]) -> str:
     return "; ".join(said + ([f"wrote {', '.join(written)}"] if written else []))
 
 
-async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
+async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str], datetime | None]:
+    """Return the steps, the bots whose result differs, and since when there are steps (None: since the first)."""
     from agents.runtime.readers import StoreReader
     from agents.runtime.registry import WIRING
     from agents.runtime.replay import RecordBrokenError, Replayer
@@ -123,6 +128,7 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
 
     steps: list[Step] = []
     unequal = []
+    since: list[datetime] = []
     async with opened(data) as record:
         visitor = await StoreReader(record.store).find(id_)
         if visitor is None:
@@ -140,14 +146,17 @@ async def _replay(id_: str, data: Path) -> tuple[list[Step], list[str]]:
                 except RecordBrokenError as error:
                     raise Refused(f"{error}: mdma audit says more") from error
                 stored = (await record.store.load(bot, [visitor])).get(visitor)
+                stored = stored and replayer.stored(stored)
                 equal = replayer.bodies().get(visitor) == stored
                 if equal:
                     break
             if not equal:
                 unequal.append(bot)
             steps += replayer.steps
+            if replayer.checkpoint is not None:
+                since.append(replayer.checkpoint.at)
     steps.sort(key=lambda step: (step.at, step.shard, step.batch))
-    return steps, unequal
+    return steps, unequal, max(since, default=None)
 
 
 def moment(ctx: click.Context, _: click.Parameter, text: str | None) -> datetime | None:
@@ -189,12 +198,25 @@ def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) ->
     report = asyncio.run(run())
     if as_json:
         found = [{"rule": f.rule, "what": f.what} for f in report.findings]
-        click.echo(json.dumps({"looked_at": report.looked_at, "findings": found}, indent=1))
+        click.echo(
+            json.dumps(
+                {
+                    "looked_at": report.looked_at,
+                    "findings": found,
+                    "since": report.since and report.since.isoformat(),
+                },
+                indent=1,
+            )
+        )
     else:
         for finding in report.findings:
             say(f"{finding.rule:10} {shown(finding.what, FINDING_CHARACTERS_MAX)}")
         looked = (counted(count, SAID.get(n, n)) for n, count in report.looked_at.items())
         say(f"looked at {', '.join(looked)}")
+        if report.since is not None:
+            say(
+                f"{UPGRADED} {report.since:%Y-%m-%d %H:%M:%S}: steps of before it were not repeated"
+            )
         count = len(report.findings)
         said = f"{counted(count, 'findings')}: {VERDICT_BAD}" if count else VERDICT_GOOD
         say(said)

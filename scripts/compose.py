@@ -19,6 +19,7 @@ import structlog
 from pydantic import SecretStr
 
 from agents.protocol.bot import View
+from agents.runtime.build import build_of_code
 from agents.runtime.garbage import collect_seldom
 from agents.runtime.postman import Letterpress, Postman
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
@@ -258,6 +259,7 @@ async def _shard(bot: str, index: int, wiring: Wiring, clock: RealClock, peers: 
         scout=Scout(web, clock) if web is not None else None,
         trainer=trainer,
         may_linger=not isinstance(clock, GatedClock),
+        build=build_of_code(),
     )
     used = [each for each in (pool, web) if each is not None]
     return ShardPart(Shard(spec), views, connection, store, used)

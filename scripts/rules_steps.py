@@ -22,6 +22,7 @@ from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.runtime.inprocess import InProcess, Recall
 from agents.runtime.registry import IDENTITY
+from agents.runtime.timelines import ordered
 from messaging.ports import Store
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import visitor_id_for
@@ -135,9 +136,7 @@ def _lived(
     world = InProcess(view, records[0].received_at, identity=known, recall=recall)
     world.feed(under(records, view.rules_version))
     world.advance(until)
-    lines = [*_events(world, visitor), *_rows(world)]
-    # As in a timeline: what a visitor did comes before what it led to, also where both have one time.
-    lines.sort(key=lambda line: (line["at"], line["kind"] != "event", line.pop("order", 0)))
+    lines = ordered([*_events(world, visitor), *_rows(world)])
     return [
         Step(line["at"], by_whom(line), _says(line, view.rules_version), BOTH) for line in lines
     ]

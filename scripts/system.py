@@ -56,13 +56,12 @@ from scripts.folder import (
     write_run,
 )
 from scripts.listening import hold_port, reachable, refuse_silent
+from scripts.readying import until_ready
 from scripts.rules import publish_when_empty
 from scripts.shards import agree_on_shards
 from scripts.version import code_version
 from scripts.watching import Watchers, always, end
 
-READY_SECONDS_MAX = 120.0
-READY_LOOK_SECONDS = 0.1
 ROOT = str(Path(__file__).resolve().parents[1])
 FACTORY = "scripts.compose:build"
 
@@ -186,7 +185,7 @@ class System:
         stack.callback(self._supervisor.remove)
         await self._supervisor.start()
         await self._start_keeper(stack)
-        await self._until_ready()
+        await until_ready(self._supervisor.look, self._say, self._data / "logs")
         await self._start_companion(stack)
         self._tell(head)
 
@@ -340,20 +339,6 @@ class System:
 
     # ---------------------------------------------------------------- while it runs
 
-    async def _until_ready(self) -> None:
-        try:
-            async with asyncio.timeout(READY_SECONDS_MAX):
-                while not self._all_ready(await self._supervisor.look()):  # noqa: ASYNC110 - it asks
-                    await asyncio.sleep(READY_LOOK_SECONDS)
-        except TimeoutError:
-            late = [n for n, w in self._supervisor.watched.items() if not _is_ready(w.metrics)]
-            raise Refused(
-                f"{', '.join(late)} did not get ready: see {self._data / 'logs'}"
-            ) from None
-
-    def _all_ready(self, metrics: dict[str, dict[str, float] | None]) -> bool:
-        return all(_is_ready(each) for each in metrics.values())
-
     def _tell(self, head: RayHead) -> None:
         made, data = self._made, self._data
         facts = {
@@ -427,10 +412,6 @@ class System:
                 f"the world clock stands at {self._keeper.clock.now():%Y-%m-%d %H:%M} UTC; "
                 f"speed reached: {self._keeper.reached():,.0f}"
             )
-
-
-def _is_ready(metrics: dict[str, float] | None) -> bool:
-    return metrics is not None and metrics.get("ready", 1.0) > 0
 
 
 async def _stop_started(starting: asyncio.Task[RayHead]) -> None:

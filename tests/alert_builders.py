@@ -46,7 +46,7 @@ def rows_of_an_alert(status: str = "open", alert: str = "a1") -> list[RowWrite]:
     """Return the rows of an alert, as a shard commits them."""
     history = [{"attempt": 1, "template": "hello", "at": NOON, "clicked": False}]
     effect = PutAlert(alert, "Four attempts", "lead", "1", status, NOON, history)
-    return [row_for(effect, ANN, "rules-0:1:0", NOON), *notices_for(effect, ANN)]
+    return [row_for(effect, ANN, f"rules-0:1:{ANN}:0", NOON), *notices_for(effect, ANN)]
 
 
 @cache

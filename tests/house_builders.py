@@ -73,9 +73,11 @@ class House:
         journal: Journal,
         view: View,
         bots: Mapping[str, Any] | None = None,
+        build: str = "",
         post: MemoryTransport | None = None,
     ) -> None:
         self.store = store
+        self._build = build
         self.post = post
         self._bots = bots or {}
         self.clock = MovedClock()
@@ -105,6 +107,7 @@ class House:
             identity=IDENTITY if wiring.reads_journal else None,
             postman=Postman(mails, send_alone, self.clock) if mails is not None else None,
             limits=ShardLimits(sweep_seconds=0.2),
+            build=self._build,
         )
 
     async def deliver(self, to: str, chunk: Chunk) -> bool:
@@ -179,14 +182,15 @@ async def a_house(
     shop: bool = False,
     veil: Callable[[str], str] | None = None,
     bots: Mapping[str, Any] | None = None,
+    build: str = "",
     post: MemoryTransport | None = None,
     **limits: Any,
 ) -> AsyncIterator[House]:
-    """Run a house while a block lasts; `bots`: name -> what runs instead of the bot of this name."""
+    """Run a house while a block lasts; `bots`: name -> what runs instead of the bot of this name; `build`: its code."""
     seen = view or default_view()
     if veil is not None:
         seen = msgspec.structs.replace(seen, veil=veil)
-    house = House(store, journal, seen, bots, post)
+    house = House(store, journal, seen, bots, build, post)
     tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
     while any(shard.report() is None for shard in house.shards.values()):
         await asyncio.sleep(0.005)

@@ -47,6 +47,9 @@ MERGING = "<"
 NOBODY = "-"
 """Stands there instead of a visitor where the event was erased."""
 
+STATE, BUILD = "state=", "build="
+"""Stand at the beginning of what a batch record says of its making."""
+
 PUBLICATION = "publication="
 """Stands before the publication's number in what a batch record says of the view."""
 
@@ -338,7 +341,7 @@ class Builder:
         """Record what a batch took, for replay."""
         return BatchRecord(
             at=intake.now,
-            code=describe(self._spec.bot.version, view),
+            code=describe(self._spec.bot.version, view, self._spec.build),
             rules_version=view.rules_version,
             snapshots={policy: s.version for policy, s in view.snapshots.items()},
             wakes=fired,
@@ -389,15 +392,34 @@ def wake_place(visitor: str, key: str) -> Place:
     return (f"wake:{visitor}:{key}", 0, 0)
 
 
-def describe(version: int, view: View) -> str:
-    """Return the settings that a step can see besides rules and snapshots, for the batch record.
+def describe(version: int, view: View, build: str = "") -> str:
+    """Return who makes a batch, and the settings that a step can see besides rules and snapshots, for its record.
 
-    >>> describe(1, View(None, 0, {}, {}))
-    'state=1 consent=opt-in holdout=0.05 learning=1 social=0 publication=0'
+    Args:
+        version: layout of the bot's states.
+        view: what the steps see.
+        build: which code it is (`agents.runtime.build`).
+
+    >>> describe(1, View(None, 0, {}, {}), "0a1b")
+    'state=1 build=0a1b consent=opt-in holdout=0.05 learning=1 social=0 publication=0'
     """
-    settings = _described(version, view.consent, view.holdout, view.learning, view.social)
+    settings = _described(view.consent, view.holdout, view.learning, view.social)
     held = held_text(view.paused, view.archived) if view.paused or view.archived else ""
-    return f"{settings} {PUBLICATION}{view.publication}" + (f" held={held}" if held else "")
+    maker = f"{STATE}{version}" + (f" {BUILD}{build}" if build else "")
+    return f"{maker} {settings} {PUBLICATION}{view.publication}" + (f" held={held}" if held else "")
+
+
+def maker_in(code: str) -> tuple[int, str]:
+    """Return (layout of the states, build) that a batch record names; older records name no build.
+
+    >>> maker_in(describe(2, View(None, 0, {}, {}), "0a1b")), maker_in("state=1 consent=opt-in")
+    ((2, '0a1b'), (1, ''))
+    """
+    state, _, rest = code.partition(" ")
+    word = rest.partition(" ")[0]
+    return int(state.removeprefix(STATE)), word.removeprefix(BUILD) if word.startswith(
+        BUILD
+    ) else ""
 
 
 def publication_in(code: str) -> int:
@@ -419,9 +441,9 @@ def consent_in(code: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _described(version: int, consent: str, holdout: float, learning: bool, social: bool) -> str:
+def _described(consent: str, holdout: float, learning: bool, social: bool) -> str:
     flags = f"learning={int(learning)} social={int(social)}"
-    return f"state={version} consent={consent} holdout={holdout:g} {flags}"
+    return f"consent={consent} holdout={holdout:g} {flags}"
 
 
 __all__ = ["Builder", "Built", "Intake", "Plan", "Poisoned", "describe"]

@@ -98,6 +98,10 @@ class Codec:
         """Return the bytes to store."""
         return self._encoder.encode((self._bot.version, held.wakes, held.moved, held.state))
 
+    def renewed(self, body: bytes) -> bytes:
+        """Return a stored state as this version writes it."""
+        return self.encode(self.decode(body))
+
     def figures(self, held: Held) -> dict[str, float]:
         """Return what a visitor counts as; one who moved is counted where they went."""
         return {} if self._figures is None or held.moved else self._figures(held.state)

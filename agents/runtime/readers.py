@@ -39,6 +39,7 @@ from agents.runtime.filler import UNDER_WAY, filling_of, percent
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
+from agents.runtime.timelines import moves_of, ordered
 from agents.runtime.views import PAUSE, PUBLISHED, VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of, revenue_of
 from agents.sales_bot.state import SalesState
@@ -219,9 +220,7 @@ class StoreReader:
                     row = told_aside(row)  # noqa: PLW2901 - what an error says may name anybody
                 kind = row.pop("kind", table)
                 lines.append({"bot": bot, **row, "kind": f"{table}: {kind}"})
-        # What a visitor did comes before what it led to, also where both have one time.
-        lines.sort(key=lambda line: (line["at"], line["kind"] != "event", line.pop("order", 0)))
-        return lines
+        return ordered(lines)
 
     async def _rows(self, table: str, people: list[str]) -> list[dict[str, Any]]:
         """Return the newest rows of a visitor and of those who were merged into them, the newest first."""
@@ -430,16 +429,6 @@ def _written(cohorts: list[str]) -> list[str]:
 def _confirmed_at(state: Any) -> datetime | None:
     """Return when the owner of the present address confirmed it (double opt-in)."""
     return _moment(state.confirming.confirmed_at) if is_confirmed(state) else None
-
-
-def moves_of(state: Any) -> list[dict[str, Any]]:
-    """Return the cohorts entered and left as lines of a timeline: those of one moment and cause as one."""
-    lines: dict[tuple[float, str], dict[str, Any]] = {}
-    for at, what, by in state.moves:
-        fields = {"bot": "behavior", "kind": "cohorts.moved", "entered": [], "left": [], "by": by}
-        line = lines.setdefault((at, by), {"at": datetime.fromtimestamp(at, UTC), **fields})
-        line["entered" if what.startswith("+") else "left"].append(what[1:])
-    return list(lines.values())
 
 
 def _moment(seconds: float) -> datetime | None:

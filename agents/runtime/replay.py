@@ -4,7 +4,8 @@ Rules
 1. Replay uses the same `Folding` as the live shard, with the recorded `now`, versions and order.
 2. What a step wanted to have done is computed and thrown away: a replay sends nothing and writes nothing.
 3. The states compared are the stored bytes, byte for byte.
-4. What was erased is not there: a visitor who was erased has neither steps nor a state, all others have all theirs.
+4. Folding begins with the shard's checkpoint, where it has one: what stood before it was recorded by other code.
+5. What was erased is not there: a visitor who was erased has neither steps nor a state, all others have all theirs.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from datetime import datetime
 import msgspec
 
 from agents.protocol.bot import Bot, View
-from agents.runtime.batch import describe, read_owner, wake_place
+from agents.runtime.batch import describe, maker_in, read_owner, wake_place
 from agents.runtime.fold import Folded, Folding, Work
 from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
-from messaging.ports import BatchRecord, Journal, Store
+from messaging.ports import BatchRecord, Checkpoint, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from messaging.vocabulary.messages import Arrived, Letter, decode_letters
 
@@ -67,7 +68,10 @@ class Replayer:
         self._views: dict[tuple[int, tuple[tuple[str, int], ...], str], View] = {}
         self._states: dict[str, Held] = {}
         self.batch = 0
-        """Number of the last batch folded."""
+        """Number of the last batch folded, or of the checkpoint's."""
+        self.checkpoint: Checkpoint | None = None
+        """Where folding began, once it has; None: with the first batch."""
+        self._has_begun = False
         self.steps: list[Step] = []
         self.observe: Observer = lambda *_: None
 
@@ -81,6 +85,7 @@ class Replayer:
 
         With `visitor`, only that visitor's messages are folded, and `steps` tells each of them.
         """
+        await self.begin(visitor)
         count = 0
         # Closed also where a step raises: a generator left open is closed at some later, unknown moment.
         async with aclosing(self.batches(upto)) as batches:
@@ -89,6 +94,27 @@ class Replayer:
                 await self._fold(number, record, visitor)
                 self.batch = number
         return count
+
+    async def begin(self, visitor: str | None = None) -> Checkpoint | None:
+        """Take the states of the checkpoint, everybody's or one visitor's, unless that was done; return its head."""
+        if self._has_begun:
+            return self.checkpoint
+        self._has_begun = True
+        head = self.checkpoint = await self._store.checkpoint(self.name)
+        if head is None:
+            return None
+        self.batch = head.batch
+        after = ""
+        while some := await self._kept(visitor, after):
+            after = some[-1]
+            bodies = await self._store.kept_states(self.name, some)
+            self._states |= {each: self._codec.decode(body) for each, body in bodies.items()}
+        return head
+
+    async def _kept(self, visitor: str | None, after: str) -> list[str]:
+        if visitor is None:
+            return await self._store.kept_visitors(self.name, after, READ_MAX)
+        return [visitor] if after != visitor else []
 
     async def _fold(self, number: int, record: BatchRecord, visitor: str | None) -> None:
         works = await self.works(record, None if visitor is None else (visitor,))
@@ -136,6 +162,13 @@ class Replayer:
         """Return visitor -> bytes of the folded state."""
         return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
 
+    def stored(self, body: bytes) -> bytes:
+        """Return a stored state as the folded one must be: the very bytes, if nothing but this code wrote any.
+
+        Other code may have written the same with fewer fields, also under the same number of its layout.
+        """
+        return body if self.checkpoint is None else self._codec.renewed(body)
+
     def _drop_wake(self, place: str) -> None:
         for who, held in self._states.items():
             for key in list(held.wakes):
@@ -166,11 +199,11 @@ class Replayer:
         view = self._views.get(key)
         if view is None:
             view = await self._view_at(record.rules_version, record.snapshots, record.code)
-            now = describe(self._bot.version, view)
+            now = describe(self._bot.version, view, maker_in(record.code)[1])
             if now != record.code:
-                said = "what an older version of the product recorded cannot be folded by this one"
                 raise RecordBrokenError(
-                    f"{self.name}: {said} (recorded: {record.code}; now: {now})"
+                    f"{self.name}: what an older version of the product recorded cannot be folded by this one, "
+                    f"and there is no checkpoint yet: start it once (recorded: {record.code}; now: {now})"
                 )
             if len(self._views) > 64:
                 self._views.clear()

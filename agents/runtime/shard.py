@@ -20,6 +20,7 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.runtime.batch import Builder, Built, Intake
+from agents.runtime.checkpoint import keep_if_upgraded
 from agents.runtime.committing import Batch, Committer, mail_messages
 from agents.runtime.courier import Courier
 from agents.runtime.gate import QUANTUM, GateReport
@@ -62,7 +63,7 @@ class Shard:
         self._low: datetime | None = None
         self._ready = False
         self._stopping = False
-        self._numbers = {"processed_total": 0.0, "batches_total": 0.0}
+        self._numbers = {"processed_total": 0.0, "batches_total": 0.0, "checkpoint_states": 0.0}
         self._last = {"batch_size": 0.0, "commit_ms": 0.0}
 
     # The story of a shard's life
@@ -170,6 +171,7 @@ class Shard:
     async def _recover(self) -> None:
         spec = self.spec
         owner = await patiently(spec, lambda: spec.store.acquire(spec.name))
+        await keep_if_upgraded(spec, owner, self._copied)
         self._committer.start(owner)
         self._taker.start(owner.positions)
         await patiently(spec, self._taker.sweep)
@@ -190,6 +192,9 @@ class Shard:
             self._courier.send(to, Chunk(spec.name, number, number, since, b""))
         self._ready = True
         spec.log.info("actor.recovered", shard=spec.name, epoch=owner.epoch)
+
+    def _copied(self, states: int) -> None:
+        self._numbers["checkpoint_states"] = float(states)
 
     def _has_work(self) -> bool:
         return bool(self._local) or self._taker.pending()

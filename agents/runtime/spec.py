@@ -133,6 +133,8 @@ class ShardSpec:
     scout: Scout | None = None
     trainer: Trains | None = None
     limits: Limits = field(default_factory=Limits)
+    build: str = ""
+    """Which code this is (`agents.runtime.build`): a shard that other code wrote is given a checkpoint."""
     may_linger: bool = True
     """False where a world clock waits for the shard (`agents.runtime.pace`)."""
 

@@ -32,6 +32,9 @@ from messaging.vocabulary.effects import (
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.quarantine import QUARANTINE, REPLAYED
 
+LINES_OF_A_BATCH = 100_000
+"""More than a visitor can have in one batch."""
+
 _PLAIN = (bytes, datetime)
 """Types the store takes as they are."""
 
@@ -116,15 +119,15 @@ def _fields(record: msgspec.Struct, *without: str) -> dict[str, Any]:
 
 
 def _story_fields(effect: LogStory, visitor: str, source: str, now: datetime) -> dict[str, Any]:
-    """Return a line of the story: which bot told it, and in which order."""
-    shard, _, order = source.partition(":")
+    """Return a line of the story: which bot told it, and in which order (batch by batch, then line by line)."""
+    shard, batch, *_, number = source.split(":")
     return {
         "visitor": visitor,
         "at": now,
         "kind": effect.kind,
         "detail": effect.detail,
         "bot": shard.rpartition("-")[0],
-        "order": int(order.rpartition(":")[2]),
+        "order": int(batch) * LINES_OF_A_BATCH + int(number),
     }
 
 

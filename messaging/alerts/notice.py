@@ -32,6 +32,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     history: list[dict[str, Any]]
     url: str
     """Where the admin API shows the open alerts."""
+    page: str
+    """Where the console shows the alert."""
+    visitor_page: str
+    """Where the console shows the visitor."""
 
 
 def notice_id(alert: str, channel: str) -> str:
@@ -51,6 +55,8 @@ def notice_of(alert: dict[str, Any], channel: str, base_url: str) -> Notice:
         raised_at=alert["at"],
         history=alert["history"][-HISTORY_LINES_MAX:],
         url=f"{base_url}/api/v1/alerts?status=open&visitor={alert['visitor']}",
+        page=f"{base_url}/console/alerts?status=open#a-{alert['id']}",
+        visitor_page=f"{base_url}/console/visitors/{alert['visitor']}",
     )
 
 

@@ -22,7 +22,15 @@ from typing import Any
 
 import msgspec
 
-from messaging.ports import BatchRecord, Chunk, Commit, IdentityWrite, Ownership, RowWrite
+from messaging.ports import (
+    BatchRecord,
+    Checkpoint,
+    Chunk,
+    Commit,
+    IdentityWrite,
+    Ownership,
+    RowWrite,
+)
 from messaging.store.tables import BOTS, ROW_INDEXES
 from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
 from messaging.vocabulary.events import Record
@@ -119,6 +127,9 @@ class MemoryDatabase:
     def __init__(self) -> None:
         self.shards: dict[str, _Shard] = {}
         self.states: dict[str, _States] = {}
+        self.checkpoints: dict[str, Checkpoint] = {}
+        self.kept: dict[str, dict[str, tuple[int, bytes]]] = {}
+        """Shard -> visitor -> (batch, state) of its checkpoint."""
         self.outbox: dict[tuple[str, str], dict[int, Chunk]] = {}
         self.identity: dict[str, tuple[str, int]] = {}
         self.suppressed: dict[str, tuple[str, datetime]] = {}
@@ -244,6 +255,47 @@ class MemoryStore:
             (number, _record_decoder.decode(body))
             for number, (_, body) in enumerate(written, after + 1)
         ]
+
+    # ------------------------------------------------------------------ checkpoints
+
+    async def checkpoint(self, shard: str) -> Checkpoint | None:
+        """Return the checkpoint of a shard."""
+        return self._database.checkpoints.get(shard)
+
+    async def put_checkpoint(self, shard: str, head: Checkpoint) -> None:
+        """Say that the states of a checkpoint were copied."""
+        self._database.checkpoints[shard] = head
+
+    async def remove_checkpoint(self, shard: str) -> None:
+        """Take back that there is a checkpoint."""
+        self._database.checkpoints.pop(shard, None)
+
+    async def copy_states(
+        self, shard: str, bot: str, of: tuple[int, int], batch: int, after: str, limit: int
+    ) -> tuple[int, str]:
+        """Copy stored states into the checkpoint of a batch."""
+        index, shards = of
+        some = await self.visitors(bot, after, limit)
+        bodies = self._states(bot).bodies
+        mine = [each for each in some if partition_of(each) * shards // PARTITIONS == index]
+        kept = self._database.kept.setdefault(shard, {})
+        kept.update((each, (batch, bodies[each])) for each in mine)
+        return len(mine), some[-1] if len(some) == limit else ""
+
+    async def kept_visitors(self, shard: str, after: str, limit: int) -> list[str]:
+        """Return the ids of visitors that a shard's checkpoint has a state of, those after `after`."""
+        return sorted(each for each in self._kept(shard) if each > after)[:limit]
+
+    async def kept_states(self, shard: str, visitors: list[str]) -> dict[str, bytes]:
+        """Return the states of these visitors in a shard's checkpoint."""
+        kept = self._kept(shard)
+        return {each: kept[each] for each in visitors if each in kept}
+
+    def _kept(self, shard: str) -> dict[str, bytes]:
+        head, kept = self._database.checkpoints.get(shard), self._database.kept.get(shard, {})
+        if head is None:
+            return {}
+        return {each: body for each, (batch, body) in kept.items() if batch == head.batch}
 
     # ------------------------------------------------------------------ states and wake-ups
 

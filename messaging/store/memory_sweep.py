@@ -56,7 +56,11 @@ class MemorySweep:
         self._database.rewrite_journal(records)
 
     async def drop_states(self, bot: str, visitors: list[str]) -> int:
-        """Remove states."""
+        """Remove states, also those of checkpoints."""
+        for shard, kept in self._database.kept.items():
+            if shard.rpartition("-")[0] == bot:
+                for visitor in visitors:
+                    kept.pop(visitor, None)
         states = self._database.states.get(bot)
         if states is None:
             return 0

@@ -30,6 +30,7 @@ from messaging.store.connection import (
     session_key,
     world,
 )
+from messaging.store.mongo_checkpoints import MongoCheckpoints
 from messaging.store.mongo_layout import GROUPS_INDEX, ensure_store, states_of
 from messaging.store.mongo_transaction import run_commit
 from messaging.store.still import snapshot_session
@@ -48,7 +49,7 @@ from messaging.vocabulary.figures import summed
 _record_decoder = msgspec.msgpack.Decoder(BatchRecord)
 
 
-class MongoStore:
+class MongoStore(MongoCheckpoints):
     """Implement `messaging.ports.Store` on MongoDB. One instance belongs to one event loop.
 
     Parameters:

@@ -5,6 +5,7 @@
                      g groups the visitor is listed in (absent if none; of the bots in `LISTED` only)
     outbox           _id "from>to:number"; at, b letters, c count
     batches          _id "shard:number"; e epoch, b record
+    checkpoints      and checkpoint_states: see `mongo_checkpoints`
     identity         _id key; v visitor, n born
     mailboxes        _id keyed hash; touched, suppressed, reason, at
     journal          _id position; m keyed hash of the message id, p partition, b record
@@ -28,7 +29,16 @@ from pymongo.errors import CollectionInvalid
 from messaging.store.connection import Database, world
 from messaging.store.tables import BOTS, LISTED, ROW_INDEXES, SOME_HAVE
 
-_PLAIN = ("shards", "outbox", "batches", "identity", "mailboxes", "journal_streams")
+_PLAIN = (
+    "shards",
+    "outbox",
+    "batches",
+    "identity",
+    "mailboxes",
+    "journal_streams",
+    "checkpoints",
+    "checkpoint_states",
+)
 """Searched by `_id` alone; made beforehand, since a collection that appears inside a transaction conflicts."""
 
 

@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 
 from messaging.ports import BatchRecord
 from messaging.store.connection import Connection, world
+from messaging.store.mongo_checkpoints import COPIES, copy_key
 from messaging.store.mongo_layout import states_of
 from messaging.store.mongo_transaction import journal_updates
 from messaging.store.values import numbered, outbox_prefix
@@ -90,7 +91,11 @@ class MongoSweep:
                 await self._database["journal"].bulk_write(writes)
 
     async def drop_states(self, bot: str, visitors: list[str]) -> int:
-        """Remove states."""
+        """Remove states, also those of checkpoints: of whatever shards there were."""
+        with world():
+            found = await self._database["shards"].find({"bot": bot}, {"_id": 1}).to_list(None)
+        shards = [each["_id"] for each in found]
+        await self._delete(COPIES, [copy_key(shard, each) for shard in shards for each in visitors])
         return await self._delete(states_of(bot), visitors)
 
     async def drop_rows(self, table: str, ids: list[str]) -> None:

@@ -73,6 +73,8 @@ COLLECTION_HOLDS: dict[str, str] = {
     "states_learner": "nobody",
     "outbox": "letters",
     "batches": "batches",
+    "checkpoints": "nobody",
+    "checkpoint_states": "visitor",
     "identity": "keys",
     "mailboxes": "keyed hash",
     "journal": "events",

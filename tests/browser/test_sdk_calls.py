@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.browser_site import a_fake_gateway, until
 
 STORED = "Object.keys(localStorage).filter(name => name.startsWith('mdma.'))"
@@ -120,6 +122,36 @@ async def test_a_refusal_in_one_tab_holds_in_the_others(a_context) -> None:
         await until(lambda: gateway.tracked("Back") and len(gateway.streams) == 2)
 
 
+async def test_two_tabs_that_were_open_before_consent_are_one_browser(a_context) -> None:
+    """Each had an id of its own in memory: the one that the device has stays, whoever comes to it later."""
+    async with a_fake_gateway() as gateway, a_context() as context:
+        gateway.attributes = ""
+        first, second = await context.new_page(), await context.new_page()
+        for page in (first, second):
+            await page.goto(gateway.url)
+            await page.wait_for_function("window.mdma && mdma.version")
+        for again in ("", "again "):
+            await second.evaluate(f"mdma.track('{again}before, in the second')")
+            await first.evaluate(
+                "mdma.consent({site: true}); mdma.identify('user-7', {email: 'ann@example.com'})"
+            )
+            own = await first.evaluate("mdma.anonymousId()")
+            [held] = await until(lambda a=again: gateway.tracked(f"{a}before, in the second"))
+            await first.evaluate(f"mdma.track('{again}after, in the first')")
+            await second.evaluate(f"mdma.track('{again}after, in the second')")
+            ones = await until(lambda a=again: gateway.tracked(f"{a}after, in the first"))
+            others = await until(lambda a=again: gateway.tracked(f"{a}after, in the second"))
+            assert [each["anonymousId"] for each in (held, *ones, *others)] == [own] * 3
+            assert [each.get("userId") for each in (*ones, *others)] == ["user-7"] * 2
+            assert await first.evaluate("mdma.anonymousId()") == own
+            await first.evaluate("mdma.consent({site: false})")
+            await asyncio.sleep(0.3)  # the other tab hears of it
+            await first.evaluate("localStorage.removeItem('mdma.consent')")
+            for page in (first, second):
+                await page.reload()
+                await page.wait_for_function("window.mdma && mdma.version")
+
+
 async def test_who_refuses_at_once_is_told_to_nobody(a_context) -> None:
     async with a_fake_gateway() as gateway, a_context() as context:
         gateway.attributes = ""
@@ -141,6 +173,10 @@ async def test_a_form_gives_traits_and_consent_and_never_a_secret(a_context) -> 
           <input name=plain autocomplete="billing cc-number" value=5678>
           <input name=note value="4111 1111 1111 1111"><input type=hidden name=csrf value=zzz>
           <input name=own data-mdma-ignore value=mine><input name=empty>
+          <input name=dots value="4111.1111.1111.1111"><input name=security_code value=737>
+          <input name=pw type=text value=hunter2><input name=account value="DE89 3704 0044 0532 0130 00">
+          <input name=expiry value="12/29"><textarea name=said>It is 4111-1111-1111-1111, Ann</textarea>
+          <input name=phone value="+49 30 1234567890"><input name=order value="1234567890123">
           <input data-mdma-trait=company name=x9 value=ACME>
           <input type=radio name=size value=s><input type=radio name=size value=m checked>
           <select name=topic><option>lamps</select><input type=checkbox name=gift checked>
@@ -155,6 +191,8 @@ async def test_a_form_gives_traits_and_consent_and_never_a_secret(a_context) -> 
         assert said["traits"] == {
             "email": "ann@example.com",
             "firstName": "Ann",
+            "phone": "+49 30 1234567890",
+            "order": "1234567890123",
             "company": "ACME",
             "size": "m",
             "topic": "lamps",

@@ -59,9 +59,9 @@ class Audience(msgspec.Struct):
 
 
 KINDS = (
-    ("imported", 34),
-    ("browser", 30),
-    ("anonymous", 12),
+    ("imported", 22),
+    ("browser", 26),
+    ("anonymous", 6),
     ("merger", 14),
     ("shared", 6),
     ("twin", 6),

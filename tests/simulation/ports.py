@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from messaging.journal.memory import MemoryJournal
-from messaging.ports import Appended, BatchRecord, Chunk, Commit, Ownership, Store
+from messaging.ports import Appended, BatchRecord, Checkpoint, Chunk, Commit, Ownership, Store
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.store.memory_sweep import MemorySweep
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Unavailable
@@ -136,6 +136,18 @@ class FaultyStore:
 
     async def batches(self, shard: str, after: int, limit: int) -> list[tuple[int, BatchRecord]]:
         return await self._call(lambda: self._inner.batches(shard, after, limit))
+
+    async def checkpoint(self, shard: str) -> Checkpoint | None:
+        return await self._call(lambda: self._inner.checkpoint(shard))
+
+    async def put_checkpoint(self, shard: str, head: Checkpoint) -> None:
+        await self._call(lambda: self._inner.put_checkpoint(shard, head))
+
+    async def remove_checkpoint(self, shard: str) -> None:
+        await self._call(lambda: self._inner.remove_checkpoint(shard))
+
+    async def copy_states(self, *which: Any) -> tuple[int, str]:
+        return await self._call(lambda: self._inner.copy_states(*which))
 
     async def suppress(self, mailbox: str, reason: str, at: datetime) -> None:
         await self._call(lambda: self._inner.suppress(mailbox, reason, at))

@@ -19,7 +19,7 @@ import structlog
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.editing import RUNS, STAY
-from agents.runtime.batch import describe, publication_in
+from agents.runtime.batch import describe, maker_in, publication_in
 from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.committing import OutcomeUnknown
 from agents.runtime.eraser import Eraser, Reach
@@ -298,9 +298,16 @@ class World:
             scout=Scout(SimLookUps(self.web, process), self.clock) if wiring.looks_up else None,
             trainer=self._trainer(process, store) if wiring.trains else None,
             limits=self.limits,
+            build=self._build(),
         )
         process.inside = Shard(spec)
         process.tasks.append(asyncio.ensure_future(self._supervise(process)))
+
+    def _build(self) -> str:
+        """Return which code starts now: in every other world there is another one each week."""
+        if self.plan.seed % 2:
+            return "one"
+        return f"week-{(self.clock.now() - START).days // 7}"
 
     def _trainer(self, process: Process, store: FaultyStore) -> Trainer:
         return Trainer(
@@ -485,7 +492,7 @@ class World:
             snapshots={policy: self.snapshots[policy, at] for policy, at in snapshots.items()},
             publication=publication_in(code) if code else self.view.publication,
         )
-        assert not code or describe(1, view).split(" ")[1:] == code.split(" ")[1:], code
+        assert not code or describe(maker_in(code)[0], view, maker_in(code)[1]) == code, code
         return view
 
 

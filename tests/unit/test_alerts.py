@@ -92,7 +92,8 @@ async def test_private_and_plain_addresses_are_refused_before_any_connection(url
 
 
 def test_the_email_says_what_happened_and_what_to_do() -> None:
-    alert = an_alert(kind="Four attempts\r\nBcc: all@example.com")
+    tried = [{"attempt": 1, "template": "hello", "status": "handed over", "opened": False}]
+    alert = an_alert(kind="Four attempts\r\nBcc: all@example.com", history=tried)
     notice = notice_of(alert, "email", "https://mdma.example")
     raw = mail_of(notice, sender=("Shop", "shop@a.example"), to=("", "ops@a.example"), now=NOON)
     parsed = email.message_from_bytes(raw, policy=email.policy.default)
@@ -106,8 +107,19 @@ def test_the_email_says_what_happened_and_what_to_do() -> None:
         f"mdma visitor {ANN}",
         "template hello",
         "https://mdma.example/api/v1/alerts/a1/",
+        "https://mdma.example/console/alerts?status=open#a-a1",
+        f"https://mdma.example/console/visitors/{ANN}",
+        "attempt 1, template hello, handed over, not opened",
     ):
         assert words in text
+    page = parsed.get_body(("html",))
+    assert page is not None
+    html = page.get_content()
+    assert 'href="https://mdma.example/console/alerts?status=open#a-a1"' in html
+    assert "width=device-width" in html
+    assert "prefers-color-scheme: dark" in html
+    assert "<script" not in html
+    assert "{" not in html.partition("</style>")[2]
     again = mail_of(notice, sender=("Shop", "shop@a.example"), to=("", "ops@a.example"), now=NOON)
     assert again == raw
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 
 import pytest
 from click.testing import CliRunner
@@ -97,19 +98,20 @@ def test_an_import_says_why_a_call_was_refused_as_text(monkeypatch, tmp_path):
 
 
 def test_replay_and_audit_print_what_they_found_as_text(monkeypatch, tmp_path):
-    async def replayed(*_: object) -> tuple[list[Step], list[str]]:
-        return [Step(START, "rules-0", 1, ATTACK, [f"story {ATTACK}"])], []
+    async def replayed(*_: object) -> tuple[list[Step], list[str], datetime]:
+        return [Step(START, "rules-0", 1, ATTACK, [f"story {ATTACK}"])], [], START
 
     async def audited(*_: object, **__: object) -> Report:
-        return Report({}, [Finding("attempts", f"run {ATTACK}: 5 attempts")])
+        return Report({}, [Finding("attempts", f"run {ATTACK}: 5 attempts")], START)
 
     monkeypatch.setattr(cli_record, "_replay", replayed)
     monkeypatch.setattr(Auditor, "run", audited)
     monkeypatch.setattr(cli_record, "opened", an_empty_record)
     arguments = ["--visitor", "ann", "--data", str(tmp_path)]
-    for command, lines in ((cli_record.replay, 2), (cli_record.audit, 3)):
+    for command, lines in ((cli_record.replay, 3), (cli_record.audit, 4)):
         done = CliRunner().invoke(command, arguments, catch_exceptions=False)
         assert len(the_lines_of(done.output)) == lines
+        assert f"the product was upgraded at {START:%Y-%m-%d %H:%M:%S}" in done.output
 
 
 @cli_record.asynccontextmanager

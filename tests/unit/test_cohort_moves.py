@@ -8,7 +8,7 @@ import msgspec
 
 from agents.behavior_bot.state import MOVES_MAX
 from agents.rules.flow import is_hidden
-from agents.runtime.readers import moves_of
+from agents.runtime.timelines import moves_of
 from scripts.story import sentence
 from tests.behavior_builders import (
     START,

@@ -102,7 +102,9 @@
     }
     const moved = [...memory];
     memory.clear();
-    for (const [name, value] of moved) keep.set(name, value);
+    // Another tab may have been here first: a browser has one id.
+    for (const [name, value] of moved)
+      if (!/^(id|user)$/.test(name) || !keep.get(name)) keep.set(name, value);
   }
 
   const keep = {
@@ -180,11 +182,13 @@
     const wasKnown = site() || said.site || said.email;
     const id = anonymousId();
     if ("site" in said) {
+      if (said.site && !device) openDevice(); // before other tabs hear of it: they take over this id
       attempt(() => localStorage.setItem(PREFIX + "consent", JSON.stringify({ site: said.site })));
       decide(said.site);
     }
-    // Who refuses before anything is known of them is nobody to us, and stays so.
-    if (wasKnown) say("identify", { anonymousId: id, traits: {} }, { own: true, consent: said });
+    // Who refuses before anything is known of them is nobody to us, and stays so. Who refuses has no id any more.
+    const whose = decided === false ? { anonymousId: id } : {};
+    if (wasKnown) say("identify", { ...whose, traits: {} }, { own: true, consent: said });
     if (decided) release();
   }
 
@@ -211,6 +215,7 @@
     const waiting = held;
     held = [];
     for (const call of waiting) {
+      call.anonymousId = anonymousId();
       call.context.consent = { categoryPreferences: { site: true } };
       enqueue("", call);
     }
@@ -517,18 +522,30 @@
 
   // ---------------------------------------------------------------------------------- forms and clicks
 
-  const SECRET_NAME = /pass|pwd|secret|token|card|cc-?(num|exp|csc)|cvc|cvv|iban|ssn|otp|pin$/i;
+  const SECRET_NAME =
+    /pass|pwd|\bpw\b|secret|token|card|cc-?(num|exp|csc)|\bcsc|cvc|cvv|cvn|security.?code|expir|iban|ssn|otp|pin\b/i;
   const SECRET_FILL = /^cc-|password|one-time-code/;
 
-  function looksLikeCard(text) {
-    const digits = text.replace(/[ -]/g, "");
-    if (!/^\d{13,19}$/.test(digits)) return false;
+  /** Say whether a text holds the number of a card (Luhn, ISO/IEC 7812) or of an account (IBAN, ISO 13616). */
+  function holdsNumber(text) {
+    const cards = text.match(/\d(?:[ .-]?\d){12,18}/g) || [];
+    const accounts = text.match(/\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b/gi) || [];
+    return cards.some(isCard) || accounts.some(isAccount);
+  }
+
+  function isCard(text) {
     let sum = 0;
-    [...digits].reverse().forEach((digit, at) => {
+    [...text.replace(/\D/g, "")].reverse().forEach((digit, at) => {
       const twice = at % 2 ? 2 * digit : +digit;
       sum += twice > 9 ? twice - 9 : twice;
     });
     return sum % 10 === 0;
+  }
+
+  function isAccount(text) {
+    const plain = text.replace(/ /g, "");
+    const digits = (plain.slice(4) + plain.slice(0, 4)).replace(/[A-Z]/gi, (letter) => parseInt(letter, 36));
+    return [...digits].reduce((rest, digit) => (10 * rest + +digit) % 97, 0) === 1;
   }
 
   function isSecret(field) {
@@ -537,7 +554,7 @@
       SECRET_NAME.test(`${field.name} ${field.id}`) ||
       (field.getAttribute("autocomplete") || "").split(/\s+/).some((part) => SECRET_FILL.test(part)) ||
       field.hasAttribute("data-mdma-ignore") ||
-      looksLikeCard(String(field.value))
+      holdsNumber(String(field.value))
     );
   }
 
