@@ -243,20 +243,20 @@ async def test_what_other_code_wrote_with_fewer_fields_is_equal_under_the_same_n
     """A field with a default was added at the end of the states, and the number of the layout stayed."""
     await before(keeping)
     store = keeping.store()
-    found = await store.visitors("email", "", 100)
+    found = await store.visitors("sales", "", 100)
     short = []
-    for visitor, body in (await store.load("email", found)).items():
+    for visitor, body in (await store.load("sales", found)).items():
         version, wakes, moved, state = msgspec.msgpack.decode(body)
         fewer = msgspec.msgpack.encode((version, wakes, moved, state[:-1]))
-        bot = WIRING["email"].make()
+        bot = WIRING["sales"].make()
         assert Codec(bot).renewed(fewer) == body != fewer
         short.append(StateWrite(visitor, fewer, Codec(bot).decode(body).due()))
-    owner = await store.acquire("email-0")
-    [(_, record)] = await store.batches("email-0", owner.batch - 1, 1)
+    owner = await store.acquire("sales-0")
+    [(_, record)] = await store.batches("sales-0", owner.batch - 1, 1)
     nothing = msgspec.structs.replace(
         record, wakes=[], inputs=[], visitors=[], local=b"", skipped=[]
     )
-    named: dict[str, Any] = {"shard": "email-0", "bot": "email", "record": nothing}
+    named: dict[str, Any] = {"shard": "sales-0", "bot": "sales", "record": nothing}
     kept: dict[str, Any] = {"positions": owner.positions, "sent": owner.sent}
     await store.commit(a_commit(owner.epoch, owner.batch + 1, states=short, **named, **kept))
     async with a_house(keeping.store(), keeping.journal(), build="new") as house:
