@@ -72,7 +72,7 @@ def facts_at(now: datetime, happened: list[Happened], visitor: str) -> ListedFac
         email_known=email is not None,
         may_email=email is not None and consent is True,
         orders=len(orders),
-        order_value=float(sum(e.properties["total"] for e in orders.values())),
+        order_value=_order_value(list(orders.values())),
         zone_name=places.pop("zone", "UTC"),
         cart=_cart(calls),
         changes=_changes(calls, traits),
@@ -83,6 +83,15 @@ def facts_at(now: datetime, happened: list[Happened], visitor: str) -> ListedFac
         facts.since["last_order"] = max(e.at for e in orders.values())
     _visits(facts, [e for e in known if e.kind not in ("identify", "opened")], now)
     return facts
+
+
+def _order_value(orders: list[Happened]) -> float:
+    """Return the worth of the orders in the currency of the first that names one, those that name none included."""
+    told = [(e.at, e.properties["currency"]) for e in orders if "currency" in e.properties]
+    own = min(told)[1] if told else None
+    return float(
+        sum(e.properties["total"] for e in orders if e.properties.get("currency", own) == own)
+    )
 
 
 def _told(event: Happened) -> dict[str, Any]:

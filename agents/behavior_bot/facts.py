@@ -17,6 +17,7 @@ from agents.behavior_bot.knowing import (
     trait_of,
     zone_of,
 )
+from agents.behavior_bot.orders import orders_value
 from agents.behavior_bot.sessions import present
 from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, InCart, Tally
 from agents.behavior_bot.tallies import hour_of
@@ -40,6 +41,7 @@ class VisitorFacts:
         "_scores",
         "_standing",
         "_state",
+        "_value",
         "_zone",
         "asked",
         "ends",
@@ -61,6 +63,7 @@ class VisitorFacts:
         self._scores = scores
         self._consent = consent
         self._depth = -1
+        self._value: float | None = None
         self._zone: tzinfo | None = None
         self.asked: dict[str, tuple[datetime, bool]] = {}
         self.ends: dict[str, tuple[datetime, datetime | None]] = {}
@@ -101,8 +104,10 @@ class VisitorFacts:
 
     @property
     def order_value(self) -> float:
-        """Return the value of all orders, less what was given back of them."""
-        return self._state.orders_value
+        """Return the value of all orders in the visitor's own currency, less what was given back of them."""
+        if self._value is None:
+            self._value = orders_value(self._state)
+        return self._value
 
     @property
     def session_number(self) -> int:

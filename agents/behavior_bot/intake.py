@@ -177,16 +177,16 @@ def purchase(
     properties = event.properties or {}
     order_id = order_id_of(properties) or record.first_id
     value, wrong = worth_of(properties)
-    payment_id = payment_id_of(properties)
+    payment_id, currency = payment_id_of(properties), currency_of(properties)
     if is_order:
-        note_order(state, order_id, Order(value, record.at.timestamp(), payment_id))
+        note_order(state, order_id, Order(value, record.at.timestamp(), payment_id, currency))
     is_late = record.received_at - record.at > TOLD_LATE
     return Purchased(
         visitor=visitor,
         at=now,
         order_id=order_id,
         value=value,
-        currency=currency_of(properties),
+        currency=currency,
         event=name,
         address=state.address,
         bought_at=record.at if is_late else None,

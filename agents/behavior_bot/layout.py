@@ -2,7 +2,8 @@
 
 1  A tally had hours for eight days, counted from 1970, and days (UTC) for 400.
 2  It has hours alone, counted from `FIRST_HOUR`.
-3  Names of orders that were let go have times.
+   The value of orders was one sum, whatever their currencies.
+3  Names of orders that were let go have times. The value is kept by currency: what was summed names none.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from agents.behavior_bot.orders import CENTS, orders_value
 from agents.behavior_bot.state import BehaviorState
 from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_MAX
 from agents.protocol.known import dated
@@ -18,6 +20,7 @@ from agents.protocol.known import dated
 VERSION = 3
 
 _TALLIES = BehaviorState.__struct_fields__.index("tallies")
+_VALUE = BehaviorState.__struct_fields__.index("orders_older")
 _NAMES = BehaviorState.__struct_fields__.index("order_names")
 
 
@@ -32,11 +35,15 @@ def read(version: int, body: bytes | msgspec.Raw) -> BehaviorState:
     if version not in (1, 2):
         raise ValueError(f"behavior: no layout {version} is known ({len(bytes(body))} bytes)")
     fields: list[Any] = msgspec.msgpack.decode(body)
+    value, fields[_VALUE] = fields[_VALUE], {}
     if len(fields) > _NAMES:
         fields[_NAMES] = dated(fields[_NAMES])
     if version == 1 and len(fields) > _TALLIES:
         fields[_TALLIES] = {name: _tally(*old) for name, old in fields[_TALLIES].items()}
-    return msgspec.convert(fields, BehaviorState, strict=False)
+    state = msgspec.convert(fields, BehaviorState, strict=False)
+    if older := round(value - orders_value(state), CENTS):
+        state.orders_older[""] = older
+    return state
 
 
 def _tally(

@@ -48,8 +48,10 @@ SENDS_MAX = 16
 CLICKS_MAX = 8
 WAITING_MAX = 8
 ORDERS_MAX = 24
+CURRENCIES_MAX = 8
+"""Currencies of which it is kept what older orders came to."""
 ORDER_NAMES_MAX = 200
-"""Names of older orders: of each six bytes."""
+"""Names of older orders: of each ten bytes."""
 REFUNDS_MAX = 24
 ABSORBED_MAX = 48
 ENTERED_MAX = 12
@@ -152,6 +154,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     at: float
     payment_id: str = ""
     """Another name of it, which refunds may call it by."""
+    currency: str = ""
+    """Empty: it names none."""
 
 
 class Refund(msgspec.Struct, array_like=True, gc=False):
@@ -211,8 +215,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     session_armed: bool = False
     orders: dict[str, Order] = {}
     orders_count: int = 0
-    orders_value: float = 0.0
-    """What is left of all orders after their refunds."""
+    orders_older: dict[str, float] = {}
+    """Currency -> what is left of the orders that are not remembered any more."""
     recent: list[tuple[float, str]] = []
     pages: list[tuple[float, str]] = []
     marks: dict[str, list[Mark]] = {}
@@ -273,6 +277,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """(when, `+` and a cohort that was entered or `-` and one that was left, by what); the newest so many."""
     entered: dict[str, float] = {}
     """Path -> when its newest run began, of the flows that ask what was done since; the newest so many."""
+    first_currency: tuple[float, str] | None = None
+    """When the earliest order that names a currency was, and which: by it the value of orders is asked for."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -136,7 +136,10 @@ class PageSeen(WindowedOrSince):
 
 
 class OrdersAre(Model):
-    """Ask how many orders there were, and of what value together, less what was given back."""
+    """Ask how many orders there were, and of what value together, less what was given back.
+
+    The value is that of the orders in the visitor's own currency: the first in which they bought.
+    """
 
     at_least: Count | None = None
     at_most: Annotated[int, Field(ge=0, le=1_000_000)] | None = None

@@ -279,8 +279,15 @@ def _session(session: SessionIs, _: Around) -> Part:
 def _orders(orders: OrdersAre, around: Around) -> Part:
     least, most = orders.at_least or 0, _or_no_limit(orders.at_most)
     low, high = orders.value_at_least or 0.0, _or_no_limit(orders.value_at_most)
+    is_by_value = orders.value_at_least is not None or orders.value_at_most is not None
+
+    def holds(facts: Facts, _: datetime) -> bool:
+        if not least <= facts.orders <= most:
+            return False
+        return not is_by_value or low <= facts.order_value <= high
+
     return Part(
-        lambda facts, _: least <= facts.orders <= most and low <= facts.order_value <= high,
+        holds,
         None,
         around.purchases,
         ORDERS if least or low else frozenset(),

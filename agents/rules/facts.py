@@ -85,7 +85,7 @@ class Facts(Protocol):
 
     @property
     def order_value(self) -> float:
-        """Return the value of all orders, less what was given back of them."""
+        """Return the value of all orders in the visitor's own currency, less what was given back of them."""
         ...
 
     @property

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.behavior_bot.merge import pack, unpack
+from agents.behavior_bot.orders import orders_value
 from messaging.vocabulary.messages import StateMerged
 from tests.behavior_builders import (
     START,
@@ -33,12 +34,18 @@ def a_refund(number: int) -> dict[str, Any]:
     return {"order_id": f"o{number % 3}", "refund_id": f"r{number % 6}"} | amount
 
 
+def an_order(number: int) -> dict[str, Any]:
+    """Return one of three orders: two in currencies of their own, one that names none."""
+    own = {"currency": ("EUR", "USD")[number % 3]} if number % 3 < 2 else {}
+    return {"order_id": f"o{number % 3}", "total": 4 + number % 3} | own
+
+
 def numbered(drawn: list[tuple[int, int]]) -> list[Any]:
     makers = [
         lambda n: a_page(n, path=f"/{n % 3}", context={"locale": f"l{n}"}),
         lambda n: a_track(n, "Product Added", properties={"sku": f"{n % 2}"}),
         lambda n: an_identify(n, "u1", email=f"p{n % 3}@example.com", traits={"plan": n % 4}),
-        lambda n: a_track(n, "Order Completed", properties={"order_id": f"o{n % 3}", "total": 4}),
+        lambda n: a_track(n, "Order Completed", properties=an_order(n)),
         lambda n: a_record(n, type="group", groupId="g", anonymousId=f"b{n % 20}"),
         lambda n: an_identify(n, "u1", traits={"email_consent": n % 2 == 0}),
         lambda n: a_track(n, "Order Refunded", properties=a_refund(n)),
@@ -62,7 +69,7 @@ def seen(ann: Ann) -> tuple[Any, ...]:
         {name: (round(p.value, 6), p.at) for name, p in state.scores.items()},
         [(span.start, span.last, span.depth) for span in state.sessions],
         state.sessions_before,
-        (state.orders.keys(), state.orders_count, state.orders_value),
+        (state.orders.keys(), state.orders_count, orders_value(state)),
         state.recent,
         state.pages,
         state.marks,

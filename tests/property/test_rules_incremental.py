@@ -111,6 +111,11 @@ STEPS = st.tuples(
 )
 
 
+def bought_in(number: int) -> dict[str, str]:
+    """Return the currency of an order, by its number: one of two, or none."""
+    return {"currency": ("EUR", "USD")[number % 3]} if number % 3 < 2 else {}
+
+
 def happenings(start: datetime, drawn: list[Any]) -> list[Happened]:
     """Return the drawn events, in the order in which they are taken; each at a microsecond of its own."""
     now, found = start, []
@@ -119,7 +124,7 @@ def happenings(start: datetime, drawn: list[Any]) -> list[Happened]:
         at = now - timedelta(seconds=late, microseconds=number)
         each = Happened(number, at=at, taken_at=now, **fields)
         if each.name == "Order Completed":
-            own = {"order_id": f"o{number}", "total": 25.0}
+            own = {"order_id": f"o{number}", "total": 25.0} | bought_in(number)
             each = replace(each, properties=each.properties | own)
         if "product_id" in each.properties:
             each = replace(each, properties=each.properties | {"price": 10.0})

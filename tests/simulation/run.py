@@ -1,6 +1,7 @@
 """Run many seeds on all cores and print what occurred how often: `python -m tests.simulation.run --seeds 1000`.
 
-A failing seed is printed and replays exactly: `--seed N --trace`.
+A failing seed is printed and replays exactly: `--seed N --trace`. How far it has come is told on a terminal, and
+elsewhere with `--progress`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,37 @@ def main() -> int:
     if arguments.seed is not None:
         return _one(arguments.seed, arguments.mutant, trace=arguments.trace)
     seeds = range(arguments.start, arguments.start + arguments.seeds)
-    return _many(seeds, arguments.mutant, arguments.processes)
+    shown = arguments.progress or sys.stderr.isatty()
+    return _many(seeds, arguments.mutant, arguments.processes, Progress(len(seeds), shown=shown))
+
+
+class Progress:
+    """Say on stderr every few seconds how far it has come.
+
+    Args:
+        total: seeds to run.
+        shown: whether it is said at all.
+        every_seconds: pause between two lines.
+    """
+
+    def __init__(self, total: int, *, shown: bool, every_seconds: float = 5.0) -> None:
+        self._total = total
+        self._shown = shown
+        self._every = every_seconds
+        self._began = self._said = time.monotonic()
+        self._done = self._failed = 0
+
+    def ran(self, *, failed: bool) -> None:
+        """Count a seed; say so if it is time."""
+        self._done += 1
+        self._failed += failed
+        now = time.monotonic()
+        if not self._shown or now - self._said < self._every or self._done == self._total:
+            return
+        self._said = now
+        left = (now - self._began) / self._done * (self._total - self._done)
+        line = f"{self._done} of {self._total} seeds, {self._failed} failed, {left:.0f} s left"
+        print(line, file=sys.stderr, flush=True)
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,6 +66,7 @@ def _arguments() -> argparse.Namespace:
         "--mutant", choices=MUTANTS, help="plant this bug; stops at the first catch"
     )
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--progress", action="store_true", help="say how far it is, to a file too")
     return parser.parse_args()
 
 
@@ -62,12 +94,13 @@ def _simulated(job: tuple[int, str | None]) -> Result:
     return result
 
 
-def _many(seeds: range, mutant: str | None, processes: int) -> int:
+def _many(seeds: range, mutant: str | None, processes: int, progress: Progress) -> int:
     began = time.monotonic()
     results = []
     with multiprocessing.Pool(processes) as pool:
         for result in pool.imap_unordered(_simulated, [(seed, mutant) for seed in seeds]):
             results.append(result)
+            progress.ran(failed=bool(result.violations))
             if result.violations:
                 print(f"seed {result.seed}: {len(result.violations)} violations", flush=True)
                 for violation in result.violations[:5]:

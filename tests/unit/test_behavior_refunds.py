@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from agents.behavior_bot.merge import pack
-from agents.behavior_bot.orders import note_order, note_refund
+from agents.behavior_bot.orders import note_order, note_refund, orders_value
 from agents.behavior_bot.refunds import amount_of
-from agents.behavior_bot.state import ORDERS_MAX, REFUNDS_MAX, BehaviorState, Order, Refund
+from agents.behavior_bot.state import (
+    CURRENCIES_MAX,
+    ORDERS_MAX,
+    REFUNDS_MAX,
+    BehaviorState,
+    Order,
+    Refund,
+)
 from agents.protocol.bot import View
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.vocabulary.events import Record
@@ -96,7 +103,7 @@ def test_who_gives_an_order_back_is_no_big_spender_any_more_and_stays_a_customer
     assert {"big-spenders", "once", "customers"} <= {each.cohort for each in entered}
     left = told(ann.sees(a_refund(3, "o2")), CohortLeft, "rules")
     assert [each.cohort for each in left] == ["big-spenders"]
-    assert (ann.state.orders_count, ann.state.orders_value) == (2, 80.0)
+    assert (ann.state.orders_count, orders_value(ann.state)) == (2, 80.0)
     assert {"once", "customers"} <= set(ann.state.cohorts)
     entered = told(ann.sees(an_order(4, "o3", 20)), CohortEntered, "rules")
     assert [each.cohort for each in entered] == ["big-spenders"]
@@ -112,7 +119,7 @@ def test_a_refund_may_call_its_order_by_the_payment_that_either_of_them_names() 
             a_refund(3, "pi_1", total=60.0, refund_id="r1"),
         ]
         ann.sees(*(events if first else reversed(events)))
-        assert (ann.state.orders_count, ann.state.orders_value) == (1, 30.0)
+        assert (ann.state.orders_count, orders_value(ann.state)) == (1, 30.0)
 
 
 def test_a_refund_is_taken_once_and_takes_no_more_than_there_was() -> None:
@@ -122,18 +129,18 @@ def test_a_refund_is_taken_once_and_takes_no_more_than_there_was() -> None:
         4, "Order Refunded", properties={"order_id": "o1", "refund_id": "r3", "total": 30}
     )
     ann.sees(a_refund(3, "o1", total=30), again)
-    assert ann.state.orders_value == 90.0
+    assert orders_value(ann.state) == 90.0
     ann.sees(a_refund(5, "o1", total=70), a_refund(6, "never seen"))
-    assert ann.state.orders_value == 40.0
+    assert orders_value(ann.state) == 40.0
 
 
 def test_a_refund_that_comes_before_its_order_or_with_a_merge_counts() -> None:
     ann, young = a_shop(), a_shop()
     ann.sees(a_refund(1, "o1", total=30), an_order(2, "o1", 80))
-    assert ann.state.orders_value == 50.0
+    assert orders_value(ann.state) == 50.0
     young.sees(an_order(3, "o2", 40), a_refund(4, "o1", total=20))
     ann.take(StateMerged(ANN, START, "b" * 24, pack(young.state)))
-    assert (ann.state.orders_count, ann.state.orders_value) == (2, 70.0)
+    assert (ann.state.orders_count, orders_value(ann.state)) == (2, 70.0)
 
 
 def test_however_many_orders_and_refunds_the_state_is_bounded_and_the_value_true() -> None:
@@ -143,7 +150,7 @@ def test_however_many_orders_and_refunds_the_state_is_bounded_and_the_value_true
         for part in range(2):
             note_refund(state, f"r{number}-{part}", Refund(f"o{number}", 2.0, number + part / 2))
     assert (len(state.orders), len(state.refunds)) == (ORDERS_MAX, REFUNDS_MAX)
-    assert (state.orders_count, state.orders_value) == (3 * ORDERS_MAX, 3 * ORDERS_MAX * 6.0)
+    assert (state.orders_count, orders_value(state)) == (3 * ORDERS_MAX, 3 * ORDERS_MAX * 6.0)
     assert not note_refund(state, "late", Refund("o0", None, 0.0)), "nobody remembers that order"
 
 
@@ -154,4 +161,38 @@ def test_an_order_told_again_after_hundreds_of_others_is_no_other_one() -> None:
             a_track(number, "Order Completed", properties={"order_id": f"o{number}", "total": 2})
         )
     ann.sees(a_track(200, "Order Completed", properties={"order_id": "o1", "total": 2}))
-    assert (ann.state.orders_count, ann.state.orders_value) == (149, 298.0)
+    assert (ann.state.orders_count, orders_value(ann.state)) == (149, 298.0)
+
+
+def bought(number: int, order_id: str, total: float, currency: str) -> Record:
+    about = {"order_id": order_id, "total": total, "currency": currency}
+    return a_track(number, "Order Completed", properties=about)
+
+
+def test_what_was_bought_in_two_currencies_is_never_added_up() -> None:
+    """A rule on the value asks for that in the currency of the first order; how many there were is another question."""
+    ann = a_shop()
+    ann.sees(bought(1, "o1", 80, "EUR"), bought(2, "o2", 90, "USD"))
+    assert "big-spenders" not in ann.state.cohorts
+    assert (ann.state.orders_count, orders_value(ann.state)) == (2, 80.0)
+    ann.sees(a_refund(3, "o2"))
+    assert orders_value(ann.state) == 80.0
+    ann.sees(an_order(4, "o3", 20))  # names none
+    assert "big-spenders" in ann.state.cohorts
+
+
+def test_an_older_order_that_is_told_late_says_which_currency_is_theirs() -> None:
+    ann, young = a_shop(), a_shop()
+    ann.sees(bought(5, "o5", 80, "EUR"), bought(6, "o6", 30, "USD"))
+    young.sees(bought(1, "o1", 40, "USD"))
+    ann.take(StateMerged(ANN, START, "b" * 24, pack(young.state)))
+    assert (ann.state.orders_count, orders_value(ann.state)) == (3, 70.0)
+
+
+def test_what_older_orders_came_to_is_kept_by_currency_and_bounded() -> None:
+    state = BehaviorState()
+    for number in range(20 * ORDERS_MAX):
+        currency = "ZAR" if number % 2 == 0 else f"X{number % 40:02}"
+        note_order(state, f"o{number}", Order(1.0, float(number), currency=currency))
+    assert len(state.orders_older) == CURRENCIES_MAX
+    assert orders_value(state) == 10.0 * ORDERS_MAX

@@ -10,6 +10,7 @@ import pytest
 
 from agents.behavior_bot import layout
 from agents.behavior_bot.bot import BehaviorBot
+from agents.behavior_bot.orders import orders_value
 from agents.behavior_bot.state import BehaviorState, Stamped
 from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_IN_ALL_MAX, HOURS_MAX, NAMES_MAX, OTHER
 from agents.protocol.known import TIME_BYTES, knows, remember
@@ -78,6 +79,7 @@ def test_a_state_of_the_first_layout_is_read() -> None:
     state = BehaviorState(email=Stamped("ann@example.com", 1.0, 1))
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(state))
     fields[BehaviorState.__struct_fields__.index("tallies")] = {"page": old}
+    fields[BehaviorState.__struct_fields__.index("orders_older")] = 0.0
     body = msgspec.msgpack.encode(
         fields[: BehaviorState.__struct_fields__.index("let_go")]
     )  # it counted nothing that was let go
@@ -88,12 +90,15 @@ def test_a_state_of_the_first_layout_is_read() -> None:
     assert found.address == "ann@example.com"
 
 
-def test_names_of_orders_in_layout_2_are_known_yet() -> None:
+def test_orders_of_layout_2_are_known_by_name_and_worth_what_they_were() -> None:
     fields = msgspec.msgpack.decode(msgspec.msgpack.encode(BehaviorState()))
     names = remember(b"", "o1", 0, 9)[TIME_BYTES:] + remember(b"", "o2", 0, 9)[TIME_BYTES:]
     fields[BehaviorState.__struct_fields__.index("order_names")] = names
+    fields[BehaviorState.__struct_fields__.index("orders_older")] = 30.0
+    fields[BehaviorState.__struct_fields__.index("orders")] = {"o3": [12.0, 5.0, ""]}
     found = layout.read(2, msgspec.msgpack.encode(fields))
     assert [knows(found.order_names, each) for each in ("o1", "o2", "o3")] == [True, True, False]
+    assert (found.orders_older, orders_value(found)) == ({"": 18.0}, 30.0), "what was one sum stays"
 
 
 def test_a_layout_nobody_knows_is_refused() -> None:
