@@ -319,7 +319,7 @@ def _tell_tried(told: Told | Stepped, text: Iterable[str], *, as_json: bool) -> 
 
 async def _files_of(number: int, data: Path) -> dict[str, str]:
     """Return the files of a version that was pushed."""
-    from scripts.cli_simulate import files_of_version, opened_store
+    from scripts.cli_simulate import files_of_version
 
     async with opened_store(data) as store:
         return (await files_of_version(store, number)).files
