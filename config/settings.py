@@ -395,6 +395,25 @@ def non_loopback_smtp(settings: Settings, *, demo: bool = False, kept: bool = Fa
     return f"{because} refuses the SMTP host {host}: only loopback is taken; unset MDMA_SMTP_URL"
 
 
+def lacks_for_real_mail(settings: Settings) -> list[str]:
+    """Return what e-mails to real people should not go without, in a line each; empty where nothing is missing."""
+    if settings.smtp_url is None:
+        return []
+    host = urlsplit(settings.smtp_url.get_secret_value().strip()).hostname or ""
+    if is_loopback(host):
+        return []
+    lacking = []
+    if settings.public_url is None:
+        lacking.append("MDMA_PUBLIC_URL is not set: links of e-mails lead to this machine alone")
+    if not settings.postal_address.strip():
+        lacking.append(
+            "MDMA_POSTAL_ADDRESS is not set: most countries' law wants it in each e-mail"
+        )
+    if settings.sender is None:
+        lacking.append("MDMA_SENDER is not set: e-mails come from the sender of the rules")
+    return lacking
+
+
 def look_ups_stay_here(settings: Settings) -> bool:
     """Say whether both sources are on this machine: then no other host than those named is reached either."""
     urls = (settings.social_gravatar_url, settings.social_webfinger_url)

@@ -242,8 +242,17 @@ def period(ctx: click.Context, _: click.Parameter, text: str) -> timedelta:
     return int(number) * PERIODS[unit]
 
 
-@rules.command("try", epilog="Example: mdma rules try my-rules --since 30d")
+@rules.command(
+    "try", epilog="Examples: mdma rules try my-rules --since 30d, mdma rules try --draft 3"
+)
 @click.argument("folder", metavar="[DIR]", type=folder_type, required=False)
+@click.option(
+    "--draft",
+    "number",
+    metavar="VERSION",
+    type=click.IntRange(min=1),
+    help="Try a version that was pushed, in the folder's stead.",
+)
 @click.option(
     "--since",
     metavar="TIME",
@@ -261,20 +270,31 @@ def period(ctx: click.Context, _: click.Parameter, text: str) -> timedelta:
 @json_option
 @data_option
 def try_(
-    folder: Path | None, since: timedelta, id_: str | None, data: Path, *, as_json: bool
+    folder: Path | None,
+    number: int | None,
+    since: timedelta,
+    id_: str | None,
+    data: Path,
+    *,
+    as_json: bool,
 ) -> int:
     """Show what a draft would have made of the journaled events, beside the published rules.
 
     Without DIR: the shipped routine. Nothing is sent and nothing is written. Who was only seen before that time counts
     as new when they come again, on both sides.
     """
-    from config.load import DEFAULTS, RulesInvalid, compile_folder
+    from config.load import DEFAULTS, RulesInvalid, compile_files, compile_folder
     from scripts.rules_steps import lines as step_lines
     from scripts.rules_try import DRAFT, lines
 
-    looked_at = folder or DEFAULTS
+    if folder is not None and number is not None:
+        raise click.UsageError("name a folder or a --draft, not both")
+    looked_at = f"version {number}" if number is not None else folder or DEFAULTS
     try:
-        draft = compile_folder(looked_at, DRAFT)
+        if number is not None:
+            draft = compile_files(asyncio.run(_files_of(number, data)), DRAFT)
+        else:
+            draft = compile_folder(folder or DEFAULTS, DRAFT)
     except RulesInvalid as error:
         said = f"in {looked_at}: nothing was tried"
         return _tell_errors(error.errors, said, as_json=as_json)
@@ -295,6 +315,14 @@ def _tell_tried(told: Told | Stepped, text: Iterable[str], *, as_json: bool) -> 
         return
     for line in text:
         say(line)
+
+
+async def _files_of(number: int, data: Path) -> dict[str, str]:
+    """Return the files of a version that was pushed."""
+    from scripts.cli_simulate import files_of_version
+
+    async with opened_store(data) as store:
+        return (await files_of_version(store, number)).files
 
 
 async def _try(draft: CompiledRules, since: timedelta, data: Path) -> Told:

@@ -125,6 +125,9 @@ def _consent(found: dict[str, Any]) -> str:
     ... }
     >>> _consent({"consent": {"email": True, "site": False}, "consents": [said]})
     'email yes (order form, said Thu 26 Nov 2026, 14:00 UTC by identify), site no'
+
+    >>> _consent({"consent": {"email": True}, "confirmation_asked_at": at})
+    'email yes, not confirmed yet (asked Thu 26 Nov 2026, 14:00 UTC)'
     """
     details = {each["category"]: each for each in found.get("consents", ())}
     parts = []
@@ -135,6 +138,9 @@ def _consent(found: dict[str, Any]) -> str:
             by = f" by {each['by']}" if each["by"] else ""
             basis = f"{each['basis']}, " if each["basis"] else ""
             said += f" ({basis}said {moment(each['at'])}{by})"
+        asked = found.get("confirmation_asked_at")
+        if category == "email" and given and asked:
+            said += f", not confirmed yet (asked {moment(asked)})"
         parts.append(said)
     return ", ".join(parts) or "-"
 

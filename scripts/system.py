@@ -35,7 +35,13 @@ from agents.cluster.ray_head import (
 from agents.cluster.supervisor import Supervisor
 from agents.runtime.gate import QUANTUM, GateReport
 from config.load import DEFAULTS
-from config.settings import SPEED_MAX, Settings, non_loopback_smtp, web_look_ups
+from config.settings import (
+    SPEED_MAX,
+    Settings,
+    lacks_for_real_mail,
+    non_loopback_smtp,
+    web_look_ups,
+)
 from messaging.clock import Grant
 from messaging.gateway.viewing import viewing_key
 from messaging.mail.sink import Sink
@@ -368,6 +374,8 @@ class System:
         self._say(f"dashboard  {facts['dashboard']}   (token in {facts['ray_token_file']})")
         if self._settings.smtp_url is None:
             self._say(f"mail       {made.smtp_url}   (kept in {data / 'mail'})")
+        for lacking in lacks_for_real_mail(self._settings):
+            self._say(f"careful    {lacking}")
         if self._start_at is not None:
             self._say(f"world      {self._start_at:%Y-%m-%d %H:%M} UTC, gated")
         if self._demo is not None:

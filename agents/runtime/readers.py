@@ -161,6 +161,7 @@ class StoreReader:
             "consents": await consents_of(behavior, self._journal),
             "unsubscribed_at": _moment(behavior.unsubscribed_at),
             "address_confirmed_at": _confirmed_at(behavior),
+            "confirmation_asked_at": _confirmation_asked_at(behavior),
             "probabilities": await self._predicted(visitor, behavior),
         }
 
@@ -429,6 +430,13 @@ def _written(cohorts: list[str]) -> list[str]:
 def _confirmed_at(state: Any) -> datetime | None:
     """Return when the owner of the present address confirmed it (double opt-in)."""
     return _moment(state.confirming.confirmed_at) if is_confirmed(state) else None
+
+
+def _confirmation_asked_at(state: Any) -> datetime | None:
+    """Return since when the owner of the present address is asked to confirm it, and has not."""
+    held = state.confirming
+    is_open = held is not None and held.address == state.address and not held.confirmed_at
+    return _moment(held.asked_at) if is_open else None
 
 
 def _moment(seconds: float) -> datetime | None:

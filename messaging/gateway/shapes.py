@@ -237,6 +237,7 @@ VISITOR = _named(
     consents=_list_of(OPEN),
     unsubscribed_at=_or_null(TIME),
     address_confirmed_at=_or_null(TIME),
+    confirmation_asked_at=_or_null(TIME),
     probabilities=_map_of(OPEN),
 )
 

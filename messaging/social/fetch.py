@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import ssl
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +39,20 @@ REST_SECONDS = 600.0
 """Where a host asks for a rest and does not say how long."""
 
 USER_AGENT = "MDMA social look-up"
+
+IN_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "no answer in time"),
+    (socket.gaierror, "nobody has this name"),
+    (ssl.SSLCertVerificationError, "its certificate is not valid"),
+    (ssl.SSLError, "no safe connection"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (aiohttp.ServerDisconnectedError, "the connection was cut"),
+    (ConnectionError, "the connection was cut"),
+    (OSError, "not reachable"),
+    (aiohttp.ClientError, "no proper answer"),
+    (Exception, "nothing that can be read"),
+)
+"""Kind of error -> what it comes to; the first that fits."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BUSY = frozenset({429, 503})
@@ -238,4 +254,4 @@ def _said(error: Exception) -> Unanswered:
     inner = getattr(error, "os_error", None) or error
     if isinstance(inner, NotPublic):
         return Unanswered(REFUSED, "not a public address")
-    return Unanswered(FAILED, type(inner).__name__)
+    return Unanswered(FAILED, next(text for kind, text in IN_WORDS if isinstance(inner, kind)))

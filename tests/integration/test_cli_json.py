@@ -222,6 +222,25 @@ def test_a_draft_is_tried_on_one_visitor_step_by_step(tmp_path: Path, mongo_url:
     assert (told["visitor"], told["events"]) == (visitor, 1)
     [step] = [each for each in told["steps"] if each["by"] == "Visitor"]
     assert (step["says"], step["side"]) == ("viewed a page", "both")
+    versioned = _mdma(
+        "rules", "try", "--draft", "1", "--visitor", "person-0@example.com", cwd=tmp_path
+    )
+    assert versioned == told
+    for wrong, says in (
+        (["--draft", "99"], "there is no version 99"),
+        (["mine", "--draft", "1"], "not both"),
+    ):
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        refused = subprocess.run(
+            [*MDMA, "rules", "try", *wrong],
+            cwd=tmp_path,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert refused.returncode in {1, 2}
+        assert says in refused.stderr
     words = [*MDMA, "rules", "try", "--visitor", "nobody@example.com"]
     done = subprocess.run(
         words, cwd=tmp_path, env=_environment(), capture_output=True, text=True, check=False

@@ -11,6 +11,7 @@ from config.settings import (
     Settings,
     SettingsInvalid,
     is_loopback,
+    lacks_for_real_mail,
     non_loopback_smtp,
     read_settings,
     web_look_ups,
@@ -233,3 +234,21 @@ def test_places_that_could_never_be_asked_are_named(
 def test_names_that_only_look_like_loopback_are_not() -> None:
     for host in ("127.0.0.1.example", "localhost.example", "0.0.0.0", "10.0.0.1", "", "127.1"):
         assert not is_loopback(host), host
+
+
+def test_real_mail_without_a_public_address_is_said_to_lack_it(tmp_path: Path) -> None:
+    real = {"smtp_url": "smtp://mail.example:25"}
+    said = lacks_for_real_mail(read_settings(tmp_path, **real))
+    assert [line.partition(" ")[0] for line in said] == [
+        "MDMA_PUBLIC_URL",
+        "MDMA_POSTAL_ADDRESS",
+        "MDMA_SENDER",
+    ]
+    whole = {
+        "public_url": "https://mdma.example",
+        "postal_address": "1 Road, Town",
+        "sender": "Shop <shop@mdma.example>",
+    }
+    assert lacks_for_real_mail(read_settings(tmp_path, **real, **whole)) == []
+    assert lacks_for_real_mail(read_settings(tmp_path, smtp_url="smtp://127.0.0.1:25")) == []
+    assert lacks_for_real_mail(read_settings(tmp_path)) == []

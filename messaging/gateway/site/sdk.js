@@ -559,11 +559,14 @@
   }
 
   function sent(event) {
+    // Asked of the prototypes: a field named `elements` or `getAttribute` hides what the form itself has.
     const form = event.target;
-    if (!form.hasAttribute || !form.hasAttribute("data-mdma-form")) return;
+    const ofForm = (name) => Element.prototype.getAttribute.call(form, name);
+    if (!(form instanceof HTMLFormElement) || ofForm("data-mdma-form") === null) return;
+    const fields = Object.getOwnPropertyDescriptor(HTMLFormElement.prototype, "elements").get.call(form);
     const traits = {};
     const said = {};
-    for (const field of form.elements) {
+    for (const field of fields) {
       const category = field.getAttribute("data-mdma-consent");
       if (category) {
         if (field.checked) said[category] = true; // an empty box takes nothing back
@@ -578,7 +581,7 @@
       }
     }
     say("identify", { traits }, { own: true, consent: said });
-    say("track", { event: "Form Submitted", properties: { form: form.getAttribute("data-mdma-form") } }, { own: true });
+    say("track", { event: "Form Submitted", properties: { form: ofForm("data-mdma-form") } }, { own: true });
     flush();
   }
 
