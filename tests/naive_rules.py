@@ -17,7 +17,7 @@ from agents.protocol.draw import share
 from agents.rules.event_models import MARKS_MAX
 from agents.rules.facts import Cart
 from agents.rules.values import same
-from agents.rules.watches import PATH, Mark, Watch
+from agents.rules.watches import PATH, Mark, PageAsked, Watch
 
 HALF_LIFE_DAYS = 7.0
 SOURCES = ("trait", "first", "last", "of")
@@ -119,11 +119,8 @@ class ListedFacts:
         ]
         return sorted(marks)[-MARKS_MAX:]
 
-    def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
-        return sum(
-            (path.startswith(text) if prefix else text in path) and (since is None or at >= since)
-            for path, at in self.pages
-        )
+    def looked(self, page: PageAsked, since: datetime | None) -> int:
+        return sum(page.means(path) and (since is None or at >= since) for path, at in self.pages)
 
     def score(self, name: str, now: datetime) -> float:
         assert name == "interest"

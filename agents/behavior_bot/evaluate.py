@@ -236,6 +236,8 @@ def _has(state: BehaviorState, need: Need) -> bool:
             return name in state.traits or name in state.lists
         case "mark":
             return name in state.marks
+        case "page":
+            return name in state.looked
         case "score":
             return name in state.scores
         case "place":

@@ -23,7 +23,7 @@ from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, InCart, Tally
 from agents.behavior_bot.tallies import hour_of
 from agents.rules.compiled import PURCHASE_EVENTS, ScoreRule
 from agents.rules.facts import Cart
-from agents.rules.watches import Mark, Watch
+from agents.rules.watches import Mark, PageAsked, Watch
 
 MAIL_FACTS = frozenset({"mail_opened", "mail_clicked"})
 """Of these, conditions count only what a human probably did."""
@@ -238,11 +238,12 @@ class VisitorFacts:
         """Return the newest bounded marks of a watch, in the order of time."""
         return self._state.marks.get(watch.id, ())
 
-    def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
-        """Count the bounded recent pages whose path starts with (`prefix`) or contains `text`."""
-        start = since.timestamp() if since is not None else 0.0
-        pages = [path for at, path in self._state.pages if at >= start and text in path]
-        return sum(path.startswith(text) for path in pages) if prefix else len(pages)
+    def looked(self, page: PageAsked, since: datetime | None) -> int:
+        """Count the pages that are meant, in the buckets that start at `since` or later; None: ever."""
+        tally = self._state.looked.get(page.id)
+        if tally is None:
+            return 0
+        return tally.count if since is None else _since(tally, since.timestamp())
 
     def score(self, name: str, now: datetime) -> float:
         """Return a score, decayed to `now` and cut at its cap."""

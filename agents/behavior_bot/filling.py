@@ -18,10 +18,12 @@ from typing import Any
 
 from agents.behavior_bot.evaluate import HISTORY, Moment, evaluate, merge_points
 from agents.behavior_bot.knowing import number_of
+from agents.behavior_bot.looked import add_looked
 from agents.behavior_bot.state import (
     BehaviorState,
     InCart,
     Points,
+    Tally,
     Turn,
     keep_in_cart,
     keep_marks,
@@ -29,7 +31,7 @@ from agents.behavior_bot.state import (
 )
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
-from agents.rules.keeping import CART, MARK, SCORE, TURN, new_in
+from agents.rules.keeping import CART, MARK, PAGE, SCORE, TURN, new_in
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.events import RulesFilled
 
@@ -74,6 +76,8 @@ def add(
     for watch, marks in history.marks.items():
         if MARK + watch in parts:
             keep_marks(state, watch, marks)
+    pages = {page: Tally(*told) for page, told in history.pages.items() if PAGE + page in parts}
+    add_looked(state, pages)
     traits = {number_of(part[len(TURN) :]) for part in parts if part.startswith(TURN)}
     for turn in history.turns:
         if turn[1] in traits:
@@ -93,6 +97,10 @@ def history_of(state: BehaviorState, visitor: str, of: str, publication: int) ->
         publication=publication,
         of=of,
         marks={watch: list(marks) for watch, marks in state.marks.items() if marks},
+        pages={
+            page: (each.count, each.last, each.hours, each.human, each.first)
+            for page, each in state.looked.items()
+        },
         turns=[(turn.day, turn.trait, turn.value, turn.at) for turn in state.turns],
         cart=[(e.at, e.product, e.quantity, e.price, e.words) for e in state.cart],
         scores={name: (points.value, points.at) for name, points in state.scores.items()},
@@ -101,7 +109,7 @@ def history_of(state: BehaviorState, visitor: str, of: str, publication: int) ->
 
 def without_kept(state: BehaviorState) -> BehaviorState:
     """Return a state without what history brings: of a younger visitor who is merged, for whoever tells history."""
-    state.marks, state.turns, state.cart, state.scores = {}, [], [], {}
+    state.marks, state.looked, state.turns, state.cart, state.scores = {}, {}, [], [], {}
     state.lacks, state.awaiting = [], []
     return state
 
@@ -123,7 +131,7 @@ def _begin(state: BehaviorState, parts: Iterable[str]) -> None:
 
 
 def _let_go(state: BehaviorState, parts: Iterable[str]) -> None:
-    gone: dict[str, set[Any]] = {MARK: set(), TURN: set(), SCORE: set()}
+    gone: dict[str, set[Any]] = {MARK: set(), PAGE: set(), TURN: set(), SCORE: set()}
     for part in parts:
         if part == CART:
             state.cart = []
@@ -132,6 +140,8 @@ def _let_go(state: BehaviorState, parts: Iterable[str]) -> None:
         gone[f"{kind}:"].add(name)
     for watch in gone[MARK]:
         state.marks.pop(watch, None)
+    for page in gone[PAGE]:
+        state.looked.pop(page, None)
     for name in gone[SCORE]:
         state.scores.pop(name, None)
     if gone[TURN]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from agents.behavior_bot.looked import note_page
 from agents.behavior_bot.money import currency_of, money, worth_of
 from agents.behavior_bot.orders import note_order
 from agents.behavior_bot.sessions import present, touch
@@ -103,10 +104,8 @@ def remember(
     match event:
         case PageViewed() | ScreenViewed():
             path = both_ends(path_of(event))
-            let_go = keep(state.pages, (at, path), PAGES_MAX)
-            kinds += rules.page_kinds(path)
-            if let_go is not None:
-                kinds += rules.page_kinds(let_go[1])
+            keep(state.pages, (at, path), PAGES_MAX)
+            kinds += note_page(state, rules.page_kinds(path), at)
             if name in rules.watched:
                 told = {**(event.properties or {}), PATH: path}
                 kinds += note_marks(state, rules, name, told, at)

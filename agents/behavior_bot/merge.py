@@ -13,6 +13,7 @@ import msgspec
 from agents.behavior_bot import confirming, layout, sessions
 from agents.behavior_bot.evaluate import merge_points
 from agents.behavior_bot.knowing import trim_all
+from agents.behavior_bot.looked import add_looked
 from agents.behavior_bot.orders import absorb_orders
 from agents.behavior_bot.state import (
     ABSORBED_MAX,
@@ -117,6 +118,7 @@ def _absorb_rings(state: BehaviorState, young: BehaviorState) -> None:
         keep(state.pages, page, PAGES_MAX)
     for watch, marks in young.marks.items():
         keep_marks(state, watch, marks)
+    add_looked(state, young.looked)
     state.marks_dropped += young.marks_dropped
     state.let_go += young.let_go
     for path, at in young.entered.items():

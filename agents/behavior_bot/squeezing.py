@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from agents.behavior_bot import looked
 from agents.behavior_bot.orders import trim_orders
 from agents.behavior_bot.state import BehaviorState, Tally, trim
 from agents.behavior_bot.tallies import trim_hours, trim_names
@@ -108,11 +109,19 @@ def _marks(state: BehaviorState, _: Collection[str], share: int) -> int:
     return sum(_cut(marks, max(1, 64 // share)) for marks in state.marks.values())
 
 
+def _looked(state: BehaviorState, _: Collection[str], share: int) -> int:
+    before = state.let_go
+    looked.trim(state, looked.LOOKED_MAX // share, looked.HOURS_IN_ALL_MAX // share)
+    gone, state.let_go = state.let_go - before, before
+    return gone
+
+
 _PARTS: tuple[Callable[[BehaviorState, Collection[str], int], int], ...] = (
     _rings,
     _clicks,
     _traits,
     _hours,
+    _looked,
     _marks,
     _orders,
 )

@@ -279,6 +279,10 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Path -> when its newest run began, of the flows that ask what was done since; the newest so many."""
     first_currency: tuple[float, str] | None = None
     """When the earliest order that names a currency was, and which: by it the value of orders is asked for."""
+    looked: dict[str, Tally] = {}
+    """Question for pages (`agents.rules.keeping`) -> how often such were seen (`looked`)."""
+    counts_pages: bool = False
+    """Whether `looked` is kept: a state that was stored before has the newest pages alone."""
 
     @property
     def counters(self) -> dict[str, int]:

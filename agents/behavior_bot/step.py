@@ -18,7 +18,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import assert_never
 
-from agents.behavior_bot import confirming, sessions
+from agents.behavior_bot import confirming, looked, sessions
 from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.entries import tell_asked, tell_broadcast, tell_entries
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
@@ -119,6 +119,8 @@ PEERS = ("rules", "email", "sales", "engagement")
 def step(state: BehaviorState, message: Message, now: datetime, view: View) -> list[Effect]:
     """Take one message; return what Behavior wants done."""
     here = moment(message.visitor, now, view)
+    if not state.counts_pages:
+        looked.begin(state, here.rules)
     if state.kept < view.publication:
         settle(state, message.visitor, view)
     match message:
@@ -481,6 +483,8 @@ def _merged_into(state: BehaviorState, into: str, here: Moment) -> list[Effect]:
 def _state_merged(
     state: BehaviorState, younger: str, young: BehaviorState, here: Moment
 ) -> list[Effect]:
+    if not young.counts_pages:
+        looked.begin(young, here.rules)
     if young.kept < here.view.publication:
         settle(young, younger, here.view)
     lists = sorted(state.lists.keys() | young.lists.keys())

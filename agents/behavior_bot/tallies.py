@@ -96,24 +96,49 @@ def hour_of(at: float) -> int:
 
 def put_in_hours(state: BehaviorState, tally: Tally, at: float) -> None:
     """Count an event in the hour it happened."""
+    if count_in_hour(tally, at):
+        trim_hours(state, tally)
+
+
+def count_in_hour(tally: Tally, at: float) -> bool:
+    """Count an event in the hour it happened; return whether the hour is a new one: the bounds are the caller's."""
     tally.last = max(tally.last, at)
     if not tally.first or at < tally.first:
         tally.first = int(at)
     hour, hours = hour_of(at), tally.hours
-    if hour in hours:
-        hours[hour] += 1
-    else:
-        hours[hour] = 1
-        trim_hours(state, tally)
+    is_new = hour not in hours
+    hours[hour] = hours.get(hour, 0) + 1
+    return is_new
 
 
 def trim_hours(state: BehaviorState, tally: Tally, in_all: int = HOURS_IN_ALL_MAX) -> None:
     """Let go the oldest hours beyond the bound of a name, and beyond that of all names."""
-    for hour in sorted(tally.hours)[: max(0, len(tally.hours) - HOURS_MAX)]:
-        del tally.hours[hour]
-    over = sum([len(each.hours) for each in state.tallies.values()]) - in_all
-    for _ in range(over):
-        name = max(state.tallies, key=lambda each: (len(state.tallies[each].hours), each))
-        hours = state.tallies[name].hours
+    _trim_own(tally)
+    state.let_go += len(_trim_all(state.tallies, in_all))
+
+
+def trim_each(tallies: dict[str, Tally], in_all: int) -> list[str]:
+    """Let go the oldest hours beyond the bound of each, and beyond that of all; return whose hours went by the second.
+
+    Beyond the first nothing goes that a rule may ask for.
+    """
+    for tally in tallies.values():
+        _trim_own(tally)
+    return _trim_all(tallies, in_all)
+
+
+def _trim_own(tally: Tally) -> None:
+    over = len(tally.hours) - HOURS_MAX
+    if over > 0:
+        for hour in sorted(tally.hours)[:over]:
+            del tally.hours[hour]
+
+
+def _trim_all(tallies: dict[str, Tally], in_all: int) -> list[str]:
+    gone: list[str] = []
+    for _ in range(sum([len(each.hours) for each in tallies.values()]) - in_all):
+        name = max(tallies, key=lambda each: (len(tallies[each].hours), each))
+        hours = tallies[name].hours
         del hours[min(hours)]
-        state.let_go += 1
+        gone.append(name)
+    return gone

@@ -25,9 +25,9 @@ Test = Callable[[Facts, datetime], bool]
 Until = Callable[[Facts, datetime], datetime | None]
 
 Need = tuple[str, str]
-"""What there must be of a visitor: (`trait` | `mark` | `score` | `seen` | `place`, name), or (`is`, what they are)."""
+"""What there must be: (`trait` | `mark` | `page` | `score` | `seen` | `place`, name), or (`is`, what they are)."""
 
-NEEDS = ("mark", "trait", "score", "place", "seen", "is")
+NEEDS = ("mark", "page", "trait", "score", "place", "seen", "is")
 """The rarer first: of several needs of a cohort that one is looked at."""
 
 PURCHASE_EVENTS = frozenset({"Order Completed"})

@@ -49,7 +49,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     scores = {name: _score(name, score) for name, score in rules.scores.items()}
     questions = rules.questions
     cohorts, around = _cohorts(rules, scores)
-    keeps = kept_for(around.watches, around.turning, around.keeping, scores)
+    keeps = kept_for(around.watches, around.pages, around.turning, around.keeping, scores)
     touched = index_by_kind(cohorts)
     paths = {name: _path(name, path) for name, path in rules.paths.items()}
     goal_events = frozenset[str]().union(*(path.goal_events for path in paths.values()))

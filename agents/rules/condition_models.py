@@ -25,6 +25,7 @@ from agents.rules.basics import (
     Text,
     WindowedOrSince,
     WrongValueError,
+    countable,
     in_order,
 )
 from agents.rules.event_models import MARKS_MAX, EventDid, EventNone, SequenceIs, UnfinishedIs
@@ -97,7 +98,7 @@ class SessionIs(Model):
 
 
 class PageSeen(WindowedOrSince):
-    """Ask whether a recent page's path starts with or contains a text, and was looked at so long."""
+    """Ask whether pages were seen whose path starts with or contains a text, and were looked at so long."""
 
     starts_with: Text | None = None
     contains: Text | None = None
@@ -112,6 +113,7 @@ class PageSeen(WindowedOrSince):
                 "a page needs one of starts_with, contains",
                 "keep one of them: {starts_with: /products}",
             )
+        countable(self.hours, self.at_least)
         is_marked = self.seconds_at_least is not None or self.since_entry
         if is_marked and self.at_least >= MARKS_MAX:
             raise WrongValueError(

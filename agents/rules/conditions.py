@@ -37,7 +37,7 @@ from agents.rules.did import (
 from agents.rules.event_models import EventLike, PageLike
 from agents.rules.facts import LISTS, Facts
 from agents.rules.fading import fades_at
-from agents.rules.keeping import CART, turns_of
+from agents.rules.keeping import CART, PAGE, turns_of
 from agents.rules.operators import value_test
 from agents.rules.parts import (
     ACTIVITY,
@@ -54,6 +54,7 @@ from agents.rules.parts import (
 )
 from agents.rules.value_models import PropertyIs, TraitIs
 from agents.rules.values import plain, same
+from agents.rules.watches import page_asked
 from agents.rules.when import compile_clock, compile_date
 
 CART_EVENT = "Product Added"
@@ -246,15 +247,16 @@ def _page(page: PageSeen, around: Around) -> Part:
         return since_entry(EventLike(page=path), page.at_least, around)
     if page.seconds_at_least is not None:
         return compile_event(page.looks, around)
-    prefix = page.starts_with is not None
     text = page.starts_with or page.contains or ""
-    kind = f"page:{'^' if prefix else ''}{text}"
-    around.pages[kind] = lambda path: path.startswith(text) if prefix else text in path
+    asked = page_asked(text, prefix=page.starts_with is not None)
+    kind = PAGE + asked.id
+    around.pages[kind] = asked.means
     return counted(
-        lambda facts, since: facts.pages_matching(text, prefix=prefix, since=since),
+        lambda facts, since: facts.looked(asked, since),
         page.at_least,
         page.hours,
         frozenset({kind}),
+        frozenset({("page", asked.id)}),
     )
 
 

@@ -16,7 +16,7 @@ Rules
    Whatever call it came by: `who` (an id, the address or a consent changed), `trait:<name>` (a trait did),
    `place:<field>` (zone, country, city, locale, device, campaign, referrer or search term did, by a context), `social`
    (nothing is awaited any more),
-   `mark:<watch>` (its marks did), `page:<text>` (the pages that a rule means by a text did), `score:<name>:<bound>` (a
+   `mark:<watch>` (its marks did), `page:<id>` (the count of the pages that a rule means did), `score:<name>:<bound>` (a
    score may have passed it), `born` (a visitor is met first), `run:<path>` (a run began), `time` (only time passed).
    `turn:<trait>` and `cart:kept` never happen: by them a condition names what it looks at (`agents.rules.keeping`).
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, NamedTuple, Protocol
 
-from agents.rules.watches import Mark, Watch
+from agents.rules.watches import Mark, PageAsked, Watch
 
 LISTS = "lists."
 """Begins the names under which static lists are asked for as traits; no trait is kept by such a name."""
@@ -177,8 +177,8 @@ class Facts(Protocol):
         """Return the newest bounded marks of a watch, in the order of time."""
         ...
 
-    def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
-        """Count the bounded recent pages whose path starts with (`prefix`) or contains `text`."""
+    def looked(self, page: PageAsked, since: datetime | None) -> int:
+        """Count the pages that are meant, in the buckets that start at `since` or later; None: ever."""
         ...
 
     def score(self, name: str, now: datetime) -> float:

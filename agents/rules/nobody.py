@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from agents.rules.facts import Cart
-from agents.rules.watches import Mark, Watch
+from agents.rules.watches import Mark, PageAsked, Watch
 
 
 class Nobody:
@@ -105,9 +105,9 @@ class Nobody:
         del watch
         return ()
 
-    def pages_matching(self, text: str, *, prefix: bool, since: datetime | None) -> int:
+    def looked(self, page: PageAsked, since: datetime | None) -> int:
         """Return 0."""
-        del text, prefix, since
+        del page, since
         return 0
 
     def score(self, name: str, now: datetime) -> float:

@@ -5,15 +5,35 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.rules.values import plain
+from messaging.vocabulary.ids import derive
 
 Mark = tuple[float, int, int]
 """When it happened (seconds since 1970), which step of the watch it is, and its key (0: none)."""
 
 PATH = "…path"
 """Stands for a page's path among its properties; no event's own property is called so by chance."""
+
+
+class PageAsked(NamedTuple):
+    """Say which pages a rule means, by a text in their paths."""
+
+    id: str
+    """What it is kept under: the same in each version of the rules that asks the same."""
+    text: str
+    prefix: bool
+    """Whether the path starts with it; else it contains it."""
+
+    def means(self, path: str) -> bool:
+        """Say whether this path is meant."""
+        return path.startswith(self.text) if self.prefix else self.text in path
+
+
+def page_asked(text: str, *, prefix: bool) -> PageAsked:
+    """Return what is asked of paths that start with a text (`prefix`), or contain it."""
+    return PageAsked(derive("page", text, str(prefix))[:8], text, prefix)
 
 
 @dataclass(frozen=True, slots=True)

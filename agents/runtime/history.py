@@ -62,8 +62,6 @@ def without_cohorts(rules: CompiledRules) -> CompiledRules:
         bounds={},
         interactions={},
         probabilities=(),
-        pages=(),
-        pages_known={},
         on_session=frozenset(),
         visits_end=False,
     )

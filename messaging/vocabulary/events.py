@@ -225,6 +225,8 @@ class RulesFilled(Fact, tag="rules_filled"):
     """Whose history it is: this visitor's, or that of one who was merged into them."""
     marks: dict[str, list[tuple[float, int, int]]] = {}
     """Watch -> marks (`agents.rules.watches`)."""
+    pages: dict[str, tuple[int, float, dict[int, int], int, int]] = {}
+    """Question for pages -> a tally: how many ever, when the last was, by hour, 0, the first's second."""
     turns: list[tuple[int, int, int, float]] = []
     """Of traits: day, trait, value, when."""
     cart: list[tuple[float, str, int, float, list[str]]] = []

@@ -199,6 +199,8 @@ KEPT = st.sampled_from(  # what is decided by what is kept for a rule alone
     [
         {"score": {"name": "interest", "from": 8.0}},
         {"score": {"name": "interest", "from": 2.0, "to": 8.0}},
+        {"page": {"starts_with": "/pricing", "at_least": 2, "within_days": 8}},
+        {"page": {"contains": "pric", "at_least": 3}},
         {"cart": {"items_at_least": 2}},
         {"cart": {"contains": "lamp"}},
         {"trait": {"name": "city", "changed": {"within_days": 30}}},
@@ -275,3 +277,20 @@ def test_a_score_that_gives_other_points_begins_anew() -> None:
     start = datetime(2026, 3, 2, 9, tzinfo=UTC)
     tree = {"score": {"name": "interest", "from": 2.5}}
     live(([], [tree]), start, [(60, 0, page, "", False)] * 3, (2, 2, 2, 9))
+
+
+def test_pages_from_before_a_rule_was_published_are_counted_all() -> None:
+    """Forty pages before the publication and twenty after it are sixty: no newest few stand for all."""
+    page = {"kind": "page", "path": "/pricing", "context": {"timezone": "UTC"}}
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    tree = {"page": {"starts_with": "/pricing", "at_least": 60, "within_days": 3}}
+    live(([], [tree]), start, [(60, 0, page, "", False)] * 60, (40, 50, 50, 99))
+
+
+def test_pages_of_two_who_are_merged_are_counted_together() -> None:
+    """Each one's history comes for itself, and what both did since stands beside it."""
+    page = {"kind": "page", "path": "/pricing", "context": {"timezone": "UTC"}}
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    tree = {"page": {"starts_with": "/pricing", "at_least": 80}}
+    drawn = [(60, 0, page, "", bool(number % 2)) for number in range(80)]
+    live(([], [tree]), start, drawn, (50, 60, 75, 70))

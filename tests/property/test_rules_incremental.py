@@ -310,5 +310,66 @@ def test_who_becomes_part_of_a_cohort_by_the_end_of_a_session_is_told(tree: dict
     live([tree], start, [(0, 0, A_PAGE, "", False), (900, 0, A_PAGE, "", False)], [0.5], 0)
 
 
+PAGE_RULES = st.lists(
+    st.builds(
+        lambda text, window, least: {"page": {**text, **window, "at_least": least}},
+        st.sampled_from([{"starts_with": "/pricing"}, {"contains": "blog"}, {"contains": "i"}]),
+        st.sampled_from([{}, {"within_hours": 5}, {"within_days": 3}, {"within_days": 30}]),
+        st.integers(1, 60),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def many_pages(bursts: list[tuple[int, str, int, str, bool]]) -> list[Any]:
+    """Return pages as they are drawn elsewhere: of each burst so many, a minute apart."""
+    return [
+        (
+            gap if number == 0 else 60,
+            0,
+            {"kind": "page", "path": path, "context": {"timezone": "UTC"}},
+            what if number == 0 else "",
+            is_bobs,
+        )
+        for gap, path, count, what, is_bobs in bursts
+        for number in range(count)
+    ]
+
+
+@settings(
+    max_examples=max(10, EXAMPLES // 5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    trees=PAGE_RULES,
+    start=STARTS,
+    bursts=st.lists(
+        st.tuples(
+            st.sampled_from([60, 3_600, 40_000, 2 * 86_400]),
+            st.sampled_from(PATHS),
+            st.integers(5, 30),
+            st.sampled_from(["", "", "restart", "publish"]),
+            st.booleans(),
+        ),
+        min_size=3,
+        max_size=6,
+    ),
+    merges_after=st.integers(0, 120),
+)
+def test_pages_are_counted_however_many_there_were(
+    trees: list[dict[str, Any]], start: datetime, bursts: list[Any], merges_after: int
+) -> None:
+    live(trees, start, many_pages(bursts), [0.5], merges_after)
+
+
+def test_a_page_counts_though_a_hundred_others_came_after_it() -> None:
+    tree = {"page": {"starts_with": "/pricing", "at_least": 40, "within_days": 3}}
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    pages = many_pages([(0, "/pricing", 40, "", False), (60, "/", 100, "restart", False)])
+    live([tree], start, pages, [0.5], 0)
+
+
 def test_points_of_the_naive_score_are_those_of_the_rules() -> None:
     assert POINTS == {"page": 1.0, "Product Added": 5.0}
