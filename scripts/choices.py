@@ -33,7 +33,8 @@ def decided(row: Row, *, brief: bool = False) -> str:
     if kind == "interaction":
         said = f'chose to offer "{row["arm"]}" on the site'
     else:
-        said = f'chose {arm_words(kind, row["arm"])} for the e-mail "{row["step"]}"'
+        of = f" of {row['path']}" if row.get("path") else ""
+        said = f'chose {arm_words(kind, row["arm"])} for the e-mail "{row["step"]}"{of}'
     if brief:
         return said
     refused = "; ".join(f"{arms}: {rule}" for rule, arms in refusals(row))

@@ -8,14 +8,17 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from learning.serving.probability import HORIZON_DAYS
+from learning.serving.split_test import ALARM
 from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
 from scripts.choices import decided, how_likely, policy_words, refusals
 from scripts.counting import counted
 from scripts.doing import bots_now
+from scripts.experiments import verdict_words
 from scripts.known import chance
 from scripts.lift import lift_now
 from scripts.older import still_there
@@ -32,8 +35,8 @@ GOING = ("planned", "sending", "waiting", "visiting")
 CALLS = ("alerted",)
 
 
-def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
-    """Return what all bots do at a moment of world time."""
+def overview(facts: Facts, parts: Numbers, now: datetime, tests: Iterable[Facts] = ()) -> Overview:
+    """Return what all bots do at a moment of world time; `tests`: the split tests."""
     facts = plain(facts)
     counts = facts["counts"]
     told = tasks(facts)
@@ -50,6 +53,7 @@ def overview(facts: Facts, parts: Numbers, now: datetime) -> Overview:
         decisions=[_decided(row, facts) for row in facts["decisions"]],
         alerts=[_waiting(row, facts) for row in facts["alerts"]],
         alerts_open=counts["alerts_open"],
+        alarms=[_alarm(test) for test in tests if test["verdict"] == ALARM and test["published"]],
         tasks=told,
         lifts=[lift_now(path, arms) for path, arms in sorted(counts["arms"].items())],
     )
@@ -63,6 +67,11 @@ def who(visitor: str, addresses: dict[str, str]) -> str:
     """
     name, at, domain = addresses.get(visitor, "").rpartition("@")
     return f"{name[:1]}…@{domain}" if at else f"visitor {visitor[:6]}"
+
+
+def _alarm(test: Facts) -> str:
+    where = f"{test['path']}, stage {test['stage']}"
+    return f"Split test of {shown(where)}: {verdict_words(test)}."
 
 
 def _world(parts: Numbers, now: datetime) -> str:

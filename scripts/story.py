@@ -216,7 +216,14 @@ def _mail(row: Row) -> str:
         return f"e-mail {row['template']} (asks to confirm the address)"
     if row.get("success") or row.get("step") == "success":
         return f"success e-mail {row['template']} for order {row['run']}"
-    return f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']})"
+    return (
+        f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']}{_of_path(row)})"
+    )
+
+
+def _of_path(row: Row) -> str:
+    """Return of which path something is: a visitor may be on several with stages of one name."""
+    return f" of {row['path']}" if row.get("path") else ""
 
 
 def _offer(row: Row) -> str:
@@ -369,13 +376,18 @@ def _form(d: Row) -> str:
 
 
 def _put_off(d: Row) -> str:
-    """Return why an e-mail waits, with the path whose e-mail went before it.
+    """Return why an e-mail waits, with what went before it, and what each was worth.
 
-    >>> _put_off({"path": "club", "stage": "invited", "rule": "outvalued", "ahead": "lead"})
-    'the e-mail of stage invited was put off: an e-mail of more value went before it (path lead)'
+    >>> row = {"path": "club", "stage": "invited", "rule": "outvalued", "ahead": "lead"}
+    >>> _put_off(row | {"ahead_template": "hi", "ahead_value": 80.0, "value": 12.5})[40:]
+    'put off: an e-mail of more value went before it (hi of lead, 80 against 12.5)'
     """
-    ahead = f" (path {d['ahead']})" if d.get("ahead") else ""
-    return f"the e-mail of stage {d['stage']} was put off: {why(d['rule'])}{ahead}"
+    ahead = ""
+    if d.get("ahead"):
+        values = "ahead_value" in d
+        worth = f", {d['ahead_value']:.3g} against {d['value']:.3g}" if values else ""
+        ahead = f" ({d.get('ahead_template') or 'an e-mail'} of {d['ahead']}{worth})"
+    return f"the e-mail of stage {d['stage']}{_of_path(d)} was put off: {why(d['rule'])}{ahead}"
 
 
 _DOES = {
@@ -415,15 +427,22 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "run.ended": lambda d: (
         f"run {d['run']} of {d['path']} came to the end of its flow, at step {d['stage']}"
     ),
-    "step.reached": lambda d: f"came to step {d['stage']}: {_DOES.get(d['does'], d['does'])}",
-    "step.waits": lambda d: f"waits at step {d['stage']} until {moment(d['until'])}",
-    "step.came_true": lambda d: f"what step {d['stage']} waited for has happened",
-    "step.timed_out": lambda d: f"what step {d['stage']} waited for did not happen in time",
-    "step.split": lambda d: f'goes the way "{d["way"]}" at step {d["stage"]}',
-    "stage.reached": lambda d: (
-        f"moved on to stage {d['stage']}{', a sales opportunity' if d.get('opportunity') else ''}"
+    "step.reached": lambda d: (
+        f"came to step {d['stage']}{_of_path(d)}: {_DOES.get(d['does'], d['does'])}"
     ),
-    "send.planned": lambda d: f'planned the e-mail "{d["step"]}" for {moment(d["at"])}',
+    "step.waits": lambda d: f"waits at step {d['stage']}{_of_path(d)} until {moment(d['until'])}",
+    "step.came_true": lambda d: f"what step {d['stage']}{_of_path(d)} waited for has happened",
+    "step.timed_out": lambda d: (
+        f"what step {d['stage']}{_of_path(d)} waited for did not happen in time"
+    ),
+    "step.split": lambda d: f'goes the way "{d["way"]}" at step {d["stage"]}{_of_path(d)}',
+    "stage.reached": lambda d: (
+        f"moved on to stage {d['stage']}{_of_path(d)}"
+        + (", a sales opportunity" if d.get("opportunity") else "")
+    ),
+    "send.planned": lambda d: (
+        f'planned the e-mail "{d["step"]}"{_of_path(d)} for {moment(d["at"])}'
+    ),
     "send.given_back": _given_back,
     "send.settled": lambda d: (
         f"attempt {d['attempt']} counts ({d['outcome']}): an answer is waited for"

@@ -62,6 +62,8 @@ class Tally:
             case "story" if fields["kind"] in REACHED:
                 where = (fields["detail"]["path"], fields["detail"]["stage"])
                 self.reached.setdefault(where, set()).add(fields["visitor"])
+            case "story" if fields["kind"] == "touch.refused":
+                self._refuse("touch", {fields["detail"]["rule"]})
             case "story" if fields["kind"] == "offer.refused":
                 self._refuse("offer", {fields["detail"]["rule"]})
             case _:
@@ -101,7 +103,8 @@ class Counts(msgspec.Struct, frozen=True):
     ends: dict[str, dict[str, int]]
     """Path -> status of a run -> people whose latest run stands so at the end."""
     refused: dict[str, dict[str, int]]
-    """What was refused -> reason -> how often: `send` (an e-mail, for good), `send_hour` (an hour, at a planning),
+    """What was refused -> reason -> how often: `send` (an e-mail, for good), `touch` (an e-mail that was due, for now:
+    a cap, quiet hours, or another of more value), `send_hour` (an hour, at a planning),
     `template`, `interaction`, or `offer` (all that could be offered on the site)."""
 
 

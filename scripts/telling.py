@@ -148,7 +148,8 @@ class Reading:
             began = self._clock.machine()
             if self._seen is None or began >= self._seen[0]:
                 seen = await self._looking.look()
-                told = overview(seen, self._parts(), self._clock.now())
+                tests = await self._reader.experiments()
+                told = overview(seen, self._parts(), self._clock.now(), tests)
                 ended = self._clock.machine()
                 rest = max(REST_SECONDS, REST_SHARE * (ended - began))
                 self._seen = (ended + rest, told)

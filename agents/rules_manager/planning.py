@@ -12,6 +12,7 @@ Rules
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from agents.rules.compiled import EmailStep, PathRule, StageRule
@@ -216,11 +217,13 @@ def trigger_due(turn: Turn) -> None:
             pair[0].slot,
         )
     )
-    ahead = ""
+    ahead: dict[str, Any] = {}
     for run, path in due:
-        _trigger(turn, run, path, ahead)
-        if run.status == "sending":
-            ahead = ahead or run.path
+        worth = values[run.slot]
+        _trigger(turn, run, path, {**ahead, "value": worth} if ahead else {})
+        if run.status == "sending" and not ahead:
+            sent = run.tries[-1].template if run.tries else ""
+            ahead = {"ahead": run.path, "ahead_template": sent, "ahead_value": worth}
 
 
 def _values(turn: Turn, due: list[tuple[Run, PathRule]]) -> dict[str, float]:
@@ -240,8 +243,8 @@ def _values(turn: Turn, due: list[tuple[Run, PathRule]]) -> dict[str, float]:
     return {slot: worth[slot] * next_best.expected_reward(each) for slot, each in known.items()}
 
 
-def _trigger(turn: Turn, run: Run, path: PathRule, ahead: str) -> None:
-    """Send a run's e-mail, or refuse it for now; `ahead`: the path whose e-mail has just gone before it."""
+def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> None:
+    """Send a run's e-mail, or refuse it for now; `ahead`: what has just gone before it, empty if nothing has."""
     if turn.is_paused(run):
         hold(turn, run)
         return
@@ -259,7 +262,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: str) -> None:
     free = caps_free_at(touches_of(state), path.caps, "email", turn.now, now=turn.now)
     if late or free > turn.now:
         if ahead and not late:
-            _refuse(turn, run, "outvalued", ahead=ahead)
+            _refuse(turn, run, "outvalued", **ahead)
         else:
             _refuse(turn, run, "quiet_hours" if late else "cap")
         plan(turn, run, path, turn.now)
@@ -283,7 +286,7 @@ def news_until(turn: Turn) -> datetime | None:
     return until if until is not None and until > turn.now else None
 
 
-def _refuse(turn: Turn, run: Run, reason: str, **more: str) -> None:
+def _refuse(turn: Turn, run: Run, reason: str, **more: Any) -> None:
     turn.state.refused += 1
     turn.story("touch.refused", run, rule=reason, **more)
 

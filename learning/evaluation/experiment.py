@@ -89,6 +89,9 @@ def learn(experiment: Experiment, bundle: Mapping[str, Count]) -> None:
         count.conversions += more.conversions
     if experiment.verdict == RUNNING:
         experiment.verdict, experiment.winner = _judge(experiment)
+    elif log_ratio(experiment) >= -math.log(RATIO_ALPHA):
+        # Those who are still on their way were assigned while the test ran: they must come by the shares, too.
+        experiment.verdict, experiment.winner = ALARM, ""
 
 
 def _outcomes(counts: Mapping[str, Count], variant: str) -> tuple[int, int]:

@@ -107,6 +107,8 @@ class Overview(msgspec.Struct, kw_only=True):
     decisions: list[Decided]
     alerts: list[Waiting]
     alerts_open: int
+    alarms: list[str] = []
+    """Split tests of which nothing can be concluded, and why."""
     tasks: list[TaskNow] = []
     lifts: list[LiftNow] = []
 

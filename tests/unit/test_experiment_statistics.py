@@ -154,6 +154,15 @@ def test_a_variant_that_loses_its_visitors_raises_the_alarm_before_any_winner():
     assert (experiment.verdict, experiment.winner) == (ALARM, "")
 
 
+def test_the_alarm_is_raised_behind_a_verdict_too():
+    """Those who had been assigned while the test ran are counted when they are known."""
+    experiment = begin(a_test(a=0.5, b=0.5, visitors_min=200))
+    learn(experiment, {"a": Count(200, 20), "b": Count(200, 60)})
+    assert (experiment.verdict, experiment.winner) == (WINNER, "b")
+    learn(experiment, {"a": Count(1_000, 100), "b": Count(100, 30)})
+    assert (experiment.verdict, experiment.winner) == (ALARM, "")
+
+
 def test_uneven_shares_that_hold_are_no_alarm():
     experiment = begin(a_test(a=0.8, b=0.2))
     learn(experiment, {"a": Count(800, 80), "b": Count(200, 20)})

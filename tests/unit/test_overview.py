@@ -212,7 +212,10 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "addresses": {"v1": "ann.secret@example.com"},
         "order_of_stages": {},
     }
-    told = overview(facts, {}, NOON)
+    test = {"path": "leads", "stage": "talk", "verdict": "alarm", "published": True}
+    told = overview(facts, {}, NOON, [test, test | {"published": False}])
+    [alarm] = told.alarms
+    assert alarm.startswith("Split test of leads, stage talk: visitors do not come by the shares")
     assert told.decisions[0].who == "a…@example.com"
     assert told.paused == "Paused: leads"
     [alert] = told.alerts

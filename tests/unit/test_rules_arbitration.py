@@ -81,7 +81,8 @@ def test_what_is_refused_says_what_went_before_it_and_goes_when_the_cap_allows_i
         (PATH, "outvalued", OTHER)
     ]
     row = {"kind": "story: touch.refused", "bot": "rules", "detail": lines[0].detail}
-    assert "more value went before it" in sentence(row)
+    template = one.plans[0].template
+    assert f"more value went before it ({template} of {OTHER}, 2 against 1)" in sentence(row)
     assert one.state.refused == 1
     one.pass_time(24)
     assert [plan.path for plan in one.plans] == [OTHER, PATH]

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -14,9 +15,11 @@ from click.testing import CliRunner
 from agents.behavior_bot.moments import is_lead, moment_of
 from agents.protocol.bot import View
 from agents.runtime.lessons import customer_at, opportunity_at
+from agents.runtime.tables import row_for
 from config.load import DEFAULTS, RulesInvalid, compile_folder, read_folder
 from learning.audience.audience import Audience
 from learning.serving.moment import FEATURES
+from messaging.vocabulary.effects import LogStory
 from scripts.cli_simulate import simulate
 from scripts.presences import presences
 from scripts.simulating import START, Simulated, end_of, visitor_of
@@ -30,7 +33,8 @@ from scripts.simulation import (
     lift_of,
 )
 from scripts.simulation import simulate as simulated
-from scripts.simulation_told import told
+from scripts.simulation_told import CHOICES, told
+from scripts.tallying import Tally
 
 RULES = compile_folder(DEFAULTS, 1)
 SMALL = Setting(visitors=40, days=30, seed=3, holdout=0.25)
@@ -240,3 +244,13 @@ def test_each_lead_has_one_moment_a_week_and_none_after_it_bought():
     for row in world.moments:
         bought = bought_at(row["visitor"])
         assert bought is None or row["at"] <= bought
+
+
+def test_what_was_due_and_put_off_is_counted_by_its_reason():
+    tally = Tally(lambda _: "UTC")
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    for rule in ("cap", "outvalued", "outvalued", "quiet_hours"):
+        told = LogStory("touch.refused", {"path": "p", "stage": "s", "rule": rule})
+        tally.take(row_for(told, "aa", "rules-0:1:aa:1", at))
+    assert tally.refused == {"touch": {"cap": 1, "outvalued": 2, "quiet_hours": 1}}
+    assert "touch" in CHOICES
