@@ -3,8 +3,9 @@
 Rules
 1. Both counts stand there, never a ratio alone: a share hides how much there was to do.
 2. A task is a person's when a person did it for that visitor and step: put them on a list, imported them, let them in
-   (also by the API), ordered a broadcast, settled an alert; or left the machine nothing to choose (one template, a fixed
-   time, the rules' default). The bots count so, where the work is done (`agents.rules_manager.working`, Behavior's figures).
+   (also by the API), ordered a broadcast, settled an alert; or left the machine nothing to choose (one template, a
+   fixed time, the rules' default). The bots count so, where the work is done (`agents.rules_manager.working`,
+   Behavior's figures).
 3. What a person cannot do here has no share: it would be the machine's by construction.
 """
 
