@@ -17,6 +17,7 @@ from messaging.gateway.console.mailings import Mailings
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.console.trials import Trials
 from messaging.gateway.handover import HandOver
+from messaging.gateway.hooks.waiting import WaitingRefunds
 from messaging.gateway.keys import Keys
 from messaging.gateway.limits import Limits
 from messaging.gateway.lowwater import oldest
@@ -99,6 +100,13 @@ class Gateway:
         self.collector = Collector(
             deps.journal, self.handover, deps.clock, deps.name, deps.limits, self.metrics
         )
+        self.refunds = WaitingRefunds(
+            deps.store,
+            self.collector.take,
+            deps.secret,
+            deps.clock,
+            deps.limits.refunds_look_seconds,
+        )
         self.reader = Reader(self._visitor_of_tag, deps.clock.now, deps.wall_now)
         self.feeder = Feeder(deps.replay, self.collector, self.reader, deps.clock)
         self.entrance = Entrance(deps.limits)
@@ -111,9 +119,11 @@ class Gateway:
         await self.collector.start()
         self.feeder.start()
         self.watch.start()
+        self.refunds.start()
 
     async def stop(self) -> None:
         """Feed no more, write what waits, hand over what is held; each within the drain time."""
+        await self.refunds.stop()
         await self.watch.stop()
         await self.feeder.stop()
         await self.collector.stop()

@@ -85,6 +85,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_seconds: float = 15.0
     look_seconds: float = 0.5
     """How often the engagements of all connected browsers are looked at, in one go."""
+    refunds_look_seconds: float = 5.0
+    """How often it is looked whether a refund's order came that waits for it."""
     look_visitors_max: int = 500
     """Browsers of one look."""
     write_seconds_max: float = 10.0

@@ -17,7 +17,8 @@ from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
 from agents.runtime.replay import Replayer
 from agents.runtime.sweeper import Sweeper
-from messaging.gateway.hooks.sale import CANCELLED, ORDERED, REFUNDED, Sale, record_of
+from messaging.gateway.hooks.sale import CANCELLED, ORDERED, REFUNDED, Sale
+from messaging.gateway.hooks.take import take_sales
 from messaging.mail.tokens import key_hash
 from messaging.store.tables import COLLECTION_HOLDS, ROW_HOLDS, ROW_INDEXES
 from messaging.vocabulary.errors import Unavailable
@@ -250,11 +251,8 @@ async def taken(house: House) -> bool:
 
 
 async def shop_tells(house: House, *sales: Sale) -> None:
-    """Journal what a shop's webhooks come to, as the gateway does once their signature is checked."""
-    gateway = house.gateway
-    now = house.clock.now()
-    records = [record_of(sale, now, gateway.deps.secret, wall_now=now) for sale in sales]
-    await gateway.collector.take(records)
+    """Let the gateway take what a shop's webhooks come to, as it does once their signature is checked."""
+    await take_sales(house.gateway, list(sales))
 
 
 def a_taking_back(house: House, event: str, order_id: str, **more: Any) -> Sale:

@@ -3,8 +3,8 @@
 Rules
 1. Nothing is inferred: a purchase is no consent, and an address that is missing stays missing.
 2. An order and its refunds carry one anonymous id, a keyed hash of the payment's id or else the order's: refunds name
-   no customer, and by it they reach whoever bought, in whatever order the two come. Nobody can guess it, although
-   order ids can be counted.
+   no customer, and by it they reach whoever bought, in whatever order the two come (`waiting.py`). Nobody can guess
+   it, although order ids can be counted.
 3. The message id is derived from the source and the order's or the refund's id, so that a replay is a repeat.
 4. What takes an order back says when that was placed, where the source does: it is of that time for whoever was
    erased since.
@@ -70,7 +70,7 @@ def record_of(sale: Sale, now: datetime, secret: bytes, *, wall_now: datetime) -
 
     `now`: world time; `wall_now`: real time. So long ago as it is in the one it is in the other.
     """
-    anonymous = HOOK_PREFIX + _keyed(secret, sale.source, sale.payment_id or sale.order_id)
+    anonymous = hook_id(sale, secret)
     key = email_key(sale.address) if sale.address else anonymous_key(anonymous)
     return Record(
         position=0,
@@ -81,6 +81,11 @@ def record_of(sale: Sale, now: datetime, secret: bytes, *, wall_now: datetime) -
         tagged="",
         raw=msgspec.json.encode(_call(sale, anonymous, now, wall_now)),
     )
+
+
+def hook_id(sale: Sale, secret: bytes) -> str:
+    """Return the anonymous id that an order and its refunds carry (rule 2)."""
+    return HOOK_PREFIX + _keyed(secret, sale.source, sale.payment_id or sale.order_id)
 
 
 def _in_world_time(at: datetime, now: datetime, wall_now: datetime) -> datetime:

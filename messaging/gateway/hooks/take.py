@@ -88,16 +88,20 @@ async def _taken(
     if not sales:
         count(source.name, "ignored").inc()
         return _answer("ignored")
-    now = gateway.deps.clock.now()
-    fresh = await gateway.collector.take(
-        [
-            record_of(sale, now, gateway.deps.secret, wall_now=gateway.deps.wall_now())
-            for sale in sales
-        ]
-    )
-    outcome = "taken" if any(fresh) else "repeated"
+    outcome = await take_sales(gateway, sales)
     count(source.name, outcome).inc()
     return _answer(outcome)
+
+
+async def take_sales(gateway: Gateway, sales: list[Sale]) -> str:
+    """Make sales durable; return whether they were `taken`, `repeated`, or are `waiting` for their order."""
+    deps = gateway.deps
+    now, wall_now = deps.clock.now(), deps.wall_now()
+    records = [record_of(sale, now, deps.secret, wall_now=wall_now) for sale in sales]
+    due = await gateway.refunds.sort(sales, records)
+    if not due:
+        return "waiting"
+    return "taken" if any(await gateway.collector.take(due)) else "repeated"
 
 
 def _read(gateway: Gateway, source: Source, body: bytes, topic: str) -> list[Sale]:
