@@ -21,6 +21,7 @@ from typing import Any
 import click
 import orjson
 
+from messaging.vocabulary.events import PEOPLE_IMPORTED
 from scripts.client import Api, ApiError, data_option, json_option, tell
 from scripts.counting import counted
 from scripts.folder import Refused
@@ -144,7 +145,13 @@ def _calls(sources: list[tuple[Path, Any]]) -> Iterator[dict[str, Any]]:
     from config.mapping import read_calls
 
     for file, mapping in sources:
-        yield from read_calls(file, mapping)
+        for call in read_calls(file, mapping):
+            yield call if mapping is None else by_a_person(call)
+
+
+def by_a_person(call: dict[str, Any]) -> dict[str, Any]:
+    """Return a call of a table's row as one that says so: whom to have is a person's choice (`scripts.working`)."""
+    return call | {"context": {**call.get("context", {}), "library": PEOPLE_IMPORTED}}
 
 
 def _import(api: Api, calls: Iterable[dict[str, Any]], total: int) -> dict[str, int]:

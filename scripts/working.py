@@ -2,9 +2,10 @@
 
 Rules
 1. Both counts stand there, never a ratio alone: a share hides how much there was to do.
-2. A task is a person's when a person did it for that visitor and step: put them on a list, let them in (also by the
-   API), ordered a broadcast, settled an alert; or left the machine nothing to choose (one template, a fixed time, the
-   rules' default). The bots count so, where the work is done (`agents.rules_manager.working`, Behavior's figures).
+2. A task is a person's when a person did it for that visitor and step: put them on a list, imported them, let them in
+   (also by the API), ordered a broadcast, settled an alert; or left the machine nothing to choose (one template, a
+   fixed time, the rules' default). The bots count so, where the work is done (`agents.rules_manager.working`,
+   Behavior's figures).
 3. What a person cannot do here has no share: it would be the machine's by construction.
 """
 
@@ -35,7 +36,7 @@ def tasks(facts: dict[str, Any]) -> list[TaskNow]:
         (STRATEGY, "versions published", (0, acts.get("rules.published", 0))),
         (
             "Segment",
-            "people in a cohort, on a list, set to a stage",
+            "people in a cohort, on a list, imported, set to a stage",
             _plus(_pair(work, "segment"), (0, changed)),
         ),
         (SCORE, "scores kept of people", _pair(work, "score")),

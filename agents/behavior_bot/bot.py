@@ -77,11 +77,11 @@ class BehaviorBot:
 
 
 def _work(state: BehaviorState, named: list[str]) -> dict[str, float]:
-    """Return who sorted the visitor: lists are people's, and so is the place in a cohort that they owe to one."""
+    """Return who sorted the visitor: lists and imports are people's, and so is a place in a cohort owed to a list."""
     by_people = sum(name in state.by_people for name in named)
     work = {
         "work/segment/machine": len(named) - by_people,
-        "work/segment/people": by_people + len(lists_of(state)),
+        "work/segment/people": by_people + len(lists_of(state)) + state.imported,
         "work/score/machine": len(state.scores),
     }
     return {name: float(count) for name, count in work.items() if count}

@@ -43,7 +43,7 @@ from agents.rules.devices import device_of
 from agents.rules.facts import LISTS
 from agents.rules.values import plain
 from messaging.vocabulary.effects import Effect, Tell
-from messaging.vocabulary.events import Aliased, Call, Context, Identify
+from messaging.vocabulary.events import PEOPLE_IMPORTED, Aliased, Call, Context, Identify
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import (
     Identified,
@@ -132,6 +132,7 @@ def learn(
     traits = event.traits if isinstance(event, Identify) else None
     if context is not None:
         kinds += _learn_context(state, context, at, position)
+        state.imported |= traits is not None and context.library == PEOPLE_IMPORTED
         if context.traits:
             kinds += _learn_traits(state, context.traits, at, position, turning)
     if traits:

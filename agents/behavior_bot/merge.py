@@ -70,6 +70,7 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
     elif young.minute == state.minute:
         state.minute_count += young.minute_count
     state.over_bound += young.over_bound
+    state.imported |= young.imported
     state.chances = {}  # of half a visitor: worked out anew
     firsts = [first for first in (state.first_seen, young.first_seen) if first]
     state.first_seen = min(firsts, default=0.0)

@@ -283,6 +283,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Question for pages (`agents.rules.keeping`) -> how often such were seen (`looked`)."""
     counts_pages: bool = False
     """Whether `looked` is kept: a state that was stored before has the newest pages alone."""
+    imported: bool = False
+    """Whether a person imported a table in which this visitor stood: whom to have they chose."""
 
     @property
     def counters(self) -> dict[str, int]:

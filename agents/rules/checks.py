@@ -9,7 +9,7 @@ from itertools import pairwise
 from zoneinfo import available_timezones
 
 from agents.rules.condition_models import NAME
-from agents.rules.email_models import Mail, SplitTestModel
+from agents.rules.email_models import OF_ANOTHER_COHORT, Mail, SplitTestModel
 from agents.rules.entry_checks import check_entry
 from agents.rules.flow_checks import check_flow
 from agents.rules.hints import there_are
@@ -318,6 +318,7 @@ def _check_variants(
             problem = f"the variant {variant} is not among the step's templates"
             yield source.error(place, problem, hint)
         elif meant_for[variant] != meant_for[first]:
-            hint = "who may get one variant must be able to get all of them, or their shares would not hold"
+            hint = "who may get one variant must be able to get all of them, or their shares would not hold; "
+            hint += OF_ANOTHER_COHORT
             problem = f"the variant {variant} is not for the same cohort as {first}"
             yield source.error(place, problem, hint)

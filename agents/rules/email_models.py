@@ -48,6 +48,11 @@ Share = Annotated[float, Field(gt=0, le=1_000_000)]
 Visitors = Annotated[int, Field(ge=20, le=10_000_000)]
 
 
+OF_ANOTHER_COHORT = (
+    "test the templates of another cohort in a step of its own (in a flow: behind an if)"
+)
+
+
 class SplitTestModel(Model):
     """Describe a split test of a step's first e-mail to a visitor; `variants` gives each template its share."""
 
@@ -57,6 +62,15 @@ class SplitTestModel(Model):
     visitors_max: Visitors = 20_000
     then: Literal["winner", "bandit"] = "winner"
     salt: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        """Refuse several: a visitor's first e-mail here has one draw, and the step one verdict."""
+        if isinstance(value, list):
+            problem = f"a step has one split test, found {len(value)}"
+            raise WrongValueError(problem, f"keep one, as keys; {OF_ANOTHER_COHORT}")
+        return value
 
 
 class Mail(Model):

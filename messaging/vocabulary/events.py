@@ -46,6 +46,12 @@ class Context(msgspec.Struct, rename="camel"):
     user_agent: str | None = None
     device: dict[str, Any] | None = None
     location: dict[str, Any] | None = None
+    library: Any = None
+    """What made the call; Segment's libraries say `{name, version}`, so does `mdma import`. Never relied on."""
+
+
+PEOPLE_IMPORTED = {"name": "mdma import", "of": "people"}
+"""The library of calls that `mdma import` makes of a table by its mapping."""
 
 
 class Call(msgspec.Struct, tag_field="type", rename="camel", kw_only=True):

@@ -73,7 +73,7 @@ async def test_a_marketers_day(a_context) -> None:
         await _log_in(page, house.session)
         refused.clear()  # the form itself is answered 401: there was no session
         await page.get_by_role("heading", name="What the machine is doing").wait_for()
-        await page.get_by_text("people in a cohort, on a list, set to a stage").wait_for()
+        await page.get_by_text("people in a cohort, on a list, imported, set to a stage").wait_for()
         await page.get_by_text("Share of the runs that reached their goal").wait_for()
 
         await page.get_by_role("link", name="Rules", exact=True).click()

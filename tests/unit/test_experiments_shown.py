@@ -100,6 +100,29 @@ def test_a_mistake_is_named_with_its_line(old: str, new: str, place: str, proble
     assert error.line == line
 
 
+def test_a_second_split_test_at_a_step_is_refused_with_where_to_write_it() -> None:
+    two = """\
+      split_test:
+        - {name: subject, variants: {invite-hello: 60, invite-question: 20}}
+        - {name: work, variants: {invite-work: 50, invite-introduce: 50}}
+"""
+    files = files_with(**{TEST: two})
+    (error, *more) = validate_files(files)
+    assert more == []
+    assert "a step has one split test, found 2" in str(error)
+    assert "a step of its own" in str(error)
+    text = files[PATH].splitlines()
+    first = next(n for n, line in enumerate(text, 1) if "split_test:" in line)
+    assert error.line in (first, first + 1)
+
+
+def test_variants_for_two_cohorts_are_told_how_each_is_tested() -> None:
+    files = files_with(**{"invite-question:": "invite-introduce:"})
+    assert "test the templates of another cohort in a step of its own" in str(
+        validate_files(files)[0]
+    )
+
+
 def test_templates_of_one_cohort_may_be_tested_against_each_other() -> None:
     files = files_with(**{"invite-hello:": "invite-introduce:", "invite-question:": "invite-work:"})
     assert "is not for the same cohort as invite-introduce" in str(validate_files(files)[0])

@@ -23,7 +23,8 @@ from messaging.vocabulary.messages import (
     StateMerged,
 )
 from messaging.vocabulary.records import Candidate, Decision
-from tests.behavior_builders import START, Ann, a_listing, a_view_of, an_identify
+from scripts.cli_import import by_a_person
+from tests.behavior_builders import START, Ann, a_listing, a_record, a_view_of, an_identify
 from tests.rules_builders import (
     HOUR,
     MONDAY,
@@ -216,6 +217,17 @@ def test_a_place_that_is_owed_to_a_list_is_the_persons_who_wrote_the_list() -> N
     assert sorted_by(ann) == {"people": 5}, "c2 holds anyway, and people say so too"
     ann.sees(a_listing(4, "1", at=START + 2 * HOUR, fair=False, staff=False))
     assert sorted_by(ann) == {"machine": 1}
+
+
+def test_whom_a_person_imported_from_a_table_that_person_sorted() -> None:
+    ann = Ann(a_view_of(TREES))
+    row = by_a_person({"type": "identify", "context": {"traits": {"email": "ann@example.com"}}})
+    ann.sees(an_identify(1, "1", email="ann@example.com"))
+    before = sorted_by(ann).get("people", 0)
+    for number in (2, 3):  # a second table says nothing new
+        call = {"userId": "1", "traits": {"size": number}, "context": row["context"]}
+        ann.sees(a_record(number, type="identify", **call))
+    assert sorted_by(ann)["people"] == before + 1
 
 
 def test_nobody_is_scored_who_did_nothing() -> None:
