@@ -155,6 +155,16 @@ class Auditor:
         refusals = Refusals(self._found)
         of = self._shards[bot]
         since = head.at if head is not None else None
+        if bot == "email" and since is not None:
+            refusals.begin(replayer.held())
+            match = {"visitor": only} if only else {}
+            sends = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
+            mine = (
+                row
+                for row in sends
+                if row["visitor"] and partition_of(row["visitor"]) * of // PARTITIONS == index
+            )
+            handovers.begin(mine, replayer.held(), since)
         rows = Rows(bot, only, lambda who: partition_of(who) * of // PARTITIONS == index, since)
 
         def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:

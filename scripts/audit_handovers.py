@@ -13,11 +13,13 @@ Rules
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
+from agents.email_bot.state import EmailState
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.messages import MailOutcome, StateMerged
@@ -25,6 +27,8 @@ from scripts.counting import counted
 
 GoalsOf = Callable[[int, str], Awaitable[frozenset[str]]]
 """(rules version, path) -> the events that are its goal."""
+
+BEFORE = datetime.min.replace(tzinfo=UTC)
 
 ARRIVED, LATER, UNCERTAIN = "handed over", "deferred", "uncertain"
 
@@ -61,11 +65,40 @@ class HandOvers:
         """Order -> thanks for it."""
         self._merges: dict[str, list[tuple[datetime, str]]] = {}
         """Visitor -> (when, who) became one with them."""
+        self._before = 0
+        """Hand-overs of before a checkpoint."""
 
     @property
     def seen(self) -> int:
         """Return how many hand-overs were seen."""
-        return self._begun.total()
+        return self._begun.total() - self._before
+
+    def begin(
+        self,
+        rows: Iterable[dict[str, Any]],
+        states: Iterable[tuple[str, EmailState]],
+        until: datetime,
+    ) -> None:
+        """Take what was handed over before a checkpoint: rows of the ledger, and Email's states as they were kept.
+
+        What was open then is settled behind it, and counted there.
+        """
+        open_then: set[str] = set()
+        for visitor, state in states:
+            open_then |= state.open.keys()
+            for younger in state.absorbed:
+                self._merges.setdefault(visitor, []).append((BEFORE, younger))
+        for row in rows:
+            at, send = row.get("handed_over_at"), row["id"]
+            if at is None or at > until or send in open_then:
+                continue
+            self._before += 1
+            self._begun[send] += 1
+            outcome = UNCERTAIN if row["status"] == UNCERTAIN else ARRIVED
+            self._ends.setdefault(send, set()).add((at, outcome))
+            if row["success"]:
+                thanks = Thanks(send, row["visitor"], row["path"], row["rules_version"], at)
+                self._thanks.setdefault(row["run"], []).append(thanks)
 
     def observe(self, now: datetime, works: list[Work], folded: Folded) -> None:
         """Take a batch: when it was, what it took, and what it wanted."""

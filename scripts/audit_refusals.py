@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from agents.email_bot.state import same_mailbox
+from agents.email_bot.state import EmailState, same_mailbox
 from agents.email_bot.step import about_recipient
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
@@ -34,6 +34,17 @@ class Refusals:
         self._address: dict[str, str] = {}
         self._bad: dict[str, str] = {}
         """Visitor -> mailbox that a server said for good does not exist."""
+
+    def begin(self, states: Iterable[tuple[str, EmailState]]) -> None:
+        """Take what had been refused before a checkpoint: Email's states as they were kept."""
+        for visitor, state in states:
+            if state.unsubscribed:
+                self._left.add(visitor)
+            for path, at in state.closed.items():
+                self._goals[visitor, path] = at
+            if state.may_email_by is not None or not state.may_email:
+                self._may[visitor] = state.may_email_by or []
+            self._address[visitor] = state.address
 
     def observe(self, works: list[Work], folded: Folded, consent: str) -> None:
         """Check a batch's hand-overs against what was taken before it, then note what it took.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SAID = {"decisions": "decisions to send", "offers": "offers on the site"}
 """How a count is called on the console: the audit compares sends with the decisions that ask for one."""
 UPGRADED = "the product was upgraded at"
-VERDICT_GOOD = "no findings: nothing was lost, doubled or sent against a refusal"
+VERDICT_GOOD = "nothing was lost, doubled or sent against a refusal"
 VERDICT_BAD = "each is named above"
 
 
@@ -218,7 +218,9 @@ def audit(id_: str | None, since: datetime | None, data: Path, as_json: bool) ->
                 f"{UPGRADED} {report.since:%Y-%m-%d %H:%M:%S}: steps of before it were not repeated"
             )
         count = len(report.findings)
-        said = f"{counted(count, 'findings')}: {VERDICT_BAD}" if count else VERDICT_GOOD
+        then = " since then" if report.since is not None else ""
+        good = f"no findings{then}: {VERDICT_GOOD}"
+        said = f"{counted(count, 'findings')}: {VERDICT_BAD}" if count else good
         say(said)
     return 0 if report.clean else 1
 

@@ -41,7 +41,7 @@ async def until_ready(
                     limit.reschedule(asyncio.get_running_loop().time() + seconds_max)
                 if copied and copied >= said:
                     said = copied + SAID_EVERY
-                    say(f"upgrading: {copied:,.0f} states of the version before are kept")
+                    say(f"upgrading: {copied:,.0f} states of the version before are kept so far")
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         late = [name for name, each in metrics.items() if not _is_ready(each)]

@@ -6,6 +6,8 @@ to shards that have never read what the others had taken, so a start with them i
 
 from __future__ import annotations
 
+from agents.runtime.batch import maker_in
+from agents.runtime.registry import WIRING
 from messaging.ports import Store
 from scripts.folder import Refused
 
@@ -25,6 +27,26 @@ async def agree_on_shards(store: Store, asked: dict[str, int]) -> None:
         )
     if kept != kept | asked:
         await store.put_document(*SHARDS, {"shards": kept | asked})
+
+
+async def refuse_newer(store: Store, shards: dict[str, int]) -> None:
+    """Raise Refused where a newer version of the product wrote states that this one cannot read."""
+    newer = []
+    for bot, count in shards.items():
+        layout = WIRING[bot].make().version
+        for index in range(count):
+            owner = await store.owner(f"{bot}-{index}")
+            if owner is None or not owner.batch:
+                continue
+            [(_, last)] = await store.batches(f"{bot}-{index}", owner.batch - 1, 1)
+            if maker_in(last.code)[0] > layout:
+                newer.append(f"{bot}: layout {maker_in(last.code)[0]}, this code knows {layout}")
+                break
+    if newer:
+        raise Refused(
+            f"this data was written by a newer version of the product ({'; '.join(newer)}): "
+            "start it with that version or a later one, or name another folder with --data"
+        )
 
 
 async def all_shards(store: Store, running: dict[str, int]) -> dict[str, int]:

@@ -64,7 +64,7 @@ from scripts.folder import (
 from scripts.listening import hold_port, reachable, refuse_silent
 from scripts.readying import until_ready
 from scripts.rules import publish_when_empty
-from scripts.shards import agree_on_shards
+from scripts.shards import agree_on_shards, refuse_newer
 from scripts.version import code_version
 from scripts.watching import Watchers, always, end
 
@@ -260,6 +260,7 @@ class System:
         await self._store.ensure_indexes()
         await MongoJournal(connection).ensure_indexes()
         await agree_on_shards(self._store, shards_of(self._settings))
+        await refuse_newer(self._store, shards_of(self._settings))
         folder = self._settings.config or DEFAULTS
         now = datetime.now(UTC)
         version = await publish_when_empty(self._store, folder, now)

@@ -54,9 +54,10 @@ from messaging.vocabulary.messages import (
 )
 
 DOUBLE_OPT_IN = "double-opt-in"
+"""The setting under which an address is written to only once its owner confirmed it."""
+
 CONSENT_SETTINGS = ("assumed", "opt-in", DOUBLE_OPT_IN)
 """What `MDMA_CONSENT` may be, the laxest first."""
-"""The setting under which an address is written to only once its owner confirmed it."""
 
 GREETING_TRAITS = (
     "firstName",

@@ -150,8 +150,11 @@ def unpack(body: bytes) -> EmailState:
 
 
 def may_email(state: EmailState, consent: str) -> bool:
-    """Say whether marketing may be written by a consent setting, by what Behavior said last."""
-    return state.may_email if state.may_email_by is None else consent in state.may_email_by
+    """Say whether marketing may be written by a consent setting, by what Behavior said last.
+
+    An older version was told of one setting and did not note which: then it waits for what Behavior says anew.
+    """
+    return consent in (state.may_email_by or ())
 
 
 def refusal(state: EmailState, plan: SendPlan, address: str, consent: str) -> str:

@@ -50,6 +50,9 @@ from messaging.vocabulary.messages import MailSent, SendPlan, SendSettled
 HOLD_FOR = timedelta(minutes=10)
 """Twice what the world clock may run ahead of a message under way."""
 
+HOLD_AFTER_UPGRADE_FOR = timedelta(hours=48)
+"""The pass by which everybody is told of anew may have a million visitors before this one."""
+
 HOLD_SUCCESS_FOR = timedelta(hours=48)
 """How long a purchase without an address waits for one: a guest says who they are in the same visit, or at delivery."""
 
@@ -136,6 +139,8 @@ class Turn:
         self.state.open[send.plan.send_id] = send
         self.put(send, reason)
         patience = HOLD_FOR if send.plan.marketing else HOLD_SUCCESS_FOR
+        if send.plan.marketing and self.state.may_email_by is None and self.state.may_email:
+            patience = HOLD_AFTER_UPGRADE_FOR
         self.effects.append(WakeAt(hold_key(send.plan.send_id), self.now + patience))
 
     def release(self) -> None:

@@ -3,7 +3,8 @@
 Rules
 1. Only the version that is published at this moment counts: what an older publication meant for a run is void.
 2. A run goes over to another version where that has its path and its stage; else it stays on its own.
-3. A run that waits for a person goes over as well, so that *resume* goes on by the new version; it does not end.
+3. A run that waits for a person goes over as well, also where the others end: *resume* goes on by the new version,
+   and what a person resumed is not ended by the publication of before.
 4. Attempts, touches and the wait under way are kept, and so is the time of what was planned: the new version's quiet
    hours and caps are asked when it comes. An e-mail that was asked for already goes out all the same.
 5. A flow's step that does something else by the new version is taken anew.
@@ -31,7 +32,7 @@ def runs_moved(turn: Turn, message: RunsMoved) -> None:
             continue
         if message.action == EXIT and run.active:
             stop(turn, run, "another version was published")
-        elif message.action == MIGRATE and (run.active or run.alert_id):
+        elif (message.action == MIGRATE and run.active) or run.alert_id:
             _migrate(turn, run, message)
 
 

@@ -40,6 +40,12 @@ from messaging.vocabulary.events import RulesFilled
 
 FILLINGS, UNDER_WAY, DONE, REPLACED = "fillings", "under way", "done", "replaced"
 
+TELLS = 2
+"""Number of what Behavior tells the others of a visitor; 2: by which consent settings they may be written to."""
+
+CARRIED = ("consent", "consents", "tells")
+"""What a filling takes over from the one before."""
+
 PAGE = 500
 """Visitors read, and told, at once."""
 LACKING_MAX = 20_000
@@ -88,7 +94,7 @@ class Filler:
         await self._note_setting(job)
         if job["status"] == UNDER_WAY:
             await self._fill(job)
-        elif job["consents"]:
+        elif job["consents"] or job.get("tells") != TELLS:
             await self._consented(job)
         else:
             return 0
@@ -106,7 +112,11 @@ class Filler:
             await self._save(job)
 
     async def _consented(self, job: dict[str, Any]) -> None:
-        """Ask those anew of whom the setting in force says something else than one of those before."""
+        """Ask those anew of whom the setting in force says something else than one of those before.
+
+        Where an older product told the others less than this one does, everybody who is known is asked.
+        """
+        is_more = job.get("tells") != TELLS
         settings = {job["consent"], *job["consents"]} - {self._consent}
         view, after, told = await self._view(job), "", 0
         await self._seen(int(job["id"]))
@@ -120,11 +130,14 @@ class Filler:
                 visitor
                 for visitor, each in held.items()
                 if not each.moved
-                and any(_differs(each.state, other, self._consent) for other in settings)
+                and (
+                    (is_more and each.state.address)
+                    or any(_differs(each.state, other, self._consent) for other in settings)
+                )
             ]
             await self._tell([_nothing(each, view) for each in others])
             told += len(others)
-        await self._save(job | {"consent": self._consent, "consents": []})
+        await self._save(job | {"consent": self._consent, "consents": [], "tells": TELLS})
         self._to.log.info("consent.changed", setting=self._consent, visitors=told)
 
     # Begin
@@ -152,7 +165,8 @@ class Filler:
             "told": 0,
             "since": {name: at for name, at in since.items() if name not in cohorts},
             "completed_at": None if is_due else self._to.clock.now(),
-            **{name: last[name] for name in ("consent", "consents") if last and name in last},
+            **{name: last[name] for name in CARRIED if last and name in last},
+            **({"tells": TELLS} if before is None else {}),  # nobody was told anything before
         }
 
     # Fill

@@ -32,8 +32,8 @@ AGAIN_SECONDS = 25.0
 """Pause before everybody is looked at (again): by then every shard should have seen the publication."""
 LOOKS_MAX = 100
 
-Told = tuple[str, str, str, str, bool]
-"""(visitor, path, run, stage, whether it goes through steps) of a run under way."""
+Told = tuple[str, str, str, str, bool, bool]
+"""(visitor, path, run, stage, whether it goes through steps, whether it is under way: else a person has it)."""
 
 
 class Mover:
@@ -92,30 +92,34 @@ class Mover:
         while page := await self._to.store.visitors("rules", after, PAGE):
             after = page[-1]
             runs = await self._elsewhere(page, job)
-            going = runs if job["action"] == EXIT else [e for e in runs if _has_place(rules, e)]
+            ends = job["action"] == EXIT
+            going = [each for each in runs if (ends and each[5]) or _has_place(rules, each)]
+            counted = [
+                each for each in going if each[5] or not ends
+            ]  # who is with a person does not end
             stay.update(_place(each) for each in runs if each not in going)
-            told.update(_place(each) for each in going if each[:3] not in known)
+            told.update(_place(each) for each in counted if each[:3] not in known)
             known.update(each[:3] for each in going)
             if going:
                 told_any = True
-                counted = {"told": dict(told), "telling": [each[:3] for each in going]}
-                await self._save(job | counted)  # before: what is told is never told uncounted
+                so_far = {"told": dict(told), "telling": [each[:3] for each in going]}
+                await self._save(job | so_far)  # before: what is told is never told uncounted
                 await self._tell(sorted({each[0] for each in going}), job)
         return told_any, stay
 
     async def _elsewhere(self, visitors: list[str], job: dict[str, Any]) -> list[Told]:
         """Return the runs of some visitors that stand on other versions and that the move concerns."""
-        version, ends = int(job["version"]), job["action"] == EXIT
+        version = int(job["version"])
         runs: list[Told] = []
         for visitor, body in (await self._to.store.load("rules", visitors)).items():
             held = self._codec.decode(body)
             if not held.moved:
                 runs += [
-                    (visitor, run.path, run.run, run.stage, bool(run.came))
+                    (visitor, run.path, run.run, run.stage, bool(run.came), run.active)
                     for run in held.state.runs.values()
                     if run.version != version
                     and run.broadcast is None
-                    and (run.active or (run.alert_id and not ends))
+                    and (run.active or run.alert_id)
                 ]
         return runs
 
@@ -159,11 +163,11 @@ def _begun(publication: dict[str, Any]) -> dict[str, Any]:
 
 def _has_place(rules: CompiledRules, told: Told) -> bool:
     """Say whether a version has the place at which a run stands; a loop's run has none in a flow, nor the reverse."""
-    _, name, _, stage, in_steps = told
+    _, name, _, stage, in_steps, _ = told
     path = rules.paths.get(name)
     return path is not None and stage in path.places and bool(path.steps) == in_steps
 
 
 def _place(told: Told) -> str:
-    _, path, _, stage, _ = told
+    _, path, _, stage, _, _ = told
     return f"{path}/{stage}"

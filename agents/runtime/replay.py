@@ -10,9 +10,10 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Container
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Iterator
 from contextlib import aclosing
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -161,6 +162,12 @@ class Replayer:
     def bodies(self) -> dict[str, bytes]:
         """Return visitor -> bytes of the folded state."""
         return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
+
+    def held(self) -> Iterator[tuple[str, Any]]:
+        """Give (visitor, state) of those who are folded so far, but for those who went elsewhere."""
+        for visitor, held in self._states.items():
+            if not held.moved:
+                yield visitor, held.state
 
     def stored(self, body: bytes) -> bytes:
         """Return a stored state as the folded one must be: the very bytes, if nothing but this code wrote any.

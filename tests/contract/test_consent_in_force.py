@@ -6,8 +6,12 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 
+from agents.behavior_bot import knowing
+from agents.email_bot import step
 from agents.runtime.batch import consent_in, publication_in
+from agents.runtime.filler import FILLINGS
 from config.load import DEFAULTS, read_folder
 from messaging.mail.memory import MemoryTransport
 from scripts.audit import Auditor, Report
@@ -78,3 +82,48 @@ async def test_nobody_is_written_to_between_a_start_and_the_pass_over_all_visito
         report = await audited(house)
     assert not report.findings, report.findings
     assert report.looked_at["hand-overs"] == len(post.mails)
+
+
+async def test_who_an_older_version_told_of_is_asked_anew_and_waits_until_then(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It told of one setting and did not say which: at the first start of this one that may be another."""
+    real = step._identified
+
+    def as_before(turn: Any, message: Any) -> None:
+        real(turn, msgspec.structs.replace(message, may_email_by=None))
+
+    post = MemoryTransport()
+    monkeypatch.setattr(step, "_identified", as_before)
+    monkeypatch.setattr(knowing, "CONSENT_SETTINGS", ())  # nothing of it was in what was told
+    async with a_house(keeping.store(), keeping.journal(), post=post) as house:
+        await see(house, read_folder(DEFAULTS), 1)
+        set_consent(house, "assumed")
+        assert await a_filler(house, keeping, Fuse(), consent="assumed").look() == 0
+        for number in range(PEOPLE):
+            context = SAID_YES if number % 2 else {}
+            traits = {"email": f"b{number}@example.com"}
+            await house.call("identify", f"b{number}", traits=traits, context=context)
+
+        async def planned() -> bool:
+            return all("planned" in each for each in (await runs_of(house)).values())
+
+        await until(planned)
+        job = await house.store.get_document(FILLINGS, "1")
+        assert job is not None
+        del job["tells"]
+        await house.store.put_document(FILLINGS, job.pop("id"), job)
+        monkeypatch.undo()
+        set_consent(house, "opt-in")
+        house.skip(hours=FIRST_EMAIL_HOURS)
+        await settled(house)
+        assert not post.mails
+        filler = a_filler(house, keeping, Fuse(), consent="opt-in")
+        assert await filler.look() == 1
+        assert await filler.look() == 0
+        for _ in range(FIRST_EMAIL_HOURS):
+            house.skip(hours=1)
+            await settled(house)
+        assert {mail.recipient for mail in post.mails} == {
+            f"b{number}@example.com" for number in range(1, PEOPLE, 2)
+        }

@@ -104,7 +104,9 @@ class Post:
         self.take(msg.SendRequested(VISITOR, self.now, self.requested[plan.send_id]))
 
     def identify(self, *, may_email):
-        self.take(msg.Identified(VISITOR, self.now, "a@b.c", may_email, True, "UTC", 0, "", {}))
+        by = ["assumed", "opt-in", "double-opt-in"] if may_email else []
+        told = (VISITOR, self.now, "a@b.c", may_email, True, "UTC", 0, "", {})
+        self.take(msg.Identified(*told, may_email_by=by))
 
     def goal(self, path, order):
         self.goals[path] = self.now

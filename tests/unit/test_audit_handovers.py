@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agents.email_bot.state import EmailState, OpenSend
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.messages import MailOutcome, Message, SendPlan, StateMerged
@@ -161,3 +162,31 @@ async def test_what_two_were_thanked_for_before_they_were_one_could_not_be_helpe
     watched.handed_over("s2", ANNA, run="o1", success=True)
     watched.batch(took=(StateMerged(visitor=ANN, at=NOON, younger=ANNA, state=b""),))
     assert not await watched.findings()
+
+
+async def test_what_was_handed_over_before_a_checkpoint_counts() -> None:
+    """The ledger says it of what was settled then; what was open is settled behind it."""
+    watched = Watched()
+    row = {"visitor": ANN, "status": "handed over", "handed_over_at": NOON, "success": False}
+    row |= {"path": "leads", "run": "1", "rules_version": 1}
+    rows = [
+        row | {"id": "s1"},
+        row | {"id": "s2"},
+        row | {"id": "s3", "status": "uncertain"},
+        row | {"id": "later", "handed_over_at": NOON + timedelta(hours=1)},
+        row | {"id": "waits", "handed_over_at": None},
+        row | {"id": "thanks", "success": True, "run": "o1"},
+    ]
+    state = EmailState(open={"s2": OpenSend(a_plan("s2"), "handing over")})
+    watched.hand_overs.begin(rows, [(ANNA, EmailState(absorbed=[ANN])), (ANN, state)], NOON)
+    assert watched.hand_overs.seen == 0
+    for send in ("s1", "s2", "s3", "later", "waits"):
+        watched.handed_over(send)
+    watched.outcome("s2", "handed over")
+    watched.handed_over("again", ANNA, success=True, run="o1")
+    assert sorted(await watched.findings()) == [
+        "once: send s1 was handed over 2 times, 0 times rightly again",
+        "once: send s3 was handed over 2 times, 0 times rightly again",
+        "success: order o1 was thanked for by thanks, and by again",
+    ]
+    assert watched.hand_overs.seen == 6

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agents.email_bot.state import EmailState
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.messages import Identified, SendPlan
@@ -80,4 +81,33 @@ def test_a_hand_over_against_the_consent_setting_in_force_is_found(
     folded = Folded()
     folded.acts.append(("v1", HandOver(a_plan(None), "ann@example.com", "box", NIGHT)))
     refusals.observe([], folded, consent)
+    assert said == found
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        (
+            EmailState(unsubscribed=True, may_email_by=BY_YES),
+            ["s1 was handed over after they left"],
+        ),
+        (
+            EmailState(closed={"leads": NIGHT}, may_email_by=BY_YES),
+            ["s1 was handed over after the goal"],
+        ),
+        (EmailState(may_email_by=[]), ["s1 was handed over without consent"]),
+        (EmailState(may_email=False), ["s1 was handed over without consent"]),
+        (EmailState(may_email_by=BY_YES), []),
+        (EmailState(may_email=True), []),
+    ],
+)
+def test_what_was_refused_before_a_checkpoint_holds_behind_it(
+    state: EmailState, found: list[str]
+) -> None:
+    said: list[str] = []
+    refusals = Refusals(lambda _, what: said.append(what))
+    refusals.begin([("v1", state)])
+    folded = Folded()
+    folded.acts.append(("v1", HandOver(a_plan(None), "ann@example.com", "box", NIGHT)))
+    refusals.observe([], folded, "opt-in")
     assert said == found

@@ -55,6 +55,9 @@ def a_plan(send="s1", *, path="welcome", run="1", entered_at=NOW, **more):
     return msg.SendPlan(**(plan | more))
 
 
+EVERY_SETTING = ["assumed", "opt-in", "double-opt-in"]
+
+
 class World:
     """Step one visitor's state and keep what came of it."""
 
@@ -94,7 +97,7 @@ class World:
                 orders=0,
                 user_id="",
                 traits={"first_name": "Ann"},
-                may_email_by=by,
+                may_email_by=by if by is not None else EVERY_SETTING if may_email else [],
             )
         )
 
@@ -1088,9 +1091,22 @@ def test_a_retry_is_not_tried_against_the_consent_setting_in_force():
     assert rows(world.wake("retry:s1")) == [("s1", "cancelled", "no consent")]
 
 
-def test_a_state_of_layout_1_goes_by_what_was_told_then():
+def test_a_state_of_layout_1_waits_for_what_is_told_anew():
+    """What it was told of one setting may not hold of the one in force: the first pass after the upgrade says it."""
+    world = World()
+    world.identify(by=EVERY_SETTING)
+    world.request()
+    world.state.may_email_by = None
+    found = world.due()
+    assert rows(found) == [("s1", "planned", "no consent")]
+    world.now += timedelta(hours=40)
+    assert rows(world.identify(by=EVERY_SETTING)) == [("s1", "waiting")]
+    assert of(world.due(), fx.HandOver)
+
+
+def test_a_state_of_layout_1_is_read():
     fields = msgspec.to_builtins(World().state)
     body = msgspec.msgpack.encode(fields[:-1])
     state = BOT.upgrade(1, body)
     assert state.may_email_by is None
-    assert state == World().state
+    assert state == msgspec.structs.replace(World().state, may_email_by=None)

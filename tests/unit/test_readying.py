@@ -26,7 +26,7 @@ async def test_who_gets_on_is_waited_for_and_it_is_said():
     said: list[str] = []
     steps = [copying(5_000.0 * n) for n in range(8)] + [{"behavior-0": {"ready": 1.0}}]
     await until_ready(looks(*steps), said.append, Path("logs"), seconds_max=0.3)
-    assert said == ["upgrading: 5,000 states of the version before are kept"]
+    assert said == ["upgrading: 5,000 states of the version before are kept so far"]
 
 
 @pytest.mark.parametrize("metrics", [copying(5_000.0), {"behavior-0": None, "gateway-1": {}}])

@@ -86,7 +86,9 @@ def test_who_waits_for_a_person_goes_over_and_does_not_end(action: str) -> None:
     assert lead.run.status == "alerted"
     asked = {"alert_id": alert.alert_id, "path": PATH, "run": alert.run, "action": "resume"}
     lead.take(AlertAnswered(visitor=VISITOR, at=lead.now, by="ann", stage="", **asked))
-    assert lead.run.version == (2 if action == "migrate" else 1)
+    assert (lead.run.version, lead.run.active) == (2, True)
+    moved(lead, action)  # who had not moved yet is told again, and everybody with them
+    assert lead.run.active, "what a person resumed is not ended by a publication of before"
 
 
 def test_only_the_publication_that_stands_counts() -> None:
