@@ -100,19 +100,20 @@ def policy_words(policy: str) -> str:
     """Return a policy's name in words.
 
     >>> policy_words("send_time"), policy_words("next_best/lead-to-customer/opened")
-    ('“send time”', '“next best e-mail” of stage opened')
+    ('“send time”', '“next best e-mail” of lead-to-customer, stage opened')
     >>> policy_words("on_site/notice_bar"), policy_words("split_test/leads/opened/words/5f1")
-    ('“on site” for the notice bar', '“split test words” of stage opened')
+    ('“on site” for the notice bar', '“split test words” of leads, stage opened')
     """
     name, _, place = policy.partition("/")
     if name == "split_test":
-        _, stage, test, _ = place.split("/")
-        return f"“split test {test}” of stage {stage}"
+        path, stage, test, _ = place.split("/")
+        return f"“split test {test}” of {path}, stage {stage}"
     if not place:
         return f"“{name.replace('_', ' ')}”"
     if name == "on_site":
         return f"“on site” for the {place.replace('_', ' ')}"
-    return f"“{name.replace('_', ' ')} e-mail” of stage {place.rpartition('/')[2]}"
+    path, _, stage = place.rpartition("/")
+    return f"“{name.replace('_', ' ')} e-mail” of {path}, stage {stage}"
 
 
 def percent(share: float) -> str:

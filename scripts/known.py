@@ -47,6 +47,8 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "social profile",
             words({name.removeprefix(SOCIAL): each for name, each in social.items()}),
         )
+    if found.get("zone"):
+        yield "time zone", found["zone"]
     if found["lists"]:
         yield "lists", ", ".join(found["lists"])
     yield "consent", _consent(found)

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from agents.behavior_bot.facts import standing
-from agents.behavior_bot.knowing import is_confirmed
+from agents.behavior_bot.knowing import is_confirmed, zone_of
 from agents.behavior_bot.listed import lists_of
 from agents.rules.compiled import ScoreRule
 from agents.rules.flow import is_hidden, named
@@ -140,6 +140,7 @@ class StoreReader:
             "anonymous_ids": sorted(behavior.anonymous_ids),
             "email": behavior.address or None,
             "traits": {name: stamp.value for name, stamp in behavior.traits.items()},
+            "zone": zone_of(behavior),
             "lists": lists_of(behavior),
             "counters": behavior.counters,
             "by_people": {

@@ -226,6 +226,7 @@ VISITOR = _named(
     let_go=WHOLE,
     scores=_map_of(NUMBER),
     cohorts=TEXTS,
+    zone=TEXT,
     lists=TEXTS,
     runs=_list_of(_RUN),
     sends=_list_of(_SENT),

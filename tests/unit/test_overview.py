@@ -126,7 +126,7 @@ async def test_facts_become_words() -> None:
     assert told.world == "Thu 1 Jun 2017, 12:03 UTC, 3,600 × as fast"
     [decision] = told.decisions
     assert decision.why == (
-        "the only template allowed; by the policy “next best e-mail” of stage opened, version 3"
+        "the only template allowed; by the policy “next best e-mail” of leads, stage opened, version 3"
     )
     assert decision.refused == [("it was sent before", '"help"')]
     assert [alert.said for alert in told.alerts] == ["the address does not work"]
