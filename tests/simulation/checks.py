@@ -379,10 +379,10 @@ def every_broadcast_came_to_its_end(world: World) -> None:
 def nothing_is_left_of_the_erased(world: World, story: Story) -> None:
     """Every erasure came to its end; no stored byte names whom it was about, by whatever id nobody else has now.
 
-    An address may be of two people, and lead to the one who was erased: the other one keeps it.
+    An address or a browser may be of two people, and lead to the one who was erased: the other one keeps it.
     """
     jobs = world.database.tables.get(ERASURES, {})
-    addresses = _addresses(world) if story.erasures else set()
+    of_two = _addresses(world) | _browsers_of_two(story) if story.erasures else set()
     for receipt, (visitor, keys) in story.erasures.items():
         if jobs[receipt]["status"] != DONE:
             world.witness.broken("erasure not done", receipt)
@@ -390,7 +390,7 @@ def nothing_is_left_of_the_erased(world: World, story: Story) -> None:
         person = root(world, visitor)
         names = [v for v in {visitor, person, *world.witness.merged} if root(world, v) == person]
         lost = sorted(keys - world.database.identity.keys())
-        unowned = [key[2:] for key in lost if key[2:] not in addresses]
+        unowned = [key[2:] for key in lost if key[2:] not in of_two]
         for place in places(world.database, needle(sorted(names), whole=unowned)):
             world.witness.broken("left of an erased visitor", f"{visitor}: {place}")
 
@@ -399,6 +399,12 @@ def _addresses(world: World) -> set[str]:
     """Return the addresses of everybody who is still there."""
     found = [_stored.decode(body) for body in world.database.states["behavior"].bodies.values()]
     return {_behavior.decode(each.state).address for each in found if not each.moved}
+
+
+def _browsers_of_two(story: Story) -> set[str]:
+    """Return the browsers that more than one person used."""
+    used = Counter(browser for person in story.audience.people for browser in person.browsers)
+    return {browser for browser, people in used.items() if people > 1}
 
 
 # Learning
