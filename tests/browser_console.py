@@ -182,8 +182,9 @@ async def a_working_console() -> AsyncIterator[Working]:
         "limits": Limits(drain_seconds_max=1.0, settle_seconds_max=5.0),
     }
     try:
-        while any(shard.report() is None for shard in house.shards.values()):
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(60):
+            while any(shard.report() is None for shard in house.shards.values()):
+                await asyncio.sleep(0.005)
         async with a_console(store, now, **given) as (session, _):
             house.session = session
             for name in ("ann", "bob"):

@@ -192,8 +192,9 @@ async def a_house(
         seen = msgspec.structs.replace(seen, veil=veil)
     house = House(store, journal, seen, bots, build, post)
     tasks = [asyncio.ensure_future(shard.run()) for shard in house.shards.values()]
-    while any(shard.report() is None for shard in house.shards.values()):
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(60):
+        while any(shard.report() is None for shard in house.shards.values()):
+            await asyncio.sleep(0.005)
     deps: dict[str, Any] = {
         "store": store,
         "journal": journal,

@@ -410,14 +410,16 @@ def describe(version: int, view: View, build: str = "") -> str:
 
 
 def maker_in(code: str) -> tuple[int, str]:
-    """Return (layout of the states, build) that a batch record names; older records name no build.
+    """Return (layout of the states, build) that a batch record names; older records name no build, or nothing.
 
     >>> maker_in(describe(2, View(None, 0, {}, {}), "0a1b")), maker_in("state=1 consent=opt-in")
     ((2, '0a1b'), (1, ''))
+    >>> maker_in("")
+    (0, '')
     """
     state, _, rest = code.partition(" ")
     word = rest.partition(" ")[0]
-    return int(state.removeprefix(STATE)), word.removeprefix(BUILD) if word.startswith(
+    return int(state.removeprefix(STATE) or 0), word.removeprefix(BUILD) if word.startswith(
         BUILD
     ) else ""
 
