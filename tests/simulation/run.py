@@ -16,6 +16,8 @@ from collections import Counter
 from tests.simulation.expected import EXPECTED
 from tests.simulation.simulate import MUTANTS, Result, added, simulate, with_mutant
 
+SEEDS_OF_A_PROCESS = 20
+
 
 def main() -> int:
     """Run what the command line asks for; 1 if a promise was broken or something never occurred."""
@@ -90,14 +92,15 @@ def _simulated(job: tuple[int, str | None]) -> Result:
         except Exception as error:  # noqa: BLE001 - a run that ends in an error is a caught bug as well
             violation = f"run ended: {type(error).__name__}: {error}"
             return Result(seed, [violation], "", 0, 0, 0, {}, [])
-    result.journal = []
+    result.journal, result.behavior = [], {}
     return result
 
 
 def _many(seeds: range, mutant: str | None, processes: int, progress: Progress) -> int:
     began = time.monotonic()
     results = []
-    with multiprocessing.Pool(processes) as pool:
+    # A process is done with after some seeds: each leaves a few megabytes behind.
+    with multiprocessing.Pool(processes, maxtasksperchild=SEEDS_OF_A_PROCESS) as pool:
         for result in pool.imap_unordered(_simulated, [(seed, mutant) for seed in seeds]):
             results.append(result)
             progress.ran(failed=bool(result.violations))
