@@ -155,17 +155,15 @@ class Auditor:
         refusals = Refusals(self._found)
         of = self._shards[bot]
         since = head.at if head is not None else None
+
+        def is_mine(visitor: str) -> bool:
+            return partition_of(visitor) * of // PARTITIONS == index
+
         if bot == "email" and since is not None:
             refusals.begin(replayer.held())
-            match = {"visitor": only} if only else {}
-            sends = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
-            mine = (
-                row
-                for row in sends
-                if row["visitor"] and partition_of(row["visitor"]) * of // PARTITIONS == index
-            )
-            handovers.begin(mine, replayer.held(), since)
-        rows = Rows(bot, only, lambda who: partition_of(who) * of // PARTITIONS == index, since)
+            sends = [row for row in await self._sends(only) if is_mine(row["visitor"])]
+            handovers.begin(sends, replayer.held(), since)
+        rows = Rows(bot, only, is_mine, since)
 
         def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:
             self._looked["batches"] += 1
@@ -196,6 +194,12 @@ class Auditor:
             self._found("rows", f"{replayer.name}: {what}")
         if owner is not None and owner.positions != taken:
             self._found("positions", f"{replayer.name}: {owner.positions} but took {taken}")
+
+    async def _sends(self, only: str | None) -> list[dict[str, Any]]:
+        """Return the ledger's rows, but for what is left of those who were erased."""
+        match = {"visitor": only} if only else {}
+        found = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
+        return [row for row in found if row["visitor"]]
 
     def _contiguous(
         self, name: str, number: int, record: BatchRecord, taken: dict[str, int]

@@ -43,24 +43,29 @@ async def audited(house: House) -> Report:
     return await Auditor(house.store, journal, SHARDS, view_at, veil).run(say=lambda _: None)
 
 
+async def planned_under_assumption(house: House, keeping: Keeping) -> None:
+    """Let everybody be planned to be written to by the laxest setting; every other one said yes."""
+    await see(house, read_folder(DEFAULTS), 1)
+    set_consent(house, "assumed")
+    assert await a_filler(house, keeping, Fuse(), consent="assumed").look() == 0
+    for number in range(PEOPLE):
+        context = SAID_YES if number % 2 else {}
+        traits = {"email": f"b{number}@example.com"}
+        await house.call("identify", f"b{number}", traits=traits, context=context)
+
+    async def planned() -> bool:
+        return all("planned" in each for each in (await runs_of(house)).values())
+
+    await until(planned)
+
+
 async def test_nobody_is_written_to_between_a_start_and_the_pass_over_all_visitors(
     keeping: Keeping,
 ) -> None:
     """Half of them said yes: they get their first e-mail; the others' stays where it is, and then their run ends."""
     post = MemoryTransport()
     async with a_house(keeping.store(), keeping.journal(), post=post) as house:
-        await see(house, read_folder(DEFAULTS), 1)
-        set_consent(house, "assumed")
-        assert await a_filler(house, keeping, Fuse(), consent="assumed").look() == 0
-        for number in range(PEOPLE):
-            context = SAID_YES if number % 2 else {}
-            traits = {"email": f"b{number}@example.com"}
-            await house.call("identify", f"b{number}", traits=traits, context=context)
-
-        async def planned() -> bool:
-            return all("planned" in each for each in (await runs_of(house)).values())
-
-        await until(planned)
+        await planned_under_assumption(house, keeping)
         set_consent(house, "opt-in")
         for _ in range(
             FIRST_EMAIL_HOURS
@@ -97,18 +102,7 @@ async def test_who_an_older_version_told_of_is_asked_anew_and_waits_until_then(
     monkeypatch.setattr(step, "_identified", as_before)
     monkeypatch.setattr(knowing, "CONSENT_SETTINGS", ())  # nothing of it was in what was told
     async with a_house(keeping.store(), keeping.journal(), post=post) as house:
-        await see(house, read_folder(DEFAULTS), 1)
-        set_consent(house, "assumed")
-        assert await a_filler(house, keeping, Fuse(), consent="assumed").look() == 0
-        for number in range(PEOPLE):
-            context = SAID_YES if number % 2 else {}
-            traits = {"email": f"b{number}@example.com"}
-            await house.call("identify", f"b{number}", traits=traits, context=context)
-
-        async def planned() -> bool:
-            return all("planned" in each for each in (await runs_of(house)).values())
-
-        await until(planned)
+        await planned_under_assumption(house, keeping)
         job = await house.store.get_document(FILLINGS, "1")
         assert job is not None
         del job["tells"]
