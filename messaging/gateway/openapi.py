@@ -377,7 +377,8 @@ def _asked(route: Route, name: str) -> dict[str, Any]:
     """Return the schema of a parameter of the query."""
     if name in route.values:
         return {"type": "string", "enum": list(route.values[name])}
-    return PARAMETERS.get(name, _TEXT)
+    schema: dict[str, Any] = PARAMETERS.get(name, _TEXT)
+    return schema
 
 
 def _shown(route: Route, media: str) -> dict[str, Any]:
