@@ -51,6 +51,7 @@ VALUES: dict[str, dict[str, tuple[str, ...]]] = {
     "experiments": {"verdict": VERDICTS},
     "tries": {"status": OF_TRIALS},
     "simulations": {"status": OF_TRIALS},
+    "templates/{id}": {"of": ("newest", "published")},
     "webhooks": {"status": OF_WEBHOOKS},
     "recipients": {"status": OF_RECIPIENTS},
     "quarantine": {"status": (OPEN, REPLAYED, DROPPED), "bot": BOTS},
