@@ -352,6 +352,17 @@ def _asking(d: Row) -> str:
     return f"looks for a public profile at {words(d['sources'])}{again}"
 
 
+def _at_publishing(d: Row) -> str:
+    """Return when and by whom it was decided what becomes of a run.
+
+    >>> _at_publishing({"version": 3, "by": "kim"})
+    'decided at publishing version 3, by kim'
+    """
+    return f"decided at publishing version {d['version']}" + (
+        f", by {d['by']}" if d.get("by") else ""
+    )
+
+
 def _likely(d: Row) -> str:
     """Return what a rule made of a probability.
 
@@ -412,8 +423,8 @@ _TOLD: dict[str, Callable[[Row], str]] = {
         f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
     ),
     "run.migrated": lambda d: (
-        f"run {d['run']} of {d['path']} goes on by version {d['version']} of the rules, not {d['before']}"
-        + (f" ({d['by']} published it so)" if d.get("by") else "")
+        f"run {d['run']} of {d['path']} went over to version {d['version']} of the rules, from {d['before']}:"
+        f" {_at_publishing(d)}"
     ),
     "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
     "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
@@ -488,6 +499,8 @@ def _told(kind: str, detail: Row) -> str:
     if kind in _TOLD:
         return _TOLD[kind](detail)
     group, _, what = kind.partition(".")
+    if kind == "run.stopped" and "version" in detail:
+        return f"run {detail['run']} of {detail['path']} left the path: {_at_publishing(detail)}"
     if group == "run" and "path" in detail:
         reason = f" ({why(detail['reason'])})" if detail.get("reason") else ""
         return f"run {detail['run']} of {detail['path']} ended: {what}{reason}"

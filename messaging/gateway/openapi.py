@@ -92,7 +92,18 @@ SCHEMAS: dict[str, Any] = {
         "required": ["instead_of"],
         "properties": {
             "instead_of": {"type": "integer", "description": "The version published now, 0: none."},
-            "runs": {"enum": ["stay", "migrate", "exit"]},
+            "runs": {
+                "enum": ["stay", "migrate", "exit"],
+                "description": "What becomes of the runs under way on other versions: they stay there, go over where "
+                "this one has their stage, or leave. Who is with a person never leaves.",
+            },
+            "groups": {
+                "type": "object",
+                "description": "Group, as the impact names them (path/version/stage) -> what becomes of it, where "
+                "that is something else. 422 where it is impossible: none goes over to a version without their stage.",
+                "maxProperties": 300,
+                "additionalProperties": {"enum": ["stay", "migrate", "exit"]},
+            },
         },
     },
     "TestOrder": {
@@ -360,7 +371,7 @@ def _operation(route: Route) -> dict[str, Any]:
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "schema": PARAMETERS.get(name, _TEXT)} for name in route.query
+        {"name": name, "in": "query", "schema": _asked(route, name)} for name in route.query
     ]
     if parameters:
         operation["parameters"] = parameters
@@ -371,6 +382,14 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.access in _SECURITY:
         operation["security"] = _SECURITY[route.access]
     return operation
+
+
+def _asked(route: Route, name: str) -> dict[str, Any]:
+    """Return the schema of a parameter of the query."""
+    if name in route.values:
+        return {"type": "string", "enum": list(route.values[name])}
+    schema: dict[str, Any] = PARAMETERS.get(name, _TEXT)
+    return schema
 
 
 def _shown(route: Route, media: str) -> dict[str, Any]:

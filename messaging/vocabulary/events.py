@@ -216,8 +216,10 @@ class RulesPublished(Fact, tag="rules_published"):
 
     version: int
     action: str
-    """`migrate`: they go on by this version where it has their stage; `exit`: they end."""
+    """`migrate`: they go on by this version where it has their stage; `exit`: they end; `stay`: neither."""
     by: str = "admin"
+    choices: dict[str, str] = {}
+    """Group (`path/version/stage`) in which this visitor stands -> what was chosen for it; empty: `action` for all."""
 
 
 class RulesFilled(Fact, tag="rules_filled"):

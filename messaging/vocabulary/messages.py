@@ -255,8 +255,10 @@ class RunsMoved(Message):
 
     version: int
     action: str
-    """`migrate` or `exit`."""
+    """`stay`, `migrate` or `exit`: for every run of which `choices` says nothing."""
     by: str
+    choices: dict[str, str] = {}
+    """Group (`path/version/stage`) -> what was chosen for those who stand there."""
 
 
 class SendPlan(msgspec.Struct, array_like=True):

@@ -39,7 +39,7 @@ FORM_BYTES_MAX = 1024 * 1024
 """A file of rules in a form; their own limit is below it."""
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
-FORM_FIELDS_MAX = 50
+FORM_FIELDS_MAX = 400
 FORM_KEY = "form_key"
 
 SAID = {
