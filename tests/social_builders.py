@@ -48,13 +48,14 @@ class Visitor:
         self.state = self.bot.fresh(visitor)
         self.now = NOON
         self.suppressed: frozenset[str] = frozenset()
+        self.consent = "opt-in"
         self.wakes: dict[str, datetime] = {}
         self.effects: list[Effect] = []
         self.moved = ""
 
     def take(self, message: Message) -> list[Effect]:
         """Take a message; keep what it wants."""
-        view = View(None, 0, {}, {}, suppressed=self.suppressed, social=True)
+        view = View(None, 0, {}, {}, suppressed=self.suppressed, social=True, consent=self.consent)
         self.effects = self.bot.step(self.state, message, self.now, view, Draw)
         for effect in self.effects:
             match effect:
@@ -66,10 +67,26 @@ class Visitor:
                     self.moved, self.wakes = into, {}
         return self.effects
 
-    def identified(self, address: str = "ann@example.com", *, may: bool = True) -> list[Effect]:
-        """Hear from Behavior who they are."""
+    def identified(
+        self,
+        address: str = "ann@example.com",
+        *,
+        may: bool = True,
+        by: list[str] | None = ["opt-in", "assumed"],  # noqa: B006 - nobody writes to it
+    ) -> list[Effect]:
+        """Hear from Behavior who they are, and by which consent settings others may be asked about them."""
         said = Identified(
-            self.visitor, self.now, address, may, True, "UTC", 0, "", {}, may_look_up=may
+            self.visitor,
+            self.now,
+            address,
+            may,
+            True,
+            "UTC",
+            0,
+            "",
+            {},
+            may_look_up=may,
+            may_look_up_by=(by if may else []),
         )
         return self.take(said)
 

@@ -329,9 +329,12 @@ def tell_who(
         traits=_greeting(state),
         may_look_up=view.social and may_look_up(state, view.consent),
         may_email_by=[each for each in CONSENT_SETTINGS if may_email(state, each)],
+        may_look_up_by=[
+            each for each in CONSENT_SETTINGS if view.social and may_look_up(state, each)
+        ],
     )
     flags = f"{message.may_email}{message.owns_mailbox}{message.orders}{message.may_look_up}"
-    flags += f"{message.may_email_by}"
+    flags += f"{message.may_email_by}{message.may_look_up_by}"
     words = [text for pair in message.traits.items() for text in pair]
     told = derive("told", message.address, flags, message.zone, message.user_id, *words)
     if told == state.told and not again:

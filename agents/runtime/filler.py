@@ -40,8 +40,9 @@ from messaging.vocabulary.events import RulesFilled
 
 FILLINGS, UNDER_WAY, DONE, REPLACED = "fillings", "under way", "done", "replaced"
 
-TELLS = 2
-"""Number of what Behavior tells the others of a visitor; 2: by which consent settings they may be written to."""
+TELLS = 3
+"""Number of what Behavior tells the others of a visitor; 2: by which consent settings they may be written to, 3: and
+asked about."""
 
 CARRIED = ("consent", "consents", "tells")
 """What a filling takes over from the one before."""

@@ -163,6 +163,11 @@ class Replayer:
         """Return visitor -> bytes of the folded state."""
         return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
 
+    def dues(self) -> dict[str, datetime]:
+        """Return visitor -> when they are next due, by the folded states; who waits for nothing is left out."""
+        found = ((visitor, held.due()) for visitor, held in self._states.items())
+        return {visitor: due for visitor, due in found if due is not None}
+
     def held(self) -> Iterator[tuple[str, Any]]:
         """Give (visitor, state) of those who are folded so far, but for those who went elsewhere."""
         for visitor, held in self._states.items():

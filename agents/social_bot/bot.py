@@ -7,7 +7,7 @@ from typing import Any
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.social_bot.state import VERSION, SocialState
+from agents.social_bot.state import VERSION, SocialState, upgrade
 from agents.social_bot.step import step
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import Message
@@ -26,8 +26,8 @@ class SocialBot:
         return SocialState()
 
     def upgrade(self, version: int, body: bytes) -> SocialState:
-        """Refuse: this is the first layout."""
-        raise ValueError(f"social: no layout {version} is known ({len(body)} bytes)")
+        """Return the present state from the body of an older version."""
+        return upgrade(version, body)
 
     def figures(self, state: SocialState) -> dict[str, float]:
         """Return who was looked up: `presence/<found, none or unknown>` -> 1."""

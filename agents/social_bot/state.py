@@ -4,6 +4,11 @@ Rules
 1. One address at a time: what was found of an earlier one is forgotten, and so is everything when its owner refuses.
 2. At most one look-up is under way. Its id counts up: an answer to an earlier one is told from the present one's.
 3. Nobody is asked before `rests_until`: what was found is good for so long, and so is that nobody knew them.
+4. Consent is asked by the setting in force, not by the one of when Behavior spoke.
+
+Layouts
+1  had no `may_look_up_by`.
+2  is this one.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import msgspec
 
 from messaging.vocabulary.messages import Finding
 
-VERSION = 1
+VERSION = 2
 """Version of the state's layout."""
 
 SOURCES = ("gravatar", "activitypub")
@@ -49,3 +54,31 @@ class SocialState(msgspec.Struct, array_like=True):
     """Presence, profile and activity as Behavior knows them; empty: nothing was told."""
     absorbed: list[str] = []
     """Younger visitors whose state was taken in."""
+    may_look_up_by: list[str] | None = None
+    """The consent settings by which others may be asked; None: nobody said yet, or an older version said of one."""
+
+
+def may_look_up(state: SocialState, consent: str) -> bool:
+    """Say whether others may be asked by the consent setting in force, by what Behavior said last."""
+    return state.may_look_up and consent in (state.may_look_up_by or ())
+
+
+def upgrade(version: int, body: bytes) -> SocialState:
+    """Return the present state from the bytes of an older version, or of this one."""
+    assert 1 <= version <= VERSION, f"social state of unknown version {version}"
+    return _states.decode(body)
+
+
+def pack(state: SocialState) -> bytes:
+    """Return a state as bytes that travel to the older visitor in a merge."""
+    return msgspec.msgpack.encode((VERSION, state))
+
+
+def unpack(body: bytes) -> SocialState:
+    """Read what `pack` wrote, also by an older version."""
+    version, packed = _packed.decode(body)
+    return upgrade(version, bytes(packed))
+
+
+_states = msgspec.msgpack.Decoder(SocialState)
+_packed = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])

@@ -14,19 +14,26 @@ Rules
    asked about. What came is committed as a message, so that a replay asks nobody.
 2. A look-up may be repeated, unlike an e-mail: what a crash cut off is said again under the same id.
 3. Behavior is told of the first answer, also of an empty one, since it waits; then only of what changed.
-4. A retry has a limit, and its pause a jitter that is drawn by the look-up's id.
+4. A wish is said by the consent setting in force: one of a start with a laxer setting is not said again by a stricter.
+5. A retry has a limit, and its pause a jitter that is drawn by the look-up's id.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import msgspec
-
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from agents.social_bot.facts import facts_of, unanswered
-from agents.social_bot.state import ABSORBED_MAX, SOURCES, VERSION, Asking, SocialState
+from agents.social_bot.state import (
+    ABSORBED_MAX,
+    SOURCES,
+    Asking,
+    SocialState,
+    may_look_up,
+    pack,
+    unpack,
+)
 from messaging.vocabulary.effects import CancelWake, Effect, LogStory, LookUp, Moved, Tell, WakeAt
 from messaging.vocabulary.ids import look_up_id
 from messaging.vocabulary.messages import (
@@ -60,8 +67,6 @@ BUSY_TRIES_MAX = 8
 PAUSE_FIRST = timedelta(hours=1)
 PAUSE_LAST = timedelta(hours=24)
 
-_decoder = msgspec.msgpack.Decoder(tuple[int, SocialState])
-
 
 def step(
     state: SocialState, message: Message, now: datetime, view: View, draw: DrawFor
@@ -87,12 +92,13 @@ def step(
 
 def _identified(state: SocialState, message: Identified, now: datetime, view: View) -> list[Effect]:
     visitor, effects = message.visitor, list[Effect]()
-    state.may_look_up = message.may_look_up
+    state.may_look_up, state.may_look_up_by = message.may_look_up, message.may_look_up_by
     if message.address != state.address or not state.may_look_up:
         effects = _forget(state, visitor, now)
     state.address = message.address
     is_resting = state.rests_until is not None and now < state.rests_until
-    if not state.address or not state.may_look_up or state.asking is not None or is_resting:
+    may = may_look_up(state, view.consent)
+    if not state.address or not may or state.asking is not None or is_resting:
         return effects
     asked = _ask(state, visitor, list(SOURCES), now, view)
     return effects + [each for each in asked if not (isinstance(each, Tell) and each in effects)]
@@ -113,7 +119,7 @@ def _forget(state: SocialState, visitor: str, now: datetime) -> list[Effect]:
 def _ask(
     state: SocialState, visitor: str, sources: list[str], now: datetime, view: View
 ) -> list[Effect]:
-    """Begin a look-up, unless the mailbox is suppressed."""
+    """Begin a look-up, unless the mailbox is suppressed, or the consent setting is a stricter one by now."""
     state.number += 1
     state.asking = Asking(look_up_id(visitor, state.number), sources)
     return _say(state, visitor, now, view)
@@ -124,6 +130,13 @@ def _say(state: SocialState, visitor: str, now: datetime, view: View) -> list[Ef
     asking = state.asking
     assert asking is not None, "a look-up is begun before it is said"
     mailbox = view.mailbox(state.address)
+    if not may_look_up(state, view.consent):
+        # Behavior tells everybody anew after a start with another setting; nothing is asked until then.
+        state.asking = None
+        put_off: list[Effect] = [LogStory("social.refused", {"rule": "consent"}), CancelWake(ASK)]
+        if not any(state.told):
+            put_off.append(Tell("behavior", ProfileSeen(visitor, now, "", "", "")))
+        return put_off
     if mailbox in view.suppressed:
         was_told, state.asking = any(state.told), None
         refused = [
@@ -184,7 +197,8 @@ def _woke(
     asking = state.asking
     if asking is None:
         again = unanswered(state.findings)
-        return _ask(state, visitor, again, now, view) if again and state.may_look_up else []
+        may = may_look_up(state, view.consent)
+        return _ask(state, visitor, again, now, view) if again and may else []
     if asking.times < TIMES_MAX:
         asking.times += 1
         return _say(state, visitor, now, view)
@@ -204,7 +218,7 @@ def _merged_into(state: SocialState, visitor: str, into: str, at: datetime) -> l
     if into == visitor:
         return []  # it followed the tombstone of a merge that was done already
     state.asking = None
-    body = msgspec.msgpack.encode((VERSION, state))
+    body = pack(state)
     state.address, state.findings, state.told = "", [], []
     return [Tell("social", StateMerged(into, at, visitor, body)), Moved(into)]
 
@@ -213,8 +227,7 @@ def _state_merged(state: SocialState, younger: str, body: bytes) -> list[Effect]
     """Take the younger's findings in, once, where nothing is known; Behavior tells whether they may be kept."""
     if younger in state.absorbed:
         return []
-    version, young = _decoder.decode(body)
-    assert version == VERSION, f"state of version {version}"
+    young = unpack(body)
     state.absorbed = [*state.absorbed, younger][-ABSORBED_MAX:]
     if state.findings or state.asking is not None or state.address not in ("", young.address):
         return []

@@ -19,6 +19,7 @@ from messaging.gateway.limits import REPLAY_BYTES_MAX
 from messaging.gateway.listen import GuardedSite, runner_for
 from messaging.gateway.route import Route
 from messaging.gateway.routes import all_routes
+from messaging.gateway.strict import strict
 
 
 def build_app(deps: GatewayDeps) -> web.Application:
@@ -45,9 +46,10 @@ def build_app(deps: GatewayDeps) -> web.Application:
     ]
     for route in (*routes, *pages):
         add = partial(app.router.add_route, path=route.path, expect_handler=_go_on)
-        add(route.method, handler=route.handler)
+        handler = strict(route)
+        add(route.method, handler=handler)
         if route.method == "GET":
-            add("HEAD", handler=route.handler)
+            add("HEAD", handler=handler)
         if route.group in {"tracking", "site"}:
             add("OPTIONS", handler=tracking.preflight)
 

@@ -371,7 +371,7 @@ def _operation(route: Route) -> dict[str, Any]:
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     parameters += [
-        {"name": name, "in": "query", "schema": PARAMETERS.get(name, _TEXT)} for name in route.query
+        {"name": name, "in": "query", "schema": _asked(route, name)} for name in route.query
     ]
     if parameters:
         operation["parameters"] = parameters
@@ -382,6 +382,14 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.access in _SECURITY:
         operation["security"] = _SECURITY[route.access]
     return operation
+
+
+def _asked(route: Route, name: str) -> dict[str, Any]:
+    """Return the schema of a parameter of the query."""
+    if name in route.values:
+        return {"type": "string", "enum": list(route.values[name])}
+    schema: dict[str, Any] = PARAMETERS.get(name, _TEXT)
+    return schema
 
 
 def _shown(route: Route, media: str) -> dict[str, Any]:

@@ -25,6 +25,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     group: str
     access: str = PUBLIC
     query: tuple[str, ...] = ()
+    """Names that the query may have."""
+    values: dict[str, tuple[str, ...]] = {}
+    """Name -> all that it can be, where that is closed."""
     body: str = ""
     """Name of the body's schema, empty for none."""
     answers: dict[int, str] = {}

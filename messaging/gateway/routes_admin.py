@@ -8,6 +8,7 @@ from messaging.gateway import admin, aside, delivering, looks, people, strategy,
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY
 from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
 from messaging.gateway.shapes import SHAPES
+from messaging.gateway.values import VALUES
 
 EDIT = "EditOrder"
 
@@ -169,7 +170,9 @@ def _strategy() -> list[Route]:
             422,
             query=("q", "after", "limit"),
         ),
-        _route("GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor",)),
+        _route(
+            "GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor", "of")
+        ),
         _route("POST", "templates/{id}/test", strategy.send_test, test, *edit, body="TestOrder"),
         _route(
             "POST",
@@ -286,6 +289,7 @@ def _route(
     method: str, path: str, handler: Handler, summary: str, *problems: int, **more: Any
 ) -> Route:
     """Return a route of the admin API; `problems` are its own, besides those that all have."""
+    asked = (422,) if method == "GET" else ()  # `messaging.gateway.strict`
     return Route(
         method=method,
         path=f"/api/v1/{path}",
@@ -293,8 +297,9 @@ def _route(
         summary=summary,
         group="admin",
         access=ADMIN,
-        problems=tuple(dict.fromkeys((400, 401, *problems, 503))),
+        problems=tuple(dict.fromkeys((400, 401, *problems, *asked, 503))),
         shows=SHAPES.get((method, path), {}),
+        values=VALUES.get(path, {}) if method == "GET" else {},
         **{"answers": JSON, **more},
     )
 

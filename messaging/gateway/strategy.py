@@ -144,7 +144,8 @@ async def template(request: web.Request) -> web.Response:
     gateway = gateway_of(request)
     visitor = asked(request, "visitor")
     _known_form(visitor)
-    found = await acts.mailings_of(gateway).preview(id_of(request), visitor)
+    is_published = asked(request, "of") == "published"
+    found = await acts.mailings_of(gateway).preview(id_of(request), visitor, published=is_published)
     if found is None:
         raise ProblemError(404, "there is no such template, or no such visitor")
     return told(request, {"template": found})

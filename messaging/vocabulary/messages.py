@@ -81,6 +81,8 @@ class Identified(Message):
     may_email_by: list[str] | None = None
     """The consent settings by which it may be written to: another may be in force when it comes to that. None: an
     older version of the product did not say."""
+    may_look_up_by: list[str] | None = None
+    """The consent settings by which others may be asked about the address; None: an older version did not say."""
 
 
 class SiteConsent(Message):

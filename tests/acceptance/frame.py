@@ -43,6 +43,11 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
+def _interrupt(number: int, frame: object) -> None:
+    """End like Ctrl-C: a driver that is told to go stops the system that it started."""
+    raise KeyboardInterrupt
+
+
 class Failed(Exception):  # noqa: N818 - the run is over, and why
     """Say in one line why the driver cannot go on."""
 
@@ -85,6 +90,7 @@ class System:
     _local: threading.local = field(default_factory=threading.local)
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, _interrupt)
         self.port = self.port or free_port()
         self.data.mkdir(parents=True, exist_ok=True)
         log = (self.data / "up.log").open("wb")

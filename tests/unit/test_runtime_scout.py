@@ -78,7 +78,19 @@ def identified(number: int) -> Identified:
     """Return that an address became known."""
     address = f"p{number}@example.com"
     who = visitor(number)
-    return Identified(who, START, address, True, True, "UTC", 0, "", {}, may_look_up=True)
+    return Identified(
+        who,
+        START,
+        address,
+        True,
+        True,
+        "UTC",
+        0,
+        "",
+        {},
+        may_look_up=True,
+        may_look_up_by=["opt-in"],
+    )
 
 
 async def until(holds: Callable[[], Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from agents.social_bot.bot import SocialBot
@@ -186,6 +187,69 @@ def test_who_is_suppressed_between_two_tries_is_not_asked_about_again():
     assert ann.look_ups() == []
     assert ann.seen() == [("", "", "")]
     assert ann.wakes == {}
+
+
+def test_the_consent_setting_in_force_decides_and_not_the_one_of_when_behavior_spoke():
+    """A start with a stricter setting asks about nobody before Behavior has told of them anew."""
+    ann = Visitor()
+    ann.consent = "assumed"
+    ann.identified(by=["assumed"])
+    assert ann.look_ups()
+    ann.consent = "double-opt-in"
+    ann.wakes_up()  # the answer was lost with the process
+    assert ann.look_ups() == []
+    assert (ann.story(), ann.wakes) == (["social.refused"], {})
+    assert ann.seen() == [("", "", "")], "Behavior must not wait for an answer"
+    ann.consent = "assumed"
+    ann.identified(by=["assumed"])
+    assert ann.look_ups()
+
+
+def test_a_retry_goes_by_the_consent_setting_in_force():
+    ann = Visitor()
+    ann.identified(by=["assumed", "opt-in"])
+    ann.answered(found("gravatar"), finding("activitypub", "failed"))
+    ann.consent = "double-opt-in"
+    ann.wakes_up()
+    assert (ann.look_ups(), ann.wakes) == ([], {})
+
+
+def test_news_by_a_laxer_setting_than_the_one_in_force_begin_no_look_up_and_forget_nothing():
+    """Messages of before the start come behind it; what Behavior tells by the setting in force follows."""
+    ann = Visitor()
+    ann.identified(by=["assumed", "opt-in"])
+    ann.answered(found("gravatar"), found("activitypub"))
+    ann.consent = "double-opt-in"
+    ann.passes(days=40)
+    ann.identified(by=["assumed", "opt-in"])
+    assert ann.look_ups() == []
+    assert ann.state.findings
+    ann.identified(may=False)
+    assert not ann.state.findings
+
+
+def test_who_an_older_version_told_of_waits_for_what_behavior_says_anew():
+    ann = Visitor()
+    ann.identified()
+    older = msgspec.msgpack.encode(msgspec.to_builtins(ann.state)[:-1])
+    ann.state = ann.bot.upgrade(1, older)
+    assert (ann.state.address, ann.state.may_look_up_by) == ("ann@example.com", None)
+    ann.wakes_up()
+    assert ann.look_ups() == []
+    ann.identified()
+    assert ann.look_ups()
+
+
+def test_a_younger_state_of_an_older_layout_can_be_merged():
+    ann, young = Visitor(), Visitor("younger")
+    young.identified()
+    young.answered(*all_say("found"))
+    (tell,) = [e for e in young.take(MergedInto("younger", NOON, ANN)) if isinstance(e, Tell)]
+    assert isinstance(tell.message, StateMerged)
+    _, body = msgspec.msgpack.decode(tell.message.state)
+    older = msgspec.msgpack.encode((1, body[:-1]))
+    ann.take(msgspec.structs.replace(tell.message, state=older))
+    assert [each.outcome for each in ann.state.findings] == ["found", "found"]
 
 
 def test_a_look_up_that_a_crash_cut_off_is_said_again_under_its_id():
