@@ -68,8 +68,8 @@ from scripts.rules import (
     version_of,
 )
 from scripts.rules_diff import changes, sentence, unified
-from scripts.story import moment
 from scripts.visible import shown
+from scripts.wording import moment
 
 VERSIONS_SHOWN = 20
 COMPARED_MAX = 16
