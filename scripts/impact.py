@@ -28,7 +28,7 @@ from agents.rules_manager.editing import (
     no_place,
 )
 from agents.runtime.figures import standing_in
-from agents.runtime.readers import places_of
+from agents.runtime.stages_kept import places_of
 from agents.runtime.views import VERSIONS
 from config.load import compile_files
 from messaging.ports import Store

@@ -38,7 +38,7 @@ from messaging.ports import Clock, MailTransport, Store
 from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.errors import RuleError
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 from scripts.rules import files_of, newest
 from scripts.rules import published as published_of
 from scripts.visible import shown

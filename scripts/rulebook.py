@@ -23,7 +23,7 @@ from agents.rules.source import parse
 from agents.runtime.figures import by_status, people_by_version, stages_in
 from agents.runtime.filler import DONE, filling_of, percent
 from agents.runtime.mover import MOVES, left_of, moves_any
-from agents.runtime.readers import places_of
+from agents.runtime.stages_kept import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
 from messaging.gateway.console.desk import Page
@@ -68,8 +68,8 @@ from scripts.rules import (
     version_of,
 )
 from scripts.rules_diff import changes, sentence, unified
-from scripts.story import moment
 from scripts.visible import shown
+from scripts.wording import moment
 
 VERSIONS_SHOWN = 20
 COMPARED_MAX = 16

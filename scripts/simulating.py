@@ -42,7 +42,8 @@ from messaging.vocabulary.ids import (
     position,
     visitor_id_for,
 )
-from messaging.vocabulary.messages import ModelTrained, SendPlan, TrainingScheduled
+from messaging.vocabulary.messages import ModelTrained, TrainingScheduled
+from messaging.vocabulary.plans import SendPlan
 from messaging.vocabulary.records import Snapshot
 from scripts.tallying import HOURS, Counts, Tally, in_order, stages_of
 

@@ -19,7 +19,7 @@ from messaging.ports import Appended, Chunk
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import decode_records
+from messaging.vocabulary.letters import decode_records
 
 SECRET = b"a secret of the tests"
 NOON = datetime(2017, 6, 1, 12, tzinfo=UTC)

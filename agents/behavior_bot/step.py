@@ -87,6 +87,7 @@ from messaging.vocabulary.events import (
     WebhookAnswered,
 )
 from messaging.vocabulary.ids import normal_address
+from messaging.vocabulary.letters import decode_letters
 from messaging.vocabulary.messages import (
     AlertAnswered,
     Arrived,
@@ -107,7 +108,6 @@ from messaging.vocabulary.messages import (
     TraitsSet,
     WebhookSettled,
     Woke,
-    decode_letters,
 )
 
 SESSION_WAKE = "session"

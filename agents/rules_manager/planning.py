@@ -42,7 +42,8 @@ from learning.serving import fixed, next_best, send_time
 from learning.serving.policy import Choice as Chosen
 from learning.serving.split_test import ALARM, RUNNING
 from messaging.vocabulary.ids import decision_id, send_id
-from messaging.vocabulary.messages import SendPlan, SendRequested
+from messaging.vocabulary.messages import SendRequested
+from messaging.vocabulary.plans import SendPlan
 from messaging.vocabulary.records import Decision, SplitTest
 
 NEWS_AFTER_MERGE = timedelta(minutes=15)

@@ -37,7 +37,13 @@ from messaging.vocabulary.effects import (
     TrainModel,
     WakeAt,
 )
-from messaging.vocabulary.messages import Erased, Letter, Message, Replayed, Woke, letter_in
+from messaging.vocabulary.letters import Letter, letter_in
+from messaging.vocabulary.messages import (
+    Erased,
+    Message,
+    Replayed,
+    Woke,
+)
 
 CAUSE, HOP = 3, 1
 """What a letter's depth grows by: with each cause, and with each tombstone that its message only follows."""

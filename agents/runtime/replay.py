@@ -24,7 +24,8 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
 from messaging.ports import BatchRecord, Checkpoint, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
-from messaging.vocabulary.messages import Arrived, Letter, decode_letters
+from messaging.vocabulary.letters import Letter, decode_letters
+from messaging.vocabulary.messages import Arrived
 
 READ_MAX = 5_000
 """Batches and records read at once."""
