@@ -122,7 +122,14 @@ def _fields(record: Record) -> tuple[object, ...]:
     return tuple(getattr(record, name) for name in record.__struct_fields__)
 
 
-A_TEST = {"name": "words", "policy": "x", "path": "x", "verdict": "x", "as_of": NOON}
+A_TEST = {
+    "name": "words",
+    "policy": "x",
+    "path": "x",
+    "verdict": "x",
+    "published": True,
+    "as_of": NOON,
+}
 
 
 class FakeReader:

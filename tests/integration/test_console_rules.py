@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -69,6 +70,26 @@ async def test_the_rules_stand_there_with_the_people_in_them() -> None:
         html = await _get(session, f"rules/edit?file={COHORTS}")
         assert "readonly" in html
         assert "Save as a draft" not in html
+
+
+async def test_two_clocks_on_one_page_are_told_apart_and_one_is_not() -> None:
+    """What people did stands in real time, what visitors did in world time: in a time-lapse these are weeks apart."""
+    store, now = await lived_in()
+    for of_world, of_real, real in (
+        (" (world time)", " (real time)", now + timedelta(days=2)),
+        ("", "", now + timedelta(seconds=3)),
+    ):
+        async with a_console(store, now, wall_now=lambda real=real: real) as (session, _):
+            await log_in(session)
+            rules = await _get(session, "rules")
+            assert f"06:00 UTC{of_world}. Version 1 is published" in rules
+            assert re.search(rf"made [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", rules)
+            assert re.search(rf"published [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", rules)
+            version = await _get(session, "rules/versions/1")
+            assert f"06:00 UTC{of_world}</p>" in version
+            assert re.search(rf"Made [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", version)
+            assert re.search(rf"Published [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", version)
+            assert f"06:00 UTC{of_world}</p>" in await _get(session, "try")
 
 
 async def test_an_edit_becomes_a_draft_that_is_published_and_gone_back_from() -> None:
