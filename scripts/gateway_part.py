@@ -115,10 +115,7 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
         admin_token=wiring.admin_token,
         behavior_shards=wiring.shards["behavior"],
         bots=frozenset(bot for bot, count in wiring.shards.items() if count),
-        hook_secrets={
-            source: tuple(secret.encode() for secret in secrets)
-            for source, secrets in wiring.hook_secrets.items()
-        },
+        hook_secrets=_hook_secrets(wiring),
         name=name,
         limits=Limits(linger_seconds_max=0.0) if isinstance(clock, GatedClock) else Limits(),
         more_metrics=part.others_text,
@@ -126,14 +123,13 @@ async def build_gateway(name: str, wiring: Wiring, clock: RealClock, peers: Peer
     )
     part.take(deps)
     if name == ALERTING:
-        part.alert(Alerting(wiring, store, clock))
-        part.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
-        part.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
-        part.carry_out(TrialWork(trials, store, TrialProcess(wiring), clock))
-        part.fill(filler_of(wiring, connection, store, peers=peers, clock=clock))
-        part.call(Calling(wiring, store, clock, part.journal_fact))
-        part.broadcast(broadcaster_of(wiring, connection, store, peers=peers, clock=clock))
+        part.take_on(wiring, peers, clock, trials)
     return part
+
+
+def _hook_secrets(wiring: Wiring) -> dict[str, tuple[bytes, ...]]:
+    held = wiring.hook_secrets.items()
+    return {source: tuple(each.encode() for each in secrets) for source, secrets in held}
 
 
 def _names(shards: dict[str, int]) -> list[str]:
@@ -168,6 +164,17 @@ class GatewayPart:
     def take(self, deps: GatewayDeps) -> None:
         """Take what the site is built from."""
         self._deps = deps
+
+    def take_on(self, wiring: Wiring, peers: Peers, clock: RealClock, trials: StoredTrials) -> None:
+        """Take on what one gateway does for the whole system."""
+        connection, store = self._connection, self._store
+        self.alert(Alerting(wiring, store, clock))
+        self.erase(eraser_of(wiring, connection, store, peers=peers, clock=clock))
+        self.move(mover_of(wiring, connection, store, peers=peers, clock=clock))
+        self.carry_out(TrialWork(trials, store, TrialProcess(wiring), clock))
+        self.fill(filler_of(wiring, connection, store, peers=peers, clock=clock))
+        self.call(Calling(wiring, store, clock, self.journal_fact))
+        self.broadcast(broadcaster_of(wiring, connection, store, peers=peers, clock=clock))
 
     def alert(self, alerting: Alerting) -> None:
         """Take who tells people of alerts."""

@@ -24,6 +24,7 @@ from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.sales_bot.state import (
     VERSION,
+    Credit,
     Order,
     Refund,
     SalesState,
@@ -97,7 +98,6 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         return []  # a repeat of one that is only summed by now
     bought_at = message.bought_at or message.at
     found = credits_of(state, bought_at)
-    credit = found[-1].send_id if found else ""
     order = Order(
         value=message.value,
         at=bought_at,
@@ -130,25 +130,28 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         order_id=message.order_id,
         value=message.value,
         currency=message.currency,
-        credited=credit,
+        credited=found[-1].send_id if found else "",
         address=message.address,
         unthanked=unthanked,
         goal=key,
     )
     effects += [Tell("rules", each) for each in _for_older(reached, older)]
-    if not paths:
-        return effects
+    return effects + (_told(reached, message.event, found) if paths else [])
+
+
+def _told(reached: GoalReached, event: str, found: list[Credit]) -> list[Effect]:
+    """Return who hears of a goal, and its line of the story."""
     story = {
-        "paths": paths,
-        "event": message.event,
-        "order_id": message.order_id,
-        "value": message.value,
-        "currency": message.currency,
-        "credited": credit,
+        "paths": reached.paths,
+        "event": event,
+        "order_id": reached.order_id,
+        "value": reached.value,
+        "currency": reached.currency,
+        "credited": reached.credited,
         "linear": [each.send_id for each in found],
     }
     told = [Tell(bot, reached) for bot in ("rules", "email", "engagement")]
-    return [*effects, *told, LogStory("goal.reached", story)]
+    return [*told, LogStory("goal.reached", story)]
 
 
 def _older(event: str, paths: list[str], view: View) -> dict[int, list[str]]:

@@ -106,31 +106,32 @@ def compose(  # noqa: PLR0913 - what an e-mail is made of; all but two by name
     )
     box = mailbox_hash(secret, address)
     leave = links.unsubscribe(box)
-    known = dict(variables)
-    known[NOW] = date
-    known["unsubscribe_url"] = leave
-    if plan.confirms:
-        known["confirm_url"] = links.confirm(box)
-    known["postal_address"] = postal_address
-    known["shop_name"] = sender.name
-    known["shop_url"] = sender.url
+    ours = {"postal_address": postal_address, "shop_name": sender.name, "shop_url": sender.url}
+    ours |= {"confirm_url": links.confirm(box)} if plan.confirms else {}
+    known = {**variables, NOW: date, "unsubscribe_url": leave, **ours}
     footer = (leave, postal_address) if plan.marketing else None
-    headers = [
-        ("Date", date_field(date)),
-        ("From", mailbox(one_line(sender.name, NAME_CHARACTERS_MAX), source)),
-        ("To", to),
-        ("Subject", _subject(template.subject, known)),
-        ("Message-ID", f"<{plan.send_id}@{source.rpartition('@')[2]}>"),
-        ("List-Unsubscribe", f"<{leave}>"),
-        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        (SEND_HEADER, plan.send_id),
-    ]
     return alternative(
-        headers,
+        [
+            ("Date", date_field(date)),
+            ("From", mailbox(one_line(sender.name, NAME_CHARACTERS_MAX), source)),
+            ("To", to),
+            ("Subject", _subject(template.subject, known)),
+            *_list_headers(plan.send_id, source, leave),
+        ],
         text=_text(template, known, links, footer),
         html=_html(template, known, links, footer),
         boundary=_boundary(secret, plan.send_id),
     )
+
+
+def _list_headers(send_id: str, source: str, leave: str) -> list[tuple[str, str]]:
+    """Return what names the send, and how it is left with one click (RFC 8058)."""
+    return [
+        ("Message-ID", f"<{send_id}@{source.rpartition('@')[2]}>"),
+        ("List-Unsubscribe", f"<{leave}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        (SEND_HEADER, send_id),
+    ]
 
 
 def _subject(source: str, variables: Mapping[str, Any]) -> str:
