@@ -2,7 +2,8 @@
 
 Rules
 1. A version is its files, byte for byte: what `push` took is what `pull` writes.
-2. Every error is found in one go, with its file and line; nothing is compiled while there is one.
+2. Every error is found in one go, with its file and line; nothing is compiled while there is one. What is well-shaped
+   is checked also beside what is not (`agents.rules.partial`).
 3. A version's e-mails are compiled once: who stores a version stores their HTML with it. One that has it was checked
    when it was stored: a later release that finds more to refuse does not refuse it.
 """
@@ -10,16 +11,16 @@ Rules
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from agents.rules.checks import check
 from agents.rules.compiled import CompiledRules, Template
 from agents.rules.compiler import compile_rules, compiled_template
 from agents.rules.condition_models import NAME
-from agents.rules.reading import read_model
-from agents.rules.ruleset import RuleSet, layout_of, model_of
-from agents.rules.source import SIZE_MAX, parse
+from agents.rules.partial import read_parts, whole_entries
+from agents.rules.ruleset import COHORTS, SCORES, SENDERS, RuleSet, layout_of, model_of
+from agents.rules.source import SIZE_MAX, parse_parts
 from config.templates import make_bodies
 from messaging.vocabulary.errors import RuleError
 
@@ -46,20 +47,29 @@ class RulesInvalid(RuleError):  # noqa: N818 - stands beside `RuleError`, which 
 def read_folder(path: Path) -> dict[str, str]:
     """Return relative path -> text of a folder's files, sorted. Raise RuleError for what is no text."""
     if not path.is_dir():
-        raise RuleError(str(path), 1, "there is no such folder", "name a folder with rule files")
+        raise _no_folder(path)
+    files, errors = _read_all(path)
+    if errors:
+        raise errors[0]
+    return files
+
+
+def _read_all(path: Path) -> tuple[dict[str, str], list[RuleError]]:
+    """Return a folder's files, and an error for each that is no text."""
     files: dict[str, str] = {}
+    errors: list[RuleError] = []
     for name in names_in(path):
         file = path / name
         if not file.is_file():
-            raise RuleError(
-                name, 1, "this is no file", f"a rule file ends with {file.suffix}: rename it"
-            )
+            hint = f"a rule file ends with {file.suffix}: rename it"
+            errors.append(RuleError(name, 1, "this is no file", hint))
+            continue
         try:
             files[name] = file.read_bytes().decode()
         except UnicodeDecodeError as error:
             line = file.read_bytes()[: error.start].count(b"\n") + 1
-            raise RuleError(name, line, "this is not UTF-8", "save the file as UTF-8") from error
-    return files
+            errors.append(RuleError(name, line, "this is not UTF-8", "save the file as UTF-8"))
+    return files, errors
 
 
 def names_in(path: Path) -> list[str]:
@@ -92,11 +102,10 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
 
 def validate_folder(path: Path) -> list[RuleError]:
     """Return every error in a folder's files, by file and line; none means that it can be published."""
-    try:
-        files = read_folder(path)
-    except RuleError as error:
-        return [error]
-    return validate_files(files)
+    if not path.is_dir():
+        return [_no_folder(path)]
+    files, errors = _read_all(path)
+    return _in_order([*errors, *_read(files, unread=[each.file for each in errors])[1]])
 
 
 def validate_files(files: Mapping[str, str]) -> list[RuleError]:
@@ -137,10 +146,19 @@ def compile_folder(path: Path, version: int = 0) -> CompiledRules:
     return compile_files(read_folder(path), version)
 
 
+def _no_folder(path: Path) -> RuleError:
+    return RuleError(str(path), 1, "there is no such folder", "name a folder with rule files")
+
+
+def _in_order(errors: list[RuleError]) -> list[RuleError]:
+    return sorted(errors, key=lambda error: (error.file, error.line))
+
+
 def _read(
-    files: Mapping[str, str], html: Mapping[str, str] | None = None
+    files: Mapping[str, str], html: Mapping[str, str] | None = None, unread: Iterable[str] = ()
 ) -> tuple[RuleSet, list[RuleError]]:
-    rules = RuleSet()
+    """Read a version's files; `unread`: those that are there besides, and are no text."""
+    rules = RuleSet(broken=dict.fromkeys(unread))
     errors: list[RuleError] = []
     if len(files) > FILES_MAX:
         return rules, [
@@ -151,11 +169,10 @@ def _read(
     for file, text in sorted(files.items()):
         errors += _read_file(rules, file, text)
     errors += make_bodies(rules, html)
-    if not errors:
-        errors = check(rules, is_new=html is None)
-    if not errors and not rules.paths:
+    errors += check(rules, is_new=html is None)
+    if not errors and not rules.paths and not rules.broken:
         errors = [RuleError("paths/", 1, "there is no path", "add paths/<name>.yaml")]
-    return rules, sorted(errors, key=lambda error: (error.file, error.line))
+    return rules, _in_order(errors)
 
 
 def _read_file(rules: RuleSet, file: str, text: str) -> list[RuleError]:
@@ -168,23 +185,33 @@ def _read_file(rules: RuleSet, file: str, text: str) -> list[RuleError]:
             "cohorts.yaml, scores.yaml, senders.yaml, paths/*.yaml, templates/*.yaml, "
             "layouts/*.mjml, interactions/*.yaml"
         )
+        rules.broken[file] = None
         return [RuleError(file, 1, "this is none of the rule files", hint)]
     try:
-        source = parse(file, text)
+        source = parse_parts(file, text)
     except RuleError as error:
+        rules.broken[file] = None
         return [error]
-    model = read_model(source, kind)
-    if isinstance(model, list):
-        return model
-    rules.sources[file], rules.models[file] = source, model
-    return []
+    parts = read_parts(source, kind)
+    if parts.model is not None and not parts.errors:
+        rules.sources[file], rules.models[file] = source, parts.model
+        return []
+    rules.broken[file] = source.data
+    if parts.model is not None:
+        rules.partial[file] = parts.source, parts.model
+    whole = whole_entries(parts, source) if file in (COHORTS, SCORES, SENDERS) else None
+    if whole is not None:
+        rules.sources[file], rules.models[file] = whole
+    return sorted(parts.errors, key=lambda each: each.line)
 
 
 def _read_layout(rules: RuleSet, file: str, name: str, text: str) -> list[RuleError]:
+    rules.broken[file] = None
     if len(text) > SIZE_MAX:
         return [RuleError(file, 1, f"the file is longer than {SIZE_MAX} characters", "shorten it")]
     if not re.match(NAME, name):
         hint = "small letters, digits, - and _, 64 at most"
         return [RuleError(file, 1, f"a file cannot be called {name!r}", hint)]
+    del rules.broken[file]
     rules.layouts[name] = text
     return []

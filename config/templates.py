@@ -126,6 +126,8 @@ def _compiled(
     broken: Container[str | None],
 ) -> str | list[RuleError]:
     layout = None if template.layout is None else rules.layouts.get(template.layout)
+    if template.layout is not None and layout_file(template.layout) in rules.broken:
+        return []  # it is there, and what is wrong with it is told
     if layout is None and template.layout is not None:
         names = ", ".join(sorted(rules.layouts)) or "none"
         problem = f"the layout {template.layout} does not exist"

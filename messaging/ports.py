@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import msgspec
 
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 from messaging.vocabulary.records import (
     IdentityWrite as IdentityWrite,  # noqa: PLC0414 - the store's port speaks of it
 )

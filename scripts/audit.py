@@ -5,7 +5,8 @@ steps are repeated from the checkpoint of that moment on (`agents.runtime.checkp
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased; what was set aside counts once
    its replay was taken, and never is both (`scripts.audit_aside`).
-2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing.
+2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing; and
+   everybody is found when they are next due.
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
    wants, no more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
@@ -22,7 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ from messaging.vocabulary.ids import PARTITIONS, partition_of
 from scripts.audit_aside import Aside
 from scripts.audit_handovers import HandOvers
 from scripts.audit_refusals import Refusals
-from scripts.audit_rows import Rows
+from scripts.audit_rows import Rows, SharedRows
 from scripts.audit_site import offer_of, over_caps
 from scripts.counting import counted
 from scripts.erasing import nobody
@@ -48,6 +49,9 @@ LOAD_MAX = 2_000
 ROWS_MAX = 5_000_000
 SETTLE_SECONDS = 15.0
 """How long a decision may wait for its ledger row: the time a letter is under way."""
+
+EVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Behind every wake-up."""
 
 CLOCKS_APART = timedelta(seconds=2)
 """What the clocks of two machines may differ by."""
@@ -113,11 +117,13 @@ class Auditor:
         upgraded = await self._upgraded()
         aside = Aside(self._found, only)
         await aside.begin(self._store, upgraded)
-        handovers = HandOvers(self._found)
+        handovers, shared = HandOvers(self._found), SharedRows(upgraded)
         for bot in WIRING:
             for index in range(self._shards.get(bot, 0)):
                 say(f"folding {bot}-{index}")
-                await self._shard(bot, index, only, (aside, handovers))
+                await self._shard(bot, index, only, (aside, handovers, shared))
+        for what in await shared.compare(self._store, only):
+            self._found("rows", what)
         self._looked["events"] -= aside.arrivals
         self._looked["messages set aside"] = await aside.end(self._store)
         say("comparing decisions with the ledger")
@@ -140,9 +146,9 @@ class Auditor:
     # Counted once, and the same state
 
     async def _shard(
-        self, bot: str, index: int, only: str | None, watching: tuple[Aside, HandOvers]
+        self, bot: str, index: int, only: str | None, watching: tuple[Aside, HandOvers, SharedRows]
     ) -> None:
-        aside, handovers = watching
+        aside, handovers, shared = watching
         replayer = Replayer(
             WIRING[bot].make(),
             (index, self._shards[bot]),
@@ -152,6 +158,7 @@ class Auditor:
         )
         head = await replayer.begin(only)
         taken = dict(head.positions) if head is not None else {}
+        last_at = head.at if head is not None else None
         refusals = Refusals(self._found)
         of = self._shards[bot]
         since = head.at if head is not None else None
@@ -166,6 +173,8 @@ class Auditor:
         rows = Rows(bot, only, is_mine, since)
 
         def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:
+            nonlocal last_at
+            last_at = record.at
             self._looked["batches"] += 1
             self._looked["messages"] += len(works) + len(record.wakes)
             self._contiguous(replayer.name, number, record, taken)
@@ -182,10 +191,12 @@ class Auditor:
                 owner = await store.owner(replayer.name)
                 await replayer.advance(visitor=only, upto=owner.batch if owner is not None else 0)
                 unequal = await self._unequal(store, bot, index, replayer, only)
+                unequal += await self._undue(store, bot, index, replayer, only)
                 differing = await rows.compare(store)
         except RecordBrokenError as broken:
             self._found("once", str(broken))
             return
+        shared.take(replayer.name, rows, owner.batch if owner is not None else 0, last_at)
         replayer.steps.clear()
         self._looked["rows"] += rows.seen
         for what in unequal:
@@ -241,6 +252,18 @@ class Auditor:
         return [
             *(f"{visitor} differs from its record" for visitor in unequal),
             *(f"the state of {visitor} is missing" for visitor in sorted(missing)),
+        ]
+
+    async def _undue(
+        self, store: Store, bot: str, index: int, replayer: Replayer, only: str | None
+    ) -> list[str]:
+        """Return who would not be found when they are next due: their wake-ups are lost, or come at another time."""
+        stored = dict(await store.due(bot, (index, self._shards[bot]), EVER, ROWS_MAX))
+        wanted = replayer.dues()
+        return [
+            f"{visitor} would not be woken when they are next due"
+            for visitor in sorted(wanted.keys() | stored.keys())
+            if only in (None, visitor) and stored.get(visitor) != wanted.get(visitor)
         ]
 
     # The ledger

@@ -16,7 +16,8 @@ import msgspec
 
 from agents.runtime.fold import Work
 from messaging.ports import BatchRecord, Store
-from messaging.vocabulary.messages import Arrived, Message, Replayed, letter_in
+from messaging.vocabulary.letters import letter_in
+from messaging.vocabulary.messages import Arrived, Message, Replayed
 from messaging.vocabulary.quarantine import QUARANTINE, REPLAYED, row_of_replay
 
 ROWS_MAX = 5_000_000

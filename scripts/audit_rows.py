@@ -5,13 +5,14 @@ Rules
 2. Of a row only a digest is kept: a ledger of millions fits into memory.
 3. The store keeps milliseconds, so that is what times are compared by.
 4. Where steps are repeated from a checkpoint on, rows of before it are only looked at where they were written again.
-5. Rows of tables that other parts go on writing (what a notifier told, say) are left to their own checks.
+5. Of a table that several bots write a row too many is looked for at the end, when what all of them wanted is known.
+6. Rows of tables that other parts go on writing (what a notifier told, say) are left to their own checks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -30,6 +31,9 @@ OWNERS = {
 
 SHARED = frozenset({"rewards", "alerts", "story"})
 """Tables that several bots write."""
+
+MET = ("visitor", "at")
+"""Fields that are read of a row of those, to say whether it is nobody's."""
 
 ROWS_MAX = 5_000_000
 NAMED_MAX = 20
@@ -107,6 +111,55 @@ class Rows:
 
     def _is_of_now(self, row: dict[str, Any]) -> bool:
         return self._since is None or row["at"] > self._since
+
+    def shared(self) -> dict[str, set[str]]:
+        """Return table -> ids of the rows wanted of tables that several bots write."""
+        return {table: set(self._wanted.get(table, ())) for table in SHARED}
+
+
+class SharedRows:
+    """Find the rows of shared tables that no shard wanted.
+
+    Shards are cut one after the other while the world goes on: what one of them may have written since it was cut is
+    left to the next audit.
+    """
+
+    def __init__(self, since: datetime | None) -> None:
+        self._since = since
+        self._wanted: dict[str, set[str]] = {table: set() for table in SHARED}
+        self._cuts: dict[str, tuple[int, datetime | None]] = {}
+
+    def take(self, shard: str, rows: Rows, batch: int, last_at: datetime | None) -> None:
+        """Take what a shard wanted up to the batch at which it was cut, and when that one was."""
+        for table, ids in rows.shared().items():
+            self._wanted[table] |= ids
+        self._cuts[shard] = (batch, last_at)
+
+    async def compare(self, store: Store, only: str | None) -> list[str]:
+        """Return what nobody wanted."""
+        until, findings = await self._until(store), list[str]()
+        match = {"visitor": only} if only else {}
+        for table, wanted in sorted(self._wanted.items()):
+            found = await store.rows(table, match, limit=ROWS_MAX, newest=False, only=MET)
+            more = [
+                row["id"]
+                for row in found
+                if row["id"] not in wanted
+                and row["visitor"]
+                and (self._since is None or row["at"] > self._since)
+                and (until is None or row["at"] < until)
+            ]
+            findings += _said(table, more, "is not in the record")
+        return findings
+
+    async def _until(self, store: Store) -> datetime | None:
+        """Return since when a shard may have written more than it was asked for; None: none of them has."""
+        moved: list[datetime] = []
+        for shard, (batch, last_at) in self._cuts.items():
+            owner = await store.owner(shard)
+            if owner is not None and owner.batch != batch:
+                moved.append(last_at or datetime.min.replace(tzinfo=UTC))
+        return min(moved, default=None)
 
 
 def _said(table: str, names: list[str], what: str) -> list[str]:

@@ -10,8 +10,8 @@ import click
 
 from messaging.vocabulary.quarantine import DROPPED, OPEN, REPLAYED
 from scripts.client import Api, data_option, json_option, tell
-from scripts.story import TITLES, moment
 from scripts.visible import shown
+from scripts.wording import TITLES, moment
 
 AT_ONCE = 500
 ALL = "all"

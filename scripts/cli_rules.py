@@ -134,18 +134,18 @@ def push(folder: Path, publishes: bool, data: Path, as_json: bool) -> int:
 
 
 async def _push(folder: Path, *, publishes: bool, data: Path) -> tuple[int, bool]:
-    from messaging.store.audit_log import Change, note
-    from scripts.rules import publish
+    from messaging.gateway.console.publications import saved_change
+    from messaging.store.audit_log import CLI, note
+    from scripts.rules import publish_noted
     from scripts.rules import push as push_version
 
     now = datetime.now(UTC)
     async with opened_store(data) as store:
-        version, is_new = await push_version(store, folder, at=now, by="rules push")
+        version, is_new = await push_version(store, folder, at=now, by=CLI)
         if is_new:
-            await note(store, Change(by="cli", act="rules.saved", of=f"version {version}"), now)
+            await note(store, saved_change(version, by=CLI), now)
         if publishes:
-            await publish(store, version, at=now, by="rules push")
-            await note(store, Change(by="cli", act="rules.published", of=f"version {version}"), now)
+            await publish_noted(store, version, at=now, by=CLI)
         return version, is_new
 
 

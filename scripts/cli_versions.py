@@ -40,12 +40,12 @@ async def _publications(data: Path) -> list[dict[str, Any]]:
 
 
 def _published_line(each: dict[str, Any]) -> str:
-    runs = {
-        "stay": "",
-        "migrate": "; runs under way went over to it",
-        "exit": "; runs under way ended",
-    }
-    return f"version {each['version']}, {each['at']:%Y-%m-%d %H:%M} UTC, by {each['by']}{runs[each['runs']]}"
+    from messaging.gateway.console.publications import decided
+    from scripts.impact import in_all
+
+    came = decided(in_all(each["impact"], each["runs"]))
+    said = f"; decided for the runs under way: {came}" if came else ""
+    return f"version {each['version']}, {each['at']:%Y-%m-%d %H:%M} UTC, by {each['by']}{said}"
 
 
 @click.command(epilog="Example: mdma rules impact 3")
@@ -67,13 +67,16 @@ async def _impact(version: int, data: Path) -> tuple[list[dict[str, Any]], list[
     import msgspec
 
     from scripts.entering import entering
-    from scripts.rules import impact as impact_of
+    from scripts.impact import impact as impact_of
 
     async with opened_store(data) as store:
         try:
-            groups = msgspec.to_builtins(await impact_of(store, version))
+            groups = [
+                {"group": each.name, **msgspec.to_builtins(each), "choices": each.choices}
+                for each in await impact_of(store, version)
+            ]
             found = await entering(store, version)
-            return list(groups), list(msgspec.to_builtins(found))
+            return groups, list(msgspec.to_builtins(found))
         except KeyError:
             raise Refused(f"there is no version {version}: see mdma rules list") from None
 
@@ -93,14 +96,40 @@ def _lines(groups: list[dict[str, Any]], version: int) -> list[str]:
     if not groups:
         return [f"nobody is on a path by another version than {version}"]
     return [
-        f"{each['path']}, stage {each['stage']}, by version {each['version']}: "
+        f"{each['path']}/{each['version']}/{each['stage']}: "
         f"{counted(each['runs'], 'runs')} under way, {each['waiting']:,} with a person; "
-        + (f"version {version} has " + ("this stage" if each["has_place"] else "no such stage"))
+        + _can(each, version)
         for each in groups
     ]
 
 
-@click.command(epilog="Example: mdma rules publish 3 --runs migrate")
+def _can(each: dict[str, Any], version: int) -> str:
+    """Return what may become of a group, or what was chosen for it."""
+    why_not = f"cannot go over: version {version} has {each['why_not']}"
+    if "choice" not in each:
+        return "can go over" if each["has_place"] else why_not
+    done = {"stay": "stays", "migrate": "goes over", "exit": "leaves"}[each["choice"]]
+    return why_not if each["choice"] == "migrate" and each["why_not"] else done
+
+
+def _read_groups(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Read what is chosen for groups. Raise UsageError for what chooses nothing."""
+    found = {}
+    for each in given:
+        name, _sign, choice = each.partition("=")
+        if choice not in RUNS:
+            raise click.UsageError(
+                f"{each} chooses nothing: write a group as `mdma rules impact` names it, then "
+                f"={' or ='.join(RUNS)}",
+                ctx,
+            )
+        found[name] = choice
+    return found
+
+
+@click.command(
+    epilog="Example: mdma rules publish 3 --runs migrate --group lead-to-customer/2/cart=stay"
+)
 @version_argument
 @click.option(
     "--runs",
@@ -108,29 +137,46 @@ def _lines(groups: list[dict[str, Any]], version: int) -> list[str]:
     default="stay",
     help="What becomes of who is on a path by another version (stay).",
 )
+@click.option(
+    "--group",
+    "groups",
+    metavar="PATH/VERSION/STAGE=CHOICE",
+    multiple=True,
+    callback=_read_groups,
+    help="What becomes of who stands at one stage, where that is something else; may be given again.",
+)
 @json_option
 @data_option
-def publish(version: int, runs: str, data: Path, as_json: bool) -> None:
+def publish(version: int, runs: str, groups: dict[str, str], data: Path, as_json: bool) -> None:
     """Let visitors enter paths by version N from now on; an older one rolls back.
 
     Who is on a path stays on the version by which they entered. With `--runs migrate` they go over to this one where it
     has their stage, attempts and waits included; with `--runs exit` they leave their path, and
-    only an e-mail that was asked for already still goes out.
+    only an e-mail that was asked for already still goes out. `--group` chooses for those at one stage by one version.
     """
-    groups = asyncio.run(_publish(version, runs, data))
+    row = asyncio.run(_publish(version, runs, groups, data))
     lines = [f"version {version} is published"]
     lines += asyncio.run(_filling(data, watch=sys.stdout.isatty() and not as_json))
-    if runs == "stay" and groups:
-        staying = counted(sum(each["runs"] for each in groups), "runs")
-        lines.append(
-            f"{staying} under way stay by older versions, which this one's cohorts move: see"
-            f" `mdma rules impact {version}`"
-        )
-    elif runs != "stay":
-        lines += _lines(groups, version)
-        lines.append("they are being moved: it goes on by itself" if groups else "nobody is moved")
-    facts = {"version": version, "runs": runs, "groups": groups}
+    lines += _moved_lines(row)
+    facts = {"version": version, "runs": runs, "groups": row["impact"]}
     tell(facts, "\n".join(lines), as_json=as_json)
+
+
+def _moved_lines(row: dict[str, Any]) -> list[str]:
+    """Return what a publication means for the runs under way."""
+    from agents.runtime.mover import moves_any
+
+    version, groups = row["version"], row["impact"]
+    if moves_any(row):
+        return [
+            *_lines(groups, version),
+            "they are being moved: it goes on by itself" if groups else "nobody is moved",
+        ]
+    if not groups:
+        return []
+    staying = counted(sum(each["runs"] for each in groups), "runs")
+    said = f"{staying} under way stay by older versions, which this one's cohorts move"
+    return [f"{said}: see `mdma rules impact {version}`"]
 
 
 async def _filling(data: Path, *, watch: bool) -> list[str]:
@@ -159,18 +205,16 @@ async def _filling(data: Path, *, watch: bool) -> list[str]:
     return [f"back-filled and exact: {', '.join(named(job['cohorts'])) or OF_PATHS}"]
 
 
-async def _publish(version: int, runs: str, data: Path) -> list[dict[str, Any]]:
-    from messaging.store.audit_log import Change, note
-    from scripts.rules import publications
-    from scripts.rules import publish as publish_version
+async def _publish(version: int, runs: str, groups: dict[str, str], data: Path) -> dict[str, Any]:
+    from messaging.store.audit_log import CLI
+    from scripts.impact import ImpossibleError
+    from scripts.rules import publish_noted
 
     now = datetime.now(UTC)
     async with opened_store(data) as store:
         try:
-            await publish_version(store, version, at=now, by="rules publish", runs=runs)
+            return await publish_noted(store, version, at=now, by=CLI, runs=runs, groups=groups)
+        except ImpossibleError as error:
+            raise Refused(f"nothing was published: {error}") from None
         except KeyError:
             raise Refused(f"there is no version {version}: see mdma rules list") from None
-        said = "" if runs == "stay" else f"runs under way: {runs}"
-        change = Change(by="cli", act="rules.published", of=f"version {version}", said=said)
-        await note(store, change, now)
-        return list((await publications(store))[0]["impact"])

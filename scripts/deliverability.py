@@ -21,8 +21,8 @@ from scripts.choices import percent
 from scripts.counting import counted
 from scripts.reasons import why
 from scripts.resting import Resting
-from scripts.story import moment
 from scripts.visible import shown
+from scripts.wording import moment
 
 DAYS = 30
 DOMAINS_MAX = 15

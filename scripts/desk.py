@@ -52,10 +52,11 @@ from scripts.older import older_lines
 from scripts.reasons import why
 from scripts.routine import routine_of
 from scripts.sent import SentCounts
-from scripts.story import did, moment, set_aside
+from scripts.story import set_aside
 from scripts.trial_process import TrialFailed
 from scripts.trials import Runner
 from scripts.visible import plain, shown
+from scripts.wording import did, moment
 
 Numbers = dict[str, dict[str, float]]
 

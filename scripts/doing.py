@@ -12,7 +12,8 @@ from typing import Any
 from messaging.gateway.told import BotNow
 from scripts.choices import decided, policy_words
 from scripts.counting import counted
-from scripts.story import TITLES, engaged
+from scripts.story import engaged
+from scripts.wording import TITLES
 from scripts.worth import revenue_said, sum_said
 
 Facts = dict[str, Any]

@@ -11,8 +11,8 @@ from agents.rules.event_models import MARKS_MAX
 from agents.rules_manager.broadcast_rule import name_of
 from scripts.choices import percent
 from scripts.counting import counted
-from scripts.story import did, moment, words
 from scripts.visible import plain, shown
+from scripts.wording import did, moment, words
 
 SMALLEST = 0.001
 """Probabilities below it are said as being below it: that something will not happen is never known."""

@@ -30,8 +30,8 @@ from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
 from scripts.choices import percent, policy_words
 from scripts.lift import lift_now, wilson
-from scripts.story import moment
 from scripts.visible import shown
+from scripts.wording import moment
 
 POINTS = 4_001
 """Points on which a posterior is summed up: its quantiles are right to a quarter of a per mille."""

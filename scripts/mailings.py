@@ -1,7 +1,7 @@
 """Show the console a template as one real reader would get it, and send one to try it.
 
 Rules
-1. It is composed by the very code that composes what goes out, for the newest version of the rules.
+1. It is composed by the code that composes what goes out, for the newest version of the rules or the published one.
 2. Its links are signed with another key: looking at a preview, or trying one out, opens, clicks and unsubscribes
    nobody.
 3. A test goes to one address, twenty an hour for one user; never to an address that is never written to again.
@@ -38,8 +38,9 @@ from messaging.ports import Clock, MailTransport, Store
 from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.errors import RuleError
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import SendPlan
-from scripts.rules import files_of, newest, published
+from messaging.vocabulary.plans import SendPlan
+from scripts.rules import files_of, newest
+from scripts.rules import published as published_of
 from scripts.visible import shown
 
 TESTS_MAX, TESTS_WINDOW_SECONDS = 20, 3_600.0
@@ -99,7 +100,7 @@ class StoredMailings:
         self._checks = Attempts(CHECKS_MAX, TESTS_WINDOW_SECONDS)
         self._asks = asks or LinkAsker(is_outside_open=False)
         self._sent = 0
-        self._rules: CompiledRules | None = None
+        self._rules: dict[int, CompiledRules] = {}
 
     async def templates(self, part: str = "") -> TemplatesNow:
         """Return the templates of the newest version in whose name or subject a text stands."""
@@ -111,13 +112,16 @@ class StoredMailings:
             for name, each in sorted(rules.templates.items())
             if part.casefold() in f"{name}\n{each.subject}".casefold()
         ]
-        is_published = rules.version == await published(self._store)
+        is_published = rules.version == await published_of(self._store)
         return TemplatesNow(version=rules.version, is_published=is_published, templates=lines)
 
-    async def preview(self, name: str, visitor: str, draft: Draft | None = None) -> Preview | None:
+    async def preview(
+        self, name: str, visitor: str, draft: Draft | None = None, *, published: bool = False
+    ) -> Preview | None:
         """Return a template as a visitor would get it."""
-        rules, reader = await self._newest(), await self._reader_of(visitor)
-        if rules is None or reader is None:
+        sent, newest = await self._published(), await self._newest()
+        rules, reader = sent if published else newest, await self._reader_of(visitor)
+        if rules is None or newest is None or reader is None:
             return None
         errors: list[RuleError] = []
         if draft is not None:
@@ -130,6 +134,9 @@ class StoredMailings:
             "visitor": visitor,
             "who": shown(reader[0]) if visitor else "",
             "used": _used(rules, name),
+            "newest": newest.version,
+            "goes_out": sent.version if sent is not None and name in sent.templates else 0,
+            "is_what_goes_out": sent is not None and _is_alike(sent, rules, name),
         }
         if errors:
             return _unread(known, errors)
@@ -239,15 +246,20 @@ class StoredMailings:
         return self._transport
 
     async def _newest(self) -> CompiledRules | None:
-        """Return the newest version; compiled once, since it never changes."""
-        version = await newest(self._store)
-        if version and (self._rules is None or self._rules.version != version):
+        return await self._compiled(await newest(self._store))
+
+    async def _published(self) -> CompiledRules | None:
+        return await self._compiled(await published_of(self._store))
+
+    async def _compiled(self, version: int) -> CompiledRules | None:
+        """Return a version; compiled once, since it never changes, and kept while it is one of two."""
+        if version and version not in self._rules:
             row = await self._store.get_document(VERSIONS, str(version))
-            assert row is not None, "the newest is there"
-            self._rules = await asyncio.to_thread(
-                compile_files, row["files"], version, row.get("html")
-            )
-        return self._rules if version else None
+            assert row is not None, "a version that is named is there"
+            made = await asyncio.to_thread(compile_files, row["files"], version, row.get("html"))
+            kept = list(self._rules.items())[-1:]
+            self._rules = {**dict(kept), version: made}
+        return self._rules[version] if version else None
 
     async def _reader_of(self, visitor: str) -> tuple[str, dict[str, Any]] | None:
         """Return (address, traits) of a visitor, of nobody in particular for an empty id; None if unknown."""
@@ -304,6 +316,11 @@ class StoredMailings:
         if written is None:
             raise TemplateFailed("the rules name no sender")
         return Sender(written.name, written.address, url)
+
+
+def _is_alike(sent: CompiledRules, shown_by: CompiledRules, name: str) -> bool:
+    """Return whether two versions hold the same template, to the letter."""
+    return name in sent.templates and sent.templates[name] == shown_by.templates.get(name)
 
 
 def _unread(known: dict[str, Any], errors: list[RuleError]) -> Preview:

@@ -22,7 +22,7 @@ from messaging.gateway.console.rulebook import Matching, MatchLine
 from messaging.ports import Store
 from scripts.affected import PATH, Ask
 from scripts.lift import wilson
-from scripts.story import moment
+from scripts.wording import moment
 
 SAMPLE = 2_000
 AT_ONCE = 200

@@ -23,8 +23,8 @@ from scripts.known import chance
 from scripts.lift import lift_now
 from scripts.older import still_there
 from scripts.reasons import why
-from scripts.story import moment
 from scripts.visible import plain, shown
+from scripts.wording import moment
 from scripts.working import both, tasks
 from scripts.worth import back_said, revenue_said, unread_said
 

@@ -47,7 +47,7 @@ from messaging.ports import BatchRecord, Journal, Store
 from messaging.store.tables import ROW_HOLDS
 from messaging.vocabulary.events import Record, decode_event
 from messaging.vocabulary.ids import email_key, normal_address
-from messaging.vocabulary.messages import decode_letters
+from messaging.vocabulary.letters import decode_letters
 from scripts.erasing import nobody
 from scripts.personal_parts import (
     Document,

@@ -9,7 +9,7 @@ import msgspec
 
 from messaging.gateway.readers import ReplayCall
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import Letter
+from messaging.vocabulary.letters import Letter
 
 Document = dict[str, Any]
 

@@ -21,7 +21,7 @@ from messaging.social.activitypub import kind_of
 from messaging.social.gravatar import read
 from messaging.social.outcomes import FAILED, FOUND, NOBODY
 from messaging.vocabulary.effects import LookUp
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 FAILURE = "status 500"
 

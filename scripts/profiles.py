@@ -22,7 +22,7 @@ from agents.runtime.registry import WIRING
 from learning.audience.chance import Chance
 from learning.audience.people import Profile
 from messaging.ports import Store
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 READ_MAX = 2_000
 """States read at once."""

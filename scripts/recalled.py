@@ -7,7 +7,7 @@ from agents.runtime.inprocess import Recall
 from agents.runtime.registry import WIRING
 from messaging.ports import Store
 from messaging.vocabulary.effects import LookUp
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 READ_MAX = 1_000
 SOCIAL = "social"

@@ -20,14 +20,20 @@ from agents.rules.compiled import CompiledRules
 from agents.rules.flow import named
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
-from agents.rules_manager.editing import STAY
 from agents.runtime.figures import by_status, people_by_version, stages_in
 from agents.runtime.filler import DONE, filling_of, percent
-from agents.runtime.mover import MOVES
-from agents.runtime.readers import places_of
+from agents.runtime.mover import MOVES, left_of, moves_any
+from agents.runtime.stages_kept import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
 from messaging.gateway.console.desk import Page
+from messaging.gateway.console.publications import (
+    GroupLine,
+    PublicationLine,
+    Published,
+    PublishOrder,
+    decided,
+)
 from messaging.gateway.console.rulebook import (
     CohortLine,
     Compared,
@@ -39,7 +45,6 @@ from messaging.gateway.console.rulebook import (
     MoveLine,
     PathLine,
     Place,
-    PublicationLine,
     RulesNow,
     Saved,
     VersionLine,
@@ -49,12 +54,12 @@ from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
 from scripts.affected import asks_of
 from scripts.entering import entering, said
+from scripts.impact import GROUPS_MAX, ImpossibleError, impact, in_all
 from scripts.matching import matching
 from scripts.older import older_lines
 from scripts.overview import CALLS, GOING
 from scripts.rules import (
     files_of,
-    impact,
     newest,
     publications,
     publish,
@@ -63,8 +68,8 @@ from scripts.rules import (
     version_of,
 )
 from scripts.rules_diff import changes, sentence, unified
-from scripts.story import moment
 from scripts.visible import shown
+from scripts.wording import moment
 
 VERSIONS_SHOWN = 20
 COMPARED_MAX = 16
@@ -162,8 +167,7 @@ class StoredRulebook:
         """Return version -> its publications, the newest first."""
         found: dict[int, list[PublicationLine]] = {}
         for each in await publications(self._store):
-            line = PublicationLine(at=moment(each["at"]), by=shown(each["by"]), runs=each["runs"])
-            found.setdefault(int(each["version"]), []).append(line)
+            found.setdefault(int(each["version"]), []).append(_published_line(each))
         return found
 
     async def listed(self, number: int) -> list[tuple[str, list[FileLine]]]:
@@ -252,6 +256,7 @@ class StoredRulebook:
 
     async def impact(self, number: int) -> list[Place]:
         """Return where runs stand that are on other versions than this one."""
+        found = await impact(self._store, number, await self._compiled(number))
         return [
             Place(
                 path=each.path,
@@ -260,8 +265,11 @@ class StoredRulebook:
                 going=each.runs,
                 calls=each.waiting,
                 has_place=each.has_place,
+                why_not=each.why_not,
+                group=each.name,
+                choices=list(each.choices) if place < GROUPS_MAX else [],
             )
-            for each in await impact(self._store, number, await self._compiled(number))
+            for place, each in enumerate(found)
         ]
 
     async def entering(self, number: int) -> list[str]:
@@ -269,11 +277,23 @@ class StoredRulebook:
         found = await entering(self._store, number, sample=LOOKED_MAX, versions=self._versions_read)
         return [said(each) for each in found]
 
-    async def publish(
-        self, number: int, instead_of: int, by: str, at: datetime, runs: str = STAY
-    ) -> bool:
+    async def publish(self, number: int, order: PublishOrder, by: str, at: datetime) -> Published:
         """Publish a version in the place of another."""
-        return await publish(self._store, number, at=at, by=by, instead_of=instead_of, runs=runs)
+        try:
+            row = await publish(
+                self._store,
+                number,
+                at=at,
+                by=by,
+                instead_of=order.instead_of,
+                runs=order.runs,
+                groups=order.groups,
+            )
+        except ImpossibleError as error:
+            return Published(outcome="impossible", said=str(error))
+        if row is None:
+            return Published(outcome="late")
+        return Published(outcome="published", said=decided(in_all(row["impact"], row["runs"])))
 
     async def _compiled(self, number: int) -> CompiledRules:
         """Return a version, compiled once."""
@@ -284,14 +304,15 @@ class StoredRulebook:
 
     async def _move(self) -> MoveLine | None:
         last = await self._store.get_document(*PUBLISHED)
-        if last is None or last["runs"] == STAY:
+        if last is None or not moves_any(last):
             return None
         job = await self._store.get_document(MOVES, str(last["number"])) or {}
+        left = sum(left_of(job).values())
         return MoveLine(
             version=last["version"],
-            action=last["runs"],
             is_done=job.get("status") == DONE,
-            told=sum(job.get("told", {}).values()),
+            went=sum(job.get("told", {}).values()) - left,
+            left=left,
             stay=sum(job.get("stay", {}).values()),
         )
 
@@ -310,6 +331,27 @@ class StoredRulebook:
             rows = await self._store.rows(VERSIONS, {"id": str(each)}, limit=1, only=("at", "by"))
             found += [_version(row, number, published_by) for row in rows]
         return found
+
+
+def _published_line(row: dict[str, Any]) -> PublicationLine:
+    groups = row["impact"] if row.get("groups") else []
+    return PublicationLine(
+        at=moment(row["at"]),
+        by=shown(row["by"]),
+        runs=row["runs"],
+        said=decided(in_all(row["impact"], row["runs"])),
+        groups=[
+            GroupLine(
+                path=each["path"],
+                stage=each["stage"],
+                version=each["version"],
+                going=each["runs"],
+                calls=each["waiting"],
+                choice=each["choice"],
+            )
+            for each in groups
+        ],
+    )
 
 
 def _version(

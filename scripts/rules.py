@@ -6,19 +6,21 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
-from agents.rules.compiled import CompiledRules
-from agents.rules.ruleset import name_of
-from agents.rules.source import parse
-from agents.rules_manager.editing import RUNS, STAY
-from agents.runtime.figures import standing_in
+from agents.rules_manager.editing import STAY
 from agents.runtime.views import PUBLICATIONS, PUBLISHED, VERSIONS, VERSIONS_MAX
 from config.load import compile_files, read_folder
+from messaging.gateway.console.publications import decided, published_change, saved_change
 from messaging.ports import Store
+from messaging.store.audit_log import note
+from scripts.impact import check_choice, check_groups, impact, in_all, paths_of
 
+UP = "up"
+"""Stands for a start that published what it found."""
 PUBLICATIONS_MAX = 1_000
 """Shown of all there were: the newest."""
 TRIES_MAX = 100
@@ -64,8 +66,11 @@ async def publish(
     by: str,
     instead_of: int | None = None,
     runs: str = STAY,
-) -> bool:
-    """Let visitors enter paths by this version from now on, and say whether they do. An older version rolls back.
+    groups: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any] | None:
+    """Let visitors enter paths by this version from now on. An older version rolls back.
+
+    Return what is kept of the publication (`publications`), None where another version is published than `instead_of`.
 
     Args:
         store: where versions are.
@@ -74,80 +79,61 @@ async def publish(
         by: who does it.
         instead_of: the version that must be published until now (0: none); where another one is, nothing is changed.
         runs: what becomes of the runs under way on other versions: `stay`, `migrate` or `exit`
-            (`agents.runtime.mover`). Where they stood is kept with the publication.
+            (`agents.runtime.mover`).
+        groups: group (`path/version/stage`) -> what becomes of those who stand there, where that is something else.
 
-    Raise ValueError for a `runs` that there is not, KeyError for a version that there is not.
+    Raise ImpossibleError for what cannot become of them, KeyError for a version that there is not.
     """
-    if runs not in RUNS:
-        raise ValueError(f"runs under way can {', '.join(RUNS)}, not {runs!r}")
+    check_choice(runs)
+    await check_groups(store, version, groups)
     for _ in range(TRIES_MAX):
         before = await store.get_document(*PUBLISHED)
         if instead_of is not None and instead_of != (before["version"] if before else 0):
-            return False
+            return None
         number = before["number"] if before else 0
         if before is not None:
             await store.put_document(PUBLICATIONS, str(number), before)
-        groups = await impact(store, version)
+        standing = await impact(store, version)
         fields = {"number": number + 1, "version": version, "at": at, "by": by, "runs": runs}
-        fields["impact"] = msgspec.to_builtins(groups)
+        fields["groups"] = dict(groups)
+        fields["impact"] = [
+            msgspec.to_builtins(each) | {"choice": groups.get(each.name, runs)} for each in standing
+        ]
         # Whoever enters while this is published counts too: by the version before.
-        others = {each.version for each in groups} | ({before["version"]} if before else set())
+        others = {each.version for each in standing} | ({before["version"]} if before else set())
         fields["older_goals"] = await older_goals(store, version, others - {version})
         expected = {"number": number} if before is not None else None
         if await store.swap_document(*PUBLISHED, fields, expected):
-            return True
+            return fields
     raise AssertionError("somebody publishes without an end")
 
 
+async def publish_noted(
+    store: Store,
+    version: int,
+    *,
+    at: datetime,
+    by: str,
+    runs: str = STAY,
+    groups: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Publish a version and write that into the audit log; return and raise as `publish` does."""
+    before = await published(store)
+    row = await publish(store, version, at=at, by=by, runs=runs, groups=groups)
+    assert row is not None, "it takes the place of whatever is published"
+    said = decided(in_all(row["impact"], runs))
+    await note(store, published_change(version, before, said, by=by), at)
+    return row
+
+
 async def publications(store: Store) -> list[dict[str, Any]]:
-    """Return every publication, the newest first: `number`, `version`, `at`, `by`, `runs`, `impact`."""
+    """Return every publication, the newest first: `number`, `version`, `at`, `by`, `runs`, `groups`, `impact`."""
     rows = await store.rows(PUBLICATIONS, {}, limit=PUBLICATIONS_MAX)
     last = await store.get_document(*PUBLISHED)
     found = {int(each["number"]): each for each in [*rows, *([last] if last else [])]}
     return [
         {name: value for name, value in found[number].items() if name != "id"}
         for number in sorted(found, reverse=True)
-    ]
-
-
-class Group(msgspec.Struct, frozen=True):
-    """Count runs that stand at one place, and say what becomes of them by a publication."""
-
-    path: str
-    version: int
-    stage: str
-    runs: int
-    """Under way."""
-    waiting: int
-    """Runs there that wait for a person; they go over, and do not end."""
-    has_place: bool
-    """Whether the version that would be published has this path and stage: only then can a run go over to it."""
-
-
-async def impact(store: Store, version: int, rules: CompiledRules | None = None) -> list[Group]:
-    """Return where runs stand that are on another version than this one, as of each shard's last commit.
-
-    `rules`: the version compiled, where somebody has it. Raise KeyError for a version that there is not.
-    """
-    if rules is None:
-        found = await store.get_document(VERSIONS, str(version))
-        if found is None:
-            raise KeyError(version)
-        rules = await asyncio.to_thread(compile_files, found["files"], version, found.get("html"))
-    standing = standing_in(await store.figures("rules"))
-    others = {other for _, other, _ in standing if other != version}
-    flows = {other: await _flows(store, other) for other in sorted(others)}
-    return [
-        Group(
-            path,
-            other,
-            stage,
-            runs,
-            waiting,
-            _has_place(rules, path, stage, is_flow=path in flows[other]),
-        )
-        for (path, other, stage), (runs, waiting) in sorted(standing.items())
-        if other != version
     ]
 
 
@@ -167,29 +153,8 @@ async def older_goals(
 async def _goals(store: Store, version: int) -> dict[str, set[str]]:
     """Return path -> its goal, of a version."""
     return {
-        path: set(data.get("goal", ())) for path, data in (await _paths(store, version)).items()
+        path: set(data.get("goal", ())) for path, data in (await paths_of(store, version)).items()
     }
-
-
-async def _flows(store: Store, version: int) -> set[str]:
-    """Return the paths of a version that are flows: none of their runs can go over to a loop, nor the reverse."""
-    return {path for path, data in (await _paths(store, version)).items() if "steps" in data}
-
-
-async def _paths(store: Store, version: int) -> dict[str, dict[str, Any]]:
-    """Return path -> what its file says, of a version that was checked when it was made."""
-    found = await store.get_document(VERSIONS, str(version))
-    files = found["files"] if found is not None else {}
-    return {
-        name_of(file): parse(file, text).data
-        for file, text in files.items()
-        if file.startswith("paths/")
-    }
-
-
-def _has_place(rules: CompiledRules, path: str, stage: str, *, is_flow: bool) -> bool:
-    rule = rules.paths.get(path)
-    return rule is not None and stage in rule.places and bool(rule.steps) == is_flow
 
 
 async def published(store: Store) -> int:
@@ -222,6 +187,8 @@ async def publish_when_empty(store: Store, folder: Path, at: datetime) -> int:
     """Publish a folder where no version is published yet; return the version, 0 if there was one."""
     if await published(store):
         return 0
-    version, _ = await push(store, folder, at=at, by="up")
-    await publish(store, version, at=at, by="up")
+    version, is_new = await push(store, folder, at=at, by=UP)
+    if is_new:
+        await note(store, saved_change(version, by=UP), at)
+    await publish_noted(store, version, at=at, by=UP)
     return version

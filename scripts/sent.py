@@ -11,7 +11,7 @@ import msgspec
 
 from messaging.ports import Clock, Store
 from scripts.resting import Resting
-from scripts.story import moment
+from scripts.wording import moment
 
 FIELDS = ("day", "path", "stage", "template", "status", "opened", "clicked")
 EVERY_DAY = ""

@@ -23,9 +23,8 @@ from agents.runtime.lessons import (
     WEEK_ROWS_MAX,
     ReachedAt,
     Row,
-    customer_at,
     examples_of,
-    opportunity_at,
+    got_there_at,
     weeks_at,
 )
 from learning.audience.audience import Act, Audience, Mail, Said
@@ -43,7 +42,8 @@ from messaging.vocabulary.ids import (
     position,
     visitor_id_for,
 )
-from messaging.vocabulary.messages import ModelTrained, SendPlan, TrainingScheduled
+from messaging.vocabulary.messages import ModelTrained, TrainingScheduled
+from messaging.vocabulary.plans import SendPlan
 from messaging.vocabulary.records import Snapshot
 from scripts.tallying import HOURS, Counts, Tally, in_order, stages_of
 
@@ -146,15 +146,12 @@ class Simulated:
         """Return what tells when a visitor got where a probability is of."""
         bots = self.bots
 
-        def customer(visitor: str) -> datetime | None:
-            held = bots.states("sales").get(visitor)
-            return customer_at(held.state if held is not None else None)
+        def reached(visitor: str) -> datetime | None:
+            held = (bots.states(bot).get(visitor) for bot in ("rules", "sales"))
+            in_rules, in_sales = (each.state if each is not None else None for each in held)
+            return got_there_at(policy, in_rules, in_sales, bots.view.rules)
 
-        def opportunity(visitor: str) -> datetime | None:
-            held = bots.states("rules").get(visitor)
-            return opportunity_at(held.state if held is not None else None, bots.view.rules)
-
-        return customer if policy.endswith("customer") else opportunity
+        return reached
 
     def _trained(self, act: TrainModel) -> ModelTrained:
         """Learn a probability from what was kept until now, as the learner's own process does."""

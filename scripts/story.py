@@ -9,51 +9,14 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-from messaging.gateway.moments import in_words
 from messaging.vocabulary.quarantine import DROPPED, EVENT, QUARANTINE, REPLAYED, UNREADABLE
-from scripts.choices import decided, percent
-from scripts.counting import counted
-from scripts.reasons import not_offered, why
+from scripts.choices import decided
+from scripts.reasons import why
+from scripts.story_lines import line
 from scripts.visible import plain, shown
-
-Row = dict[str, Any]
-
-TITLES = {
-    "behavior": "Behavior",
-    "social": "Social",
-    "engagement": "Engagement",
-    "email": "Email",
-    "rules": "Rules Manager",
-    "sales": "Sales",
-    "learner": "Learner",
-}
-"""Bot -> its name as people say it."""
-
-EVENTS = {
-    "identify": "said who they are",
-    "page": "viewed a page",
-    "screen": "viewed a screen",
-    "group": "joined a group",
-    "alias": "got another user id",
-    "opened": "opened an e-mail",
-    "clicked": "clicked in an e-mail",
-    "unsubscribed": "unsubscribed",
-    "address_confirmed": "confirmed their address",
-    "bounced": "an e-mail came back",
-    "complained": "complained of an e-mail",
-    "entry_asked": "was let onto a path by the API",
-    "broadcast_ordered": "was reached by a broadcast",
-    "webhook_answered": "another system answered about them",
-}
-
-TYPES = frozenset({"notice_bar", "opinion_form", "chat_invitation", "exit_offer"})
-
-RESPONSES = {"shown": "saw", "clicked": "took up", "dismissed": "closed", "submitted": "answered"}
-"""What was done with an interaction, followed by its type."""
+from scripts.wording import TITLES, Row, because, did, mail, moment, offer, words
 
 MOVERS = {
     "time": "time went by",
@@ -106,7 +69,7 @@ def sentence(row: Row) -> str:
     if table == QUARANTINE:
         return set_aside(row | {"kind": kind})
     if table == "story":
-        return _told(kind, row.get("detail") or {})
+        return line(kind, row.get("detail") or {})
     return f"{row.get('kind', '')}  {words(_rest(row))}".strip()
 
 
@@ -167,73 +130,8 @@ def by_whom(row: Row) -> str:
     return TITLES.get(str(row.get("bot", "")), "Machine")
 
 
-def did(what: str) -> str:
-    """Return what a visitor did.
-
-    >>> did("shown opinion_form"), did("page"), did("mail_opened"), did("shown the way")
-    ('saw the opinion form', 'viewed a page', 'opened an e-mail', 'did "shown the way"')
-    """
-    name = what.removeprefix("mail_").removeprefix("engagement_").replace(":", " ", 1)
-    response, _, type_ = name.partition(" ")
-    if response in RESPONSES and type_ in TYPES:
-        return f"{RESPONSES[response]} the {type_.replace('_', ' ')}"
-    return EVENTS.get(name, f'did "{what}"')
-
-
-def moment(value: Any) -> str:
-    """Return a time in UTC.
-
-    >>> moment("2026-11-26T14:00:00Z")
-    'Thu 26 Nov 2026, 14:00 UTC'
-    """
-    return in_words(datetime.fromisoformat(str(value))) if value else "-"
-
-
-def words(value: Any) -> str:
-    """Return anything in words: names and values one after the other, never brackets.
-
-    >>> words({"city": "Rio", "tags": ["a", "b"]}), words([]), words(True)
-    ('city Rio, tags a + b', '-', 'yes')
-    """
-    if isinstance(value, dict):
-        return ", ".join(f"{shown(name)} {words(each)}" for name, each in value.items()) or "-"
-    if isinstance(value, list):
-        return " + ".join(words(each) for each in value) or "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "-" if value in ("", None) else shown(value)
-
-
 def _rest(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in NOT_SAID}
-
-
-def _mail(row: Row) -> str:
-    """Return which e-mail is spoken of."""
-    if "template" not in row:
-        return "an e-mail"
-    if row.get("confirms") or row.get("step") == "confirm":
-        return f"e-mail {row['template']} (asks to confirm the address)"
-    if row.get("success") or row.get("step") == "success":
-        return f"success e-mail {row['template']} for order {row['run']}"
-    return (
-        f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']}{_of_path(row)})"
-    )
-
-
-def _of_path(row: Row) -> str:
-    """Return of which path something is: a visitor may be on several with stages of one name."""
-    return f" of {row['path']}" if row.get("path") else ""
-
-
-def _offer(row: Row) -> str:
-    """Return which interaction is spoken of.
-
-    >>> _offer({"interaction": "opinion", "type": "opinion_form"})
-    'opinion form "opinion"'
-    """
-    type_ = row.get("type") or row.get("interaction_type") or "interaction"
-    return f'{type_.replace("_", " ")} "{row["interaction"]}"'
 
 
 _STANDS = {
@@ -251,15 +149,11 @@ def engaged(row: Row) -> str:
     said = _STANDS.get(row["status"])
     if said is None:
         said = f"{row['status']} {'after it was seen' if row.get('shown_at') else 'unseen'}"
-    return f"{_offer(row)} {said}{_because(row)}"
-
-
-def _because(row: Row) -> str:
-    return f": {why(row['reason'])}" if row.get("reason") else ""
+    return f"{offer(row)} {said}{because(row)}"
 
 
 def _send(row: Row) -> str:
-    return f"{_mail(row)} {row['status']}{_because(row)}"
+    return f"{mail(row)} {row['status']}{because(row)}"
 
 
 def _alert(row: Row, kind: str) -> str:
@@ -273,222 +167,3 @@ def _settled_by(by: Any) -> str:
     if by in BY_ITSELF:
         return f" by itself ({why(by)})"
     return f" by {by}" if by else ""
-
-
-def _goal(d: Row) -> str:
-    worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
-    credit = _credit(d)
-    return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
-
-
-def _credit(d: Row) -> str:
-    if not d.get("credited"):
-        return ""
-    sends = len(d.get("linear") or ())
-    return ", thanks to an e-mail of ours" + (f" (and {sends - 1} before it)" if sends > 1 else "")
-
-
-def _refund(d: Row) -> str:
-    currency = f" {d['currency']}" if d.get("currency") else ""
-    amount = "all of it" if d["amount"] is None else f"{d['amount']:g}{currency}"
-    if d.get("issue"):
-        amount = f"an amount that counts nothing ({d['issue']})"
-    if d["left"] is None:
-        return f"order {d['order_id']}: {amount} given back, before the order itself is known"
-    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{currency} and its credit are left"
-
-
-def _unread(d: Row) -> str:
-    return f"order {d['order_id']} counts nothing: {d['issue']}"
-
-
-def _given_back(d: Row) -> str:
-    return f"the attempt does not count: {d['outcome']}{_because(d)}"
-
-
-def _asked(d: Row) -> str:
-    """Return whom Social asked, and what came.
-
-    >>> _asked(
-    ...     {"source": "gravatar", "hosts": ["api.example"], "outcome": "found", "kind": "personal"}
-    ... )
-    'asked gravatar (api.example) for a public profile: found, personal'
-    >>> _asked(
-    ...     {
-    ...         "source": "activitypub",
-    ...         "hosts": [],
-    ...         "outcome": "busy",
-    ...         "reason": "our own line is full",
-    ...     }
-    ... )
-    'asked activitypub (nobody was reached) for a public profile: busy (our own line is full)'
-    """
-    hosts = list(dict.fromkeys(d["hosts"]))
-    said = d["outcome"] + (f" ({d['reason']})" if d.get("reason") else "")
-    said += f", {d['kind']}" if d.get("kind") else ""
-    said += f", {counted(d['posts'], 'posts')}" if d.get("posts") is not None else ""
-    if d.get("last_active_at"):
-        said += f", last active {moment(d['last_active_at'])}"
-    return f"asked {d['source']} ({', '.join(hosts) or 'nobody was reached'}) for a public profile: {said}"
-
-
-def _seen(d: Row) -> str:
-    """Return what was found in the end.
-
-    >>> (
-    ...     _seen({"presence": "found", "profile": "personal", "activity": "active"}),
-    ...     _seen({"presence": ""}),
-    ... )
-    ('social presence found: profile personal, activity active', 'social presence unknown')
-    """
-    known = [f"{name} {d[name]}" for name in ("profile", "activity") if d.get(name)]
-    return f"social presence {d['presence'] or 'unknown'}" + (
-        f": {', '.join(known)}" if known else ""
-    )
-
-
-def _asking(d: Row) -> str:
-    again = "" if d["times"] == 1 else " once more: the answer was lost"
-    return f"looks for a public profile at {words(d['sources'])}{again}"
-
-
-def _likely(d: Row) -> str:
-    """Return what a rule made of a probability.
-
-    >>> _likely({"chances": {"customer": 0.31}, "entered": ["likely"], "left": []})
-    'is 31 % likely to become a customer: entered likely'
-    """
-    said = [
-        f"{percent(v)} likely to become {_OF[n]}" for n, v in d["chances"].items() if v is not None
-    ]
-    moves = [f"{way} {words(d[way])}" for way in ("entered", "left") if d[way]]
-    return f"is {' and '.join(said) or 'no lead any more'}: {', '.join(moves)}"
-
-
-def _form(d: Row) -> str:
-    """Return what was answered, and what followed at once.
-
-    >>> _form({"answers": {"missing": "The price"}, "entered": ["asks-for-price"], "left": []})
-    'answered: missing The price; entered asks-for-price'
-    """
-    moves = [f"{way} {words(d[way])}" for way in ("entered", "left") if d[way]]
-    return "; ".join([f"answered: {words(d['answers'])}", *moves])
-
-
-def _put_off(d: Row) -> str:
-    """Return why an e-mail waits, with what went before it, and what each was worth.
-
-    >>> row = {"path": "club", "stage": "invited", "rule": "outvalued", "ahead": "lead"}
-    >>> _put_off(row | {"ahead_template": "hi", "ahead_value": 80.0, "value": 12.5})[40:]
-    'put off: an e-mail of more value went before it (hi of lead, 80 against 12.5)'
-    """
-    ahead = ""
-    if d.get("ahead"):
-        values = "ahead_value" in d
-        worth = f", {d['ahead_value']:.3g} against {d['value']:.3g}" if values else ""
-        ahead = f" ({d.get('ahead_template') or 'an e-mail'} of {d['ahead']}{worth})"
-    return f"the e-mail of stage {d['stage']}{_of_path(d)} was put off: {why(d['rule'])}{ahead}"
-
-
-_DOES = {
-    "wait": "a wait",
-    "wait_until": "something is waited for",
-    "if": "a question",
-    "split": "the ways part",
-    "email": "an e-mail",
-    "offer": "an offer on the site",
-    "traits": "something is noted of them",
-    "alert": "a person is called",
-    "webhook": "another system is asked",
-    "goto": "back, or on",
-    "end": "the end",
-}
-"""Kind of a flow's step -> what it is for."""
-
-_OF = {"opportunity": "an opportunity", "customer": "a customer"}
-
-_TOLD: dict[str, Callable[[Row], str]] = {
-    "run.entered": lambda d: (
-        f"entered path {d['path']} (run {d['run']}, version {d['version']}) at stage {d['stage']}"
-    ),
-    "run.migrated": lambda d: (
-        f"run {d['run']} of {d['path']} goes on by version {d['version']} of the rules, not {d['before']}"
-        + (f" ({d['by']} published it so)" if d.get("by") else "")
-    ),
-    "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
-    "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
-    "broadcast.refused": lambda d: f"does not get broadcast {d['broadcast']}: {why(d['rule'])}",
-    "step.answered": lambda d: f"step {d['stage']}: the webhook was answered",
-    "step.unanswered": lambda d: f"step {d['stage']}: the webhook got no answer ({d['reason']})",
-    "run.held": lambda d: f"waits: path {d['path']} is paused",
-    "run.alerted": lambda d: (
-        f"run {d['run']} of {d['path']} rests after {counted(d['attempts'], 'attempts')}: a person is called"
-    ),
-    "run.ended": lambda d: (
-        f"run {d['run']} of {d['path']} came to the end of its flow, at step {d['stage']}"
-    ),
-    "step.reached": lambda d: (
-        f"came to step {d['stage']}{_of_path(d)}: {_DOES.get(d['does'], d['does'])}"
-    ),
-    "step.waits": lambda d: f"waits at step {d['stage']}{_of_path(d)} until {moment(d['until'])}",
-    "step.came_true": lambda d: f"what step {d['stage']}{_of_path(d)} waited for has happened",
-    "step.timed_out": lambda d: (
-        f"what step {d['stage']}{_of_path(d)} waited for did not happen in time"
-    ),
-    "step.split": lambda d: f'goes the way "{d["way"]}" at step {d["stage"]}{_of_path(d)}',
-    "stage.reached": lambda d: (
-        f"moved on to stage {d['stage']}{_of_path(d)}"
-        + (", a sales opportunity" if d.get("opportunity") else "")
-    ),
-    "send.planned": lambda d: (
-        f'planned the e-mail "{d["step"]}"{_of_path(d)} for {moment(d["at"])}'
-    ),
-    "send.given_back": _given_back,
-    "send.settled": lambda d: (
-        f"attempt {d['attempt']} counts ({d['outcome']}): an answer is waited for"
-    ),
-    "send.refused": lambda d: f"{_mail(d)} refused{_because(d)}",
-    "send.cancelled": lambda d: f"{_mail(d)} cancelled{_because(d)}",
-    "send.bounced": lambda d: f"{_mail(d)} came back{_because(d)}",
-    "send.resent": lambda d: f"{_mail(d)} is sent once more{_because(d)}",
-    "success.refused": lambda d: f"no success e-mail for order {d['run']}{_because(d)}",
-    "touch.refused": _put_off,
-    "response.by_machine": lambda d: f"a machine {d['response']} an e-mail: it counts nothing",
-    "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",
-    "confirmation.refused": lambda d: f"nobody was asked to confirm the address{_because(d)}",
-    "address.confirmed": lambda _: "their address is confirmed: it may be written to",
-    "goal.reached": _goal,
-    "order.refunded": _refund,
-    "order.unread": _unread,
-    "alert.settled": lambda d: f"{d['by'] or 'somebody'} answered the alert: {d['action']}",
-    "alert.stale": lambda d: (
-        f"{d['by'] or 'somebody'} answered an alert that was over: {d['action']}"
-    ),
-    "offer.refused": lambda d: f"was not offered the {_offer(d)}: {not_offered(d['rule'])}",
-    "engagement.refused": lambda d: f"the {_offer(d)} was not put up{_because(d)}",
-    "engagement.late": lambda d: (
-        f"{d['response']} the {_offer(d)}, which had been taken back meanwhile"
-    ),
-    "social.asking": _asking,
-    "social.asked": _asked,
-    "social.seen": _seen,
-    "social.refused": lambda d: f"is not looked for elsewhere: {d['rule']}",
-    "social.forgotten": lambda _: "what was found of them elsewhere is forgotten",
-    "probability.moved": _likely,
-    "form.answered": _form,
-    "visitor.merged": lambda d: f"is the same person as visitor {d['younger']}: both are one now",
-    "outcome.unexpected": lambda d: (
-        f"an outcome came for an e-mail that did not wait for one: {d['outcome']}"
-    ),
-}
-"""Kind of a line -> its sentence. What ends a run (`run.won` and the like) is said alike for all."""
-
-
-def _told(kind: str, detail: Row) -> str:
-    if kind in _TOLD:
-        return _TOLD[kind](detail)
-    group, _, what = kind.partition(".")
-    if group == "run" and "path" in detail:
-        reason = f" ({why(detail['reason'])})" if detail.get("reason") else ""
-        return f"run {detail['run']} of {detail['path']} ended: {what}{reason}"
-    return f"{kind}  {words(detail)}"

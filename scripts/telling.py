@@ -14,8 +14,9 @@ from messaging.store.mongo import MongoStore
 from scripts.experiments import verdict_words
 from scripts.known import facts
 from scripts.overview import overview
-from scripts.story import by_whom, moment, sentence
+from scripts.story import by_whom, sentence
 from scripts.visible import shown
+from scripts.wording import moment
 
 TOLD = {PAUSE, ("control", "published")}
 """Documents whose writing concerns every shard."""

@@ -19,7 +19,7 @@ from messaging.ports import Appended, Chunk
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import decode_records
+from messaging.vocabulary.letters import decode_records
 
 SECRET = b"a secret of the tests"
 NOON = datetime(2017, 6, 1, 12, tzinfo=UTC)
@@ -122,7 +122,14 @@ def _fields(record: Record) -> tuple[object, ...]:
     return tuple(getattr(record, name) for name in record.__struct_fields__)
 
 
-A_TEST = {"name": "words", "policy": "x", "path": "x", "verdict": "x", "as_of": NOON}
+A_TEST = {
+    "name": "words",
+    "policy": "x",
+    "path": "x",
+    "verdict": "x",
+    "published": True,
+    "as_of": NOON,
+}
 
 
 class FakeReader:

@@ -17,7 +17,7 @@ from agents.protocol.draw import share
 from agents.rules.event_models import MARKS_MAX
 from agents.rules.facts import Cart
 from agents.rules.values import same
-from agents.rules.watches import PATH, Mark, PageAsked, Watch
+from agents.rules.watches import PATH, Mark, PageAsked, ViewsAsked, Watch
 
 HALF_LIFE_DAYS = 7.0
 SOURCES = ("trait", "first", "last", "of")
@@ -73,8 +73,8 @@ class ListedFacts:
     def probability(self, of: str) -> float | None:
         return self.chances.get(of)
 
-    def session_pages(self, texts: tuple[str, ...]) -> int:
-        return sum(any(text in path for text in texts) for path in self.session_paths)
+    def session_pages(self, views: ViewsAsked) -> int:
+        return sum(views.means(path) for path in self.session_paths)
 
     def trait(self, name: str) -> Any:
         return self.traits.get(name)

@@ -18,7 +18,7 @@ from messaging.gateway.told import (
 )
 from messaging.mail.compose import Sender, TemplateText, compose
 from messaging.mail.sink import _Shelf
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 from tests.gateway_builders import NOON, SECRET, FakeReader
 
 EVIL = '<img src=x onerror="document.title=\'taken\'"><script>document.title="taken"</script>'

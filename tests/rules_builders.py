@@ -31,12 +31,12 @@ from messaging.vocabulary.messages import (
     Responded,
     RunBegan,
     RunNoted,
-    SendPlan,
     SendRequested,
     SendSettled,
     SessionEnded,
     Woke,
 )
+from messaging.vocabulary.plans import SendPlan
 
 MONDAY = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
 VISITOR = visitor_id_for("u:1")

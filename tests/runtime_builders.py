@@ -18,14 +18,13 @@ from messaging.ports import Chunk, Clock
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import LogStory, Tell, WakeAt
 from messaging.vocabulary.ids import visitor_id_for
+from messaging.vocabulary.letters import Letter, encode_letters
 from messaging.vocabulary.messages import (
     Arrived,
     CohortEntered,
     CohortLeft,
-    Letter,
     ScoreCrossed,
     Woke,
-    encode_letters,
 )
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

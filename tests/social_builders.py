@@ -12,13 +12,13 @@ from agents.social_bot.state import SOURCES
 from messaging.vocabulary.effects import CancelWake, Effect, LogStory, LookUp, Moved, Tell, WakeAt
 from messaging.vocabulary.ids import visitor_id_for
 from messaging.vocabulary.messages import (
-    Finding,
     Identified,
     LookedUp,
     Message,
     ProfileSeen,
     Woke,
 )
+from messaging.vocabulary.plans import Finding
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 ANN = visitor_id_for("e:ann@example.com")

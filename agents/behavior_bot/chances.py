@@ -7,6 +7,7 @@ Rules
    moves nobody by itself, and never everybody at once.
 3. What was worked out stays in the state until it is worked out anew, so that a rule asked twice answers alike.
 4. A snapshot that cannot be read gives no probability, and no rule holds by it.
+5. All that is asked for is worked out at once, so that no figure contradicts another (`learning.serving.coherent`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from agents.behavior_bot.state import BehaviorState, Chance
 from agents.protocol.bot import View
 from agents.rules.compiled import PROBABILITY, CompiledRules
 from agents.rules.flow import is_hidden
-from learning.serving.probability import chance, policy_of
+from learning.serving.coherent import figures
+from learning.serving.probability import policy_of
 from messaging.vocabulary.effects import Effect, LogStory
 from messaging.vocabulary.records import Snapshot
 
@@ -32,12 +34,13 @@ def refresh(state: BehaviorState, seconds: float, view: View) -> bool:
     for name in gone:
         del state.chances[name]
     changed = bool(gone)
-    for name in wanted:
-        snapshot = view.snapshots.get(policy_of(name))
-        known = state.chances.get(name)
-        if snapshot is None or (known is not None and _is_fresh(known, snapshot, seconds)):
-            continue
-        value = _worked_out(state, snapshot, seconds, view.consent)
+    acting = {name: at for name in wanted if (at := view.snapshots.get(policy_of(name)))}
+    if all(_is_fresh(state.chances.get(name), at, seconds) for name, at in acting.items()):
+        return changed
+    found = figures(view.snapshots, moment_of(state, seconds, view.consent), acting)
+    for name, snapshot in acting.items():
+        known, figure = state.chances.get(name), found.get(name)
+        value = round(figure.value, DECIMALS) if figure is not None else None
         changed = changed or known is None or known.value != value
         state.chances[name] = Chance(value, seconds, snapshot.version)
     return changed
@@ -55,14 +58,7 @@ def moved(state: BehaviorState, rules: CompiledRules, before: list[str]) -> list
     return [LogStory("probability.moved", {"chances": chances, "entered": entered, "left": left})]
 
 
-def _is_fresh(known: Chance, snapshot: Snapshot, seconds: float) -> bool:
-    return known.version == snapshot.version and seconds < known.at + FRESH_SECONDS
-
-
-def _worked_out(
-    state: BehaviorState, snapshot: Snapshot, seconds: float, consent: str
-) -> float | None:
-    try:
-        return round(chance(snapshot, moment_of(state, seconds, consent)), DECIMALS)
-    except ValueError:
-        return None
+def _is_fresh(known: Chance | None, snapshot: Snapshot, seconds: float) -> bool:
+    if known is None or known.version != snapshot.version:
+        return False
+    return seconds < known.at + FRESH_SECONDS

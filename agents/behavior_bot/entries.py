@@ -14,7 +14,8 @@ from agents.behavior_bot.evaluate import Moment
 from agents.behavior_bot.intake import NAME_CHARACTERS_MAX, order_text
 from messaging.vocabulary.effects import Effect, Tell
 from messaging.vocabulary.events import BroadcastOrdered, EntryAsked, Record, Track
-from messaging.vocabulary.messages import Broadcast, BroadcastReached, EntryMet
+from messaging.vocabulary.messages import BroadcastReached, EntryMet
+from messaging.vocabulary.plans import Broadcast
 
 FRESH = timedelta(days=1)
 """So old an event may be that starts a run: a browser was off line for a while."""

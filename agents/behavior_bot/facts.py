@@ -23,7 +23,7 @@ from agents.behavior_bot.state import DAY_SECONDS, BehaviorState, InCart, Tally
 from agents.behavior_bot.tallies import hour_of
 from agents.rules.compiled import PURCHASE_EVENTS, ScoreRule
 from agents.rules.facts import Cart
-from agents.rules.watches import Mark, PageAsked, Watch
+from agents.rules.watches import Mark, PageAsked, ViewsAsked, Watch
 
 MAIL_FACTS = frozenset({"mail_opened", "mail_clicked"})
 """Of these, conditions count only what a human probably did."""
@@ -71,8 +71,8 @@ class VisitorFacts:
         self.asked: dict[str, tuple[datetime, bool]] = {}
         self.ends: dict[str, tuple[datetime, datetime | None]] = {}
         self.worked_out: dict[str, datetime | None] = {}
-        self._pages: dict[tuple[str, ...], int] = {}
-        """Texts -> pages of the session that contain any: several cohorts ask for the same ones."""
+        self._pages: dict[str, int] = {}
+        """Question -> pages of the session that it means: several cohorts ask for the same ones."""
         self._places: dict[str, str] = {}
         """Field -> what is known of it: a cohort for each country asks for the same one."""
         self._standing: dict[str, tuple[datetime, float]] = {}
@@ -129,14 +129,20 @@ class VisitorFacts:
             self._depth = span.depth if span is not None else 0
         return self._depth
 
-    def session_pages(self, texts: tuple[str, ...]) -> int:
-        """Count the bounded recent pages of the present session whose path contains any of these."""
-        known = self._pages.get(texts)
+    def session_pages(self, views: ViewsAsked) -> int:
+        """Count the pages of the present session that are meant.
+
+        Of what was not counted as it came (nobody asked yet, or an older product kept the state) the newest pages tell:
+        never more than there were.
+        """
+        known = self._pages.get(views.id)
         if known is None:
-            span = present(self._state, self._now)
-            start = span.start if span is not None else float("inf")
-            pages = [path for at, path in self._state.pages if at >= start]
-            known = self._pages[texts] = sum([_holds_any(path, texts) for path in pages])
+            known, span = 0, present(self._state, self._now)
+            if span is not None:
+                newest = [path for at, path in self._state.pages if at >= span.start]
+                seen = sum([_holds_any(path, views.texts) for path in newest])
+                known = max(seen, span.viewed.get(views.id, 0))
+            self._pages[views.id] = known
         return known
 
     def trait(self, name: str) -> Any:

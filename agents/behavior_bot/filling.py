@@ -19,6 +19,7 @@ from typing import Any
 from agents.behavior_bot.evaluate import HISTORY, Moment, evaluate, merge_points
 from agents.behavior_bot.knowing import number_of
 from agents.behavior_bot.looked import add_looked
+from agents.behavior_bot.sessions import add_viewed, forget_viewed
 from agents.behavior_bot.state import (
     BehaviorState,
     InCart,
@@ -31,7 +32,7 @@ from agents.behavior_bot.state import (
 )
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
-from agents.rules.keeping import CART, MARK, PAGE, SCORE, TURN, new_in
+from agents.rules.keeping import CART, MARK, PAGE, SCORE, TURN, VIEWS, new_in
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.events import RulesFilled
 
@@ -78,6 +79,13 @@ def add(
             keep_marks(state, watch, marks)
     pages = {page: Tally(*told) for page, told in history.pages.items() if PAGE + page in parts}
     add_looked(state, pages)
+    add_viewed(
+        state,
+        (
+            (start, {each: n for each, n in viewed.items() if VIEWS + each in parts})
+            for start, viewed in history.visits
+        ),
+    )
     traits = {number_of(part[len(TURN) :]) for part in parts if part.startswith(TURN)}
     for turn in history.turns:
         if turn[1] in traits:
@@ -101,6 +109,7 @@ def history_of(state: BehaviorState, visitor: str, of: str, publication: int) ->
             page: (each.count, each.last, each.hours, each.human, each.first)
             for page, each in state.looked.items()
         },
+        visits=[(span.start, span.viewed) for span in state.sessions if span.viewed],
         turns=[(turn.day, turn.trait, turn.value, turn.at) for turn in state.turns],
         cart=[(e.at, e.product, e.quantity, e.price, e.words) for e in state.cart],
         scores={name: (points.value, points.at) for name, points in state.scores.items()},
@@ -111,6 +120,8 @@ def without_kept(state: BehaviorState) -> BehaviorState:
     """Return a state without what history brings: of a younger visitor who is merged, for whoever tells history."""
     state.marks, state.looked, state.turns, state.cart, state.scores = {}, {}, [], [], {}
     state.lacks, state.awaiting = [], []
+    for span in state.sessions:
+        span.viewed = {}
     return state
 
 
@@ -131,7 +142,7 @@ def _begin(state: BehaviorState, parts: Iterable[str]) -> None:
 
 
 def _let_go(state: BehaviorState, parts: Iterable[str]) -> None:
-    gone: dict[str, set[Any]] = {MARK: set(), PAGE: set(), TURN: set(), SCORE: set()}
+    gone: dict[str, set[Any]] = {each: set() for each in (MARK, PAGE, TURN, SCORE, VIEWS)}
     for part in parts:
         if part == CART:
             state.cart = []
@@ -142,6 +153,7 @@ def _let_go(state: BehaviorState, parts: Iterable[str]) -> None:
         state.marks.pop(watch, None)
     for page in gone[PAGE]:
         state.looked.pop(page, None)
+    forget_viewed(state, gone[VIEWS])
     for name in gone[SCORE]:
         state.scores.pop(name, None)
     if gone[TURN]:

@@ -33,6 +33,7 @@ from agents.behavior_bot.state import (
 from agents.behavior_bot.tallies import put_in_hours, tally_of
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
+from agents.rules.keeping import VIEWS
 from agents.rules.values import number
 from agents.rules.watches import PATH
 from messaging.vocabulary.events import (
@@ -105,11 +106,12 @@ def remember(
         case PageViewed() | ScreenViewed():
             path = both_ends(path_of(event))
             keep(state.pages, (at, path), PAGES_MAX)
-            kinds += note_page(state, rules.page_kinds(path), at)
+            meant = rules.page_kinds(path)
+            kinds += note_page(state, meant, at)
             if name in rules.watched:
                 told = {**(event.properties or {}), PATH: path}
                 kinds += note_marks(state, rules, name, told, at)
-            touch(state, at, 1)
+            touch(state, at, 1, [kind[len(VIEWS) :] for kind in meant if kind.startswith(VIEWS)])
         case Track():
             kinds += note_marks(state, rules, name, event.properties, at)
             if rules.keeps_cart and event.properties and name in CART_SIGNS:

@@ -32,7 +32,7 @@ def begin(state: BehaviorState, rules: CompiledRules) -> None:
 
 def note_page(state: BehaviorState, kinds: Iterable[str], at: float) -> list[str]:
     """Count a page for the questions that mean it; return the kinds of those whose counts changed."""
-    changed = list(kinds)
+    changed = [kind for kind in kinds if kind.startswith(PAGE)]
     grew = False
     for kind in changed:
         tally = state.looked.setdefault(kind[len(PAGE) :], Tally())

@@ -5,11 +5,15 @@ Rules
    not matter in which order they are told: a late one extends a span, or joins two.
 2. The newest spans are kept; the older ones are a number, which what comes still later cannot mend.
 3. Pages, screens, track calls and human clicks are activity; what servers say about somebody is not.
-4. After each activity the end of the newest session is untold again, however late the activity came: for
+4. Its pages are counted for each question of the published rules as they come, however many others follow; what joins
+   spans adds their counts. The oldest spans' counts go first where there are too many, and are counted (`let_go`).
+5. After each activity the end of the newest session is untold again, however late the activity came: for
    what it caused (a cart, say) makes others wait for that end.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable
 
 from agents.behavior_bot.state import BehaviorState, Span
 
@@ -19,9 +23,20 @@ IDLE_SECONDS = 30 * 60
 SPANS_MAX = 8
 """Far more than a late event can be late by."""
 
+VIEWED_MAX = 64
+"""Counts of pages kept of all spans together; in one session hardly anybody sees what so many rules ask for."""
 
-def touch(state: BehaviorState, at: float, pages: int) -> bool:
-    """Note activity; return whether a session began by it."""
+
+def touch(state: BehaviorState, at: float, pages: int, questions: Collection[str] = ()) -> bool:
+    """Note activity; return whether a session began by it.
+
+    Args:
+        state: of the visitor.
+        at: when it happened.
+        pages: how many were viewed by it: one, or none.
+        questions: what rules ask of a session's pages for which this one counts.
+    """
+    viewed = dict.fromkeys(questions, 1)
     spans = state.sessions
     if spans:
         latest = spans[-1]
@@ -29,8 +44,11 @@ def touch(state: BehaviorState, at: float, pages: int) -> bool:
             latest.last = max(latest.last, at)
             latest.depth += pages
             latest.told = False
+            if viewed:
+                _add(latest.viewed, viewed)
+                trim_viewed(state)
             return False
-    alone = _place(state, Span(at, at, pages))
+    alone = _place(state, Span(at, at, pages, viewed=viewed))
     state.sessions[-1].told = False
     return alone
 
@@ -42,6 +60,34 @@ def absorb(state: BehaviorState, spans: list[Span], before: int) -> None:
     if spans:
         state.sessions[-1].told = False
     state.sessions_before += before
+
+
+def add_viewed(state: BehaviorState, told: Iterable[tuple[float, dict[str, int]]]) -> None:
+    """Add what history counted of sessions' pages: all its activity lies within the spans that stand."""
+    for start, viewed in told:
+        for span in state.sessions:
+            if span.start <= start <= span.last:
+                _add(span.viewed, viewed)
+    trim_viewed(state)
+
+
+def forget_viewed(state: BehaviorState, questions: Collection[str]) -> None:
+    """Let the counts of these questions go."""
+    for span in state.sessions:
+        for question in span.viewed.keys() & questions:
+            del span.viewed[question]
+
+
+def trim_viewed(state: BehaviorState, count_max: int = VIEWED_MAX) -> None:
+    """Let counts go until the bound holds, the oldest session's first."""
+    over = sum([len(span.viewed) for span in state.sessions]) - count_max
+    if over <= 0:
+        return
+    state.let_go += over
+    for span in state.sessions:
+        for question in sorted(span.viewed)[:over]:
+            del span.viewed[question]
+            over -= 1
 
 
 def present(state: BehaviorState, now: float) -> Span | None:
@@ -64,18 +110,24 @@ def _place(state: BehaviorState, span: Span) -> bool:
     if state.sessions_before and spans and span.last + IDLE_SECONDS <= spans[0].start:
         return False  # it lies among the sessions that are only a number
     apart = []
-    joined = Span(span.start, span.last, span.depth)
+    joined = Span(span.start, span.last, span.depth, viewed=dict(span.viewed))
     alone = True
     for each in spans:
         if each.last + IDLE_SECONDS <= joined.start or joined.last + IDLE_SECONDS <= each.start:
             apart.append(each)
             continue
-        joined = Span(
-            min(each.start, joined.start), max(each.last, joined.last), each.depth + joined.depth
-        )
+        joined.start, joined.last = min(each.start, joined.start), max(each.last, joined.last)
+        joined.depth += each.depth
+        _add(joined.viewed, each.viewed)
         alone = False
     apart.append(joined)
     apart.sort(key=lambda each: each.start)
     state.sessions = apart[-SPANS_MAX:]
     state.sessions_before += max(0, len(apart) - SPANS_MAX)
+    trim_viewed(state)
     return alone and joined in state.sessions
+
+
+def _add(viewed: dict[str, int], more: dict[str, int]) -> None:
+    for question, count in more.items():
+        viewed[question] = viewed.get(question, 0) + count

@@ -21,6 +21,7 @@ import msgspec
 
 from agents.behavior_bot import looked
 from agents.behavior_bot.orders import trim_orders
+from agents.behavior_bot.sessions import VIEWED_MAX, trim_viewed
 from agents.behavior_bot.state import BehaviorState, Tally, trim
 from agents.behavior_bot.tallies import trim_hours, trim_names
 
@@ -112,6 +113,7 @@ def _marks(state: BehaviorState, _: Collection[str], share: int) -> int:
 def _looked(state: BehaviorState, _: Collection[str], share: int) -> int:
     before = state.let_go
     looked.trim(state, looked.LOOKED_MAX // share, looked.HOURS_IN_ALL_MAX // share)
+    trim_viewed(state, VIEWED_MAX // share)
     gone, state.let_go = state.let_go - before, before
     return gone
 

@@ -90,6 +90,8 @@ class Span(msgspec.Struct, array_like=True, gc=False):
     last: float
     depth: int
     told: bool = False
+    viewed: dict[str, int] = {}
+    """Question for its pages (`agents.rules.keeping`) -> how many of them are meant."""
 
 
 class Points(msgspec.Struct, array_like=True, gc=False):

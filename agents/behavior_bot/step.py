@@ -87,6 +87,7 @@ from messaging.vocabulary.events import (
     WebhookAnswered,
 )
 from messaging.vocabulary.ids import normal_address
+from messaging.vocabulary.letters import decode_letters
 from messaging.vocabulary.messages import (
     AlertAnswered,
     Arrived,
@@ -107,7 +108,6 @@ from messaging.vocabulary.messages import (
     TraitsSet,
     WebhookSettled,
     Woke,
-    decode_letters,
 )
 
 SESSION_WAKE = "session"
@@ -186,9 +186,10 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case WebhookAnswered():
             count(state, "webhook_answered", record, here.rules)
             return _told_by_webhook(state, event, record, here)
-        case RulesPublished(version=version, action=action, by=by):
+        case RulesPublished():
             count(state, "rules_published", record, here.rules)
-            return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by))]
+            told = (event.version, event.action, event.by, event.choices)
+            return [Tell("rules", RunsMoved(here.visitor, here.now, *told))]
         case RulesFilled():
             count(state, "rules_filled", record, here.rules)
             return _filled(state, event, here)

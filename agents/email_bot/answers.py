@@ -8,7 +8,8 @@ from agents.email_bot.state import HANDING_OVER, PastSend, past_send
 from agents.email_bot.turn import Turn
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, LogStory, PutAlert, PutSend
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import AlertAnswered, Responded, SendPlan
+from messaging.vocabulary.messages import AlertAnswered, Responded
+from messaging.vocabulary.plans import SendPlan
 
 HUMAN = 0.5
 """How likely a person did it, from which on it counts as theirs."""

@@ -20,7 +20,7 @@ from datetime import datetime
 import msgspec
 
 from messaging.vocabulary.ids import normal_address
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 
 VERSION = 2
 

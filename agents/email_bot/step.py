@@ -48,11 +48,11 @@ from messaging.vocabulary.messages import (
     MergeStarted,
     Message,
     Responded,
-    SendPlan,
     SendRequested,
     StateMerged,
     Woke,
 )
+from messaging.vocabulary.plans import SendPlan
 
 RESENDS_MAX = 2
 """A server that never says whether it took a mail gets it three times at most (`on_uncertain: resend`)."""

@@ -45,7 +45,8 @@ from messaging.vocabulary.effects import (
     WakeAt,
 )
 from messaging.vocabulary.ids import domain_of
-from messaging.vocabulary.messages import MailSent, SendPlan, SendSettled
+from messaging.vocabulary.messages import MailSent, SendSettled
+from messaging.vocabulary.plans import SendPlan
 
 HOLD_FOR = timedelta(minutes=10)
 """Twice what the world clock may run ahead of a message under way."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from messaging.vocabulary.messages import EngagementPlan
+from messaging.vocabulary.plans import EngagementPlan
 
 VERSION = 1
 """Version of the state's layout."""

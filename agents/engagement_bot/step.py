@@ -46,7 +46,6 @@ from messaging.vocabulary.effects import (
 )
 from messaging.vocabulary.messages import (
     EngagementAnswered,
-    EngagementPlan,
     EngagementRequested,
     EngagementSettled,
     EngagementsWithdrawn,
@@ -56,6 +55,7 @@ from messaging.vocabulary.messages import (
     StateMerged,
     Woke,
 )
+from messaging.vocabulary.plans import EngagementPlan
 
 EXPIRE = "expire"
 OVER = "its time was over"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from zoneinfo import available_timezones
 
 from agents.rules.condition_models import NAME
 from agents.rules.email_models import OF_ANOTHER_COHORT, Mail, SplitTestModel
 from agents.rules.entry_checks import check_entry
-from agents.rules.flow_checks import check_flow
+from agents.rules.flow_checks import check_flow, check_steps
 from agents.rules.hints import there_are
 from agents.rules.models import PathFile, Stage, TemplateFile
 from agents.rules.parts import OTHER_KINDS
@@ -30,33 +30,39 @@ may be in all of them, and remembers of which they were told."""
 
 
 def check(rules: RuleSet, *, is_new: bool = True) -> list[RuleError]:
-    """Return every error of a set whose files could all be read, by file and line.
+    """Return every error between the parts of a set, by file and line.
 
-    Of what was taken before (`is_new` is false) it is not asked whether it makes sense: a release that finds more must
-    not take down what runs.
+    Of what is left of files with errors only the names are looked up: what else is found there might follow from what
+    was left out. Of what was taken before (`is_new` is false) it is not asked whether it makes sense: a release that
+    finds more must not take down what runs.
     """
+    every = rules.with_partial()
     circles = list(_check_cycles(rules)) or list(_check_depth(rules))
     found = [
-        *_check_names(rules),
+        *_check_names(every),
         *_check_lengths(rules),
-        *_check_conditions(rules),
+        *_check_conditions(rules, every),
         *(circles or (check_sense(rules) if is_new else ())),
         *_check_scores(rules),
-        *_check_templates(rules),
-        *_check_interactions(rules),
+        *_check_templates(rules, every),
+        *_check_interactions(rules, every),
     ]
+    for name, path in every.paths.items():
+        source = every.sources[f"paths/{name}.yaml"]
+        found += [*_check_path_names(rules, source, path), *check_steps(rules, source, path)]
     for name, path in rules.paths.items():
         source = rules.sources[f"paths/{name}.yaml"]
-        found += [*_check_path(rules, source, path), *check_flow(rules, source, name, path)]
+        found += [*_check_path(rules, source, path), *check_flow(source, name, path)]
     return sorted(found, key=lambda error: (error.file, error.line))
 
 
 def _unknown(
-    source: Source, at: Location, what: str, name: str, known: Iterable[str]
+    rules: RuleSet, source: Source, at: Location, what: str, name: str
 ) -> Iterator[RuleError]:
-    names = sorted(known)
-    if name not in names:
-        yield source.error(at, f"the {what} {name} does not exist", there_are(name, names))
+    names = rules.names(what)
+    if name not in names and at[0] not in source.stand_ins:
+        hint = there_are(name, sorted(names))
+        yield source.error(at, f"the {what} {name} does not exist", hint)
 
 
 def _check_names(rules: RuleSet) -> Iterator[RuleError]:
@@ -77,20 +83,20 @@ def _check_lengths(rules: RuleSet) -> Iterator[RuleError]:
 # ----------------------------------------------------------------------- cohorts and scores
 
 
-def _check_conditions(rules: RuleSet) -> Iterator[RuleError]:
-    for name, cohort in rules.cohorts.items():
-        source = rules.sources[COHORTS]
+def _check_conditions(rules: RuleSet, every: RuleSet) -> Iterator[RuleError]:
+    for name, cohort in every.cohorts.items():
+        source = every.sources[COHORTS]
         for at, condition in walk(cohort.when, ("cohorts", name, "when")):
             if condition.cohort is not None:
                 place = (*at, "cohort")
-                yield from _unknown(source, place, "cohort", condition.cohort, rules.cohorts)
+                yield from _unknown(rules, source, place, "cohort", condition.cohort)
             if condition.is_since_entry:
                 hint = "ask so in a step of a flow, or name a window: within_days"
                 place = (*at, condition.operator, "since_entry")
                 yield source.error(place, "a cohort is of no run: since_entry has no moment", hint)
             if condition.score is not None:
                 place = (*at, "score", "name")
-                yield from _unknown(source, place, "score", condition.score.name, rules.scores)
+                yield from _unknown(rules, source, place, "score", condition.score.name)
 
 
 def _check_cycles(rules: RuleSet) -> Iterator[RuleError]:
@@ -159,21 +165,20 @@ def _check_scores(rules: RuleSet) -> Iterator[RuleError]:
             yield source.error((*at, "bands"), "two bands have one name", "rename one")
 
 
-def _check_templates(rules: RuleSet) -> Iterator[RuleError]:
-    for name, template in rules.templates.items():
+def _check_templates(rules: RuleSet, every: RuleSet) -> Iterator[RuleError]:
+    for name, template in every.templates.items():
         if template.cohort is not None:
-            source = rules.sources[f"templates/{name}.yaml"]
-            yield from _unknown(source, ("cohort",), "cohort", template.cohort, rules.cohorts)
+            source = every.sources[f"templates/{name}.yaml"]
+            yield from _unknown(rules, source, ("cohort",), "cohort", template.cohort)
 
 
-def _check_interactions(rules: RuleSet) -> Iterator[RuleError]:
-    for name, interaction in rules.interactions.items():
-        source = rules.sources[f"interactions/{name}.yaml"]
+def _check_interactions(rules: RuleSet, every: RuleSet) -> Iterator[RuleError]:
+    for name, interaction in every.interactions.items():
+        source = every.sources[f"interactions/{name}.yaml"]
         when = interaction.when
-        yield from _unknown(source, ("when", "cohort"), "cohort", when.cohort, rules.cohorts)
-        for key, cohort in (("only", when.only), ("unless", when.unless)):
+        for key, cohort in (("cohort", when.cohort), ("only", when.only), ("unless", when.unless)):
             if cohort is not None:
-                yield from _unknown(source, ("when", key), "cohort", cohort, rules.cohorts)
+                yield from _unknown(rules, source, ("when", key), "cohort", cohort)
         names = [each.name for each in interaction.content.fields or []]
         for index, field in enumerate(names):
             if field in names[:index]:
@@ -184,27 +189,33 @@ def _check_interactions(rules: RuleSet) -> Iterator[RuleError]:
 # -------------------------------------------------------------------------------------- paths
 
 
-def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
+def _check_path_names(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
+    """Give every name of a path that leads nowhere, but for those in a flow's questions."""
     if path.entry.cohort is not None:
-        cohort = path.entry.cohort
-        yield from _unknown(source, ("entry", "cohort"), "cohort", cohort, rules.cohorts)
-    yield from check_entry(source, path)
-    yield from _unknown(source, ("sender",), "sender", path.sender, rules.senders)
-    template = path.success.template
-    yield from _unknown(source, ("success", "template"), "template", template, rules.templates)
+        yield from _unknown(rules, source, ("entry", "cohort"), "cohort", path.entry.cohort)
+    yield from _unknown(rules, source, ("sender",), "sender", path.sender)
+    yield from _unknown(rules, source, ("success", "template"), "template", path.success.template)
     if path.zone not in available_timezones():
         near = difflib.get_close_matches(path.zone, available_timezones(), n=1)
         hint = f"did you mean {near[0]}?" if near else "write it like America/Sao_Paulo"
         yield source.error(("zone",), f"the zone {path.zone} does not exist", hint)
+    for index, stage in enumerate(path.stages):
+        if stage.on.cohort:
+            yield from _unknown(rules, source, ("stages", index, "on"), "cohort", stage.on.cohort)
+    for at, _, email in path.emails():
+        for index, each in enumerate(email.templates):
+            place = (*at, "templates", index)
+            yield from _unknown(rules, source, place, "template", each.id)
+            if each.cohort is not None:
+                yield from _unknown(rules, source, place, "cohort", each.cohort)
+
+
+def _check_path(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
+    yield from check_entry(source, path)
     if path.attempts.after_open > path.attempts.total:
         hint = f"lower it to {path.attempts.total} or less"
         yield source.error(("attempts", "after_open"), "after_open is above total", hint)
     yield from _check_stages(source, path.stages)
-    for index, stage in enumerate(path.stages):
-        at: Location = ("stages", index)
-        if stage.on.cohort:
-            place = (*at, "on")
-            yield from _unknown(source, place, "cohort", stage.on.cohort, rules.cohorts)
     for place, _, email in path.emails():
         yield from _check_email(rules, source, place, email)
         yield from _check_hours(source, place, email, path)
@@ -232,11 +243,8 @@ def _check_stages(source: Source, stages: list[Stage]) -> Iterator[RuleError]:
 def _check_email(rules: RuleSet, source: Source, at: Location, email: Mail) -> Iterator[RuleError]:
     listed = {each.id: each for each in reversed(email.templates)}
     for index, each in enumerate(email.templates):
-        place = (*at, "templates", index)
-        yield from _unknown(source, place, "template", each.id, rules.templates)
-        if each.cohort is not None:
-            yield from _unknown(source, place, "cohort", each.cohort, rules.cohorts)
         if listed[each.id] is not each:
+            place = (*at, "templates", index)
             yield source.error(place, f"the template {each.id} is listed twice", "delete one")
     for index, name in enumerate(email.defaults):
         place = (*at, "default_templates", index) if email.default_templates else (*at, "templates")
@@ -252,11 +260,14 @@ def _check_email(rules: RuleSet, source: Source, at: Location, email: Mail) -> I
             some = [each for each in listed if listed[each].cohort] or ["a template with a cohort"]
             hint = "add it there, or choose one of: " + ", ".join(some)
             yield source.error(place, f"the default {name} is not among the templates", hint)
-        elif not (listed[name].cohort or _own_cohort(rules.templates.get(name))):
+        elif name in rules.templates and not (
+            listed[name].cohort or _own_cohort(rules.templates[name])
+        ):
             hint = "name it in `default_templates`, or give it a cohort"
             yield source.error(place, f"the default {name} is for everybody", hint)
     known = [rules.templates[name] for name in listed if name in rules.templates]
-    if "subject" in email.different and len(known) > 1 and len({t.subject for t in known}) == 1:
+    is_known = len(known) == len(listed) > 1
+    if "subject" in email.different and is_known and len({t.subject for t in known}) == 1:
         hint = "give at least one template another subject, or take `subject` out of `different`"
         problem = f"all {len(known)} templates have one subject"
         yield source.error((*at, "different"), problem, hint)
@@ -308,7 +319,7 @@ def _check_variants(
     meant_for = {
         name: {listed[name].cohort, _own_cohort(rules.templates.get(name))} - {None}
         for name in test.variants
-        if name in listed
+        if name in listed and name in rules.templates
     }
     first = next(iter(meant_for), "")
     for variant in test.variants:
@@ -317,7 +328,7 @@ def _check_variants(
             hint = "add it there, or choose one of: " + ", ".join(listed)
             problem = f"the variant {variant} is not among the step's templates"
             yield source.error(place, problem, hint)
-        elif meant_for[variant] != meant_for[first]:
+        elif variant in meant_for and meant_for[variant] != meant_for[first]:
             hint = "who may get one variant must be able to get all of them, or their shares would not hold; "
             hint += OF_ANOTHER_COHORT
             problem = f"the variant {variant} is not for the same cohort as {first}"

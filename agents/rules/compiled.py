@@ -333,7 +333,7 @@ class CompiledRules:
     keeps_cart: bool = False
     """Whether a cohort asks for what lies in the cart."""
     pages: tuple[tuple[str, Callable[[str], bool]], ...] = ()
-    """(kind, whether a path is meant): what rules ask of pages."""
+    """(kind, whether a path is meant): what rules ask of pages, ever and of those of a session."""
     groups: Mapping[str, list[Group]] = field(default_factory=dict, repr=False)
     """Kind -> what it touches, by what is needed: who has it not is not asked."""
     bounds: Mapping[str, list[tuple[float, list[CompiledCohort]]]] = field(

@@ -37,7 +37,7 @@ from agents.rules.did import (
 from agents.rules.event_models import EventLike, PageLike
 from agents.rules.facts import LISTS, Facts
 from agents.rules.fading import fades_at
-from agents.rules.keeping import CART, PAGE, turns_of
+from agents.rules.keeping import CART, PAGE, VIEWS, turns_of
 from agents.rules.operators import value_test
 from agents.rules.parts import (
     ACTIVITY,
@@ -54,7 +54,7 @@ from agents.rules.parts import (
 )
 from agents.rules.value_models import PropertyIs, TraitIs
 from agents.rules.values import plain, same
-from agents.rules.watches import page_asked
+from agents.rules.watches import page_asked, views_asked
 from agents.rules.when import compile_clock, compile_date
 
 CART_EVENT = "Product Added"
@@ -260,10 +260,11 @@ def _page(page: PageSeen, around: Around) -> Part:
     )
 
 
-def _session(session: SessionIs, _: Around) -> Part:
+def _session(session: SessionIs, around: Around) -> Part:
     least, depth = session.number_at_least or 0, session.depth_at_least or 0
     most = float("inf") if session.number_at_most is None else session.number_at_most
-    texts, pages = tuple(session.pages_contain or ()), session.pages_at_least
+    views = views_asked(session.pages_contain) if session.pages_contain else None
+    pages = session.pages_at_least
     seconds = (session.minutes_at_least or 0) * 60
     is_numbered = session.number_at_least is not None or session.number_at_most is not None
 
@@ -275,10 +276,13 @@ def _session(session: SessionIs, _: Around) -> Part:
             return False
         if seconds and facts.session_seconds < seconds:
             return False
-        return not texts or facts.session_pages(texts) >= pages
+        return views is None or facts.session_pages(views) >= pages
 
     # A track call changes the number of sessions alone, and that is a kind of its own.
-    kinds = {"session"} | ({"page", "screen"} if depth or texts else set())
+    kinds = {"session"} | ({"page", "screen"} if depth or views else set())
+    if views is not None:
+        around.pages[VIEWS + views.id] = views.means
+        kinds.add(VIEWS + views.id)
     return Part(test, None, frozenset(kinds) | (ACTIVITY if seconds else frozenset()))
 
 

@@ -18,7 +18,8 @@ Rules
    (nothing is awaited any more),
    `mark:<watch>` (its marks did), `page:<id>` (the count of the pages that a rule means did), `score:<name>:<bound>` (a
    score may have passed it), `born` (a visitor is met first), `run:<path>` (a run began), `time` (only time passed).
-   `turn:<trait>` and `cart:kept` never happen: by them a condition names what it looks at (`agents.rules.keeping`).
+   `turn:<trait>`, `views:<id>` and `cart:kept` never happen: by them a condition names what it looks at
+   (`agents.rules.keeping`).
 5. An answer to an interaction is counted under `engagement_<answer>:<type>`; its kind is `engagement_<answer>`.
 """
 
@@ -28,7 +29,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any, NamedTuple, Protocol
 
-from agents.rules.watches import Mark, PageAsked, Watch
+from agents.rules.watches import Mark, PageAsked, ViewsAsked, Watch
 
 LISTS = "lists."
 """Begins the names under which static lists are asked for as traits; no trait is kept by such a name."""
@@ -98,8 +99,8 @@ class Facts(Protocol):
         """Return how many pages were viewed in the present session, 0 when there is none."""
         ...
 
-    def session_pages(self, texts: tuple[str, ...]) -> int:
-        """Count the bounded recent pages of the present session whose path contains any of these."""
+    def session_pages(self, views: ViewsAsked) -> int:
+        """Count the pages of the present session that are meant."""
         ...
 
     def trait(self, name: str) -> Any:

@@ -20,8 +20,14 @@ Places = Mapping[str, Location]
 """Step -> where it stands in the file."""
 
 
-def check_flow(rules: RuleSet, source: Source, name: str, path: PathFile) -> Iterator[RuleError]:
-    """Give every error of a path's flow, by line; none for a path of stages."""
+def check_steps(rules: RuleSet, source: Source, path: PathFile) -> Iterator[RuleError]:
+    """Give every error of a single step of a path's flow, names that lead nowhere among them."""
+    for at, step in walk_steps(path.steps, ("steps",)):
+        yield from _check_step(rules, source, at, step)
+
+
+def check_flow(source: Source, name: str, path: PathFile) -> Iterator[RuleError]:
+    """Give every error of how a path's steps lead to each other; none for a path of stages."""
     steps = list(walk_steps(path.steps, ("steps",)))
     if not steps:
         return
@@ -33,7 +39,6 @@ def check_flow(rules: RuleSet, source: Source, name: str, path: PathFile) -> Ite
         if step.name in places:
             yield source.error((*at, "name"), f"two steps are called {step.name}", "rename one")
         places.setdefault(step.name, at)
-        yield from _check_step(rules, source, at, step)
     lost = [(at, step) for at, step in steps if step.goto is not None and step.goto not in places]
     for at, step in lost:
         hint = there_are(step.goto or "", places)
@@ -51,9 +56,9 @@ def _check_step(rules: RuleSet, source: Source, at: Location, step: Step) -> Ite
         if hint is not None:
             place = (*at, "set_trait", trait)
             yield source.error(place, f"the trait {trait} cannot be set", hint)
-    if step.offer is not None and step.offer.interaction not in rules.interactions:
+    if step.offer is not None and step.offer.interaction not in rules.names("interaction"):
         problem = f"the interaction {step.offer.interaction} does not exist"
-        hint = there_are(step.offer.interaction, rules.interactions)
+        hint = there_are(step.offer.interaction, rules.names("interaction"))
         yield source.error((*at, "offer"), problem, hint)
     ways = [way.name for way in step.split.ways] if step.split is not None else []
     for index, way in enumerate(ways):
@@ -72,14 +77,14 @@ def _check_condition(
     assert asked is not None, f"{step.name} asks nothing"
     place = (*at, "if") if step.if_ is not None else (*at, "wait_until", "when")
     for each, condition in walk(asked, place):
-        if condition.cohort is not None and condition.cohort not in rules.cohorts:
+        if condition.cohort is not None and condition.cohort not in rules.names("cohort"):
             problem = f"the cohort {condition.cohort} does not exist"
-            hint = there_are(condition.cohort, rules.cohorts)
+            hint = there_are(condition.cohort, rules.names("cohort"))
             yield source.error((*each, "cohort"), problem, hint)
         score = condition.score
-        if score is not None and score.name not in rules.scores:
+        if score is not None and score.name not in rules.names("score"):
             problem = f"the score {score.name} does not exist"
-            hint = there_are(score.name, rules.scores)
+            hint = there_are(score.name, rules.names("score"))
             yield source.error((*each, "score", "name"), problem, hint)
 
 

@@ -1,10 +1,10 @@
 """Name what Behavior keeps of events only where rules ask for it, so that it is known what an older version did not.
 
-Whatever is counted by its name is kept for good, whoever asks. Five kinds of things are kept only for rules that ask:
+Whatever is counted by its name is kept for good, whoever asks. Six kinds of things are kept only for rules that ask:
 
     mark:<watch>   the newest events of a watch          turn:<trait>   when a trait changed
     cart:kept      what was put into the cart            score:<name>   the points of a score
-    page:<id>      how often such pages were seen
+    page:<id>      how often such pages were seen        views:<id>     how many of them in each session
 
 Rules
 1. Each has a signature: a score that gives other points, or lets them fade otherwise, is another one. Bands and caps
@@ -20,7 +20,7 @@ from agents.rules.compiled import ScoreRule
 from messaging.vocabulary.ids import short_hash
 
 CART = "cart:kept"
-MARK, TURN, SCORE, PAGE = "mark:", "turn:", "score:", "page:"
+MARK, TURN, SCORE, PAGE, VIEWS = "mark:", "turn:", "score:", "page:", "views:"
 
 
 def turns_of(trait: str) -> str:
@@ -53,7 +53,8 @@ def kept_by(kinds: Collection[str]) -> frozenset[str]:
     >>> sorted(kept_by({"page", "mark:ab12", "score:interest:2.0"}))
     ['mark:ab12', 'score:interest']
     """
-    found = {kind for kind in kinds if kind.startswith((MARK, TURN, PAGE)) or kind == CART}
+    by_name = (MARK, TURN, PAGE, VIEWS)
+    found = {kind for kind in kinds if kind.startswith(by_name) or kind == CART}
     return frozenset(found | {kind.rpartition(":")[0] for kind in kinds if kind.startswith(SCORE)})
 
 

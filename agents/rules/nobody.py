@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 from agents.rules.facts import Cart
-from agents.rules.watches import Mark, PageAsked, Watch
+from agents.rules.watches import Mark, PageAsked, ViewsAsked, Watch
 
 
 class Nobody:
@@ -29,9 +29,9 @@ class Nobody:
         self.ends: dict[str, tuple[datetime, datetime | None]] = {}
         self.worked_out: dict[str, datetime | None] = {}
 
-    def session_pages(self, texts: tuple[str, ...]) -> int:
+    def session_pages(self, views: ViewsAsked) -> int:
         """Return 0."""
-        del texts
+        del views
         return 0
 
     def trait(self, name: str) -> None:

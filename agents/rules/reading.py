@@ -35,9 +35,19 @@ def read_model(source: Source, model: type[SomeModel]) -> SomeModel | list[RuleE
     try:
         return model.model_validate(source.data)
     except ValidationError as error:
-        keys = _keys(model.__module__)
-        found = [_rule_error(source, each, keys, model) for each in error.errors(include_url=False)]
+        found = [each for _, each in errors_of(source, error, model)]
     return sorted(found, key=lambda each: each.line)
+
+
+def errors_of(
+    source: Source, error: ValidationError, model: type[Model]
+) -> list[tuple[Location, RuleError]]:
+    """Return where a model found something wrong with a source's data, and what, in words."""
+    keys = _keys(model.__module__)
+    return [
+        (each["loc"], _rule_error(source, each, keys, model))
+        for each in error.errors(include_url=False)
+    ]
 
 
 def _rule_error(
@@ -83,7 +93,7 @@ def _add(error: ErrorDetails) -> str:
 
 def _words(source: Source, location: Location) -> str:
     """Return a location as it stands in the file: `stages[2].email.name`."""
-    known = location
+    known = source.original(location)
     while known and known not in source.lines and known[:-1] not in source.lines:
         known = known[:-1]
     text = ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
 
 from agents.rules.condition_models import Model
 from agents.rules.entries import entry_cohorts
@@ -35,6 +37,28 @@ __all__ = [
 ]
 
 COHORTS, SCORES, SENDERS = "cohorts.yaml", "scores.yaml", "senders.yaml"
+NOTHING = object()
+
+
+class Names(Container[str]):
+    """Hold the names of one kind.
+
+    Parameters:
+        known: those of what could be read.
+        data: of a file with errors, its data; None where it could not be read at all: then every name may be there.
+        key: where the names stand in it.
+    """
+
+    def __init__(self, known: Iterable[str], data: Any = NOTHING, key: str = "") -> None:
+        entries = data.get(key) if isinstance(data, dict) else None
+        self._any = data is not NOTHING and not isinstance(entries, dict)
+        self._known = {*known, *(entries if isinstance(entries, dict) else ())}
+
+    def __contains__(self, name: object) -> bool:
+        return self._any or name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
 
 
 @dataclass(slots=True)
@@ -47,6 +71,35 @@ class RuleSet:
     """Layout -> its MJML."""
     bodies: dict[str, str] = field(default_factory=dict)
     """Template -> its HTML, compiled where it is written as MJML."""
+    partial: dict[str, tuple[Source, Model]] = field(default_factory=dict)
+    """File with errors -> what is left of it without them (`agents.rules.partial`): for the names it holds."""
+    broken: dict[str, Any] = field(default_factory=dict)
+    """File with errors -> its data, None where it could not be read. What it was to hold is there, and not known."""
+    named: dict[tuple[str, int], Names] = field(default_factory=dict)
+    """Kind, and how much was read by then -> its names, put together once."""
+
+    def with_partial(self) -> RuleSet:
+        """Return the set with what is left of files with errors."""
+        sources = {file: source for file, (source, _) in self.partial.items()}
+        models = {file: model for file, (_, model) in self.partial.items()}
+        return RuleSet(self.sources | sources, self.models | models, broken=self.broken)
+
+    def names(self, kind: str) -> Names:
+        """Return the names that there are of a kind: `cohort`, `score`, `sender`, `template` or `interaction`."""
+        place = kind, len(self.models) + len(self.broken)
+        if place not in self.named:
+            self.named[place] = self._names(kind)
+        return self.named[place]
+
+    def _names(self, kind: str) -> Names:
+        whole: Mapping[str, Any] = getattr(self, f"{kind}s")
+        file = f"{kind}s.yaml"
+        if file in (COHORTS, SCORES, SENDERS):
+            return (
+                Names(whole, self.broken[file], f"{kind}s") if file in self.broken else Names(whole)
+            )
+        inside = (PurePosixPath(each) for each in self.broken)
+        return Names({*whole, *(each.stem for each in inside if str(each.parent) == f"{kind}s")})
 
     @property
     def cohorts(self) -> Mapping[str, Cohort]:

@@ -10,7 +10,7 @@ Rules
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -53,9 +53,25 @@ class Source:
     """Location -> line (from 1), of the key where there is one."""
     blocks: dict[Location, int]
     """Location of a block of text (`|`) -> line of the block's first line."""
+    problems: list[tuple[Location, RuleError]] = field(default_factory=list)
+    """What could not be read, and where; in the data stands nothing instead."""
+    kept: dict[Location, list[int]] = field(default_factory=dict)
+    """List of which some items were taken out -> which are left (`agents.rules.partial`)."""
+    stand_ins: frozenset[str] = frozenset()
+    """Keys whose values stand in for what is missing, or wrong, in the file (`agents.rules.partial`)."""
+
+    def original(self, location: Location) -> Location:
+        """Return where something stands in the file, whatever was taken out before it."""
+        found: Location = ()
+        for depth, part in enumerate(location):
+            items = self.kept.get(location[:depth], [])
+            is_item = isinstance(part, int) and part < len(items)
+            found = (*found, items[int(part)] if is_item else part)
+        return found
 
     def line(self, location: Location) -> int:
         """Return the line of a location, or of the nearest thing around it that stands in the file."""
+        location = self.original(location)
         while location and location not in self.lines:
             location = location[:-1]
         return self.lines.get(location, 1)
@@ -67,6 +83,14 @@ class Source:
 
 def parse(file: str, text: str) -> Source:
     """Read a file's text. Raise RuleError with the line for what cannot be read."""
+    source = parse_parts(file, text)
+    if source.problems:
+        raise source.problems[0][1]
+    return source
+
+
+def parse_parts(file: str, text: str) -> Source:
+    """Read what can be read of a file's text. Raise RuleError where that is nothing: it is no YAML."""
     if len(text) > SIZE_MAX:
         raise RuleError(file, 1, f"the file is longer than {SIZE_MAX} characters", "split it")
     try:
@@ -91,7 +115,7 @@ def parse(file: str, text: str) -> Source:
         raise RuleError(file, 1, "the file is empty", "delete it, or fill it in")
     source = Source(file, None, {}, {})
     data = _build(node, (), source)
-    return Source(file, data, source.lines, source.blocks)
+    return Source(file, data, source.lines, source.blocks, source.problems)
 
 
 def _refuse_aliases(file: str, text: str) -> None:
@@ -132,10 +156,14 @@ def _build_mapping(node: yaml.MappingNode, at: Location, source: Source) -> dict
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise RuleError(source.file, line, "a key must be a word", "write `key: value`")
+            problem = RuleError(source.file, line, "a key must be a word", "write `key: value`")
+            source.problems.append((at, problem))
+            continue
         key = key_node.value
         if key in data:
-            raise RuleError(source.file, line, f"{key} is given twice", "keep one of them")
+            problem = RuleError(source.file, line, f"{key} is given twice", "keep one of them")
+            source.problems.append(((*at, key), problem))
+            continue
         source.lines[(*at, key)] = line
         data[key] = _build(value_node, (*at, key), source)
     return data
@@ -151,11 +179,11 @@ def _scalar(node: yaml.ScalarNode, at: Location, source: Source) -> Any:
         case "int" | "float" as kind:
             try:
                 return int(text) if kind == "int" else float(text)
-            except ValueError as error:
-                raise source.error(
-                    at, f"{text!r} is no number", "write digits, like 4 or 2.5"
-                ) from error
+            except ValueError:
+                error = source.error(at, f"{text!r} is no number", "write digits, like 4 or 2.5")
         case "null":
-            raise source.error(at, f"{at[-1] if at else 'the file'} is empty", "fill it in")
+            error = source.error(at, f"{at[-1] if at else 'the file'} is empty", "fill it in")
         case other:
-            raise source.error(at, f"the tag !{other} is not known", "leave it out")
+            error = source.error(at, f"the tag !{other} is not known", "leave it out")
+    source.problems.append((at, error))
+    return None

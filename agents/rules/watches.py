@@ -36,6 +36,24 @@ def page_asked(text: str, *, prefix: bool) -> PageAsked:
     return PageAsked(derive("page", text, str(prefix))[:8], text, prefix)
 
 
+class ViewsAsked(NamedTuple):
+    """Say which pages of a session a rule means: those whose path contains any of some texts."""
+
+    id: str
+    """What they are counted under: the same in each version of the rules that asks the same."""
+    texts: tuple[str, ...]
+
+    def means(self, path: str) -> bool:
+        """Say whether this path is meant."""
+        return any(text in path for text in self.texts)
+
+
+def views_asked(texts: Iterable[str]) -> ViewsAsked:
+    """Return what is asked of the paths in a session that contain any of these texts, in whatever order they stand."""
+    in_order = tuple(sorted(set(texts)))
+    return ViewsAsked(derive("views", *in_order)[:8], in_order)
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Name the events that a rule looks at one by one."""

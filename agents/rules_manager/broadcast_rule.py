@@ -12,7 +12,7 @@ from agents.rules.compiled import (
     StageRule,
     SuccessRule,
 )
-from messaging.vocabulary.messages import Broadcast
+from messaging.vocabulary.plans import Broadcast
 
 BROADCAST = "broadcast"
 """Name of the one stage and step, and the beginning of the path's name, which no marketer's path can have."""

@@ -16,7 +16,8 @@ from agents.rules_manager.planning import news_until, not_agreed, plan, stop
 from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import LET_IN, WHOM, count
-from messaging.vocabulary.messages import Broadcast, BroadcastReached
+from messaging.vocabulary.messages import BroadcastReached
+from messaging.vocabulary.plans import Broadcast
 
 OPEN_MAX = 8
 """Broadcasts that may wait for a visitor at once: more would go out weeks late."""

@@ -8,38 +8,90 @@ Rules
 4. Attempts, touches and the wait under way are kept, and so is the time of what was planned: the new version's quiet
    hours and caps are asked when it comes. An e-mail that was asked for already goes out all the same.
 5. A flow's step that does something else by the new version is taken anew.
+6. What was chosen for a group holds for who stands there when the move comes to them. Who went on meanwhile is looked
+   at again, where they stand then.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
+from agents.rules.compiled import CompiledRules, PathRule
 from agents.rules_manager import flow
 from agents.rules_manager.planning import stop
 from agents.rules_manager.state import Run
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.messages import RunsMoved
 
-STAY, MIGRATE, EXIT = "stay", "migrate", "exit"
-RUNS = (STAY, MIGRATE, EXIT)
+Choice = Literal["stay", "migrate", "exit"]
+
+STAY: Choice = "stay"
+MIGRATE: Choice = "migrate"
+EXIT: Choice = "exit"
+RUNS: tuple[Choice, ...] = (STAY, MIGRATE, EXIT)
 """What may become of the runs under way on other versions."""
+
+
+def group_of(path: str, version: int, stage: str) -> str:
+    """Return what a group is called: the runs that stand at one stage (of a flow: step) by one version.
+
+    >>> group_of("welcome", 3, "cart")
+    'welcome/3/cart'
+    """
+    return f"{path}/{version}/{stage}"
+
+
+def has_place(rules: CompiledRules, path: str, stage: str, *, in_steps: bool) -> bool:
+    """Say whether a version has the place at which a run stands; a loop's run has none in a flow, nor the reverse."""
+    return not no_place(rules, path, stage, in_steps=in_steps)
+
+
+def no_place(rules: CompiledRules, path: str, stage: str, *, in_steps: bool) -> str:
+    """Return why runs cannot go over to a version, empty where they can. `in_steps`: their path is a flow."""
+    rule = rules.paths.get(path)
+    if rule is None:
+        return "no such path"
+    if bool(rule.steps) != in_steps:
+        return "stages there, no steps" if in_steps else "steps there, no stages"
+    if stage not in rule.places:
+        return "no such step" if in_steps else "no such stage"
+    return ""
+
+
+def becomes(choice: str, *, under_way: bool, has_place: bool) -> Choice:
+    """Return what a choice means for one run; `under_way`: it goes on, else it waits for a person.
+
+    >>> [becomes(each, under_way=False, has_place=True) for each in RUNS]
+    ['stay', 'migrate', 'migrate']
+    >>> [becomes(each, under_way=True, has_place=False) for each in RUNS]
+    ['stay', 'stay', 'exit']
+    """
+    if choice == EXIT and under_way:
+        return EXIT
+    return MIGRATE if choice in (MIGRATE, EXIT) and has_place else STAY
 
 
 def runs_moved(turn: Turn, message: RunsMoved) -> None:
     """Move this visitor's runs to the published version, or end them."""
+    rules = turn.view.rules
     if turn.view.rules_version != message.version:
         return  # not seen here yet (it is told again), or replaced by a newer publication
     for run in turn.state.runs.values():
         if run.version == message.version or run.broadcast is not None:
             continue
-        if message.action == EXIT and run.active:
-            stop(turn, run, "another version was published")
-        elif (message.action == MIGRATE and run.active) or run.alert_id:
-            _migrate(turn, run, message)
+        if not (run.active or run.alert_id):
+            continue
+        choice = message.choices.get(group_of(run.path, run.version, run.stage), message.action)
+        is_there = has_place(rules, run.path, run.stage, in_steps=bool(run.came))
+        then = becomes(choice, under_way=run.active, has_place=is_there)
+        if then == EXIT:
+            reason = "another version was published"
+            stop(turn, run, reason, version=message.version, by=message.by)
+        elif then == MIGRATE:
+            _migrate(turn, run, rules.paths[run.path], message)
 
 
-def _migrate(turn: Turn, run: Run, message: RunsMoved) -> None:
-    path = turn.view.rules.paths.get(run.path)
-    if path is None or run.stage not in path.places or bool(path.steps) != bool(run.came):
-        return  # a loop's run has no place in a flow, nor the reverse
+def _migrate(turn: Turn, run: Run, path: PathRule, message: RunsMoved) -> None:
     before, old = run.version, turn.path(run)
     run.version = message.version
     turn.story("run.migrated", run, before=before, version=run.version, by=message.by)

@@ -29,12 +29,12 @@ from learning.serving import fixed, on_site
 from messaging.vocabulary.ids import decision_id, engagement_id
 from messaging.vocabulary.messages import (
     CohortEntered,
-    EngagementPlan,
     EngagementRequested,
     EngagementSettled,
     EngagementsWithdrawn,
     SiteConsent,
 )
+from messaging.vocabulary.plans import EngagementPlan
 from messaging.vocabulary.records import Decision
 
 DAY = timedelta(hours=24)

@@ -42,7 +42,8 @@ from learning.serving import fixed, next_best, send_time
 from learning.serving.policy import Choice as Chosen
 from learning.serving.split_test import ALARM, RUNNING
 from messaging.vocabulary.ids import decision_id, send_id
-from messaging.vocabulary.messages import SendPlan, SendRequested
+from messaging.vocabulary.messages import SendRequested
+from messaging.vocabulary.plans import SendPlan
 from messaging.vocabulary.records import Decision, SplitTest
 
 NEWS_AFTER_MERGE = timedelta(minutes=15)
@@ -405,8 +406,8 @@ def give_back(turn: Turn, run: Run, attempt: Try) -> None:
     turn.state.touches = [t for t in turn.state.touches if t.send_id != attempt.send_id]
 
 
-def stop(turn: Turn, run: Run, reason: str, status: str = "stopped") -> None:
-    """End a run: nothing more is planned, open decisions get no reward."""
+def stop(turn: Turn, run: Run, reason: str, status: str = "stopped", **detail: Any) -> None:
+    """End a run: nothing more is planned, open decisions get no reward. `detail`: more for its story."""
     run.status = status
     run.planned_at = None
     run.hour_choice = Choice()
@@ -419,4 +420,4 @@ def stop(turn: Turn, run: Run, reason: str, status: str = "stopped") -> None:
         called_off = reason == CALLED_OFF
         status_shown = CANCELLED if called_off else REFUSED
         turn.show_recipient(run.broadcast.id, status_shown, "" if called_off else reason)
-    turn.story(f"run.{status}", run, reason=reason)
+    turn.story(f"run.{status}", run, reason=reason, **detail)

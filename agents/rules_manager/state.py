@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from agents.rules.basics import ATTEMPTS_MAX, CAPPED_MAX
-from messaging.vocabulary.messages import Broadcast
+from messaging.vocabulary.plans import Broadcast
 
 TRIES_MAX = ATTEMPTS_MAX
 """Sends kept of one run: four times the routine's budget, so that resumed and merged runs fit."""

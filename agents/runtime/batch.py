@@ -27,14 +27,13 @@ from agents.runtime.views import held_text
 from messaging.ports import BatchRecord, Chunk, Commit, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Event, Record, erased_record
 from messaging.vocabulary.ids import ERASED_LATEST, erased_key
-from messaging.vocabulary.messages import (
-    Arrived,
+from messaging.vocabulary.letters import (
     Letter,
-    MergedInto,
     decode_letters,
     decode_records,
     encode_letters,
 )
+from messaging.vocabulary.messages import Arrived, MergedInto
 from messaging.vocabulary.quarantine import row_of_replay
 from messaging.vocabulary.records import IdentityWrite
 

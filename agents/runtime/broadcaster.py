@@ -23,7 +23,7 @@ from agents.runtime.passing import Passage, Ways, look_always
 from agents.runtime.registry import WIRING
 from agents.runtime.views import Compile, Versions, read_versions
 from messaging.vocabulary.events import BroadcastOrdered
-from messaging.vocabulary.messages import Broadcast
+from messaging.vocabulary.plans import Broadcast
 
 BROADCASTS = "broadcasts"
 ORDERED, UNDER_WAY, CANCELLING = "ordered", "under way", "cancelling"

@@ -43,7 +43,8 @@ from messaging.vocabulary.errors import (
     raised_at,
 )
 from messaging.vocabulary.figures import summed
-from messaging.vocabulary.messages import HandOverDue, Letter, MailOutcome
+from messaging.vocabulary.letters import Letter
+from messaging.vocabulary.messages import HandOverDue, MailOutcome
 
 
 @dataclass

@@ -37,7 +37,13 @@ from messaging.vocabulary.effects import (
     TrainModel,
     WakeAt,
 )
-from messaging.vocabulary.messages import Erased, Letter, Message, Replayed, Woke, letter_in
+from messaging.vocabulary.letters import Letter, letter_in
+from messaging.vocabulary.messages import (
+    Erased,
+    Message,
+    Replayed,
+    Woke,
+)
 
 _ACTS = (QueueSend, TrainModel)
 """Not written `QueueSend | TrainModel` where it is asked: that makes a new type for each row of a batch."""

@@ -36,7 +36,8 @@ from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.errors import raised_at
 from messaging.vocabulary.events import RulesFilled
-from messaging.vocabulary.messages import Letter, Message, StateMerged, decode_letters
+from messaging.vocabulary.letters import Letter, decode_letters
+from messaging.vocabulary.messages import Message, StateMerged
 
 
 class RelivingBot(BehaviorBot):

@@ -25,17 +25,17 @@ from agents.runtime.registry import IDENTITY, WIRING
 from messaging.ports import MailOutcomeCode, RowWrite
 from messaging.vocabulary.effects import HandOver, LookUp, QueueSend, TrainModel
 from messaging.vocabulary.events import Record
+from messaging.vocabulary.letters import Letter
 from messaging.vocabulary.messages import (
     Arrived,
-    Finding,
     HandOverDue,
-    Letter,
     LookedUp,
     MailOutcome,
     MergedInto,
     Message,
     ModelTrained,
 )
+from messaging.vocabulary.plans import Finding
 
 Answer = Callable[[str, HandOver], MailOutcomeCode]
 """(visitor, hand-over) -> what SMTP said."""

@@ -1,8 +1,9 @@
 """Gather what a probability is learned from: the moments that are kept, and what came of them.
 
 Rules
-1. A moment is what Behavior kept as time passed. Where it led is looked up when it is learned from: an opportunity
-   in the Rules Manager's states, a customer in Sales'.
+1. A moment is what Behavior kept as time passed. Where it led is looked up when it is learned from: a customer in
+   Sales' states, an opportunity in the Rules Manager's. Who bought was an opportunity, by the order at the latest,
+   whatever stages they came by: an order that only a webhook tells passes none.
 2. Moments are taken week by week, the newest whose horizon is over first, so many of each: what is read is bounded,
    and no week outweighs another. Within a week everybody has a time of their own by a hash, so a part of it is a
    fair sample.
@@ -22,7 +23,7 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from agents.sales_bot.state import SalesState
 from learning.serving.moment import FEATURES
-from learning.serving.probability import HORIZON_DAYS
+from learning.serving.probability import CUSTOMER, HORIZON_DAYS, policy_of
 from learning.training.lesson import Example, Lesson
 from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
@@ -46,12 +47,12 @@ ReachedAt = Callable[[str], datetime | None]
 async def gather(store: Store, rules: CompiledRules, policy: str, now: datetime) -> Lesson:
     """Return what a training at `now` learns from, with the model that acts. Raise `Unavailable`."""
     rows = await _moments(store, now)
-    is_customer = policy.endswith("customer")
-    held = await _states(store, "sales" if is_customer else "rules", {r["visitor"] for r in rows})
+    visitors = {row["visitor"] for row in rows}
+    in_sales = await _states(store, "sales", visitors)
+    in_rules = await _states(store, "rules", visitors) if policy != policy_of(CUSTOMER) else {}
 
     def reached_at(visitor: str) -> datetime | None:
-        state = held.get(visitor)
-        return customer_at(state) if is_customer else opportunity_at(state, rules)
+        return got_there_at(policy, in_rules.get(visitor), in_sales.get(visitor), rules)
 
     return Lesson(policy, examples_of(rows, reached_at, now), await newest_snapshot(store, policy))
 
@@ -84,6 +85,17 @@ async def newest_snapshot(store: Store, policy: str) -> Snapshot | None:
         arms=row["arms"],
         arrays=row["arrays"],
     )
+
+
+def got_there_at(
+    policy: str, in_rules: RulesState | None, in_sales: SalesState | None, rules: CompiledRules
+) -> datetime | None:
+    """Return when a visitor got where a probability is of, None if they did not."""
+    bought = customer_at(in_sales)
+    if policy == policy_of(CUSTOMER):
+        return bought
+    found = (opportunity_at(in_rules, rules), bought)
+    return min((each for each in found if each is not None), default=None)
 
 
 def opportunity_at(state: RulesState | None, rules: CompiledRules) -> datetime | None:

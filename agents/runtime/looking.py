@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from agents.runtime.readers import StoreReader
+from agents.runtime.stages_kept import stages_of
 from agents.runtime.views import PUBLISHED, VERSIONS
 from messaging.ports import Store
 from messaging.store.audit_log import AUDIT_LOG
@@ -89,7 +90,7 @@ class Looking:
         version = int(published["version"]) if published else 0
         if self._stages[0] != version:
             row = await self._store.get_document(VERSIONS, str(version))
-            self._stages = (version, self._reader.stages_of([row] if row is not None else []))
+            self._stages = (version, stages_of([row] if row is not None else []))
         return self._stages[1]
 
 

@@ -1,23 +1,26 @@
 """Move the runs under way to a version that was published, or end them: the second half of a publication.
 
-The published document says what becomes of the runs; a document of the table `moves`, under the publication's number,
-says how far that has come. Whoever stands on another version is told so by a fact in the journal, and everybody is
-looked at again until nobody is left: a shard that had not seen the publication lets a fact pass, and may open a run
-on the old version meanwhile.
+The published document says what becomes of the runs (`runs`), and of those in some groups otherwise (`groups`); a
+document of the table `moves`, under the publication's number, says how far that has come. Whoever stands on another
+version is told so by a fact in the journal, and everybody is looked at again until nobody is left: a shard that had not
+seen the publication lets a fact pass, and may open a run on the old version meanwhile.
 
 Rules
 1. Every look can be repeated: a fact that is told again finds nothing more to do. After a crash a move goes on.
 2. A newer publication replaces one whose move is not done.
-3. A run for whose stage the new version has no place stays where it is, and is counted.
+3. A run that stays where it is, by choice or since the new version has no place for its stage, is counted.
+4. Where groups differ, a fact holds only for the groups in which its visitor was seen: who has gone on since is looked
+   at again, and told by what was chosen for where they stand then.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from agents.rules.compiled import CompiledRules
-from agents.rules_manager.editing import EXIT, STAY
+from agents.rules_manager.editing import EXIT, STAY, becomes, group_of, has_place
+from agents.rules_manager.state import Run
 from agents.runtime.held import Codec
 from agents.runtime.passing import Passage, Ways, look_always
 from agents.runtime.registry import WIRING
@@ -32,8 +35,24 @@ AGAIN_SECONDS = 25.0
 """Pause before everybody is looked at (again): by then every shard should have seen the publication."""
 LOOKS_MAX = 100
 
-Told = tuple[str, str, str, str, bool, bool]
-"""(visitor, path, run, stage, whether it goes through steps, whether it is under way: else a person has it)."""
+
+class Standing(NamedTuple):
+    """Say where one run stands, and what becomes of it there."""
+
+    visitor: str
+    path: str
+    run: str
+    group: str
+    place: str
+    choice: str
+    """What was chosen for its group."""
+    then: str
+    """What that comes to: `stay`, `migrate` or `exit`."""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Return by what it is known again on the next look."""
+        return self.visitor, self.path, self.run
 
 
 class Mover:
@@ -57,9 +76,10 @@ class Mover:
     async def look(self) -> int:
         """Carry the move of the newest publication to its end; return how many there were to carry."""
         last = await self._to.store.get_document(*PUBLISHED)
-        if last is None or last["runs"] == STAY:
+        if last is None or not moves_any(last):
             return 0
         job = await self._to.store.get_document(MOVES, str(last["number"])) or _begun(last)
+        job.setdefault("groups", {})  # a move that other code began
         if job["status"] != UNDER_WAY:
             return 0
         await self._move(job)
@@ -67,68 +87,69 @@ class Mover:
 
     async def _move(self, job: dict[str, Any]) -> None:
         """Tell everybody who stands elsewhere, until nobody is left to be told."""
-        told: Counter[str] = Counter(job["told"])
-        # After a crash: whoever was told before it has moved by then, but for the page that was being told.
-        known: set[tuple[str, ...]] = {tuple(each) for each in job["telling"]}
+        count = Count(job)
         await self._passage.settled(2)
         for _ in range(LOOKS_MAX):
             await self._to.clock.sleep(AGAIN_SECONDS)
             if not await self._is_newest(job):
-                return await self._end(job, REPLACED, told, Counter())
-            told_any, stay = await self._look_through(job, told, known)
-            if not told_any:
-                return await self._end(job, DONE, told, stay)
+                return await self._end(job, REPLACED, count)
+            if not await self._look_through(job, count):
+                return await self._end(job, DONE, count)
             await self._passage.settled(2)
         self._to.log.error("move.unfinished", version=job["version"])
         return None
 
-    async def _look_through(
-        self, job: dict[str, Any], told: Counter[str], known: set[tuple[str, ...]]
-    ) -> tuple[bool, Counter[str]]:
-        """Tell everybody once; return whether anybody was told, and how many runs stay, by place."""
+    async def _look_through(self, job: dict[str, Any], count: Count) -> bool:
+        """Tell everybody once; return whether anybody was told."""
         rules = await self._rules(int(job["version"]))
-        stay: Counter[str] = Counter()
+        count.stay.clear()
         told_any, after = False, ""
         while page := await self._to.store.visitors("rules", after, PAGE):
             after = page[-1]
-            runs = await self._elsewhere(page, job)
-            ends = job["action"] == EXIT
-            going = [each for each in runs if (ends and each[5]) or _has_place(rules, each)]
-            counted = [
-                each for each in going if each[5] or not ends
-            ]  # who is with a person does not end
-            stay.update(_place(each) for each in runs if each not in going)
-            told.update(_place(each) for each in counted if each[:3] not in known)
-            known.update(each[:3] for each in going)
+            standing = await self._elsewhere(page, job, rules)
+            going = [each for each in standing if each.then != STAY]
+            count.stay.update(each.place for each in standing if each.then == STAY)
+            count.tell(going)
             if going:
                 told_any = True
-                so_far = {"told": dict(told), "telling": [each[:3] for each in going]}
-                await self._save(job | so_far)  # before: what is told is never told uncounted
-                await self._tell(sorted({each[0] for each in going}), job)
-        return told_any, stay
+                telling = {"telling": [(*each.key, each.place, each.then) for each in going]}
+                await self._save(job | count.fields() | telling)  # before: none is told uncounted
+                await self._tell(going, job)
+        return told_any
 
-    async def _elsewhere(self, visitors: list[str], job: dict[str, Any]) -> list[Told]:
+    async def _elsewhere(
+        self, visitors: list[str], job: dict[str, Any], rules: CompiledRules
+    ) -> list[Standing]:
         """Return the runs of some visitors that stand on other versions and that the move concerns."""
         version = int(job["version"])
-        runs: list[Told] = []
+        found: list[Standing] = []
         for visitor, body in (await self._to.store.load("rules", visitors)).items():
             held = self._codec.decode(body)
             if not held.moved:
-                runs += [
-                    (visitor, run.path, run.run, run.stage, bool(run.came), run.active)
+                found += [
+                    _standing(visitor, run, job, rules)
                     for run in held.state.runs.values()
                     if run.version != version
                     and run.broadcast is None
                     and (run.active or run.alert_id)
                 ]
-        return runs
+        return found
 
-    async def _tell(self, visitors: list[str], job: dict[str, Any]) -> None:
+    async def _tell(self, going: list[Standing], job: dict[str, Any]) -> None:
+        """Tell each of these visitors; what is chosen for all needs no groups."""
+        chosen: dict[str, dict[str, str]] = {each.visitor: {} for each in sorted(going)}
+        if job["groups"]:
+            for each in going:
+                chosen[each.visitor][each.group] = each.choice
         facts = [
             RulesPublished(
-                visitor=each, version=int(job["version"]), action=job["action"], by=job["by"]
+                visitor=visitor,
+                version=int(job["version"]),
+                action=STAY if job["groups"] else job["action"],
+                by=job["by"],
+                choices=choices,
             )
-            for each in visitors
+            for visitor, choices in chosen.items()
         ]
         await self._passage.records([self._passage.fact(each) for each in facts])
 
@@ -142,10 +163,9 @@ class Mover:
         last = await self._to.store.get_document(*PUBLISHED)
         return last is not None and str(last["number"]) == job["id"]
 
-    async def _end(
-        self, job: dict[str, Any], status: str, told: Counter[str], stay: Counter[str]
-    ) -> None:
-        ended = {"status": status, "told": dict(told), "telling": [], "stay": dict(stay)}
+    async def _end(self, job: dict[str, Any], status: str, count: Count) -> None:
+        stay = {} if status == REPLACED else dict(count.stay)
+        ended = {"status": status, **count.fields(), "telling": [], "stay": stay}
         await self._save(job | ended | {"completed_at": self._to.clock.now()})
         self._to.log.info("move.ended", version=job["version"], status=status)
 
@@ -154,20 +174,76 @@ class Mover:
         await self._to.store.put_document(MOVES, job["id"], fields)
 
 
+class Count:
+    """Count who was told, each run once, by place.
+
+    Parameters:
+        job: the move's document; after a crash it goes on from there.
+    """
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        self.told: Counter[str] = Counter(job["told"])
+        self.left: Counter[str] = Counter(left_of(job))
+        """Of those told, who left."""
+        self.stay: Counter[str] = Counter()
+        # After a crash: whoever was told before it has moved by then, but for the page that was being told.
+        self._known: dict[tuple[str, ...], tuple[str, str] | None] = {
+            (visitor, path, run): (where[0], where[1]) if where else None
+            for visitor, path, run, *where in job["telling"]
+        }
+
+    def tell(self, going: list[Standing]) -> None:
+        """Count those who are told; who went on before they took it, where they stand by now."""
+        for each in going:
+            where = each.place, each.then
+            if each.key in self._known:
+                before = self._known[each.key]
+                if before is None or before == where:  # None: other code told them
+                    continue
+                self._add(*before, -1)
+            self._add(*where, 1)
+            self._known[each.key] = where
+
+    def _add(self, place: str, then: str, runs: int) -> None:
+        self.told[place] += runs
+        if then == EXIT:
+            self.left[place] += runs
+
+    def fields(self) -> dict[str, dict[str, int]]:
+        """Return the counts as they are kept."""
+        return {"told": dict(+self.told), "left": dict(+self.left)}
+
+
+def moves_any(publication: dict[str, Any]) -> bool:
+    """Say whether a publication moves or ends any runs under way."""
+    return any(each != STAY for each in (publication["runs"], *groups_of(publication).values()))
+
+
+def groups_of(publication: dict[str, Any]) -> dict[str, str]:
+    """Return group -> what was chosen for it otherwise than for all; older publications knew one choice for all."""
+    return dict(publication.get("groups", {}))
+
+
+def left_of(job: dict[str, Any]) -> dict[str, int]:
+    """Return place -> how many of those told left; a move of before told everybody the same."""
+    told: dict[str, int] = job.get("told", {})
+    found: dict[str, int] = job.get("left", told if job.get("action") == EXIT else {})
+    return found
+
+
 def _begun(publication: dict[str, Any]) -> dict[str, Any]:
     """Return the document of a move that begins."""
     kept = {name: publication[name] for name in ("version", "at", "by")}
-    action = {"id": str(publication["number"]), "action": publication["runs"]}
-    return kept | action | {"status": UNDER_WAY, "told": {}, "telling": []}
+    asked = {"action": publication["runs"], "groups": groups_of(publication)}
+    begun = {"status": UNDER_WAY, "told": {}, "left": {}, "telling": []}
+    return {"id": str(publication["number"])} | kept | asked | begun
 
 
-def _has_place(rules: CompiledRules, told: Told) -> bool:
-    """Say whether a version has the place at which a run stands; a loop's run has none in a flow, nor the reverse."""
-    _, name, _, stage, in_steps, _ = told
-    path = rules.paths.get(name)
-    return path is not None and stage in path.places and bool(path.steps) == in_steps
-
-
-def _place(told: Told) -> str:
-    _, path, _, stage, _, _ = told
-    return f"{path}/{stage}"
+def _standing(visitor: str, run: Run, job: dict[str, Any], rules: CompiledRules) -> Standing:
+    group = group_of(run.path, run.version, run.stage)
+    choice = job["groups"].get(group, job["action"])
+    is_there = has_place(rules, run.path, run.stage, in_steps=bool(run.came))
+    then = becomes(choice, under_way=run.active, has_place=is_there)
+    return Standing(
+        visitor, run.path, run.run, group, f"{run.path}/{run.stage}", choice=choice, then=then
+    )

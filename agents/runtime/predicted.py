@@ -12,7 +12,8 @@ from typing import Any
 from agents.behavior_bot.moments import is_lead, moment_of
 from agents.behavior_bot.state import BehaviorState
 from agents.runtime.lessons import newest_snapshot
-from learning.serving.probability import OF, policy_of, probability
+from learning.serving.coherent import figures
+from learning.serving.probability import POLICIES, probability
 from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
 
@@ -41,14 +42,8 @@ class Predictions:
         if not is_lead(state):
             return found
         moment = moment_of(state, now.timestamp(), self._consent)
-        for name in OF:
-            snapshot = await self._snapshot(policy_of(name))
-            if snapshot is None:
-                continue
-            try:
-                told = probability(snapshot, moment)
-            except ValueError:
-                continue
+        for name, figure in figures(await self._snapshots(), moment).items():
+            told = probability(figure.by, moment)
             found[name] = {
                 "value": round(told.value, DECIMALS),
                 "horizon_days": told.horizon_days,
@@ -59,6 +54,10 @@ class Predictions:
                 "in_rules": _in_rules(state, name),
             }
         return found
+
+    async def _snapshots(self) -> dict[str, Snapshot]:
+        found = {policy: await self._snapshot(policy) for policy in POLICIES}
+        return {policy: snapshot for policy, snapshot in found.items() if snapshot is not None}
 
     async def _snapshot(self, policy: str) -> Snapshot | None:
         """Return the newest snapshot; the same object as long as it is: what was computed from it is remembered."""

@@ -18,17 +18,15 @@ from agents.runtime.tables import taken_row
 from messaging.ports import RowWrite
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import derive
+from messaging.vocabulary.letters import Letter, encode_letters, letter_in
 from messaging.vocabulary.messages import (
     Arrived,
     DecisionMade,
-    Letter,
     Message,
     ModelTrained,
     Replayed,
     RewardSeen,
     TrainingScheduled,
-    encode_letters,
-    letter_in,
 )
 from messaging.vocabulary.quarantine import (
     OPEN,

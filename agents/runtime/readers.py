@@ -8,45 +8,29 @@ Rules
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
-
-import yaml
 
 from agents.behavior_bot.facts import standing
 from agents.behavior_bot.knowing import is_confirmed, zone_of
 from agents.behavior_bot.listed import lists_of
 from agents.rules.compiled import ScoreRule
-from agents.rules.flow import is_hidden, named
-from agents.runtime import tested
+from agents.rules.flow import is_hidden
+from agents.runtime import tested, totals
 from agents.runtime.consents import consents_of
-from agents.runtime.figures import (
-    arms_in,
-    bounds_in,
-    by_status,
-    cohort_group,
-    people_by_version,
-    sales_in,
-    stage_groups,
-    stages_in,
-    with_erased,
-    work_in,
-)
-from agents.runtime.filler import UNDER_WAY, filling_of, percent
+from agents.runtime.figures import cohort_group, stage_groups
 from agents.runtime.held import Codec, Held
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
+from agents.runtime.stages_kept import StagesKept
 from agents.runtime.timelines import moves_of, ordered
-from agents.runtime.views import PAUSE, PUBLISHED, VERSIONS, VERSIONS_MAX
 from agents.sales_bot.shown import orders_of, revenue_of
 from agents.sales_bot.state import SalesState
 from learning.serving.probability import CUSTOMER, OPPORTUNITY
 from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
-from messaging.vocabulary.quarantine import OPEN, QUARANTINE, told_aside
+from messaging.vocabulary.quarantine import QUARANTINE, told_aside
 
 TIMELINE_MAX = 500
 """Lines of each kind in one timeline: the newest."""
@@ -54,29 +38,6 @@ TIMELINE_MAX = 500
 _VISITOR_ID = re.compile(r"[0-9a-f]{24}")
 
 FOLLOW_MAX = 64
-
-ERASED_ORDERS_MAX = 1_000_000
-
-STATUSES = (
-    "waiting",
-    "handing over",
-    "handed over",
-    "bounced",
-    "refused",
-    "cancelled",
-    "given up",
-    "uncertain",
-    "deferred",
-)
-"""States of a send that are counted."""
-
-ENDS_ON_SITE = ("offered", "shown", "clicked", "submitted", "dismissed", "withdrawn", "expired")
-"""States of an engagement that are counted."""
-PEOPLE = ("people", "known", "customers")
-PRESENCES = ("found", "none", "unknown")
-"""Who is counted: everybody, those with an address, those who bought."""
-UNDELIVERED = ("waiting", "failed", "uncertain")
-"""States of a notice in which nobody has been told of an alert, or perhaps nobody."""
 
 
 class StoreReader:
@@ -103,7 +64,7 @@ class StoreReader:
         self._store = store
         self._journal = journal
         self._now = now
-        self._versions: dict[str, dict[str, list[str]]] = {}
+        self._stages = StagesKept(store)
         self._predictions = Predictions(store, consent)
         self._codecs = {name: Codec(wiring.make()) for name, wiring in WIRING.items()}
 
@@ -276,54 +237,11 @@ class StoreReader:
 
     async def stats(self) -> dict[str, Any]:
         """Return counts of the whole system."""
-        success = {"success": True, "status": "handed over"}
-        return {
-            **await self.counts(),
-            "success_mails": await self._store.count("sends", success),
-            "notices": {s: await self._notices(s) for s in UNDELIVERED},
-            "experiments": dict(Counter(each["verdict"] for each in await self.experiments())),
-            "filling": await self._filling(),
-        }
-
-    async def _filling(self) -> dict[str, Any] | None:
-        """Return how far the back-filling of the newest publication has come, None where none is under way."""
-        job = await filling_of(self._store)
-        if job is None or job["status"] != UNDER_WAY:
-            return None
-        told = {name: job[name] for name in ("version", "done", "of")}
-        return {**told, "cohorts": named(job["cohorts"]), "percent": percent(job)}
+        return await totals.stats(self._store)
 
     async def counts(self) -> dict[str, Any]:
-        """Return what the overview counts: of states and rows nothing is read but sums and keys."""
-        store = self._store
-        people, rules, sales, looked = [
-            await store.figures(bot) for bot in ("behavior", "rules", "sales", "social")
-        ]
-        erased = await store.rows("orders", {"visitor": ""}, limit=ERASED_ORDERS_MAX)
-        sales = with_erased(sales, erased)
-        sends = await store.tally("sends", "status")
-        offered = await store.tally("engagements", "status")
-        stages = stages_in(rules)
-        held = await store.get_document(*PAUSE) or {}
-        return {
-            "sends": {status: sends.get(status, 0) for status in STATUSES},
-            "engagements": {status: offered.get(status, 0) for status in ENDS_ON_SITE},
-            "alerts_open": await self._store.count("alerts", {"status": "open"}),
-            "alerts": await self._store.count("alerts", {}),
-            "orders": int(sales.get("orders", 0)),
-            "sales": sales_in(sales),
-            "quarantined": await self._store.count(QUARANTINE, {"status": OPEN}),
-            "runs": by_status(stages),
-            "stages": stages,
-            "by_version": people_by_version(rules),
-            "arms": arms_in(rules),
-            "work": work_in(rules, people),
-            "bounds": bounds_in(people),
-            "people": {name: int(people.get(name, 0)) for name in PEOPLE},
-            "presences": {name: int(looked.get(f"presence/{name}", 0)) for name in PRESENCES},
-            "paused": held.get("paths", []),
-            "archived": held.get("archived", []),
-        }
+        """Return what the overview counts."""
+        return await totals.counts(self._store)
 
     async def addresses(self, visitors: list[str]) -> dict[str, str]:
         """Return visitor -> e-mail address, of those who have one."""
@@ -365,48 +283,12 @@ class StoreReader:
         return "they have not agreed" if rules.owns_mailbox else "their mailbox is somebody else's"
 
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
-        """Return path -> names of its stages, over all versions that are kept.
-
-        With a version, over that one and the one that is published: where a run of it may go on.
-        """
-        await self._read_versions()
-        wanted = set(self._versions)
-        if version is not None:
-            published = await self._store.get_document(*PUBLISHED) or {}
-            wanted &= {str(version), str(published.get("version"))}
-        found: dict[str, list[str]] = {}
-        for each in sorted(wanted, key=int, reverse=True):
-            for path, names in self._versions[each].items():
-                known = found.setdefault(path, [])
-                known += [name for name in names if name not in known]
-        return found
+        """Return path -> names of its stages, over all kept versions, or of where a run of this one may go on."""
+        return await self._stages.names(version)
 
     async def versions_with(self, path: str) -> list[int]:
         """Return the versions that have a path, the newest first."""
-        await self._read_versions()
-        return sorted((int(key) for key, of in self._versions.items() if path in of), reverse=True)
-
-    async def _read_versions(self) -> None:
-        rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())
-        for key in sorted({row["id"] for row in rows} - self._versions.keys(), key=int):
-            row = await self._store.get_document(VERSIONS, key)
-            if row is not None:  # a version never changes: its stages are read once
-                self._versions[key] = self.stages_of([row])
-
-    def stages_of(self, versions: list[dict[str, Any]]) -> dict[str, list[str]]:
-        """Return path -> names of its stages, over these versions of the rules."""
-        found: dict[str, list[str]] = {}
-        for row in versions:
-            for name, text in row["files"].items():
-                if name.startswith("paths/"):
-                    names = found.setdefault(PurePosixPath(name).stem, [])
-                    names += [each for each in places_of(yaml.safe_load(text)) if each not in names]
-        return found
-
-    async def _notices(self, status: str) -> int:
-        # What waits for its first try has no delivery yet: the queue knows of it.
-        table = "notices" if status == "waiting" else "deliveries"
-        return await self._store.count(table, {"status": status})
+        return await self._stages.versions_with(path)
 
     async def _held(self, bot: str, visitor: str) -> Held | None:
         body = (await self._store.load(bot, [visitor])).get(visitor)
@@ -468,18 +350,3 @@ def _send(row: dict[str, Any]) -> dict[str, Any]:
 def _engagement(row: dict[str, Any]) -> dict[str, Any]:
     kept = ("interaction", "interaction_type", "status", "reason", "at", "shown_at")
     return {"engagement_id": row["id"], **{name: row.get(name) for name in kept}}
-
-
-def places_of(path: dict[str, Any]) -> list[str]:
-    """Return the names of a path's stages, or of its flow's steps, in the order of the file."""
-    if "stages" in path:
-        return [stage["name"] for stage in path["stages"]]
-    names: list[str] = []
-    waiting = list(path.get("steps", []))
-    while waiting:
-        step = waiting.pop(0)
-        names.append(step["name"])
-        branches = [step.get("then", []), step.get("else", [])]
-        branches += [way.get("steps", []) for way in step.get("split", {}).get("ways", [])]
-        waiting = [*(each for branch in branches for each in branch), *waiting]
-    return names

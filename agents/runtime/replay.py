@@ -24,7 +24,8 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
 from messaging.ports import BatchRecord, Checkpoint, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
-from messaging.vocabulary.messages import Arrived, Letter, decode_letters
+from messaging.vocabulary.letters import Letter, decode_letters
+from messaging.vocabulary.messages import Arrived
 
 READ_MAX = 5_000
 """Batches and records read at once."""
@@ -162,6 +163,11 @@ class Replayer:
     def bodies(self) -> dict[str, bytes]:
         """Return visitor -> bytes of the folded state."""
         return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
+
+    def dues(self) -> dict[str, datetime]:
+        """Return visitor -> when they are next due, by the folded states; who waits for nothing is left out."""
+        found = ((visitor, held.due()) for visitor, held in self._states.items())
+        return {visitor: due for visitor, due in found if due is not None}
 
     def held(self) -> Iterator[tuple[str, Any]]:
         """Give (visitor, state) of those who are folded so far, but for those who went elsewhere."""

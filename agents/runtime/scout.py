@@ -16,7 +16,9 @@ from datetime import datetime
 
 from messaging.ports import Clock, LookUps
 from messaging.vocabulary.effects import Act, LookUp
-from messaging.vocabulary.messages import Finding, Letter, LookedUp, Message
+from messaging.vocabulary.letters import Letter
+from messaging.vocabulary.messages import LookedUp, Message
+from messaging.vocabulary.plans import Finding
 
 AT_ONCE_MAX = 8
 WAITING_MAX = 100

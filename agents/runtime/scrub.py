@@ -17,19 +17,21 @@ import msgspec
 from agents.runtime.batch import NOBODY, read_owner, wake_place
 from messaging.ports import BatchRecord
 from messaging.vocabulary.ids import short_hash
+from messaging.vocabulary.letters import (
+    Letter,
+    decode_letters,
+    encode_letters,
+    erased_letter,
+    letter_in,
+)
 from messaging.vocabulary.messages import (
     AnyMessage,
     DecisionMade,
-    Letter,
     MergedInto,
     MergeStarted,
     Replayed,
     RewardSeen,
     StateMerged,
-    decode_letters,
-    encode_letters,
-    erased_letter,
-    letter_in,
 )
 
 Who = AbstractSet[str]

@@ -33,7 +33,8 @@ from agents.runtime.spec import ShardSpec
 from agents.runtime.taking import Taker
 from messaging.ports import Chunk
 from messaging.vocabulary.errors import Unavailable
-from messaging.vocabulary.messages import Letter, Message
+from messaging.vocabulary.letters import Letter
+from messaging.vocabulary.messages import Message
 
 IDLE_MIN = 0.0005
 """Seconds of the shortest wait."""

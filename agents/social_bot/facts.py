@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 ANSWERS = frozenset({"found", "nobody"})
 OPEN = frozenset({"failed", "busy"})

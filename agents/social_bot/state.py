@@ -17,7 +17,7 @@ from datetime import datetime
 
 import msgspec
 
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 VERSION = 2
 """Version of the state's layout."""

@@ -37,7 +37,6 @@ from agents.social_bot.state import (
 from messaging.vocabulary.effects import CancelWake, Effect, LogStory, LookUp, Moved, Tell, WakeAt
 from messaging.vocabulary.ids import look_up_id
 from messaging.vocabulary.messages import (
-    Finding,
     Identified,
     LookedUp,
     MergedInto,
@@ -46,6 +45,7 @@ from messaging.vocabulary.messages import (
     StateMerged,
     Woke,
 )
+from messaging.vocabulary.plans import Finding
 
 ASK = "ask"
 """Key of the one wake-up: asking again."""

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from learning.audience.chance import Chance
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 ZONES = ("Europe/Berlin", "Europe/London", "America/New_York")
 ARRIVAL_SHARE = 0.6

@@ -16,7 +16,13 @@ import msgspec
 from messaging.gateway.asking import understood
 from messaging.gateway.console.desk import Desk, NotExportedError
 from messaging.gateway.console.mailings import Draft, Mailings, Preview
-from messaging.gateway.console.rulebook import RUNS, Edit, Rulebook, Saved
+from messaging.gateway.console.publications import (
+    RUNS,
+    PublishOrder,
+    published_change,
+    saved_change,
+)
+from messaging.gateway.console.rulebook import Edit, Rulebook, Saved
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY, Order, Trials, TryOrder
 from messaging.gateway.deps import Gateway
 from messaging.gateway.problems import ProblemError, overloaded, unreadable
@@ -243,24 +249,27 @@ async def save(gateway: Gateway, edit: Edit, *, by: str) -> Saved:
     if saved.outcome == "saved":
         said = edit.file if edit.text is not None else f"{edit.file} removed"
         said += f", of version {edit.base}" if edit.base != edit.seen else ""
-        await noted(
-            gateway, Change(by=by, act="rules.saved", of=f"version {saved.version}", said=said)
-        )
+        await noted(gateway, saved_change(saved.version, said, by=by))
     return saved
 
 
-async def publish(gateway: Gateway, number: int, instead_of: int, runs: str, *, by: str) -> None:
+async def publish(gateway: Gateway, number: int, order: PublishOrder, *, by: str) -> None:
     """Publish a version in the place of the one that was seen as published. Raise 409 or 422."""
-    if runs not in RUNS:
-        raise ProblemError(422, f"runs under way can {', '.join(RUNS)}", field="runs")
+    for choice, field in (
+        (order.runs, "runs"),
+        *((each, "groups") for each in order.groups.values()),
+    ):
+        if choice not in RUNS:
+            raise ProblemError(422, f"runs under way can {', '.join(RUNS)}", field=field)
     now = gateway.deps.wall_now()
-    if not await rulebook_of(gateway).publish(number, instead_of, by, now, runs):
+    came = await rulebook_of(gateway).publish(number, order, by, now)
+    if came.outcome == "impossible":
+        raise ProblemError(422, came.said, field="groups")
+    if came.outcome == "late":
         raise ProblemError(
             409, "somebody else published meanwhile: look at what is published now, then decide"
         )
-    said = f"instead of version {instead_of}" if instead_of else ""
-    change = Change(by=by, act="rules.published", of=f"version {number}", said=said + RUNS[runs])
-    await noted(gateway, change)
+    await noted(gateway, published_change(number, order.instead_of, came.said, by=by))
 
 
 async def send_test(

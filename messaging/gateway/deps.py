@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from messaging.gateway.attention import Attention
 from messaging.gateway.collect import Collector
 from messaging.gateway.console.desk import Desk
 from messaging.gateway.console.entrance import Entrance
@@ -112,6 +113,7 @@ class Gateway:
         self.entrance = Entrance(deps.limits)
         self.watch = Watch(deps.offers, deps.clock, deps.limits)
         self.metrics.read(self._readings)
+        self.attention = Attention(deps.store, deps.reader)
 
     async def start(self) -> None:
         """Begin to take, hand over and feed."""

@@ -28,7 +28,7 @@ from messaging.ports import Chunk, Clock, Peers
 from messaging.vocabulary.errors import WorldError
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import PARTITIONS, position, stream_of
-from messaging.vocabulary.messages import encode_records
+from messaging.vocabulary.letters import encode_records
 
 RETRY_SECONDS_FIRST = 0.02
 RETRY_SECONDS_MAX = 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from messaging.gateway.deps import GATEWAY
+from messaging.gateway.metrics import gauges
 from messaging.gateway.problems import overloaded
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -29,7 +30,8 @@ async def metrics(request: web.Request) -> web.Response:
     """Answer the gateway's series, and those that others gave, in Prometheus' text format."""
     gateway = request.app[GATEWAY]
     more = gateway.deps.more_metrics
+    waits = gauges(await gateway.attention.readings())
     return web.Response(
-        text=gateway.metrics.text() + (more() if more is not None else ""),
+        text=gateway.metrics.text() + waits + (more() if more is not None else ""),
         headers={**_NO_STORE, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
     )

@@ -91,6 +91,13 @@ class GatewayMetrics:
         return generate_latest(self.registry).decode()
 
 
+def gauges(readings: dict[str, dict[str, float]]) -> str:
+    """Return readings that were taken already, in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Gauges(lambda: readings))
+    return generate_latest(registry).decode()
+
+
 class _Gauges(PrometheusCollector):
     def __init__(self, readings: Readings) -> None:
         self._readings = readings

@@ -92,7 +92,18 @@ SCHEMAS: dict[str, Any] = {
         "required": ["instead_of"],
         "properties": {
             "instead_of": {"type": "integer", "description": "The version published now, 0: none."},
-            "runs": {"enum": ["stay", "migrate", "exit"]},
+            "runs": {
+                "enum": ["stay", "migrate", "exit"],
+                "description": "What becomes of the runs under way on other versions: they stay there, go over where "
+                "this one has their stage, or leave. Who is with a person never leaves.",
+            },
+            "groups": {
+                "type": "object",
+                "description": "Group, as the impact names them (path/version/stage) -> what becomes of it, where "
+                "that is something else. 422 where it is impossible: none goes over to a version without their stage.",
+                "maxProperties": 300,
+                "additionalProperties": {"enum": ["stay", "migrate", "exit"]},
+            },
         },
     },
     "TestOrder": {

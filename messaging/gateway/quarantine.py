@@ -25,7 +25,8 @@ from messaging.gateway.problems import ProblemError
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.events import LetterReplayed, Record, decode_event
 from messaging.vocabulary.ids import own_id, partition_of, stream_of
-from messaging.vocabulary.messages import Arrived, decode_letters
+from messaging.vocabulary.letters import decode_letters
+from messaging.vocabulary.messages import Arrived
 from messaging.vocabulary.quarantine import (
     DROPPED,
     EVENT,

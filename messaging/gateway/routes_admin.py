@@ -170,7 +170,9 @@ def _strategy() -> list[Route]:
             422,
             query=("q", "after", "limit"),
         ),
-        _route("GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor",)),
+        _route(
+            "GET", "templates/{id}", strategy.template, shown, 404, 422, query=("visitor", "of")
+        ),
         _route("POST", "templates/{id}/test", strategy.send_test, test, *edit, body="TestOrder"),
         _route(
             "POST",

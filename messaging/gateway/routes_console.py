@@ -152,7 +152,7 @@ def _trials() -> list[Route]:
 
 def _templates() -> list[Route]:
     one = "Show a template as a reader gets it."
-    shown_by = ("visitor", "width", "scheme")
+    shown_by = ("visitor", "width", "scheme", "of")
     return [
         _page(
             "templates",
@@ -168,7 +168,7 @@ def _templates() -> list[Route]:
             "Give its HTML, for a frame.",
             404,
             422,
-            query=("visitor", "scheme"),
+            query=("visitor", "scheme", "of"),
         ),
         _form(
             "templates/{name}/as",

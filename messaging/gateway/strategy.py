@@ -14,6 +14,7 @@ from messaging.gateway import acts
 from messaging.gateway.answering import answer, told
 from messaging.gateway.asking import asked, gateway_of, id_of, ordered
 from messaging.gateway.console.mailings import Draft
+from messaging.gateway.console.publications import PublishOrder
 from messaging.gateway.console.rulebook import Edit, Rulebook
 from messaging.gateway.console.rules import file_name
 from messaging.gateway.console.users import ADMIN_NAME
@@ -21,6 +22,8 @@ from messaging.gateway.problems import ProblemError
 from messaging.gateway.route import Handler
 
 EDIT_BYTES_MAX = 1024 * 1024
+PUBLISH_BYTES_MAX = 64 * 1024
+"""Room for a choice for each of some hundred groups."""
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _VISITOR = re.compile(r"[0-9a-f]{24}")
 
@@ -33,14 +36,6 @@ class EditOrder(msgspec.Struct, forbid_unknown_fields=True):
     text: str | None
     newest: int = 0
     """The newest version when the edit was begun, where an older one is edited; 0: it is the base."""
-
-
-class PublishOrder(msgspec.Struct, forbid_unknown_fields=True):
-    """Read a publication."""
-
-    instead_of: int
-    """The version that is published now, 0 for none."""
-    runs: str = "stay"
 
 
 class TestOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -127,9 +122,8 @@ async def save(request: web.Request) -> web.Response:
 async def publish(request: web.Request) -> web.Response:
     """Publish a version."""
     _, number = await _numbered(request)
-    order = await ordered(request, PublishOrder)
-    gateway = gateway_of(request)
-    await acts.publish(gateway, number, order.instead_of, order.runs, by=ADMIN_NAME)
+    order = await ordered(request, PublishOrder, PUBLISH_BYTES_MAX)
+    await acts.publish(gateway_of(request), number, order, by=ADMIN_NAME)
     return answer({"success": True, "published": number})
 
 
@@ -150,7 +144,8 @@ async def template(request: web.Request) -> web.Response:
     gateway = gateway_of(request)
     visitor = asked(request, "visitor")
     _known_form(visitor)
-    found = await acts.mailings_of(gateway).preview(id_of(request), visitor)
+    is_published = asked(request, "of") == "published"
+    found = await acts.mailings_of(gateway).preview(id_of(request), visitor, published=is_published)
     if found is None:
         raise ProblemError(404, "there is no such template, or no such visitor")
     return told(request, {"template": found})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from learning.serving.split_test import VERDICTS
 from messaging.alerts.channels import DELIVERED, FAILED, UNCERTAIN
 from messaging.alerts.notice import CHANNELS
 from messaging.alerts.notifier import OFF, SETTLED, TELLING, WAITING
@@ -37,6 +36,8 @@ OF_ENGAGEMENTS = (
     "expired",
     "refused",
 )
+OF_EXPERIMENTS = ("running", "winner", "no difference", "alarm")
+"""As `learning.serving.split_test.VERDICTS`; what is served knows nothing of what decides."""
 OF_ALERTS = ("open", "resumed", "changed", "closed")
 OF_TRIALS = (trials.WAITING, trials.RUNNING, trials.DONE, trials.FAILED, trials.CANCELLED)
 OF_NOTICES = (WAITING, TELLING, DELIVERED, FAILED, UNCERTAIN, OFF, SETTLED)
@@ -48,9 +49,10 @@ VALUES: dict[str, dict[str, tuple[str, ...]]] = {
     "sends": {"status": OF_SENDS},
     "engagements": {"status": OF_ENGAGEMENTS},
     "decisions": {"kind": ("send_hour", "template", "interaction")},
-    "experiments": {"verdict": VERDICTS},
+    "experiments": {"verdict": OF_EXPERIMENTS},
     "tries": {"status": OF_TRIALS},
     "simulations": {"status": OF_TRIALS},
+    "templates/{id}": {"of": ("newest", "published")},
     "webhooks": {"status": OF_WEBHOOKS},
     "recipients": {"status": OF_RECIPIENTS},
     "quarantine": {"status": (OPEN, REPLAYED, DROPPED), "bot": BOTS},

@@ -23,7 +23,7 @@ from messaging.mail.mime import alternative, date_field, mailbox, one_line, word
 from messaging.mail.templates import NOW, TemplateFailed, fill
 from messaging.mail.tokens import TAG_VALID, mailbox_hash
 from messaging.vocabulary.addresses import AddressRefused, written_address
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 
 __all__ = ["Sender", "TemplateFailed", "TemplateText", "compose"]
 

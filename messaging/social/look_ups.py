@@ -9,7 +9,7 @@ from messaging.social import activitypub, gravatar
 from messaging.social.fetch import Fetcher
 from messaging.social.outcomes import FAILED, Told, Unanswered
 from messaging.vocabulary.addresses import AddressRefused, written_address
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 SOURCE_SECONDS_MAX = 10.0
 """For all requests of one source, turns that are waited for among them."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from messaging.ports import Clock
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 
 Script = Callable[[str, str], str]
 """(source, address) -> the outcome."""

@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from messaging.vocabulary.messages import EngagementPlan, Message, SendPlan
+from messaging.vocabulary.messages import Message
+from messaging.vocabulary.plans import EngagementPlan, SendPlan
 from messaging.vocabulary.records import Decision, Reward, Snapshot
 
 

@@ -216,8 +216,10 @@ class RulesPublished(Fact, tag="rules_published"):
 
     version: int
     action: str
-    """`migrate`: they go on by this version where it has their stage; `exit`: they end."""
+    """`migrate`: they go on by this version where it has their stage; `exit`: they end; `stay`: neither."""
     by: str = "admin"
+    choices: dict[str, str] = {}
+    """Group (`path/version/stage`) in which this visitor stands -> what was chosen for it; empty: `action` for all."""
 
 
 class RulesFilled(Fact, tag="rules_filled"):
@@ -233,6 +235,8 @@ class RulesFilled(Fact, tag="rules_filled"):
     """Watch -> marks (`agents.rules.watches`)."""
     pages: dict[str, tuple[int, float, dict[int, int], int, int]] = {}
     """Question for pages -> a tally: how many ever, when the last was, by hour, 0, the first's second."""
+    visits: list[tuple[float, dict[str, int]]] = []
+    """When a session began, and question for its pages -> how many."""
     turns: list[tuple[int, int, int, float]] = []
     """Of traits: day, trait, value, when."""
     cart: list[tuple[float, str, int, float, list[str]]] = []

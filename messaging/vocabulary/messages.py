@@ -11,11 +11,11 @@ Rules
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
 from messaging.vocabulary.events import Record
+from messaging.vocabulary.plans import Broadcast, EngagementPlan, Finding, SendPlan
 from messaging.vocabulary.records import Decision, Reward, Snapshot, SplitTest
 
 
@@ -125,19 +125,6 @@ class EntryMet(Message):
     """What tells the run apart: an order, a cart; empty: nothing does."""
     by_people: bool = False
     """True for a call of the API: somebody chose this visitor."""
-
-
-class Broadcast(msgspec.Struct, frozen=True, array_like=True):
-    """Describe a one-off e-mail of a template to everybody in a cohort."""
-
-    id: str
-    template: str
-    cohort: str
-    path: str
-    """Whose caps, quiet hours and sender hold for it."""
-    version: int
-    """Of the rules in which template and path stand."""
-    priority: int = 0
 
 
 class BroadcastReached(Message):
@@ -255,39 +242,10 @@ class RunsMoved(Message):
 
     version: int
     action: str
-    """`migrate` or `exit`."""
+    """`stay`, `migrate` or `exit`: for every run of which `choices` says nothing."""
     by: str
-
-
-class SendPlan(msgspec.Struct, array_like=True):
-    """Describe one e-mail that Rules wants sent, with its reservation."""
-
-    send_id: str
-    path: str
-    run: str
-    stage: str
-    step: str
-    attempt: int
-    template: str
-    rules_version: int
-    entered_at: datetime
-    """`at` of the cause that opened the run."""
-    sender: str
-    success: bool = False
-    """True for the success e-mail: no marketing, no attempt, no reservation."""
-    on_uncertain: str = "list"
-    """`list` (never again) or `resend`."""
-    decision_id: str = ""
-    variables: dict[str, Any] = {}
-    until: datetime | None = None
-    """When the visitor's next quiet hours begin: later than that it is not handed over, but given back."""
-    confirms: bool = False
-    """True for the e-mail that asks to confirm an address: no marketing either, but it asks for no purchase."""
-
-    @property
-    def marketing(self) -> bool:
-        """Say whether it is marketing: an attempt of a run, with a reservation."""
-        return not (self.success or self.confirms)
+    choices: dict[str, str] = {}
+    """Group (`path/version/stage`) -> what was chosen for those who stand there."""
 
 
 class SendRequested(Message):
@@ -333,19 +291,6 @@ class MailOutcome(Message):
     reason: str
 
 
-class EngagementPlan(msgspec.Struct, array_like=True):
-    """Describe one interaction that Rules wants offered, with its reservation."""
-
-    engagement_id: str
-    interaction: str
-    interaction_type: str
-    rules_version: int
-    expires_at: datetime
-    decision_id: str
-    visit_at: datetime | None = None
-    """When the session began in which it was decided: the cap of a session is held against it."""
-
-
 class EngagementRequested(Message):
     """Ask Engagement to offer an interaction; the touch is reserved against the visitor's caps."""
 
@@ -377,24 +322,6 @@ class EngagementSettled(Message):
     reason: str
     seen: bool
     """True once it was on a screen: then the touch counts."""
-
-
-class Finding(msgspec.Struct, array_like=True):
-    """Say what one source told of an address: who was asked, when, and what came. No name, text or picture."""
-
-    source: str
-    """`gravatar` or `activitypub`."""
-    hosts: list[str]
-    """Whom that took, in the order they were asked."""
-    at: datetime
-    outcome: str
-    """`found`, `nobody`, `failed` (no answer, or none that can be read), `busy` (asked too often) or `refused` (it led
-    to an address that must not be reached)."""
-    reason: str = ""
-    kind: str = ""
-    """Of a profile: `personal`, `professional`, `organization` or `automated`; empty if the source does not say."""
-    posts: int | None = None
-    last_active_at: datetime | None = None
 
 
 class LookedUp(Message):
@@ -533,46 +460,3 @@ AnyMessage = (
     | ModelTrained
     | Replayed
 )
-
-
-class Letter(msgspec.Struct, array_like=True):
-    """Carry one message between shards, with how many causes stand before it."""
-
-    depth: int
-    message: AnyMessage
-
-
-def erased_letter(letter: Letter) -> Letter:
-    """Return what stays of a letter about somebody who was erased: its place, so that the others keep theirs."""
-    return Letter(letter.depth, Erased("", letter.message.at))
-
-
-_letters_decoder: msgspec.msgpack.Decoder[list[Letter]] = msgspec.msgpack.Decoder(list[Letter])
-_records_decoder: msgspec.msgpack.Decoder[list[Record]] = msgspec.msgpack.Decoder(list[Record])
-_encoder = msgspec.msgpack.Encoder()
-
-
-def encode_letters(letters: list[Letter]) -> bytes:
-    """Return the bytes of a batch of letters (MessagePack)."""
-    return _encoder.encode(letters)
-
-
-def decode_letters(body: bytes) -> list[Letter]:
-    """Read a batch of letters."""
-    return _letters_decoder.decode(body)
-
-
-def letter_in(message: Replayed) -> Letter:
-    """Return the letter that a replay holds."""
-    [letter] = decode_letters(message.body)
-    return letter
-
-
-def encode_records(records: list[Record]) -> bytes:
-    """Return the bytes of a batch of journal records (MessagePack)."""
-    return _encoder.encode(records)
-
-
-def decode_records(body: bytes) -> list[Record]:
-    """Read a batch of journal records."""
-    return _records_decoder.decode(body)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from messaging.mail.memory import MemoryTransport
 from messaging.vocabulary.effects import HandOver
-from messaging.vocabulary.messages import SendPlan, SendRequested
+from messaging.vocabulary.messages import SendRequested
+from messaging.vocabulary.plans import SendPlan
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import ANN, until
 from tests.contract.test_quarantine import ann_buys, audited, settled

@@ -14,7 +14,8 @@ from messaging.gateway.readers import ReplayCall
 from messaging.ports import BatchRecord, Commit, IdentityWrite, OutboxWrite, RowWrite, StateWrite
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import position, visitor_id_for
-from messaging.vocabulary.messages import CohortEntered, Letter, encode_letters
+from messaging.vocabulary.letters import Letter, encode_letters
+from messaging.vocabulary.messages import CohortEntered
 from scripts.personal import Sources, exported
 from tests.contract.conftest import Keeping
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from agents.runtime.figures import edges_in, stages_in
 from agents.runtime.mover import DONE, MOVES
 from config.load import DEFAULTS, read_folder
-from scripts.rules import impact, publish, push_files
+from scripts.impact import impact
+from scripts.rules import publish, push_files
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import Fuse, at_rest, until
 from tests.contract.test_mover import a_mover, see, stands

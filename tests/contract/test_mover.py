@@ -9,17 +9,19 @@ import msgspec
 
 from agents.protocol.bot import View
 from agents.runtime.figures import standing_in
-from agents.runtime.mover import DONE, MOVES, REPLACED, Mover
+from agents.runtime.mover import DONE, MOVES, REPLACED, UNDER_WAY, Mover
 from agents.runtime.passing import Ways
 from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.vocabulary.errors import Unavailable
-from scripts.rules import impact, publications, publish, push_files
+from scripts.impact import impact, in_all
+from scripts.rules import publications, publish, push_files
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, known, until
 from tests.house_builders import SHARDS, House, a_house
 from tests.runtime_builders import Silent
 
+PATH = "lead-to-customer"
 PEOPLE = 12
 
 
@@ -124,6 +126,7 @@ async def test_who_publishes_again_replaces_what_was_not_done(keeping):
         await publish(house.store, 1, at=house.clock.now(), by="ann", instead_of=2)
         assert last is not None
         job = {"id": "2", "version": 2, "action": "exit", "by": "eve", "told": {}, "telling": []}
+        job["groups"] = {}
         await mover._move(job)
         move = await house.store.get_document(MOVES, "2")
         assert move is not None
@@ -138,3 +141,65 @@ async def test_of_two_who_publish_at_once_one_is_told(keeping):
         await push_files(house.store, changed(files), at=house.clock.now(), by="eve")
         assert await publish(house.store, 2, at=house.clock.now(), by="eve", instead_of=1)
         assert not await publish(house.store, 2, at=house.clock.now(), by="ann", instead_of=1)
+
+
+async def test_each_group_becomes_what_was_chosen_for_it_and_everybody_is_counted(keeping):
+    async with leads_on_version_1(keeping) as (house, files):
+        for number in range(6):
+            await house.call("track", f"b{number}", event="Product Added", properties={"price": 3})
+        await until(lambda: at_rest(house))
+        new = {name: text.replace("- name: cart", "- name: basket") for name, text in files.items()}
+        await push_files(house.store, new, at=house.clock.now(), by="eve")
+        counts = {each.stage: each.runs for each in await impact(house.store, 2)}
+        assert counts == {"invited": PEOPLE - 6, "cart": 6}
+        groups = {f"{PATH}/1/cart": "exit"}
+        row = await publish(
+            house.store, 2, at=house.clock.now(), by="eve", runs="migrate", groups=groups
+        )
+        assert row is not None
+        assert in_all(row["impact"], "migrate") == {"stay": 0, "migrate": PEOPLE - 6, "exit": 6}
+        see(house, new, 2)
+        assert await a_mover(house, keeping, Fuse()).look() == 1
+        assert await stands(house) == {2: PEOPLE - 6}
+        move = await house.store.get_document(MOVES, "2") or {}
+        assert move["told"] == {f"{PATH}/invited": PEOPLE - 6, f"{PATH}/cart": 6}
+        assert (move["left"], move["stay"]) == ({f"{PATH}/cart": 6}, {})
+
+
+async def test_where_all_stay_one_group_may_go_over_and_the_others_are_left_alone(keeping):
+    async with leads_on_version_1(keeping) as (house, files):
+        await house.call("track", "b0", event="Product Added", properties={"price": 3})
+        await until(lambda: at_rest(house))
+        await push_files(house.store, changed(files), at=house.clock.now(), by="eve")
+        groups = {f"{PATH}/1/cart": "migrate"}
+        await publish(house.store, 2, at=house.clock.now(), by="eve", groups=groups)
+        see(house, changed(files), 2)
+        assert await a_mover(house, keeping, Fuse()).look() == 1
+        assert await stands(house) == {1: PEOPLE - 1, 2: 1}
+        move = await house.store.get_document(MOVES, "2") or {}
+        assert move["stay"] == {f"{PATH}/invited": PEOPLE - 1}
+
+
+async def test_what_was_published_before_groups_could_be_chosen_goes_on(keeping):
+    """A publication of the version before, and a move that it had begun: one choice for all, and no word of groups."""
+    async with leads_on_version_1(keeping) as (house, files):
+        await push_files(house.store, changed(files), at=house.clock.now(), by="eve")
+        row = await publish(house.store, 2, at=house.clock.now(), by="eve", runs="exit")
+        assert row is not None
+        old = {name: value for name, value in row.items() if name != "groups"}
+        old["impact"] = [
+            {name: value for name, value in each.items() if name not in ("choice", "why_not")}
+            for each in row["impact"]
+        ]
+        await house.store.put_document(*PUBLISHED, old)
+        assert in_all(old["impact"], old["runs"])["exit"] == PEOPLE
+        begun = {name: row[name] for name in ("version", "at", "by")}
+        begun |= {"action": "exit", "status": UNDER_WAY, "told": {f"{PATH}/invited": 3}}
+        visitors = await house.store.visitors("rules", "", 3)
+        begun["telling"] = [(each, PATH, "1") for each in visitors]
+        await house.store.put_document(MOVES, "2", begun)
+        see(house, changed(files), 2)
+        assert await a_mover(house, keeping, Fuse()).look() == 1
+        assert await stands(house) == {}
+        move = await house.store.get_document(MOVES, "2") or {}
+        assert move["told"] == move["left"] == {f"{PATH}/invited": PEOPLE}

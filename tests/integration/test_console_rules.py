@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 
+from agents.rules.compiled import CompiledRules
+from config.load import DEFAULTS, compile_files, read_folder
 from messaging.store.audit_log import AUDIT_LOG
-from scripts.rules import files_of, newest, published
+from scripts.impact import impact
+from scripts.rules import files_of, newest, publications, published
 from tests.console_builders import TEMPLATES, a_browser, a_console, form_key, lived_in, log_in
 from tests.gateway_builders import ADMIN
 
+PATH = "paths/lead-to-customer.yaml"
 COHORTS = "cohorts.yaml"
 MORE = """
   keen:
@@ -33,6 +38,13 @@ async def _post(session, path: str, status: int, **form: str) -> tuple[str, str]
         html = await answer.text()
         assert answer.status == status, html
         return answer.headers.get("Location", ""), unescape(html)
+
+
+def rules_without(stage: str) -> CompiledRules:
+    """Return the shipped rules as version 2, in which a stage is called otherwise."""
+    files = read_folder(DEFAULTS)
+    text = files[PATH].replace(f"- name: {stage}", "- name: keen")
+    return compile_files({**files, PATH: text}, 2)
 
 
 async def _get(session, path: str, status: int = 200) -> str:
@@ -58,6 +70,26 @@ async def test_the_rules_stand_there_with_the_people_in_them() -> None:
         html = await _get(session, f"rules/edit?file={COHORTS}")
         assert "readonly" in html
         assert "Save as a draft" not in html
+
+
+async def test_two_clocks_on_one_page_are_told_apart_and_one_is_not() -> None:
+    """What people did stands in real time, what visitors did in world time: in a time-lapse these are weeks apart."""
+    store, now = await lived_in()
+    for of_world, of_real, real in (
+        (" (world time)", " (real time)", now + timedelta(days=2)),
+        ("", "", now + timedelta(seconds=3)),
+    ):
+        async with a_console(store, now, wall_now=lambda real=real: real) as (session, _):
+            await log_in(session)
+            rules = await _get(session, "rules")
+            assert f"06:00 UTC{of_world}. Version 1 is published" in rules
+            assert re.search(rf"made [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", rules)
+            assert re.search(rf"published [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", rules)
+            version = await _get(session, "rules/versions/1")
+            assert f"06:00 UTC{of_world}</p>" in version
+            assert re.search(rf"Made [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", version)
+            assert re.search(rf"Published [^,]*, \d\d:\d\d UTC{re.escape(of_real)}, by", version)
+            assert f"06:00 UTC{of_world}</p>" in await _get(session, "try")
 
 
 async def test_an_edit_becomes_a_draft_that_is_published_and_gone_back_from() -> None:
@@ -86,7 +118,10 @@ async def test_an_edit_becomes_a_draft_that_is_published_and_gone_back_from() ->
         assert await published(store) == 1
         rows = await store.rows(AUDIT_LOG, {"act": "rules.published"})
         assert [(row["by"], row["of"]) for row in rows if row["by"] == "kim"] != []
-        assert {row["said"] for row in rows} == {"instead of version 1", "instead of version 2"}
+        assert [row["said"].partition(";")[0] for row in rows if row["by"] == "kim"] == [
+            "instead of version 1",
+            "instead of version 2",
+        ]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +207,8 @@ async def test_after_a_roll_back_what_is_published_is_edited_and_what_came_after
         page = await _get(session, "rules/versions/1")
         assert f'href="/console/rules/edit?file={COHORTS}&version=1"' in page
         assert page.count("Published ") == 2, "once by each who did"
-        assert "by kim; runs under way went over to it" in page
+        assert "Decided for the runs under way" not in page, "nobody stood on version 2"
+        assert "57 stayed" in await _get(session, "rules/versions/2")
         html = await _get(session, f"rules/edit?file={COHORTS}&version=1")
         assert "keen:" not in html
         assert "Version 2 is the newest. The draft is made of version 1" in html
@@ -204,6 +240,41 @@ async def test_after_a_roll_back_what_is_published_is_edited_and_what_came_after
         for more, status in (({}, 409), ({"newest": 4}, 201)):
             async with session.post("/api/v1/rules", headers=ADMIN, json=body | more) as answer:
                 assert answer.status == status, await answer.text()
+
+
+async def test_what_becomes_of_each_group_is_chosen_where_it_is_possible() -> None:
+    store, now = await lived_in()
+    standing = {each.stage: each for each in await impact(store, 2, rules_without("opened"))}
+    went, left, lost = standing["cart"], standing["invited"], standing["opened"]
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        text = (await files_of(store, 1))[PATH].replace("- name: opened", "- name: keen")
+        await _post(session, "rules/save", 303, file=PATH, base="1", text=text)
+        page = await _get(session, "rules/versions/2")
+        assert "cannot go over: version 2 has no such stage" in page
+        choices = {
+            stage: re.findall(r'<option value="(\w+)"', found)
+            for stage, found in re.findall(r'name="group:[\w-]+/1/(\w+)".*?>(.*?)</select>', page)
+        }
+        assert choices["invited"] == ["stay", "migrate", "exit"]
+        assert choices["opened"] == ["stay", "exit"]
+        order = {"version": "2", "instead_of": "1", "runs": "migrate"}
+        wrong = order | {f"group:{lost.name}": "migrate"}
+        _, html = await _post(session, "rules/publish", 422, **wrong)
+        assert "cannot migrate, for version 2 has no such stage" in html
+        assert await published(store) == 1
+        chosen = {f"group:{left.name}": "exit", f"group:{lost.name}": ""}
+        await _post(session, "rules/publish", 303, **order | chosen)
+        [row] = [each for each in await publications(store) if each["version"] == 2]
+        assert (row["runs"], row["groups"]) == ("migrate", {left.name: "exit"})
+        page = await _get(session, "rules/versions/2")
+        over = sum(each.runs + each.waiting for each in standing.values() if each.has_place)
+        said = f"{over - left.runs} went over, {lost.runs + lost.waiting} stayed, {left.runs} left"
+        assert said in page
+        assert went.runs
+        assert left.runs
+        assert left.waiting, "who is with a person goes over, where the others leave"
+        assert f"runs under way: {said}" in await _get(session, "changes")
 
 
 async def test_a_publication_that_somebody_else_overtook_is_refused() -> None:

@@ -279,3 +279,37 @@ async def test_the_api_shows_a_draft_and_asks_links() -> None:
         async with session.post(f"{path}/links", json={"visitor": "x"}, headers=ADMIN) as answer:
             assert answer.status == 422
     assert (await store.rows("rules_versions", {}, limit=9))[0]["id"] == "1", "nothing is written"
+
+
+async def test_what_is_a_draft_is_said_and_what_goes_out_can_be_seen_beside_it() -> None:
+    store, now = await lived_in()
+    files = dict(await files_of(store, 1) or {})
+    hello, new = "templates/invite-hello.yaml", "templates/newcomer.yaml"
+    files[new] = files[hello]
+    files[hello] = re.sub(r"(?m)^subject: .*$", "subject: Only a draft says this", files[hello])
+    await push_files(store, files, at=now, by="kim")
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "templates/invite-hello")
+        assert "of version 2, a draft" in html
+        assert "Only a draft says this" in html
+        assert "Send the published one (version 1) to a cohort" in html
+        assert "This draft goes to nobody before it is published." in html
+        assert "Draft (version 2)" in html
+        html = await _get(session, "templates/invite-hello?of=published")
+        assert "of version 1 ·" in html
+        assert "Only a draft says this" not in html
+        assert "Send it to a cohort" in html
+        assert "of=published" in html.partition("<iframe")[2].partition(">")[0]
+        html = await _get(session, "templates/newcomer")
+        assert "once a version that has it is published" in html
+        assert "broadcasts?template=" not in html
+        await _get(session, "templates/newcomer?of=published", 404)
+        html = await _get(session, "templates/invite-short")
+        assert "Send it to a cohort" in html, "the draft left it as it is"
+        async with session.get(
+            "/api/v1/templates/invite-hello?of=published", headers=ADMIN
+        ) as answer:
+            told = (await answer.json())["template"]
+        assert (told["version"], told["newest"], told["goes_out"]) == (1, 2, 1)
+        assert told["is_what_goes_out"]

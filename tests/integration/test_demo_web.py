@@ -16,7 +16,7 @@ from config.settings import Settings, look_ups_stay_here, read_settings, web_loo
 from learning.audience.cast import Member
 from learning.audience.crowd import Crowd
 from learning.audience.presence import presence_of
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 from scripts.compose import look_up_places
 from scripts.compose import web_look_ups as web_look_ups_of
 from scripts.demo import SEED, Demo, with_demo

@@ -344,6 +344,7 @@ async def test_health_readiness_and_metrics_are_told() -> None:
             assert answer.content_type == "text/plain"
     assert 'mdma_requests_total{route="/readyz",status="503"} 2.0' in text
     assert 'mdma_gateway_backlog_events{of="behavior-0"} 0.0' in text
+    assert 'mdma_split_tests{of="alarm"} 0.0' in text
     assert text.endswith("mdma_bot_lag 3\n")
 
 

@@ -105,9 +105,27 @@ async def test_a_draft_is_checked_saved_compared_and_published() -> None:
         await _ask(session, "rules/2/publish", 409, method="POST", body=body)
         body = {"instead_of": 1, "runs": "elsewhere"}
         await _ask(session, "rules/2/publish", 422, method="POST", body=body)
-        body = {"instead_of": 1, "runs": "stay"}
+        [group, *others] = impact["impact"]
+        assert group["choices"] == ["stay", "migrate", "exit"]
+        for wrong in (
+            {group["group"]: "elsewhere"},
+            {"nowhere": "exit"},
+            {"lead-to-customer/1/nowhere": "exit"},
+            {"lead-to-customer/9/invited": "exit"},
+            {f"{group['group']}/{number}": "exit" for number in range(301)},
+            [group["group"]],
+        ):
+            body = {"instead_of": 1, "runs": "stay", "groups": wrong}
+            problem = await _ask(session, "rules/2/publish", 422, method="POST", body=body)
+            assert problem["field"].startswith("groups"), problem
+        body = {"instead_of": 1, "runs": "stay", "groups": {group["group"]: "migrate"}}
         await _ask(session, "rules/2/publish", method="POST", body=body)
         assert (await _ask(session, "rules"))["published"] == 2
+        [line] = (await _ask(session, "rules/2"))["version"]["publications"]
+        assert line["groups"][0]["choice"] == "migrate"
+        going = group["going"] + group["calls"]
+        stay = sum(each["going"] + each["calls"] for each in others)
+        assert line["said"] == f"{going} went over, {stay} stayed"
         acts = {row["act"] for row in (await _ask(session, "audit-log"))["audit-log"]}
         assert acts >= {"rules.saved", "rules.published"}
         for kind, name in (("scores", "interest"), ("senders", "shop"), ("interactions", None)):

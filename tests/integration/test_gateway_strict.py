@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from learning.serving.split_test import VERDICTS
 from messaging.gateway.openapi import document
 from messaging.gateway.route import ADMIN as ADMIN_ACCESS
 from messaging.gateway.route import Route
 from messaging.gateway.routes import all_routes
+from messaging.gateway.values import OF_EXPERIMENTS
 from tests.gateway_builders import ADMIN, a_site
 
 LISTS = [r for r in all_routes() if r.access == ADMIN_ACCESS and r.method == "GET"]
@@ -68,6 +70,10 @@ async def test_every_value_that_there_is_is_answered(route: Route, name: str):
 async def test_who_may_not_ask_hears_that_first():
     async with a_site() as (session, _), session.get("/api/v1/sends?bogus=1") as answer:
         assert answer.status == 401
+
+
+def test_the_verdicts_are_those_that_split_tests_come_to():
+    assert OF_EXPERIMENTS == VERDICTS
 
 
 def test_the_document_lists_the_values():

@@ -11,7 +11,8 @@ import pytest
 
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.events import LetterReplayed, decode_event
-from messaging.vocabulary.messages import HandOverDue, decode_letters
+from messaging.vocabulary.letters import decode_letters
+from messaging.vocabulary.messages import HandOverDue
 from tests.console_builders import a_console, form_key, lived_in, log_in
 from tests.gateway_builders import ADMIN, NOON, a_site
 from tests.integration.test_cli_json import _is_system, _mdma, _run

@@ -13,7 +13,7 @@ from messaging.outside import CheckedResolver, NotPublic
 from messaging.social.fetch import Fetcher
 from messaging.social.outcomes import Unanswered
 from messaging.social.turns import HOSTS_MAX, WAIT_SECONDS_MAX, Turns
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 from tests.name_servers import a_name_server
 from tests.social_servers import NOW, Clock, a_bomb, a_stranger, knows, look_ups, resource_of
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from messaging.mail.compose import Sender, TemplateFailed, TemplateText, compose
 from messaging.mail.mime import alternative
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 
 NOW = datetime(2017, 6, 1, 10, 30, tzinfo=UTC)
 PLAN = SendPlan("s1", "p", "1", "new", "first", 1, "t", 1, NOW, "shop", success=True)

@@ -26,7 +26,7 @@ from messaging.mail.tokens import ClickToken, ConfirmToken, OpenToken, Unsubscri
 from messaging.ports import Appended, Chunk
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import PUBLIC_TYPES, Record, decode_event
-from messaging.vocabulary.messages import decode_records
+from messaging.vocabulary.letters import decode_records
 from tests.gateway_bodies import AUTH, Sent, draw_requests
 from tests.gateway_builders import ADMIN, NOON, SECRET, a_site
 

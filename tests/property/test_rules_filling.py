@@ -201,6 +201,7 @@ KEPT = st.sampled_from(  # what is decided by what is kept for a rule alone
         {"score": {"name": "interest", "from": 2.0, "to": 8.0}},
         {"page": {"starts_with": "/pricing", "at_least": 2, "within_days": 8}},
         {"page": {"contains": "pric", "at_least": 3}},
+        {"session": {"pages_contain": ["pricing"], "pages_at_least": 2}},
         {"cart": {"items_at_least": 2}},
         {"cart": {"contains": "lamp"}},
         {"trait": {"name": "city", "changed": {"within_days": 30}}},
@@ -294,3 +295,14 @@ def test_pages_of_two_who_are_merged_are_counted_together() -> None:
     tree = {"page": {"starts_with": "/pricing", "at_least": 80}}
     drawn = [(60, 0, page, "", bool(number % 2)) for number in range(80)]
     live(([], [tree]), start, drawn, (50, 60, 75, 70))
+
+
+def test_pages_of_a_session_under_way_are_counted_all_though_the_rule_came_in_its_middle() -> None:
+    """Of two who are merged as well: what each saw before the publication comes for itself."""
+    page = {"kind": "page", "path": "/pricing", "context": {"timezone": "UTC"}}
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    tree = {"session": {"pages_contain": ["pricing"], "pages_at_least": 60}}
+    live(([], [tree]), start, [(60, 0, page, "", False)] * 60, (40, 50, 50, 99))
+    drawn = [(60, 0, page, "", bool(number % 2)) for number in range(80)]
+    for merges in (30, 52, 70, 78):
+        live(([], [tree]), start, drawn, (50, 60, 75, merges))

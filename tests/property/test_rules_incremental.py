@@ -316,6 +316,11 @@ PAGE_RULES = st.lists(
         st.sampled_from([{"starts_with": "/pricing"}, {"contains": "blog"}, {"contains": "i"}]),
         st.sampled_from([{}, {"within_hours": 5}, {"within_days": 3}, {"within_days": 30}]),
         st.integers(1, 60),
+    )
+    | st.builds(
+        lambda texts, least: {"session": {"pages_contain": texts, "pages_at_least": least}},
+        st.sampled_from([["pricing"], ["big", "blog"], ["/blog", "pricing"]]),
+        st.integers(1, 60),
     ),
     min_size=1,
     max_size=3,
@@ -369,6 +374,24 @@ def test_a_page_counts_though_a_hundred_others_came_after_it() -> None:
     start = datetime(2026, 3, 2, 9, tzinfo=UTC)
     pages = many_pages([(0, "/pricing", 40, "", False), (60, "/", 100, "restart", False)])
     live([tree], start, pages, [0.5], 0)
+
+
+def test_a_page_of_a_session_counts_though_a_hundred_others_came_after_it() -> None:
+    tree = {"session": {"pages_contain": ["blog", "big"], "pages_at_least": 40}}
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    seen = [(0, "/blog/pricing", 39, "", False), (60, "/", 100, "restart", False)]
+    pages = many_pages([*seen, (60, "/pricing/big", 1, "publish", False)])
+    live([tree], start, pages, [0.5], 0)
+
+
+def test_a_late_page_that_joins_two_sessions_joins_what_was_counted_of_them() -> None:
+    """Forty minutes lie between the two; what was viewed in the middle of these is told at the end."""
+    tree = {"session": {"pages_contain": ["pricing"], "pages_at_least": 70}}
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    pages = many_pages([(0, "/pricing", 40, "", False), (40 * 60, "/pricing", 40, "", True)])
+    late = (0, 40 * 60 + 39 * 60 - 20 * 60, A_PAGE, "", False)
+    live([tree], start, [*pages, late], [0.5], 99)
+    live([tree], start, [*pages, late], [0.5], 60)
 
 
 def test_points_of_the_naive_score_are_those_of_the_rules() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from agents.rules_manager.state import Run
 from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.messages import MailSent, SendPlan
+from messaging.vocabulary.messages import MailSent
+from messaging.vocabulary.plans import SendPlan
 from tests.behavior_builders import (
     ANN,
     HUMAN_AGENT,

@@ -116,8 +116,8 @@ def known_of(bodies: Mapping[str, bytes]) -> dict[str, Any]:
         named = dict(zip(BehaviorState.__struct_fields__, fields, strict=True))
         for span in named["sessions"][:-1]:
             del span[
-                3:
-            ]  # only the newest one's end is ever told: of an older one it follows the moment of taking
+                3
+            ]  # only the newest one's end is told: of an older one it follows the moment of taking
         known[visitor] = {name: _rounded(named[name]) for name in named if name not in BY_THE_WAY}
     return known
 

@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import timedelta
 
 from messaging.ports import Clock
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 from tests.simulation.chaos import LOOK_UPS, Chaos
 from tests.simulation.process import Process
 

@@ -21,22 +21,21 @@ from agents.rules_manager.broadcast_rule import name_of
 from agents.rules_manager.state import ACTIVE, RulesState, Run
 from messaging.ports import Clock, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase
+from messaging.vocabulary.letters import Letter, decode_letters
 from messaging.vocabulary.messages import (
     CohortEntered,
     EngagementRequested,
     Erased,
     GoalReached,
     Identified,
-    Letter,
     MailOutcome,
     MergedInto,
     Responded,
-    SendPlan,
     SendRequested,
     StateMerged,
     TraitsSet,
-    decode_letters,
 )
+from messaging.vocabulary.plans import SendPlan
 from tests.simulation.flows import FORGOTTEN
 
 FINAL = frozenset(

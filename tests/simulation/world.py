@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from random import Random
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ import structlog
 
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
-from agents.rules_manager.editing import RUNS, STAY
+from agents.rules_manager.editing import RUNS, STAY, group_of
 from agents.runtime.batch import describe, maker_in, publication_in
 from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.committing import OutcomeUnknown
@@ -76,6 +77,8 @@ class Plan(msgspec.Struct, frozen=True):
     republish: bool
     runs: str = STAY
     """What becomes of the runs under way when the rules are published anew."""
+    groups: dict[str, str] = {}
+    """Group -> what becomes of it, where that is something else."""
     days: int = 30
     quiet_days: int = 30
     kills: int = 12
@@ -86,7 +89,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def plan_for(seed: int, chaos: Chaos) -> Plan:
     """Draw a plan."""
-    draw = chaos.dice("plan")
+    draw, decide = chaos.dice("plan"), chaos.dice("republish")
     many = draw.random() < 0.5
     plan = Plan(
         seed=seed,
@@ -106,7 +109,8 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
         republish=draw.random() < 0.3,
         overlap_letters_min=draw.choice((1, 1, 256)),
         erasures=chaos.dice("erasures").choice((0, 1, 3)),
-        runs=chaos.dice("republish").choice(RUNS),
+        runs=decide.choice(RUNS),
+        groups=_decided(decide) if decide.random() < 0.6 else {},
     )
     if draw.random() < 0.8:
         plan.shards["social"] = 2 if many else 1
@@ -154,6 +158,16 @@ def rules_of(version: int) -> CompiledRules:
     cohort by that score.
     """
     return compile_files(files_of_rules(version), version)
+
+
+def _decided(dice: Random) -> dict[str, str]:
+    """Decide for some groups on their own; each could go over, for the second version has the places of the first."""
+    return {
+        group_of(path, 1, place): dice.choice(RUNS)
+        for path, rule in rules_of(1).paths.items()
+        for place in rule.places
+        if dice.random() < 0.4
+    }
 
 
 def files_of_rules(version: int) -> dict[str, str]:
@@ -466,7 +480,8 @@ class World:
         published = tables.setdefault(collection, {})
         if key in published:
             tables.setdefault(PUBLICATIONS, {})[str(number - 1)] = published[key]
-        published[key] = {"number": number, "version": number, "at": at, "by": "eve", "runs": runs}
+        row = {"number": number, "version": number, "at": at, "by": "eve", "runs": runs}
+        published[key] = row | {"groups": self.plan.groups if number > 1 else {}}
         row = {"files": files_of_rules(number), "at": at}
         tables.setdefault(VERSIONS, {})[str(number)] = row
 

@@ -10,7 +10,8 @@ import pytest
 from agents.email_bot.state import EmailState, OpenSend
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
-from messaging.vocabulary.messages import MailOutcome, Message, SendPlan, StateMerged
+from messaging.vocabulary.messages import MailOutcome, Message, StateMerged
+from messaging.vocabulary.plans import SendPlan
 from scripts.audit_handovers import HandOvers
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)

@@ -9,7 +9,8 @@ import pytest
 from agents.email_bot.state import EmailState
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
-from messaging.vocabulary.messages import Identified, SendPlan
+from messaging.vocabulary.messages import Identified
+from messaging.vocabulary.plans import SendPlan
 from scripts.audit_refusals import Refusals
 
 NIGHT = datetime(2026, 11, 26, 21, tzinfo=UTC)

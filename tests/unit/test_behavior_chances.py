@@ -134,6 +134,24 @@ def test_a_new_snapshot_moves_nobody_until_the_next_event_or_wake_up():
     assert moves(effects)[0]["left"] == ["likely"]
 
 
+def test_rules_never_see_a_likelier_customer_than_opportunity():
+    """Also when one of both models was published anew: both figures are worked out at once."""
+    files = read_folder(DEFAULTS)
+    files["cohorts.yaml"] += LIKELY
+    files["cohorts.yaml"] += LIKELY.replace("likely:", "warm:").replace("customer", "opportunity")
+    both = compile_files(files, 1)
+    models = [a_model(base=-9.0), a_model(of="opportunity", base=-2.0)]
+    ann = Ann(a_view(rules=both, snapshots={each.policy: each for each in models}))
+    ann.sees(an_identify(1, "u1", email="ann@example.com"))
+    assert ann.state.chances["opportunity"].value == pytest.approx(0.1192)
+    models[0] = a_model(2, base=3.0)
+    ann.view = a_view(rules=both, snapshots={each.policy: each for each in models})
+    ann.sees(a_page(2))
+    chances = ann.state.chances
+    assert chances["customer"].value == chances["opportunity"].value == pytest.approx(0.9526)
+    assert {"likely", "warm"} <= set(ann.state.cohorts)
+
+
 def test_who_buys_has_no_probability_any_more():
     ann = a_lead(a_model(base=9.0))
     assert "likely" in ann.state.cohorts

@@ -17,7 +17,7 @@ from config.load import validate_folder
 from messaging.mail.compose import Sender, TemplateText, compose
 from messaging.mail.pool import SESSIONS
 from messaging.vocabulary.errors import Unavailable
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 from scripts.bench_rules import write_rules_now
 from scripts.bench_smtp import Mailbox
 from scripts.bench_system import Running

@@ -316,5 +316,14 @@ def test_status_says_of_whom_nobody_was_told():
 def test_a_run_that_goes_over_to_another_version_goes_on():
     detail = {"run": "1", "path": "welcome", "before": 1, "version": 2, "by": "kim"}
     assert sentence({"kind": "story: run.migrated", "detail": detail}) == (
-        "run 1 of welcome goes on by version 2 of the rules, not 1 (kim published it so)"
+        "run 1 of welcome went over to version 2 of the rules, from 1: decided at publishing version 2, by kim"
+    )
+    detail = {"run": "1", "path": "welcome", "stage": "cart", "version": 2, "by": "kim"}
+    detail["reason"] = "another version was published"
+    assert sentence({"kind": "story: run.stopped", "detail": detail}) == (
+        "run 1 of welcome left the path: decided at publishing version 2, by kim"
+    )
+    old = {name: value for name, value in detail.items() if name not in ("version", "by")}
+    assert "another version was published" in sentence(
+        {"kind": "story: run.stopped", "detail": old}
     )

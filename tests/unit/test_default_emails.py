@@ -16,7 +16,7 @@ from config.load import DEFAULTS, compile_files, compile_folder, read_folder, wr
 from messaging.mail import tokens
 from messaging.mail.compose import Sender, TemplateText, compose
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 from scripts import rules as versions
 
 SECRET = b"a secret of play"

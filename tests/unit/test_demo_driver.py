@@ -12,7 +12,7 @@ from learning.audience.crowd import Act, Import
 from learning.audience.people import make_person
 from learning.audience.shopping import View
 from messaging.mail.compose import Sender, TemplateText, compose
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 from scripts.demo_driver import AT_ONCE_MAX, Driver, read_mail
 from tests.gateway_builders import StillClock, until
 

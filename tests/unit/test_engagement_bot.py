@@ -18,7 +18,6 @@ from messaging.ports import RowWrite
 from messaging.vocabulary.effects import CancelWake, Effect, Moved, PutEngagement, Tell, WakeAt
 from messaging.vocabulary.messages import (
     EngagementAnswered,
-    EngagementPlan,
     EngagementRequested,
     EngagementSettled,
     EngagementsWithdrawn,
@@ -28,6 +27,7 @@ from messaging.vocabulary.messages import (
     StateMerged,
     Woke,
 )
+from messaging.vocabulary.plans import EngagementPlan
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

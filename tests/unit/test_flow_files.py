@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from agents.rules.flow import is_hidden
-from agents.runtime.readers import StoreReader
+from agents.runtime.stages_kept import stages_of
 from config.load import DEFAULTS, compile_files, read_folder, validate_files
 from config.schemas import schema_of
-from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import RuleError
 from tests.flow_builders import HEAD, MAIL, files_of
 from tests.rules_builders import PATH
@@ -288,7 +287,6 @@ def test_the_schema_of_paths_describes_steps() -> None:
 
 def test_the_steps_of_a_stored_version_are_read_as_they_are_compiled() -> None:
     files = read_folder(DEFAULTS) | {"paths/welcome.yaml": EXAMPLE.read_text()}
-    reader = StoreReader(MemoryStore(MemoryDatabase()))
-    found = reader.stages_of([{"files": files}])
+    found = stages_of([{"files": files}])
     paths = compile_files(files, 1).paths
     assert found == {name: path.places for name, path in paths.items()}

@@ -11,7 +11,7 @@ from messaging.gateway.limits import Limits
 from messaging.gateway.problems import ProblemError
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.ids import number_of, stream_of
-from messaging.vocabulary.messages import decode_records
+from messaging.vocabulary.letters import decode_records
 from tests.gateway_builders import (
     NOON,
     FailingJournal,

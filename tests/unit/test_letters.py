@@ -13,7 +13,7 @@ from agents.protocol.bot import View
 from config.load import DEFAULTS, compile_folder
 from messaging.mail.tokens import verify_click
 from messaging.vocabulary.effects import HandOver
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 from scripts.chaos_mail import read_mail
 from scripts.compose import Letters, Wiring
 from scripts.parts import ViewBox

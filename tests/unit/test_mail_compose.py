@@ -11,7 +11,7 @@ import pytest
 
 from messaging.mail import tokens
 from messaging.mail.compose import Sender, TemplateFailed, TemplateText, compose
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 
 SECRET = b"a secret of play"
 NOW = datetime(2017, 6, 1, 10, 30, tzinfo=UTC)

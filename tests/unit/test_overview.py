@@ -14,8 +14,8 @@ from messaging.ports import BatchRecord, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.doing import JOBS, bots_now
 from scripts.overview import _revenue, overview
-from scripts.story import TITLES
 from scripts.telling import Reading
+from scripts.wording import TITLES
 from tests.gateway_builders import NOON, StillClock
 
 PARTS = {

@@ -11,14 +11,13 @@ import pytest
 from agents.behavior_bot.state import BehaviorState, Stamped
 from agents.runtime.scrub import about
 from messaging.vocabulary.events import Record
+from messaging.vocabulary.letters import Letter, encode_letters
 from messaging.vocabulary.messages import (
     AnyMessage,
     DecisionMade,
-    Letter,
     MergedInto,
     Replayed,
     RewardSeen,
-    encode_letters,
 )
 from scripts.cli import main
 from scripts.personal_parts import by_name, consents_of

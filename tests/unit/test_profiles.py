@@ -24,7 +24,7 @@ from learning.audience.visits import visit
 from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import LookUp
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 from scripts.cli_simulate import files_of_version, leads_of, published_beside, simulate
 from scripts.folder import Refused
 from scripts.presences import presences, recalled

@@ -17,20 +17,22 @@ from agents.runtime.tables import taken_row
 from messaging.ports import RowWrite
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import policy_key
+from messaging.vocabulary.letters import (
+    Letter,
+    decode_letters,
+    encode_letters,
+    letter_in,
+)
 from messaging.vocabulary.messages import (
     Arrived,
     CohortEntered,
     CohortLeft,
-    Letter,
     Message,
     Replayed,
     RewardSeen,
     ScoreCrossed,
     TrainingScheduled,
     Woke,
-    decode_letters,
-    encode_letters,
-    letter_in,
 )
 from messaging.vocabulary.quarantine import replay_of, row_of_replay, told_aside
 from messaging.vocabulary.records import Reward

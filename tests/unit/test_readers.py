@@ -148,8 +148,8 @@ async def test_a_consent_is_shown_with_the_basis_that_its_event_named() -> None:
     assert [each["basis"] for each in bare["consents"]] == ["", ""]
 
 
-def _published(of: str, **weights: float) -> RowWrite:
-    model = a_model(3, of=of, base=0.0, **weights)
+def _published(of: str, base: float = 0.0, **weights: float) -> RowWrite:
+    model = a_model(3, of=of, base=base, **weights)
     return RowWrite("snapshots", f"{model.policy}@3", msgspec.to_builtins(model) | {"at": NOON})
 
 
@@ -159,14 +159,14 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     store = MemoryStore(MemoryDatabase())
     held = {"customer": Chance(0.5, NOON.timestamp(), 2)}  # by an older model: rules go by it still
     lead = BehaviorState(user_ids={"ann": 1}, tallies={"page": Tally(count=9)}, chances=held)
-    models = [_published("customer", pages=1.0), _published("opportunity")]
+    models = [_published("customer", pages=1.0), _published("opportunity", 3.0)]
     await _keep(store, "behavior", lead, *models)
     reader = StoreReader(store, now=lambda: NOON)
     shown = await reader.visitor(ANN)
     assert shown is not None
     assert shown["probabilities"] == {
         "opportunity": {
-            "value": 0.5,
+            "value": 0.9526,
             "horizon_days": 30,
             "early": False,
             "made_up": False,
@@ -192,6 +192,20 @@ async def test_a_lead_has_probabilities_with_reasons_and_an_opportunity_none_of_
     likely = await reader.likely([ANN, "nobody"])
     assert {visitor: told["value"] for visitor, told in likely.items()} == {ANN: 0.9091}
     assert await StoreReader(store).likely([ANN]) == {}
+
+
+async def test_a_lead_is_never_shown_likelier_to_buy_than_to_become_an_opportunity() -> None:
+    store = MemoryStore(MemoryDatabase())
+    lead = BehaviorState(user_ids={"ann": 1}, tallies={"page": Tally(count=9)})
+    models = [_published("customer", pages=1.0), _published("opportunity", -2.0)]
+    await _keep(store, "behavior", lead, *models)
+    reader = StoreReader(store, now=lambda: NOON)
+    shown = await reader.visitor(ANN)
+    assert shown is not None
+    told = shown["probabilities"]
+    assert told["opportunity"] == told["customer"]
+    assert (told["customer"]["value"], told["opportunity"]["version"]) == (0.9091, 3)
+    assert told["opportunity"]["reasons"] == ["more likely: pages viewed in all (9)"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from agents.social_bot.state import SocialState
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import LookUp
 from messaging.vocabulary.ids import visitor_id_for
-from messaging.vocabulary.messages import Finding
+from messaging.vocabulary.plans import Finding
 from scripts.recalled import what_was_found
 from scripts.rules_steps import stepped
 from scripts.rules_try import DRAFT, tried

@@ -15,7 +15,6 @@ from agents.rules_manager.loop import MERGED
 from agents.rules_manager.state import RUNS_MAX, Run
 from messaging.vocabulary.effects import LogDecision, PutRecipient, Tell
 from messaging.vocabulary.messages import (
-    Broadcast,
     BroadcastReached,
     CohortEntered,
     MergedInto,
@@ -23,6 +22,7 @@ from messaging.vocabulary.messages import (
     RunsMoved,
     StateMerged,
 )
+from messaging.vocabulary.plans import Broadcast
 from tests.rules_builders import HOUR, PATH, VISITOR, OneVisitor, a_view, some_rules
 
 NEWS = Broadcast("b1", "invited-mail-b", "customers", PATH, 1)

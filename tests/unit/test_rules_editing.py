@@ -8,6 +8,8 @@ import pytest
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.bot import RulesBot
+from agents.rules_manager.editing import group_of
+from messaging.vocabulary.events import RulesPublished
 from messaging.vocabulary.messages import AlertAnswered, RunsMoved
 from tests.rules_builders import PATH, VISITOR, OneVisitor, a_view, some_rules
 
@@ -25,8 +27,9 @@ def published(lead: OneVisitor, version: int = 2, *, without: str = "") -> Compi
     return rules
 
 
-def moved(lead: OneVisitor, action: str, version: int = 2) -> None:
-    lead.take(RunsMoved(VISITOR, lead.now, version, action, "eve"))
+def moved(lead: OneVisitor, action: str, version: int = 2, **choices: str) -> None:
+    groups = {group_of(PATH, 1, stage): choice for stage, choice in choices.items()}
+    lead.take(RunsMoved(VISITOR, lead.now, version, action, "eve", groups))
 
 
 def test_a_run_goes_over_and_goes_on_with_what_it_had() -> None:
@@ -65,6 +68,15 @@ def test_a_run_whose_stage_is_gone_stays_on_its_version() -> None:
     assert lead.run.version == 1
     lead.pass_time(20 * DAY)
     assert len(lead.plans) == 4
+
+
+def test_the_story_says_that_it_was_decided_at_publishing_and_by_whom() -> None:
+    lead = OneVisitor().enter()
+    published(lead)
+    before = len(lead.effects)
+    moved(lead, "stay", invited="exit")
+    [line] = [each for each in lead.effects[before:] if getattr(each, "kind", "") == "run.stopped"]
+    assert (line.detail["version"], line.detail["by"]) == (2, "eve")
 
 
 def test_an_exit_ends_a_run_and_nobody_is_called() -> None:
@@ -127,3 +139,47 @@ def test_who_is_sent_to_a_stage_that_only_the_newest_version_has_goes_on_there()
     assert (lead.run.run, lead.run.version, lead.run.stage) == ("2", 2, "warm")
     lead.pass_time(2 * DAY)
     assert (lead.plans[-1].stage, lead.plans[-1].rules_version) == ("warm", 2)
+
+
+@pytest.mark.parametrize(
+    ("choice", "version", "status"),
+    [("stay", 1, "planned"), ("migrate", 2, "planned"), ("exit", 1, "stopped")],
+)
+@pytest.mark.parametrize("others", ["stay", "migrate", "exit"])
+def test_what_is_chosen_for_a_group_holds_for_it_whatever_becomes_of_the_others(
+    choice: str, version: int, status: str, others: str
+) -> None:
+    lead = OneVisitor().enter()
+    published(lead)
+    moved(lead, others, invited=choice)
+    assert (lead.run.version, lead.run.status) == (version, status)
+
+
+def test_what_is_chosen_for_another_group_does_not_concern_a_run() -> None:
+    """It is told again, by what was chosen where it stands by now."""
+    lead = OneVisitor().enter()
+    published(lead)
+    moved(lead, "stay", opened="exit")
+    assert (lead.run.version, lead.run.active) == (1, True)
+    lead.take(
+        RunsMoved(VISITOR, lead.now, 2, "stay", "eve", {group_of(PATH, 7, "invited"): "exit"})
+    )
+    assert lead.run.active, "this group went by another version"
+
+
+@pytest.mark.parametrize(("choice", "version"), [("stay", 1), ("migrate", 2), ("exit", 2)])
+def test_who_waits_for_a_person_stays_only_where_that_was_chosen(choice: str, version: int) -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(20 * DAY)
+    published(lead)
+    moved(lead, "stay", invited=choice)
+    assert (lead.run.version, lead.run.status) == (version, "alerted")
+
+
+def test_what_was_told_before_groups_could_be_chosen_is_still_read() -> None:
+    """Letters and journals of the version before name one choice for all."""
+    letter = msgspec.msgpack.encode(["RunsMoved", VISITOR, 0, 2, "exit", "eve"])
+    message = msgspec.msgpack.decode(letter, type=RunsMoved, strict=False)
+    assert (message.action, message.choices) == ("exit", {})
+    fact = b'{"type":"rules_published","visitor":"v","version":2,"action":"migrate","by":"eve"}'
+    assert msgspec.json.decode(fact, type=RulesPublished).choices == {}

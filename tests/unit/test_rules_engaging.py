@@ -19,7 +19,6 @@ from messaging.vocabulary.messages import (
     CohortEntered,
     CohortLeft,
     DecisionMade,
-    EngagementPlan,
     EngagementRequested,
     EngagementSettled,
     EngagementsWithdrawn,
@@ -28,6 +27,7 @@ from messaging.vocabulary.messages import (
     SiteConsent,
     StateMerged,
 )
+from messaging.vocabulary.plans import EngagementPlan
 from messaging.vocabulary.records import Reward, Snapshot
 from tests.rules_builders import MONDAY, VISITOR, OneVisitor, a_view, some_rules
 

@@ -15,13 +15,13 @@ from agents.runtime.figures import work_in
 from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
-    Broadcast,
     BroadcastReached,
     CohortEntered,
     EntryMet,
     MergedInto,
     StateMerged,
 )
+from messaging.vocabulary.plans import Broadcast
 from messaging.vocabulary.records import Candidate, Decision
 from scripts.cli_import import by_a_person
 from tests.behavior_builders import START, Ann, a_listing, a_record, a_view_of, an_identify

@@ -10,7 +10,7 @@ from agents.runtime.batch import newest
 from agents.runtime.postman import Letterpress, Postman
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import HandOver, QueueSend
-from messaging.vocabulary.messages import SendPlan
+from messaging.vocabulary.plans import SendPlan
 from tests.runtime_builders import START, FakeClock
 
 

@@ -21,14 +21,9 @@ from messaging.journal.memory import MemoryJournal
 from messaging.social.memory import MemoryLookUps
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import LookUp
-from messaging.vocabulary.messages import (
-    Finding,
-    Identified,
-    Letter,
-    LookedUp,
-    ProfileSeen,
-    decode_letters,
-)
+from messaging.vocabulary.letters import Letter, decode_letters
+from messaging.vocabulary.messages import Identified, LookedUp, ProfileSeen
+from messaging.vocabulary.plans import Finding
 from tests.runtime_builders import START, FakeClock, Peer, Running, Silent, a_chunk, settle, visitor
 
 VIEW = View(None, 0, {}, {}, social=True)

@@ -18,7 +18,8 @@ from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import CommitUnknown, Fenced, Unavailable
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import partition_of, position
-from messaging.vocabulary.messages import CohortLeft, ScoreCrossed, decode_letters
+from messaging.vocabulary.letters import decode_letters
+from messaging.vocabulary.messages import CohortLeft, ScoreCrossed
 from tests.runtime_builders import (
     START,
     FakeClock,

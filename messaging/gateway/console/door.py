@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -38,7 +39,7 @@ FORM_BYTES_MAX = 1024 * 1024
 """A file of rules in a form; their own limit is below it."""
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded"})
-FORM_FIELDS_MAX = 50
+FORM_FIELDS_MAX = 400
 FORM_KEY = "form_key"
 
 SAID = {
@@ -64,6 +65,9 @@ SAID = {
     "going": "Going on: e-mails are handed over again.",
 }
 """What the address of a page may ask it to say, once something was done."""
+
+CLOCKS_AGREE = timedelta(minutes=1)
+"""Times are shown to the minute: where world and real time are closer, nobody sees that there are two."""
 
 Form = dict[str, str]
 Show = Callable[["Visit"], Awaitable[web.StreamResponse]]
@@ -93,6 +97,7 @@ class Visit:
         known = {
             "here": here,
             "world": await deps.desk.world() if deps.desk is not None else "",
+            **_clocks(deps.clock.now(), deps.wall_now()),
             "session": self.session,
             "paused": await paused_paths(self.gateway),
             "seconds": seconds,
@@ -110,6 +115,13 @@ class Visit:
                 422, f"{name} must be a text of at most {characters_max} characters", field=name
             )
         return given
+
+
+def _clocks(world: datetime, real: datetime) -> dict[str, str]:
+    """Return what is said behind a time, by whose clock it is, on a page that shows both: nothing where they agree."""
+    if abs(world - real) < CLOCKS_AGREE:
+        return {"of_world": "", "of_real": ""}
+    return {"of_world": " (world time)", "of_real": " (real time)"}
 
 
 def shown(show: Show) -> Handler:

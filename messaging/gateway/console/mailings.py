@@ -44,6 +44,12 @@ class Preview(msgspec.Struct, kw_only=True):
     links: list[str] = []
     """Where its links lead, behind the tracked ones."""
     is_marketing: bool = True
+    newest: int = 0
+    """The newest version of the rules; higher than `goes_out` while it is a draft."""
+    goes_out: int = 0
+    """The published version, if it has this template: what is sent. 0: it cannot be sent yet."""
+    is_what_goes_out: bool = False
+    """Whether the published version's template is to the letter what is shown."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +67,13 @@ class Mailings(Protocol):
         """Return the templates of the newest version, by name; `part`: in whose name or subject this stands."""
         ...
 
-    async def preview(self, name: str, visitor: str, draft: Draft | None = None) -> Preview | None:
+    async def preview(
+        self, name: str, visitor: str, draft: Draft | None = None, *, published: bool = False
+    ) -> Preview | None:
         """Return a template as a visitor would get it; None for a template or a visitor that is not there.
 
-        `draft`: what its file holds instead; a draft that cannot be read is a preview that failed.
+        It is the newest version's, or the published one's. `draft`: what its file holds instead; a draft that cannot
+        be read is a preview that failed.
         """
         ...
 

@@ -8,20 +8,9 @@ from typing import Any, Protocol
 import msgspec
 
 from messaging.gateway.console.desk import Page
+from messaging.gateway.console.publications import PublicationLine, Published, PublishOrder
 from messaging.gateway.console.routine import OlderLine
 from messaging.gateway.paging import After
-
-RUNS = {"stay": "", "migrate": "; runs under way go over to it", "exit": "; runs under way end"}
-"""What becomes of runs under way on other versions -> what the audit log says of it."""
-
-
-class PublicationLine(msgspec.Struct, kw_only=True):
-    """Say one publication of a version."""
-
-    at: str
-    by: str
-    runs: str
-    """What became of the runs under way on other versions: `stay`, `migrate` or `exit`."""
 
 
 class VersionLine(msgspec.Struct, kw_only=True):
@@ -85,21 +74,31 @@ class Place(msgspec.Struct, kw_only=True):
 
     path: str
     stage: str
+    """Of a flow: the step."""
     version: int
     going: int
     calls: int
     has_place: bool
     """Whether the version that would be published has this stage: only then can they go over to it."""
+    why_not: str = ""
+    """What it lacks, where it has not."""
+    group: str = ""
+    """What those who stand here are called: `path/version/stage`."""
+    choices: list[str] = []
+    """What may become of them: of `stay`, `migrate` and `exit` what is possible."""
 
 
 class MoveLine(msgspec.Struct, kw_only=True):
     """Say how far a publication has come with the runs that it moves or ends."""
 
     version: int
-    action: str
     is_done: bool
-    told: int
+    went: int
+    """Who went over to it."""
+    left: int
+    """Who left."""
     stay: int
+    """Who stays on another one, once it is done."""
 
 
 class RulesNow(msgspec.Struct, kw_only=True):
@@ -256,11 +255,6 @@ class Rulebook(Protocol):
         """Return, in words, how many would enter each path at once by a version."""
         ...
 
-    async def publish(
-        self, number: int, instead_of: int, by: str, at: datetime, runs: str = "stay"
-    ) -> bool:
-        """Publish a version in the place of another; False if a third one is published by now.
-
-        `runs`: what becomes of those under way on other versions: `stay`, `migrate` or `exit`.
-        """
+    async def publish(self, number: int, order: PublishOrder, by: str, at: datetime) -> Published:
+        """Publish a version in the place of another, unless a third one is published by now."""
         ...

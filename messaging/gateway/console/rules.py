@@ -21,6 +21,7 @@ from messaging.gateway.console.drafts import seen_of, template_in
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.lists import addresses, after_of
 from messaging.gateway.console.merging import merged
+from messaging.gateway.console.publications import GROUP, PublishOrder
 from messaging.gateway.console.rulebook import Edit, Rulebook, Saved, VersionLine
 from messaging.gateway.console.views import LOOK_SECONDS
 from messaging.gateway.problems import ProblemError
@@ -124,9 +125,16 @@ async def publish(visit: Visit, form: Form) -> web.StreamResponse:
     """Publish a version in the place of the one that was seen as published."""
     book = rulebook_of(visit)
     found = await _version(book, form.get("version", ""))
-    instead_of = _number(form.get("instead_of", ""))
-    runs = form.get("runs", "stay")
-    await acts.publish(visit.gateway, found.number, instead_of, runs, by=visit.session.user)
+    order = PublishOrder(
+        instead_of=_number(form.get("instead_of", "")),
+        runs=form.get("runs", "stay"),
+        groups={
+            name.removeprefix(GROUP): choice
+            for name, choice in form.items()
+            if name.startswith(GROUP) and choice
+        },
+    )
+    await acts.publish(visit.gateway, found.number, order, by=visit.session.user)
     return back_to(f"{ROOT}rules", "published")
 
 

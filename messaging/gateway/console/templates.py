@@ -24,6 +24,8 @@ HERE = "templates"
 
 SCHEMES = {"": "As the device", "light": "Light", "dark": "Dark"}
 WIDTHS = {"": "Desktop", "phone": "Phone"}
+PUBLISHED = "published"
+OF = {"": "The newest", PUBLISHED: "What goes out"}
 
 BODY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
@@ -99,7 +101,8 @@ async def send_test(visit: Visit, form: Form) -> web.StreamResponse:
 async def _preview(visit: Visit) -> Preview:
     visitor = _visitor(visit.text("visitor"))
     name = visit.request.match_info["name"]
-    found = await mailings_of(visit).preview(name, visitor)
+    is_published = _chosen(visit, "of", OF) == PUBLISHED
+    found = await mailings_of(visit).preview(name, visitor, published=is_published)
     if found is None:
         raise ProblemError(404, "there is no such template, or no such visitor")
     return found
@@ -116,14 +119,21 @@ async def _shown(
     visit: Visit, found: Preview, answers: list[LinkAnswer] | None = None
 ) -> web.StreamResponse:
     scheme, width = _chosen(visit, "scheme", SCHEMES), _chosen(visit, "width", WIDTHS)
-    now = {"visitor": found.visitor, "scheme": scheme, "width": width}
+    of = _chosen(visit, "of", OF)
+    now = {"visitor": found.visitor, "scheme": scheme, "width": width, "of": of}
     choices = {
         "Width": [(_address(visit, {**now, "width": v}), w, v == width) for v, w in WIDTHS.items()],
         "Scheme": [
             (_address(visit, {**now, "scheme": v}), w, v == scheme) for v, w in SCHEMES.items()
         ],
     }
-    source = {"visitor": found.visitor, "scheme": scheme}
+    if found.goes_out and found.newest != found.goes_out:
+        words = {
+            "": f"Draft (version {found.newest})",
+            PUBLISHED: f"What goes out (version {found.goes_out})",
+        }
+        choices["Of"] = [(_address(visit, {**now, "of": v}), w, v == of) for v, w in words.items()]
+    source = {"visitor": found.visitor, "scheme": scheme, "of": of}
     return await visit.page(
         "template.html",
         here=HERE,
