@@ -35,8 +35,10 @@ class VisitorFacts:
     __slots__ = (
         "_consent",
         "_depth",
+        "_may_email",
         "_now",
         "_pages",
+        "_places",
         "_recent",
         "_scores",
         "_standing",
@@ -64,12 +66,15 @@ class VisitorFacts:
         self._consent = consent
         self._depth = -1
         self._value: float | None = None
+        self._may_email: bool | None = None
         self._zone: tzinfo | None = None
         self.asked: dict[str, tuple[datetime, bool]] = {}
         self.ends: dict[str, tuple[datetime, datetime | None]] = {}
         self.worked_out: dict[str, datetime | None] = {}
         self._pages: dict[str, int] = {}
         """Question -> pages of the session that it means: several cohorts ask for the same ones."""
+        self._places: dict[str, str] = {}
+        """Field -> what is known of it: a cohort for each country asks for the same one."""
         self._standing: dict[str, tuple[datetime, float]] = {}
         """Score -> (moment, value): a cohort's test and its `until` ask for the same one."""
         self._recent: dict[tuple[str, datetime], int] = {}
@@ -95,7 +100,9 @@ class VisitorFacts:
     @property
     def may_email(self) -> bool:
         """Say whether marketing may be written to the address."""
-        return may_email(self._state, self._consent)
+        if self._may_email is None:
+            self._may_email = may_email(self._state, self._consent)
+        return self._may_email
 
     @property
     def orders(self) -> int:
@@ -166,7 +173,10 @@ class VisitorFacts:
 
     def place(self, field: str) -> str:
         """Return `country`, `city`, `locale`, `referrer` or `search_term`; empty if unknown."""
-        return place_of(self._state, field)
+        known = self._places.get(field)
+        if known is None:
+            known = self._places[field] = place_of(self._state, field)
+        return known
 
     def campaign(self, field: str) -> str:
         """Return a field of the last campaign; empty if none."""

@@ -33,11 +33,13 @@ def begin(state: BehaviorState, rules: CompiledRules) -> None:
 def note_page(state: BehaviorState, kinds: Iterable[str], at: float) -> list[str]:
     """Count a page for the questions that mean it; return the kinds of those whose counts changed."""
     changed = [kind for kind in kinds if kind.startswith(PAGE)]
+    grew = False
     for kind in changed:
         tally = state.looked.setdefault(kind[len(PAGE) :], Tally())
         tally.count += 1
-        count_in_hour(tally, at)
-    return changed + trim(state) if changed else changed
+        grew |= count_in_hour(tally, at)
+    # A new question has a new hour, too: without one no bound is met that was not met before.
+    return changed + trim(state) if grew else changed
 
 
 def add_looked(state: BehaviorState, looked: Mapping[str, Tally]) -> None:

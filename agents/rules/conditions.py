@@ -266,9 +266,13 @@ def _session(session: SessionIs, around: Around) -> Part:
     views = views_asked(session.pages_contain) if session.pages_contain else None
     pages = session.pages_at_least
     seconds = (session.minutes_at_least or 0) * 60
+    is_numbered = session.number_at_least is not None or session.number_at_most is not None
 
     def test(facts: Facts, _: datetime) -> bool:
-        if facts.session_depth < depth or not least <= facts.session_number <= most:
+        # What is not asked for is not looked up: this is asked several times at each page.
+        if depth and facts.session_depth < depth:
+            return False
+        if is_numbered and not least <= facts.session_number <= most:
             return False
         if seconds and facts.session_seconds < seconds:
             return False

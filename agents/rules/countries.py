@@ -112,6 +112,7 @@ def code_of_country(country: str) -> str:
     return ALSO_CALLED.get(country.casefold()) or _english().get(country.casefold(), "")
 
 
+@lru_cache(maxsize=4_096)
 def country_key(country: str) -> str:
     """Return what is equal for all names of a country, and the name's plain text where it is none's.
 

@@ -45,6 +45,9 @@ from messaging.vocabulary.messages import (
     Woke,
 )
 
+_ACTS = (QueueSend, TrainModel)
+"""Not written `QueueSend | TrainModel` where it is asked: that makes a new type for each row of a batch."""
+
 CAUSE, HOP = 3, 1
 """What a letter's depth grows by: with each cause, and with each tombstone that its message only follows."""
 
@@ -233,7 +236,7 @@ class Folding:
                 held.wakes.clear()
                 folded.woken[visitor] = held
                 folded.forgotten.append(visitor)
-            elif isinstance(effect, QueueSend | TrainModel):
+            elif isinstance(effect, _ACTS):
                 folded.acts.append((visitor, effect))
             elif isinstance(effect, HandOver):
                 folded.acts.append((visitor, effect))
