@@ -136,7 +136,13 @@ class Replayer:
         for who, key in record.wakes:
             if visitor is None or who == visitor:
                 before = _marks(fold) if visitor is not None else None
-                fold.wake(self._held(who), who, key)
+                held = self._held(who)
+                if key not in held.wakes:
+                    raise RecordBrokenError(
+                        f"{self.name}: batch {number} fired wake-up {key} of {who}, which nothing before it had set: "
+                        "an earlier input is missing"
+                    )
+                fold.wake(held, who, key)
                 self._note(fold, before, number, record, f"Woke {key}")
         for place in record.skipped:
             self._drop_wake(place[0])

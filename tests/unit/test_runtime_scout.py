@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from agents.protocol.bot import View
 from agents.runtime.held import Codec
 from agents.runtime.limits import Limits
-from agents.runtime.replay import Replayer
+from agents.runtime.replay import RecordBrokenError, Replayer
 from agents.runtime.scout import AT_ONCE_MAX, WAITING_MAX, Scout
 from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
@@ -164,6 +165,26 @@ async def test_a_look_up_open_at_a_crash_is_asked_again_and_replays_to_the_same_
     assert len(look_ups.asked) == 2, "a replay asks nobody"
     state = Codec(SocialBot()).decode(stored[visitor(1)]).state
     assert state.asking is None
+
+
+async def test_a_replay_that_lacks_what_set_a_wake_up_says_so():
+    """An audit goes on with the other shards then; it once died of it."""
+    database, clock = MemoryDatabase(), FakeClock()
+    stuck = Stuck(clock, nobody)
+    async with Running(a_social_shard(database, clock, stuck)) as shard:
+        await put(database, shard, identified(1))
+        await until(lambda: stuck.asked)
+    clock.world += timedelta(minutes=6)
+    async with Running(a_social_shard(database, clock, stuck)) as shard:
+        await until(lambda: len(stuck.asked) > 1)
+    store = MemoryStore(database)
+    [_, first] = (await store.batches("social-0", 0, 1))[0]
+    batches = database.shards["social-0"].batches
+    without = msgspec.structs.replace(first, inputs=[], visitors=[], local=b"")
+    batches[0] = (batches[0][0], msgspec.msgpack.encode(without))
+    replayer = Replayer(SocialBot(), (0, 1), store, MemoryJournal(database), view_at)
+    with pytest.raises(RecordBrokenError, match="which nothing before it had set"):
+        await replayer.advance()
 
 
 async def test_nobody_is_asked_about_a_mailbox_that_was_suppressed_before_the_commit():
