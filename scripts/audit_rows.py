@@ -137,19 +137,22 @@ class SharedRows:
 
     async def compare(self, store: Store, only: str | None) -> list[str]:
         """Return what nobody wanted."""
-        until, findings = await self._until(store), list[str]()
         match = {"visitor": only} if only else {}
+        more = {}
         for table, wanted in sorted(self._wanted.items()):
             found = await store.rows(table, match, limit=ROWS_MAX, newest=False, only=MET)
-            more = [
-                row["id"]
+            more[table] = [
+                row
                 for row in found
                 if row["id"] not in wanted
                 and row["visitor"]
                 and (self._since is None or row["at"] > self._since)
-                and (until is None or row["at"] < until)
             ]
-            findings += _said(table, more, "is not in the record")
+        until = await self._until(store)  # behind the rows: who wrote one of them has moved by now
+        findings: list[str] = []
+        for table, rows in more.items():
+            names = [row["id"] for row in rows if until is None or row["at"] < until]
+            findings += _said(table, names, "is not in the record")
         return findings
 
     async def _until(self, store: Store) -> datetime | None:
