@@ -49,6 +49,8 @@ class Checkpoint(msgspec.Struct):
     """World time of that batch."""
     code: str
     """`BatchRecord.code` of that batch."""
+    figures: dict[str, float] | None = None
+    """`Ownership.figures` after it; None: written by a version that did not keep them."""
 
 
 class StateWrite(msgspec.Struct):
@@ -60,6 +62,14 @@ class StateWrite(msgspec.Struct):
     """Earliest wake-up within the body, or None; it is searched, as are the groups."""
     groups: list[str] | None = None
     """What the visitor is found by in lists (cohorts, places on paths), sorted; None: the same as before."""
+
+
+class StateRead(msgspec.Struct):
+    """Show one stored state, and what stands beside it for searches: whoever audits compares them."""
+
+    body: bytes
+    partition: int
+    groups: list[str]
 
 
 class OutboxWrite(msgspec.Struct):
@@ -171,6 +181,10 @@ class Store(Protocol):
 
     async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
         """Return the stored states of these visitors, in one query; those unknown are left out."""
+        ...
+
+    async def states(self, bot: str, visitors: list[str]) -> dict[str, StateRead]:
+        """Return the stored states of these visitors as `load` does, with the fields they are searched by."""
         ...
 
     async def due(

@@ -5,8 +5,8 @@ steps are repeated from the checkpoint of that moment on (`agents.runtime.checkp
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased; what was set aside counts once
    its replay was taken, and never is both (`scripts.audit_aside`).
-2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing; and
-   everybody is found when they are next due.
+2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing; everybody
+   is found when they are next due and in the lists, and all are counted as they are (`scripts.audit_states`).
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
    wants, no more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -33,7 +33,7 @@ from agents.rules.compiled import InteractionRule
 from agents.runtime.batch import NOBODY, consent_in
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
-from agents.runtime.registry import WIRING
+from agents.runtime.registry import WIRING, shard_names
 from agents.runtime.replay import RecordBrokenError, Replayer, ViewAt
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
@@ -42,16 +42,13 @@ from scripts.audit_handovers import HandOvers
 from scripts.audit_refusals import Refusals
 from scripts.audit_rows import Rows, SharedRows
 from scripts.audit_site import offer_of, over_caps
+from scripts.audit_states import States
 from scripts.counting import counted
 from scripts.erasing import nobody
 
-LOAD_MAX = 2_000
 ROWS_MAX = 5_000_000
 SETTLE_SECONDS = 15.0
 """How long a decision may wait for its ledger row: the time a letter is under way."""
-
-EVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Behind every wake-up."""
 
 CLOCKS_APART = timedelta(seconds=2)
 """What the clocks of two machines may differ by."""
@@ -171,6 +168,8 @@ class Auditor:
             sends = [row for row in await self._sends(only) if is_mine(row["visitor"])]
             handovers.begin(sends, replayer.held(), since)
         rows = Rows(bot, only, is_mine, since)
+        peers = shard_names(self._shards)
+        states = States(replayer, bot, (index, of), only, peers=peers, head=head)
 
         def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:
             nonlocal last_at
@@ -190,19 +189,17 @@ class Auditor:
             async with self._store.standing_still() as store:
                 owner = await store.owner(replayer.name)
                 await replayer.advance(visitor=only, upto=owner.batch if owner is not None else 0)
-                unequal = await self._unequal(store, bot, index, replayer, only)
-                unequal += await self._undue(store, bot, index, replayer, only)
-                differing = await rows.compare(store)
+                differing = await states.compare(store, owner)
+                differing += [("rows", what) for what in await rows.compare(store)]
         except RecordBrokenError as broken:
             self._found("once", str(broken))
             return
         shared.take(replayer.name, rows, owner.batch if owner is not None else 0, last_at)
         replayer.steps.clear()
+        self._looked["states"] += states.seen
         self._looked["rows"] += rows.seen
-        for what in unequal:
-            self._found("state", f"{replayer.name}: {what}")
-        for what in differing:
-            self._found("rows", f"{replayer.name}: {what}")
+        for rule, what in differing:
+            self._found(rule, f"{replayer.name}: {what}")
         if owner is not None and owner.positions != taken:
             self._found("positions", f"{replayer.name}: {owner.positions} but took {taken}")
 
@@ -229,42 +226,6 @@ class Auditor:
         if lost > len(skipped):
             without = counted(lost - len(skipped), "events")
             self._found("once", f"{name}:{number}: {without} without a visitor")
-
-    async def _unequal(
-        self, store: Store, bot: str, index: int, replayer: Replayer, only: str | None
-    ) -> list[str]:
-        """Return what is wrong with the stored states: those that differ from the fold, or are missing."""
-        folded = replayer.bodies()
-        missing = replayer.written()
-        seen = 0
-        unequal = []
-        after = ""
-        while ids := ([only] if only else await store.visitors(bot, after, LOAD_MAX)):
-            after = ids[-1]
-            mine = [v for v in ids if partition_of(v) * self._shards[bot] // PARTITIONS == index]
-            stored = await store.load(bot, mine)
-            seen += len(stored)
-            missing -= stored.keys()
-            unequal += [v for v, body in stored.items() if folded.get(v) != replayer.stored(body)]
-            if only:
-                break
-        self._looked["states"] += seen
-        return [
-            *(f"{visitor} differs from its record" for visitor in unequal),
-            *(f"the state of {visitor} is missing" for visitor in sorted(missing)),
-        ]
-
-    async def _undue(
-        self, store: Store, bot: str, index: int, replayer: Replayer, only: str | None
-    ) -> list[str]:
-        """Return who would not be found when they are next due: their wake-ups are lost, or come at another time."""
-        stored = dict(await store.due(bot, (index, self._shards[bot]), EVER, ROWS_MAX))
-        wanted = replayer.dues()
-        return [
-            f"{visitor} would not be woken when they are next due"
-            for visitor in sorted(wanted.keys() | stored.keys())
-            if only in (None, visitor) and stored.get(visitor) != wanted.get(visitor)
-        ]
 
     # The ledger
 

@@ -170,6 +170,15 @@ class Replayer:
         """Return visitor -> bytes of the folded state."""
         return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
 
+    def figures(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """Give (visitor, what they count as) of those who are folded so far."""
+        for visitor in self._states:
+            yield visitor, self.figures_of(visitor)
+
+    def figures_of(self, visitor: str) -> dict[str, float]:
+        """Return what a visitor counts as, by the folded state."""
+        return self._codec.figures(self._states[visitor])
+
     def dues(self) -> dict[str, datetime]:
         """Return visitor -> when they are next due, by the folded states; who waits for nothing is left out."""
         found = ((visitor, held.due()) for visitor, held in self._states.items())

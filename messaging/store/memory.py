@@ -30,6 +30,7 @@ from messaging.ports import (
     IdentityWrite,
     Ownership,
     RowWrite,
+    StateRead,
 )
 from messaging.store.tables import BOTS, ROW_INDEXES
 from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
@@ -314,6 +315,14 @@ class MemoryStore:
         """Return the stored states of these visitors."""
         bodies = self._states(bot).bodies
         return {visitor: bodies[visitor] for visitor in visitors if visitor in bodies}
+
+    async def states(self, bot: str, visitors: list[str]) -> dict[str, StateRead]:
+        """Return the stored states of these visitors, with the fields they are searched by."""
+        groups = self._states(bot).groups
+        return {
+            visitor: StateRead(body, partition_of(visitor), groups.get(visitor, []))
+            for visitor, body in (await self.load(bot, visitors)).items()
+        }
 
     async def due(
         self, bot: str, shard: tuple[int, int], until: datetime, limit: int

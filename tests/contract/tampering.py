@@ -1,0 +1,56 @@
+"""Change behind everybody's back what is stored, in memory or on a mongod, as whoever has the password can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from messaging.ports import Store
+from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.store.mongo import MongoStore
+from messaging.store.mongo_layout import states_of
+
+
+def memory_of(store: Store) -> MemoryDatabase | None:
+    """Return what a store in memory holds, None for one on a mongod."""
+    return store._database if isinstance(store, MemoryStore) else None
+
+
+def mongo_of(store: Store) -> Any:
+    """Return the database of a store on a mongod."""
+    assert isinstance(store, MongoStore)
+    return store._database
+
+
+async def changed(store: Store, collection: str, key: Any, update: dict[str, Any]) -> None:
+    """Change one document of a mongod, which must stand there."""
+    done = await mongo_of(store)[collection].update_one({"_id": key}, update)
+    assert done.modified_count == 1, f"{collection} {key} was not changed"
+
+
+async def lose_wake(store: Store, bot: str, visitor: str) -> None:
+    """Take away the only thing by which a shard finds who is due."""
+    memory = memory_of(store)
+    if memory is not None:
+        del memory.states[bot].dues[visitor]
+        return
+    await changed(store, states_of(bot), visitor, {"$unset": {"d": ""}})
+
+
+async def put_groups(store: Store, bot: str, visitor: str, groups: list[str] | None) -> None:
+    """List a visitor elsewhere; None: nowhere."""
+    memory = memory_of(store)
+    if memory is not None:
+        memory.states[bot].groups[visitor] = groups or []
+        return
+    update = {"$unset": {"g": ""}} if groups is None else {"$set": {"g": groups}}
+    await changed(store, states_of(bot), visitor, update)
+
+
+async def put_owner(store: Store, shard: str, field: str, value: dict[str, Any]) -> None:
+    """Replace what an owner document says was `sent`, or its `figures`."""
+    memory = memory_of(store)
+    if memory is not None:
+        setattr(memory.shards[shard], field, dict(value))
+        return
+    stored = list(value.items()) if field == "figures" else value
+    await changed(store, "shards", shard, {"$set": {field: stored}})
