@@ -335,6 +335,17 @@ class Appended(msgspec.Struct):
     fresh: list[bool]
 
 
+class Filed(msgspec.Struct):
+    """Say of a journaled event whether what stands beside it, for searches, is what it holds itself."""
+
+    position: int
+    """Where it stands."""
+    is_in_place: bool
+    """Whether it belongs to this position, and to the partition by which its shard finds it."""
+    is_known: bool | None
+    """Whether it would be a repeat if it came again; None: it was erased, and nobody can say."""
+
+
 class Journal(Protocol):
     """Keep every acknowledged event once, by streams with one writer and one insert in flight each."""
 
@@ -354,6 +365,13 @@ class Journal(Protocol):
         self, stream: int, after: int, limit: int, shard: tuple[int, int]
     ) -> tuple[list[Record], int]:
         """Return a stream's next records, only those of the shard's partitions, and the position reached."""
+        ...
+
+    async def filed(self, after: int, limit: int) -> list[Filed]:
+        """Look at the next events by position, of whatever stream and shard: for whoever audits.
+
+        Whether one is known is only said by a journal that has the key of its writers.
+        """
         ...
 
     async def tails(self) -> dict[int, int]:

@@ -4,7 +4,8 @@ Each shard is cut at its last commit and read as it stood then; traffic may go o
 steps are repeated from the checkpoint of that moment on (`agents.runtime.checkpoint`). What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased; what was set aside counts once
-   its replay was taken, and never is both (`scripts.audit_aside`).
+   its replay was taken, and never is both (`scripts.audit_aside`). Each stands in its own place, and is known if it
+   comes again (`scripts.audit_journal`).
 2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing; everybody
    is found when they are next due and in the lists, and all are counted as they are (`scripts.audit_states`).
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
@@ -39,6 +40,7 @@ from messaging.ports import BatchRecord, Journal, Store
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from scripts.audit_aside import Aside
 from scripts.audit_handovers import HandOvers
+from scripts.audit_journal import misfiled
 from scripts.audit_refusals import Refusals
 from scripts.audit_rows import Rows, SharedRows
 from scripts.audit_site import offer_of, over_caps
@@ -112,6 +114,8 @@ class Auditor:
             if only is None:
                 raise await nobody(self._store, visitor, self._veil)
         upgraded = await self._upgraded()
+        if only is None:
+            await self._filed(say)
         aside = Aside(self._found, only)
         await aside.begin(self._store, upgraded)
         handovers, shared = HandOvers(self._found), SharedRows(upgraded)
@@ -136,6 +140,13 @@ class Auditor:
         names = [f"{bot}-{index}" for bot, count in self._shards.items() for index in range(count)]
         heads = [await self._store.checkpoint(name) for name in names]
         return max((head.at for head in heads if head is not None), default=None)
+
+    async def _filed(self, say: Progress) -> None:
+        say("reading the journal")
+        found, looked = await misfiled(self._journal)
+        self._looked.update(looked)
+        for what in found:
+            self._found("journal", what)
 
     def _found(self, rule: str, what: str) -> None:
         self._findings.append(Finding(rule, what))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bson import Binary, Int64
+
 from messaging.ports import Store
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.store.mongo import MongoStore
@@ -54,3 +56,40 @@ async def put_owner(store: Store, shard: str, field: str, value: dict[str, Any])
         return
     stored = list(value.items()) if field == "figures" else value
     await changed(store, "shards", shard, {"$set": {field: stored}})
+
+
+async def first_of_journal(store: Store) -> list[int]:
+    """Return the positions of the first two events of the journal."""
+    memory = memory_of(store)
+    if memory is not None:
+        return [each.position for each in memory.streams[0][:2]]
+    found = await mongo_of(store)["journal"].find({}, {"_id": 1}).sort("_id", 1).to_list(2)
+    return [int(each["_id"]) for each in found]
+
+
+async def forget_message(store: Store, position: int) -> None:
+    """Put something else in the place of what an event's message id is known by."""
+    memory = memory_of(store)
+    if memory is not None:
+        known = memory.message_ids
+        known[b"planted"] = known.pop(next(each for each, at in known.items() if at == position))
+        return
+    await changed(store, "journal", Int64(position), {"$set": {"m": Binary(b"planted")}})
+
+
+async def swap_events(store: Store, first: int, second: int) -> None:
+    """Let two events stand in each other's place, with all that belongs to them."""
+    memory = memory_of(store)
+    if memory is not None:
+        stream = memory.streams[0]
+        one, other = (
+            next(n for n, each in enumerate(stream) if each.position == at)
+            for at in (first, second)
+        )
+        stream[one], stream[other] = stream[other], stream[one]
+        return
+    journal = mongo_of(store)["journal"]
+    one, other = [await journal.find_one({"_id": Int64(at)}) for at in (first, second)]
+    await journal.delete_many({"_id": {"$in": [Int64(first), Int64(second)]}})
+    one["_id"], other["_id"] = other["_id"], one["_id"]
+    await journal.insert_many([one, other])
