@@ -8,12 +8,12 @@ from typing import Any
 from agents.behavior_bot import layout
 from agents.behavior_bot.listed import lists_of
 from agents.behavior_bot.state import BehaviorState
-from agents.behavior_bot.step import step, tell_erased
+from agents.behavior_bot.step import answered, step, tell_erased
 from agents.protocol.bot import ERASED, View
 from agents.protocol.draw import DrawFor
 from agents.rules.flow import is_hidden
 from messaging.vocabulary.effects import Effect
-from messaging.vocabulary.events import VisitorErased
+from messaging.vocabulary.events import AlertSettled, VisitorErased
 from messaging.vocabulary.messages import Arrived, Message
 
 ANSWERS = {
@@ -65,6 +65,13 @@ class BehaviorBot:
         """Take one message for one visitor. Behavior draws nothing."""
         del draw
         return step(state, message, now, view)
+
+    def passes_on(self, message: Message) -> list[Effect] | None:
+        """Pass on what is about a policy and no visitor, so that no state is made of it; None: it is a visitor's."""
+        if not isinstance(message, Arrived) or not isinstance(message.record.event, AlertSettled):
+            return None
+        event = message.record.event
+        return [answered(event, message.visitor, message.at)] if event.policy else None
 
     def ends_at_tombstone(
         self, message: Message, into: str, now: datetime, view: View

@@ -176,7 +176,7 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             return _confirmed(state, event, here)
         case AlertSettled():
             count(state, "alert_settled", record, here.rules)
-            return [_answered(event, here)]
+            return [answered(event, here.visitor, here.now)]
         case EntryAsked():
             count(state, "entry_asked", record, here.rules)
             return tell_asked(event, here)
@@ -454,10 +454,11 @@ def _filled(state: BehaviorState, event: RulesFilled, here: Moment) -> list[Effe
     return effects
 
 
-def _answered(event: AlertSettled, here: Moment) -> Effect:
+def answered(event: AlertSettled, visitor: str, now: datetime) -> Effect:
+    """Tell the bot that raised an alert what a person decided on it."""
     message = AlertAnswered(
-        visitor=here.visitor,
-        at=here.now,
+        visitor=visitor,
+        at=now,
         alert_id=event.alert_id,
         path=event.path,
         run=event.run,
@@ -465,6 +466,8 @@ def _answered(event: AlertSettled, here: Moment) -> Effect:
         by=event.by,
         stage=event.stage,
     )
+    if event.policy:
+        return Tell("learner", message)
     return Tell("email" if event.kind == UNCERTAIN_SUCCESS else "rules", message)
 
 
