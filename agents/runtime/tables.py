@@ -95,7 +95,9 @@ def _state_row(
     fields = _fields(effect, "alert_id", "call_id") | {"visitor": visitor}
     match effect:
         case PutAlert():
-            return RowWrite("alerts", effect.alert_id, fields | {"visitor": _about(effect, visitor)})
+            return RowWrite(
+                "alerts", effect.alert_id, fields | {"visitor": _about(effect, visitor)}
+            )
         case PutOrder():
             return RowWrite("orders", f"{visitor}:{effect.order_id}", fields)
         case PutMoment(week=week):

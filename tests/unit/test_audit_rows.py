@@ -67,9 +67,7 @@ async def test_what_a_shard_writes_while_it_is_audited_is_left_to_the_next_audit
 
 def an_alert(policy: str, status: str = "open") -> RowWrite:
     """Return the row of an alert that the learner raised: it is about no visitor."""
-    return RowWrite(
-        "alerts", "a1", {"visitor": "", "at": NOON, "policy": policy, "status": status}
-    )
+    return RowWrite("alerts", "a1", {"visitor": "", "at": NOON, "policy": policy, "status": status})
 
 
 async def keeping(*rows: RowWrite) -> MemoryStore:

@@ -1,4 +1,4 @@
-"""Check that a person is called once for a split test whose visitors do not come by the shares, and that it can be closed."""
+"""Check that a person is called once about a split test whose visitors do not come by its shares, and closes that."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def alerts(effects: list[Any]) -> list[PutAlert]:
 def closed(alert: PutAlert, **changed: Any) -> AlertAnswered:
     """Return a person's word to an alert, as Behavior passes it on."""
     given = {"visitor": KEY, "at": LATER, "alert_id": alert.alert_id, "path": alert.path}
-    return AlertAnswered(**(given | {"run": "", "action": "close", "by": "kim", "stage": ""} | changed))
+    return AlertAnswered(
+        **(given | {"run": "", "action": "close", "by": "kim", "stage": ""} | changed)
+    )
 
 
 def test_a_person_is_called_once_with_what_was_expected_and_seen() -> None:
