@@ -195,20 +195,20 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             return _filled(state, event, here)
         case LetterReplayed():
             count(state, "letter_replayed", record, here.rules)
-            return _told_again(event, here)
+            return told_again(event, here.visitor, here.now, here.view)
         case VisitorErased():
             return [*tell_erased(here.visitor, here.now, here.view), Forget()]
         case _:
             assert_never(event)
 
 
-def _told_again(event: LetterReplayed, here: Moment) -> list[Effect]:
+def told_again(event: LetterReplayed, visitor: str, now: datetime, view: View) -> list[Effect]:
     """Pass on what a bot could not take: to who the visitor is now, or to the policy that it was addressed to."""
-    if event.bot not in ("behavior", "learner", *peers(here.view)):
+    if event.bot not in ("behavior", "learner", *peers(view)):
         return []  # it does not run any more: nobody would read its letters
     [letter] = decode_letters(event.body)
-    to = letter.message.visitor if event.bot == "learner" else here.visitor
-    return [Tell(event.bot, Replayed(to, here.now, event.row, event.body))]
+    to = letter.message.visitor if event.bot == "learner" else visitor
+    return [Tell(event.bot, Replayed(to, now, event.row, event.body))]
 
 
 def tell_erased(visitor: str, now: datetime, view: View) -> list[Effect]:
@@ -465,6 +465,7 @@ def answered(event: AlertSettled, visitor: str, now: datetime) -> Effect:
         action=event.action,
         by=event.by,
         stage=event.stage,
+        policy=event.policy,
     )
     if event.policy:
         return Tell("learner", message)

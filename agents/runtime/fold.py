@@ -145,10 +145,11 @@ class Folding:
         visitor = message.visitor
         was_moved = bool(held.moved)
         try:
-            passed = self._passes_on(message) if self._passes_on is not None else None
-            if passed is not None:
-                self._apply(held, visitor, depth, passed, CAUSE)
-                return True
+            if self._passes_on is not None:
+                passed = self._passes_on(message, self.now, self._view)
+                if passed is not None:
+                    self._apply(held, visitor, depth, passed, CAUSE)
+                    return True
             self.folded.touched[visitor] = held
             if isinstance(message, Replayed):
                 effects = self._again(held, message)

@@ -235,6 +235,8 @@ class AlertAnswered(Message):
     action: str
     by: str
     stage: str
+    policy: str = ""
+    """Empty where it is about a visitor."""
 
 
 class RunsMoved(Message):

@@ -11,9 +11,10 @@ import msgspec
 
 from messaging.gateway import acts
 from messaging.ports import Store
+from messaging.vocabulary.messages import AlertAnswered, Message
 from tests.alert_builders import Told, a_notifier
 from tests.contract.conftest import Keeping
-from tests.contract.test_quarantine import audited
+from tests.contract.test_quarantine import audited, one_aside, orders, settled, with_failing
 from tests.gateway_builders import ADMIN, a_gateway
 from tests.house_builders import House, a_house
 from tests.unit.test_learner_experiments import TEST, a_decision, a_reward
@@ -112,6 +113,29 @@ async def test_a_closing_that_no_bot_was_there_to_take_is_taken_at_the_next_star
         assert await statuses(gateway.deps.store) == {row["id"]: "open"}
     async with a_house(keeping.store(), keeping.journal()) as house:
         await until_open(house, {row["id"]: "closed"})
+        assert await nobody_but_policies(house.store)
+        report = await audited(house)
+        assert report.clean, report.findings
+
+
+def at_closing(message: Message) -> bool:
+    return isinstance(message, AlertAnswered)
+
+
+async def test_a_closing_that_the_learner_failed_at_is_set_aside_and_taken_when_it_is_replayed(
+    keeping: Keeping,
+) -> None:
+    async with with_failing(keeping, "learner", at_closing) as (house, bot):
+        tell(house, 1, 400)
+        await until_taken(house)
+        [alert] = await listed(house)
+        await close(house, alert["id"], 200)
+        row = await one_aside(house)
+        assert (row["bot"], row["kind"], row["visitor"]) == ("learner", "AlertAnswered", "")
+        bot.mend()
+        await orders(house, 200, row["id"])
+        await until_open(house, {alert["id"]: "closed"})
+        await settled(house)
         assert await nobody_but_policies(house.store)
         report = await audited(house)
         assert report.clean, report.findings

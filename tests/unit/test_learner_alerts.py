@@ -37,7 +37,12 @@ def closed(alert: PutAlert, **changed: Any) -> AlertAnswered:
     """Return a person's word to an alert, as Behavior passes it on."""
     given = {"visitor": KEY, "at": LATER, "alert_id": alert.alert_id, "path": alert.path}
     return AlertAnswered(
-        **(given | {"run": "", "action": "close", "by": "kim", "stage": ""} | changed)
+        **(
+            given
+            | {"run": "", "action": "close", "by": "kim", "stage": ""}
+            | {"policy": TEST.policy}
+            | changed
+        )
     )
 
 
