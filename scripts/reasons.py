@@ -39,6 +39,7 @@ REASONS = {
     "outvalued": "an e-mail of more value went before it",
     "priority": "another one matters more",
     "quiet_hours": "quiet hours",
+    "sample ratio mismatch": "visitors do not come by the shares",
     "sent_before": "it was sent before",
     "session over": "the visit was over",
     "split_test": "it is not part of the split test",
