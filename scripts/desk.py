@@ -169,16 +169,8 @@ class ConsoleDesk:
         rows = await self._store.rows(RECIPIENTS, match, limit=limit + 1, after=after)
         shown_rows = rows[:limit]
         addresses = await self._reader.addresses(sorted({row["visitor"] for row in shown_rows}))
-        lines = [
-            RecipientLine(
-                visitor=row["visitor"],
-                who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
-                status=row["status"],
-                why=shown(why(row["reason"])) if row["reason"] not in ("", SENT) else "",
-                at=moment(row["at"]),
-            )
-            for row in shown_rows
-        ]
+        now = self._clock.now()
+        lines = [_recipient(row, addresses, now) for row in shown_rows]
         last = shown_rows[-1] if len(rows) > limit else None
         return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
@@ -336,6 +328,21 @@ def _alert(
         history=[_tried(each) for each in row.get("history") or ()],
         may_resume=row["kind"] != UNCERTAIN_SUCCESS,
         stages=stages.get(row["id"], []),
+    )
+
+
+def _recipient(row: dict[str, Any], addresses: dict[str, str], now: datetime) -> RecipientLine:
+    """Return what became of a broadcast for one visitor; why it waited says nothing once that is over."""
+    until = row.get("until")  # older versions wrote none
+    waits = until is not None and until > now
+    is_over = row["reason"] in ("", SENT) or (until is not None and not waits)
+    return RecipientLine(
+        visitor=row["visitor"],
+        who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
+        status=row["status"],
+        why="" if is_over else shown(why(row["reason"])),
+        at=moment(row["at"]),
+        until=moment(until) if waits else "",
     )
 
 
