@@ -164,6 +164,21 @@ def _at_publishing(d: Row) -> str:
     )
 
 
+def _stayed(d: Row) -> str:
+    """Return that a run stays on its version, and why.
+
+    >>> row = {"run": "1", "path": "club", "stage": "cart", "stays": 3, "version": 4}
+    >>> _stayed(row).partition("of the rules, ")[2]
+    'as was chosen for stage cart: decided at publishing version 4'
+    """
+    reason = f"since version {d['version']} has {d['reason']}" if d.get("reason") else ""
+    reason = reason or f"as was chosen for stage {d['stage']}"
+    return (
+        f"run {d['run']} of {d['path']} stays on version {d['stays']} of the rules, {reason}:"
+        f" {_at_publishing(d)}"
+    )
+
+
 _DOES = {
     "wait": "a wait",
     "wait_until": "something is waited for",
@@ -189,6 +204,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
         f"run {d['run']} of {d['path']} went over to version {d['version']} of the rules, from {d['before']}:"
         f" {_at_publishing(d)}"
     ),
+    "run.stayed": _stayed,
     "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
     "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
     "broadcast.refused": lambda d: f"does not get broadcast {d['broadcast']}: {why(d['rule'])}",

@@ -16,6 +16,7 @@ WRITTEN = re.compile(r'(?:story|LogStory)\(\s*"([a-z_]+\.[a-z_]+)"')
 
 EVERYTHING = {
     "before": 1,
+    "stays": 1,
     "path": "leads",
     "run": "1",
     "stage": "invited",
@@ -323,6 +324,18 @@ def test_a_run_that_goes_over_to_another_version_goes_on():
     assert sentence({"kind": "story: run.stopped", "detail": detail}) == (
         "run 1 of welcome left the path: decided at publishing version 2, by kim"
     )
+    detail = {"run": "1", "path": "welcome", "stage": "cart", "stays": 3, "version": 4, "by": "kim"}
+    assert sentence({"kind": "story: run.stayed", "detail": detail}) == (
+        "run 1 of welcome stays on version 3 of the rules, as was chosen for stage cart:"
+        " decided at publishing version 4, by kim"
+    )
+    no_place = {"kind": "story: run.stayed", "detail": detail | {"reason": "no such stage"}}
+    assert sentence(no_place) == (
+        "run 1 of welcome stays on version 3 of the rules, since version 4 has no such stage:"
+        " decided at publishing version 4, by kim"
+    )
+    detail = {"run": "1", "path": "welcome", "stage": "cart", "version": 2, "by": "kim"}
+    detail["reason"] = "another version was published"
     old = {name: value for name, value in detail.items() if name not in ("version", "by")}
     assert "another version was published" in sentence(
         {"kind": "story: run.stopped", "detail": old}
