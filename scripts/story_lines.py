@@ -38,7 +38,8 @@ def _refund(d: Row) -> str:
         amount = f"an amount that counts nothing ({d['issue']})"
     if d["left"] is None:
         return f"order {d['order_id']}: {amount} given back, before the order itself is known"
-    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{currency} and its credit are left"
+    own = f" {d['left_currency']}" if d.get("left_currency") else currency
+    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{own} and its credit are left"
 
 
 def _unread(d: Row) -> str:

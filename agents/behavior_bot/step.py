@@ -283,7 +283,7 @@ def _refund(
     told = refund(event, record, REFUND_EVENTS, here.visitor, here.now)
     if told is None:
         return [], False
-    taken = Refund(told.order_id, told.amount, record.at.timestamp())
+    taken = Refund(told.order_id, told.amount, record.at.timestamp(), told.currency)
     return [Tell("sales", told)], note_refund(state, told.refund_id, taken)
 
 

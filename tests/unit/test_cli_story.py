@@ -294,7 +294,7 @@ def test_a_refund_says_what_is_left_and_status_sums_up():
     said = "2 worth 1,015.00 EUR, 2.50 USD, 5.00 EUR given back"
     assert dict(totals(stats))["orders"] == said
     stats["sales"]["unread"] = 1
-    assert dict(totals(stats))["orders"] == f"{said}; 1 order without a worth that can be read"
+    assert dict(totals(stats))["orders"] == f"{said}; 1 order with a sum that could not be taken"
     unread = {
         "order_id": "o1",
         "amount": 0.0,

@@ -232,7 +232,7 @@ def test_the_tile_of_revenue_adds_no_two_currencies() -> None:
         "1,519.00",
         (
             "after refunds; and 12,040.50 USD; 49.00 EUR given back; "
-            "1 order without a worth that can be read"
+            "1 order with a sum that could not be taken"
         ),
     )
     assert _revenue({"currencies": [], "unread": 0}) == ("Revenue", "0.00", "after refunds")
