@@ -169,19 +169,9 @@ class ConsoleDesk:
         match = {"broadcast": broadcast, **({"status": status} if status else {})}
         rows = await self._store.rows(RECIPIENTS, match, limit=limit + 1, after=after)
         shown_rows = rows[:limit]
-        addresses = await self._reader.addresses(
-            sorted({row["visitor"] for row in shown_rows if row["visitor"]})
-        )
-        lines = [
-            RecipientLine(
-                visitor=row["visitor"],
-                who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
-                status=row["status"],
-                why=shown(why(row["reason"])) if row["reason"] not in ("", SENT) else "",
-                at=moment(row["at"]),
-            )
-            for row in shown_rows
-        ]
+        addresses = await self._reader.addresses(sorted({row["visitor"] for row in shown_rows}))
+        now = self._clock.now()
+        lines = [_recipient(row, addresses, now) for row in shown_rows]
         last = shown_rows[-1] if len(rows) > limit else None
         return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
@@ -321,6 +311,21 @@ def _aside(row: dict[str, Any]) -> AsideLine:
         said=set_aside(told_aside(row)),
         reason=shown(row["reason"]),
         is_under_way=bool(row["by"]),
+    )
+
+
+def _recipient(row: dict[str, Any], addresses: dict[str, str], now: datetime) -> RecipientLine:
+    """Return what became of a broadcast for one visitor; why it waited says nothing once that is over."""
+    until = row.get("until")  # older versions wrote none
+    waits = until is not None and until > now
+    is_over = row["reason"] in ("", SENT) or (until is not None and not waits)
+    return RecipientLine(
+        visitor=row["visitor"],
+        who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
+        status=row["status"],
+        why="" if is_over else shown(why(row["reason"])),
+        at=moment(row["at"]),
+        until=moment(until) if waits else "",
     )
 
 

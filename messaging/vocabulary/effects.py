@@ -234,7 +234,10 @@ class PutRecipient(msgspec.Struct):
     status: str
     """`planned`, `sent`, `refused` or `cancelled`."""
     reason: str
+    """Why it does not go, or not yet: what is planned and names none goes at once."""
     at: datetime
+    until: datetime | None = None
+    """Until when it waits; once that is past, the e-mail is with Email."""
 
 
 class PublishSnapshot(msgspec.Struct):

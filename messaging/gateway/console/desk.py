@@ -49,6 +49,8 @@ class RecipientLine(msgspec.Struct, kw_only=True):
     why: str
     """In words; empty where there is nothing to say."""
     at: str
+    until: str
+    """Until when it waits, empty where it does not."""
 
 
 class PersonLine(msgspec.Struct, kw_only=True):
