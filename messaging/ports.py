@@ -258,6 +258,10 @@ class Store(Protocol):
         """Return which of these mailboxes are suppressed."""
         ...
 
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes have a row: they are suppressed, or a commit guarded them."""
+        ...
+
     async def suppressions(
         self, limit: int, after: tuple[datetime, str] | None = None
     ) -> list[dict[str, Any]]:

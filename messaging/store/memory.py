@@ -134,6 +134,8 @@ class MemoryDatabase:
         self.outbox: dict[tuple[str, str], dict[int, Chunk]] = {}
         self.identity: dict[str, tuple[str, int]] = {}
         self.suppressed: dict[str, tuple[str, datetime]] = {}
+        self.touched: set[str] = set()
+        """Mailboxes that a commit guarded."""
         self.tables: dict[str, dict[str, dict[str, Any]]] = {}
         self.streams: list[list[Record]] = []
         """Journal: stream 1 first, each in the order of positions."""
@@ -208,6 +210,7 @@ class MemoryStore:
         owner.sent = dict(commit.sent)
         owner.bot, owner.figures = commit.bot, dict(commit.figures)
         owner.batches.append((commit.epoch, _encoder.encode(commit.record)))
+        database.touched.update(commit.guards)
         database.identity.update(given)
         states = self._states(commit.bot)
         for state in commit.states:
@@ -355,6 +358,10 @@ class MemoryStore:
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         """Return which of these mailboxes are suppressed."""
         return {box for box in mailboxes if box in self._database.suppressed}
+
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes have a row."""
+        return self._database.touched.intersection(mailboxes) | await self.suppressed(mailboxes)
 
     async def suppressions(
         self, limit: int, after: tuple[datetime, str] | None = None

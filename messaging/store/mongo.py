@@ -245,14 +245,17 @@ class MongoStore(MongoCheckpoints):
 
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         """Return which of these mailboxes are suppressed."""
-        if not mailboxes:
+        return await self._boxes({"_id": {"$in": mailboxes}, "suppressed": True})
+
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes have a row."""
+        return await self._boxes({"_id": {"$in": mailboxes}})
+
+    async def _boxes(self, match: dict[str, Any]) -> set[str]:
+        if not match["_id"]["$in"]:
             return set()
         with world():
-            cursor = self._database["mailboxes"].find(
-                {"_id": {"$in": mailboxes}, "suppressed": True},
-                {"_id": 1},
-                session=self._reading_in,
-            )
+            cursor = self._database["mailboxes"].find(match, {"_id": 1}, session=self._reading_in)
             found = await cursor.to_list(None)
         return {document["_id"] for document in found}
 

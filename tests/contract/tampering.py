@@ -93,3 +93,27 @@ async def swap_events(store: Store, first: int, second: int) -> None:
     await journal.delete_many({"_id": {"$in": [Int64(first), Int64(second)]}})
     one["_id"], other["_id"] = other["_id"], one["_id"]
     await journal.insert_many([one, other])
+
+
+async def put_identity(store: Store, key: str, row: tuple[str, int] | None) -> None:
+    """Let an identity key lead elsewhere; None: to nobody."""
+    memory = memory_of(store)
+    if memory is not None:
+        memory.identity.pop(key, None)
+        memory.identity |= {key: row} if row is not None else {}
+        return
+    identity = mongo_of(store)["identity"]
+    await identity.delete_one({"_id": key})
+    if row is not None:
+        await identity.insert_one({"_id": key, "v": row[0], "n": Int64(row[1])})
+
+
+async def drop_mailbox(store: Store, mailbox: str) -> None:
+    """Take a mailbox's row away."""
+    memory = memory_of(store)
+    if memory is not None:
+        memory.touched.discard(mailbox)
+        memory.suppressed.pop(mailbox, None)
+        return
+    done = await mongo_of(store)["mailboxes"].delete_one({"_id": mailbox})
+    assert done.deleted_count == 1

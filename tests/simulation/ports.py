@@ -167,6 +167,9 @@ class FaultyStore:
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         return await self._call(lambda: self._inner.suppressed(mailboxes))
 
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        return await self._call(lambda: self._inner.mailboxes(mailboxes))
+
     async def rows(self, table: str, match: dict[str, Any], **how: Any) -> list[dict[str, Any]]:
         return await self._call(lambda: self._inner.rows(table, match, **how))
 
