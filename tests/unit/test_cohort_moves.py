@@ -58,7 +58,11 @@ def test_who_is_moved_by_a_version_of_the_rules_is_told_so() -> None:
 
 def test_cohorts_are_left_and_entered_in_the_order_they_are_written_whatever_they_need() -> None:
     """One needs a trait, one an event, one nothing: what they are looked up by says nothing of their order."""
-    holds = [{"trait": {"name": "plan", "equals": "a"}}, {"not": BOUGHT}, {"trait": {"name": "b", "exists": True}}]
+    holds = [
+        {"trait": {"name": "plan", "equals": "a"}},
+        {"not": BOUGHT},
+        {"trait": {"name": "b", "exists": True}},
+    ]
     trees = [each for tree in holds for each in (tree, {"not": tree})]
     ann = Ann(a_view_of(trees))
     first = ann.sees(an_identify(1, "u1", traits={"plan": "a", "b": True}))
