@@ -147,7 +147,7 @@ def push(
     except RulesInvalid as error:
         return _tell_errors(error.errors, f"in {folder}: nothing was pushed", as_json=as_json)
     said = "" if is_new else " (the same files as before)"
-    facts = {"version": version, "new": is_new, "published": publishes}
+    facts: dict[str, Any] = {"version": version, "new": is_new, "published": publishes}
     lines = [f"version {version}{said}" + (", published" if publishes else "")]
     if row is not None:
         facts |= {"runs": runs, "groups": row["impact"]}
