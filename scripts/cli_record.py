@@ -58,7 +58,8 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
     try:
         loader = view_loader(store, wiring)
         shards = await all_shards(store, wiring.shards)
-        yield Recorded(store, MongoJournal(connection), shards, loader.at, veil_of(wiring))
+        journal = MongoJournal(connection, wiring.key)
+        yield Recorded(store, journal, shards, loader.at, veil_of(wiring))
     finally:
         await store.close()
         await connection.close()

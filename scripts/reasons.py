@@ -41,6 +41,7 @@ REASONS = {
     "outvalued": "an e-mail of more value went before it",
     "priority": "another one matters more",
     "quiet_hours": "quiet hours",
+    "sample ratio mismatch": "visitors do not come by the shares",
     "send_time": "the hour that was picked for it",
     "sent_before": "it was sent before",
     "session over": "the visit was over",
