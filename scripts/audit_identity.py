@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from agents.behavior_bot.identity import Row, text_id, visitor_key
+from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.registry import IDENTITY
 from messaging.ports import Store
 from messaging.vocabulary.events import Aliased, Fact, Record
-from messaging.vocabulary.ids import erased_key, user_key
+from messaging.vocabulary.ids import ERASED_LATEST, erased_key, micros_of, user_key
 
 HOPS_MAX = 64
 """Longest way from somebody who was merged to who they are now."""
@@ -27,6 +28,8 @@ KINDS = {"u": "user id", "e": "address", "a": "browser", "v": "row of their own"
 """How a key is called by what it begins with: the key itself names a person."""
 
 OWN = "v:"
+
+UNNOTED = "the latest erasure is not noted: what comes late would bring somebody back"
 
 Whose = dict[str, set[str]]
 """Key -> visitors whose events brought it."""
@@ -112,6 +115,7 @@ class Identities:
     async def end(self, store: Store) -> None:
         """Say of which keys no event is known that led them where they lead."""
         await self.look(store)
+        await self._noted(store)
         if not self.knows_all:
             return
         if len(self._cuts) > 1 and await self._has_moved(store):
@@ -119,6 +123,13 @@ class Identities:
         for key, visitor in sorted(self._astray.items()):
             kind = KINDS[key[0]]
             self._found("identity", f"a key ({kind}) leads to {visitor}, who never came under it")
+
+    async def _noted(self, store: Store) -> None:
+        """Say whether it is not known when somebody was erased last: it is noted before an erasure is done."""
+        done = await store.rows(ERASURES, {"status": DONE}, limit=1)
+        noted = (await store.identities([ERASED_LATEST])).get(ERASED_LATEST, ("", 0))[1]
+        if done and noted < micros_of(done[0]["at"]):
+            self._found("identity", UNNOTED)
 
     async def _has_moved(self, store: Store) -> bool:
         for shard, batch in self._cuts.items():

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from messaging.mail.memory import MemoryTransport
 from messaging.mail.tokens import UnsubscribeToken, sign
 from messaging.vocabulary.errors import Unavailable
-from messaging.vocabulary.ids import anonymous_key, email_key, user_key
+from messaging.vocabulary.ids import ERASED_LATEST, anonymous_key, email_key, user_key
 from tests.contract.conftest import Keeping
 from tests.contract.tampering import drop_mailbox, put_identity
 from tests.contract.test_audit_planted import found_in
@@ -115,6 +115,9 @@ async def test_who_was_erased_is_not_missed(keeping: Keeping) -> None:
         await settled(house)
         assert ann not in (await house.store.identities([USER])).values()
         assert await found_in(house) == []
+        await put_identity(house.store, ERASED_LATEST, None)
+        said = "the latest erasure is not noted: what comes late would bring somebody back"
+        assert await found_in(house) == [said]
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Any
 from agents.runtime.eraser import DONE, ERASURES, asked
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.vocabulary.ids import ERASED_LATEST, micros_of
 from scripts.audit import TRIES_MAX, Auditor, Report
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
@@ -39,6 +40,7 @@ async def audited(store: MemoryStore) -> Report:
         raise AssertionError("nothing is folded")
 
     await store.put_document("story", "line", LINE)
+    store._database.identity[ERASED_LATEST] = ("", micros_of(NOON))
     journal = MemoryJournal(store._database)
     return await Auditor(store, journal, {}, view_at).run(say=lambda _: None)
 
