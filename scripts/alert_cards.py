@@ -25,7 +25,7 @@ def card_of(
     """
     policy = row.get("policy", "")
     visitor = row["visitor"]
-    who = test_words(policy) or addresses.get(visitor) or f"visitor {visitor[:6]}"
+    who = words_of_test(policy) or addresses.get(visitor) or f"visitor {visitor[:6]}"
     is_open = row["status"] == "open"
     return AlertCard(
         id=row["id"],
@@ -43,10 +43,10 @@ def card_of(
     )
 
 
-def test_words(policy: str) -> str:
+def words_of_test(policy: str) -> str:
     """Return which split test a policy is, empty where it is none.
 
-    >>> test_words("split_test/to-customer/invited/words/5f1"), test_words("")
+    >>> words_of_test("split_test/to-customer/invited/words/5f1"), words_of_test("")
     ('Split test words', '')
     """
     _, _, name = place_of_test(policy)

@@ -1,7 +1,8 @@
 """Prove from the record that nothing was lost, doubled or sent against a refusal: `mdma audit`.
 
-Each shard is cut at its last commit and read as it stood then; traffic may go on. Where the product was upgraded,
-steps are repeated from the checkpoint of that moment on (`agents.runtime.checkpoint`). What is proved, and by what:
+Each shard is cut at its last commit and read as it stood then; traffic may go on. What is found beside an erasure,
+which takes things away between two reads, is looked for again. Where the product was upgraded, steps are repeated
+from the checkpoint of that moment on (`agents.runtime.checkpoint`). What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased; what was set aside counts once
    its replay was taken, and never is both (`scripts.audit_aside`). Each stands in its own place, and is known if it
@@ -31,6 +32,7 @@ from typing import Any
 import msgspec
 
 from agents.runtime.batch import NOBODY, consent_in
+from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING, shard_names
@@ -51,6 +53,9 @@ from scripts.counting import counted
 from scripts.erasing import nobody
 
 ROWS_MAX = 5_000_000
+TRIES_MAX = 3
+"""Audits beside erasures: one that finds nothing is believed."""
+
 LOOKED_UP_MIN = 5_000
 """So many keys, or mailboxes, are looked up at once."""
 
@@ -101,6 +106,10 @@ class Watch:
         if WIRING[bot].reads_journal:
             self.identities.cut(shard, batch)
 
+    def broken(self) -> None:
+        """Take that a shard could not be folded to its cut: what it wanted is not known."""
+        self.identities.knows_all = self.shared.knows_all = False
+
     async def look(self, store: Store, *, at_least: int = 1) -> None:
         """Look up what was taken, once there is so much of it."""
         await self.identities.look(store, at_least=at_least)
@@ -138,6 +147,26 @@ class Auditor:
             only = await StoreReader(self._store).find(visitor)
             if only is None:
                 raise await nobody(self._store, visitor, self._veil)
+        under_way = 0
+        for _ in range(TRIES_MAX):
+            before = await self._erased()
+            self._findings, self._looked = [], Counter()
+            report = await self._once(only, since, say)
+            rows = await self._store.rows(ERASURES, {}, limit=ROWS_MAX)
+            under_way = sum(row["id"] not in before for row in rows)
+            if report.clean or not under_way:
+                return report
+            say("somebody was erased meanwhile: auditing again")
+        report.looked_at["erasures under way"] = under_way
+        return report
+
+    async def _erased(self) -> set[str]:
+        """Return the receipts of those whose erasure is done."""
+        rows = await self._store.rows(ERASURES, {"status": DONE}, limit=ROWS_MAX)
+        return {row["id"] for row in rows}
+
+    async def _once(self, only: str | None, since: datetime | None, say: Progress) -> Report:
+        """Audit as things stand. What an erasure takes away between two reads is found to be missing."""
         upgraded = await self._upgraded()
         if only is None:
             await self._filed(say)
@@ -228,7 +257,7 @@ class Auditor:
             owner, differing = await self._advance(replayer, watch, states, rows)
         except RecordBrokenError as broken:
             self._found("once", str(broken))
-            watch.identities.knows_all = False
+            watch.broken()
             return
         watch.cut(bot, replayer.name, rows, owner.batch if owner is not None else 0, last_at)
         replayer.steps.clear()

@@ -128,6 +128,8 @@ class SharedRows:
 
     def __init__(self, since: datetime | None) -> None:
         self._since = since
+        self.knows_all = True
+        """False where a shard could not be folded: what it wanted is not known."""
         self._wanted: dict[str, set[str]] = {table: set() for table in SHARED}
         self._cuts: dict[str, tuple[int, datetime | None]] = {}
 
@@ -139,6 +141,8 @@ class SharedRows:
 
     async def compare(self, store: Store, only: str | None) -> list[str]:
         """Return what nobody wanted."""
+        if not self.knows_all:
+            return []
         match = {"visitor": only} if only else {}
         more = {}
         for table, wanted in sorted(self._wanted.items()):

@@ -95,7 +95,7 @@ def _of_visitor(notice: Notice) -> _Words:
 
 def _of_policy(notice: Notice) -> _Words:
     path, stage, name = place_of_test(notice.policy)
-    what = f"Split test {name} at stage {stage} of path {path}"
+    what = f"Visitors of split test {name} (path {path}, stage {stage}) do not come by its shares"
     return _Words(
         where=one_line(f"{what}, since {_since(notice)}.", 2 * VALUE_CHARACTERS_MAX),
         heading="What was expected and seen",

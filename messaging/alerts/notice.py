@@ -79,17 +79,17 @@ def notice_of(alert: dict[str, Any], channel: str, base_url: str) -> Notice:
 
 
 def by_share(row: dict[str, Any]) -> str:
-    """Return a variant of such a test in words, empty for a line of another alert's history.
+    r"""Return a variant of such a test in words, empty for a line of another alert's history.
 
     >>> by_share({"template": "a", "share": 0.5, "expected": 300.5, "seen": 401})
-    'a: 401 visitors, 300.5 expected by its share of 50 %'
+    'a: 401 visitors, 300.5 expected by its share of 50\xa0%'
     """
     if "expected" not in row or "seen" not in row:
         return ""
     visitors = "visitor" if row["seen"] == 1 else "visitors"
     expected = f"{row['expected']:,.1f}".removesuffix(".0")
     share = f"{100 * row['share']:.1f}".removesuffix(".0")
-    return f"{row['template']}: {row['seen']:,} {visitors}, {expected} expected by its share of {share} %"
+    return f"{row['template']}: {row['seen']:,} {visitors}, {expected} expected by its share of {share}\u00a0%"
 
 
 def body_of(notice: Notice) -> bytes:

@@ -97,7 +97,7 @@ async def test_an_alert_about_a_split_test_says_what_was_seen_and_can_only_be_cl
             "Look for a variant that cannot be sent",
             "path lead-to-customer, stage invited",
             "What was expected and seen (2)",
-            "a: 401 visitors, 300.5 expected by its share of 50 %",
+            "a: 401 visitors, 300.5 expected by its share of 50\u00a0%",
             "/close",
         ):
             assert words in card, words

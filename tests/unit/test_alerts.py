@@ -190,7 +190,8 @@ def test_the_email_about_a_split_test_says_which_what_was_seen_and_what_to_do() 
         assert body is not None
         text = " ".join(body.get_content().split())
         for words in (
-            "Split test words at stage invited of path lead, since 2017-06-01 12:00 UTC.",
+            "Visitors of split test words (path lead, stage invited) do not come by its shares",
+            "since 2017-06-01 12:00 UTC.",
             "What was expected and seen",
             "a: 401 visitors, 300.5 expected by its share of 50 %",
             "https://mdma.example/console/experiments",
