@@ -143,7 +143,8 @@ async def test_what_waits_says_until_when_and_why_and_nothing_once_that_is_past(
         old = {"broadcast": id_, "visitor": visitors[3], "status": "planned", "reason": ""}
         await store.put_document("recipients", f"{id_}:{visitors[3]}", {**old, "at": now})
         html = await _get(session, where)
-        assert html.count(f"<td>Planned, waits until {moment(untils[0])}: quiet hours</td>") == 1
+        waits = f"waits until {moment(untils[0])}: quiet hours"
+        assert html.count(f'<td>Planned<small class="block">{waits}</small></td>') == 1
         assert html.count("<td>Planned</td>") == 3, "also of a row that an older version wrote"
         at = f"/api/v1/recipients?broadcast={id_}"
         async with session.get(at, headers=ADMIN) as answer:
