@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.serving.hours import FIRST, HALF_LIVES, KERNELS, SHAPES, SLOTS, Rates, everybody, kept
+from learning.serving.hours import FIRST, HALF_LIVES, KERNELS, SHAPES, Rates, everybody, kept
+from learning.serving.send_time import SLOTS
 
 HALF_LIFE_WEEKS = 16.0
 """Of what a shape's choices have shown."""
