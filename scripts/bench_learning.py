@@ -15,6 +15,8 @@ from scripts.bench_learning_logs import off_policy
 from scripts.bench_learning_mail import open_hour, send_time
 from scripts.bench_learning_rows import Effort
 from scripts.bench_learning_scores import lead_score
+from scripts.bench_learning_speed import measure as measure_speed
+from scripts.bench_learning_worlds import measure as measure_worlds
 from scripts.bench_measure import Row, Say
 from scripts.bench_peers import peers_of
 from scripts.bench_sets import BenchSet, SetError, sets_in
@@ -29,8 +31,11 @@ TASKS: dict[str, Callable[[BenchSet, Say, Effort], list[Row]]] = {
 
 
 def measure(folder: Path | None, say: Say) -> list[Row]:
-    """Return the rows of every set in a folder. Raise SetError where one cannot be read."""
-    return recorded(folder, say, Effort(peers_of())) if folder is not None else []
+    """Return the rows of every set in a folder, then of made-up worlds. Raise SetError where a set cannot be read."""
+    effort = Effort(peers_of())
+    rows = recorded(folder, say, effort) if folder is not None else []
+    rows += measure_worlds(say, effort)
+    return rows + measure_speed(say)
 
 
 def recorded(folder: Path, say: Say, effort: Effort) -> list[Row]:

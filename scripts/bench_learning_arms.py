@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from learning.protocols import randomised
 from learning.protocols.inputs import standardised
 from learning.serving.contextual import FLOOR, SHARPNESS
 from learning.training.earned import SHRUNK
+from scripts.bench_learning_contrasts import contrasts
 from scripts.bench_learning_rows import Effort, Vector, of_mean, over_runs, row
 from scripts.bench_measure import Row, Say
 from scripts.bench_peers import missing_peers
@@ -39,12 +42,18 @@ def next_best(known: BenchSet, say: Say, effort: Effort) -> list[Row]:
     noise = np.random.default_rng(0).normal(size=(len(test.arms), USELESS))
     wider = np.concatenate([test.inputs, noise], axis=1)
     useless = randomised.Randomised(wider, test.arms, test.rewards, test.names)
-    means[f"learned, {USELESS} useless inputs"] = [
+    with_useless = [
         _lived(useless, propensities, randomised.Learned, order) for order in effort.orders
     ]
     rows = [_mean_row(known, test, means)]
-    rows += [_ahead_row(known, means, name) for name in means if name != "learned"]
-    return [*rows, _batch(known, test, propensities)]
+    rows += [
+        _paired(known, f"ahead of {name}", means["learned"], (name, means[name]))
+        for name in means
+        if name != "learned"
+    ]
+    learned = ("learned", means["learned"])
+    rows.append(_paired(known, f"with {USELESS} useless inputs", with_useless, learned))
+    return [*rows, _batch(known, test, propensities), *contrasts(known.name, test)]
 
 
 def _lived(
@@ -71,20 +80,22 @@ def _mean_row(known: BenchSet, test: randomised.Randomised, means: dict[str, lis
         notes=[
             f"{len(test.arms):,} rows, {len(means['learned'])} orders; the interval is over orders",
             "arms: " + ", ".join(f"{n} {m:.4f}" for n, m in zip(test.names, arms, strict=True)),
-            f"for all sets: gamma {SHARPNESS:g} × root of the answers, floor {FLOOR:g}",
-            f"chosen inside the run: an arm's own effects shrunk by {SHRUNK[1:]}, or no context",
+            f"for all sets: sharpness {SHARPNESS:g}, floor {FLOOR:g}",
+            f"weighed inside the run: no context, or an arm's own effects shrunk by {SHRUNK[1:]}",
             *missing_peers(),
         ],
     )
 
 
-def _ahead_row(known: BenchSet, means: dict[str, list[float]], name: str) -> Row:
-    """Return the row of the paired difference to one peer, over the orders that both lived through."""
-    paired = np.asarray(means["learned"][: len(means[name])]) - np.asarray(means[name])
-    other = float(np.mean(means[name]))
-    held = over_runs(paired.tolist())
+def _paired(
+    known: BenchSet, what: str, ours: Sequence[float], against: tuple[str, Sequence[float]]
+) -> Row:
+    """Return the row of a paired difference, over the orders that both lived through."""
+    name, theirs = against
+    other = float(np.mean(theirs))
+    held = over_runs([one - two for one, two in zip(ours, theirs, strict=False)])
     return row(
-        f"next_best.{known.name}.ahead of {name}",
+        f"next_best.{known.name}.{what}",
         held,
         "reward a send",
         (f"{name} {other:.4f}", other),

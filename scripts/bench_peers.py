@@ -76,7 +76,7 @@ class VowpalWabbit:
 
     def __init__(self, arms: int, flags: str, rng: np.random.Generator) -> None:
         module = importlib.import_module("vowpalwabbit")
-        self._vw: Any = module.Workspace(
+        self.space: Any = module.Workspace(
             f"--cb_explore_adf {flags} -q sa --cb_type mtr --quiet --random_seed {rng.integers(1, 1 << 30)}"
         )
         self._arms, self._rng = arms, rng
@@ -87,7 +87,7 @@ class VowpalWabbit:
         chosen = np.zeros(len(inputs), dtype=np.int64)
         self._chosen = {}
         for row, each in enumerate(inputs):
-            chances = np.asarray(self._vw.predict(self._text(each)))
+            chances = np.asarray(self.space.predict(self.text(each)))
             arm = int(self._rng.choice(self._arms, p=chances / chances.sum()))
             chosen[row] = arm
             self._chosen[arm, each.tobytes()] = float(chances[arm])
@@ -97,9 +97,10 @@ class VowpalWabbit:
         """Take answers with the probabilities they were drawn by."""
         for arm, each, reward in zip(arms, inputs, rewards, strict=True):
             chance = max(self._chosen.get((int(arm), each.tobytes()), 1.0 / self._arms), 1e-3)
-            self._vw.learn(self._text(each, int(arm), -float(reward), chance))
+            self.space.learn(self.text(each, int(arm), -float(reward), chance))
 
-    def _text(self, inputs: Vector, arm: int = -1, cost: float = 0.0, chance: float = 0.0) -> str:
+    def text(self, inputs: Vector, arm: int = -1, cost: float = 0.0, chance: float = 0.0) -> str:
+        """Return one lead as Vowpal Wabbit's text, with the cost of the arm that was taken, if one was."""
         shared = " ".join(f"x{place}:{value:.4g}" for place, value in enumerate(inputs))
         lines = [f"shared |s {shared}"]
         for each in range(self._arms):

@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.serving.contextual import gamma_of, inverse_gap
 from learning.training.earned import Earned
 
 Vector = NDArray[np.float64]
@@ -61,7 +60,7 @@ class Lived(msgspec.Struct, frozen=True):
 
 
 class Learned:
-    """Choose by what ships: the belief that has earned its place, weighed by inverse gaps."""
+    """Choose by what ships: beliefs that have earned their place, arms weighed by evidence."""
 
     def __init__(self, arms: int, inputs: int, rng: np.random.Generator) -> None:
         self._earned = Earned(arms, inputs)
@@ -69,7 +68,7 @@ class Learned:
 
     def choose(self, inputs: Vector) -> Ints:
         """Return an arm for each row."""
-        chances = inverse_gap(self._earned.means(inputs), gamma_of(self._earned.answers))
+        chances = self._earned.chances(inputs)
         below = chances.cumsum(axis=1) < self._rng.random(len(chances))[:, None]
         drawn: Ints = below.sum(axis=1).clip(0, chances.shape[1] - 1)
         return drawn
@@ -77,11 +76,6 @@ class Learned:
     def learn(self, arms: Ints, inputs: Vector, rewards: Vector) -> None:
         """Take answers."""
         self._earned.learn(arms, inputs, rewards)
-
-    @property
-    def acting(self) -> int:
-        """Return which belief acts; 0 is the one without context."""
-        return self._earned.acting
 
 
 class BetaThompson:
@@ -161,7 +155,7 @@ def cross_fitted(
 ) -> tuple[Vector, Vector]:
     """Return the policy (n, K) and its model's rewards (n, K) for each row, learned from the other folds alone.
 
-    The policy takes the arm that the belief which has earned its place foretells most of.
+    The policy takes the arm that is foretold most of.
     """
     fold = rng.permutation(len(test.arms)) % folds
     policy = np.zeros((len(test.arms), len(test.names)))

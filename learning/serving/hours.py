@@ -28,6 +28,7 @@ DAYS, HOURS = 7, 24
 
 Rates = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -88,17 +89,17 @@ def belief(rates: Rates, own_there: Rates, own_weeks: Rates | float, shape: Shap
     return means.round(_DIGITS)
 
 
-def best_slots(believed: Rates, allowed: Ints) -> tuple[Ints, Rates]:
+def best_slots(believed: Rates, allowed: Flags) -> tuple[Ints, Rates]:
     """Return the allowed slots that may be drawn, the best first, and the probability of each.
 
-    95 % to the best, 5 % evenly over the twelve best: exact, and all others have 0. Equals rank by number. Raise
-    ValueError where no slot is allowed, or one is no hour of a week.
+    95 % to the best, 5 % evenly over the twelve best: exact, and all others have 0. Equals rank by number. `allowed`:
+    yes or no for each slot. Raise ValueError where it is not, or none is allowed.
     """
-    if not len(allowed):
-        raise ValueError("no hour of the week is allowed: name one at least")
-    if allowed.min() < 0 or allowed.max() >= SLOTS:
-        raise ValueError(f"an allowed slot is no hour of a week (0 to {SLOTS - 1})")
-    slots = np.unique(allowed)
+    if allowed.shape != (SLOTS,) or allowed.dtype != np.bool_:
+        raise ValueError(f"allowed must say yes or no for each of the {SLOTS} hours of a week")
+    slots = allowed.nonzero()[0]
+    if not len(slots):
+        raise ValueError("no hour of the week is allowed: allow one at least")
     ranked = slots[np.argsort(-believed[slots], kind="stable")[:EXPLORED_SLOTS]]
     chances = np.full(len(ranked), EXPLORED / len(ranked))
     chances[0] += 1.0 - EXPLORED

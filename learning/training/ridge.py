@@ -27,7 +27,8 @@ SHARED = 1e-3
 CONTEXT = 10.0
 """Precision of the common effect of an input, for inputs of variance 1 and noise of variance 1."""
 INTERCEPT = 1.0
-"""Precision of an arm's own level: a new arm has its siblings', and leaves it after a few answers."""
+"""Precision of an arm's own level where nothing is known of how far arms differ: a new arm has its siblings' level, and
+leaves it after so many answers."""
 
 REWARD_MAX = 1e6
 """No reward is larger; what is above is no answer, and squares stay finite."""
@@ -97,15 +98,15 @@ class Sums(msgspec.Struct):
             raise ValueError(f"a reward is no number, or above {REWARD_MAX:g} in size")
 
 
-def solve(sums: Sums, own: float) -> Belief:
-    """Return the belief that follows, an arm's own effect of an input shrunk by precision `own`.
+def solve(sums: Sums, own: float, level: float = INTERCEPT) -> Belief:
+    """Return the belief that follows, an arm's own effect of an input shrunk by precision `own`, its level by `level`.
 
     Infinite: arms differ in their level alone.
     """
     if math.isinf(own):
-        return _levels(sums)
+        return _levels(sums, level)
     size = sums.products.shape[1]
-    prior = np.diag([INTERCEPT, *[own] * (size - 1)])
+    prior = np.diag([level, *[own] * (size - 1)])
     eliminated = np.linalg.solve(sums.squares + prior, np.eye(size))  # (K, D, D)
     through = sums.squares @ eliminated
     left = sums.squares - through @ sums.squares
@@ -114,18 +115,18 @@ def solve(sums: Sums, own: float) -> Belief:
         left.sum(axis=0) + np.diag([SHARED, *[CONTEXT] * (size - 1)]), right.sum(axis=0)
     )
     apart = (eliminated @ (sums.products - sums.squares @ common)[..., None])[..., 0]
-    return Belief(common + apart, common)
+    return Belief(common + apart, common, sums.answers + level)
 
 
-def _levels(sums: Sums) -> Belief:
+def _levels(sums: Sums, level: float) -> Belief:
     """Return levels only: each arm's mean, shrunk to that of all."""
     total, answers = sums.products[:, 0], sums.answers
-    worth = answers * INTERCEPT / (answers + INTERCEPT)
+    worth = answers * level / (answers + level)
     means = np.divide(total, answers, out=np.zeros_like(total), where=answers > 0)
-    level = (worth @ means) / (worth.sum() + SHARED)
+    mean = (worth @ means) / (worth.sum() + SHARED)
     common, arms = np.zeros(sums.products.shape[1]), np.zeros_like(sums.products)
-    common[0], arms[:, 0] = level, (total + INTERCEPT * level) / (answers + INTERCEPT)
-    return Belief(arms, common)
+    common[0], arms[:, 0] = mean, (total + level * mean) / (answers + level)
+    return Belief(arms, common, answers + level)
 
 
 def _of_width(told: int, known: int) -> str:

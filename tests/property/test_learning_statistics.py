@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning.evaluation.off_policy import Logged, estimates
-from learning.serving.contextual import FLOOR, expected, inverse_gap
+from learning.serving.contextual import FLOOR, by_evidence, expected
 from learning.serving.hours import SHAPES, belief, best_slots, everybody, own
 from learning.serving.send_time import EXPLORED_SLOTS, SLOTS
 from learning.training.earned import SHRUNK
@@ -31,22 +31,22 @@ def drawn(seed: int, count: int):
 @quick
 @given(
     means=st.lists(st.lists(ANY, min_size=4, max_size=4), min_size=1, max_size=5),
-    gamma=st.floats(0, 1e9),
+    answers=st.lists(st.floats(0, 1e9), min_size=4, max_size=4),
+    noise=st.floats(0, 1e9),
 )
-def test_propensities_by_inverse_gaps_sum_to_one_and_none_is_below_the_floor(means, gamma):
-    chances = inverse_gap(np.array(means), gamma)
+def test_propensities_sum_to_one_and_none_is_below_the_floor(means, answers, noise):
+    chances = by_evidence(np.array(means), np.array(answers), noise)
     assert chances.sum(axis=1) == pytest.approx(np.ones(len(means)), abs=1e-12)
     assert (chances >= FLOOR / 4 - 1e-15).all()
-    each = [inverse_gap(np.array(row), gamma) for row in means]
+    each = [by_evidence(np.array(row), np.array(answers), noise) for row in means]
     assert chances == pytest.approx(np.array(each)), "one lead is decided like many"
 
 
 @quick
-@given(means=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=8), gamma=st.floats(0, 1e6))
-def test_a_better_arm_is_never_less_likely(means, gamma):
-    chances = inverse_gap(np.array(means), gamma)
-    order = np.argsort(means, kind="stable")
-    assert (np.diff(chances[order]) >= -1e-12).all() or len(set(means)) < len(means)
+@given(means=st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=8), answers=st.floats(0, 1e6))
+def test_of_arms_known_as_well_a_better_one_is_never_less_likely(means, answers):
+    chances = by_evidence(np.array(means), np.full(len(means), answers), 0.2)
+    assert (np.diff(chances[np.argsort(means)]) >= -1e-12).all()
 
 
 @quick
@@ -61,7 +61,7 @@ def test_propensities_of_hours_are_exact_whatever_is_stored(seed, broken, allowe
     rates = np.random.default_rng(seed).random(SLOTS)
     rates[: len(broken)] = broken
     believed = belief(rates, np.zeros(SLOTS), weeks, shape)
-    slots, chances = best_slots(believed, np.array(allowed))
+    slots, chances = best_slots(believed, np.isin(np.arange(SLOTS), allowed))
     assert set(slots.tolist()) <= set(allowed)
     assert len(slots) == len(set(slots.tolist())) == min(len(set(allowed)), EXPLORED_SLOTS)
     assert math.fsum(chances.tolist()) == pytest.approx(1.0, abs=1e-12)

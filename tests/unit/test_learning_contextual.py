@@ -1,4 +1,4 @@
-"""Check arms weighed by context: exact sums, shrinking, what has earned its place, and propensities by inverse gaps."""
+"""Check arms weighed by context: exact sums, shrinking, what has earned its place, exact propensities."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from learning.serving.contextual import (
     FLOOR,
     INPUT_MAX,
+    SHARPNESS,
     Belief,
-    expected,
-    gamma_of,
-    inverse_gap,
+    by_evidence,
+    decide,
     with_level,
 )
-from learning.training.earned import SHRUNK, Earned
+from learning.training.earned import LEVEL_MAX, SHRUNK, SPREAD, Earned
 from learning.training.ridge import CONTEXT, INTERCEPT, REWARD_MAX, SHARED, Sums, solve
 
 ARMS, INPUTS = 3, 4
@@ -42,7 +42,7 @@ def by_one_large_system(arms, inputs, rewards, own: float) -> Belief:
     prior = [SHARED, *[CONTEXT] * INPUTS, *[INTERCEPT, *[own] * INPUTS] * ARMS]
     weights = np.linalg.solve(wide.T @ wide + np.diag(prior), wide.T @ rewards)
     common, apart = weights[:size], weights[size:].reshape(ARMS, size)
-    return Belief(common + apart, common)
+    return Belief(common + apart, common, np.bincount(arms, minlength=ARMS) + INTERCEPT)
 
 
 @pytest.mark.parametrize("own", [30.0, 1500.0])
@@ -101,15 +101,15 @@ def test_one_by_one_and_all_at_once_are_the_same_sums():
 def test_what_is_no_answer_is_refused_and_changes_nothing(arms, inputs, rewards, said):
     earned = Earned(ARMS, INPUTS)
     earned.learn(*answers(100))
-    before = earned.sums.squares.copy(), earned.gains.copy(), earned.beliefs[1].arms.copy()
+    before = earned.sums.squares.copy(), earned.lost.copy(), earned.belief.arms.copy()
     told = np.array(arms), np.array(inputs), np.array(rewards)
     with pytest.raises(ValueError, match=said):
         earned.learn(*told)
     with pytest.raises(ValueError, match=said):
         earned.sums.add(*told)
     assert (earned.sums.squares == before[0]).all()
-    assert (earned.gains == before[1]).all()
-    assert (earned.beliefs[1].arms == before[2]).all()
+    assert (earned.lost == before[1]).all()
+    assert (earned.belief.arms == before[2]).all()
 
 
 @pytest.mark.parametrize(
@@ -136,35 +136,96 @@ def test_useless_inputs_do_not_act_and_what_foretells_does():
         chance = np.clip(0.3 + 0.15 * np.where(arms == 1, inputs[:, 0], 0.0), 0.0, 1.0)
         useful.learn(arms, inputs, (rng.random(100) < chance).astype(float))
         useless.learn(arms, inputs, (rng.random(100) < 0.3).astype(float))
-    assert useful.acting > 0
-    assert useless.acting == 0
+    assert useful.weights[0] < 0.01
+    assert useless.weights[0] > 0.4
+    assert useless.weights[-1] < 0.05, "what would read most into them has faded out"
 
 
 def test_what_was_earned_fades_with_what_was_learned():
     earned = Earned(ARMS, INPUTS)
     earned.learn(*answers(400))
-    before = earned.sums.answers.copy(), earned.gains.copy(), earned.acting
+    before = earned.sums.answers.copy(), earned.lost.copy(), earned.noise
     earned.fade(0.5)
     assert earned.sums.answers == pytest.approx(before[0] / 2)
-    assert earned.gains == pytest.approx(before[1] / 2)
+    assert earned.lost == pytest.approx(before[1] / 2)
     assert earned.answers == pytest.approx(200)
-    assert earned.acting == before[2]
+    assert earned.noise == pytest.approx(before[2], rel=0.2)
 
 
 def test_probabilities_are_those_of_the_paper():
-    chances = inverse_gap(np.array([0.1, 0.3, 0.2]), 90.0)
-    unmixed = [1 / (3 + 90 * 0.2), 0.0, 1 / (3 + 90 * 0.1)]
-    unmixed[1] = 1.0 - unmixed[0] - unmixed[2]
-    assert chances == pytest.approx([(1 - FLOOR) * each + FLOOR / 3 for each in unmixed])
+    means, answers, noise = np.array([0.1, 0.3, 0.2]), np.array([40.0, 10.0, 1.0]), 0.2
+    chances = by_evidence(means, answers, noise)
+    weights = np.exp(-SHARPNESS * answers * np.array([0.2, 0.0, 0.1]) ** 2 / (2 * noise))
+    assert chances == pytest.approx((1 - FLOOR) * weights / weights.sum() + FLOOR / 3)
+
+
+def test_the_unit_of_rewards_does_not_matter():
+    means, answers = np.array([0.1, 0.3, 0.2]), np.array([40.0, 10.0, 5.0])
+    cents = by_evidence(100 * means, answers, 100**2 * 0.2)
+    assert by_evidence(means, answers, 0.2) == pytest.approx(cents)
+
+
+def test_of_arms_that_look_alike_the_one_less_known_is_tried_more():
+    chances = by_evidence(np.array([0.3, 0.2, 0.2]), np.array([100.0, 100.0, 5.0]), 0.1)
+    assert chances[2] > 5 * chances[1]
 
 
 def test_before_any_answer_every_arm_is_as_likely():
-    chances = inverse_gap(expected(Earned(4, 2).beliefs[0], np.zeros(2)), gamma_of(0.0))
-    assert chances == pytest.approx(np.full(4, 0.25))
+    earned = Earned(4, 2)
+    means = earned.means(np.zeros((1, 2)))
+    assert by_evidence(means, earned.belief.answers, earned.noise) == pytest.approx(
+        np.full((1, 4), 0.25)
+    )
+
+
+def test_a_prior_level_is_worth_more_the_less_arms_differ_beside_the_noise():
+    rng = np.random.default_rng(0)
+    for rate, unit in ((0.05, 1.0), (0.4, 1.0), (0.4, 1_000.0)):
+        earned = Earned(2, 1)
+        assert earned.level == LEVEL_MAX, "nothing is known of any level"
+        for _ in range(50):
+            arms, inputs = rng.integers(0, 2, 100), rng.normal(size=(100, 1))
+            earned.learn(arms, inputs, unit * (rng.random(100) < rate))
+        assert earned.level == pytest.approx((1 - rate) / (SPREAD**2 * rate), rel=0.25)
+
+
+def test_two_bad_answers_do_not_shut_an_arm_out():
+    earned = Earned(2, 1)
+    arms, none = np.array([0] * 300 + [1] * 20), np.zeros((320, 1))
+    earned.learn(arms, none, np.array([1.0, *[0.0] * 9] * 30 + [0.0] * 20))
+    chances = by_evidence(earned.means(none[:1]), earned.belief.answers, earned.noise)[0]
+    assert chances[1] > 0.1
+
+
+def test_the_drawn_arm_is_that_of_the_uniform_number():
+    earned = Earned(3, 2)
+    earned.learn(np.array([0, 1, 2] * 30), np.zeros((90, 2)), np.array([0.0, 0.5, 0.4] * 30))
+    x = np.array([0.1, -0.2])
+    _, chances = decide(earned.belief, earned.noise, x, 0.0)
+    edges = [0.0, *np.cumsum(chances)]
+    for arm in range(3):
+        middle = (edges[arm] + edges[arm + 1]) / 2
+        assert decide(earned.belief, earned.noise, x, float(middle))[0] == arm
+    assert decide(earned.belief, earned.noise, x, 1.0 - 1e-17)[0] == 2
+
+
+def test_the_noise_is_what_the_belief_that_acts_left_unsaid():
+    earned = Earned(2, 1)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        arms = rng.integers(0, 2, 100)
+        earned.learn(arms, rng.normal(size=(100, 1)), 3.0 + 2.0 * rng.normal(size=100))
+    assert earned.noise == pytest.approx(4.0, rel=0.1)
+
+
+def test_rewards_that_never_vary_leave_one_arm():
+    chances = by_evidence(np.array([1.0, 0.5]), np.array([10.0, 10.0]), 0.0)
+    assert chances == pytest.approx([1 - FLOOR / 2, FLOOR / 2])
 
 
 def test_a_mean_that_is_no_number_is_never_the_best():
-    chances = inverse_gap(np.array([[math.nan, 0.2, 0.1], [math.inf, -math.inf, math.nan]]), 1e6)
+    means = np.array([[math.nan, 0.2, 0.1], [math.inf, -math.inf, math.nan]])
+    chances = by_evidence(means, np.full(3, 1e6), 0.1)
     assert chances[0].argmax() == 1
     assert np.isfinite(chances).all()
     assert chances.sum(axis=1) == pytest.approx([1.0, 1.0])
