@@ -11,6 +11,7 @@ from pathlib import Path
 import uvloop
 
 from scripts.bench_measure import Row, Say, progress, progress_over, table, write_json
+from scripts.bench_sets import SetError, specs_in
 from scripts.bench_system import running, stop_on_sigterm
 
 ROWS = {
@@ -21,6 +22,7 @@ ROWS = {
     "simulator": "all bots in one process on a clock that jumps",
     "rules": "an event with 500 cohorts published, against one with 5; bytes of a visitor as time goes by",
     "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
+    "learning": "send time, next best e-mail, probabilities, off-policy; recorded data with --data, beside peers",
     "experiments": "split tests: false winners among equals, and power; against a z test that looks once",
     "pages": "every page of the console and every list of the API with 1,000,000 visitors; p95",
     "idle": "all processes of a system to which nothing happens: processor time and memory",
@@ -29,8 +31,8 @@ ON_MIX = ("intake", "processed", "single")
 """Rows that run on one system with the routine that ships."""
 
 
-def main() -> int:
-    """Run what is asked for and print the table. Return 0 when it was measured, 1 when not."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is asked for and print the table. Return 0 when it was measured, 1 when not, 2 for wrong use."""
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
         description="Measure this machine: each row against its ceiling in the same run, median of three.",
@@ -44,9 +46,10 @@ def main() -> int:
         "--data",
         type=Path,
         metavar="DIR",
-        help="keep the systems' files here (a folder that is removed)",
+        help="learning: the folder of recorded data, with a bench.yaml beside each file (which stays untouched);"
+        " else keep the systems' files here (a folder that is removed)",
     )
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     strange = [name for name in given.names if name not in ROWS]
     if strange:
         parser.error(f"no row is called {strange[0]}; there are {', '.join(ROWS)}")
@@ -54,6 +57,10 @@ def main() -> int:
         rows = _measure(given.names or list(ROWS), given.data)
     except asyncio.CancelledError:
         return 143
+    except SetError as error:
+        progress_over()
+        print(f"scripts/bench: {error}", file=sys.stderr)
+        return 2
     except (RuntimeError, TimeoutError, OSError) as error:
         progress_over()
         print(f"scripts/bench: {str(error) or type(error).__name__}", file=sys.stderr)
@@ -66,10 +73,21 @@ def main() -> int:
 
 
 def _measure(names: list[str], data: Path | None) -> list[Row]:
+    rows: list[Row] = []
+    if "learning" in names:
+        from scripts.bench_learning import measure as measure_learning
+
+        # `--data` names one thing or the other: nothing is written beside recorded data.
+        recorded = data if names == ["learning"] or (data and specs_in(data)) else None
+        data = None if recorded else data
+        rows += measure_learning(recorded, progress)
+        names = [name for name in names if name != "learning"]
+    if not names:
+        return rows
     if data is not None:
-        return uvloop.run(measured(names, data.resolve(), progress))
+        return rows + uvloop.run(measured(names, data.resolve(), progress))
     with tempfile.TemporaryDirectory(prefix="mdma-bench-") as folder:
-        return uvloop.run(measured(names, Path(folder), progress))
+        return rows + uvloop.run(measured(names, Path(folder), progress))
 
 
 async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:

@@ -1,0 +1,144 @@
+"""Measure how quickly is decided and learned, one by one, beside the peers that are there, run by run in turn.
+
+Time is the process's own: a busy neighbour does not count. A peer is given its input as it wants it: what turning
+numbers into Vowpal Wabbit's text costs is not counted either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import process_time
+
+import numpy as np
+
+from learning.serving.contextual import decide, with_level
+from learning.serving.hours import FIRST, SHAPES, belief, best_slots, everybody, own
+from learning.serving.send_time import SLOTS
+from learning.training.ridge import Sums, solve
+from scripts.bench_measure import RUNS, Pair, Row, Say, limit_row, row_of
+from scripts.bench_peers import MabWiser, VowpalWabbit, is_there
+
+ARMS, INPUTS = 100, 50
+NOISE = 0.1
+
+DECISIONS, UPDATES = 2_000, 2_000
+"""Of ours in one run; a peer is run for as long."""
+
+TIMES_VW, TIMES_MABWISER = 20.0, 100.0
+"""How many times a peer's rate ours should be."""
+
+SEND_TIME_MICROSECONDS = 30.0
+
+Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+
+class _World:
+    """Hold inputs, arms and rewards to decide on and to learn from."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.inputs = rng.normal(size=(500, INPUTS))
+        self.arms = rng.integers(0, ARMS, 500)
+        self.rewards = (rng.random(500) < 0.2).astype(np.float64)
+        self.sums = Sums.empty(ARMS, INPUTS)
+        self.sums.add(self.arms, self.inputs, self.rewards)
+
+
+def measure(say: Say) -> list[Row]:
+    """Return a row for decisions and updates against each peer, and one for the hour of one e-mail."""
+    world = _World()
+    rows = []
+    for name, module, times in (
+        ("VW squarecb", "vowpalwabbit", (TIMES_VW, TIMES_VW)),
+        ("MABWiser LinTS", "mabwiser", (TIMES_MABWISER, TIMES_VW)),
+    ):
+        if not is_there(module):
+            continue
+        say(f"learning: speed beside {name}")
+        peer_decides, peer_learns = _peer(module, world)
+        ours_decides, ours_learns = _ours(world)
+        against = f"{name}, {ARMS} arms × {INPUTS} inputs:"
+        pairs = [_pair(ours_decides, peer_decides, DECISIONS) for _ in range(RUNS)]
+        rows.append(row_of(f"speed.decide.{module}", "1/s", pairs, against=against, goal=times[0]))
+        pairs = [_pair(ours_learns, peer_learns, UPDATES) for _ in range(RUNS)]
+        rows.append(row_of(f"speed.learn.{module}", "1/s", pairs, against=against, goal=times[1]))
+    return [*rows, send_time_row()]
+
+
+def send_time_row(decisions: int = 2_000) -> Row:
+    """Return the row of one e-mail's hour: a lead's own weeks, everybody's, the allowed hours, to exact chances."""
+    rng = np.random.default_rng(0)
+    shape = SHAPES[FIRST]
+    there = np.where(rng.random((50, SLOTS)) < 0.1, rng.random((50, SLOTS)), 0.0)
+    rates = everybody(there.sum(axis=0), 50.0, shape.kernel)
+    allowed = np.arange(SLOTS) % 24 >= 8
+
+    def one(number: int) -> object:
+        said = own(there[number % 50], shape)
+        return best_slots(belief(rates, said, 8.0, shape), allowed)
+
+    spent = [1e6 / _rate(one, decisions) for _ in range(RUNS)]
+    return limit_row("speed.send_time", "µs", spent, SEND_TIME_MICROSECONDS, below=True)
+
+
+def _ours(world: _World) -> tuple[Callable[[int], object], Callable[[int], object]]:
+    known = solve(world.sums, 100.0)
+    x = with_level(world.inputs)
+
+    def decides(number: int) -> object:
+        return decide(known, NOISE, world.inputs[number % 500], 0.5)
+
+    def learns(number: int) -> None:
+        place = number % 500
+        world.sums.add_one(int(world.arms[place]), x[place], float(world.rewards[place]))
+
+    return decides, learns
+
+
+def _peer(module: str, world: _World) -> tuple[Callable[[int], object], Callable[[int], object]]:
+    """Return a library's deciding and learning for one lead, its policy fitted on the world's answers."""
+    if module == "vowpalwabbit":
+        return _vowpal_wabbit(world)
+    policy = MabWiser(ARMS, "LinTS", np.random.default_rng(0))
+    policy.learn(world.arms, world.inputs, world.rewards)
+
+    def learns(number: int) -> None:
+        place = slice(number % 500, number % 500 + 1)
+        policy.learn(world.arms[place], world.inputs[place], world.rewards[place])
+
+    return lambda number: policy.choose(world.inputs[[number % 500]]), learns
+
+
+def _vowpal_wabbit(world: _World) -> tuple[Callable[[int], object], Callable[[int], object]]:
+    policy = VowpalWabbit(ARMS, "--squarecb --gamma_scale 1000", np.random.default_rng(0))
+    answers = zip(world.inputs, world.arms, world.rewards, strict=True)
+    asked = [policy.text(each) for each in world.inputs]
+    told = [policy.text(each, int(arm), -reward, 1.0 / ARMS) for each, arm, reward in answers]
+    for text in told:
+        policy.space.learn(text)
+    return (
+        lambda number: policy.space.predict(asked[number % 500]),
+        lambda number: policy.space.learn(told[number % 500]),
+    )
+
+
+def _pair(ours: Callable[[int], object], peer: Callable[[int], object], count: int) -> Pair:
+    spent_from = process_time()
+    value = _rate(ours, count)
+    return Pair(value, _rate_for(peer, process_time() - spent_from))
+
+
+def _rate(one: Callable[[int], object], count: int) -> float:
+    started = process_time()
+    for number in range(count):
+        one(number)
+    return count / (process_time() - started)
+
+
+def _rate_for(one: Callable[[int], object], seconds: float) -> float:
+    """Return calls a second, of as many as fit into these seconds, three at least."""
+    started, number = process_time(), 0
+    while number < 3 or process_time() - started < seconds:
+        one(number)
+        number += 1
+    return number / (process_time() - started)
