@@ -77,10 +77,23 @@ def make_bodies(rules: RuleSet, ready: Mapping[str, str] | None = None) -> list[
             errors += body
             continue
         rules.bodies[name] = body
+        rules.spoken[name] = _traits_in(environment, template, body)
         failure = None if found else _failure(environment, body, known)
         if failure is not None:
             errors.append(_template_error(source, template.body_key, failure))
     return errors
+
+
+def _traits_in(environment: Environment, template: TemplateFile, body: str) -> tuple[str, ...]:
+    """Return the names in a template that are not given by us. A text that cannot be parsed is told elsewhere."""
+    named: set[str] = set()
+    for text in (template.subject, template.preheader, template.text, body):
+        try:
+            named.update(environment.from_string(text).global_variables())
+        except LiquidError:
+            continue
+    given = ALWAYS_KNOWN.keys() | KNOWN_AFTER_GOAL.keys() | KNOWN_IN_CONFIRMATION.keys()
+    return tuple(sorted(named - given))
 
 
 def _known(name: str, staged: set[str]) -> dict[str, object]:

@@ -20,7 +20,8 @@ from typing import Any
 
 import msgspec
 
-from agents.rules.compiled import CONFIRM_TEMPLATE, CompiledRules
+from agents.behavior_bot.greeting import greeting
+from agents.rules.compiled import CONFIRM_TEMPLATE, CompiledRules, spoken_in
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import VERSIONS
 from config.load import RulesInvalid, compile_files, compile_template
@@ -140,6 +141,7 @@ class StoredMailings:
         }
         if errors:
             return _unread(known, errors)
+        reader = reader[0], greeting(reader[1], rules.spoken)
         try:
             raw = await asyncio.to_thread(self._composed, rules, name, reader, visitor)
         except TemplateFailed as error:
@@ -177,7 +179,8 @@ class StoredMailings:
             made = await asyncio.to_thread(compile_template, {**layouts, file: draft.text}, name)
         except RulesInvalid as error:
             return rules, error.errors
-        return replace(rules, templates={**rules.templates, name: made}), []
+        templates = {**rules.templates, name: made}
+        return replace(rules, templates=templates, spoken=spoken_in(templates.values())), []
 
     def _reading(self, rules: CompiledRules, name: str, traits: dict[str, Any]) -> Reading:
         """Return how the links of a preview are read: behind the tracked ones, which its own key signed."""

@@ -44,6 +44,20 @@ def test_the_shipped_routine_has_no_error() -> None:
     assert validate_folder(DEFAULTS) == []
 
 
+def test_a_template_says_which_traits_of_its_reader_it_names() -> None:
+    file = "templates/invite-hello.yaml"
+    files = read_folder(DEFAULTS)
+    files[file] = (
+        "subject: 'For {{ plan | default: \"all\" }}, {{ order_id | default: shop_name }}'\n"
+        "text: '{% if city == \"Rio\" %}{% assign mine = company %}{{ mine }}{% endif %}'\n"
+        "html: '<p>{% if tags %}{% for tag in tags %}{{ tag }}{% endfor %}{% endif %}</p>'\n"
+    )
+    rules = compile_files(files, 1)
+    assert rules.templates["invite-hello"].names == ("city", "company", "plan", "tags")
+    assert {"city", "company", "plan", "tags"} <= rules.spoken
+    assert not rules.spoken & ALWAYS_KNOWN.keys()
+
+
 def test_the_shipped_routine_holds_the_numbers_of_the_default_path() -> None:
     path = compile_folder(DEFAULTS, 7).paths["lead-to-customer"]
     assert (path.attempts_total, path.attempts_after_open) == (4, 2)
