@@ -11,19 +11,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from agents.protocol.bot import View
-from agents.rules.compiled import CompiledRules
+from agents.rules.compiled import GREETING_TRAITS, CompiledRules
 
-GREETING_TRAITS = (
-    "firstName",
-    "first_name",
-    "lastName",
-    "last_name",
-    "name",
-    "title",
-    "company",
-    "city",
-    "language",
-)
 GREETING_CHARACTERS_MAX = 80
 LINK_MARKS = ("://", "www.")
 """What no name of a person, a company or a place has in it."""

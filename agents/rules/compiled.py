@@ -56,6 +56,19 @@ TIME = "time"
 
 _bound = itemgetter(0)
 
+GREETING_TRAITS = (
+    "firstName",
+    "first_name",
+    "lastName",
+    "last_name",
+    "name",
+    "title",
+    "company",
+    "city",
+    "language",
+)
+"""Traits that a template may greet by: they are always told."""
+
 SPOKEN_MAX = 24
 """Traits that all templates of a version may name, beside those that greet: they travel with every change of one."""
 
@@ -406,7 +419,7 @@ class CompiledRules:
 
 def spoken_in(templates: Iterable[Template]) -> frozenset[str]:
     """Return the traits that templates name, the first so many by name."""
-    named = {name for template in templates for name in template.names}
+    named = {name for template in templates for name in template.names} - {*GREETING_TRAITS}
     return frozenset(sorted(named)[:SPOKEN_MAX])
 
 

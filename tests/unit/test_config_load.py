@@ -54,8 +54,12 @@ def test_a_template_says_which_traits_of_its_reader_it_names() -> None:
     )
     rules = compile_files(files, 1)
     assert rules.templates["invite-hello"].names == ("city", "company", "plan", "tags")
-    assert {"city", "company", "plan", "tags"} <= rules.spoken
-    assert not rules.spoken & ALWAYS_KNOWN.keys()
+    assert rules.spoken == {"plan", "tags"}, "the others greet, and are always told"
+    many = "".join(f"{{{{ t{n} | default: 1 }}}}" for n in range(25))
+    files[file] = f"subject: Hi\ntext: '{many}'\nhtml: '<p>Hi</p>'\n"
+    [error] = validate_files(files)
+    assert error.file == file
+    assert "name 25 traits" in error.problem
 
 
 def test_the_shipped_routine_holds_the_numbers_of_the_default_path() -> None:
