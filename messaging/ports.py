@@ -49,6 +49,8 @@ class Checkpoint(msgspec.Struct):
     """World time of that batch."""
     code: str
     """`BatchRecord.code` of that batch."""
+    figures: dict[str, float] | None = None
+    """`Ownership.figures` after it; None: written by a version that did not keep them."""
 
 
 class StateWrite(msgspec.Struct):
@@ -60,6 +62,14 @@ class StateWrite(msgspec.Struct):
     """Earliest wake-up within the body, or None; it is searched, as are the groups."""
     groups: list[str] | None = None
     """What the visitor is found by in lists (cohorts, places on paths), sorted; None: the same as before."""
+
+
+class StateRead(msgspec.Struct):
+    """Show one stored state, and what stands beside it for searches: whoever audits compares them."""
+
+    body: bytes
+    partition: int
+    groups: list[str]
 
 
 class OutboxWrite(msgspec.Struct):
@@ -173,6 +183,10 @@ class Store(Protocol):
         """Return the stored states of these visitors, in one query; those unknown are left out."""
         ...
 
+    async def states(self, bot: str, visitors: list[str]) -> dict[str, StateRead]:
+        """Return the stored states of these visitors as `load` does, with the fields they are searched by."""
+        ...
+
     async def due(
         self, bot: str, shard: tuple[int, int], until: datetime, limit: int
     ) -> list[tuple[str, datetime]]:
@@ -242,6 +256,10 @@ class Store(Protocol):
 
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         """Return which of these mailboxes are suppressed."""
+        ...
+
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes have a row: they are suppressed, or a commit guarded them."""
         ...
 
     async def suppressions(
@@ -321,6 +339,17 @@ class Appended(msgspec.Struct):
     fresh: list[bool]
 
 
+class Filed(msgspec.Struct):
+    """Say of a journaled event whether what stands beside it, for searches, is what it holds itself."""
+
+    position: int
+    """Where it stands."""
+    is_in_place: bool
+    """Whether it belongs to this position, and to the partition by which its shard finds it."""
+    is_known: bool | None
+    """Whether it would be a repeat if it came again; None: it was erased, and nobody can say."""
+
+
 class Journal(Protocol):
     """Keep every acknowledged event once, by streams with one writer and one insert in flight each."""
 
@@ -340,6 +369,13 @@ class Journal(Protocol):
         self, stream: int, after: int, limit: int, shard: tuple[int, int]
     ) -> tuple[list[Record], int]:
         """Return a stream's next records, only those of the shard's partitions, and the position reached."""
+        ...
+
+    async def filed(self, after: int, limit: int) -> list[Filed]:
+        """Look at the next events by position, of whatever stream and shard: for whoever audits.
+
+        Whether one is known is only said by a journal that has the key of its writers.
+        """
         ...
 
     async def tails(self) -> dict[int, int]:

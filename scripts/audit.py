@@ -1,63 +1,63 @@
 """Prove from the record that nothing was lost, doubled or sent against a refusal: `mdma audit`.
 
-Each shard is cut at its last commit and read as it stood then; traffic may go on. Where the product was upgraded,
-steps are repeated from the checkpoint of that moment on (`agents.runtime.checkpoint`). What is proved, and by what:
+Each shard is cut at its last commit and read as it stood then; traffic may go on. What is found beside an erasure,
+which takes things away between two reads, is looked for again. Where the product was upgraded, steps are repeated
+from the checkpoint of that moment on (`agents.runtime.checkpoint`). What is proved, and by what:
 1. *Counted once*: the batches of a shard took each input stream without a gap or an overlap, and every
    journaled event in their ranges has a visitor, stands in quarantine, or was erased; what was set aside counts once
-   its replay was taken, and never is both (`scripts.audit_aside`).
-2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing; and
-   everybody is found when they are next due.
+   its replay was taken, and never is both (`scripts.audit_aside`). Each stands in its own place, and is known if it
+   comes again (`scripts.audit_journal`).
+2. *State*: the fold of all recorded inputs equals the stored states, byte for byte, and nobody's is missing; everybody
+   is found when they are next due and in the lists, and all are counted as they are (`scripts.audit_states`).
+   Whoever came under a key is found by it (`scripts.audit_identity`).
 3. *Rows*: sends, decisions, rewards, alerts, orders, engagements, moments and the story are those that the fold
    wants, no more, no fewer, none altered (`scripts.audit_rows`).
 4. *Sends*: each template decision has one ledger row and the reverse, dated no earlier than the decision;
-   attempts and caps hold, and a mailbox is thanked once for an order. Each send was handed over once, and each
-   visitor thanked once for an order (`scripts.audit_handovers`). The same of what was decided to be offered on
-   the site, and of its caps (`scripts.audit_site`).
+   attempts and caps hold, and a mailbox is thanked once for an order (`scripts.audit_ledger`). Each send was handed
+   over once, and each visitor thanked once for an order (`scripts.audit_handovers`). The same of what was decided to
+   be offered on the site, and of its caps (`scripts.audit_site`).
 5. *No hand-over after a refusal*: in the order in which Email took them, no marketing e-mail was handed over
    after that visitor's unsubscribe, erasure, goal, or loss of consent, nor against the consent setting in force,
-   nor to an address that had bounced, nor in quiet hours.
+   nor to an address that had bounced, nor in quiet hours. Who left is suppressed (`scripts.audit_mailboxes`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from agents.protocol.bot import View
-from agents.rules.compiled import InteractionRule
 from agents.runtime.batch import NOBODY, consent_in
+from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.fold import Folded, Work
 from agents.runtime.readers import StoreReader
-from agents.runtime.registry import WIRING
+from agents.runtime.registry import WIRING, shard_names
 from agents.runtime.replay import RecordBrokenError, Replayer, ViewAt
-from messaging.ports import BatchRecord, Journal, Store
+from messaging.ports import BatchRecord, Journal, Ownership, Store
+from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from scripts.audit_aside import Aside
 from scripts.audit_handovers import HandOvers
+from scripts.audit_identity import Identities
+from scripts.audit_journal import misfiled
+from scripts.audit_ledger import Ledger
+from scripts.audit_mailboxes import Mailboxes
 from scripts.audit_refusals import Refusals
 from scripts.audit_rows import Rows, SharedRows
-from scripts.audit_site import offer_of, over_caps
+from scripts.audit_states import States
 from scripts.counting import counted
 from scripts.erasing import nobody
 
-LOAD_MAX = 2_000
 ROWS_MAX = 5_000_000
-SETTLE_SECONDS = 15.0
-"""How long a decision may wait for its ledger row: the time a letter is under way."""
+TRIES_MAX = 3
+"""Audits beside erasures: one that finds nothing is believed."""
 
-EVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Behind every wake-up."""
-
-CLOCKS_APART = timedelta(seconds=2)
-"""What the clocks of two machines may differ by."""
-
-COUNTED = ("handed over", "uncertain", "delivered", "complained")
-"""Send statuses that count as an attempt."""
+LOOKED_UP_MIN = 5_000
+"""So many keys, or mailboxes, are looked up at once."""
 
 Progress = Callable[[str], None]
 
@@ -81,6 +81,39 @@ class Report(msgspec.Struct):
     def clean(self) -> bool:
         """Return whether nothing was found."""
         return not self.findings
+
+
+@dataclass
+class Watch:
+    """Hold who looks on while all shards are folded."""
+
+    only: str | None
+    aside: Aside
+    handovers: HandOvers
+    shared: SharedRows
+    identities: Identities
+    mailboxes: Mailboxes
+
+    def resolved(self, record: Record, whose: str, merging: list[str]) -> None:
+        """Take a journaled event, and whose it was found to be."""
+        self.mailboxes.take(record, whose)
+        if self.only in (None, whose):
+            self.identities.observe(record, whose, merging)
+
+    def cut(self, bot: str, shard: str, rows: Rows, batch: int, last_at: datetime | None) -> None:
+        """Take up to which batch a shard was folded, and when that one was."""
+        self.shared.take(shard, rows, batch, last_at)
+        if WIRING[bot].reads_journal:
+            self.identities.cut(shard, batch)
+
+    def broken(self) -> None:
+        """Take that a shard could not be folded to its cut: what it wanted is not known."""
+        self.identities.knows_all = self.shared.knows_all = False
+
+    async def look(self, store: Store, *, at_least: int = 1) -> None:
+        """Look up what was taken, once there is so much of it."""
+        await self.identities.look(store, at_least=at_least)
+        await self.mailboxes.look(store, at_least=at_least)
 
 
 class Auditor:
@@ -114,25 +147,67 @@ class Auditor:
             only = await StoreReader(self._store).find(visitor)
             if only is None:
                 raise await nobody(self._store, visitor, self._veil)
+        under_way = 0
+        for _ in range(TRIES_MAX):
+            before = await self._erased()
+            self._findings, self._looked = [], Counter()
+            report = await self._once(only, since, say)
+            rows = await self._store.rows(ERASURES, {}, limit=ROWS_MAX)
+            under_way = sum(row["id"] not in before for row in rows)
+            if report.clean or not under_way:
+                return report
+            say("somebody was erased meanwhile: auditing again")
+        report.looked_at["erasures under way"] = under_way
+        return report
+
+    async def _erased(self) -> set[str]:
+        """Return the receipts of those whose erasure is done."""
+        rows = await self._store.rows(ERASURES, {"status": DONE}, limit=ROWS_MAX)
+        return {row["id"] for row in rows}
+
+    async def _once(self, only: str | None, since: datetime | None, say: Progress) -> Report:
+        """Audit as things stand. What an erasure takes away between two reads is found to be missing."""
         upgraded = await self._upgraded()
-        aside = Aside(self._found, only)
-        await aside.begin(self._store, upgraded)
-        handovers, shared = HandOvers(self._found), SharedRows(upgraded)
+        if only is None:
+            await self._filed(say)
+        watch = self._watch(only, upgraded)
+        await watch.aside.begin(self._store, upgraded)
         for bot in WIRING:
             for index in range(self._shards.get(bot, 0)):
                 say(f"folding {bot}-{index}")
-                await self._shard(bot, index, only, (aside, handovers, shared))
-        for what in await shared.compare(self._store, only):
-            self._found("rows", what)
-        self._looked["events"] -= aside.arrivals
-        self._looked["messages set aside"] = await aside.end(self._store)
+                await self._shard(bot, index, only, watch)
+        await self._rest(watch)
         say("comparing decisions with the ledger")
-        views: dict[int, View] = {}
-        self._looked["hand-overs"] = handovers.seen
-        await handovers.end(lambda version, path: self._goals(version, path, views))
-        await self._ledger(only, since, views)
-        await self._on_site(only, since, views)
+        ledger = Ledger(
+            self._store, self._view_at, self._found, self._looked, only=only, since=since
+        )
+        self._looked["hand-overs"] = watch.handovers.seen
+        await watch.handovers.end(ledger.goals)
+        await ledger.sent()
+        await ledger.on_site()
         return Report(dict(self._looked), self._findings, upgraded)
+
+    def _watch(self, only: str | None, upgraded: datetime | None) -> Watch:
+        found, knows_all = self._found, only is None and upgraded is None
+        return Watch(
+            only,
+            Aside(found, only),
+            HandOvers(found),
+            SharedRows(upgraded),
+            Identities(found, self._veil, knows_all=knows_all),
+            Mailboxes(found, self._veil, only),
+        )
+
+    async def _rest(self, watch: Watch) -> None:
+        """Say what only shows once every shard was folded."""
+        for what in await watch.shared.compare(self._store, watch.only):
+            self._found("rows", what)
+        await watch.identities.end(self._store)
+        await watch.mailboxes.end(self._store)
+        self._looked["identity keys"] = watch.identities.seen
+        self._looked["mailboxes"] = watch.mailboxes.seen
+        self._looked["events"] -= watch.aside.arrivals
+        self._looked["messages set aside"] = await watch.aside.end(self._store)
 
     async def _upgraded(self) -> datetime | None:
         """Return when the last checkpoint of all was written: before it, other code recorded."""
@@ -140,37 +215,29 @@ class Auditor:
         heads = [await self._store.checkpoint(name) for name in names]
         return max((head.at for head in heads if head is not None), default=None)
 
+    async def _filed(self, say: Progress) -> None:
+        say("reading the journal")
+        found, looked = await misfiled(self._journal)
+        self._looked.update(looked)
+        for what in found:
+            self._found("journal", what)
+
     def _found(self, rule: str, what: str) -> None:
         self._findings.append(Finding(rule, what))
 
     # Counted once, and the same state
 
-    async def _shard(
-        self, bot: str, index: int, only: str | None, watching: tuple[Aside, HandOvers, SharedRows]
-    ) -> None:
-        aside, handovers, shared = watching
-        replayer = Replayer(
-            WIRING[bot].make(),
-            (index, self._shards[bot]),
-            self._store,
-            self._journal,
-            self._view_at,
-        )
+    async def _shard(self, bot: str, index: int, only: str | None, watch: Watch) -> None:
+        """Fold one shard, and compare what it keeps with what comes of that."""
+        shard = (index, self._shards[bot])
+        replayer = Replayer(WIRING[bot].make(), shard, self._store, self._journal, self._view_at)
         head = await replayer.begin(only)
         taken = dict(head.positions) if head is not None else {}
         last_at = head.at if head is not None else None
-        refusals = Refusals(self._found)
-        of = self._shards[bot]
-        since = head.at if head is not None else None
-
-        def is_mine(visitor: str) -> bool:
-            return partition_of(visitor) * of // PARTITIONS == index
-
-        if bot == "email" and since is not None:
-            refusals.begin(replayer.held())
-            sends = [row for row in await self._sends(only) if is_mine(row["visitor"])]
-            handovers.begin(sends, replayer.held(), since)
-        rows = Rows(bot, only, is_mine, since)
+        rows = Rows(bot, only, lambda visitor: _is_of(visitor, shard), last_at)
+        peers = shard_names(self._shards)
+        states = States(replayer, bot, shard, only, peers=peers, head=head)
+        mail = await self._mail(replayer, shard, only, watch) if bot == "email" else None
 
         def observe(number: int, record: BatchRecord, works: list[Work], folded: Folded) -> None:
             nonlocal last_at
@@ -179,32 +246,54 @@ class Auditor:
             self._looked["messages"] += len(works) + len(record.wakes)
             self._contiguous(replayer.name, number, record, taken)
             rows.note(folded.rows)
-            taken_works = aside.observe(record, works)
-            if bot == "email":
-                refusals.observe(taken_works, folded, consent_in(record.code))
-                handovers.observe(record.at, taken_works, folded)
+            watch.mailboxes.observe(record, folded)
+            taken_works = watch.aside.observe(record, works)
+            if mail is not None:
+                mail.observe(taken_works, folded, consent_in(record.code))
+                watch.handovers.observe(record.at, taken_works, folded)
 
-        replayer.observe = observe
+        replayer.observe, replayer.resolved = observe, watch.resolved
         try:
-            await replayer.advance(visitor=only)  # the long part, while the world goes on
-            async with self._store.standing_still() as store:
-                owner = await store.owner(replayer.name)
-                await replayer.advance(visitor=only, upto=owner.batch if owner is not None else 0)
-                unequal = await self._unequal(store, bot, index, replayer, only)
-                unequal += await self._undue(store, bot, index, replayer, only)
-                differing = await rows.compare(store)
+            owner, differing = await self._advance(replayer, watch, states, rows)
         except RecordBrokenError as broken:
             self._found("once", str(broken))
+            watch.broken()
             return
-        shared.take(replayer.name, rows, owner.batch if owner is not None else 0, last_at)
+        watch.cut(bot, replayer.name, rows, owner.batch if owner is not None else 0, last_at)
         replayer.steps.clear()
+        self._looked["states"] += states.seen
         self._looked["rows"] += rows.seen
-        for what in unequal:
-            self._found("state", f"{replayer.name}: {what}")
-        for what in differing:
-            self._found("rows", f"{replayer.name}: {what}")
+        for rule, what in differing:
+            self._found(rule, f"{replayer.name}: {what}")
         if owner is not None and owner.positions != taken:
             self._found("positions", f"{replayer.name}: {owner.positions} but took {taken}")
+
+    async def _advance(
+        self, replayer: Replayer, watch: Watch, states: States, rows: Rows
+    ) -> tuple[Ownership | None, list[tuple[str, str]]]:
+        """Fold a shard up to a cut; return its owner document of then, and (rule, what differs)."""
+        only = watch.only
+        replayer.between = lambda: watch.look(self._store, at_least=LOOKED_UP_MIN)
+        await replayer.advance(visitor=only)  # the long part, while the world goes on
+        async with self._store.standing_still() as store:
+            replayer.between = lambda: watch.look(store, at_least=LOOKED_UP_MIN)
+            owner = await store.owner(replayer.name)
+            await replayer.advance(visitor=only, upto=owner.batch if owner is not None else 0)
+            await watch.look(store)
+            differing = await states.compare(store, owner)
+            differing += [("rows", what) for what in await rows.compare(store)]
+        return owner, differing
+
+    async def _mail(
+        self, replayer: Replayer, shard: tuple[int, int], only: str | None, watch: Watch
+    ) -> Refusals:
+        """Return who watches one of Email's shards, knowing what was refused and sent before its checkpoint."""
+        refusals = Refusals(self._found)
+        if replayer.checkpoint is not None:
+            refusals.begin(replayer.held())
+            sends = [row for row in await self._sends(only) if _is_of(row["visitor"], shard)]
+            watch.handovers.begin(sends, replayer.held(), replayer.checkpoint.at)
+        return refusals
 
     async def _sends(self, only: str | None) -> list[dict[str, Any]]:
         """Return the ledger's rows, but for what is left of those who were erased."""
@@ -230,174 +319,7 @@ class Auditor:
             without = counted(lost - len(skipped), "events")
             self._found("once", f"{name}:{number}: {without} without a visitor")
 
-    async def _unequal(
-        self, store: Store, bot: str, index: int, replayer: Replayer, only: str | None
-    ) -> list[str]:
-        """Return what is wrong with the stored states: those that differ from the fold, or are missing."""
-        folded = replayer.bodies()
-        missing = replayer.written()
-        seen = 0
-        unequal = []
-        after = ""
-        while ids := ([only] if only else await store.visitors(bot, after, LOAD_MAX)):
-            after = ids[-1]
-            mine = [v for v in ids if partition_of(v) * self._shards[bot] // PARTITIONS == index]
-            stored = await store.load(bot, mine)
-            seen += len(stored)
-            missing -= stored.keys()
-            unequal += [v for v, body in stored.items() if folded.get(v) != replayer.stored(body)]
-            if only:
-                break
-        self._looked["states"] += seen
-        return [
-            *(f"{visitor} differs from its record" for visitor in unequal),
-            *(f"the state of {visitor} is missing" for visitor in sorted(missing)),
-        ]
 
-    async def _undue(
-        self, store: Store, bot: str, index: int, replayer: Replayer, only: str | None
-    ) -> list[str]:
-        """Return who would not be found when they are next due: their wake-ups are lost, or come at another time."""
-        stored = dict(await store.due(bot, (index, self._shards[bot]), EVER, ROWS_MAX))
-        wanted = replayer.dues()
-        return [
-            f"{visitor} would not be woken when they are next due"
-            for visitor in sorted(wanted.keys() | stored.keys())
-            if only in (None, visitor) and stored.get(visitor) != wanted.get(visitor)
-        ]
-
-    # The ledger
-
-    async def _ledger(
-        self, only: str | None, since: datetime | None, views: dict[int, View]
-    ) -> None:
-        marketing = {"success": False, "confirms": False}
-        decisions, sends = await self._joined("template", "sends", only, marketing)
-        self._looked["decisions"] += len(decisions)
-        self._looked["sends"] += len(sends)
-        for row in sends:
-            at, decided_at = row.get("handed_over_at"), _at(decisions.get(row["decision_id"]))
-            if at is not None and decided_at is not None and at < decided_at - CLOCKS_APART:
-                self._found(
-                    "order", f"{row['id']} was handed over {decided_at - at} before its decision"
-                )
-        await self._thanks(only, since)
-        if since is not None:
-            sends = [row for row in sends if row["at"] >= since]
-        await self._attempts([row for row in sends if row["status"] in COUNTED], views)
-
-    async def _thanks(self, only: str | None, since: datetime | None) -> None:
-        """Check that no mailbox was thanked twice for one order."""
-        match = {"success": True} | ({"visitor": only} if only else {})
-        rows = await self._store.rows("sends", match, limit=ROWS_MAX, newest=False)
-        thanked = Counter(
-            (row["mailbox"], row["path"], row["run"])
-            for row in rows
-            if row["mailbox"] and row["status"] in COUNTED and (since is None or row["at"] >= since)
-        )
-        self._looked["thanks"] += len(rows)
-        for (mailbox, path, order), count in thanked.items():
-            if count > 1:
-                self._found("success", f"mailbox {mailbox}: {count} of {path} for order {order}")
-
-    async def _on_site(
-        self, only: str | None, since: datetime | None, views: dict[int, View]
-    ) -> None:
-        decisions, rows = await self._joined("interaction", "engagements", only, {})
-        self._looked["offers"] += len(rows)
-        made = [(row, decisions.get(row["decision_id"])) for row in rows]
-        offers = [offer_of(row, decision) for row, decision in made if decision is not None]
-        if since is not None:
-            offers = [offer for offer in offers if offer.decided_at >= since]
-        for version in {offer.rules_version for offer in offers}:
-            await self._rules(version, views)
-        for what in over_caps(offers, lambda number, name: _interaction(views[number], name)):
-            self._found("caps", what)
-
-    async def _joined(
-        self, kind: str, table: str, only: str | None, asked: dict[str, Any]
-    ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
-        """Return the decisions of a kind and the rows that they ask for, after finding that each has the other."""
-        match = {"visitor": only} if only else {}
-        found = await self._store.rows(
-            "decisions", {**match, "kind": kind}, limit=ROWS_MAX, newest=False
-        )
-        rows = await self._store.rows(table, {**match, **asked}, limit=ROWS_MAX, newest=False)
-        by_decision = Counter(row["decision_id"] for row in rows)
-        # What is left of a decision about somebody who was erased has no row any more.
-        missing = {row["id"] for row in found if row["visitor"]} - set(by_decision)
-        for _ in range(int(SETTLE_SECONDS)):
-            missing -= await self._with_row(table, missing, asked, one_by_one=bool(only))
-            if not missing:
-                break
-            await asyncio.sleep(1.0)
-        for decision in sorted(missing):
-            self._found("ledger", f"decision {decision} has no row in the ledger ({table})")
-        decisions = {row["id"]: row for row in found}
-        for decision, count in by_decision.items():
-            known = decisions.get(decision) or await self._decided(decision, kind)
-            if count > 1 or known is None:
-                self._found("ledger", f"{count} {table} for decision {decision or '(none)'}")
-            if known is not None:
-                decisions[decision] = known
-        return decisions, rows
-
-    async def _with_row(
-        self, table: str, decisions: set[str], asked: dict[str, Any], *, one_by_one: bool
-    ) -> set[str]:
-        """Return which of these decisions have a row by now, also with whoever their visitor was merged into."""
-        if not decisions:
-            return set()
-        if one_by_one:
-            return {d for d in decisions if await self._store.count(table, {"decision_id": d})}
-        found = await self._store.rows(
-            table, asked, limit=ROWS_MAX, newest=False, only=("decision_id",)
-        )
-        return {row["decision_id"] for row in found}
-
-    async def _decided(self, decision: str, kind: str) -> dict[str, Any] | None:
-        """Return a decision that was made meanwhile, or for a visitor who was merged into the one looked at."""
-        found = await self._store.get_document("decisions", decision) if decision else None
-        return found if found is not None and found["kind"] == kind else None
-
-    async def _attempts(self, rows: list[dict[str, Any]], views: dict[int, View]) -> None:
-        """Check the budget of each run and the caps of each mailbox."""
-        runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-        boxes: dict[tuple[str, str], list[dict[str, Any]]] = {}
-        for row in rows:
-            runs.setdefault((row["visitor"], row["path"], row["run"]), []).append(row)
-            boxes.setdefault((row["mailbox"], row["path"]), []).append(row)
-        for (visitor, path, run), some in runs.items():
-            rule = await self._path(some[-1]["rules_version"], path, views)
-            if rule is not None and len(some) > rule.attempts_total:
-                self._found("attempts", f"{visitor} {path} run {run}: {len(some)} attempts")
-        for (mailbox, path), some in boxes.items():
-            rule = await self._path(some[-1]["rules_version"], path, views)
-            times = sorted(row.get("handed_over_at") or row["at"] for row in some)
-            for cap in rule.caps if rule is not None else ():
-                for first, last in zip(times, times[cap.count :], strict=False):
-                    # The store keeps milliseconds.
-                    if last - first < timedelta(hours=cap.hours) - timedelta(milliseconds=2):
-                        self._found("caps", f"mailbox {mailbox}: {cap.count + 1} in {last - first}")
-
-    async def _path(self, version: int, path: str, views: dict[int, View]) -> Any:
-        rules = await self._rules(version, views)
-        return rules.paths.get(path) if rules is not None else None
-
-    async def _goals(self, version: int, path: str, views: dict[int, View]) -> frozenset[str]:
-        rule = await self._path(version, path, views)
-        return rule.goal_events if rule is not None else frozenset()
-
-    async def _rules(self, version: int, views: dict[int, View]) -> Any:
-        if version not in views:
-            views[version] = await self._view_at(version, {}, "")
-        return views[version].rules
-
-
-def _at(decision: dict[str, Any] | None) -> datetime | None:
-    return decision["at"] if decision is not None else None
-
-
-def _interaction(view: View, name: str) -> InteractionRule | None:
-    rules = view.rules
-    return rules.interactions.get(name) if rules is not None else None
+def _is_of(visitor: str, shard: tuple[int, int]) -> bool:
+    index, of = shard
+    return partition_of(visitor) * of // PARTITIONS == index

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from messaging.ports import RowWrite, Store
+from messaging.vocabulary.ids import policy_key
 
 OWNERS = {
     "sends": "email",
@@ -32,7 +33,7 @@ OWNERS = {
 SHARED = frozenset({"rewards", "alerts", "story"})
 """Tables that several bots write."""
 
-MET = ("visitor", "at")
+MET = ("visitor", "at", "policy")
 """Fields that are read of a row of those, to say whether it is nobody's."""
 
 ROWS_MAX = 5_000_000
@@ -91,16 +92,17 @@ class Rows:
         match = {"visitor": self._only} if self._only else {}
         missing, altered, more = set(wanted), [], []
         for row in await store.rows(table, match, limit=ROWS_MAX, newest=False):
-            if not row["visitor"]:
+            key = _key(table, row)
+            if not key:
                 continue  # its numbers are left of somebody who was erased
             name = row.pop("id")
             digest = wanted.get(name)
             if digest is not None:
                 missing.discard(name)
                 # A merge gives a row to a visitor who may be another shard's: that one wrote it last.
-                if digest != _digest(row) and self._mine(str(row["visitor"])):
+                if digest != _digest(row) and self._mine(key):
                     altered.append(name)
-            elif is_owner and self._mine(str(row["visitor"])) and self._is_of_now(row):
+            elif is_owner and self._mine(key) and self._is_of_now(row):
                 more.append(name)
         self.seen += len(wanted)
         return [
@@ -126,6 +128,8 @@ class SharedRows:
 
     def __init__(self, since: datetime | None) -> None:
         self._since = since
+        self.knows_all = True
+        """False where a shard could not be folded: what it wanted is not known."""
         self._wanted: dict[str, set[str]] = {table: set() for table in SHARED}
         self._cuts: dict[str, tuple[int, datetime | None]] = {}
 
@@ -137,6 +141,8 @@ class SharedRows:
 
     async def compare(self, store: Store, only: str | None) -> list[str]:
         """Return what nobody wanted."""
+        if not self.knows_all:
+            return []
         match = {"visitor": only} if only else {}
         more = {}
         for table, wanted in sorted(self._wanted.items()):
@@ -145,7 +151,7 @@ class SharedRows:
                 row
                 for row in found
                 if row["id"] not in wanted
-                and row["visitor"]
+                and _key(table, row)
                 and (self._since is None or row["at"] > self._since)
             ]
         until = await self._until(store)  # behind the rows: who wrote one of them has moved by now
@@ -163,6 +169,13 @@ class SharedRows:
             if owner is not None and owner.batch != batch:
                 moved.append(last_at or datetime.min.replace(tzinfo=UTC))
         return min(moved, default=None)
+
+
+def _key(table: str, row: dict[str, Any]) -> str:
+    """Return by what a row's shard is found: whom it is about, or which policy; empty: who was erased."""
+    if table == "alerts" and row.get("policy"):  # a decision has a policy, too, and is not about it
+        return policy_key(row["policy"])
+    return str(row["visitor"])
 
 
 def _said(table: str, names: list[str], what: str) -> list[str]:

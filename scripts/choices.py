@@ -103,6 +103,8 @@ def policy_words(policy: str) -> str:
     ('“send time”', '“next best e-mail” of lead-to-customer, stage opened')
     >>> policy_words("on_site/notice_bar"), policy_words("split_test/leads/opened/words/5f1")
     ('“on site” for the notice bar', '“split test words” of leads, stage opened')
+    >>> policy_words("probability/customer")
+    '“probability to become a customer”'
     """
     name, _, place = policy.partition("/")
     if name == "split_test":
@@ -112,6 +114,9 @@ def policy_words(policy: str) -> str:
         return f"“{name.replace('_', ' ')}”"
     if name == "on_site":
         return f"“on site” for the {place.replace('_', ' ')}"
+    if name == "probability":
+        article = "an" if place[:1] in "aeiou" else "a"
+        return f"“probability to become {article} {place}”"
     path, _, stage = place.rpartition("/")
     return f"“{name.replace('_', ' ')} e-mail” of {path}, stage {stage}"
 

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from messaging.journal.mongo import MongoJournal
     from messaging.store.mongo import MongoStore
 
-SAID = {"decisions": "decisions to send", "offers": "offers on the site"}
+SAID = {
+    "decisions": "decisions to send",
+    "identity keys": "keys by which people are found",
+    "journaled events": "events in the journal",
+    "offers": "offers on the site",
+}
 """How a count is called on the console: the audit compares sends with the decisions that ask for one."""
 UPGRADED = "the product was upgraded at"
 VERDICT_GOOD = "nothing was lost, doubled or sent against a refusal"
@@ -58,7 +63,8 @@ async def opened(data: Path) -> AsyncIterator[Recorded]:
     try:
         loader = view_loader(store, wiring)
         shards = await all_shards(store, wiring.shards)
-        yield Recorded(store, MongoJournal(connection), shards, loader.at, veil_of(wiring))
+        journal = MongoJournal(connection, wiring.key)
+        yield Recorded(store, journal, shards, loader.at, veil_of(wiring))
     finally:
         await store.close()
         await connection.close()

@@ -14,7 +14,15 @@ from urllib.parse import quote
 
 import click
 
-from scripts.cli_versions import impact, list_, publish
+from scripts.cli_versions import (
+    STAY,
+    choices_options,
+    impact,
+    list_,
+    moved_lines,
+    publish,
+    publish_in,
+)
 from scripts.client import Api, data_option, json_option, named, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
@@ -112,31 +120,48 @@ def schema(kind: str) -> None:
     click.echo(json.dumps(schema_of(kind), indent=1))
 
 
-@rules.command(epilog="Example: mdma rules push my-rules --publish")
+@rules.command(
+    epilog="Example: mdma rules push my-rules --publish --group lead-to-customer/2/cart=migrate"
+)
 @click.argument("folder", metavar="DIR", type=folder_type)
 @click.option(
     "--publish", "publishes", is_flag=True, help="Let visitors enter by it, within 20 seconds."
 )
+@choices_options
 @json_option
 @data_option
-def push(folder: Path, publishes: bool, data: Path, as_json: bool) -> int:
-    """Make a version of a folder's files."""
+def push(
+    folder: Path, publishes: bool, runs: str, groups: dict[str, str], data: Path, as_json: bool
+) -> int:
+    """Make a version of a folder's files.
+
+    With `--publish`, `--runs` and `--group` choose what becomes of who is on a path, as in `mdma rules publish`: a
+    group is named as `mdma rules impact` names it.
+    """
     from config.load import RulesInvalid
 
+    if not publishes and (runs != STAY or groups):
+        raise click.UsageError("nobody is moved by a version that is not published: add --publish")
     try:
-        version, is_new = asyncio.run(_push(folder, publishes=publishes, data=data))
+        version, is_new, row = asyncio.run(_push(folder, publishes, runs, groups, data))
     except RulesInvalid as error:
         return _tell_errors(error.errors, f"in {folder}: nothing was pushed", as_json=as_json)
     said = "" if is_new else " (the same files as before)"
-    facts = {"version": version, "new": is_new, "published": publishes}
-    tell(facts, f"version {version}{said}" + (", published" if publishes else ""), as_json=as_json)
+    facts: dict[str, Any] = {"version": version, "new": is_new, "published": publishes}
+    lines = [f"version {version}{said}" + (", published" if publishes else "")]
+    if row is not None:
+        facts |= {"runs": runs, "groups": row["impact"]}
+        lines += moved_lines(row)
+    tell(facts, "\n".join(lines), as_json=as_json)
     return 0
 
 
-async def _push(folder: Path, *, publishes: bool, data: Path) -> tuple[int, bool]:
+async def _push(
+    folder: Path, publishes: bool, runs: str, groups: dict[str, str], data: Path
+) -> tuple[int, bool, dict[str, Any] | None]:
+    """Return the version, whether it is new, and what is kept of its publication."""
     from messaging.gateway.console.publications import saved_change
     from messaging.store.audit_log import CLI, note
-    from scripts.rules import publish_noted
     from scripts.rules import push as push_version
 
     now = datetime.now(UTC)
@@ -144,9 +169,12 @@ async def _push(folder: Path, *, publishes: bool, data: Path) -> tuple[int, bool
         version, is_new = await push_version(store, folder, at=now, by=CLI)
         if is_new:
             await note(store, saved_change(version, by=CLI), now)
-        if publishes:
-            await publish_noted(store, version, at=now, by=CLI)
-        return version, is_new
+        if not publishes:
+            return version, is_new, None
+        made = (
+            f"version {version} was made, and not published" if is_new else "nothing was published"
+        )
+        return version, is_new, await publish_in(store, version, runs, groups, made)
 
 
 @rules.command(epilog="Example: mdma rules pull my-rules --version 3")

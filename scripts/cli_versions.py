@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from scripts.client import data_option, json_option, opened_store, tell
 from scripts.counting import counted
 from scripts.folder import Refused
 
-RUNS = ("stay", "migrate", "exit")
+STAY = "stay"
+RUNS = (STAY, "migrate", "exit")
 LOOK_SECONDS = 0.5
 BEGINS_LOOKS_MAX = 20
 
@@ -127,24 +129,30 @@ def _read_groups(ctx: click.Context, _: click.Parameter, given: tuple[str, ...])
     return found
 
 
+def choices_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what becomes of the runs under way: to all that publishes."""
+    runs = click.option(
+        "--runs",
+        type=click.Choice(RUNS),
+        default=STAY,
+        help="What becomes of who is on a path by another version (stay).",
+    )
+    group = click.option(
+        "--group",
+        "groups",
+        metavar="PATH/VERSION/STAGE=CHOICE",
+        multiple=True,
+        callback=_read_groups,
+        help="What becomes of who stands at one stage, where that is something else; may be given again.",
+    )
+    return runs(group(command))
+
+
 @click.command(
     epilog="Example: mdma rules publish 3 --runs migrate --group lead-to-customer/2/cart=stay"
 )
 @version_argument
-@click.option(
-    "--runs",
-    type=click.Choice(RUNS),
-    default="stay",
-    help="What becomes of who is on a path by another version (stay).",
-)
-@click.option(
-    "--group",
-    "groups",
-    metavar="PATH/VERSION/STAGE=CHOICE",
-    multiple=True,
-    callback=_read_groups,
-    help="What becomes of who stands at one stage, where that is something else; may be given again.",
-)
+@choices_options
 @json_option
 @data_option
 def publish(version: int, runs: str, groups: dict[str, str], data: Path, as_json: bool) -> None:
@@ -157,12 +165,12 @@ def publish(version: int, runs: str, groups: dict[str, str], data: Path, as_json
     row = asyncio.run(_publish(version, runs, groups, data))
     lines = [f"version {version} is published"]
     lines += asyncio.run(_filling(data, watch=sys.stdout.isatty() and not as_json))
-    lines += _moved_lines(row)
+    lines += moved_lines(row)
     facts = {"version": version, "runs": runs, "groups": row["impact"]}
     tell(facts, "\n".join(lines), as_json=as_json)
 
 
-def _moved_lines(row: dict[str, Any]) -> list[str]:
+def moved_lines(row: dict[str, Any]) -> list[str]:
     """Return what a publication means for the runs under way."""
     from agents.runtime.mover import moves_any
 
@@ -206,15 +214,27 @@ async def _filling(data: Path, *, watch: bool) -> list[str]:
 
 
 async def _publish(version: int, runs: str, groups: dict[str, str], data: Path) -> dict[str, Any]:
+    async with opened_store(data) as store:
+        try:
+            return await publish_in(store, version, runs, groups)
+        except KeyError:
+            raise Refused(f"there is no version {version}: see mdma rules list") from None
+
+
+async def publish_in(
+    store: Any, version: int, runs: str, groups: dict[str, str], made: str = "nothing was published"
+) -> dict[str, Any]:
+    """Publish a version as the command line; return what is kept of it.
+
+    Raise KeyError for a version that there is not, and Refused, with what was `made` until then, where what is chosen
+    cannot become of the runs under way.
+    """
     from messaging.store.audit_log import CLI
     from scripts.impact import ImpossibleError
     from scripts.rules import publish_noted
 
     now = datetime.now(UTC)
-    async with opened_store(data) as store:
-        try:
-            return await publish_noted(store, version, at=now, by=CLI, runs=runs, groups=groups)
-        except ImpossibleError as error:
-            raise Refused(f"nothing was published: {error}") from None
-        except KeyError:
-            raise Refused(f"there is no version {version}: see mdma rules list") from None
+    try:
+        return await publish_noted(store, version, at=now, by=CLI, runs=runs, groups=groups)
+    except ImpossibleError as error:
+        raise Refused(f"{made}: {error}") from None

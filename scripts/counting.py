@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ONE = {"batches": "batch", "people": "person", "processes": "process"}
+ONE = {"batches": "batch", "mailboxes": "mailbox", "people": "person", "processes": "process"}
 """What loses more than an s, or gets another word."""
 
 

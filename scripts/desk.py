@@ -25,7 +25,6 @@ from config.load import compile_files
 from messaging.gateway.broadcasts import RECIPIENTS
 from messaging.gateway.console.delivered import DeliveredNow, Suppressed
 from messaging.gateway.console.desk import (
-    AlertCard,
     AsideLine,
     NotExportedError,
     Page,
@@ -40,8 +39,8 @@ from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.routine import OlderLine, Routine
 from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.quarantine import OPEN, QUARANTINE, told_aside
+from scripts.alert_cards import card_of
 from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
@@ -122,9 +121,11 @@ class ConsoleDesk:
         """Return alerts of a status, the newest first."""
         rows = await self._store.rows("alerts", {"status": status}, limit=limit + 1, after=after)
         shown_rows = rows[:limit]
-        addresses = await self._reader.addresses(sorted({row["visitor"] for row in shown_rows}))
+        addresses = await self._reader.addresses(
+            sorted({row["visitor"] for row in shown_rows if row["visitor"]})
+        )
         stages = await self._stages(shown_rows) if status == "open" else {}
-        lines = [_alert(plain(row), addresses, stages) for row in shown_rows]
+        lines = [card_of(plain(row), addresses, stages) for row in shown_rows]
         last = shown_rows[-1] if len(rows) > limit else None
         return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
@@ -169,16 +170,8 @@ class ConsoleDesk:
         rows = await self._store.rows(RECIPIENTS, match, limit=limit + 1, after=after)
         shown_rows = rows[:limit]
         addresses = await self._reader.addresses(sorted({row["visitor"] for row in shown_rows}))
-        lines = [
-            RecipientLine(
-                visitor=row["visitor"],
-                who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
-                status=row["status"],
-                why=shown(why(row["reason"])) if row["reason"] not in ("", SENT) else "",
-                at=moment(row["at"]),
-            )
-            for row in shown_rows
-        ]
+        now = self._clock.now()
+        lines = [_recipient(row, addresses, now) for row in shown_rows]
         last = shown_rows[-1] if len(rows) > limit else None
         return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
@@ -321,45 +314,19 @@ def _aside(row: dict[str, Any]) -> AsideLine:
     )
 
 
-def _alert(
-    row: dict[str, Any], addresses: dict[str, str], stages: dict[str, list[str]]
-) -> AlertCard:
-    return AlertCard(
-        id=row["id"],
-        at=moment(row["at"]),
-        status=row["status"],
+def _recipient(row: dict[str, Any], addresses: dict[str, str], now: datetime) -> RecipientLine:
+    """Return what became of a broadcast for one visitor; why it waited says nothing once that is over."""
+    until = row.get("until")  # older versions wrote none
+    waits = until is not None and until > now
+    is_over = row["reason"] in ("", SENT) or (until is not None and not waits)
+    return RecipientLine(
         visitor=row["visitor"],
         who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
-        said=_sentence(row),
-        path=row["path"],
-        run=row["run"],
-        history=[_tried(each) for each in row.get("history") or ()],
-        may_resume=row["kind"] != UNCERTAIN_SUCCESS,
-        stages=stages.get(row["id"], []),
+        status=row["status"],
+        why="" if is_over else shown(why(row["reason"])),
+        at=moment(row["at"]),
+        until=moment(until) if waits else "",
     )
-
-
-def _sentence(row: dict[str, Any]) -> str:
-    said = why(row["kind"])
-    said = said[:1].upper() + said[1:]
-    if row["status"] == "open":
-        return f"{said}."
-    by = f" by {row['by']}" if row.get("by") else ""
-    when = f", {moment(row['settled_at'])}" if row.get("settled_at") else ""
-    return f"{said}: {row['status']}{by}{when}."
-
-
-def _tried(entry: dict[str, Any]) -> str:
-    """Return one e-mail of an alert's history in words.
-
-    >>> entry = {"template": "hello", "stage": "invited", "status": "handed over", "opened": True}
-    >>> _tried({**entry, "clicked": False, "at": "2026-11-26T14:00:00Z"})
-    '“hello” at stage invited: handed over Thu 26 Nov 2026, 14:00 UTC, opened'
-    """
-    came = [name for name in ("opened", "clicked") if entry.get(name)]
-    answer = " and ".join(came) or "no answer"
-    said = f"“{entry.get('template')}” at stage {entry.get('stage')}"
-    return f"{said}: {entry.get('status')} {moment(entry.get('at'))}, {answer}"
 
 
 def _person(row: dict[str, Any]) -> PersonLine:

@@ -85,18 +85,21 @@ class Group(msgspec.Struct, frozen=True):
 async def impact(store: Store, version: int, rules: CompiledRules | None = None) -> list[Group]:
     """Return where runs stand that are on another version than this one, as of each shard's last commit.
 
+    A path's groups stand in the order of its stages, or of its flow's steps.
+
     `rules`: the version compiled, where somebody has it. Raise KeyError for a version that there is not.
     """
     if rules is None:
         rules = await _compiled(store, version)
     standing = standing_in(await store.figures("rules"))
     others = {other for _, other, _ in standing if other != version}
-    flows = {other: await _flows(store, other) for other in sorted(others)}
-    return [
-        _group(rules, (path, other, stage), counts, in_steps=path in flows[other])
+    paths = {other: await paths_of(store, other) for other in sorted(others)}
+    groups = [
+        _group(rules, (path, other, stage), counts, in_steps="steps" in paths[other].get(path, {}))
         for (path, other, stage), counts in sorted(standing.items())
         if other != version
     ]
+    return sorted(groups, key=lambda each: _place(each, paths[each.version].get(each.path, {})))
 
 
 async def check_groups(store: Store, version: int, groups: Mapping[str, str]) -> None:
@@ -174,9 +177,11 @@ async def _compiled(store: Store, version: int) -> CompiledRules:
     return await asyncio.to_thread(compile_files, found["files"], version, found.get("html"))
 
 
-async def _flows(store: Store, version: int) -> set[str]:
-    """Return the paths of a version that are flows: none of their runs can go over to a loop, nor the reverse."""
-    return {path for path, data in (await paths_of(store, version)).items() if "steps" in data}
+def _place(group: Group, path: Mapping[str, Any]) -> tuple[str, int, int, str]:
+    """Return by what groups stand in order: a path's by version, each as its own version has the stages."""
+    stages = places_of(dict(path))
+    at = stages.index(group.stage) if group.stage in stages else len(stages)
+    return group.path, group.version, at, group.stage
 
 
 def _group(

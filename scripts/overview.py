@@ -15,6 +15,7 @@ from typing import Any
 from learning.serving.probability import HORIZON_DAYS
 from learning.serving.split_test import ALARM
 from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
+from scripts.alert_cards import words_of_test
 from scripts.choices import decided, how_likely, policy_words, refusals
 from scripts.counting import counted
 from scripts.doing import bots_now
@@ -188,6 +189,9 @@ def _why(row: Facts) -> str:
 
 
 def _waiting(row: Facts, facts: Facts) -> Waiting:
+    if policy := row.get("policy", ""):
+        about = f"{words_of_test(policy)} of {row['path']}"
+        return Waiting(at=moment(row["at"]), visitor="", who=shown(about), said=why(row["kind"]))
     tried = len(row.get("history") or ())
     after = f" after {counted(tried, 'e-mails')}" if tried else ""
     return Waiting(

@@ -45,7 +45,10 @@ async def until_ready(
                 await asyncio.sleep(LOOK_SECONDS)
     except TimeoutError:
         late = [name for name, each in metrics.items() if not _is_ready(each)]
-        raise Refused(f"{', '.join(late)} did not get ready: see {logs}") from None
+        names = ", ".join(late)
+        raise Refused(
+            f"{names} did not get ready in {seconds_max:g} s: start again, or see {logs}"
+        ) from None
 
 
 def _is_ready(metrics: dict[str, float] | None) -> bool:

@@ -259,7 +259,7 @@ class Simulated:
                 self._sends.setdefault(fields["visitor"], set()).add(row.id)
             case "moments":
                 self.moments.append(fields)
-            case "alerts":
+            case "alerts" if fields["visitor"]:  # a policy's is about nobody
                 self._alerted.add(fields["visitor"])
             case _:
                 pass

@@ -14,6 +14,9 @@ from scripts.counting import counted
 from scripts.reasons import not_offered, why
 from scripts.wording import Row, because, mail, moment, of_path, offer, words
 
+OF_BROADCASTS = "broadcast:"
+"""Stands before the id of a broadcast where a path is named."""
+
 
 def _goal(d: Row) -> str:
     worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
@@ -35,7 +38,8 @@ def _refund(d: Row) -> str:
         amount = f"an amount that counts nothing ({d['issue']})"
     if d["left"] is None:
         return f"order {d['order_id']}: {amount} given back, before the order itself is known"
-    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{currency} and its credit are left"
+    own = f" {d['left_currency']}" if d.get("left_currency") else currency
+    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{own} and its credit are left"
 
 
 def _unread(d: Row) -> str:
@@ -115,6 +119,24 @@ def _form(d: Row) -> str:
     return "; ".join([f"answered: {words(d['answers'])}", *moves])
 
 
+def _broadcast(d: Row) -> str:
+    """Return the broadcast that a line is about, empty where it is about a path."""
+    return d["path"].removeprefix(OF_BROADCASTS) if d["path"].startswith(OF_BROADCASTS) else ""
+
+
+def _planned(d: Row) -> str:
+    """Return when an e-mail is to go, and why not at once.
+
+    >>> _planned({"path": "broadcast:b1", "at": "2026-11-26T08:00:00Z", "why": "quiet_hours"})
+    'broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: quiet hours'
+    """
+    reason = f": {why(d['why'])}" if d.get("why") else ""
+    at = moment(d["at"])
+    if name := _broadcast(d):
+        return f"broadcast {name} {'waits until' if reason else 'is due at'} {at}{reason}"
+    return f'planned the e-mail "{d["step"]}"{of_path(d)} for {at}{reason}'
+
+
 def _put_off(d: Row) -> str:
     """Return why an e-mail waits, with what went before it, and what each was worth.
 
@@ -127,7 +149,9 @@ def _put_off(d: Row) -> str:
         values = "ahead_value" in d
         worth = f", {d['ahead_value']:.3g} against {d['value']:.3g}" if values else ""
         ahead = f" ({d.get('ahead_template') or 'an e-mail'} of {d['ahead']}{worth})"
-    return f"the e-mail of stage {d['stage']}{of_path(d)} was put off: {why(d['rule'])}{ahead}"
+    name = _broadcast(d)
+    what = f"broadcast {name}" if name else f"the e-mail of stage {d['stage']}{of_path(d)}"
+    return f"{what} was put off: {why(d['rule'])}{ahead}"
 
 
 def _at_publishing(d: Row) -> str:
@@ -138,6 +162,21 @@ def _at_publishing(d: Row) -> str:
     """
     return f"decided at publishing version {d['version']}" + (
         f", by {d['by']}" if d.get("by") else ""
+    )
+
+
+def _stayed(d: Row) -> str:
+    """Return that a run stays on its version, and why.
+
+    >>> row = {"run": "1", "path": "club", "stage": "cart", "stays": 3, "version": 4}
+    >>> _stayed(row).partition("of the rules, ")[2]
+    'as was chosen for stage cart: decided at publishing version 4'
+    """
+    reason = f"since version {d['version']} has {d['reason']}" if d.get("reason") else ""
+    reason = reason or f"as was chosen for stage {d['stage']}"
+    return (
+        f"run {d['run']} of {d['path']} stays on version {d['stays']} of the rules, {reason}:"
+        f" {_at_publishing(d)}"
     )
 
 
@@ -166,6 +205,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
         f"run {d['run']} of {d['path']} went over to version {d['version']} of the rules, from {d['before']}:"
         f" {_at_publishing(d)}"
     ),
+    "run.stayed": _stayed,
     "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
     "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
     "broadcast.refused": lambda d: f"does not get broadcast {d['broadcast']}: {why(d['rule'])}",
@@ -191,7 +231,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
         f"moved on to stage {d['stage']}{of_path(d)}"
         + (", a sales opportunity" if d.get("opportunity") else "")
     ),
-    "send.planned": lambda d: f'planned the e-mail "{d["step"]}"{of_path(d)} for {moment(d["at"])}',
+    "send.planned": _planned,
     "send.given_back": _given_back,
     "send.settled": lambda d: (
         f"attempt {d['attempt']} counts ({d['outcome']}): an answer is waited for"

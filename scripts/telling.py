@@ -149,7 +149,7 @@ class Reading:
             began = self._clock.machine()
             if self._seen is None or began >= self._seen[0]:
                 seen = await self._looking.look()
-                tests = await self._reader.experiments()
+                tests = await self._looking.without_alert(await self._reader.experiments())
                 told = overview(seen, self._parts(), self._clock.now(), tests)
                 ended = self._clock.machine()
                 rest = max(REST_SECONDS, REST_SHARE * (ended - began))

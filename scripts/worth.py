@@ -34,13 +34,13 @@ def back_said(sales: Mapping[str, Any]) -> str:
 
 
 def unread_said(sales: Mapping[str, Any]) -> str:
-    """Return how many orders count nothing since their worth could not be read, empty where none does.
+    """Return of how many orders the worth, or a part given back, could not be taken as told; empty where of none.
 
     >>> unread_said({"unread": 2}), unread_said({"unread": 0})
-    ('2 orders without a worth that can be read', '')
+    ('2 orders with a sum that could not be taken', '')
     """
     unread = sales.get("unread", 0)
-    return f"{counted(unread, 'orders')} without a worth that can be read" if unread else ""
+    return f"{counted(unread, 'orders')} with a sum that could not be taken" if unread else ""
 
 
 def _sums(sales: Mapping[str, Any], name: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from agents.learner_bot.alerts import alert_id
 from agents.protocol.bot import View
 from agents.runtime.inprocess import InProcess
 from agents.runtime.tables import notices_for, row_for
@@ -15,9 +16,10 @@ from messaging.alerts.channels import Channel, Outcome
 from messaging.alerts.notice import Notice
 from messaging.alerts.notifier import Notifier, Pace
 from messaging.ports import BatchRecord, Commit, RowWrite, Store
-from messaging.vocabulary.effects import PutAlert
+from messaging.vocabulary.effects import SAMPLE_RATIO, PutAlert
 from messaging.vocabulary.events import Record
-from messaging.vocabulary.ids import email_key, partition_of, position, visitor_id_for
+from messaging.vocabulary.ids import email_key, partition_of, policy_key, position, visitor_id_for
+from messaging.vocabulary.records import place_of_test
 from tests.gateway_builders import NOON, StillClock
 
 ANN = visitor_id_for(email_key("ann@example.com"))
@@ -47,6 +49,22 @@ def rows_of_an_alert(status: str = "open", alert: str = "a1") -> list[RowWrite]:
     history = [{"attempt": 1, "template": "hello", "at": NOON, "clicked": False}]
     effect = PutAlert(alert, "Four attempts", "lead", "1", status, NOON, history)
     return [row_for(effect, ANN, f"rules-0:1:{ANN}:0", NOON), *notices_for(effect, ANN)]
+
+
+def rows_of_a_test_alert(
+    policy: str = "split_test/lead/invited/words/5f1", at: datetime = NOON, **seen: int
+) -> list[RowWrite]:
+    """Return the rows of an alert about a split test, as the learner's shard commits them; `seen`: of each variant."""
+    seen = seen or {"a": 401, "b": 200}
+    known, share = sum(seen.values()), 1 / len(seen)
+    history = [
+        {"template": each, "share": share, "expected": round(share * known, 1), "seen": count}
+        for each, count in seen.items()
+    ]
+    id_, (path, _, _) = alert_id(policy, SAMPLE_RATIO), place_of_test(policy)
+    effect = PutAlert(id_, SAMPLE_RATIO, path, "", "open", at, history, policy=policy)
+    key = policy_key(policy)
+    return [row_for(effect, key, f"learner-0:1:{key}:1", at), *notices_for(effect, key)]
 
 
 @cache

@@ -15,6 +15,7 @@ from agents.runtime.offers import StoredOffers
 from agents.runtime.views import VERSIONS, ViewLoader, ViewSettings
 from config.load import DEFAULTS, compile_files, read_folder
 from learning.evaluation.experiment import HOLDOUT, Count, begin, learn, snapshot_of
+from learning.serving.split_test import ALARM
 from learning.training.probabilities import train
 from messaging.gateway.console.trials import SIMULATE, TRY, SimulateOrder, TryOrder
 from messaging.gateway.limits import Limits
@@ -26,6 +27,7 @@ from scripts.rules_try import DRAFT, read_records, tried
 from scripts.simulation import Files, Request, simulate
 from scripts.trial_told import simulated_told, tried_told
 from scripts.trials import PEOPLE, TRIALS, StoredTrials, TrialWork
+from tests.alert_builders import rows_of_a_test_alert
 from tests.console_builders import a_console, lived_in
 from tests.experiment_builders import a_test
 from tests.gateway_builders import StillClock
@@ -79,6 +81,10 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
         )
         fields = msgspec.to_builtins(snapshot_of(experiment, 1, 7))
         await store.put_document("snapshots", f"{policy}@1", {**fields, "at": now})
+        if experiment.verdict == ALARM:
+            seen = {arm: count for arm, (count, _) in counts.items()}
+            alert = rows_of_a_test_alert(policy, now - timedelta(hours=7), **seen)[0]
+            await store.put_document("alerts", alert.id, alert.fields)
     told = {"would get it": 61, "consent": 7, "mailbox_of_another_visitor": 1}
     order = {"at": now, "by": "kim", "template": "invite-hello", "cohort": "addressable-lead"}
     order |= {"path": "lead-to-customer", "version": 1, "priority": 0, "status": "done"}
@@ -88,6 +94,8 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
     for number, each in enumerate(await store.visitors("behavior", "", 60)):
         status, reason = ("refused", "weekly_cap") if number % 3 else ("planned", "")
         row = {"broadcast": "sent", "visitor": each, "status": status, "reason": reason, "at": now}
+        if not number % 3 and number % 2:
+            row |= {"reason": "cap_then_quiet_hours", "until": now + timedelta(hours=20)}
         await store.put_document("recipients", f"sent:{each}", row)
     trained = train("probability/customer", 1, examples(3_000, level=-1.0))
     assert trained is not None

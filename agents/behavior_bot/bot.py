@@ -8,12 +8,13 @@ from typing import Any
 from agents.behavior_bot import layout
 from agents.behavior_bot.listed import lists_of
 from agents.behavior_bot.state import BehaviorState
-from agents.behavior_bot.step import step, tell_erased
+from agents.behavior_bot.step import answered, step, tell_erased, told_again
 from agents.protocol.bot import ERASED, View
 from agents.protocol.draw import DrawFor
 from agents.rules.flow import is_hidden
 from messaging.vocabulary.effects import Effect
-from messaging.vocabulary.events import VisitorErased
+from messaging.vocabulary.events import AlertSettled, LetterReplayed, VisitorErased
+from messaging.vocabulary.letters import decode_letters
 from messaging.vocabulary.messages import Arrived, Message
 
 ANSWERS = {
@@ -65,6 +66,19 @@ class BehaviorBot:
         """Take one message for one visitor. Behavior draws nothing."""
         del draw
         return step(state, message, now, view)
+
+    def passes_on(self, message: Message, now: datetime, view: View) -> list[Effect] | None:
+        """Pass on what is about a policy and no visitor, so that no state is made of it; None: it is a visitor's."""
+        if not isinstance(message, Arrived):
+            return None
+        event = message.record.event
+        if isinstance(event, AlertSettled) and event.policy:
+            return [answered(event, message.visitor, now)]
+        if isinstance(event, LetterReplayed) and event.bot == "learner":
+            [letter] = decode_letters(event.body)
+            if letter.message.visitor == message.visitor:
+                return told_again(event, message.visitor, now, view)
+        return None
 
     def ends_at_tombstone(
         self, message: Message, into: str, now: datetime, view: View

@@ -13,7 +13,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -37,13 +37,12 @@ from agents.rules.compiled import (
     TIME,
     CompiledCohort,
     CompiledRules,
-    Need,
     ScoreRule,
 )
 from agents.rules.fading import fades_at
 from agents.rules.flow import is_entry, is_hidden
 from agents.rules.keeping import SCORE
-from agents.rules.parts import ORDERS
+from agents.rules.parts import BY_EMAIL, CUSTOMER
 from messaging.vocabulary.effects import CancelWake, Effect, Tell, WakeAt
 from messaging.vocabulary.messages import CohortEntered, CohortLeft, ScoreCrossed
 
@@ -204,14 +203,18 @@ def _touched(
     state: BehaviorState, here: Moment, kinds: Sequence[str], scored: list[Scored]
 ) -> list[CompiledCohort]:
     """Return the cohorts that these kinds and points may change, each once."""
-    rules, inside = here.rules, frozenset(state.cohorts)
+    rules = here.rules
     if "merge" in kinds:
         return rules.cohorts_touched("merge")
     lists = [found for each in scored if (found := _crossed(state, here, each))]
     for kind in kinds:
-        for need, cohorts, names in rules.groups_touched(kind):
-            if need is None or _has(state, need) or not names.isdisjoint(inside):
-                lists.append(cohorts)
+        always, needing, names = rules.asked_by(kind)
+        if always:
+            lists.append(always)
+        for what, by_name in needing:
+            lists += _had(state, what, by_name)
+        if not names.isdisjoint(state.cohorts):
+            lists.append([rules.cohorts[name] for name in state.cohorts if name in names])
     if len(lists) == 1 and not scored:
         return lists[0]
     return list({cohort.name: cohort for found in lists for cohort in found}.values())
@@ -228,24 +231,40 @@ def _decidable(
     return [each for each in cohorts if each.keeps.isdisjoint(state.lacks)]
 
 
-def _has(state: BehaviorState, need: Need) -> bool:
-    """Say whether there is what a group of cohorts needs."""
-    kind, name = need
-    match kind:
+def _had(
+    state: BehaviorState, what: str, by_name: Mapping[str, list[CompiledCohort]]
+) -> list[list[CompiledCohort]]:
+    """Return the lists of cohorts whose need is met. The shorter of both sides is gone through."""
+    found = []
+    for held in _held(state, what):
+        if len(held) < len(by_name):
+            found += [by_name[name] for name in held if name in by_name]
+        else:
+            found += [cohorts for name, cohorts in by_name.items() if name in held]
+    return found
+
+
+def _held(state: BehaviorState, what: str) -> tuple[Collection[str], ...]:
+    """Return the names of what a visitor has of a kind of need."""
+    match what:
         case "trait":
-            return name in state.traits or name in state.lists
+            return state.traits, state.lists
         case "mark":
-            return name in state.marks
+            return (state.marks,)
         case "page":
-            return name in state.looked
+            return (state.looked,)
         case "score":
-            return name in state.scores
+            return (state.scores,)
         case "place":
-            return name in state.places
+            return (state.places,)
         case "seen":
-            return name in state.tallies
+            return (state.tallies,)
         case _:
-            return state.orders_count > 0 if need in ORDERS else state.email is not None
+            return ([name for name, is_so in _is(state) if is_so],)
+
+
+def _is(state: BehaviorState) -> tuple[tuple[str, bool], tuple[str, bool]]:
+    return (CUSTOMER, state.orders_count > 0), (BY_EMAIL, state.email is not None)
 
 
 def _crossed(state: BehaviorState, here: Moment, scored: Scored) -> list[CompiledCohort]:
@@ -289,6 +308,8 @@ def _cohorts(
             if until is not None and (due is None or until < due):
                 due = until
     if entered or left:
+        order = here.rules.order
+        left.sort(key=lambda name: order.get(name, -1))
         state.cohorts = sorted({*inside, *entered} - {*left})
         by_people = frozenset(state.by_people)
         visitor = here.visitor
@@ -298,7 +319,7 @@ def _cohorts(
             visit_at = datetime.fromtimestamp(span.start, UTC) if span is not None else None
             # What flows ask comes first, and what opens runs last: a run that begins by the same event is asked by what
             # holds now.
-            entered.sort(key=lambda name: (is_entry(name), not is_hidden(name)))
+            entered.sort(key=lambda name: (is_entry(name), not is_hidden(name), order[name]))
             effects.extend(
                 Tell("rules", CohortEntered(visitor, now, name, visit_at, name in by_people))
                 for name in entered

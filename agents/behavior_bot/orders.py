@@ -8,7 +8,8 @@ Rules
 4. The newest so many are remembered one by one. What is older is a sum, of which nothing is taken back any more, and
    known by name, the newest so many again: told again it is counted no second time.
 5. Sums of two currencies are none. The value of all orders is that of those in the visitor's own currency, the first in
-   which they bought, and of those that name none.
+   which they bought, and of those that name none. A part that was given back in another currency than its order's
+   takes nothing off; who gives back the whole order takes it in whatever currency.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from agents.behavior_bot.state import (
     Order,
     Refund,
 )
+from agents.protocol.currency import is_same
 from agents.protocol.known import knows, remember, shared, united
 
 CENTS = 6
@@ -136,7 +138,10 @@ def _add_older(state: BehaviorState, currency: str, left: float) -> None:
 
 def _left(state: BehaviorState, order_id: str) -> float:
     """Return what is left of a remembered order."""
-    value, names = state.orders[order_id].value, (order_id, state.orders[order_id].payment_id)
-    amounts = [each.amount for each in state.refunds.values() if each.order_id in names]
-    known = [amount for amount in amounts if amount is not None]
-    return 0.0 if len(known) < len(amounts) else max(0.0, round(value - fsum(known), CENTS))
+    order = state.orders[order_id]
+    names = (order_id, order.payment_id)
+    refunds = [each for each in state.refunds.values() if each.order_id in names]
+    if any(each.amount is None for each in refunds):
+        return 0.0
+    parts = (each.amount or 0.0 for each in refunds if is_same(order.currency, each.currency))
+    return max(0.0, round(order.value - fsum(parts), CENTS))

@@ -29,11 +29,12 @@ STATE_BYTES_MAX = 16_000
 """A state is not larger once it is stored."""
 BYTES_ALLOWED, BYTES_WANTED = 14_000, 11_000
 """Above the one the oldest is let go, until the other is reached: so it is not done again at each event."""
-LARGE_BYTES = 8_000
+GROWTH_BYTES = 500
+"""What an event adds at most, over several: the less room is left, the sooner the next look."""
 MANY_COHORTS = 64
-"""One event may bring a visitor into all cohorts at once."""
+"""One event may bring a visitor into all cohorts at once: with so many, their names count as if all were new."""
 LOOK_EVERY = 16
-"""A look costs as much as storing the state. A state that was not large is looked at only so often."""
+"""A look costs as much as storing the state. It is taken after so many events at the latest."""
 
 SHARES = (2, 4, 8, 16)
 """Of everything only this part may stay, until it is enough."""
@@ -51,8 +52,10 @@ def squeeze(state: BehaviorState, asked: Collection[str]) -> bool:
         asked: names of events that rules ask for: their counts stay apart.
     """
     state.unseen += 1
-    is_large = state.bytes_seen > LARGE_BYTES or len(state.cohorts) > MANY_COHORTS
-    return (is_large or state.unseen >= LOOK_EVERY) and squeeze_now(state, asked)
+    names = sum(map(len, state.cohorts)) if len(state.cohorts) > MANY_COHORTS else 0
+    room = BYTES_ALLOWED - state.bytes_seen - names
+    is_time = state.unseen >= min(LOOK_EVERY, room // GROWTH_BYTES)
+    return is_time and squeeze_now(state, asked)
 
 
 def squeeze_now(state: BehaviorState, asked: Collection[str]) -> bool:

@@ -166,6 +166,7 @@ class Refund(msgspec.Struct, array_like=True, gc=False):
     order_id: str
     amount: float | None
     at: float
+    currency: str = ""
 
 
 class Confirming(msgspec.Struct, array_like=True, gc=False):

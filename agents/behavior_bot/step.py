@@ -176,7 +176,7 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             return _confirmed(state, event, here)
         case AlertSettled():
             count(state, "alert_settled", record, here.rules)
-            return [_answered(event, here)]
+            return [answered(event, here.visitor, here.now)]
         case EntryAsked():
             count(state, "entry_asked", record, here.rules)
             return tell_asked(event, here)
@@ -195,20 +195,20 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             return _filled(state, event, here)
         case LetterReplayed():
             count(state, "letter_replayed", record, here.rules)
-            return _told_again(event, here)
+            return told_again(event, here.visitor, here.now, here.view)
         case VisitorErased():
             return [*tell_erased(here.visitor, here.now, here.view), Forget()]
         case _:
             assert_never(event)
 
 
-def _told_again(event: LetterReplayed, here: Moment) -> list[Effect]:
+def told_again(event: LetterReplayed, visitor: str, now: datetime, view: View) -> list[Effect]:
     """Pass on what a bot could not take: to who the visitor is now, or to the policy that it was addressed to."""
-    if event.bot not in ("behavior", "learner", *peers(here.view)):
+    if event.bot not in ("behavior", "learner", *peers(view)):
         return []  # it does not run any more: nobody would read its letters
     [letter] = decode_letters(event.body)
-    to = letter.message.visitor if event.bot == "learner" else here.visitor
-    return [Tell(event.bot, Replayed(to, here.now, event.row, event.body))]
+    to = letter.message.visitor if event.bot == "learner" else visitor
+    return [Tell(event.bot, Replayed(to, now, event.row, event.body))]
 
 
 def tell_erased(visitor: str, now: datetime, view: View) -> list[Effect]:
@@ -283,7 +283,7 @@ def _refund(
     told = refund(event, record, REFUND_EVENTS, here.visitor, here.now)
     if told is None:
         return [], False
-    taken = Refund(told.order_id, told.amount, record.at.timestamp())
+    taken = Refund(told.order_id, told.amount, record.at.timestamp(), told.currency)
     return [Tell("sales", told)], note_refund(state, told.refund_id, taken)
 
 
@@ -454,17 +454,21 @@ def _filled(state: BehaviorState, event: RulesFilled, here: Moment) -> list[Effe
     return effects
 
 
-def _answered(event: AlertSettled, here: Moment) -> Effect:
+def answered(event: AlertSettled, visitor: str, now: datetime) -> Effect:
+    """Tell the bot that raised an alert what a person decided on it."""
     message = AlertAnswered(
-        visitor=here.visitor,
-        at=here.now,
+        visitor=visitor,
+        at=now,
         alert_id=event.alert_id,
         path=event.path,
         run=event.run,
         action=event.action,
         by=event.by,
         stage=event.stage,
+        policy=event.policy,
     )
+    if event.policy:
+        return Tell("learner", message)
     return Tell("email" if event.kind == UNCERTAIN_SUCCESS else "rules", message)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -38,31 +39,6 @@ def part_names(shards: dict[str, int], gateways: int = 1) -> list[str]:
     return names + [f"gateway-{number}" for number in range(1, gateways + 1)]
 
 
-async def place(spec: PartSpec) -> Any:
-    """Return a handle to the actor of a part, made where there is none. Raise `Unavailable`."""
-    reason = ""
-    for _ in range(RESOLVE_TRIES):
-        handle = await asyncio.to_thread(_make, spec)
-        try:
-            async with asyncio.timeout(SIGN_SECONDS):
-                await call(handle, spec.name, "process")
-        except (ActorDiedError, TimeoutError) as error:
-            reason = _first_words(error)  # it is gone, or the machine is slow: the name tells
-            continue
-        except RayError as error:
-            reason = _first_words(error)
-            await asyncio.sleep(0.2)  # it is being started again
-            continue
-        return handle
-    raise Unavailable(f"the actor {spec.name} does not start: {reason}")
-
-
-def _first_words(error: Exception) -> str:
-    """Return what an error says, without the traceback that Ray adds."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__} {first}"[:300]
-
-
 def _make(spec: PartSpec) -> Any:
     return (
         actor_class(spec.kind)
@@ -74,6 +50,31 @@ def _make(spec: PartSpec) -> Any:
         )
         .remote(_encode(spec))
     )
+
+
+async def place(spec: PartSpec, make: Callable[[PartSpec], Any] = _make) -> Any:
+    """Return a handle to the actor of a part, made where there is none. Raise `Unavailable`."""
+    reason = ""
+    for _ in range(RESOLVE_TRIES):
+        try:
+            handle = await asyncio.to_thread(make, spec)
+            async with asyncio.timeout(SIGN_SECONDS):
+                await call(handle, spec.name, "process")
+        except (ActorDiedError, TimeoutError) as error:
+            reason = _first_words(error)  # it is gone, or the machine is slow: the name tells
+            continue
+        except RayError as error:
+            reason = _first_words(error)
+            await asyncio.sleep(0.2)  # it is being started again
+            continue
+        return handle
+    raise Unavailable(f"the actor {spec.name} does not start ({reason}): start again")
+
+
+def _first_words(error: Exception) -> str:
+    """Return what an error says, without the traceback that Ray adds."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__} {first}"[:300]
 
 
 def remove(name: str) -> None:

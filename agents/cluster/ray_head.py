@@ -144,7 +144,7 @@ def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
 
 def _start_here(sessions: Path) -> Any:
     """Start every process of Ray, once more if the first try is too slow. Raise Unavailable."""
-    reason = ""
+    said = ""
     for _ in range(START_TRIES):
         try:
             with _quiet(), _smaller(sessions), late_timers():
@@ -162,14 +162,24 @@ def _start_here(sessions: Path) -> Any:
                 )
                 _stop_what_nobody_needs()
         except Exception as error:  # noqa: BLE001 - Ray raises plain `Exception` after its fixed 30 s
-            reason = str(error).partition("\n")[0]
+            said = _said(error)
             ray.shutdown()
             clear_sessions(sessions)
             sessions.mkdir(mode=0o700, exist_ok=True)
         else:
             return context
     shutil.rmtree(sessions, ignore_errors=True)
-    raise Unavailable(f"Ray does not start: {reason}")
+    raise Unavailable(f"{said}: start again")
+
+
+def _said(error: Exception) -> str:
+    """Return in one line what kept Ray from starting; its own words for a time-out name parts that nobody knows."""
+    first = str(error).partition("\n")[0]
+    if isinstance(error, TimeoutError) or "timed out" in first:
+        return (
+            f"Ray did not come up in time, {START_TRIES} times in a row: this machine is too busy"
+        )
+    return f"Ray does not start ({first})"
 
 
 def stop_ray(head: RayHead) -> None:

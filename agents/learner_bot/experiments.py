@@ -7,18 +7,22 @@ Rules
    together, one visitor each, and nothing is discounted.
 3. A visitor converted if a human answered within the response window (more likely than not). Purchases are not counted.
 4. Two visitors who became one, one of them held out, belong to neither side.
+5. A person is called where visitors do not come by the shares: the machine cannot mend what loses them (`alerts`).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from agents.learner_bot import alerts
 from agents.learner_bot.state import PolicyState, Tally
 from learning.evaluation import experiment
 from learning.evaluation.experiment import HOLDOUT, Count
+from learning.serving.split_test import ALARM
+from messaging.vocabulary.effects import SAMPLE_RATIO, Effect
 from messaging.vocabulary.ids import policy_key
 from messaging.vocabulary.messages import DecisionMade, RewardSeen
-from messaging.vocabulary.records import SplitTest
+from messaging.vocabulary.records import SplitTest, place_of_test
 
 CONVERTED = 0.5
 
@@ -68,3 +72,12 @@ def ripen(known: experiment.Experiment, bundle: dict[str, Tally]) -> bool:
     counts = {arm: Count(int(t.exposures), int(t.successes)) for arm, t in bundle.items()}
     experiment.learn(known, counts)
     return known.verdict != before
+
+
+def alarm(state: PolicyState, now: datetime) -> list[Effect]:
+    """Call a person if visitors do not come by the shares; also where that was found before it raised any alert."""
+    known = state.experiment
+    if known is None or known.verdict != ALARM:
+        return []
+    path, _, _ = place_of_test(known.test.policy)
+    return alerts.call(state, SAMPLE_RATIO, path, experiment.by_shares(known), now)

@@ -68,6 +68,15 @@ class Subjects(msgspec.Struct, array_like=True):
         return True
 
 
+class Raised(msgspec.Struct, array_like=True):
+    """Hold what an alert about the policy said when it came."""
+
+    at: datetime
+    path: str
+    history: list[dict[str, str | int | float]]
+    is_open: bool = True
+
+
 class PolicyState(msgspec.Struct):
     """Hold one policy's learning; the learner's "visitor" is the policy's key."""
 
@@ -103,6 +112,8 @@ class PolicyState(msgspec.Struct):
     """Outcome -> how many trainings came to it."""
     experiment: Experiment | None = None
     """Of a split test; None: it is none."""
+    raised: dict[str, Raised] = {}
+    """Kind of an alert about the policy -> what was said: each comes once."""
 
     def refuse(self, reason: str) -> None:
         """Count a message that was not learned from."""

@@ -13,6 +13,7 @@ Rules
 6. Probabilities are learned outside (`trainings`): the learner says when, and gives what comes of it its version.
 7. A split test is a policy of its own that counts visitors (`experiments`); what it sends teaches the templates, too.
    Its snapshot goes out at once when it is decided.
+8. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from agents.learner_bot import experiments, trainings
+from agents.learner_bot import alerts, experiments, trainings
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
@@ -32,6 +33,7 @@ from learning.serving.send_time import SLOTS
 from messaging.vocabulary.effects import CancelWake, Effect, PublishSnapshot, WakeAt
 from messaging.vocabulary.ids import policy_key, short_hash
 from messaging.vocabulary.messages import (
+    AlertAnswered,
     DecisionMade,
     Message,
     ModelTrained,
@@ -86,6 +88,8 @@ def step(
             return []
         case RewardSeen():
             _take_reward(state, message, now)
+        case AlertAnswered():
+            return alerts.answered(state, message)
         case TrainingScheduled():
             return trainings.scheduled(state, message, now)
         case ModelTrained():
@@ -98,7 +102,8 @@ def step(
             state.refuse("not for the learner")
             return []
     _ripen(state, now)
-    return _publish_if_due(state, now) + _wake_when_needed(state)
+    told = experiments.alarm(state, now)
+    return told + _publish_if_due(state, now) + _wake_when_needed(state)
 
 
 def policy_of(decision: Decision) -> str:

@@ -8,9 +8,11 @@ Rules
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -52,6 +54,8 @@ BORN = "born"
 TIME = "time"
 """Kind of what happens when only time has passed."""
 
+_bound = itemgetter(0)
+
 PATHS_MAX = 4_096
 """Paths of which it is remembered what they match; sites have fewer, and a hostile one must not fill the memory."""
 
@@ -79,12 +83,18 @@ class CompiledCohort:
     """The static lists it asks for, as traits (`lists.<name>`), also by way of another cohort."""
 
 
-class Group(NamedTuple):
-    """Hold cohorts that need the same."""
+class Asking(NamedTuple):
+    """Hold the cohorts that a kind may change, by what they need: who lacks that is not asked."""
 
-    need: Need | None
-    cohorts: list[CompiledCohort]
+    always: list[CompiledCohort]
+    """These need nothing."""
+    needing: tuple[tuple[str, Mapping[str, list[CompiledCohort]]], ...]
+    """(what kind of thing, its name -> the cohorts that need it)."""
     names: frozenset[str]
+    """Of the cohorts that need something: who is inside is asked, also without it."""
+
+
+NOTHING = Asking([], (), frozenset())
 
 
 class ScoreRule(msgspec.Struct, frozen=True):
@@ -334,8 +344,10 @@ class CompiledRules:
     """Whether a cohort asks for what lies in the cart."""
     pages: tuple[tuple[str, Callable[[str], bool]], ...] = ()
     """(kind, whether a path is meant): what rules ask of pages, ever and of those of a session."""
-    groups: Mapping[str, list[Group]] = field(default_factory=dict, repr=False)
+    asked: Mapping[str, Asking] = field(default_factory=dict, repr=False)
     """Kind -> what it touches, by what is needed: who has it not is not asked."""
+    order: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """Cohort -> how many are written before it."""
     bounds: Mapping[str, list[tuple[float, list[CompiledCohort]]]] = field(
         default_factory=dict, repr=False
     )
@@ -359,12 +371,12 @@ class CompiledRules:
             return found
         return self.touched[ANY_TRACK] if kind.startswith("track:") else []
 
-    def groups_touched(self, kind: str) -> list[Group]:
+    def asked_by(self, kind: str) -> Asking:
         """Return what `cohorts_touched` does, by what is needed."""
-        found = self.groups.get(kind)
+        found = self.asked.get(kind)
         if found is not None:
             return found
-        return self.groups[ANY_TRACK] if kind.startswith("track:") else []
+        return self.asked[ANY_TRACK] if kind.startswith("track:") else NOTHING
 
     def page_kinds(self, path: str) -> list[str]:
         """Return the kinds of a page view by its path: only the cohorts that mean it are touched."""
@@ -379,12 +391,10 @@ class CompiledRules:
 
     def crossed(self, score: str, low: float, high: float) -> list[CompiledCohort]:
         """Return the cohorts that ask for a bound of a score between low and high, both included; some twice."""
-        return [
-            cohort
-            for bound, cohorts in self.bounds.get(score, ())
-            if low <= bound <= high
-            for cohort in cohorts
-        ]
+        bounds = self.bounds.get(score, ())
+        first = bisect_left(bounds, low, key=_bound)
+        last = bisect_right(bounds, high, key=_bound)
+        return [cohort for _, cohorts in bounds[first:last] for cohort in cohorts]
 
 
 def index_by_kind(cohorts: Mapping[str, CompiledCohort]) -> dict[str, list[CompiledCohort]]:
@@ -397,15 +407,16 @@ def index_by_kind(cohorts: Mapping[str, CompiledCohort]) -> dict[str, list[Compi
     return index
 
 
-def index_by_need(touched: Mapping[str, list[CompiledCohort]]) -> dict[str, list[Group]]:
-    """Return kind -> its cohorts in groups that need the same."""
-    index: dict[str, list[Group]] = {}
-    for kind, cohorts in touched.items():
-        by_need: dict[Need | None, list[CompiledCohort]] = {}
-        for cohort in cohorts:
-            by_need.setdefault(cohort.need, []).append(cohort)
-        index[kind] = [
-            Group(need, each, frozenset(cohort.name for cohort in each))
-            for need, each in by_need.items()
-        ]
-    return index
+def index_by_need(touched: Mapping[str, list[CompiledCohort]]) -> dict[str, Asking]:
+    """Return kind -> its cohorts by what they need."""
+    return {kind: _asking(cohorts) for kind, cohorts in touched.items()}
+
+
+def _asking(cohorts: list[CompiledCohort]) -> Asking:
+    needing: dict[str, dict[str, list[CompiledCohort]]] = {}
+    for cohort in cohorts:
+        if cohort.need is not None:
+            kind, name = cohort.need
+            needing.setdefault(kind, {}).setdefault(name, []).append(cohort)
+    names = frozenset(cohort.name for cohort in cohorts if cohort.need is not None)
+    return Asking([each for each in cohorts if each.need is None], tuple(needing.items()), names)

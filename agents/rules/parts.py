@@ -39,8 +39,9 @@ OTHER_KINDS = frozenset(
 )
 """What can happen besides track events (`agents.rules.facts`, rule 4)."""
 
-EMAIL: frozenset[Need] = frozenset({("is", "known by e-mail")})
-ORDERS: frozenset[Need] = frozenset({("is", "customer")})
+BY_EMAIL, CUSTOMER = "known by e-mail", "customer"
+EMAIL: frozenset[Need] = frozenset({("is", BY_EMAIL)})
+ORDERS: frozenset[Need] = frozenset({("is", CUSTOMER)})
 
 WHO = frozenset({"who", "unsubscribed", "bounced", "complained"})
 ZONE = frozenset(

@@ -4,14 +4,14 @@ Rules
 1. It is a run of its own, of one attempt: so it is reserved, arbitrated, refused and answered as every other e-mail.
 2. It comes to a visitor once, however often it is told.
 3. Nobody is called for want of an answer, and nothing is learned from one: with a single template there is no choice.
-4. What became of it is a row for each visitor, with the reason where it was refused.
+4. What became of it is a row for each visitor, with the reason where it was refused, or waits and until when.
 5. What Email was asked for before it was called off may go out; if it does not, it is not planned again.
 """
 
 from __future__ import annotations
 
 from agents.rules.compiled import CompiledRules
-from agents.rules_manager.broadcast_rule import BROADCAST, CALLED_OFF, PLANNED, REFUSED, name_of
+from agents.rules_manager.broadcast_rule import BROADCAST, CALLED_OFF, REFUSED, name_of
 from agents.rules_manager.planning import news_until, not_agreed, plan, stop
 from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
@@ -57,7 +57,6 @@ def reached(turn: Turn, message: BroadcastReached) -> None:
     state.put_run(run)
     count(state, WHOM, by_people=True)
     turn.story("broadcast.planned", None, broadcast=broadcast.id, template=broadcast.template)
-    turn.show_recipient(broadcast.id, PLANNED)
     plan(turn, run, path, turn.now)
 
 

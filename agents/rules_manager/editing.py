@@ -10,6 +10,8 @@ Rules
 5. A flow's step that does something else by the new version is taken anew.
 6. What was chosen for a group holds for who stands there when the move comes to them. Who went on meanwhile is looked
    at again, where they stand then.
+7. Who stays since that was chosen for their group, or since they cannot go over, is told so once. Of whom nothing was
+   decided, nothing is told.
 """
 
 from __future__ import annotations
@@ -81,14 +83,17 @@ def runs_moved(turn: Turn, message: RunsMoved) -> None:
             continue
         if not (run.active or run.alert_id):
             continue
-        choice = message.choices.get(group_of(run.path, run.version, run.stage), message.action)
-        is_there = has_place(rules, run.path, run.stage, in_steps=bool(run.came))
-        then = becomes(choice, under_way=run.active, has_place=is_there)
+        group = group_of(run.path, run.version, run.stage)
+        choice = message.choices.get(group, message.action)
+        why_not = no_place(rules, run.path, run.stage, in_steps=bool(run.came))
+        then = becomes(choice, under_way=run.active, has_place=not why_not)
         if then == EXIT:
             reason = "another version was published"
             stop(turn, run, reason, version=message.version, by=message.by)
         elif then == MIGRATE:
             _migrate(turn, run, rules.paths[run.path], message)
+        elif group in message.choices or choice != STAY:
+            _stay(turn, run, message, why_not if choice != STAY else "")
 
 
 def _migrate(turn: Turn, run: Run, path: PathRule, message: RunsMoved) -> None:
@@ -97,3 +102,14 @@ def _migrate(turn: Turn, run: Run, path: PathRule, message: RunsMoved) -> None:
     turn.story("run.migrated", run, before=before, version=run.version, by=message.by)
     if path.steps and run.active and run.status != "sending":
         flow.moved(turn, run, path, old)
+
+
+def _stay(turn: Turn, run: Run, message: RunsMoved, why_not: str) -> None:
+    """Tell that a run stays on its own version; `why_not`: what the other one lacks, where it was to go over."""
+    if run.stays_by == message.version:
+        return
+    run.stays_by = message.version
+    reason = {"reason": why_not} if why_not else {}
+    turn.story(
+        "run.stayed", run, stays=run.version, version=message.version, by=message.by, **reason
+    )

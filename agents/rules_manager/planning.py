@@ -38,6 +38,7 @@ from agents.rules_manager.state import (
 )
 from agents.rules_manager.touching import touches_of
 from agents.rules_manager.turn import Turn
+from agents.rules_manager.waiting import tell_planned, tell_waiting, why_waiting
 from learning.serving import fixed, next_best, send_time
 from learning.serving.policy import Choice as Chosen
 from learning.serving.split_test import ALARM, RUNNING
@@ -76,7 +77,8 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
         opens = earliest if first < earliest + _window(stage.email) else first
         run.planned_at = _pick_hour(turn, run, path, stage, opens, free, zone)
     turn.wake(f"send:{run.slot}", run.planned_at)
-    turn.story("send.planned", run, step=stage.email.name, at=run.planned_at)
+    why = why_waiting(turn.now, earliest, free, first, run.planned_at)
+    tell_planned(turn, run, stage.email.name, why)
 
 
 def hold(turn: Turn, run: Run) -> None:
@@ -256,6 +258,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> Non
         if (news := news_until(turn)) is not None:
             run.planned_at = news
             turn.wake(f"send:{run.slot}", news)
+            tell_waiting(turn, run, reason)
         else:
             stop(turn, run, reason)
         return

@@ -134,6 +134,8 @@ class Run(msgspec.Struct, array_like=True):
     """How a person opened it: `let in`, or `resumed`; empty: the rules did."""
     noted: str = ""
     """Whether Behavior knows when it began: `asked` to, `yes`; empty: no step has asked what was done since."""
+    stays_by: int = 0
+    """The version at whose publication the run was told that it stays on its own; 0: none."""
 
     @property
     def slot(self) -> str:

@@ -53,9 +53,11 @@ class Turn:
         """Say whether nothing is planned on a run's path for now."""
         return run.path in self.view.paused
 
-    def show_recipient(self, broadcast: str, status: str, reason: str = "") -> None:
-        """Write what became of a broadcast for this visitor."""
-        self.effects.append(PutRecipient(broadcast, status, reason, self.now))
+    def show_recipient(
+        self, broadcast: str, status: str, reason: str = "", until: datetime | None = None
+    ) -> None:
+        """Write what became of a broadcast for this visitor; `until`: when it goes, where it waits."""
+        self.effects.append(PutRecipient(broadcast, status, reason, self.now, until))
 
     def tell(self, bot: str, message: Message) -> None:
         """Send a message to a peer."""

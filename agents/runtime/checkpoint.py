@@ -43,7 +43,7 @@ async def keep_if_upgraded(
     stands = await patiently(spec, lambda: store.checkpoint(name))
     if stands is not None and stands.batch == owner.batch:
         return None  # the last start came so far, and no further
-    head = Checkpoint(owner.batch, owner.positions, last.at, last.code)
+    head = Checkpoint(owner.batch, owner.positions, last.at, last.code, owner.figures)
     await patiently(spec, lambda: store.remove_checkpoint(name))
     spec.log.info("checkpoint.begun", shard=name, batch=head.batch)
     states = await _copy(spec, head, told)

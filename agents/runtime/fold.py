@@ -9,6 +9,7 @@ Rules
 5. A replay from the quarantine is stepped as what it holds, at the depth of its first try.
 6. A visitor who is erased is forgotten at once, unless the bot still waits for an outcome (`forget`); what comes
    after that ends at the tombstone.
+7. What is about nobody is passed on (`passes_on`), and no state is kept under its key.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class Folding:
         "_depth_max",
         "_ends",
         "_forget",
+        "_passes_on",
         "_step",
         "_view",
         "folded",
@@ -135,14 +137,20 @@ class Folding:
         self._depth_max = depth_max
         self._ends = getattr(bot, "ends_at_tombstone", None)
         self._forget = getattr(bot, "forget", None)
+        self._passes_on = getattr(bot, "passes_on", None)
 
     def take(self, held: Held, work: Work) -> bool:
         """Step one work on its visitor's state; return whether it wanted anything. Raise `Poisoned` if it raises."""
         message, depth = work.message, work.depth
         visitor = message.visitor
-        self.folded.touched[visitor] = held
         was_moved = bool(held.moved)
         try:
+            if self._passes_on is not None:
+                passed = self._passes_on(message, self.now, self._view)
+                if passed is not None:
+                    self._apply(held, visitor, depth, passed, CAUSE)
+                    return True
+            self.folded.touched[visitor] = held
             if isinstance(message, Replayed):
                 effects = self._again(held, message)
                 depth = max(depth, letter_in(message).depth)

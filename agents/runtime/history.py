@@ -25,7 +25,7 @@ from agents.behavior_bot.merge import pack, unpack
 from agents.behavior_bot.responses import ANSWERS_WAKE
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules.compiled import ANY_TRACK, CompiledRules
+from agents.rules.compiled import ANY_TRACK, NOTHING, CompiledRules
 from agents.runtime.batch import publication_in, read_owner
 from agents.runtime.fold import Folding, Poisoned
 from agents.runtime.held import Codec, Held
@@ -59,7 +59,8 @@ def without_cohorts(rules: CompiledRules) -> CompiledRules:
         rules,
         cohorts={},
         touched={ANY_TRACK: []},
-        groups={ANY_TRACK: []},
+        asked={ANY_TRACK: NOTHING},
+        order={},
         bounds={},
         interactions={},
         probabilities=(),

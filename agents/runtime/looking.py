@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+from agents.learner_bot.alerts import alert_id
 from agents.runtime.readers import StoreReader
 from agents.runtime.stages_kept import stages_of
 from agents.runtime.views import PUBLISHED, VERSIONS
+from learning.serving.split_test import ALARM
 from messaging.ports import Store
 from messaging.store.audit_log import AUDIT_LOG
+from messaging.vocabulary.effects import SAMPLE_RATIO
 
 DECISIONS = 12
 ALERTS = 6
@@ -61,6 +64,17 @@ class Looking:
             "likely": await self._reader.likely(_visitors(alerts)),
             "order_of_stages": await self._order_of_stages(),
         }
+
+    async def without_alert(self, tests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the split tests but for those whose alarm was raised as an alert: that stands in the inbox."""
+        found = []
+        for test in tests:
+            if test["verdict"] == ALARM:
+                alert = alert_id(test["policy"], SAMPLE_RATIO)
+                if await self._store.get_document("alerts", alert) is not None:
+                    continue
+            found.append(test)
+        return found
 
     async def _newest(self) -> dict[str, dict[str, Any] | None]:
         """Return what each bot did last; an order also names the template that gets its credit."""

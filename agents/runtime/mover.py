@@ -8,7 +8,8 @@ seen the publication lets a fact pass, and may open a run on the old version mea
 Rules
 1. Every look can be repeated: a fact that is told again finds nothing more to do. After a crash a move goes on.
 2. A newer publication replaces one whose move is not done.
-3. A run that stays where it is, by choice or since the new version has no place for its stage, is counted.
+3. A run that stays where it is, by choice or since the new version has no place for its stage, is counted, and is
+   told why: also where nothing is moved, and only for some groups it was chosen that they stay.
 4. Where groups differ, a fact holds only for the groups in which its visitor was seen: who has gone on since is looked
    at again, and told by what was chosen for where they stand then.
 """
@@ -48,6 +49,8 @@ class Standing(NamedTuple):
     """What was chosen for its group."""
     then: str
     """What that comes to: `stay`, `migrate` or `exit`."""
+    is_told: bool
+    """Whether the visitor knows it, or has nothing to be told."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -76,7 +79,7 @@ class Mover:
     async def look(self) -> int:
         """Carry the move of the newest publication to its end; return how many there were to carry."""
         last = await self._to.store.get_document(*PUBLISHED)
-        if last is None or not moves_any(last):
+        if last is None or not (moves_any(last) or groups_of(last)):
             return 0
         job = await self._to.store.get_document(MOVES, str(last["number"])) or _begun(last)
         job.setdefault("groups", {})  # a move that other code began
@@ -111,10 +114,11 @@ class Mover:
             count.stay.update(each.place for each in standing if each.then == STAY)
             count.tell(going)
             if going:
-                told_any = True
                 telling = {"telling": [(*each.key, each.place, each.then) for each in going]}
                 await self._save(job | count.fields() | telling)  # before: none is told uncounted
-                await self._tell(going, job)
+            if untold := [each for each in standing if not each.is_told]:
+                told_any = True
+                await self._tell(untold, job)
         return told_any
 
     async def _elsewhere(
@@ -135,11 +139,11 @@ class Mover:
                 ]
         return found
 
-    async def _tell(self, going: list[Standing], job: dict[str, Any]) -> None:
+    async def _tell(self, untold: list[Standing], job: dict[str, Any]) -> None:
         """Tell each of these visitors; what is chosen for all needs no groups."""
-        chosen: dict[str, dict[str, str]] = {each.visitor: {} for each in sorted(going)}
+        chosen: dict[str, dict[str, str]] = {each.visitor: {} for each in sorted(untold)}
         if job["groups"]:
-            for each in going:
+            for each in untold:
                 chosen[each.visitor][each.group] = each.choice
         facts = [
             RulesPublished(
@@ -244,6 +248,14 @@ def _standing(visitor: str, run: Run, job: dict[str, Any], rules: CompiledRules)
     choice = job["groups"].get(group, job["action"])
     is_there = has_place(rules, run.path, run.stage, in_steps=bool(run.came))
     then = becomes(choice, under_way=run.active, has_place=is_there)
+    was_chosen = group in job["groups"] or choice != STAY
     return Standing(
-        visitor, run.path, run.run, group, f"{run.path}/{run.stage}", choice=choice, then=then
+        visitor,
+        run.path,
+        run.run,
+        group,
+        f"{run.path}/{run.stage}",
+        choice=choice,
+        then=then,
+        is_told=then == STAY and (not was_chosen or run.stays_by == int(job["version"])),
     )

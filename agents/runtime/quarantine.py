@@ -20,6 +20,7 @@ from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.letters import Letter, encode_letters, letter_in
 from messaging.vocabulary.messages import (
+    AlertAnswered,
     Arrived,
     DecisionMade,
     Message,
@@ -109,6 +110,8 @@ def _whom(message: Message) -> str:
         case RewardSeen(subject=subject):
             return subject
         case TrainingScheduled() | ModelTrained():
+            return ""
+        case AlertAnswered(policy=policy) if policy:
             return ""
         case _:
             return message.visitor

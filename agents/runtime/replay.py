@@ -23,6 +23,7 @@ from agents.runtime.fold import Folded, Folding, Work
 from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
 from messaging.ports import BatchRecord, Checkpoint, Journal, Store
+from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from messaging.vocabulary.letters import Letter, decode_letters
 from messaging.vocabulary.messages import Arrived
@@ -55,6 +56,14 @@ Observer = Callable[[int, BatchRecord, list[Work], Folded], None]
 """(batch number, record, works, what the steps wanted): for whoever checks while states are folded."""
 
 
+Resolved = Callable[[Record, str, list[str]], None]
+"""(journaled event, whose it was found to be, who was merged by it)."""
+
+
+async def _at_once() -> None:
+    """Go on."""
+
+
 class Replayer:
     """Replay one shard of one bot from its batch records."""
 
@@ -76,6 +85,10 @@ class Replayer:
         self._has_begun = False
         self.steps: list[Step] = []
         self.observe: Observer = lambda *_: None
+        self.resolved: Resolved = lambda *_: None
+        """Hears of every event that was anybody's, also of one that is passed on to another shard."""
+        self.between: Callable[[], Awaitable[None]] = _at_once
+        """Awaited after each batch: for whoever looks up what was observed."""
 
     @property
     def name(self) -> str:
@@ -95,6 +108,7 @@ class Replayer:
                 count += 1
                 await self._fold(number, record, visitor)
                 self.batch = number
+                await self.between()
         return count
 
     async def begin(self, visitor: str | None = None) -> Checkpoint | None:
@@ -169,6 +183,15 @@ class Replayer:
     def bodies(self) -> dict[str, bytes]:
         """Return visitor -> bytes of the folded state."""
         return {visitor: self._codec.encode(held) for visitor, held in self._states.items()}
+
+    def figures(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """Give (visitor, what they count as) of those who are folded so far."""
+        for visitor in self._states:
+            yield visitor, self.figures_of(visitor)
+
+    def figures_of(self, visitor: str) -> dict[str, float]:
+        """Return what a visitor counts as, by the folded state."""
+        return self._codec.figures(self._states[visitor])
 
     def dues(self) -> dict[str, datetime]:
         """Return visitor -> when they are next due, by the folded states; who waits for nothing is left out."""
@@ -279,6 +302,8 @@ class Replayer:
             for r in found:
                 who, member, merging = read_owner(record.visitors[seen])
                 seen += 1
+                if who:
+                    self.resolved(r, who, merging)
                 mine = who and partition_of(who) * self._of // PARTITIONS == self._index
                 if mine and (only is None or who in only):
                     arrived = Arrived(

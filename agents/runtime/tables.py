@@ -95,7 +95,9 @@ def _state_row(
     fields = _fields(effect, "alert_id", "call_id") | {"visitor": visitor}
     match effect:
         case PutAlert():
-            return RowWrite("alerts", effect.alert_id, fields)
+            return RowWrite(
+                "alerts", effect.alert_id, fields | {"visitor": _about(effect, visitor)}
+            )
         case PutOrder():
             return RowWrite("orders", f"{visitor}:{effect.order_id}", fields)
         case PutMoment(week=week):
@@ -143,11 +145,17 @@ def notices_for(alert: PutAlert, visitor: str) -> list[RowWrite]:
     """Return the queue's rows of an alert that is open: they are committed with it, and told after that."""
     if alert.status != "open":
         return []
-    fields = {"visitor": visitor, "at": alert.at, "alert": alert.alert_id, "status": "waiting"}
+    about = _about(alert, visitor)
+    fields = {"visitor": about, "at": alert.at, "alert": alert.alert_id, "status": "waiting"}
     return [
         RowWrite("notices", notice_id(alert.alert_id, channel), fields | {"channel": channel})
         for channel in CHANNELS
     ]
+
+
+def _about(alert: PutAlert, visitor: str) -> str:
+    """Return the visitor an alert is about: of a policy's, nobody."""
+    return "" if alert.policy else visitor
 
 
 def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:

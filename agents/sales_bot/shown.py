@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from agents.sales_bot.state import SalesState, left_of, refunded, revenues
+from agents.sales_bot.state import SalesState, issue_of, left_of, refunded, revenues
 
 UNKNOWN = "unknown"
 """Stands for the template of a send that was answered before Sales heard of its hand-over."""
@@ -30,7 +30,7 @@ def orders_of(state: SalesState) -> list[dict[str, Any]]:
             "currency": order.currency,
             "refunded": refunded(state, key),
             "left": left,
-            "issue": order.issue,
+            "issue": issue_of(state, key),
             "last_touch": last.send_id if last is not None else None,
             "credits": [
                 {

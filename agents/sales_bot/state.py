@@ -7,6 +7,7 @@ from math import fsum
 
 import msgspec
 
+from agents.protocol.currency import is_same
 from agents.protocol.known import dated, knows, remember, shared, united
 
 VERSION = 4
@@ -21,6 +22,8 @@ NAMES_MAX = 500
 """Names of orders that are not remembered any more: told again they are neither counted nor thanked for."""
 REFUNDS_MAX = 64
 """Refunds remembered one by one. One for an order that isn't remembered any more takes nothing back."""
+ISSUES_MAX = 3
+"""Refunds in a foreign currency that one order's row names."""
 TOUCHES_MAX = 32
 ANSWERS_MAX = 8
 """Answers to one send that are remembered: an order may be told long after it, and after later answers."""
@@ -64,6 +67,8 @@ class Refund(msgspec.Struct, array_like=True):
     amount: float | None
     """None: all that is left of the order."""
     at: datetime
+    currency: str = ""
+    """Empty: it is not named, and taken to be the order's."""
 
 
 class Touch(msgspec.Struct, array_like=True):
@@ -168,12 +173,43 @@ def named(state: SalesState, name: str) -> str:
 
 
 def refunded(state: SalesState, order_id: str) -> float:
-    """Return what was given back of a remembered order: never more than its value."""
-    value = max(0.0, state.orders[order_id].value)
+    """Return what was given back of a remembered order: never more than its value.
+
+    A part that was given back in another currency than the order's takes nothing off: sums of two currencies are
+    none. Who gives back the whole order takes it in whatever currency.
+    """
+    value, refunds = max(0.0, state.orders[order_id].value), _refunds_of(state, order_id)
+    if any(each.amount is None for each in refunds.values()):
+        return value
+    foreign = foreign_refunds(state, order_id)
+    parts = (each.amount or 0.0 for key, each in refunds.items() if key not in foreign)
+    return min(value, round(fsum(parts), CENTS))
+
+
+def foreign_refunds(state: SalesState, order_id: str) -> list[str]:
+    """Return the parts given back of a remembered order that take nothing off it: their currency is another."""
+    own, refunds = state.orders[order_id].currency, _refunds_of(state, order_id)
+    return sorted(
+        key
+        for key, each in refunds.items()
+        if each.amount is not None and not is_same(own, each.currency)
+    )
+
+
+def issue_of(state: SalesState, order_id: str) -> str:
+    """Return what is wrong with how a remembered order, or a refund of it, was told; empty if nothing is."""
+    order = state.orders[order_id]
+    told = [
+        f"refund {key} is in {state.refunds[key].currency}, the order in {order.currency}:"
+        " nothing was taken off"
+        for key in foreign_refunds(state, order_id)
+    ]
+    return "; ".join([each for each in (order.issue, *told[:ISSUES_MAX]) if each])
+
+
+def _refunds_of(state: SalesState, order_id: str) -> dict[str, Refund]:
     names = (order_id, state.orders[order_id].payment_id)
-    amounts = [each.amount for each in state.refunds.values() if each.order_id in names]
-    known = [amount for amount in amounts if amount is not None]
-    return value if len(known) < len(amounts) else min(value, round(fsum(known), CENTS))
+    return {key: each for key, each in state.refunds.items() if each.order_id in names}
 
 
 def left_of(state: SalesState, order_id: str) -> float:

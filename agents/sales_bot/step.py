@@ -30,8 +30,10 @@ from agents.sales_bot.state import (
     SalesState,
     absorb,
     credits_of,
+    foreign_refunds,
     is_known,
     is_new_goal,
+    issue_of,
     left_of,
     named,
     note_answers,
@@ -193,9 +195,13 @@ def _is_cancelled(state: SalesState, message: Purchased) -> bool:
 def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
     if message.refund_id in state.refunds:
         return []
-    refund = Refund(message.order_id, message.amount, message.at)
+    refund = Refund(message.order_id, message.amount, message.at, message.currency)
     taken = note_refund(state, message.refund_id, refund)
     order_id = named(state, message.order_id)
+    own = state.orders[order_id].currency if order_id else ""
+    issue = message.issue
+    if order_id and message.refund_id in foreign_refunds(state, order_id):
+        issue = f"it is in {message.currency}, the order in {own}"
     story = {
         "order_id": order_id or message.order_id,
         "refund_id": message.refund_id,
@@ -203,7 +209,8 @@ def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
         "taken": taken,
         "currency": message.currency,
         "left": left_of(state, order_id) if order_id else None,
-        **({"issue": message.issue} if message.issue else {}),
+        "left_currency": own or message.currency,
+        **({"issue": issue} if issue else {}),
     }
     told: list[Effect] = [LogStory("order.refunded", story)]
     return [_row(state, order_id, state.orders[order_id]), *told] if order_id else told
@@ -219,7 +226,7 @@ def _row(state: SalesState, order_id: str, order: Order) -> PutOrder:
         credited=order.credits[-1].send_id if order.credits else "",
         refunded=refunded(state, order_id) if order_id in state.orders else 0.0,
         linear=[each.send_id for each in order.credits],
-        issue=order.issue,
+        issue=issue_of(state, order_id) if order_id in state.orders else order.issue,
     )
 
 

@@ -121,6 +121,20 @@ def log_ratio(experiment: Experiment) -> float:
     return log_ratio_evidence(counts, [share for _, share in experiment.test.variants])
 
 
+def by_shares(experiment: Experiment) -> list[dict[str, str | int | float]]:
+    """Return of each variant how many of the known visitors its share would be, and how many they are."""
+    known = sum(experiment.counts[variant].visitors for variant in experiment.variants)
+    return [
+        {
+            "template": variant,
+            "share": share,
+            "expected": round(known * share, 1),
+            "seen": experiment.counts[variant].visitors,
+        }
+        for variant, share in experiment.test.variants
+    ]
+
+
 def strengths(experiment: Experiment) -> dict[str, float]:
     """Return of each variant which part of the evidence it needs it has, against its closest rival; 1: it wins."""
     needed = log_needed(len(experiment.variants), ALPHA)

@@ -9,9 +9,12 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from messaging.alerts.notice import Notice
+import msgspec
+
+from messaging.alerts.notice import NOT_BY_SHARES, Notice, by_share
 from messaging.mail.mime import alternative, date_field, mailbox, one_line, words
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.records import place_of_test
 
 SUBJECT_CHARACTERS_MAX = 150
 VALUE_CHARACTERS_MAX = 200
@@ -29,10 +32,10 @@ p {{ margin: 0 0 12px; }} ul {{ margin: 0; padding-left: 20px; }} small {{ color
   a {{ color: #8fc1ee; }} .act {{ background: #2f78ba; color: #fff; }} }}
 </style></head><body><main>
 <h1>{title}</h1><p>{where}</p>
-<h2>What was tried</h2><ul>{tried}</ul>
+<h2>{heading}</h2><ul>{lines}</ul>
 <h2>What to do</h2><p>{asked}</p>
 <p><a class="act" href="{page}">Open the alert</a></p>
-<p><a href="{visitor_page}">See who it is and what happened</a></p>
+<p><a href="{about}">{about_words}</a></p>
 <p><small>In a terminal: {command}<br>By the admin API: {api}</small></p>
 </main></body></html>
 """
@@ -56,24 +59,73 @@ def mail_of(
     return alternative(headers, text=text, html=html, boundary=f"alert-{notice.id}")
 
 
+class _Words(msgspec.Struct, kw_only=True):
+    """Hold what is said of an alert, in text and HTML alike."""
+
+    where: str
+    heading: str
+    """Of the history."""
+    asked: str
+    about: str
+    """Address of the page about whom or what it is."""
+    about_words: str
+    command: str
+    choices: str
+
+
+def _words_of(notice: Notice) -> _Words:
+    return _of_policy(notice) if notice.policy else _of_visitor(notice)
+
+
+def _of_visitor(notice: Notice) -> _Words:
+    run = one_line(notice.run, VALUE_CHARACTERS_MAX)
+    one_email = notice.kind == UNCERTAIN_SUCCESS
+    return _Words(
+        where=f"Path {notice.path}, run {run}, visitor {notice.visitor}, since {_since(notice)}.",
+        heading="What was tried",
+        asked="When you have seen to it, close the alert:"
+        if one_email
+        else "Decide: go on with a new budget, go on at another stage, or leave it.",
+        about=notice.visitor_page,
+        about_words="See who it is and what happened",
+        command=f"mdma visitor {notice.visitor}",
+        choices="close" if one_email else "resume | change | close",
+    )
+
+
+def _of_policy(notice: Notice) -> _Words:
+    path, stage, name = place_of_test(notice.policy)
+    what = f"Visitors of split test {name} (path {path}, stage {stage}) do not come by its shares"
+    return _Words(
+        where=one_line(f"{what}, since {_since(notice)}.", 2 * VALUE_CHARACTERS_MAX),
+        heading="What was expected and seen",
+        asked=f"{NOT_BY_SHARES} Then close the alert:",
+        about=notice.test_page,
+        about_words="See the test",
+        command="mdma experiments",
+        choices="close",
+    )
+
+
 def _text(notice: Notice) -> str:
+    said = _words_of(notice)
     return "\n".join(
         [
             _kind(notice),
             "",
-            _where(notice),
+            said.where,
             "",
-            "What was tried:",
+            f"{said.heading}:",
             *(f"- {line}" for line in _history(notice)),
             "",
-            _asked(notice),
+            said.asked,
             f"    {notice.page}",
-            "Who it is, and what happened:",
-            f"    {notice.visitor_page}",
+            f"{said.about_words}:",
+            f"    {said.about}",
             "",
             "In a terminal, or by the admin API:",
-            f"    mdma visitor {notice.visitor}",
-            f"    POST {notice.url.partition('?')[0]}/{notice.alert}/{_choices(notice)}",
+            f"    {said.command}",
+            f"    {_api(notice, said)}",
             "",
         ]
     )
@@ -81,45 +133,40 @@ def _text(notice: Notice) -> str:
 
 def _html(notice: Notice) -> str:
     """Return the same as a page that fits a phone, light and dark, without anything that is loaded."""
-    tried = "".join(f"<li>{escape(line)}</li>" for line in _history(notice))
-    api = f"POST {notice.url.partition('?')[0]}/{notice.alert}/{_choices(notice)}"
+    said = _words_of(notice)
     return PAGE.format(
         title=escape(_kind(notice)),
-        where=escape(_where(notice)),
-        tried=tried,
-        asked=escape(_asked(notice)),
+        where=escape(said.where),
+        heading=escape(said.heading),
+        lines="".join(f"<li>{escape(line)}</li>" for line in _history(notice)),
+        asked=escape(said.asked),
         page=escape(notice.page),
-        visitor_page=escape(notice.visitor_page),
-        command=escape(f"mdma visitor {notice.visitor}"),
-        api=escape(api),
+        about=escape(said.about),
+        about_words=escape(said.about_words),
+        command=escape(said.command),
+        api=escape(_api(notice, said)),
     )
+
+
+def _api(notice: Notice, said: _Words) -> str:
+    return f"POST {notice.url.partition('?')[0]}/{notice.alert}/{said.choices}"
 
 
 def _kind(notice: Notice) -> str:
     return one_line(notice.kind, VALUE_CHARACTERS_MAX)
 
 
-def _where(notice: Notice) -> str:
-    run = one_line(notice.run, VALUE_CHARACTERS_MAX)
-    since = f"{notice.raised_at:%Y-%m-%d %H:%M} UTC"
-    return f"Path {notice.path}, run {run}, visitor {notice.visitor}, since {since}."
+def _since(notice: Notice) -> str:
+    return f"{notice.raised_at:%Y-%m-%d %H:%M} UTC"
 
 
 def _history(notice: Notice) -> list[str]:
     return [_line(each) for each in notice.history] or ["nothing yet"]
 
 
-def _asked(notice: Notice) -> str:
-    if notice.kind == UNCERTAIN_SUCCESS:
-        return "When you have seen to it, close the alert:"
-    return "Decide: go on with a new budget, go on at another stage, or leave it."
-
-
-def _choices(notice: Notice) -> str:
-    return "close" if notice.kind == UNCERTAIN_SUCCESS else "resume | change | close"
-
-
 def _line(row: dict[str, Any]) -> str:
+    if share := by_share(row):
+        return one_line(share, 2 * VALUE_CHARACTERS_MAX)
     said = (
         _said(name, value)
         for name, value in row.items()

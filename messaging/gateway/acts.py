@@ -30,7 +30,7 @@ from messaging.mail.asking import LinkAnswer
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
-from messaging.vocabulary.ids import own_id
+from messaging.vocabulary.ids import own_id, policy_key
 
 SETTLE_LOOK_SECONDS = 0.05
 
@@ -63,16 +63,7 @@ async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str
     if alert is None:
         raise ProblemError(404, "there is no such alert")
     await _check(gateway, alert, action, stage)
-    fact = AlertSettled(
-        visitor=alert["visitor"],
-        alert_id=alert["id"],
-        path=alert["path"],
-        run=alert["run"],
-        action=action,
-        by=by,
-        stage=stage,
-        kind=alert["kind"],
-    )
+    fact = settlement(alert, action, by=by, stage=stage)
     # Derived: of two who press the same button at once, one is told so. Of different buttons, or stages, the bot takes
     # the first.
     is_first = await gateway.journal_fact(
@@ -86,6 +77,7 @@ async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str
         place = f" to {at_stage}" if at_stage else ""
         raise ProblemError(409, f"this alert is {status}{place}: somebody else was first")
     said = f"path {alert['path']}" + (f", from stage {stage}" if stage else "")
+    said += f", {alert['kind']}" if fact.policy else ""
     change = Change(
         by=by, act=f"alert.{SETTLING[action]}", of=id_, visitor=alert["visitor"], said=said
     )
@@ -93,9 +85,31 @@ async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str
     return SETTLING[action]
 
 
+def settlement(
+    alert: dict[str, Any], action: str, *, by: str = "admin", stage: str = ""
+) -> AlertSettled:
+    """Return what is journaled of a person's decision on an alert (a row of `alerts`)."""
+    policy = alert.get("policy", "")
+    return AlertSettled(
+        visitor=policy_key(policy) if policy else alert["visitor"],
+        alert_id=alert["id"],
+        path=alert["path"],
+        run=alert["run"],
+        action=action,
+        by=by,
+        stage=stage,
+        kind=alert["kind"],
+        policy=policy,
+    )
+
+
 async def _check(gateway: Gateway, alert: dict[str, Any], action: str, stage: str) -> None:
     if alert["status"] != "open":
         raise ProblemError(409, f"this alert is {alert['status']}")
+    if alert.get("policy") and action != "close":
+        raise ProblemError(
+            409, "this alert is about no visitor, and no run waits for it: it can only be closed"
+        )
     if stage:
         version = alert.get("rules_version")
         stages = (await gateway.deps.reader.stages(version)).get(alert["path"], [])

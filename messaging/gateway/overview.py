@@ -138,7 +138,7 @@ def _alerts(now: Overview) -> str:
 
 
 def _alert(alert: Waiting) -> str:
-    who = link_to(alert.visitor, alert.who)
+    who = link_to(alert.visitor, alert.who) if alert.visitor else text(alert.who)
     return f"<li><p>{who}: {text(alert.said)}</p><small>{text(alert.at)}</small></li>"
 
 

@@ -144,9 +144,12 @@ async def _record(gateway: Gateway, row: dict[str, Any]) -> Record:
     bots = gateway.deps.bots
     if bots and row["bot"] not in bots:
         raise ProblemError(409, f"bot {row['bot']} does not run: switch it on, then replay this")
-    if await gateway.deps.reader.find(row["visitor"]) is None:
+    about = row["visitor"]
+    if not about and row["bot"] == "learner":  # about a policy, which nobody erases
+        about = decode_letters(row["body"])[0].message.visitor
+    elif await gateway.deps.reader.find(about) is None:
         raise ProblemError(409, "whom this is about was erased: it is not replayed")
-    fact = LetterReplayed(visitor=row["visitor"], row=row["id"], bot=row["bot"], body=row["body"])
+    fact = LetterReplayed(visitor=about, row=row["id"], bot=row["bot"], body=row["body"])
     return Record(
         position=0,
         message_id=own_id("replayed", row["id"]),

@@ -154,7 +154,12 @@ ROWS: dict[str, Schema] = {
     "engagements": _row_of(PutEngagement, "plan", **_OF_AN_OFFER),
     "decisions": _row_of(Decision),
     "snapshots": _row_of(Snapshot, at=TIME, left_out=_map_of(WHOLE)) | {"required": ["id"]},
-    "recipients": _row_of(PutRecipient),
+    "recipients": _row_of(
+        PutRecipient,
+        reason=TEXT | {"description": "Why it does not go, or not yet."},
+        until=_or_null(TIME)
+        | {"description": "Until when what is planned waits; once that is past, it is with Email."},
+    ),
     "webhooks": _named(
         id=TEXT,
         visitor=TEXT,

@@ -61,6 +61,7 @@ class Waiting(msgspec.Struct, kw_only=True):
 
     at: str
     visitor: str
+    """Empty where it is about a split test."""
     who: str
     said: str
 
@@ -108,7 +109,7 @@ class Overview(msgspec.Struct, kw_only=True):
     alerts: list[Waiting]
     alerts_open: int
     alarms: list[str] = []
-    """Split tests of which nothing can be concluded, and why."""
+    """Split tests of which nothing can be concluded, and why, where no alert says so."""
     tasks: list[TaskNow] = []
     lifts: list[LiftNow] = []
 

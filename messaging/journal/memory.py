@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from messaging.ports import Appended
+from messaging.ports import Appended, Filed
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import PARTITIONS, message_hash, stream_of
@@ -68,6 +68,25 @@ class MemoryJournal:
         index, shards = shard
         ours = [each for each in seen if each.partition * shards // PARTITIONS == index]
         return ours, seen[-1].position
+
+    async def filed(self, after: int, limit: int) -> list[Filed]:
+        """Look at the next events by position: in lists the place is the order."""
+        found: list[Filed] = []
+        for number, records in enumerate(self._database.streams, 1):
+            places = sorted(map(_position, records))
+            for place, record in zip(places, records, strict=True):
+                if place > after:
+                    is_own = stream_of(place) == number and record.position == place
+                    found.append(Filed(place, is_own, self._is_known(record)))
+                    if len(found) == limit:
+                        return found
+        return found
+
+    def _is_known(self, record: Record) -> bool | None:
+        if record.is_erased:
+            return None
+        known_by = message_hash(record.message_id, b"")
+        return self._database.message_ids.get(known_by) == record.position
 
     async def tails(self) -> dict[int, int]:
         """Return stream -> last position; streams without a record are left out."""

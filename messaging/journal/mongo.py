@@ -20,7 +20,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from messaging.ports import Appended
+from messaging.ports import Appended, Filed
 from messaging.store.connection import Connection, duplicates, translated, world
 from messaging.store.mongo_layout import ensure_journal
 from messaging.store.values import partition_bounds
@@ -166,6 +166,25 @@ class MongoJournal:
         cursor = self._journal.find(match, {"b": 1}).sort("_id", ASCENDING).limit(limit)
         found = await cursor.batch_size(limit + 1).to_list(None)
         return [_decoder.decode(each["b"]) for each in found]
+
+    async def filed(self, after: int, limit: int) -> list[Filed]:
+        """Look at the next events by position, with all that stands beside them."""
+        with world():
+            cursor = self._journal.find({"_id": {"$gt": Int64(after)}}).sort("_id", ASCENDING)
+            found = await cursor.limit(limit).batch_size(limit + 1).to_list(None)
+        return [self._filed(document) for document in found]
+
+    def _filed(self, document: dict[str, Any]) -> Filed:
+        place = int(document["_id"])
+        try:
+            record = _decoder.decode(document["b"])
+        except msgspec.DecodeError:
+            return Filed(place, is_in_place=False, is_known=False)
+        is_own = (record.position, record.partition) == (place, document.get("p"))
+        if record.is_erased:
+            return Filed(place, is_own, None)
+        known_by = message_hash(record.message_id, self._key)
+        return Filed(place, is_own, document.get("m") == known_by)
 
     async def tails(self) -> dict[int, int]:
         """Return stream -> last position, in one query; streams without a record are left out.

@@ -240,7 +240,9 @@ class EmbeddedMongo:
             finally:
                 await connection.close()
             await asyncio.sleep(POLL_SECONDS)
-        raise Unavailable(f"mongod is not ready after {START_SECONDS_MAX:.0f} s")
+        raise Unavailable(
+            f"mongod is not ready after {START_SECONDS_MAX:.0f} s: start again, or see {self.folder / 'mongod.log'}"
+        )
 
     async def _is_primary(self, client: Client) -> bool:
         hello = await client.admin.command("hello")

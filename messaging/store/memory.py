@@ -30,6 +30,7 @@ from messaging.ports import (
     IdentityWrite,
     Ownership,
     RowWrite,
+    StateRead,
 )
 from messaging.store.tables import BOTS, ROW_INDEXES
 from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
@@ -133,6 +134,8 @@ class MemoryDatabase:
         self.outbox: dict[tuple[str, str], dict[int, Chunk]] = {}
         self.identity: dict[str, tuple[str, int]] = {}
         self.suppressed: dict[str, tuple[str, datetime]] = {}
+        self.touched: set[str] = set()
+        """Mailboxes that a commit guarded."""
         self.tables: dict[str, dict[str, dict[str, Any]]] = {}
         self.streams: list[list[Record]] = []
         """Journal: stream 1 first, each in the order of positions."""
@@ -207,6 +210,7 @@ class MemoryStore:
         owner.sent = dict(commit.sent)
         owner.bot, owner.figures = commit.bot, dict(commit.figures)
         owner.batches.append((commit.epoch, _encoder.encode(commit.record)))
+        database.touched.update(commit.guards)
         database.identity.update(given)
         states = self._states(commit.bot)
         for state in commit.states:
@@ -315,6 +319,14 @@ class MemoryStore:
         bodies = self._states(bot).bodies
         return {visitor: bodies[visitor] for visitor in visitors if visitor in bodies}
 
+    async def states(self, bot: str, visitors: list[str]) -> dict[str, StateRead]:
+        """Return the stored states of these visitors, with the fields they are searched by."""
+        groups = self._states(bot).groups
+        return {
+            visitor: StateRead(body, partition_of(visitor), groups.get(visitor, []))
+            for visitor, body in (await self.load(bot, visitors)).items()
+        }
+
     async def due(
         self, bot: str, shard: tuple[int, int], until: datetime, limit: int
     ) -> list[tuple[str, datetime]]:
@@ -346,6 +358,10 @@ class MemoryStore:
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         """Return which of these mailboxes are suppressed."""
         return {box for box in mailboxes if box in self._database.suppressed}
+
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes have a row."""
+        return self._database.touched.intersection(mailboxes) | await self.suppressed(mailboxes)
 
     async def suppressions(
         self, limit: int, after: tuple[datetime, str] | None = None

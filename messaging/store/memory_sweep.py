@@ -82,7 +82,8 @@ class MemorySweep:
         await self.drop_rows(table, list(rows))
 
     async def drop_mailboxes(self, mailboxes: list[str]) -> int:
-        """Return how many stay: mailboxes are kept here only where they are suppressed."""
+        """Remove mailboxes that are not suppressed."""
+        self._database.touched.difference_update(mailboxes)
         return sum(box in self._database.suppressed for box in mailboxes)
 
     async def settle(self, tables: list[str]) -> None:

@@ -21,7 +21,7 @@ from bson import Int64
 from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from messaging.ports import BatchRecord, Chunk, Commit, Ownership
+from messaging.ports import BatchRecord, Chunk, Commit, Ownership, StateRead
 from messaging.store.connection import (
     Connection,
     Session,
@@ -47,6 +47,9 @@ from messaging.store.values import (
 from messaging.vocabulary.figures import summed
 
 _record_decoder = msgspec.msgpack.Decoder(BatchRecord)
+
+NOWHERE = -1
+"""Stands for the partition of a state that lacks it: no shard finds it."""
 
 
 class MongoStore(MongoCheckpoints):
@@ -183,6 +186,18 @@ class MongoStore(MongoCheckpoints):
             found = await cursor.batch_size(len(visitors) + 1).to_list(None)
         return {document["_id"]: bytes(document["s"]) for document in found}
 
+    async def states(self, bot: str, visitors: list[str]) -> dict[str, StateRead]:
+        """Return the stored states of these visitors, with the fields they are searched by."""
+        with world():
+            cursor = self._database[states_of(bot)].find(
+                {"_id": {"$in": visitors}}, {"s": 1, "p": 1, "g": 1}, session=self._reading_in
+            )
+            found = await cursor.batch_size(len(visitors) + 1).to_list(None)
+        return {
+            each["_id"]: StateRead(bytes(each["s"]), each.get("p", NOWHERE), each.get("g", []))
+            for each in found
+        }
+
     async def due(
         self, bot: str, shard: tuple[int, int], until: datetime, limit: int
     ) -> list[tuple[str, datetime]]:
@@ -230,14 +245,17 @@ class MongoStore(MongoCheckpoints):
 
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         """Return which of these mailboxes are suppressed."""
-        if not mailboxes:
+        return await self._boxes({"_id": {"$in": mailboxes}, "suppressed": True})
+
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        """Return which of these mailboxes have a row."""
+        return await self._boxes({"_id": {"$in": mailboxes}})
+
+    async def _boxes(self, match: dict[str, Any]) -> set[str]:
+        if not match["_id"]["$in"]:
             return set()
         with world():
-            cursor = self._database["mailboxes"].find(
-                {"_id": {"$in": mailboxes}, "suppressed": True},
-                {"_id": 1},
-                session=self._reading_in,
-            )
+            cursor = self._database["mailboxes"].find(match, {"_id": 1}, session=self._reading_in)
             found = await cursor.to_list(None)
         return {document["_id"] for document in found}
 

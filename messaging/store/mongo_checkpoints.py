@@ -1,6 +1,6 @@
 """Keep checkpoints in MongoDB: the head of each shard's, and beside it a copy of each state.
 
-checkpoints        _id shard; batch, positions, at (microseconds), code
+checkpoints        _id shard; batch, positions, at (microseconds), code, figures
 checkpoint_states  _id "shard:visitor"; b batch, s state
 """
 
@@ -37,13 +37,17 @@ class MongoCheckpoints:
         if found is None:
             return None
         positions = {stream: int(last) for stream, last in found["positions"].items()}
-        return Checkpoint(int(found["batch"]), positions, from_micros(found["at"]), found["code"])
+        figures = dict(found["figures"]) if "figures" in found else None
+        at = from_micros(found["at"])
+        return Checkpoint(int(found["batch"]), positions, at, found["code"], figures)
 
     async def put_checkpoint(self, shard: str, head: Checkpoint) -> None:
         """Say that the states of a checkpoint were copied."""
         positions = {stream: Int64(last) for stream, last in head.positions.items()}
         fields = {"positions": positions, "at": Int64(to_micros(head.at)), "code": head.code}
         document: dict[str, Any] = {"_id": shard, "batch": Int64(head.batch), **fields}
+        if head.figures is not None:
+            document["figures"] = list(head.figures.items())  # pairs, since a name may hold a dot
         with world():
             await self._database[HEADS].replace_one({"_id": shard}, document, upsert=True)
 

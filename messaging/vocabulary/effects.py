@@ -136,7 +136,11 @@ MOMENTS_KEPT = 17
 
 
 UNCERTAIN_SUCCESS = "uncertain success mail"
-"""Kind of the alerts that Email raises, and has to hear of; all others are the Rules Manager's."""
+"""Kind of the alerts that Email raises, and has to hear of."""
+
+SAMPLE_RATIO = "sample ratio mismatch"
+"""Kind of the alerts about a split test whose visitors do not come by its shares: the learner's, as all are that name a
+policy. All others are the Rules Manager's."""
 
 
 class PutAlert(msgspec.Struct):
@@ -159,6 +163,8 @@ class PutAlert(msgspec.Struct):
     """Where the new run starts, of one that is `changed`."""
     rules_version: int = 0
     """Version that its run stands on; 0: it is about no run."""
+    policy: str = ""
+    """What it is about, where that is no visitor: then its row names none, and it can only be closed."""
 
 
 class PutEngagement(msgspec.Struct):
@@ -228,7 +234,10 @@ class PutRecipient(msgspec.Struct):
     status: str
     """`planned`, `sent`, `refused` or `cancelled`."""
     reason: str
+    """Why it does not go, or not yet: what is planned and names none goes at once."""
     at: datetime
+    until: datetime | None = None
+    """Until when it waits; once that is past, the e-mail is with Email."""
 
 
 class PublishSnapshot(msgspec.Struct):

@@ -175,6 +175,8 @@ class AlertSettled(Fact, tag="alert_settled"):
     """With `change`: the stage at which the new run starts."""
     kind: str = ""
     """What the alert is about: by it the bot that raised it is told."""
+    policy: str = ""
+    """The policy that it is about: then `visitor` is the policy's key, and the learner is told."""
 
 
 class EntryAsked(Fact, tag="entry_asked"):

@@ -227,7 +227,7 @@ class Erased(Message):
 
 
 class AlertAnswered(Message):
-    """Tell Rules what a person decided on an alert."""
+    """Tell who raised an alert what a person decided on it; `visitor` of a policy's alert is the policy's key."""
 
     alert_id: str
     path: str
@@ -235,6 +235,8 @@ class AlertAnswered(Message):
     action: str
     by: str
     stage: str
+    policy: str = ""
+    """Empty where it is about a visitor."""
 
 
 class RunsMoved(Message):

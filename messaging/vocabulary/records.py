@@ -83,6 +83,19 @@ class Snapshot(msgspec.Struct, kw_only=True):
     arrays: dict[str, list[float]] = {}
 
 
+def place_of_test(policy: str) -> tuple[str, str, str]:
+    """Return (path, stage, name) of the split test that a policy is, all empty where it is none.
+
+    >>> place_of_test("split_test/to-customer/invited/words/5f1"), place_of_test("send_time")
+    (('to-customer', 'invited', 'words'), ('', '', ''))
+    """
+    kind, *rest = policy.split("/")
+    if kind != "split_test" or len(rest) != 4:
+        return "", "", ""
+    path, stage, name, _ = rest
+    return path, stage, name
+
+
 class SplitTest(msgspec.Struct, frozen=True, array_like=True):
     """Say what a marketer wants tested: the variants of a step's first e-mail to a visitor, and what ends the test."""
 

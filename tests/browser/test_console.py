@@ -66,7 +66,7 @@ async def _log_in(page, session, user: str = "kim") -> None:
 
 async def _visitor(page, session) -> None:
     await page.goto(_url(session, "alerts"))
-    await page.locator(".card h2 a").first.click()
+    await page.locator('.card h2 a[href*="visitors/"]').first.click()
     await page.get_by_text("The story, newest first").wait_for()
 
 

@@ -27,6 +27,9 @@ PAGES = {
     "contact": "/contact",
     "thanks": "/thanks",
 }
+KEPT_AS_WELL = {"landmark-unique"}
+"""Rules of axe that hold as well, though it calls what breaks them moderate."""
+
 ITEM = '[{"product_id":"stool","name":"Oak stool","price":120,"quantity":2}]'
 FILL = (
     "if (location.protocol === 'http:') for (const name of ['cart', 'wishes'])"
@@ -80,7 +83,7 @@ async def _judge(page, name: str, size: dict[str, int], scheme: str) -> None:
     serious = [
         (each["id"], [node["html"] for node in each["nodes"]])
         for each in found.response["violations"]
-        if each["impact"] in {"serious", "critical"}
+        if each["impact"] in {"serious", "critical"} or each["id"] in KEPT_AS_WELL
     ]
     assert serious == []
     assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

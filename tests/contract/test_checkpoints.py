@@ -19,6 +19,7 @@ from messaging.ports import Checkpoint, Commit, StateWrite
 from messaging.vocabulary.ids import PARTITIONS, partition_of
 from scripts.audit import Auditor, Report
 from tests.contract.conftest import Keeping
+from tests.contract.tampering import put_owner
 from tests.contract.test_erasure import (
     Fuse,
     an_eraser,
@@ -32,7 +33,8 @@ from tests.contract.test_store_batches import a_commit, a_visitor
 from tests.house_builders import SHARDS, House, a_house
 
 NOON = datetime(2026, 3, 2, 12, 0, 0, 123457, tzinfo=UTC)
-HEAD = Checkpoint(7, {"journal:1": (1 << 40) + 3}, NOON, "state=1 consent=opt-in")
+FIGURES = {"people": 3.0, "revenue/a.b": 20.5}
+HEAD = Checkpoint(7, {"journal:1": (1 << 40) + 3}, NOON, "state=1 consent=opt-in", FIGURES)
 ANN, BEN = "ann@erase.example", "ben@erase.example"
 
 
@@ -331,3 +333,40 @@ async def test_who_is_erased_is_erased_from_the_checkpoint_too(keeping: Keeping)
         assert await left(keeping, visitor) == {}
         assert (await audited(house, keeping)).findings == []
         assert await known(house, BEN, orders=1)
+
+
+class Recounting(NewerBehavior):
+    """Count and list visitors otherwise than the version before."""
+
+    def figures(self, state: BehaviorState) -> dict[str, float]:
+        """Return what the version before did, and more."""
+        return super().figures(state) | {"met": 1.0, "cohorts/met": 1.0}
+
+
+async def test_what_newer_code_counts_otherwise_is_no_finding_and_what_is_planted_is_one(
+    keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+):
+    """Figures go on from those of the checkpoint; who did nothing since is listed as older code listed them."""
+    monkeypatch.setitem(WIRING, "behavior", replace(WIRING["behavior"], make=Recounting))
+    await before(keeping)
+    bots = {"behavior": Recounting()}
+    async with a_house(keeping.store(), keeping.journal(), build="new", bots=bots) as house:
+        await lives(house, "ann", 30.0)
+        await lives(house, "cat", 40.0)
+        await lived(house, "ann", 2)
+        await lived(house, "cat", 1)
+        assert (await audited(house, keeping)).findings == []
+        owner = await house.store.owner("behavior-0")
+        assert owner is not None
+        assert owner.figures["met"] == 1.0
+        planted = owner.figures | {"people": 7.0}
+        await put_owner(house.store, "behavior-0", "figures", planted)
+        said = [each.what for each in (await audited(house, keeping)).findings]
+        assert said == ["behavior-0: people counts 7, the states make 3"]
+        # A checkpoint of a version that did not keep them: nothing to go on from.
+        head = await house.store.checkpoint("behavior-0")
+        assert head is not None
+        without = msgspec.structs.replace(head, figures=None)
+        await house.store.put_checkpoint("behavior-0", without)
+        assert await house.store.checkpoint("behavior-0") == without
+        assert (await audited(house, keeping)).findings == []

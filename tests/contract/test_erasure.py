@@ -351,5 +351,5 @@ async def test_every_collection_says_what_of_a_visitor_is_in_it(keeping: Keeping
     async with two_people(keeping) as house:
         await asks(house, ANN)
         dump = await keeping.dump()
-        parts = {"tables", "suppressed", "streams", "message_ids", "documents", "kept"}
+        parts = {"tables", "suppressed", "touched", "streams", "message_ids", "documents", "kept"}
         assert set(dump) - parts <= set(COLLECTION_HOLDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -178,6 +179,47 @@ async def test_where_all_stay_one_group_may_go_over_and_the_others_are_left_alon
         assert await stands(house) == {1: PEOPLE - 1, 2: 1}
         move = await house.store.get_document(MOVES, "2") or {}
         assert move["stay"] == {f"{PATH}/invited": PEOPLE - 1}
+
+
+async def stories(house: House, kind: str) -> Counter[tuple[str, int]]:
+    """Return (stage, version that was published) -> how many stories say so."""
+    rows = await house.store.rows("story", {"kind": kind}, limit=1000)
+    return Counter((row["detail"]["stage"], row["detail"]["version"]) for row in rows)
+
+
+async def test_who_stays_by_choice_is_told_once_and_nobody_else(keeping):
+    """All stay, and of those at the cart that was chosen: there is nothing to move, and something to tell."""
+    async with leads_on_version_1(keeping) as (house, files):
+        for number in range(3):
+            await house.call("track", f"b{number}", event="Product Added", properties={"price": 3})
+        await until(lambda: at_rest(house))
+        await push_files(house.store, changed(files), at=house.clock.now(), by="eve")
+        groups = {f"{PATH}/1/cart": "stay"}
+        await publish(house.store, 2, at=house.clock.now(), by="eve", groups=groups)
+        see(house, changed(files), 2)
+        assert await a_mover(house, keeping, Fuse()).look() == 1
+        assert await stands(house) == {1: PEOPLE}
+        assert await stories(house, "run.stayed") == {("cart", 2): 3}
+        move = await house.store.get_document(MOVES, "2") or {}
+        assert (move["status"], move["told"], move["left"]) == (DONE, {}, {})
+        assert move["stay"] == {f"{PATH}/cart": 3, f"{PATH}/invited": PEOPLE - 3}
+        assert await a_mover(house, keeping, Fuse()).look() == 0, "it is done"
+
+
+async def test_who_has_no_place_to_go_over_to_is_told_and_not_counted_as_moved(keeping):
+    async with leads_on_version_1(keeping) as (house, files):
+        await house.call("track", "b0", event="Product Added", properties={"price": 3})
+        await until(lambda: at_rest(house))
+        new = {name: text.replace("- name: cart", "- name: basket") for name, text in files.items()}
+        await push_files(house.store, new, at=house.clock.now(), by="eve")
+        await publish(house.store, 2, at=house.clock.now(), by="eve", runs="migrate")
+        see(house, new, 2)
+        assert await a_mover(house, keeping, Fuse()).look() == 1
+        assert await stands(house) == {1: 1, 2: PEOPLE - 1}
+        assert await stories(house, "run.stayed") == {("cart", 2): 1}
+        move = await house.store.get_document(MOVES, "2") or {}
+        assert move["told"] == {f"{PATH}/invited": PEOPLE - 1}
+        assert move["stay"] == {f"{PATH}/cart": 1}
 
 
 async def test_what_was_published_before_groups_could_be_chosen_goes_on(keeping):

@@ -174,7 +174,8 @@ def test_versions_of_the_rules_are_pushed_and_pulled_with_their_facts(
     _is_system(tmp_path / ".mdma", mongo_url=mongo_url)
     shipped = str(ROOT / "config/defaults")
     first = _mdma("rules", "push", shipped, "--publish", cwd=tmp_path)
-    assert first == {"version": 1, "new": True, "published": True}
+    made = {"version": 1, "new": True, "published": True}
+    assert first == {**made, "runs": "stay", "groups": []}
     again = _mdma("rules", "push", shipped, cwd=tmp_path)
     assert again == {"version": 1, "new": False, "published": False}
     pulled = _mdma("rules", "pull", "out", cwd=tmp_path)
@@ -183,6 +184,29 @@ def test_versions_of_the_rules_are_pushed_and_pulled_with_their_facts(
     (tmp_path / "out" / "paths" / "second.yaml").write_text("of another version")
     again = _mdma("rules", "pull", "out", cwd=tmp_path)
     assert again["others"] == ["paths/second.yaml"]
+
+
+def test_a_push_decides_for_groups_as_a_publication_does(tmp_path: Path, mongo_url: str) -> None:
+    _is_system(tmp_path / ".mdma", mongo_url=mongo_url)
+    shipped = str(ROOT / "config/defaults")
+    before = _mdma("rules", "push", shipped, "--publish", cwd=tmp_path)["version"]
+    _mdma("rules", "pull", "mine", cwd=tmp_path)
+    scores = tmp_path / "mine/scores.yaml"
+    scores.write_text(scores.read_text() + "# another\n")
+    group = f"lead-to-customer/{before}/cart"
+    chosen = ("--publish", "--runs", "migrate", "--group", f"{group}=exit")
+    pushed = _mdma("rules", "push", "mine", *chosen, cwd=tmp_path)
+    assert (pushed["published"], pushed["runs"], pushed["groups"]) == (True, "migrate", [])
+    [last, *_] = _mdma("rules", "list", cwd=tmp_path)["publications"]
+    assert last["version"] == pushed["version"]
+    assert (last["runs"], last["groups"]) == ("migrate", {group: "exit"})
+    scores.write_text(scores.read_text() + "# and another\n")
+    wrong = ("--publish", "--group", f"lead-to-customer/{before}/nowhere=exit")
+    refused = _run("rules", "push", "mine", *wrong, cwd=tmp_path)
+    assert refused.returncode == 1
+    said = f"version {pushed['version'] + 1} was made, and not published: "
+    assert said in refused.stderr
+    assert _mdma("rules", "list", cwd=tmp_path)["publications"][0]["version"] == last["version"]
 
 
 @pytest.mark.parametrize("command", ["validate", "push"])

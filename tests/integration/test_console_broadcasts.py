@@ -16,6 +16,7 @@ from messaging.journal.memory import MemoryJournal
 from messaging.ports import Store
 from messaging.store.memory import MemoryDatabase
 from scripts.rules import publish, push_files
+from scripts.wording import moment
 from tests.console_builders import a_console, form_key, lived_in, log_in
 from tests.gateway_builders import ADMIN, FakePeers, StillClock
 from tests.runtime_builders import Silent
@@ -125,6 +126,31 @@ async def test_it_is_watched_listed_by_reason_and_called_off() -> None:
         await _post(session, f"{where}/cancel", 409)
         log = await store.rows("audit_log", {"by": "kim", "act": "broadcast.cancelled"})
         assert [row["of"] for row in log] == [id_]
+
+
+async def test_what_waits_says_until_when_and_why_and_nothing_once_that_is_past() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _post(session, f"{await _counted(session, store, now)}/send", priority="0")
+        id_ = where.rpartition("/")[2]
+        visitors = await store.visitors("behavior", "", 4)
+        untils = (now + timedelta(hours=9), now - timedelta(minutes=1), None)
+        for visitor, until in zip(visitors, untils, strict=False):
+            row = {"broadcast": id_, "visitor": visitor, "status": "planned", "at": now}
+            row |= {"reason": "quiet_hours" if until else "", "until": until}
+            await store.put_document("recipients", f"{id_}:{visitor}", row)
+        old = {"broadcast": id_, "visitor": visitors[3], "status": "planned", "reason": ""}
+        await store.put_document("recipients", f"{id_}:{visitors[3]}", {**old, "at": now})
+        html = await _get(session, where)
+        waits = f"waits until {moment(untils[0])}: quiet hours"
+        assert html.count(f'<td>Planned<small class="block">{waits}</small></td>') == 1
+        assert html.count("<td>Planned</td>") == 3, "also of a row that an older version wrote"
+        at = f"/api/v1/recipients?broadcast={id_}"
+        async with session.get(at, headers=ADMIN) as answer:
+            rows = {each["visitor"]: each for each in (await answer.json())["recipients"]}
+        assert rows[visitors[0]]["reason"] == "quiet_hours"
+        assert datetime.fromisoformat(rows[visitors[0]]["until"]) == untils[0]
 
 
 async def test_a_count_of_an_older_version_is_made_anew_and_sends_nothing() -> None:

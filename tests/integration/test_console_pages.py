@@ -15,6 +15,7 @@ from learning.evaluation.experiment import Count, begin, learn, snapshot_of
 from learning.training.probabilities import train
 from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
+from tests.alert_builders import rows_of_a_test_alert
 from tests.console_builders import (
     a_browser,
     a_console,
@@ -78,6 +79,41 @@ async def test_every_alert_is_found_by_going_through_the_pages() -> None:
             before = html.partition('" rel="next"')[0]
             path = unescape(before.rpartition('href="/console/')[2]) if rest else ""
     assert len(seen) == open_alerts
+
+
+async def test_an_alert_about_a_split_test_says_what_was_seen_and_can_only_be_closed() -> None:
+    store, now = await lived_in()
+    row = rows_of_a_test_alert("split_test/lead-to-customer/invited/words/0", now)[0]
+    await store.put_document("alerts", row.id, row.fields)
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "")
+        assert 'experiments?verdict=alarm">Split test words of lead-to-customer</a>' in html
+        html = await _get(session, "alerts")
+        card = html.partition(f'id="a-{row.id}"')[2].partition('<li class="card"')[0]
+        for words in (
+            '<a href="/console/experiments?verdict=alarm">Split test words</a>',
+            "Visitors do not come by the shares.",
+            "Look for a variant that cannot be sent",
+            "path lead-to-customer, stage invited",
+            "What was expected and seen (2)",
+            "a: 401 visitors, 300.5 expected by its share of 50\u00a0%",
+            "/close",
+        ):
+            assert words in card, words
+        assert "/resume" not in card
+        assert "/change" not in card
+        form = {"form_key": await form_key(session)}
+        for action, status in (("resume", 409), ("close", 303), ("close", 409)):
+            path = f"/console/alerts/{row.id}/{action}"
+            async with session.post(path, data=form, allow_redirects=False) as answer:
+                assert answer.status == status, await answer.text()
+        closed = {**row.fields, "status": "closed", "by": "kim", "settled_at": now}
+        await store.put_document("alerts", row.id, closed)
+        html = await _get(session, "alerts?status=closed")
+        card = html.partition(f'id="a-{row.id}"')[2].partition('<li class="card"')[0]
+        assert "Visitors do not come by the shares: closed by kim" in card
+        assert "Look for a variant" not in card
 
 
 async def test_an_alert_is_settled_once_and_who_comes_second_is_told() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from agents.rules.compiled import CompiledRules
+from agents.rules.source import parse
+from agents.runtime.stages_kept import places_of
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.store.audit_log import AUDIT_LOG
 from scripts.impact import impact
@@ -276,6 +278,23 @@ async def test_what_becomes_of_each_group_is_chosen_where_it_is_possible() -> No
         assert left.runs
         assert left.waiting, "who is with a person goes over, where the others leave"
         assert f"runs under way: {said}" in await _get(session, "changes")
+
+
+async def test_groups_stand_in_the_order_of_their_path() -> None:
+    store, now = await lived_in()
+    stages = places_of(parse(PATH, (await files_of(store, 1))[PATH]).data)
+    assert stages != sorted(stages), "else their names would do"
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        text = (await files_of(store, 1))[PATH] + "# again\n"
+        await _post(session, "rules/save", 303, file=PATH, base="1", text=text)
+        page = await _get(session, "rules/versions/2")
+        shown = re.findall(r'name="group:[\w-]+/1/([\w-]+)"', page)
+        assert len(shown) > 2
+        assert shown == [each for each in stages if each in shown]
+        async with session.get("/api/v1/rules/2/impact", headers=ADMIN) as answer:
+            groups = (await answer.json(content_type=None))["impact"]
+        assert [each["stage"] for each in groups] == shown
 
 
 async def test_a_publication_that_somebody_else_overtook_is_refused() -> None:

@@ -14,7 +14,7 @@ from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import AlertSettled, decode_event
-from messaging.vocabulary.ids import visitor_id_for
+from messaging.vocabulary.ids import policy_key, visitor_id_for
 from tests.gateway_builders import A_TEST, ADMIN, NOON, FailingJournal, FakeReader, a_site, until
 
 AS_OF = "2017-06-01T12:00:00Z"
@@ -192,6 +192,31 @@ async def test_an_alert_about_one_email_can_only_be_closed_and_its_bot_hears_of_
     event = decode_event(database.streams[0][0].raw)
     assert isinstance(event, AlertSettled)
     assert event.kind == UNCERTAIN_SUCCESS
+
+
+@pytest.mark.parametrize("action", ["resume", "change"])
+async def test_an_alert_about_a_split_test_can_only_be_closed_and_the_learner_hears_of_it(
+    action: str,
+) -> None:
+    database = MemoryDatabase()
+    _alert(database)
+    policy = "split_test/lead/invited/words/5f1"
+    database.tables["alerts"]["a1"] |= {"visitor": "", "run": "", "policy": policy}
+    async with a_site(database=database) as (session, _):
+        body = {"stage": "opened"} if action == "change" else {}
+        path = f"/api/v1/alerts/a1/{action}"
+        problem = await _ask(session, path, method="POST", body=body, status=409)
+        assert "it can only be closed" in problem["detail"]
+        closing = {"by": "kim"}
+        await _ask(session, "/api/v1/alerts/a1/close", method="POST", body=closing)
+        await _ask(session, "/api/v1/alerts/a1/close", method="POST", body=closing, status=409)
+    [record] = database.streams[0]
+    event = decode_event(record.raw)
+    assert isinstance(event, AlertSettled)
+    assert (event.visitor, event.policy) == (policy_key(policy), policy)
+    assert (event.alert_id, event.action, event.by) == ("a1", "close", "kim")
+    [row] = database.tables["audit_log"].values()
+    assert (row["act"], row["visitor"], row["said"]) == ("alert.closed", "", "path lead, x")
 
 
 @pytest.mark.parametrize(

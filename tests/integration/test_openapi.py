@@ -108,7 +108,8 @@ async def furnish(store: Store, now: Any) -> dict[str, str]:
     ):
         ids[name] = await trials.ask(kind, order, "kim", now)
         await TrialWork(trials, store, Runner(result), StillClock()).look()
-    row = {"broadcast": "b", "visitor": visitor, "status": "sent", "reason": "", "at": now}
+    row = {"broadcast": "b", "visitor": visitor, "status": "planned", "at": now, "until": now}
+    row["reason"] = "quiet_hours"
     await store.put_document("recipients", "b:1", row)
     row = {"visitor": visitor, "at": now, "path": PATH, "run": "1", "step": "tell", "tries": 0}
     row |= {"url": "https://crm.example/", "status": "waiting", "reason": "", "data": {}}

@@ -31,6 +31,7 @@ from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import Engaged, decode_event
 from messaging.vocabulary.figures import summed
 from messaging.vocabulary.ids import message_hash, policy_key
+from tests.simulation.moved import everybody_became_what_was_chosen
 from tests.simulation.scan import needle, places
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
@@ -94,6 +95,7 @@ async def check_everything(world: World, story: Story) -> None:
     one_alert_per_run(world)
     every_run_ended(world)
     every_run_was_moved(world)
+    every_group_became_what_was_chosen(world)
     every_filling_came_to_its_end(world)
     every_trait_was_told_once(world)
     every_broadcast_came_to_its_end(world)
@@ -340,6 +342,16 @@ def every_run_was_moved(world: World) -> None:
             late = row["at"] > move["completed_at"]
             if is_entry and late and row["detail"]["version"] != move["version"]:
                 world.witness.broken("entered by an old version", row["visitor"])
+
+
+def every_group_became_what_was_chosen(world: World) -> None:
+    """Whoever was on a path when another version was published became what was chosen for their group."""
+    if world.choices is None:
+        return
+    moves = world.database.tables.get(MOVES, {}).values()
+    done_at = [move["completed_at"] for move in moves if move["status"] == DONE]
+    completed_at = max(done_at, default=world.clock.now())
+    everybody_became_what_was_chosen(world.choices, world.database, world.witness, completed_at)
 
 
 def every_filling_came_to_its_end(world: World) -> None:

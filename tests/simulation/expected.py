@@ -94,6 +94,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "broadcast.planned",
         "broadcast.refused",
         "run.migrated",
+        "run.stayed",
         *(f"step.reached {kind}" for kind in KINDS),
         "step.split letter",
         "step.split site",

@@ -14,7 +14,16 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from messaging.journal.memory import MemoryJournal
-from messaging.ports import Appended, BatchRecord, Checkpoint, Chunk, Commit, Ownership, Store
+from messaging.ports import (
+    Appended,
+    BatchRecord,
+    Checkpoint,
+    Chunk,
+    Commit,
+    Ownership,
+    StateRead,
+    Store,
+)
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.store.memory_sweep import MemorySweep
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Unavailable
@@ -114,6 +123,9 @@ class FaultyStore:
     async def load(self, bot: str, visitors: list[str]) -> dict[str, bytes]:
         return await self._call(lambda: self._inner.load(bot, visitors))
 
+    async def states(self, bot: str, visitors: list[str]) -> dict[str, StateRead]:
+        return await self._call(lambda: self._inner.states(bot, visitors))
+
     async def due(
         self, bot: str, shard: tuple[int, int], until: datetime, limit: int
     ) -> list[tuple[str, datetime]]:
@@ -154,6 +166,9 @@ class FaultyStore:
 
     async def suppressed(self, mailboxes: list[str]) -> set[str]:
         return await self._call(lambda: self._inner.suppressed(mailboxes))
+
+    async def mailboxes(self, mailboxes: list[str]) -> set[str]:
+        return await self._call(lambda: self._inner.mailboxes(mailboxes))
 
     async def rows(self, table: str, match: dict[str, Any], **how: Any) -> list[dict[str, Any]]:
         return await self._call(lambda: self._inner.rows(table, match, **how))

@@ -40,6 +40,7 @@ MUTANTS = (
     "erasure_does_not_wait",
     "late_event_comes_back",
     "model_not_of_the_batch",
+    "one_choice_for_all",
 )
 
 

@@ -16,10 +16,10 @@ from agents.rules_manager.state import ACTIVE, RulesState, Run
 from agents.runtime.broadcaster import BROADCASTS, CANCELLING, ORDERED
 from agents.runtime.eraser import ERASURES, asked
 from agents.runtime.held import Stored
+from messaging.gateway.acts import settlement
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import (
-    AlertSettled,
     Engaged,
     EntryAsked,
     Unsubscribed,
@@ -345,17 +345,10 @@ class Story:
                         self._go(self._settle(alert_id, dict(row), action))
 
     async def _settle(self, alert_id: str, row: dict[str, Any], action: str) -> None:
-        if row["kind"] == UNCERTAIN_SUCCESS:
+        if row["kind"] == UNCERTAIN_SUCCESS or row["policy"]:
             action = "close"  # the gateway takes nothing else
-        fact = AlertSettled(
-            visitor=row["visitor"],
-            alert_id=alert_id,
-            path=row["path"],
-            run=row["run"],
-            action=action,
-            stage="visited" if action == "change" else "",
-            kind=row["kind"],
-        )
+        stage = "visited" if action == "change" else ""
+        fact = settlement({**row, "id": alert_id}, action, stage=stage)
         self.answered[f"alert {action}"] += 1
         message_id = f"alert-{alert_id}"
         await self._insist(lambda gateway: gateway.fact(fact, message_id))

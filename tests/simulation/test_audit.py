@@ -16,7 +16,7 @@ from scripts.audit import Auditor, Report
 from tests.simulation import loop
 from tests.simulation.chaos import Chaos
 from tests.simulation.story import Story
-from tests.simulation.world import World, plan_for
+from tests.simulation.world import World, plan_for, veil
 
 SEED = 11
 
@@ -42,9 +42,8 @@ def lived() -> Iterator[World]:
 
 
 def audited(world: World, database: MemoryDatabase, visitor: str | None = None) -> Report:
-    auditor = Auditor(
-        MemoryStore(database), MemoryJournal(database), world.plan.shards, world.view_at
-    )
+    store, journal = MemoryStore(database), MemoryJournal(database)
+    auditor = Auditor(store, journal, world.plan.shards, world.view_at, veil)
 
     async def audit() -> Report:
         world.publish()
@@ -87,6 +86,8 @@ def test_a_month_with_faults_has_no_findings(lived: World) -> None:
     assert not report.findings, report.findings[:5]
     assert report.looked_at["rows"] > 100
     assert report.looked_at["offers"] > 100
+    assert report.looked_at["identity keys"] > 100
+    assert report.looked_at["mailboxes"] > 20
     visitor = lived.database.tables["sends"][some_send(lived.database, success=True)]["visitor"]
     report = audited(lived, lived.database, visitor)
     assert not report.findings, report.findings[:5]
@@ -112,6 +113,10 @@ def test_whatever_was_tampered_with_is_found(lived: World) -> None:
     bodies = database.states["rules"].bodies
     altered, other = sorted(bodies)[:2]
     bodies[altered] = bodies[other]
+    key = max(each for each in database.identity if each.startswith("a:"))
+    keyless, _ = database.identity.pop(key)
+    left = min(database.suppressed)
+    del database.suppressed[left]
     said = [each.what for each in audited(lived, database).findings]
 
     def is_said(*words: str) -> bool:
@@ -126,6 +131,8 @@ def test_whatever_was_tampered_with_is_found(lived: World) -> None:
     for bot, visitor in gone.items():
         assert is_said(bot, f"the state of {visitor} is missing")
     assert is_said("rules", f"{altered} differs from its record")
+    assert is_said(f"a key of {keyless} (browser) leads to nobody")
+    assert is_said(f"mailbox {left} left, and is not suppressed")
 
 
 def test_a_mail_that_is_older_than_its_decision_is_found(lived: World) -> None:

@@ -46,6 +46,7 @@ from tests.simulation.chaos import Chaos
 from tests.simulation.flows import COHORT, FLOW
 from tests.simulation.gateway import SimGateway
 from tests.simulation.loop import SimClock
+from tests.simulation.moved import Choices, chosen
 from tests.simulation.network import Network
 from tests.simulation.ports import FaultyJournal, FaultyStore, FaultySweep
 from tests.simulation.process import Process
@@ -232,6 +233,8 @@ class World:
         self.restarting: set[str] = set()
         self.email_deaths = 0
         self.snapshots: dict[tuple[str, int], Snapshot] = {}
+        self.choices: Choices | None = None
+        """What was chosen when the rules were published anew; None: they were not."""
         self.view = View(
             rules=rules_of(1),
             rules_version=1,
@@ -462,6 +465,7 @@ class World:
 
     def republish(self) -> None:
         """Publish the rules anew, as a version of its own."""
+        self.choices = chosen(self.database, 2, self.plan.runs, self.plan.groups)
         self._write_publication(2, self.plan.runs)
         self._show(
             msgspec.structs.replace(

@@ -18,7 +18,7 @@ from messaging.alerts.signing import key_of, signed_headers
 from messaging.alerts.webhook import WebhookClient
 from messaging.outside import Refused, is_public
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
-from tests.alert_builders import ANN, rows_of_an_alert
+from tests.alert_builders import ANN, rows_of_a_test_alert, rows_of_an_alert
 from tests.gateway_builders import NOON
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -173,3 +173,47 @@ async def test_a_host_that_no_client_can_ask_for_fails_its_notice_and_nothing_el
     channel = WebhookChannel(Client(), lambda: NOON)  # type: ignore[arg-type]
     outcome = await channel.tell(notice_of(an_alert(), "webhook", "http://here"), NOON)
     assert (outcome.status, outcome.reason) == (FAILED, "the address cannot be called")
+
+
+def a_test_alert() -> dict[str, object]:
+    row = rows_of_a_test_alert()[0]
+    return row.fields | {"id": row.id}
+
+
+def test_the_email_about_a_split_test_says_which_what_was_seen_and_what_to_do() -> None:
+    notice = notice_of(a_test_alert(), "email", "https://mdma.example")
+    raw = mail_of(notice, sender=("Shop", "shop@a.example"), to=("", "ops@a.example"), now=NOON)
+    parsed = email.message_from_bytes(raw, policy=email.policy.default)
+    assert parsed["Subject"] == "Alert: sample ratio mismatch (lead)"
+    bodies = [parsed.get_body((kind,)) for kind in ("plain", "html")]
+    for body in bodies:
+        assert body is not None
+        text = " ".join(body.get_content().split())
+        for words in (
+            "Visitors of split test words (path lead, stage invited) do not come by its shares",
+            "since 2017-06-01 12:00 UTC.",
+            "What was expected and seen",
+            "a: 401 visitors, 300.5 expected by its share of 50 %",
+            "https://mdma.example/console/experiments",
+            f"https://mdma.example/console/alerts?status=open#a-{notice.alert}",
+            "mdma experiments",
+            f"/api/v1/alerts/{notice.alert}/close",
+        ):
+            assert words in text, words
+        for words in ("visitors/", "resume", "mdma visitor", "What was tried", "run ,"):
+            assert words not in text, words
+    page = bodies[1]
+    assert page is not None
+    assert "Look for a variant that cannot be sent" in page.get_content()
+
+
+def test_the_webhook_about_a_split_test_names_the_test_and_no_visitor() -> None:
+    data = json.loads(body_of(notice_of(a_test_alert(), "webhook", "http://here")))["data"]
+    assert (data["visitor"], data["visitor_page"], data["policy"]) == (
+        "",
+        "",
+        "split_test/lead/invited/words/5f1",
+    )
+    assert data["test_page"] == "http://here/console/experiments"
+    assert data["url"] == "http://here/api/v1/alerts?status=open&path=lead"
+    assert [row["seen"] for row in data["history"]] == [401, 200]

@@ -134,6 +134,17 @@ def test_a_refund_is_taken_once_and_takes_no_more_than_there_was() -> None:
     assert orders_value(ann.state) == 40.0
 
 
+def test_a_part_given_back_in_another_currency_takes_nothing_off() -> None:
+    ann = a_shop()
+    ann.sees(a_refund(1, "o1", total=30, currency="JPY"))
+    ann.sees(
+        a_track(2, "Order Completed", properties={"order_id": "o1", "total": 80, "currency": "EUR"})
+    )
+    assert orders_value(ann.state) == 80.0
+    ann.sees(a_refund(3, "o1", total=30, currency="eur"))
+    assert orders_value(ann.state) == 50.0
+
+
 def test_a_refund_that_comes_before_its_order_or_with_a_merge_counts() -> None:
     ann, young = a_shop(), a_shop()
     ann.sees(a_refund(1, "o1", total=30), an_order(2, "o1", 80))

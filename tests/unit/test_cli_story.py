@@ -16,6 +16,7 @@ WRITTEN = re.compile(r'(?:story|LogStory)\(\s*"([a-z_]+\.[a-z_]+)"')
 
 EVERYTHING = {
     "before": 1,
+    "stays": 1,
     "path": "leads",
     "run": "1",
     "stage": "invited",
@@ -293,7 +294,7 @@ def test_a_refund_says_what_is_left_and_status_sums_up():
     said = "2 worth 1,015.00 EUR, 2.50 USD, 5.00 EUR given back"
     assert dict(totals(stats))["orders"] == said
     stats["sales"]["unread"] = 1
-    assert dict(totals(stats))["orders"] == f"{said}; 1 order without a worth that can be read"
+    assert dict(totals(stats))["orders"] == f"{said}; 1 order with a sum that could not be taken"
     unread = {
         "order_id": "o1",
         "amount": 0.0,
@@ -323,7 +324,50 @@ def test_a_run_that_goes_over_to_another_version_goes_on():
     assert sentence({"kind": "story: run.stopped", "detail": detail}) == (
         "run 1 of welcome left the path: decided at publishing version 2, by kim"
     )
+    detail = {"run": "1", "path": "welcome", "stage": "cart", "stays": 3, "version": 4, "by": "kim"}
+    assert sentence({"kind": "story: run.stayed", "detail": detail}) == (
+        "run 1 of welcome stays on version 3 of the rules, as was chosen for stage cart:"
+        " decided at publishing version 4, by kim"
+    )
+    no_place = {"kind": "story: run.stayed", "detail": detail | {"reason": "no such stage"}}
+    assert sentence(no_place) == (
+        "run 1 of welcome stays on version 3 of the rules, since version 4 has no such stage:"
+        " decided at publishing version 4, by kim"
+    )
+    detail = {"run": "1", "path": "welcome", "stage": "cart", "version": 2, "by": "kim"}
+    detail["reason"] = "another version was published"
     old = {name: value for name, value in detail.items() if name not in ("version", "by")}
     assert "another version was published" in sentence(
         {"kind": "story: run.stopped", "detail": old}
+    )
+
+
+@pytest.mark.parametrize(
+    ("why", "says"),
+    [
+        ("quiet_hours", "quiet hours"),
+        ("cap", "too soon after the last e-mail"),
+        ("cap_then_quiet_hours", "too soon after the last e-mail, and then quiet hours"),
+        ("send_time", "the hour that was picked for it"),
+        ("after_visit", "they are left alone for a while after a visit"),
+    ],
+)
+def test_what_is_planned_says_why_it_waits(why, says):
+    detail = {"run": "1", "path": "welcome", "stage": "cart", "step": "cart-mail", "why": why}
+    detail["at"] = "2026-11-26T08:00:00Z"
+    assert sentence({"kind": "story: send.planned", "detail": detail}) == (
+        f'planned the e-mail "cart-mail" of welcome for Thu 26 Nov 2026, 08:00 UTC: {says}'
+    )
+    broadcast = detail | {"path": "broadcast:b1", "stage": "broadcast", "step": "broadcast"}
+    assert sentence({"kind": "story: send.planned", "detail": broadcast}) == (
+        f"broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: {says}"
+    )
+
+
+def test_what_waits_for_nothing_names_no_reason():
+    detail = {"run": "1", "path": "welcome", "step": "m", "at": "2026-11-26T08:00:00Z"}
+    assert sentence({"kind": "story: send.planned", "detail": detail}).endswith("08:00 UTC")
+    broadcast = detail | {"path": "broadcast:b1"}
+    assert sentence({"kind": "story: send.planned", "detail": broadcast}) == (
+        "broadcast b1 is due at Thu 26 Nov 2026, 08:00 UTC"
     )

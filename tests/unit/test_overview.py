@@ -16,6 +16,7 @@ from scripts.doing import JOBS, bots_now
 from scripts.overview import _revenue, overview
 from scripts.telling import Reading
 from scripts.wording import TITLES
+from tests.alert_builders import rows_of_a_test_alert
 from tests.gateway_builders import NOON, StillClock
 
 PARTS = {
@@ -140,6 +141,19 @@ async def test_facts_become_words() -> None:
     }
 
 
+async def test_the_alert_about_a_split_test_stands_where_the_others_do_and_says_it_alone() -> None:
+    policy = "split_test/leads/talk/words/5f1"
+    row = rows_of_a_test_alert(policy)[0]
+    store = await a_store(alerts={row.id: row.fields})
+    told = await reading(store, StillClock(NOON), PARTS).overview()
+    [alert] = told.alerts
+    assert (alert.visitor, alert.who) == ("", "Split test words of leads")
+    assert alert.said == "visitors do not come by the shares"
+    looking = Looking(store, StoreReader(store))
+    alarms = [{"policy": each, "verdict": "alarm"} for each in (policy, f"{policy}2")]
+    assert await looking.without_alert(alarms) == alarms[1:], "the other one was raised as nothing"
+
+
 async def test_social_says_how_many_it_found() -> None:
     parts = PARTS | {"social-0": {"rate": 1.0}}
     detail = {"presence": "found", "profile": "professional", "activity": ""}
@@ -232,7 +246,7 @@ def test_the_tile_of_revenue_adds_no_two_currencies() -> None:
         "1,519.00",
         (
             "after refunds; and 12,040.50 USD; 49.00 EUR given back; "
-            "1 order without a worth that can be read"
+            "1 order with a sum that could not be taken"
         ),
     )
     assert _revenue({"currencies": [], "unread": 0}) == ("Revenue", "0.00", "after refunds")

@@ -11,7 +11,8 @@ from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, read_folder
 from messaging.store.audit_log import AUDIT_LOG
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from scripts.cli_versions import _moved_lines, _published_line, publish
+from scripts.cli_rules import push
+from scripts.cli_versions import _published_line, moved_lines, publish
 from scripts.impact import ImpossibleError
 from scripts.rules import publications, publish_noted, publish_when_empty, push_files
 from scripts.rules import publish as publish_version
@@ -92,9 +93,17 @@ async def test_a_path_that_a_version_does_not_have_is_said_so() -> None:
 
 @pytest.mark.parametrize("given", ["lead-to-customer/1/cart", "cart=elsewhere", "="])
 def test_a_group_without_a_choice_is_wrong_use(given: str) -> None:
-    found = CliRunner().invoke(publish, ["2", "--group", given])
+    for command, what in ((publish, ["2"]), (push, [str(DEFAULTS), "--publish"])):
+        found = CliRunner().invoke(command, [*what, "--group", given])
+        assert found.exit_code == 2
+        assert "=stay or =migrate or =exit" in found.output
+
+
+@pytest.mark.parametrize("given", [["--runs", "exit"], ["--group", f"{PATH}/1/cart=stay"]])
+def test_a_push_that_publishes_nothing_decides_for_nobody(given: list[str]) -> None:
+    found = CliRunner().invoke(push, [str(DEFAULTS), *given])
     assert found.exit_code == 2
-    assert "=stay or =migrate or =exit" in found.output
+    assert "add --publish" in found.output
 
 
 def test_the_command_line_says_what_was_decided_for_each_group() -> None:
@@ -104,7 +113,7 @@ def test_the_command_line_says_what_was_decided_for_each_group() -> None:
         a_group(stage="opened", choice="migrate", has_place=False, why_not="no such stage"),
     ]
     row = {"version": 2, "runs": "migrate", "groups": {}, "impact": groups, "at": NOON, "by": "cli"}
-    stays, leaves, cannot, moving = _moved_lines(row)
+    stays, leaves, cannot, moving = moved_lines(row)
     assert stays == f"{PATH}/1/cart: 5 runs under way, 2 with a person; stays"
     assert leaves.endswith("; leaves")
     assert cannot.endswith("; cannot go over: version 2 has no such stage")

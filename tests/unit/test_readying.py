@@ -31,7 +31,9 @@ async def test_who_gets_on_is_waited_for_and_it_is_said():
 
 @pytest.mark.parametrize("metrics", [copying(5_000.0), {"behavior-0": None, "gateway-1": {}}])
 async def test_who_does_not_is_named(metrics):
-    with pytest.raises(Refused, match=r"^behavior-0 did not get ready: see logs$"):
+    with pytest.raises(
+        Refused, match=r"^behavior-0 did not get ready in 0\.3 s: start again, or see logs$"
+    ):
         await until_ready(looks(metrics), lambda _: None, Path("logs"), seconds_max=0.3)
 
 

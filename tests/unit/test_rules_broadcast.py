@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,8 +12,9 @@ import pytest
 from agents.rules.compiled import Cap
 from agents.rules_manager.broadcasting import OPEN_MAX
 from agents.rules_manager.loop import MERGED
+from agents.rules_manager.planning import NEWS_AFTER_MERGE
 from agents.rules_manager.state import RUNS_MAX, Run
-from messaging.vocabulary.effects import LogDecision, PutRecipient, Tell
+from messaging.vocabulary.effects import LogDecision, LogStory, PutRecipient, Tell
 from messaging.vocabulary.messages import (
     BroadcastReached,
     CohortEntered,
@@ -47,6 +48,19 @@ def shown(one: OneVisitor) -> list[tuple[str, str]]:
     return [(e.status, e.reason) for e in one.effects if isinstance(e, PutRecipient)]
 
 
+def waits(one: OneVisitor) -> tuple[str, datetime | None]:
+    """Return (why, until when) the newest row says that it waits."""
+    last = [e for e in one.effects if isinstance(e, PutRecipient)][-1]
+    assert last.status == "planned"
+    return last.reason, last.until
+
+
+def planned(one: OneVisitor) -> dict[str, Any]:
+    """Return what the story says of the newest e-mail that was planned."""
+    lines = [e for e in one.effects if isinstance(e, LogStory) and e.kind == "send.planned"]
+    return lines[-1].detail
+
+
 def test_it_is_sent_at_once_where_nothing_stands_against_it_and_once() -> None:
     one = somebody()
     reach(one)
@@ -71,6 +85,64 @@ def test_quiet_hours_and_caps_hold_for_it_and_its_e_mail_counts_for_others() -> 
     assert one.sent_at[0].hour == 8
     assert one.sent_at[1] - one.sent_at[0] >= timedelta(hours=20)
     assert len(one.plans) == 2
+
+
+def test_what_goes_at_once_waits_for_nothing() -> None:
+    one = somebody()
+    reach(one)
+    assert waits(one) == ("", None)
+    assert "why" not in planned(one)
+
+
+def test_the_row_and_the_story_say_until_when_it_waits_for_the_quiet_hours() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    reach(one)
+    morning = one.now.replace(hour=8, minute=0) + timedelta(days=1)
+    assert waits(one) == ("quiet_hours", morning)
+    assert (planned(one)["why"], planned(one)["at"]) == ("quiet_hours", morning)
+
+
+@pytest.mark.parametrize(
+    ("sent_at_hour", "why", "until_hour"),
+    [(9, "cap_then_quiet_hours", 8), (20, "cap", 16)],
+)
+def test_the_row_says_that_it_waits_for_a_cap(sent_at_hour: int, why: str, until_hour: int) -> None:
+    """A cap of 20 hours that ends in the night leaves the night to wait for as well."""
+    one = somebody()
+    one.now = one.now.replace(hour=sent_at_hour)
+    reach(one)
+    one.pass_time(0.5)
+    assert shown(one)[-1] == ("sent", "handed over")
+    reach(one, msgspec.structs.replace(NEWS, id="b2"))
+    reason, until = waits(one)
+    assert until is not None
+    assert (reason, until.hour) == (why, until_hour)
+    one.pass_time(48)
+    assert one.sent_at[1] == until, "it went when the row said"
+
+
+def test_whoever_something_of_more_value_went_before_waits_anew_and_the_row_says_so() -> None:
+    one = somebody()
+    one.now = one.now.replace(hour=22)
+    reach(one)
+    reach(one, msgspec.structs.replace(NEWS, id="b2", priority=5))
+    one.pass_time(10.5)
+    rows = [e for e in one.effects if isinstance(e, PutRecipient) and e.broadcast == "b1"]
+    assert [each.reason for each in rows] == ["quiet_hours", "cap_then_quiet_hours"]
+    first, then = (each.until for each in rows)
+    assert first is not None
+    assert then is not None
+    assert then - first == timedelta(days=1)
+
+
+def test_what_waits_for_a_word_on_two_who_became_one_says_until_when() -> None:
+    one = somebody()
+    one.state.merged_at = one.now
+    one.state.may_email = False
+    reach(one)
+    one.pass_time(0.1)
+    assert waits(one) == ("consent", one.state.merged_at + NEWS_AFTER_MERGE)
 
 
 def test_the_higher_priority_goes_first() -> None:
@@ -107,7 +179,7 @@ def test_consent_taken_back_before_it_goes_refuses_it() -> None:
     reach(one)
     one.identify(may_email=False)
     one.pass_time(48)
-    assert (one.plans, shown(one)) == ([], [("planned", ""), ("refused", "consent")])
+    assert (one.plans, shown(one)) == ([], [("planned", "quiet_hours"), ("refused", "consent")])
 
 
 def test_what_is_called_off_is_not_sent_and_what_went_stays_sent() -> None:
@@ -116,7 +188,7 @@ def test_what_is_called_off_is_not_sent_and_what_went_stays_sent() -> None:
     reach(one)
     reach(one, cancel=True)
     one.pass_time(48)
-    assert (one.plans, shown(one)) == ([], [("planned", ""), ("cancelled", "")])
+    assert (one.plans, shown(one)) == ([], [("planned", "quiet_hours"), ("cancelled", "")])
     other = somebody()
     reach(other)
     other.pass_time(1)
@@ -282,7 +354,8 @@ def test_so_many_wait_for_a_visitor_at_once_and_keep_nobody_off_a_path() -> None
     one.now = one.now.replace(hour=22)
     for number in range(OPEN_MAX + 1):
         reach(one, msgspec.structs.replace(NEWS, id=f"b{number}"))
-    assert shown(one) == [("planned", "")] * OPEN_MAX + [("refused", "open_runs")]
+    waiting = [("planned", "quiet_hours")] * OPEN_MAX
+    assert shown(one) == [*waiting, ("refused", "open_runs")]
     for number in range(RUNS_MAX - OPEN_MAX):
         run = Run(f"p{number}", 1, "1", one.now, "invited", "waiting", holdout=False)
         one.state.put_run(run)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -9,6 +11,7 @@ from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.bot import RulesBot
 from agents.rules_manager.editing import group_of
+from messaging.vocabulary.effects import LogStory
 from messaging.vocabulary.events import RulesPublished
 from messaging.vocabulary.messages import AlertAnswered, RunsMoved
 from tests.rules_builders import PATH, VISITOR, OneVisitor, a_view, some_rules
@@ -77,6 +80,48 @@ def test_the_story_says_that_it_was_decided_at_publishing_and_by_whom() -> None:
     moved(lead, "stay", invited="exit")
     [line] = [each for each in lead.effects[before:] if getattr(each, "kind", "") == "run.stopped"]
     assert (line.detail["version"], line.detail["by"]) == (2, "eve")
+
+
+def stayed(lead: OneVisitor) -> list[dict[str, Any]]:
+    """Return what the story says of each publication that left a run where it was."""
+    return [e.detail for e in lead.effects if isinstance(e, LogStory) and e.kind == "run.stayed"]
+
+
+def test_who_stays_by_choice_is_told_so_once() -> None:
+    lead = OneVisitor().enter()
+    published(lead)
+    for _ in range(2):  # the mover tells everybody again until nobody is left
+        moved(lead, "migrate", invited="stay")
+    where = {"path": PATH, "run": "1", "stage": "invited"}
+    assert stayed(lead) == [{**where, "version": 2, "stays": 1, "by": "eve"}]
+    published(lead, 3)
+    moved(lead, "migrate", 3, invited="stay")
+    assert [line["version"] for line in stayed(lead)] == [2, 3], "of each publication"
+
+
+@pytest.mark.parametrize("choices", [{}, {"invited": "migrate"}])
+def test_who_stays_since_there_is_no_place_for_them_is_told_why(choices: dict[str, str]) -> None:
+    lead = OneVisitor().enter()
+    published(lead, without="invited")
+    moved(lead, "migrate", **choices)
+    assert [(line["stays"], line["reason"]) for line in stayed(lead)] == [(1, "no such stage")]
+
+
+def test_who_waits_for_a_person_is_told_as_well_that_they_stay() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(20 * DAY)
+    published(lead)
+    moved(lead, "exit", invited="stay")
+    assert len(stayed(lead)) == 1
+
+
+def test_of_whom_nothing_was_chosen_is_told_nothing() -> None:
+    """What a fact says of others, and what a publication says that leaves everybody alone, is no word on this run."""
+    lead = OneVisitor().enter()
+    published(lead)
+    moved(lead, "stay", opened="stay")
+    moved(lead, "stay")
+    assert stayed(lead) == []
 
 
 def test_an_exit_ends_a_run_and_nobody_is_called() -> None:

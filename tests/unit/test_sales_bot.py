@@ -36,6 +36,7 @@ from messaging.vocabulary.messages import (
     Responded,
     StateMerged,
 )
+from scripts.story_lines import line as line_of
 from tests.behavior_builders import ANN, MINUTE, START, a_view, told
 
 PATH = "lead-to-customer"
@@ -56,8 +57,10 @@ def a_purchase(order_id: str = "o1", at: Any = START, **changes: Any) -> Purchas
     return Purchased(**(fields | changes))
 
 
-def a_refund(refund_id: str = "r1", amount: float | None = 5.0, order_id: str = "o1") -> Refunded:
-    return Refunded(ANN, START + DAY, refund_id, order_id, amount, "EUR")
+def a_refund(
+    refund_id: str = "r1", amount: float | None = 5.0, order_id: str = "o1", currency: str = "EUR"
+) -> Refunded:
+    return Refunded(ANN, START + DAY, refund_id, order_id, amount, currency)
 
 
 def a_send(send_id: str, at: Any) -> MailSent:
@@ -315,13 +318,36 @@ def test_a_refund_takes_revenue_and_credit_back_once() -> None:
     assert [each["linear"] for each in orders_of(state)[0]["credits"]] == [7.5, 7.5]
 
 
+@pytest.mark.parametrize("is_early", [False, True])
+def test_a_part_given_back_in_another_currency_takes_nothing_off_and_is_told(
+    is_early: bool,
+) -> None:
+    state = SalesState()
+    told_of = [a_purchase(), a_refund(amount=5.0, currency="USD")]
+    effects = take(state, *(reversed(told_of) if is_early else told_of))
+    [*_, row] = [e for e in effects if isinstance(e, PutOrder)]
+    assert (row.refunded, state.revenue) == (0.0, 20.0)
+    assert row.issue == "refund r1 is in USD, the order in EUR: nothing was taken off"
+    assert orders_of(state)[0]["issue"] == row.issue
+    assert figures_of(state)["unread"] == 1.0
+    if not is_early:
+        [*_, story] = [e for e in effects if isinstance(e, LogStory)]
+        line = line_of("order.refunded", story.detail)
+        assert "counts nothing (it is in USD, the order in EUR)" in line
+        assert "20 EUR" in line
+    take(state, a_refund("r2", 5.0, currency=""), a_refund("r3", 5.0))
+    assert state.revenue == 10.0, "one that names no currency is in the order's"
+    take(state, a_refund("r4", None, currency="USD"))
+    assert state.revenue == 0.0, "the whole order is the whole order"
+
+
 def test_currencies_are_never_added_up_also_of_orders_that_are_not_remembered_any_more() -> None:
     state = SalesState()
     for number in range(ORDERS_MAX + 10):
         bought = a_purchase(f"o{number}", START + number * MINUTE, value=1.0)
         bought.currency = ("EUR", "USD", "EUR", "")[number % 4]
         take(state, bought)
-    take(state, a_refund(order_id=f"o{ORDERS_MAX + 9}", amount=1.0))
+    take(state, a_refund(order_id=f"o{ORDERS_MAX + 9}", amount=1.0, currency="USD"))
     found = revenues(state)
     count = ORDERS_MAX + 10
     eur, usd, none = (len(range(n, count, 4)) for n in (0, 1, 3))

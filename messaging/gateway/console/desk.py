@@ -23,13 +23,19 @@ class AlertCard(msgspec.Struct, kw_only=True):
     at: str
     status: str
     visitor: str
+    """Empty where it is about a split test."""
     who: str
+    """Whom it is about, or which split test."""
     said: str
-    path: str
-    run: str
+    place: str
+    """Path, and run or stage; empty for none."""
+    tried: str
+    """What the history is of."""
     history: list[str]
+    todo: str
+    """What is to be done, where that is more than the buttons say."""
     may_resume: bool
-    """False: it is about one e-mail, and can only be closed."""
+    """False: it is about one e-mail or a split test, and can only be closed."""
     stages: list[str]
     """Where a new run may begin."""
 
@@ -43,6 +49,8 @@ class RecipientLine(msgspec.Struct, kw_only=True):
     why: str
     """In words; empty where there is nothing to say."""
     at: str
+    until: str
+    """Until when it waits, empty where it does not."""
 
 
 class PersonLine(msgspec.Struct, kw_only=True):

@@ -1,0 +1,88 @@
+"""Say one alert in words: whom or what it is about, why it came, what was tried or seen, what is to be done. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from messaging.alerts.notice import NOT_BY_SHARES, by_share
+from messaging.gateway.console.desk import AlertCard
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.records import place_of_test
+from scripts.reasons import why
+from scripts.visible import shown
+from scripts.wording import moment
+
+
+def card_of(
+    row: dict[str, Any], addresses: dict[str, str], stages: dict[str, list[str]]
+) -> AlertCard:
+    """Return the card of an alert's row.
+
+    Args:
+        row: of the table `alerts`, as it is shown (`scripts.visible.plain`).
+        addresses: visitor -> e-mail address.
+        stages: alert -> where a new run may begin.
+    """
+    policy = row.get("policy", "")
+    visitor = row["visitor"]
+    who = words_of_test(policy) or addresses.get(visitor) or f"visitor {visitor[:6]}"
+    is_open = row["status"] == "open"
+    return AlertCard(
+        id=row["id"],
+        at=moment(row["at"]),
+        status=row["status"],
+        visitor=visitor,
+        who=shown(who),
+        said=_sentence(row),
+        place=_place(row),
+        tried="What was expected and seen" if policy else "What was tried",
+        history=[_tried(each) for each in row.get("history") or ()],
+        todo=NOT_BY_SHARES if policy and is_open else "",
+        may_resume=row["kind"] != UNCERTAIN_SUCCESS and not policy,
+        stages=stages.get(row["id"], []),
+    )
+
+
+def words_of_test(policy: str) -> str:
+    """Return which split test a policy is, empty where it is none.
+
+    >>> words_of_test("split_test/to-customer/invited/words/5f1"), words_of_test("")
+    ('Split test words', '')
+    """
+    _, _, name = place_of_test(policy)
+    return f"Split test {name}" if name else ""
+
+
+def _place(row: dict[str, Any]) -> str:
+    """Return where on its path an alert is about, empty for no path."""
+    if not row["path"]:
+        return ""
+    _, stage, _ = place_of_test(row.get("policy", ""))
+    return (
+        f"path {row['path']}, stage {stage}" if stage else f"path {row['path']}, run {row['run']}"
+    )
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    said = why(row["kind"])
+    said = said[:1].upper() + said[1:]
+    if row["status"] == "open":
+        return f"{said}."
+    by = f" by {row['by']}" if row.get("by") else ""
+    when = f", {moment(row['settled_at'])}" if row.get("settled_at") else ""
+    return f"{said}: {row['status']}{by}{when}."
+
+
+def _tried(entry: dict[str, Any]) -> str:
+    """Return one line of an alert's history in words: an e-mail, or a variant of a split test.
+
+    >>> entry = {"template": "hello", "stage": "invited", "status": "handed over", "opened": True}
+    >>> _tried({**entry, "clicked": False, "at": "2026-11-26T14:00:00Z"})
+    '“hello” at stage invited: handed over Thu 26 Nov 2026, 14:00 UTC, opened'
+    """
+    if share := by_share(entry):
+        return share
+    came = [name for name in ("opened", "clicked") if entry.get(name)]
+    answer = " and ".join(came) or "no answer"
+    said = f"“{entry.get('template')}” at stage {entry.get('stage')}"
+    return f"{said}: {entry.get('status')} {moment(entry.get('at'))}, {answer}"
