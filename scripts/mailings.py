@@ -40,6 +40,7 @@ from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.errors import RuleError
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.plans import SendPlan
+from scripts.refused import Refusals
 from scripts.rules import files_of, newest
 from scripts.rules import published as published_of
 from scripts.visible import shown
@@ -100,6 +101,7 @@ class StoredMailings:
         self._tests = Attempts(TESTS_MAX, TESTS_WINDOW_SECONDS)
         self._checks = Attempts(CHECKS_MAX, TESTS_WINDOW_SECONDS)
         self._asks = asks or LinkAsker(is_outside_open=False)
+        self._refusals = Refusals(store.refusals, clock)
         self._sent = 0
         self._rules: dict[int, CompiledRules] = {}
 
@@ -138,6 +140,7 @@ class StoredMailings:
             "newest": newest.version,
             "goes_out": sent.version if sent is not None and name in sent.templates else 0,
             "is_what_goes_out": sent is not None and _is_alike(sent, rules, name),
+            "refused": await self._refusals.of(name),
         }
         if errors:
             return _unread(known, errors)
