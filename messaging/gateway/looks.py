@@ -1,4 +1,4 @@
-"""Speak the admin API of what the console shows of the machine: the overview, all routines, what was learned, the parts."""
+"""Speak the admin API of what the console shows of the machine: overview, routines, what was learned, the parts."""
 
 from __future__ import annotations
 
