@@ -16,7 +16,7 @@ from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.desk import SystemNow
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.mailings import Preview, TemplateLine
-from messaging.gateway.console.routine import OlderLine, Routine
+from messaging.gateway.console.routine import OlderLine, Routine, RoutineLine
 from messaging.gateway.console.rulebook import (
     CohortLine,
     FillingLine,
@@ -50,6 +50,7 @@ _STRUCTS = (
     Place,
     Preview,
     Routine,
+    RoutineLine,
     Snapshot,
     SystemNow,
     TemplateLine,
@@ -327,6 +328,7 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("POST", "paths/{id}/enter"): _named(let_in=WHOLE, before=WHOLE, unknown=TEXTS),
     ("POST", "paths/{id}/archive"): _ARCHIVED,
     ("POST", "paths/{id}/unarchive"): _ARCHIVED,
+    ("GET", "routines"): _named(version=WHOLE, routines=_list_of(_OF[RoutineLine])),
     ("GET", "routines/{id}"): _named(routine=_OF[Routine]),
     ("GET", "deliverability"): _named(deliverability=_OF[DeliveredNow]),
     ("GET", "suppressions"): _named(

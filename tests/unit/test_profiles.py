@@ -246,7 +246,7 @@ def test_a_draft_is_a_version_that_was_pushed_whether_it_is_published_or_not(
 
 def test_too_few_leads_are_refused_in_words() -> None:
     with pytest.raises(Refused, match="knows 1 lead by address who have not bought"):
-        asyncio.run(leads_of(a_store(v1=a_lead()), 1, None))
+        asyncio.run(leads_of(a_store(v1=a_lead()), 1, None, "opt-in"))
 
 
 def test_wrong_use_is_said_in_one_line(tmp_path: Path) -> None:
