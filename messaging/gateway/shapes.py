@@ -267,7 +267,10 @@ BROADCAST = _named(
     version=WHOLE,
     priority=WHOLE,
     dry_run=FLAG,
-    status={"enum": ["ordered", "under way", "done", "cancelling", "cancelled"]},
+    status={
+        "enum": ["ordered", "under way", "done", "cancelling", "cancelled"],
+        "description": "`done`: everybody in the cohort was asked; `recipients` says who has it, and who waits.",
+    },
     told=_map_of(WHOLE) | {"description": "Reason, or `would get it` -> people."},
     completed_at_=TIME,
     recipients_=_map_of(WHOLE) | {"description": "What became of it -> people."},
