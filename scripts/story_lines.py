@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from scripts.choices import percent
 from scripts.counting import counted
-from scripts.reasons import not_offered, why
+from scripts.reasons import not_offered, why, why_capped
 from scripts.wording import Row, because, mail, moment, of_path, offer, words
 from scripts.worth import sum_said
 
@@ -131,7 +131,7 @@ def _planned(d: Row) -> str:
     >>> _planned({"path": "broadcast:b1", "at": "2026-11-26T08:00:00Z", "why": "quiet_hours"})
     'broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: quiet hours'
     """
-    reason = f": {why(d['why'])}" if d.get("why") else ""
+    reason = f": {why_capped(d['why'], d.get('cap'))}" if d.get("why") else ""
     at = moment(d["at"])
     if name := _broadcast(d):
         return f"broadcast {name} {'waits until' if reason else 'is due at'} {at}{reason}"
@@ -152,7 +152,7 @@ def _put_off(d: Row) -> str:
         ahead = f" ({d.get('ahead_template') or 'an e-mail'} of {d['ahead']}{worth})"
     name = _broadcast(d)
     what = f"broadcast {name}" if name else f"the e-mail of stage {d['stage']}{of_path(d)}"
-    return f"{what} was put off: {why(d['rule'])}{ahead}"
+    return f"{what} was put off: {why_capped(d['rule'], d.get('cap'))}{ahead}"
 
 
 def _at_publishing(d: Row) -> str:

@@ -166,6 +166,8 @@ ROWS: dict[str, Schema] = {
         reason=TEXT | {"description": "Why it does not go, or not yet."},
         until=_or_null(TIME)
         | {"description": "Until when what is planned waits; once that is past, it is with Email."},
+        cap=_or_null(_named(channel=TEXT, count=WHOLE, hours=WHOLE))
+        | {"description": "The cap that it waits for, where it is one."},
     ),
     "webhooks": _named(
         id=TEXT,

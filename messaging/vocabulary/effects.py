@@ -229,6 +229,14 @@ class CallWebhook(msgspec.Struct):
     """What is told of the visitor."""
 
 
+class CapReached(msgspec.Struct):
+    """Name the cap that lets an e-mail go last: `count` touches on a channel, or on all (`total`), in `hours`."""
+
+    channel: str
+    count: int
+    hours: int
+
+
 class PutRecipient(msgspec.Struct):
     """Say what became of a broadcast for one visitor."""
 
@@ -240,6 +248,8 @@ class PutRecipient(msgspec.Struct):
     at: datetime
     until: datetime | None = None
     """Until when it waits; once that is past, the e-mail is with Email."""
+    cap: CapReached | None = None
+    """Which cap it waits for, where it is one."""
 
 
 class PublishSnapshot(msgspec.Struct):

@@ -134,7 +134,7 @@ async def test_what_waits_says_until_when_and_why_and_nothing_once_that_is_past(
         await log_in(session)
         where = await _post(session, f"{await _counted(session, store, now)}/send", priority="0")
         id_ = where.rpartition("/")[2]
-        visitors = await store.visitors("behavior", "", 4)
+        visitors = await store.visitors("behavior", "", 5)
         untils = (now + timedelta(hours=9), now - timedelta(minutes=1), None)
         for visitor, until in zip(visitors, untils, strict=False):
             row = {"broadcast": id_, "visitor": visitor, "status": "planned", "at": now}
@@ -142,14 +142,19 @@ async def test_what_waits_says_until_when_and_why_and_nothing_once_that_is_past(
             await store.put_document("recipients", f"{id_}:{visitor}", row)
         old = {"broadcast": id_, "visitor": visitors[3], "status": "planned", "reason": ""}
         await store.put_document("recipients", f"{id_}:{visitors[3]}", {**old, "at": now})
+        capped = old | {"visitor": visitors[4], "reason": "cap", "until": untils[0], "at": now}
+        capped["cap"] = {"channel": "email", "count": 4, "hours": 336}
+        await store.put_document("recipients", f"{id_}:{visitors[4]}", capped)
         html = await _get(session, where)
         waits = f"waits until {moment(untils[0])}: quiet hours"
         assert html.count(f'<td>Planned<small class="block">{waits}</small></td>') == 1
         assert html.count("<td>Planned</td>") == 3, "also of a row that an older version wrote"
+        assert f"waits until {moment(untils[0])}: 4 e-mails in 14 days are the limit" in html
         at = f"/api/v1/recipients?broadcast={id_}"
         async with session.get(at, headers=ADMIN) as answer:
             rows = {each["visitor"]: each for each in (await answer.json())["recipients"]}
         assert rows[visitors[0]]["reason"] == "quiet_hours"
+        assert rows[visitors[4]]["cap"] == capped["cap"]
         assert datetime.fromisoformat(rows[visitors[0]]["until"]) == untils[0]
 
 

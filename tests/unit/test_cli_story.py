@@ -386,8 +386,8 @@ def test_a_run_that_goes_over_to_another_version_goes_on():
     ("why", "says"),
     [
         ("quiet_hours", "quiet hours"),
-        ("cap", "too soon after the last e-mail"),
-        ("cap_then_quiet_hours", "too soon after the last e-mail, and then quiet hours"),
+        ("cap", "a cap of the path is reached"),
+        ("cap_then_quiet_hours", "a cap of the path is reached, and then quiet hours"),
         ("send_time", "the hour that was picked for it"),
         ("after_visit", "they are left alone for a while after a visit"),
     ],
@@ -402,6 +402,28 @@ def test_what_is_planned_says_why_it_waits(why, says):
     assert sentence({"kind": "story: send.planned", "detail": broadcast}) == (
         f"broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: {says}"
     )
+
+
+@pytest.mark.parametrize(
+    ("channel", "count", "hours", "says"),
+    [
+        ("email", 4, 336, "4 e-mails in 14 days are the limit"),
+        ("email", 1, 20, "1 e-mail in 20 hours is the limit"),
+        ("total", 3, 24, "3 touches on all channels together in 24 hours are the limit"),
+    ],
+)
+def test_a_wait_for_a_cap_names_the_cap_where_the_line_has_it(channel, count, hours, says):
+    cap = {"channel": channel, "count": count, "hours": hours}
+    detail = {"run": "1", "path": "broadcast:b1", "at": "2026-11-26T08:00:00Z", "cap": cap}
+    until = "broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: "
+    said = sentence({"kind": "story: send.planned", "detail": detail | {"why": "cap"}})
+    assert said == until + says
+    both = detail | {"why": "cap_then_quiet_hours"}
+    said = sentence({"kind": "story: send.planned", "detail": both})
+    assert said == f"{until}{says}, and then quiet hours"
+    put_off = detail | {"stage": "broadcast", "rule": "cap"}
+    said = sentence({"kind": "story: touch.refused", "detail": put_off})
+    assert said == f"broadcast b1 was put off: {says}"
 
 
 def test_what_waits_for_nothing_names_no_reason():
