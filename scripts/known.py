@@ -12,7 +12,7 @@ from agents.rules_manager.broadcast_rule import name_of
 from scripts.choices import percent
 from scripts.counting import counted
 from scripts.visible import plain, shown
-from scripts.wording import did, moment, words
+from scripts.wording import because, did, held, moment, words
 from scripts.worth import amount_said, sum_said
 
 SMALLEST = 0.001
@@ -212,5 +212,7 @@ def _broadcast(run: dict[str, Any]) -> str:
 
 
 def _send(send: dict[str, Any]) -> str:
+    if waits := held(send):
+        return f"{send['template']}: {waits}{because(send)}, {moment(send['at'])}"
     reason = f" ({send['reason']})" if send["reason"] else ""
     return f"{send['template']}: {send['status']}{reason}, {moment(send['at'])}"

@@ -37,6 +37,7 @@ REASONS = {
     "made room": "something that matters more took its place",
     "merge": "the alert of the same visitor's other half stays",
     "mailbox_of_another_visitor": "the address belongs to another visitor",
+    "no address": "no address is known",
     "no consent": "the visitor has not agreed to it",
     "not_published": "the published rules have it no more",
     "not_on_site": "the visitor is not on the site",

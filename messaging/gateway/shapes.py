@@ -151,7 +151,13 @@ ROWS: dict[str, Schema] = {
         told_at_=_or_null(TIME),
     )
     | {"additionalProperties": True},
-    "sends": _row_of(PutSend, "plan", **_OF_A_SEND),
+    "sends": _row_of(
+        PutSend,
+        "plan",
+        **_OF_A_SEND,
+        status=TEXT | {"description": "`planned`: it is held for the word that lifts `reason`."},
+        until=_or_null(TIME) | {"description": "When what is held is refused, if none came."},
+    ),
     "engagements": _row_of(PutEngagement, "plan", **_OF_AN_OFFER),
     "decisions": _row_of(Decision),
     "snapshots": _row_of(Snapshot, at=TIME, left_out=_map_of(WHOLE)) | {"required": ["id"]},
@@ -210,6 +216,7 @@ _SENT = _named(
     stage=TEXT,
     attempt=WHOLE,
     success=FLAG,
+    until=_or_null(TIME),
 )
 _OFFERED = _named(
     engagement_id=TEXT,

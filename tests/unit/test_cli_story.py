@@ -305,6 +305,20 @@ def test_a_sum_is_said_alike_wherever_it_stands(value, currency, said):
     assert revenue_said({"currencies": [{"currency": currency, "revenue": value}]}) == said
 
 
+def test_an_e_mail_that_waits_for_an_address_says_so_and_until_when():
+    row = EVERYTHING | {"kind": "sends", "status": "planned", "reason": "no address"}
+    row |= {"template": "thanks", "step": "success", "run": "o-1"}
+    said = sentence(row)
+    waits = "waits until Thu 26 Nov 2026, 14:00 UTC: no address is known"
+    assert said == f"success e-mail thanks for order o-1 {waits}"
+    visitor = {"visitor_id": "5c31", "unsubscribed_at": None, "sends": [row]}
+    visitor |= {name: [] for name in ("user_ids", "anonymous_ids", "lists", "cohorts", "runs")}
+    visitor |= {name: {} for name in ("traits", "consent", "scores", "counters")}
+    assert dict(facts(visitor))["e-mail"] == f"thanks: {waits}, Thu 26 Nov 2026, 14:00 UTC"
+    plain = sentence({name: each for name, each in row.items() if name != "until"})
+    assert plain.endswith("o-1 planned: no address is known"), "of before it was written down"
+
+
 def test_a_refund_says_what_is_left_and_status_sums_up():
     row = {"order_id": "o1", "amount": 5.0, "currency": "EUR", "left": 15.0}
     said = sentence({"kind": "story: order.refunded", "detail": row})
