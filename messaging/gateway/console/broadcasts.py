@@ -118,7 +118,7 @@ def how_it_stands(found: dict[str, Any]) -> str:
     >>> how_it_stands({"status": "done", "recipients": {"sent": 31, "planned": 67}})
     'everybody was asked: 31 sent, 67 wait'
     """
-    stands = STANDS.get(found["status"], found["status"])
+    stands: str = STANDS.get(found["status"], found["status"])
     if found["status"] in (*OPEN, CANCELLING):
         return stands
     sent, waiting = (found["recipients"].get(each, 0) for each in ("sent", "planned"))
