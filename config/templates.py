@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from liquid import Environment, FalsyStrictUndefined
 from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
 
-from agents.rules.compiled import CONFIRM_TEMPLATE
+from agents.rules.compiled import CONFIRM_TEMPLATE, GREETING_TRAITS, SPOKEN_MAX
 from agents.rules.models import TemplateFile
 from agents.rules.ruleset import RuleSet, layout_file, layout_of
 from agents.rules.source import Source
@@ -77,10 +77,35 @@ def make_bodies(rules: RuleSet, ready: Mapping[str, str] | None = None) -> list[
             errors += body
             continue
         rules.bodies[name] = body
+        rules.spoken[name] = _traits_in(environment, template, body)
         failure = None if found else _failure(environment, body, known)
         if failure is not None:
             errors.append(_template_error(source, template.body_key, failure))
-    return errors
+    return [*errors, *_too_many(rules)]
+
+
+def _too_many(rules: RuleSet) -> Iterator[RuleError]:
+    """Give the error of the template with which more traits are named than travel with a visitor."""
+    named: set[str] = set()
+    for name, traits in rules.spoken.items():
+        named |= {*traits} - {*GREETING_TRAITS}
+        if len(named) > SPOKEN_MAX:
+            source = rules.sources[f"templates/{name}.yaml"]
+            said = f"the templates up to this one name {len(named)} traits of their readers"
+            yield source.error((), said, f"name {SPOKEN_MAX} at most, beside those that greet")
+            return
+
+
+def _traits_in(environment: Environment, template: TemplateFile, body: str) -> tuple[str, ...]:
+    """Return the names in a template that are not given by us. A text that cannot be parsed is told elsewhere."""
+    named: set[str] = set()
+    for text in (template.subject, template.preheader, template.text, body):
+        try:
+            named.update(environment.from_string(text).global_variables())
+        except LiquidError:
+            continue
+    given = ALWAYS_KNOWN.keys() | KNOWN_AFTER_GOAL.keys() | KNOWN_IN_CONFIRMATION.keys()
+    return tuple(sorted(named - given))
 
 
 def _known(name: str, staged: set[str]) -> dict[str, object]:

@@ -307,6 +307,10 @@ class Store(Protocol):
         """Return values of some fields -> how many rows have them, where the first is a text and at least `least`."""
         ...
 
+    async def refusals(self, since: datetime) -> list[tuple[str, str, int, datetime, str]]:
+        """Return which sends were refused since a moment: template, reason, how many, when the newest, and whose."""
+        ...
+
     async def figures(self, bot: str) -> dict[str, float]:
         """Return what all visitors of a bot count as, summed over its shards' last commits."""
         ...

@@ -2,8 +2,9 @@
 
 Rules
 1. A cohort is touched by what it refers to as well: two compiled versions are compared, each with all it asks for.
-2. By the edit is what its rules say of what is known today. Points that were given stay as they were given; of a
-   score's edit the bands, the fading and the cap count at once.
+2. By the edit is what its rules say of what is known today: where a state lacks what they look at, whom they surely
+   hold and whom they may (`scripts.sure`). Points and fading of a score that is edited are such; its bands and its cap
+   are not.
 3. Who enters a path at once is who its entry holds by the edit and not before: whoever is inside already does not.
 """
 
@@ -17,16 +18,19 @@ from agents.behavior_bot.facts import VisitorFacts, standing
 from agents.behavior_bot.state import BehaviorState
 from agents.rules.compiled import CompiledRules, InteractionRule, ScoreRule
 from agents.rules.flow import is_hidden
+from agents.rules.keeping import SCORE as KEPT_SCORE
 from agents.rules.ruleset import COHORTS, SCORES, name_of
 from agents.rules.source import parse
 from messaging.vocabulary.errors import RuleError
+from scripts.sure import Lacking, Leaf, Questions, Span
 
 ASKS_MAX = 40
 """More lines nobody reads while writing."""
 
 COHORT, DEPENDS, SCORE, PATH, INTERACTION = "cohort", "depends", "score", "path", "interaction"
 
-Holds = Callable[[VisitorFacts, BehaviorState, datetime], bool]
+Holds = Callable[[VisitorFacts, BehaviorState, datetime, Lacking], Span]
+"""Whom it holds: surely, and maybe."""
 Was = Callable[[BehaviorState], bool]
 
 
@@ -44,25 +48,42 @@ class Ask(NamedTuple):
     """As it stands; None: there was no such thing."""
     figure: str = ""
     """The figure that counts how it stands of everybody."""
+    leaves: tuple[Leaf, ...] = ()
+    """Its conditions that look at what may be lacking."""
+
+
+class Draft(NamedTuple):
+    """Hold what is edited beside what it is made of."""
+
+    old: CompiledRules | None
+    new: CompiledRules
+    questions: Questions
+    files: Mapping[str, str]
+    """Of the draft."""
 
 
 def asks_of(
-    old: CompiledRules | None, new: CompiledRules, file: str, before: str, after: str
+    old: CompiledRules | None, new: CompiledRules, files: Mapping[str, str], file: str, before: str
 ) -> tuple[list[Ask], list[str]]:
-    """Return what is to be asked of visitors about an edit of a file, and what is to be said where nothing is."""
+    """Return what is to be asked of visitors about an edit of a file, and what is to be said where nothing is.
+
+    `files`: those of the draft. `before`: what stood in the file.
+    """
+    after = files[file]
     if before == after:
         return [], []
+    draft = Draft(old, new, Questions(new, files.get(COHORTS, "")), files)
     touched = _touched(old, new)
     direct = changed(before, after) if file == COHORTS else []
-    asks = [_cohort(name, old, new, COHORT, "") for name in direct]
+    asks = [_cohort(name, draft, COHORT, "") for name in direct]
     others = [name for name in touched if name not in direct and not is_hidden(name)]
     said = "refers to what is edited"
-    asks += [_cohort(name, old, new, DEPENDS, said) for name in others]
+    asks += [_cohort(name, draft, DEPENDS, said) for name in others]
     if file == SCORES:
-        asks = [*_scores(old, new), *asks]
+        asks = [*_scores(draft), *asks]
     if file.startswith("interactions/"):
-        asks += _interaction(old, new, name_of(file))
-    paths, notes = _paths(old, new, touched, file)
+        asks += _interaction(draft, name_of(file))
+    paths, notes = _paths(draft, touched, file)
     return [*asks, *paths][:ASKS_MAX], notes
 
 
@@ -91,16 +112,17 @@ def _touched(old: CompiledRules | None, new: CompiledRules) -> list[str]:
     ]
 
 
-def _cohort(name: str, old: CompiledRules | None, new: CompiledRules, kind: str, said: str) -> Ask:
-    test = new.cohorts[name].test
-    was = _is_in(name) if old is not None and name in old.cohorts else None
+def _cohort(name: str, draft: Draft, kind: str, said: str) -> Ask:
+    question = draft.questions.of(name)
+    was = _is_in(name) if draft.old is not None and name in draft.old.cohorts else None
     return Ask(
         name,
         kind,
         said,
-        lambda facts, _, now: test(facts, now),
+        lambda facts, _, now, lacking: question.ask(facts, now, lacking),
         was,
         f"cohorts/{name}" if was is not None and not is_hidden(name) else "",
+        question.leaves,
     )
 
 
@@ -111,21 +133,23 @@ def _is_in(cohort: str) -> Was:
 # ---------------------------------------------------------------------------------- scores
 
 
-def _scores(old: CompiledRules | None, new: CompiledRules) -> Iterator[Ask]:
+def _scores(draft: Draft) -> Iterator[Ask]:
     """Give the bands of each score that is edited; one without bands is asked whether it stands above 0."""
-    known = old.scores if old is not None else {}
-    for name, rule in new.scores.items():
+    known = draft.old.scores if draft.old is not None else {}
+    source = parse(SCORES, draft.files[SCORES])
+    for name, rule in draft.new.scores.items():
         before = known.get(name)
         if rule == before:
             continue
-        points_differ = before is not None and rule.points_by_kind != before.points_by_kind
-        more = "; points count as edited from now on" if points_differ else ""
+        line = source.line(("scores", name))
+        leaves = (Leaf(SCORES, line, f"points of {name}", frozenset({KEPT_SCORE + name})),)
         for start, band in rule.bands:
             was = None if before is None else _has_band(name, band)
-            yield Ask(f"{name}: {band}", SCORE, f"from {start:g}{more}", _in_band(rule, band), was)
+            holds = _in_band(rule, band)
+            yield Ask(f"{name}: {band}", SCORE, f"from {start:g}", holds, was, "", leaves)
         if not rule.bands:
             was = None if before is None else _stood(before)
-            yield Ask(name, SCORE, f"above 0{more}", _stands(rule), was)
+            yield Ask(name, SCORE, "above 0", _stands(rule), was, "", leaves)
 
 
 def _value(rule: ScoreRule, state: BehaviorState, now: float) -> float:
@@ -134,10 +158,21 @@ def _value(rule: ScoreRule, state: BehaviorState, now: float) -> float:
 
 
 def _in_band(rule: ScoreRule, band: str) -> Holds:
-    def holds(_: VisitorFacts, state: BehaviorState, now: datetime) -> bool:
+    def holds(state: BehaviorState, now: datetime) -> bool:
         return rule.name in state.scores and rule.band(_value(rule, state, now.timestamp())) == band
 
-    return holds
+    return _by_points(rule, holds)
+
+
+def _by_points(rule: ScoreRule, holds: Callable[[BehaviorState, datetime], bool]) -> Holds:
+    """Return what asks for a score: whoever was given other points than the edit gives may stand anywhere."""
+
+    def asked(_: VisitorFacts, state: BehaviorState, now: datetime, lacking: Lacking) -> Span:
+        if KEPT_SCORE + rule.name in lacking:
+            return False, True
+        return (holds(state, now),) * 2
+
+    return asked
 
 
 def _has_band(score: str, band: str) -> Was:
@@ -145,7 +180,7 @@ def _has_band(score: str, band: str) -> Was:
 
 
 def _stands(rule: ScoreRule) -> Holds:
-    return lambda _, state, now: _value(rule, state, now.timestamp()) > 0
+    return _by_points(rule, lambda state, now: _value(rule, state, now.timestamp()) > 0)
 
 
 def _stood(rule: ScoreRule) -> Was:
@@ -155,13 +190,11 @@ def _stood(rule: ScoreRule) -> Was:
 # -------------------------------------------------------------------- paths and interactions
 
 
-def _paths(
-    old: CompiledRules | None, new: CompiledRules, touched: list[str], file: str
-) -> tuple[list[Ask], list[str]]:
+def _paths(draft: Draft, touched: list[str], file: str) -> tuple[list[Ask], list[str]]:
     """Return the paths whose file is edited or whose entry is touched: who stands in what they are entered by."""
     asks, notes = [], []
     edited = name_of(file) if file.startswith("paths/") else ""
-    for name, path in new.paths.items():
+    for name, path in draft.new.paths.items():
         entry = path.entry.cohort
         if name != edited and entry not in touched:
             continue
@@ -169,28 +202,33 @@ def _paths(
         if not entry:
             notes.append(f"{name} is {said}: whom that will be, no state tells")
             continue
-        ask = _cohort(entry, old, new, PATH, said)
+        ask = _cohort(entry, draft, PATH, said)
         asks.append(ask._replace(name=name))
     return asks, notes
 
 
-def _interaction(old: CompiledRules | None, new: CompiledRules, name: str) -> list[Ask]:
+def _interaction(draft: Draft, name: str) -> list[Ask]:
     """Return who may be offered an interaction once they enter its cohort on the site."""
-    rule = new.interactions.get(name)
+    rule = draft.new.interactions.get(name)
     if rule is None:
         return []
-    before = old.interactions.get(name) if old is not None else None
+    before = draft.old.interactions.get(name) if draft.old is not None else None
     was = None if before is None else _offered(before)
-    return [Ask(name, INTERACTION, "may be offered it", _may_be_offered(rule, new), was)]
+    named = [each for each in (rule.cohort, rule.only, rule.unless) if each]
+    leaves = tuple(leaf for each in named for leaf in draft.questions.of(each).leaves)
+    holds = _may_be_offered(rule, draft.questions)
+    return [Ask(name, INTERACTION, "may be offered it", holds, was, "", leaves)]
 
 
-def _may_be_offered(rule: InteractionRule, rules: CompiledRules) -> Holds:
-    def holds(facts: VisitorFacts, _: BehaviorState, now: datetime) -> bool:
-        def is_in(cohort: str) -> bool:
-            return rules.cohorts[cohort].test(facts, now)
+def _may_be_offered(rule: InteractionRule, questions: Questions) -> Holds:
+    wanted = [questions.of(each) for each in (rule.cohort, rule.only) if each]
+    unless = questions.of(rule.unless) if rule.unless else None
 
-        fits = is_in(rule.cohort) and (not rule.only or is_in(rule.only))
-        return fits and not (rule.unless and is_in(rule.unless))
+    def holds(facts: VisitorFacts, _: BehaviorState, now: datetime, lacking: Lacking) -> Span:
+        spans = [each.ask(facts, now, lacking) for each in wanted]
+        out, may_be_out = unless.ask(facts, now, lacking) if unless is not None else (False, False)
+        sure, may = (all(each) for each in zip(*spans, strict=True))
+        return sure and not may_be_out, may and not out
 
     return holds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from learning.evaluation.off_policy_worlds import Covered, coverage
-from learning.protocols import randomised
+from learning.protocols import randomised, weeks, weeks_worlds
 from scripts.bench_learning_contrasts import equals
 from scripts.bench_learning_rows import Effort, Held, over_runs, row
 from scripts.bench_measure import Row, Say
@@ -15,6 +15,10 @@ ROWS = 10_000
 
 HALF = 0.5
 """Of the regret of Thompson sampling without context that may be left."""
+
+LEADS = 300
+GAINS = {4: 0.4, 12: 0.8}
+"""Sends a lead -> share of what knowing everybody's own hours would win over one hour for all."""
 
 LOGS, ANSWERS, BATCHES = 200, 10_000, 5
 """Made-up logs at a time, answers of each, and how many times."""
@@ -26,6 +30,8 @@ def measure(say: Say, effort: Effort) -> list[Row]:
     """Return the rows of worlds that need no data."""
     say("learning: a world where context matters")
     rows = where_context_matters(effort)
+    say("learning: a world of own hours")
+    rows += own_hours(effort)
     say("learning: intervals of values from made-up logs")
     rows += intervals()
     say("learning: tests of equals")
@@ -57,6 +63,31 @@ def where_context_matters(effort: Effort, decisions: int = ROWS) -> list[Row]:
                 (f"{name} {np.mean(regrets):.4f}", float(np.mean(regrets))),
                 goal=f"≤ {most:.4f}",
                 reached=learned.value <= most,
+            )
+        )
+    return rows
+
+
+def own_hours(effort: Effort, leads: int = LEADS) -> list[Row]:
+    """Return what is won of each lead's own hours, after so many sends."""
+    won: dict[int, list[float]] = {sends: [] for sends in GAINS}
+    for seed in effort.seeds:
+        world = weeks_worlds.made_up(leads, max(GAINS) + 1, np.random.default_rng(seed))
+        lived = weeks.live_learned(world.log)
+        for sends, gains in won.items():
+            gains.append(weeks_worlds.gain(world, lived, sends))
+    rows = []
+    for sends, gains in won.items():
+        held = over_runs(gains)
+        rows.append(
+            row(
+                f"world.own hours.after {sends} sends",
+                held,
+                "of the gain",
+                ("each lead's best hour known, over one hour for all", 1.0),
+                goal=f"≥ {GAINS[sends]}",
+                reached=held.value >= GAINS[sends],
+                notes=[f"{leads} leads, a send a week, passive activity seen"],
             )
         )
     return rows

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from scripts.client import data_option, json_option, opened_store, tell
+from scripts.client import data_option, json_option, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
 from scripts.visible import say
@@ -77,13 +77,13 @@ REDRAWN = 0.01
     "--holdout",
     metavar="SHARE",
     type=click.FloatRange(0.0, 0.5),
-    show_default="as in the settings, else 0.05",
+    show_default="as in the system asked, else the settings",
     help="Share of people who get the rules also where there is learning.",
 )
 @click.option(
     "--social/--no-social",
     default=None,
-    show_default="as in the settings",
+    show_default="as in the system asked, else the settings",
     help="Whether Social looks people up: made-up ones on a made-up web, real leads as it found them.",
 )
 @json_option
@@ -93,6 +93,9 @@ def simulate(*, as_json: bool, **given: Any) -> None:
 
     Without either: the shipped routine, or what is published where the profiles are real. Where a version is published
     and another one is named, the published one lives beside it.
+
+    Holdout, consent and Social are as in the system that runs where a version or leads of it are asked for, else as in
+    the settings here.
 
     All bots live with made-up people on a clock that jumps: once by the rules alone, once with learning. Nothing is
     sent and nothing is stored. What people do is synthetic, also where their profiles are real: the lift says what
@@ -141,7 +144,8 @@ async def _request(asked: Asked) -> Request:
     """Return what to simulate, with the rules and, where they are to be real, the profiles."""
     from scripts.simulation import Request
 
-    draft, beside, known = await _found(asked)
+    setting = _in_force(asked)
+    draft, beside, known = await _found(asked, setting)
     return Request(
         draft=draft,
         published=beside,
@@ -149,15 +153,37 @@ async def _request(asked: Asked) -> Request:
         days=asked.days,
         seed=asked.seed,
         seeds=asked.seeds,
-        holdout=_setting("holdout") if asked.holdout is None else asked.holdout,
-        consent=_setting("consent"),
-        social=_setting("social") if asked.social is None else asked.social,
+        holdout=setting.holdout if asked.holdout is None else asked.holdout,
+        consent=setting.consent,
+        social=setting.social if asked.social is None else asked.social,
         profiles=asked.profiles,
         known=known,
     )
 
 
-async def _found(asked: Asked) -> tuple[Files, Files | None, list[Profile]]:
+class InForce(msgspec.Struct, frozen=True):
+    """Hold the settings that people live by."""
+
+    holdout: float
+    consent: str
+    social: bool
+
+
+def _in_force(asked: Asked) -> InForce:
+    """Return the settings of the system that runs where it is asked: `up` may have been given what no file says."""
+    from config.settings import SettingsInvalid, read_settings
+
+    if asked.asks_system:
+        wiring = wiring_in_use(asked.data)
+        return InForce(wiring.holdout, wiring.consent, "social" in wiring.shards)
+    try:
+        here = read_settings()
+    except SettingsInvalid as error:
+        raise click.UsageError(str(error)) from None
+    return InForce(here.holdout, here.consent, here.social)
+
+
+async def _found(asked: Asked, setting: InForce) -> tuple[Files, Files | None, list[Profile]]:
     """Return the draft, what is published beside it, and the profiles."""
     if not asked.asks_system:
         return _files_in(asked.folder), None, []
@@ -166,7 +192,9 @@ async def _found(asked: Asked) -> tuple[Files, Files | None, list[Profile]]:
         draft = _files_in(asked.folder) if given else await files_of_version(store, asked.draft)
         beside = await published_beside(store, draft)
         is_real = asked.profiles == REAL
-        known = await leads_of(store, asked.seed, asked.visitors) if is_real else []
+        known = (
+            await leads_of(store, asked.seed, asked.visitors, setting.consent) if is_real else []
+        )
     return draft, beside, known
 
 
@@ -219,24 +247,15 @@ async def published_beside(store: Store, draft: Files) -> Files | None:
     return None if found is None or number == draft.version else Files(number, *found)
 
 
-async def leads_of(store: Store, seed: int, visitors: int | None) -> list[Profile]:
+async def leads_of(store: Store, seed: int, visitors: int | None, consent: str) -> list[Profile]:
     """Return the profiles of so many leads, of all where no number is named. Raise Refused where there are too few."""
     from scripts.profiles import draw_profiles
 
-    found = await draw_profiles(store, seed, visitors or VISITORS_MAX, _setting("consent"))
+    found = await draw_profiles(store, seed, visitors or VISITORS_MAX, consent)
     if len(found) < VISITORS_MIN:
         few = counted(len(found), "leads")
         raise Refused(f"the system knows {few} by address who have not bought: too few to simulate")
     return found
-
-
-def _setting(name: str) -> Any:
-    from config.settings import SettingsInvalid, read_settings
-
-    try:
-        return getattr(read_settings(), name)
-    except SettingsInvalid as error:
-        raise click.UsageError(str(error)) from None
 
 
 class _Bar:

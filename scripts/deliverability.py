@@ -10,16 +10,17 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from agents.behavior_bot.bot import ANSWERS
-from messaging.gateway.console.delivered import Advice, Answers, DeliveredNow, Taken
+from messaging.gateway.console.delivered import Advice, Answers, DeliveredNow, Refused, Taken
 from messaging.ports import Clock, Store
 from scripts.choices import percent
 from scripts.counting import counted
 from scripts.reasons import why
+from scripts.refused import LINES_MAX, failing, refused
 from scripts.resting import Resting
 from scripts.visible import shown
 from scripts.wording import moment
@@ -61,13 +62,21 @@ class Deliverability:
         sums = await self._store.tallies("sends", FIELDS, least)
         figures = await self._store.figures("behavior")
         reasons = await self._store.suppression_reasons()
-        return delivered(sums, figures, reasons, now)
+        lines = refused(await self._store.refusals(datetime.fromisoformat(f"{least}T00:00+00:00")))
+        return delivered(sums, figures, reasons, now, lines)
 
 
 def delivered(
-    sums: Sums, figures: dict[str, float], reasons: dict[str, int], now: datetime
+    sums: Sums,
+    figures: dict[str, float],
+    reasons: dict[str, int],
+    now: datetime,
+    lines: Sequence[Refused] = (),
 ) -> DeliveredNow:
-    """Return what the sums say at a moment of world time; `sums`: values of `FIELDS` -> e-mails."""
+    """Return what the sums say at a moment of world time.
+
+    `sums`: values of `FIELDS` -> e-mails. `lines`: what was refused by us, the failing templates and the most first.
+    """
     days = {f"{now - timedelta(days=back):%Y-%m-%d}": None for back in reversed(range(DAYS))}
     by_day = _taken(sums, lambda day, _: day)
     by_domain = _taken(sums, lambda _, domain: domain)
@@ -88,7 +97,9 @@ def delivered(
             for kind, (every, by_people) in ANSWERS.items()
         ],
         reasons=[(why(reason), count) for reason, count in sorted(reasons.items())],
-        advice=[*_advice(whole), *_advice_of_domains(whole, domains)],
+        advice=[*failing(lines), *_advice(whole), *_advice_of_domains(whole, domains)],
+        refused=list(lines[:LINES_MAX]),
+        refused_count=sum(each.number for each in lines),
     )
 
 

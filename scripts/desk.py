@@ -36,7 +36,7 @@ from messaging.gateway.console.desk import (
     SystemNow,
 )
 from messaging.gateway.console.learned import LearningNow
-from messaging.gateway.console.routine import OlderLine, Routine
+from messaging.gateway.console.routine import OlderLine, Routine, Routines
 from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.quarantine import OPEN, QUARANTINE, told_aside
@@ -49,7 +49,7 @@ from scripts.known import NOT_THEIRS, bounded
 from scripts.learned import learning_now
 from scripts.older import older_lines
 from scripts.reasons import why, why_capped
-from scripts.routine import routine_of
+from scripts.routine import routine_line, routine_of
 from scripts.sent import SentCounts
 from scripts.story import set_aside
 from scripts.trial_process import TrialFailed
@@ -229,6 +229,17 @@ class ConsoleDesk:
         if rules is None:
             return None
         return await routine_of(self._store, rules, path, await self._sent.now(), published)
+
+    async def routines(self) -> Routines:
+        """Return all paths with the people at each stage: the published ones, then those of older versions alone."""
+        published, figures = await self.published(), await self._store.figures("rules")
+        names = [*await self.paths(), *(each.path for each in await self.older())]
+        lines = []
+        for name in dict.fromkeys(names):
+            rules = await self._rules_of(await self._version_to_draw(name, published))
+            if rules is not None and name in rules.paths:
+                lines.append(routine_line(figures, rules, name, published))
+        return Routines(version=published.version if published is not None else 0, lines=lines)
 
     async def _version_to_draw(self, path: str, published: CompiledRules | None) -> int:
         """Return the published version if it has a path, else the newest that somebody goes it by, or that has it."""

@@ -20,7 +20,8 @@ from typing import Any
 
 import msgspec
 
-from agents.rules.compiled import CONFIRM_TEMPLATE, CompiledRules
+from agents.behavior_bot.greeting import greeting
+from agents.rules.compiled import CONFIRM_TEMPLATE, CompiledRules, spoken_in
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import VERSIONS
 from config.load import RulesInvalid, compile_files, compile_template
@@ -39,6 +40,7 @@ from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.errors import RuleError
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.plans import SendPlan
+from scripts.refused import Refusals
 from scripts.rules import files_of, newest
 from scripts.rules import published as published_of
 from scripts.visible import shown
@@ -99,6 +101,7 @@ class StoredMailings:
         self._tests = Attempts(TESTS_MAX, TESTS_WINDOW_SECONDS)
         self._checks = Attempts(CHECKS_MAX, TESTS_WINDOW_SECONDS)
         self._asks = asks or LinkAsker(is_outside_open=False)
+        self._refusals = Refusals(store.refusals, clock)
         self._sent = 0
         self._rules: dict[int, CompiledRules] = {}
 
@@ -137,9 +140,11 @@ class StoredMailings:
             "newest": newest.version,
             "goes_out": sent.version if sent is not None and name in sent.templates else 0,
             "is_what_goes_out": sent is not None and _is_alike(sent, rules, name),
+            "refused": await self._refusals.of(name),
         }
         if errors:
             return _unread(known, errors)
+        reader = reader[0], greeting(reader[1], rules.spoken)
         try:
             raw = await asyncio.to_thread(self._composed, rules, name, reader, visitor)
         except TemplateFailed as error:
@@ -177,7 +182,8 @@ class StoredMailings:
             made = await asyncio.to_thread(compile_template, {**layouts, file: draft.text}, name)
         except RulesInvalid as error:
             return rules, error.errors
-        return replace(rules, templates={**rules.templates, name: made}), []
+        templates = {**rules.templates, name: made}
+        return replace(rules, templates=templates, spoken=spoken_in(templates.values())), []
 
     def _reading(self, rules: CompiledRules, name: str, traits: dict[str, Any]) -> Reading:
         """Return how the links of a preview are read: behind the tracked ones, which its own key signed."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from learning.serving.probability import HORIZON_DAYS
 from learning.serving.split_test import ALARM
+from messaging.gateway.console.delivered import Advice
 from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
 from scripts.alert_cards import words_of_test
 from scripts.choices import decided, how_likely, policy_words, refusals
@@ -24,20 +25,31 @@ from scripts.known import chance
 from scripts.lift import lift_now
 from scripts.older import still_there
 from scripts.reasons import why
+from scripts.refused import LATELY_DAYS
 from scripts.visible import plain, shown
 from scripts.wording import moment
 from scripts.working import both, tasks
-from scripts.worth import back_said, revenue_said, unread_said
+from scripts.worth import amount_said, back_said, revenue_said, unread_said
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
 
 GOING = ("planned", "sending", "waiting", "visiting")
 CALLS = ("alerted",)
+LATELY = f"in the last {LATELY_DAYS} days"
 
 
-def overview(facts: Facts, parts: Numbers, now: datetime, tests: Iterable[Facts] = ()) -> Overview:
-    """Return what all bots do at a moment of world time; `tests`: the split tests."""
+def overview(
+    facts: Facts,
+    parts: Numbers,
+    now: datetime,
+    tests: Iterable[Facts] = (),
+    fails: Iterable[Advice] = (),
+) -> Overview:
+    """Return what all bots do at a moment of world time.
+
+    `tests`: the split tests. `fails`: which templates failed lately.
+    """
     facts = plain(facts)
     counts = facts["counts"]
     told = tasks(facts)
@@ -55,6 +67,7 @@ def overview(facts: Facts, parts: Numbers, now: datetime, tests: Iterable[Facts]
         alerts=[_waiting(row, facts) for row in facts["alerts"]],
         alerts_open=counts["alerts_open"],
         alarms=[_alarm(test) for test in tests if test["verdict"] == ALARM and test["published"]],
+        failing=[(each.template, f"{each.what} {LATELY}.") for each in fails],
         tasks=told,
         lifts=[lift_now(path, arms) for path, arms in sorted(counts["arms"].items())],
     )
@@ -100,7 +113,7 @@ def _revenue(sales: Facts) -> tuple[str, str, str]:
         notes.append(f"{back_said(sales)} given back")
     if unread_said(sales):
         notes.append(unread_said(sales))
-    return title, f"{main['revenue']:,.2f}", "; ".join(notes)
+    return title, amount_said(main["revenue"], main["currency"]), "; ".join(notes)
 
 
 def _tiles(facts: Facts) -> list[tuple[str, str, str]]:

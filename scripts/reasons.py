@@ -37,6 +37,7 @@ REASONS = {
     "made room": "something that matters more took its place",
     "merge": "the alert of the same visitor's other half stays",
     "mailbox_of_another_visitor": "the address belongs to another visitor",
+    "no address": "no address is known",
     "no consent": "the visitor has not agreed to it",
     "not_published": "the published rules have it no more",
     "not_on_site": "the visitor is not on the site",
@@ -65,6 +66,10 @@ USED_UP = " (attempts used)"
 
 ENTERED, LEFT = "entered ", "left "
 
+FAILED = "template: "
+"""Stands before what went wrong when a template was filled in for a reader."""
+FAILED_SAID = "the template failed: "
+
 
 def not_offered(rule: str) -> str:
     """Return why nothing was offered: the rule may be the name of a cohort that is left alone.
@@ -80,8 +85,12 @@ def why(reason: Any) -> str:
 
     >>> why("quiet_hours"), why("weekly_cap"), why("entered in-cart")
     ('quiet hours', 'weekly cap', 'the visitor is now "in-cart"')
+    >>> why("template: divided_by: can't divide by 0")
+    "the template failed: divided_by: can't divide by 0"
     """
     said = str(reason).removesuffix(USED_UP)
+    if said.startswith(FAILED):
+        return FAILED_SAID + said.removeprefix(FAILED)
     if said.startswith(ENTERED):
         return f'the visitor is now "{said.removeprefix(ENTERED)}"'
     if said.startswith(LEFT):

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from agents.rules.compiled import CompiledRules, EmailStep, PathRule, StageRule
 from agents.runtime.figures import Edges, edges_in, people_by_version, stages_in, standing_in
 from learning.serving.next_best import policy_name
 from messaging.gateway.console.learned import ArmLine
-from messaging.gateway.console.routine import Edge, Routine, StageNode, VariantLine
+from messaging.gateway.console.routine import (
+    Edge,
+    Routine,
+    RoutineLine,
+    StageLine,
+    StageNode,
+    VariantLine,
+)
 from messaging.ports import Store
 from scripts.choices import percent
 from scripts.flow_words import does, leads, ways_of
@@ -30,18 +39,12 @@ async def routine_of(
     if path is None:
         return None
     figures = await store.figures("rules")
-    is_published = published is not None and rules.version == published.version
-    places = {name: published.paths[name].places} if published and name in published.paths else {}
-    standing = standing_in(figures)
+    line = routine_line(figures, rules, name, published)
     edges = edges_in(figures, name, path.places)
-    counts = stages_in(figures).get(name, {})
     mails = {stage.name: stage for stage in path.stages}
     nodes = []
-    for place in path.places:
-        reached = sum(runs for (_, target), runs in edges.items() if target == place)
-        node = _people(place, counts.get(place, {}), reached)
-        if not is_published:
-            node.going, node.calls = standing.get((name, rules.version, place), (0, 0))
+    for counted in line.stages:
+        place, node = counted.name, _node(counted)
         if place in path.steps:
             rule = path.steps[place]
             node.on, node.email = does(rule), leads(rule)
@@ -52,6 +55,35 @@ async def routine_of(
         nodes.append(node)
     return Routine(
         name=name,
+        version=line.version,
+        is_published=line.is_published,
+        older=line.older,
+        sent_as_of=sent.as_of,
+        title=line.title,
+        facts=_facts(path),
+        entered=line.entered,
+        stages=nodes,
+        edges=ways_of(path.steps, edges) if path.steps else _gone(edges),
+        is_flow=line.is_flow,
+    )
+
+
+def routine_line(
+    figures: dict[str, float], rules: CompiledRules, name: str, published: CompiledRules | None
+) -> RoutineLine:
+    """Return a path that these rules have, as the list of routines says it; `figures`: those of Rules."""
+    path = rules.paths[name]
+    is_published = published is not None and rules.version == published.version
+    places = {name: published.paths[name].places} if published and name in published.paths else {}
+    edges = edges_in(figures, name, path.places)
+    stages = _stages(figures, name, path.places, edges)
+    if not is_published:
+        standing = standing_in(figures)
+        for stage in stages:
+            place = name, rules.version, stage.name
+            stage.going, stage.calls = standing.get(place, (0, 0))
+    return RoutineLine(
+        name=name,
         version=rules.version,
         is_published=is_published,
         older=older_lines(
@@ -59,32 +91,49 @@ async def routine_of(
             published.version if published is not None else 0,
             places,
         ),
-        sent_as_of=sent.as_of,
         title=shown(path.title),
-        facts=_facts(path),
         entered=sum(runs for (source, _), runs in edges.items() if not source),
-        stages=nodes,
-        edges=ways_of(path.steps, edges) if path.steps else _gone(edges),
+        stages=stages,
         is_flow=bool(path.steps),
     )
+
+
+def _stages(
+    figures: dict[str, float], path: str, places: list[str], edges: Edges
+) -> list[StageLine]:
+    counts = stages_in(figures).get(path, {})
+    return [
+        _people(
+            place,
+            counts.get(place, {}),
+            sum(runs for (_, target), runs in edges.items() if target == place),
+        )
+        for place in places
+    ]
 
 
 def _gone(edges: Edges) -> list[Edge]:
     return [Edge(source=s, target=t, runs=runs) for (s, t), runs in edges.items()]
 
 
-def _people(name: str, counts: dict[str, int], reached: int) -> StageNode:
+def _people(name: str, counts: dict[str, int], reached: int) -> StageLine:
     going = sum(counts.get(status, 0) for status in GOING)
     calls = sum(counts.get(status, 0) for status in CALLS)
     won = counts.get("won", 0)
-    return StageNode(
+    return StageLine(
         name=name,
-        on="",
         reached=reached,
         going=going,
         calls=calls,
         won=won,
         over=sum(counts.values()) - going - calls - won,
+    )
+
+
+def _node(line: StageLine) -> StageNode:
+    return StageNode(
+        **msgspec.structs.asdict(line),
+        on="",
         is_opportunity=False,
         is_hold=False,
         email=[],

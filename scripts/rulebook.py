@@ -204,17 +204,18 @@ class StoredRulebook:
             return None
         async with self._counting:  # one at a time: it takes the interpreter from others
             try:
-                rules = await asyncio.to_thread(
-                    compile_files, _with(files, name, text), number, html
-                )
+                draft = _with(files, name, text)
+                rules = await asyncio.to_thread(compile_files, draft, number, html)
             except RulesInvalid:
                 return None
             old = await self._compiled(number) if files else None
-            asks, notes = asks_of(old, rules, name, before, text)
+            asks, notes = await asyncio.to_thread(asks_of, old, rules, draft, name, before)
             if not asks and not notes:
                 return None
             now = self._clock.now()
-            return await matching(self._store, rules, asks, now, self._consent, notes)
+            return await matching(
+                self._store, rules, asks, now, self._consent, notes, self._versions_read
+            )
 
     async def compare_file(self, number: int, name: str, text: str | None) -> str:
         """Return what an edit changes, as a unified diff."""

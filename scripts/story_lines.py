@@ -13,13 +13,14 @@ from scripts.choices import percent
 from scripts.counting import counted
 from scripts.reasons import not_offered, why, why_capped
 from scripts.wording import Row, because, mail, moment, of_path, offer, words
+from scripts.worth import sum_said
 
 OF_BROADCASTS = "broadcast:"
 """Stands before the id of a broadcast where a path is named."""
 
 
 def _goal(d: Row) -> str:
-    worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
+    worth = f" of {sum_said(d['value'], d.get('currency') or '')}" if d.get("value") else ""
     credit = _credit(d)
     return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
 
@@ -32,14 +33,14 @@ def _credit(d: Row) -> str:
 
 
 def _refund(d: Row) -> str:
-    currency = f" {d['currency']}" if d.get("currency") else ""
-    amount = "all of it" if d["amount"] is None else f"{d['amount']:g}{currency}"
+    currency = d.get("currency") or ""
+    amount = "all of it" if d["amount"] is None else sum_said(d["amount"], currency)
     if d.get("issue"):
         amount = f"an amount that counts nothing ({d['issue']})"
     if d["left"] is None:
         return f"order {d['order_id']}: {amount} given back, before the order itself is known"
-    own = f" {d['left_currency']}" if d.get("left_currency") else currency
-    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{own} and its credit are left"
+    left = sum_said(d["left"], d.get("left_currency") or currency)
+    return f"order {d['order_id']}: {amount} given back, {left} and its credit are left"
 
 
 def _unread(d: Row) -> str:

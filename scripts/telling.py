@@ -14,6 +14,7 @@ from messaging.store.mongo import MongoStore
 from scripts.experiments import verdict_words
 from scripts.known import facts
 from scripts.overview import overview
+from scripts.refused import LATELY_DAYS, Refusals, failing
 from scripts.story import by_whom, sentence
 from scripts.visible import shown
 from scripts.wording import moment
@@ -78,6 +79,7 @@ class Reading:
         self._looking = looking
         self._parts = parts
         self._clock = clock
+        self._refusals = Refusals(looking.refusals, clock, LATELY_DAYS)
         self._turn = asyncio.Lock()
         self._seen: tuple[float, Overview] | None = None
         self._counting = asyncio.Lock()
@@ -155,7 +157,8 @@ class Reading:
             if self._seen is None or began >= self._seen[0]:
                 seen = await self._looking.look()
                 tests = await self._looking.without_alert(await self._reader.experiments())
-                told = overview(seen, self._parts(), self._clock.now(), tests)
+                fails = failing(await self._refusals.now())
+                told = overview(seen, self._parts(), self._clock.now(), tests, fails)
                 ended = self._clock.machine()
                 rest = max(REST_SECONDS, REST_SHARE * (ended - began))
                 self._seen = (ended + rest, told)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+from agents.behavior_bot.greeting import greeting, spoken
 from agents.behavior_bot.identity import address_of, text_id
 from agents.behavior_bot.state import (
     ANONYMOUS_IDS_MAX,
@@ -58,21 +59,6 @@ DOUBLE_OPT_IN = "double-opt-in"
 
 CONSENT_SETTINGS = ("assumed", "opt-in", DOUBLE_OPT_IN)
 """What `MDMA_CONSENT` may be, the laxest first."""
-
-GREETING_TRAITS = (
-    "firstName",
-    "first_name",
-    "lastName",
-    "last_name",
-    "name",
-    "title",
-    "company",
-    "city",
-    "language",
-)
-GREETING_CHARACTERS_MAX = 80
-LINK_MARKS = ("://", "www.")
-"""What no name of a person, a company or a place has in it."""
 
 CAME_BY_CHARACTERS_MAX = 96
 QUERY_FIELDS_MAX = 32
@@ -326,7 +312,7 @@ def tell_who(
         zone=zone_of(state),
         orders=state.orders_count,
         user_id=min(state.user_ids, key=lambda each: (state.user_ids[each], each), default=""),
-        traits=_greeting(state),
+        traits=greeting({name: stamp.value for name, stamp in state.traits.items()}, spoken(view)),
         may_look_up=view.social and may_look_up(state, view.consent),
         may_email_by=[each for each in CONSENT_SETTINGS if may_email(state, each)],
         may_look_up_by=[
@@ -501,18 +487,3 @@ def _yes_or_no(value: Any) -> bool | None:
     if text in _YES:
         return True
     return False if text in _NO else None
-
-
-def _greeting(state: BehaviorState) -> dict[str, str]:
-    """Return what an e-mail may address a visitor by: one line each, and no link.
-
-    Whoever has the write key can give anybody a name: it must not become a message under our sender.
-    """
-    found = {}
-    for name in GREETING_TRAITS:
-        stamp = state.traits.get(name)
-        if stamp is not None and isinstance(stamp.value, str | int) and stamp.value != "":
-            line = " ".join(str(stamp.value).split())[:GREETING_CHARACTERS_MAX]
-            if not any(mark in line.lower() for mark in LINK_MARKS):
-                found[name] = line
-    return found

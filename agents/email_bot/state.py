@@ -43,7 +43,7 @@ NO_CONSENT = "no consent"
 MAY_COME = frozenset({"no address", NO_CONSENT, "mailbox of another visitor"})
 """Refusals that one message from Behavior can lift: it may still be on its way when Rules asks already."""
 
-TRAITS_MAX = 16
+TRAITS_MAX = 40
 TRAIT_CHARACTERS_MAX = 200
 
 HELD = "planned"

@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
@@ -55,6 +55,22 @@ TIME = "time"
 """Kind of what happens when only time has passed."""
 
 _bound = itemgetter(0)
+
+GREETING_TRAITS = (
+    "firstName",
+    "first_name",
+    "lastName",
+    "last_name",
+    "name",
+    "title",
+    "company",
+    "city",
+    "language",
+)
+"""Traits that a template may greet by: they are always told."""
+
+SPOKEN_MAX = 24
+"""Traits that all templates of a version may name, beside those that greet: they travel with every change of one."""
 
 PATHS_MAX = 4_096
 """Paths of which it is remembered what they match; sites have fewer, and a hostile one must not fill the memory."""
@@ -137,6 +153,8 @@ class Template(msgspec.Struct, frozen=True):
     text: str
     cohort: str | None = None
     """Only visitors of this cohort may get it; None: everybody."""
+    names: tuple[str, ...] = ()
+    """What it names beside what every e-mail is given: traits of the reader, sorted."""
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -356,6 +374,8 @@ class CompiledRules:
     """What is kept of a visitor's events for these rules (`agents.rules.keeping`)."""
     counted: frozenset[str] = frozenset()
     """Names of track events whose counts are asked for: they are always counted apart from all others."""
+    spoken: frozenset[str] = frozenset()
+    """Traits that templates name: peers are told of them, for an e-mail."""
     pages_known: dict[str, list[str]] = field(default_factory=dict, repr=False)
     """Path -> its kinds, as they were found: what `page_kinds` remembers."""
 
@@ -395,6 +415,12 @@ class CompiledRules:
         first = bisect_left(bounds, low, key=_bound)
         last = bisect_right(bounds, high, key=_bound)
         return [cohort for _, cohorts in bounds[first:last] for cohort in cohorts]
+
+
+def spoken_in(templates: Iterable[Template]) -> frozenset[str]:
+    """Return the traits that templates name, the first so many by name."""
+    named = {name for template in templates for name in template.names} - {*GREETING_TRAITS}
+    return frozenset(sorted(named)[:SPOKEN_MAX])
 
 
 def index_by_kind(cohorts: Mapping[str, CompiledCohort]) -> dict[str, list[CompiledCohort]]:

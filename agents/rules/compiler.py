@@ -52,19 +52,21 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
     keeps = kept_for(around.watches, around.pages, around.turning, around.keeping, scores)
     touched = index_by_kind(cohorts)
     paths = {name: _path(name, path) for name, path in rules.paths.items()}
+    templates = {name: compiled_template(name, rules) for name in rules.templates}
     goal_events = frozenset[str]().union(*(path.goal_events for path in paths.values()))
     return CompiledRules(
         version=version,
         cohorts=cohorts,
         scores=scores,
         paths=paths,
-        templates={name: compiled_template(name, rules) for name in rules.templates},
+        templates=templates,
         senders={
             name: compiled.Sender(name=each.name, address=each.address, url=each.url)
             for name, each in rules.senders.items()
         },
         purchase_events=PURCHASE_EVENTS,
         goal_events=goal_events,
+        spoken=compiled.spoken_in(templates.values()),
         touched=touched,
         asked=index_by_need(touched),
         order={name: number for number, name in enumerate(cohorts)},
@@ -95,6 +97,7 @@ def compiled_template(name: str, rules: RuleSet) -> compiled.Template:
         html=rules.bodies[name],
         text=each.text,
         cohort=each.cohort,
+        names=rules.spoken.get(name, ()),
     )
 
 

@@ -71,6 +71,8 @@ class RuleSet:
     """Layout -> its MJML."""
     bodies: dict[str, str] = field(default_factory=dict)
     """Template -> its HTML, compiled where it is written as MJML."""
+    spoken: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Template -> the traits of a reader that it names, sorted."""
     partial: dict[str, tuple[Source, Model]] = field(default_factory=dict)
     """File with errors -> what is left of it without them (`agents.rules.partial`): for the names it holds."""
     broken: dict[str, Any] = field(default_factory=dict)

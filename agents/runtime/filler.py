@@ -95,7 +95,7 @@ class Filler:
         await self._note_setting(job)
         if job["status"] == UNDER_WAY:
             await self._fill(job)
-        elif job["consents"] or job.get("tells") != TELLS:
+        elif job["consents"] or job.get("tells") != TELLS or job.get("spoken"):
             await self._consented(job)
         else:
             return 0
@@ -115,8 +115,10 @@ class Filler:
     async def _consented(self, job: dict[str, Any]) -> None:
         """Ask those anew of whom the setting in force says something else than one of those before.
 
-        Where an older product told the others less than this one does, everybody who is known is asked.
+        Where an older product told the others less than this one does, everybody who is known is asked; where templates
+        name traits that none named before, everybody who has one of them.
         """
+        named = job.get("spoken", ())
         is_more = job.get("tells") != TELLS
         settings = {job["consent"], *job["consents"]} - {self._consent}
         view, after, told = await self._view(job), "", 0
@@ -132,13 +134,18 @@ class Filler:
                 for visitor, each in held.items()
                 if not each.moved
                 and (
-                    (is_more and each.state.address)
+                    (
+                        each.state.address
+                        and (is_more or any(name in each.state.traits for name in named))
+                    )
                     or any(_differs(each.state, other, self._consent) for other in settings)
                 )
             ]
             await self._tell([_nothing(each, view) for each in others])
             told += len(others)
-        await self._save(job | {"consent": self._consent, "consents": [], "tells": TELLS})
+        await self._save(
+            job | {"consent": self._consent, "consents": [], "tells": TELLS, "spoken": []}
+        )
         self._to.log.info("consent.changed", setting=self._consent, visitors=told)
 
     # Begin
@@ -168,6 +175,7 @@ class Filler:
             "completed_at": None if is_due else self._to.clock.now(),
             **{name: last[name] for name in CARRIED if last and name in last},
             **({"tells": TELLS} if before is None else {}),  # nobody was told anything before
+            "spoken": sorted(_newly_spoken(rules, known, last)),
         }
 
     # Fill
@@ -370,6 +378,16 @@ def _differs(state: BehaviorState, before: str, now: str) -> bool:
     return may_email(state, before) != may_email(state, now) or may_look_up(
         state, before
     ) != may_look_up(state, now)
+
+
+def _newly_spoken(
+    rules: CompiledRules, before: CompiledRules | None, last: dict[str, Any] | None
+) -> AbstractSet[str]:
+    """Return the traits that templates name and did not before, or of which people were not told yet."""
+    if before is None:
+        return set()
+    left = set(last.get("spoken", ())) if last is not None else set()
+    return (rules.spoken - before.spoken) | (left & rules.spoken)
 
 
 def _nothing(visitor: str, view: View) -> RulesFilled:

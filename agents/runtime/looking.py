@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from agents.learner_bot.alerts import alert_id
@@ -75,6 +76,10 @@ class Looking:
                     continue
             found.append(test)
         return found
+
+    async def refusals(self, since: datetime) -> list[tuple[str, str, int, datetime, str]]:
+        """Return which e-mails were refused since a moment: by template and reason."""
+        return await self._store.refusals(since)
 
     async def _newest(self) -> dict[str, dict[str, Any] | None]:
         """Return what each bot did last; an order also names the template that gets its credit."""

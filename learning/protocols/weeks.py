@@ -91,8 +91,10 @@ def _hits(lead: Ints, hours: Ints, leads: Ints, week: Ints) -> Flags:
 class Lived(msgspec.Struct, frozen=True):
     """Hold what the learned policy would have done."""
 
+    slots: Ints
+    """(lead-weeks, 12): the best slots before the week began, the best first."""
     ranked: Flags
-    """(lead-weeks, 12): was the lead there at each of the best slots, the best first?"""
+    """(lead-weeks, 12): was the lead there at each of them?"""
     acted: list[int]
     """Which shape acted in each week."""
 
@@ -112,16 +114,16 @@ def live_learned(log: Weeks) -> Lived:
     """
     pasts = {half_life: Past.empty(log.count) for half_life in HALF_LIVES}
     shapes, acted = Shapes(), []
-    ranked = np.zeros((len(log.leads), EXPLORED_SLOTS), dtype=np.bool_)
+    slots = np.zeros((len(log.leads), EXPLORED_SLOTS), dtype=np.int64)
     for rows in log.by_week():
         leads, hits, each = log.leads[rows], log.hits[rows], np.arange(len(rows))[:, None]
         acted.append(shapes.acting)
         choices = choose(pasts, leads, shapes.acting)
-        ranked[rows] = hits[each, choices.ranked]
+        slots[rows] = choices.ranked
         shapes.week_over(hits[each, choices.firsts].sum(axis=0).astype(np.float64))
         for half_life, past in pasts.items():
             past.week_over(half_life, leads, hits)
-    return Lived(ranked, acted)
+    return Lived(slots, np.take_along_axis(log.hits, slots, axis=1), acted)
 
 
 class Choices(msgspec.Struct, frozen=True):

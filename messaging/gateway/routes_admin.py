@@ -102,6 +102,7 @@ def _tables() -> list[Route]:
         _route("POST", "paths/{id}/enter", admin.enter, LET_IN, *LETTING_IN, body="Enter"),
         _route("POST", "paths/{id}/archive", admin.archive, ARCHIVE, 422),
         _route("POST", "paths/{id}/unarchive", admin.unarchive, "Let people in again.", 409, 422),
+        _route("GET", "routines", looks.routines, "Show paths with the people at each stage.", 404),
         _route(
             "GET",
             "routines/{id}",

@@ -16,7 +16,7 @@ from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.desk import SystemNow
 from messaging.gateway.console.learned import LearningNow
 from messaging.gateway.console.mailings import Preview, TemplateLine
-from messaging.gateway.console.routine import OlderLine, Routine
+from messaging.gateway.console.routine import OlderLine, Routine, RoutineLine
 from messaging.gateway.console.rulebook import (
     CohortLine,
     FillingLine,
@@ -50,6 +50,7 @@ _STRUCTS = (
     Place,
     Preview,
     Routine,
+    RoutineLine,
     Snapshot,
     SystemNow,
     TemplateLine,
@@ -150,7 +151,13 @@ ROWS: dict[str, Schema] = {
         told_at_=_or_null(TIME),
     )
     | {"additionalProperties": True},
-    "sends": _row_of(PutSend, "plan", **_OF_A_SEND),
+    "sends": _row_of(
+        PutSend,
+        "plan",
+        **_OF_A_SEND,
+        status=TEXT | {"description": "`planned`: it is held for the word that lifts `reason`."},
+        until=_or_null(TIME) | {"description": "When what is held is refused, if none came."},
+    ),
     "engagements": _row_of(PutEngagement, "plan", **_OF_AN_OFFER),
     "decisions": _row_of(Decision),
     "snapshots": _row_of(Snapshot, at=TIME, left_out=_map_of(WHOLE)) | {"required": ["id"]},
@@ -209,6 +216,7 @@ _SENT = _named(
     stage=TEXT,
     attempt=WHOLE,
     success=FLAG,
+    until=_or_null(TIME),
 )
 _OFFERED = _named(
     engagement_id=TEXT,
@@ -332,6 +340,7 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("POST", "paths/{id}/enter"): _named(let_in=WHOLE, before=WHOLE, unknown=TEXTS),
     ("POST", "paths/{id}/archive"): _ARCHIVED,
     ("POST", "paths/{id}/unarchive"): _ARCHIVED,
+    ("GET", "routines"): _named(version=WHOLE, routines=_list_of(_OF[RoutineLine])),
     ("GET", "routines/{id}"): _named(routine=_OF[Routine]),
     ("GET", "deliverability"): _named(deliverability=_OF[DeliveredNow]),
     ("GET", "suppressions"): _named(

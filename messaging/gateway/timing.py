@@ -4,10 +4,13 @@ Rules
 1. A live call happened `sentAt - timestamp` before it was sent, by its own clock, and it was sent just now:
    its world time is now minus that age. A client's wrong clock cancels out.
 2. The age is held within 0 to 24 h. Without `sentAt` the client's clock is taken to be right.
+3. How old something is by the machine's clock, so old it is in the world. In a world of real time the two are one
+   clock, and what names a second is of that second: microseconds between two looks are no age.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from messaging.gateway.limits import SENT_AGE_MAX
@@ -31,6 +34,23 @@ def read_time(text: str, field: str) -> datetime:
     if at < _EPOCH:
         raise RejectedEvent("is before 1970", field)
     return at
+
+
+def both_now(
+    world_now: Callable[[], datetime], wall_now: Callable[[], datetime]
+) -> tuple[datetime, datetime]:
+    """Return world time and the machine's own, of one moment; equal where the world is of real time (rule 3).
+
+    >>> ticks = iter(range(3))
+    >>> tick = lambda: _EPOCH + timedelta(microseconds=next(ticks))
+    >>> world, wall = both_now(tick, tick)
+    >>> world == wall
+    True
+    """
+    before = wall_now()
+    world = world_now()
+    after = wall_now()
+    return (world, world) if before <= world <= after else (world, after)
 
 
 def live_time(timestamp: datetime, sent_at: datetime, now: datetime) -> datetime:

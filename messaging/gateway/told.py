@@ -110,6 +110,8 @@ class Overview(msgspec.Struct, kw_only=True):
     alerts_open: int
     alarms: list[str] = []
     """Split tests of which nothing can be concluded, and why, where no alert says so."""
+    failing: list[tuple[str, str]] = []
+    """(template that could not be composed for some readers lately, for how many and what to do)"""
     tasks: list[TaskNow] = []
     lifts: list[LiftNow] = []
 

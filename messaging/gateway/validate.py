@@ -28,7 +28,7 @@ from messaging.gateway.limits import (
 )
 from messaging.gateway.mending import mended
 from messaging.gateway.problems import ProblemError, unreadable
-from messaging.gateway.timing import live_time, read_time
+from messaging.gateway.timing import both_now, live_time, read_time
 from messaging.vocabulary import ids
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import PUBLIC_TYPES, Aliased, Call, Event, Identify, Record, Track
@@ -156,12 +156,11 @@ class Reader:
         return ""
 
     def _live_times(self, sent_at: Any) -> Times:
-        now = self._world_now()
         if sent_at is None or sent_at == "":
-            sent = self._wall_now()
+            now, sent = both_now(self._world_now, self._wall_now)
         elif isinstance(sent_at, str):
             try:
-                sent = read_time(sent_at, "sentAt")
+                now, sent = self._world_now(), read_time(sent_at, "sentAt")
             except RejectedEvent as error:
                 raise unreadable(error.reason, error.field) from None
         else:

@@ -435,6 +435,17 @@ class MemoryStore:
         wanted = [row for row in rows if str(row.get(fields[0], "")) >= least]
         return dict(Counter(tuple(row.get(field) for field in fields) for row in wanted))
 
+    async def refusals(self, since: datetime) -> list[tuple[str, str, int, datetime, str]]:
+        """Return which sends were refused since a moment."""
+        found: dict[tuple[str, str], tuple[int, datetime, str]] = {}
+        for row in self._matching("sends", {"status": "refused"}):
+            if row["at"] >= since:
+                of = row["template"], row["reason"]
+                count, *newest = found.get(of, (0, since, ""))
+                at, visitor = max((row["at"], row["visitor"]), (newest[0], newest[1]))
+                found[of] = count + 1, at, visitor
+        return [(*of, *counted) for of, counted in found.items()]
+
     async def figures(self, bot: str) -> dict[str, float]:
         """Return what all visitors of a bot count as."""
         owners = self._database.shards.values()

@@ -22,6 +22,7 @@ from pymongo import ASCENDING, DESCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from messaging.ports import BatchRecord, Chunk, Commit, Ownership, StateRead
+from messaging.store import mongo_refusals
 from messaging.store.connection import (
     Connection,
     Session,
@@ -372,6 +373,10 @@ class MongoStore(MongoCheckpoints):
         with world():
             found = await self._database[table].aggregate(stages).to_list(None)
         return {tuple(each["_id"].get(name) for name in fields): each["n"] for each in found}
+
+    async def refusals(self, since: datetime) -> list[tuple[str, str, int, datetime, str]]:
+        """Return which sends were refused since a moment."""
+        return await mongo_refusals.refusals(self._database, since)
 
     async def figures(self, bot: str) -> dict[str, float]:
         """Return what all visitors of a bot count as: one small document for each shard."""

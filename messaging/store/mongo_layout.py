@@ -43,6 +43,7 @@ _PLAIN = (
 
 
 GROUPS_INDEX = "groups"
+REFUSALS_INDEX = "refusals"
 
 
 def states_of(bot: str) -> str:
@@ -61,6 +62,7 @@ async def ensure_store(database: Database, bots: tuple[str, ...] = BOTS) -> None
             await _create(database, states_of(bot), indexes)
         for table, keys in ROW_INDEXES.items():
             await _create(database, table, [_row_index(each) for each in keys])
+        await _create(database, "sends", [_refusals_index()])
 
 
 async def ensure_journal(database: Database) -> None:
@@ -76,6 +78,13 @@ def _row_index(fields: tuple[str, ...]) -> IndexModel:
     if fields[0] not in SOME_HAVE:
         return IndexModel(keys)
     return IndexModel(keys, partialFilterExpression={fields[0]: {"$exists": True}})
+
+
+def _refusals_index() -> IndexModel:
+    """Return the index of refused sends alone, with all that is counted of them: any other write costs it nothing."""
+    keys = [(name, ASCENDING) for name in ("status", "at", "template", "reason", "visitor")]
+    refused = {"status": "refused"}
+    return IndexModel(keys, name=REFUSALS_INDEX, partialFilterExpression=refused)
 
 
 def _suppressed_index() -> IndexModel:

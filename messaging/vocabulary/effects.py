@@ -129,6 +129,8 @@ class PutSend(msgspec.Struct):
     """A person did, as far as can be told: machines fetch e-mails too."""
     clicked: bool = False
     """Likewise."""
+    until: datetime | None = None
+    """Of what is `planned`: so long it waits for a word that lifts the reason, and is refused where none comes."""
 
 
 MOMENTS_KEPT = 17

@@ -13,9 +13,11 @@ import pytest
 from agents.behavior_bot.bot import BehaviorBot
 from agents.protocol.bot import View
 from agents.runtime.filler import DONE, FILLINGS, REPLACED, Filler, too_short
+from agents.runtime.held import Codec
 from agents.runtime.history import kept_since
 from agents.runtime.passing import Ways
 from agents.runtime.readers import StoreReader
+from agents.runtime.registry import WIRING
 from agents.runtime.replay import RecordBrokenError, Replayer
 from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, compile_files, read_folder
@@ -330,6 +332,42 @@ async def test_a_publication_that_changes_no_cohort_fills_nothing(keeping):
         await see(house, files | {name: files[name] + "# another version\n"}, 2)
         assert await a_filler(house, keeping, Fuse()).look() == 0
         assert (await filled(house, 2))["status"] == DONE
+
+
+async def test_who_has_a_trait_that_a_template_names_now_is_told_of_though_they_do_nothing(keeping):
+    async with forms_sent(keeping) as (house, files):
+        for number, traits in enumerate(({"plan": "gold"}, {"plan": "iron"}, {"size": 5})):
+            known = {"email": f"p{number}@example.com", **traits}
+            await house.call("identify", f"b{number}", traits=known)
+        await until(lambda: are_told(house, [{}, {}, {}]))
+        name = "templates/invite-hello.yaml"
+        text = files[name] + "# {{ plan }} in a comment is none\n"
+        await see(house, files | {name: text}, 2)
+        assert await a_filler(house, keeping, Fuse()).look() == 0
+        text = text.replace("subject: '", "subject: '{{ plan | default: shop_name }} ", 1)
+        await see(house, files | {name: text}, 3)
+        for call in range(1, 200):
+            fuse = Fuse()
+            fuse.left = call
+            try:
+                if not await a_filler(house, keeping, fuse).look():
+                    break
+            except Unavailable:
+                continue
+        await until(lambda: are_told(house, [{"plan": "gold"}, {"plan": "iron"}, {}]))
+        assert (await filled(house, 3))["spoken"] == []
+        await replays(house, keeping)
+
+
+async def are_told(house: House, traits: list[dict[str, str]]) -> bool:
+    """Say whether this is what Rules was told of the first people, for their e-mails."""
+    codec, found = Codec(WIRING["rules"].make()), []
+    for number in range(len(traits)):
+        visitor = await StoreReader(house.store).visitor(f"b{number}")
+        assert visitor is not None
+        bodies = await house.store.load("rules", [visitor["visitor_id"]])
+        found += [codec.decode(body).state.traits for body in bodies.values()]
+    return found == traits
 
 
 async def test_how_many_enter_at_once_is_told_before(keeping):

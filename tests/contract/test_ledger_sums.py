@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
+from messaging.store.mongo_layout import REFUSALS_INDEX
+from messaging.store.mongo_refusals import refusal_stages
 from scripts.sent import EVERY_DAY
 from scripts.sent import FIELDS as SENT_FIELDS
 from tests.contract.conftest import Keeping
@@ -33,6 +35,36 @@ async def test_rows_are_summed_up_by_several_fields_from_a_day_on(keeping: Keepi
         rows[4]: 1,
     }
     assert await store.tallies("sends", FIELDS, "2026-11-27") == {}
+
+
+def a_refusal(template: str, reason: str, visitor: str, minutes: int) -> dict[str, object]:
+    at = NOON + timedelta(minutes=minutes)
+    row = {"status": "refused", "template": template, "reason": reason}
+    return {**row, "visitor": visitor, "at": at}
+
+
+async def test_refusals_are_counted_by_template_and_reason_with_the_newest_visitor(
+    keeping: Keeping,
+) -> None:
+    store = keeping.store()
+    rows = [
+        a_refusal("hello", "template: 'x' is undefined", "ann", 1),
+        a_refusal("hello", "template: 'x' is undefined", "bob", 3),
+        a_refusal("hello", "template: 'x' is undefined", "cid", 2),
+        a_refusal("hello", "no consent", "ann", 0),
+        a_refusal("help", "no consent", "dan", 4),
+        a_refusal("help", "no consent", "eve", -1),  # before the period
+        {**a_refusal("help", "", "fay", 5), "status": "handed over"},
+    ]
+    for number, row in enumerate(rows):
+        await store.put_document("sends", f"s{number}", row)
+    found = await store.refusals(NOON)
+    assert sorted(found) == [
+        ("hello", "no consent", 1, NOON, "ann"),
+        ("hello", "template: 'x' is undefined", 3, NOON + timedelta(minutes=3), "bob"),
+        ("help", "no consent", 1, NOON + timedelta(minutes=4), "dan"),
+    ]
+    assert await store.refusals(NOON + timedelta(hours=1)) == []
 
 
 async def test_suppressed_mailboxes_are_listed_newest_first_page_by_page(keeping: Keeping) -> None:
@@ -64,6 +96,12 @@ async def test_the_sums_read_keys_alone_and_the_list_sorts_nothing(connection: C
         plan = str(await database.command("explain", command))
         assert "IXSCAN" in plan
         assert "'stage': 'FETCH'" not in plan
+    refused = a_refusal("hello", "no consent", "ann", 0)
+    await database["sends"].insert_many([refused] + [{**refused, "_id": n} for n in range(9)])
+    command = {"aggregate": "sends", "pipeline": refusal_stages(NOON), "cursor": {}}
+    plan = str(await database.command("explain", command | {"hint": REFUSALS_INDEX}))
+    assert "IXSCAN" in plan
+    assert "'stage': 'FETCH'" not in plan
     find = {"find": "mailboxes", "filter": {"suppressed": True}, "sort": {"at": -1, "_id": -1}}
     plan = str(await database.command("explain", find))
     assert "IXSCAN" in plan

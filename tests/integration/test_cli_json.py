@@ -63,14 +63,14 @@ def _mdma(*arguments: str, cwd: Path, code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
-def _is_system(data: Path, *, url: str = "", mongo_url: str = "") -> None:
-    """Write what `up` writes of a running system: this process, and how its parts are reached."""
+def _is_system(data: Path, *, url: str = "", mongo_url: str = "", **settings: Any) -> None:
+    """Write what `up` writes of a running system: this process, how its parts are reached, and its settings."""
     from config.settings import read_settings
 
     data.mkdir(exist_ok=True)
     made = Made()
     made.mongo_url, made.write_keys, made.admin_token = mongo_url, [KEY], "the-token"
-    wiring = wiring_of(read_settings(), made, log_folder=data)
+    wiring = wiring_of(read_settings(**settings), made, log_folder=data)
     write_private(data / WIRING, msgspec.json.encode(wiring).decode())
     write_run(data, {"url": url, "local_url": url})
 
@@ -207,6 +207,26 @@ def test_a_push_decides_for_groups_as_a_publication_does(tmp_path: Path, mongo_u
     said = f"version {pushed['version'] + 1} was made, and not published: "
     assert said in refused.stderr
     assert _mdma("rules", "list", cwd=tmp_path)["publications"][0]["version"] == last["version"]
+
+
+def test_a_version_is_simulated_by_the_settings_of_the_system_that_runs(
+    tmp_path: Path, mongo_url: str
+) -> None:
+    """They may have been given to `up` alone: the shell that asks has others, or none."""
+    system = {"holdout": 0.5, "consent": "double-opt-in", "social": True}
+    _is_system(tmp_path / ".mdma", mongo_url=mongo_url, **system)
+    _mdma("rules", "push", str(ROOT / "config/defaults"), "--publish", cwd=tmp_path)
+    few = ("--visitors", "4", "--days", "3")
+    told = _mdma("simulate", "--draft", "1", *few, cwd=tmp_path)
+    assert {name: told[name] for name in system} == system
+    own = _mdma("simulate", "--draft", "1", *few, "--holdout", "0", "--no-social", cwd=tmp_path)
+    assert {name: own[name] for name in system} == {**system, "holdout": 0.0, "social": False}
+    alone = _mdma("simulate", *few, cwd=tmp_path)
+    assert {name: alone[name] for name in system} == {
+        "holdout": 0.05,
+        "consent": "opt-in",
+        "social": False,
+    }, "nothing was asked of the system"
 
 
 @pytest.mark.parametrize("command", ["validate", "push"])

@@ -42,7 +42,7 @@ OLD = compile_files(FILES, 1)
 def asks(file: str, text: str) -> tuple[list[Ask], list[str], CompiledRules]:
     """Return what an edit of one file asks of visitors, what it says besides, and its rules."""
     rules = compile_files(FILES | {file: text}, 2)
-    return *asks_of(OLD, rules, file, FILES.get(file, ""), text), rules
+    return *asks_of(OLD, rules, FILES | {file: text}, file, FILES.get(file, "")), rules
 
 
 def edited(file: str, before: str, after: str) -> str:
@@ -63,9 +63,11 @@ async def test_of_few_people_everybody_is_asked_and_the_count_is_what_the_bots_h
     files = {
         name: each.replace("cohort: customers", "cohort: buyers") for name, each in FILES.items()
     }
-    rules = compile_files(files | {COHORTS: text.replace("cohort: customers", "cohort: buyers")}, 2)
+    rewritten = text.replace("cohort: customers", "cohort: buyers")
+    rules = compile_files(files | {COHORTS: rewritten}, 2)
     assert rules.cohorts["buyers"].said == OLD.cohorts["customers"].said
-    found, _ = asks_of(OLD, rules, COHORTS, FILES[COHORTS], text)
+    files |= {COHORTS: rewritten}
+    found, _ = asks_of(OLD, rules, files, COHORTS, FILES[COHORTS])
     told = await matching(store, rules, found, now, "opt-in")
     assert told.looked == told.people == int(figures["people"])
     [line] = [line for line in told.lines if line.name == "buyers"]
@@ -99,7 +101,7 @@ async def test_what_refers_to_an_edited_cohort_is_counted_with_it_and_so_are_pat
         "base:\n    when: {known: email}", "base:\n    when: {lifecycle: customer}"
     )
     rules = compile_files(files | {COHORTS: after}, 2)
-    found, notes = asks_of(old, rules, COHORTS, text, after)
+    found, notes = asks_of(old, rules, files | {COHORTS: after}, COHORTS, text)
     assert [(ask.name, ask.kind) for ask in found] == [
         ("base", "cohort"),
         ("upon", "depends"),
@@ -112,6 +114,128 @@ async def test_what_refers_to_an_edited_cohort_is_counted_with_it_and_so_are_pat
     figures = await store.figures("behavior")
     assert people["base"] == figures["cohorts/customers"] > 0
     assert people["upon"] == people["over"] == people["lead-to-customer"] == people["base"]
+
+
+SEEN = "page: {starts_with: /}"
+UNKEPT = {
+    "page": SEEN,
+    "properties": "event: {name: Product Viewed, properties: {price: {at_least: 1}}}",
+    "probability": "probability: {of: opportunity, from: 0.0}",
+    "cart": "cart: {items_at_least: 2}",
+    "changed": "trait: {name: city, changed: {within_days: 30}}",
+}
+
+
+def a_cohort(name: str, when: str) -> str:
+    return f"  {name}:\n    when: {{{when}}}\n"
+
+
+@pytest.mark.parametrize("name", UNKEPT)
+async def test_what_is_not_kept_yet_is_no_number_but_a_span_with_the_line_and_what_to_do(
+    name: str,
+) -> None:
+    store, now = await lived_in()
+    assert not any(each.keeps & {"cart:kept"} for each in OLD.cohorts.values())
+    text = (
+        FILES[COHORTS]
+        + a_cohort("wanted", UNKEPT[name])
+        + a_cohort("others", f"not: {{{UNKEPT[name]}}}")
+    )
+    told = await counted(store, now, COHORTS, text)
+    lines = {line.name: line for line in told.lines}
+    figures = await store.figures("behavior")
+    leads = int(figures["people"] - figures["cohorts/customers"])
+    most = leads if name == "probability" else told.people
+    number = text[: text.index("  wanted:")].count("\n") + 2
+    for line, low, high in (
+        (lines["wanted"], 0, most),
+        (lines["others"], told.people - most, told.people),
+    ):
+        assert (line.people, line.low, line.high) == (None, low, high), line
+    [first] = lines["wanted"].unknown
+    assert first.startswith(f"line {number} of cohorts.yaml, ")
+    assert UNKEPT[name].partition(":")[0] in first
+    assert any(note.startswith(first) and "Try" in note for note in told.notes), told.notes
+    assert len(told.notes) == 2, "each condition once"
+
+
+async def test_what_is_known_bounds_what_is_not() -> None:
+    store, now = await lived_in()
+    figures = await store.figures("behavior")
+    customers, people = int(figures["cohorts/customers"]), int(figures["people"])
+    text = FILES[COHORTS] + "".join(
+        (
+            a_cohort("both", f"all: [{{lifecycle: customer}}, {{{SEEN}}}]"),
+            a_cohort("either", f"any: [{{lifecycle: customer}}, {{{SEEN}}}]"),
+            a_cohort("rest", "all: [{not: {cohort: either}}, {page: {contains: q}}]"),
+            a_cohort(
+                "sure", f"all: [{{lifecycle: customer}}, {{any: [{{known: email}}, {{{SEEN}}}]}}]"
+            ),
+            a_cohort("never", f"all: [{{orders: {{at_least: 900}}}}, {{{SEEN}}}]"),
+        )
+    )
+    told = await counted(store, now, COHORTS, text)
+    lines = {line.name: (line.people, line.low, line.high) for line in told.lines}
+    assert lines == {
+        "both": (None, 0, customers),
+        "either": (None, customers, people),
+        "rest": (None, 0, people - customers),
+        "sure": (customers, customers, customers),
+        "never": (0, 0, 0),
+    }
+    unknown = {line.name: line.unknown for line in told.lines}
+    assert unknown["sure"] == unknown["never"] == []
+
+
+async def test_what_is_kept_whoever_asks_is_an_exact_number() -> None:
+    store, now = await lived_in()
+    text = (
+        FILES[COHORTS]
+        + a_cohort("asked", "in_cart: true")
+        + a_cohort("viewed", "session: {depth_at_least: 1}")
+    )
+    told = await counted(store, now, COHORTS, text)
+    assert told.notes == []
+    assert all(line.low == line.people == line.high for line in told.lines)
+
+
+async def test_a_score_that_gives_other_points_is_not_known_before_it_is_filled() -> None:
+    store, now = await lived_in()
+    text = FILES[SCORES].replace("page: 1", "page: 7", 1)
+    assert text != FILES[SCORES], "the routine's text has changed"
+    told = await counted(store, now, SCORES, text)
+    for line in told.lines:
+        if line.kind == "score":
+            assert (line.people, line.low, line.high) == (None, 0, told.people)
+            assert line.unknown[0].startswith("line ")
+    assert any("scores.yaml" in note for note in told.notes)
+
+
+async def test_who_would_enter_by_what_is_not_kept_is_a_span_too_and_the_editor_says_so() -> None:
+    store, now = await lived_in()
+    text = FILES[COHORTS] + a_cohort("seen", SEEN)
+    entry = edited(PATH, "cohort: addressable-lead", "cohort: seen")
+    files = FILES | {COHORTS: text, PATH: entry}
+    rules = compile_files(files, 2)
+    found, notes = asks_of(OLD, rules, files, COHORTS, FILES[COHORTS])
+    told = await matching(store, rules, found, now, "opt-in", notes)
+    [line] = [each for each in told.lines if each.kind == "path"]
+    assert (line.people, line.at_once, line.at_once_at_most) == (None, 0, told.people)
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        form = {"form_key": await form_key(session), "file": COHORTS, "base": "1"}
+        async with session.post("/console/rules/check", data={**form, "text": text}) as answer:
+            html = await answer.text()
+        counted_here = html.partition('id="matches"')[2].partition("</section>")[0]
+        assert "not known" in counted_here
+        assert f"0 to {told.people}" in counted_here
+        assert "page: {starts_with: /}" in counted_here
+        assert 'href="/console/try"' in counted_here
+        assert "<b>0</b>" not in counted_here
+        body = {"base": 1, "file": COHORTS, "text": text}
+        async with session.post("/api/v1/rules/matching", headers=ADMIN, json=body) as answer:
+            [line] = (await answer.json())["matching"]["lines"]
+        assert (line["people"], line["low"], line["high"]) == (None, 0, told.people)
 
 
 async def test_a_scores_edit_counts_its_bands_as_fading_and_caps_make_them() -> None:
@@ -162,7 +286,7 @@ async def test_who_would_enter_at_once_is_who_the_page_of_the_version_says() -> 
     version, _ = await push_files(store, files, at=now, by="kim")
     [wanted] = await entering(store, version)
     rules = compile_files(files, version)
-    found, _ = asks_of(OLD, rules, PATH, FILES[PATH], entry)
+    found, _ = asks_of(OLD, rules, files, PATH, FILES[PATH])
     [line] = [
         each
         for each in (await matching(store, rules, found, now, "opt-in")).lines

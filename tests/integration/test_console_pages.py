@@ -369,6 +369,45 @@ async def test_deliverability_counts_the_ledger_and_pages_through_who_left() -> 
         assert told["whole"]["sent"] == sum(day["sent"] for day in told["days"]) == len(taken)
 
 
+async def test_a_template_that_fails_for_some_readers_is_told_wherever_a_marketer_looks() -> None:
+    store, now = await lived_in()
+    [sent] = await store.rows("sends", {"template": "invite-hello"}, limit=1)
+    row = {name: value for name, value in sent.items() if name not in ("id", "day")}
+    row |= {"status": "refused", "reason": "template: divided_by: can't divide by 0"}
+    for number in range(136):
+        await store.put_document(
+            "sends", f"r{number}", {**row, "at": now - timedelta(hours=number)}
+        )
+    visitor = row["visitor"]
+    page = "/console/templates/invite-hello"
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = unescape(await _get(session, "deliverability"))
+        assert "136 e-mails of template “invite-hello” could not be composed" in html
+        assert f'href="{page}?visitor={visitor}"' in html
+        assert "divided_by: can't divide by 0" in html
+        assert "Nothing:" not in html
+        async with session.get("/api/v1/deliverability", headers=ADMIN) as answer:
+            told = (await answer.json())["deliverability"]
+        assert told["refused_count"] == await store.count("sends", {"status": "refused"})
+        [line] = [each for each in told["refused"] if each["fails"]]
+        assert (line["template"], line["number"], line["visitor"]) == ("invite-hello", 136, visitor)
+        assert told["advice"][0]["template"] == "invite-hello"
+        assert told["whole"]["sent"] == sum(day["sent"] for day in told["days"])
+        html = unescape(await _get(session, "templates/invite-hello"))
+        assert "136 e-mails" in html
+        assert f'href="/console/visitors/{visitor}"' in html
+        async with session.get("/api/v1/templates/invite-hello", headers=ADMIN) as answer:
+            told = (await answer.json())["template"]["refused"]
+        assert [(each["number"], each["fails"]) for each in told if each["fails"]] == [(136, True)]
+        assert "No e-mail of it" in await _get(session, "templates/thank-you")
+        html = unescape(await _get(session, ""))
+        assert f'<a href="{page}">136 e-mails of template “invite-hello”' in html
+        async with session.get("/api/v1/overview", headers=ADMIN) as answer:
+            [(template, _)] = (await answer.json())["overview"]["failing"]
+        assert template == "invite-hello"
+
+
 async def test_a_probability_is_shown_with_its_calibration_and_learning_with_its_lift() -> None:
     store, now = await lived_in()
     trained = train("probability/customer", 1, examples(3_000, level=-1.0))

@@ -2,9 +2,77 @@
 
 from __future__ import annotations
 
-from tests.console_builders import a_console, form_key, lived_in, log_in
+from typing import Any
 
-PAGE = "/console/routines/lead-to-customer"
+from config.load import DEFAULTS, read_folder
+from messaging.ports import Store
+from scripts.rules import publish, push_files
+from tests.console_builders import a_console, form_key, lived_in, log_in
+from tests.gateway_builders import ADMIN, NOON
+
+PATH = "lead-to-customer"
+PAGE = f"/console/routines/{PATH}"
+
+
+async def _routines(session: Any) -> Any:
+    async with session.get("/api/v1/routines", headers=ADMIN) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.json()
+
+
+async def test_the_api_lists_the_routines_with_the_people_at_each_stage() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        told = await _routines(session)
+        assert told["version"] == 1
+        [line] = told["routines"]
+        async with session.get(f"/api/v1/routines/{PATH}", headers=ADMIN) as answer:
+            whole = (await answer.json())["routine"]
+        for name in ("name", "title", "version", "is_published", "is_flow", "entered", "older"):
+            assert line[name] == whole[name], name
+        counts = ("name", "reached", "going", "calls", "won", "over")
+        assert line["stages"] == [{name: each[name] for name in counts} for each in whole["stages"]]
+        assert sum(each["won"] for each in line["stages"]) > 0, "the world brings customers"
+        assert (line["is_paused"], line["is_archived"]) == (False, False)
+        async with session.get("/api/v1/routines?path=x", headers=ADMIN) as answer:
+            assert answer.status == 422
+        async with session.get("/api/v1/routines") as answer:
+            assert answer.status == 401
+
+
+async def test_the_list_of_routines_says_which_are_held() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        for address in ("pause", f"paths/{PATH}/archive"):
+            async with session.post(f"/api/v1/{address}", headers=ADMIN) as answer:
+                assert answer.status == 200
+        [line] = (await _routines(session))["routines"]
+        assert (line["is_paused"], line["is_archived"]) == (True, True)
+        for address, body in (("resume", {}), ("pause", {"path": PATH})):
+            async with session.post(f"/api/v1/{address}", headers=ADMIN, json=body) as answer:
+                assert answer.status == 200
+        assert (await _routines(session))["routines"][0]["is_paused"]
+
+
+async def test_a_path_that_only_an_older_version_has_is_listed_by_it() -> None:
+    store: Store
+    store, now = await lived_in()
+    files = read_folder(DEFAULTS)
+    files["paths/other.yaml"] = files.pop(f"paths/{PATH}.yaml")
+    assert await push_files(store, files, at=NOON, by="kim") == (2, True)
+    assert await publish(store, 2, at=NOON, by="kim")
+    async with a_console(store, now) as (session, _):
+        told = await _routines(session)
+        shown = [(each["name"], each["version"], each["is_published"]) for each in told["routines"]]
+        assert (told["version"], shown) == (2, [("other", 2, True), (PATH, 1, False)])
+        standing = sum(each["going"] + each["calls"] for each in told["routines"][1]["stages"])
+        assert standing == told["routines"][1]["older"][0]["people"]
+
+
+async def test_without_a_published_version_there_are_no_routines() -> None:
+    async with a_console() as (session, _):
+        told = await _routines(session)
+        assert (told["version"], told["routines"]) == (0, [])
 
 
 async def test_an_editor_pauses_and_archives_a_path_and_lets_it_go_on() -> None:

@@ -7,14 +7,25 @@ from html import unescape
 
 import pytest
 
+from agents.behavior_bot.state import put
 from messaging.mail.asking import LinkAnswer
 from messaging.mail.judging import judged
 from messaging.mail.reading import Mail, parse_mail
 from messaging.mail.tokens import mailbox_hash
 from messaging.ports import MailOutcomeCode
+from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.mailings import StoredMailings
 from scripts.rules import files_of, push_files
-from tests.console_builders import POST, TEMPLATES, a_console, form_key, lived_in, log_in
+from tests.console_builders import (
+    POST,
+    TEMPLATES,
+    a_console,
+    a_lived_world,
+    fill,
+    form_key,
+    lived_in,
+    log_in,
+)
 from tests.gateway_builders import ADMIN, NOON, SECRET, StillClock
 
 
@@ -85,6 +96,31 @@ async def test_a_template_is_seen_as_a_real_visitor_gets_it_and_its_links_do_not
         assert await store.count("story", {}) == before
         await _post(session, f"{path}/as", 404, q="nobody")
         assert await _post(session, f"{path}/as", 303, q="") == "/console/templates/invite-hello"
+
+
+async def test_a_reader_is_shown_what_their_e_mail_would_say_and_no_more() -> None:
+    """What the bot that sends is told of them is short and has no link: the preview goes by the same."""
+    world = a_lived_world()
+    for _, held in world.bots.everybody("behavior"):
+        at = world.bots.now.timestamp()
+        for name, value in {"plan": "gold", "firstName": "A" * 100, "site": "http://x.io"}.items():
+            put(held.state.traits, name, value, at, 1 << 60)
+    store, now = MemoryStore(MemoryDatabase()), world.bots.now
+    await fill(store, world)
+    files = await files_of(store, 1)
+    files["templates/invite-hello.yaml"] = (
+        "subject: 'Hello {{ firstName | default: \"you\" }}'\n"
+        'text: \'plan {{ plan | default: "none" }}, site {{ site | default: "nowhere" }}\'\n'
+        "html: '<p>Hi</p>'\n"
+    )
+    await push_files(store, files, at=now, by="kim")
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        where = await _post(session, "templates/invite-hello/as", 303, q="person-21@example.com")
+        html = await _get(session, where.removeprefix("/console/"))
+        assert f"Hello {'A' * 80}" in html
+        assert "A" * 81 not in html
+        assert "plan gold, site nowhere" in html
 
 
 async def test_a_draft_is_what_is_shown_and_what_is_wrong_with_it_is_said() -> None:

@@ -7,8 +7,10 @@ import hmac
 import io
 import itertools
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from messaging.clock import RealClock
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import Track, decode_event
 from messaging.vocabulary.ids import OWN, derive, own_id, position
@@ -158,3 +160,45 @@ async def test_what_is_too_large_packed_or_no_json_is_refused() -> None:
         status, problem = await post(session, wrong, signed(wrong))
         assert status == 400
         assert "many" not in str(problem)
+
+
+async def test_in_a_real_time_world_an_order_is_dated_to_the_second_that_it_names() -> None:
+    """The clock of the world and the machine's are read one after the other: what lies between is no age.
+
+    An order of midnight would else be one of the day before.
+    """
+    database = MemoryDatabase()
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = today - timedelta(days=1)
+    deps = {"clock": RealClock(), "wall_now": lambda: datetime.now(UTC)}
+    bodies = {
+        "orders/paid": {
+            "id": 7,
+            "total_price": "1.50",
+            "email": "ann@example.com",
+            "processed_at": midnight.isoformat(),
+        },
+        "orders/cancelled": {
+            "id": 7,
+            "total_price": "1.50",
+            "email": "ann@example.com",
+            "created_at": midnight.isoformat(),
+            "cancelled_at": (midnight + timedelta(seconds=1)).isoformat(),
+        },
+    }
+    async with a_site(database=database, hook_secrets=SECRETS, **deps) as (session, _):
+        for topic, told in bodies.items():
+            body = json.dumps(told).encode()
+            digest = base64.b64encode(hmac.digest(b"shh", body, "sha256")).decode()
+            headers = JSON_TYPE | {"X-Shopify-Hmac-Sha256": digest, "X-Shopify-Topic": topic}
+            assert (await post(session, body, headers, "shopify"))[0] == 200
+        # So is a call that does not say when it was sent; its age is cut at 24 hours.
+        call = a_call(writeKey=KEY, timestamp=today.isoformat())
+        async with session.post("/v1/track", json=call) as answer:
+            assert answer.status == 200
+    ordered, cancelled, tracked = journaled(database)
+    assert ordered.at == midnight
+    assert cancelled.at == midnight + timedelta(seconds=1)
+    placed_at = decode_event(cancelled.raw).properties["ordered_at"]
+    assert datetime.fromisoformat(placed_at) == midnight
+    assert tracked.at == today

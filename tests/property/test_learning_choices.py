@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.protocol.draw import Draw
+from learning.serving.by_context import choose_by_context
 from learning.serving.fixed import choose_by_shares
 from learning.serving.next_best import choose_template
 from learning.serving.send_time import choose_hour
@@ -29,6 +30,11 @@ SNAPSHOTS = st.none() | st.builds(
         optional={
             "successes": st.lists(NUMBERS, max_size=168),
             "exposures": st.lists(NUMBERS, max_size=168),
+            "weights": st.lists(NUMBERS, max_size=12),
+            "common": st.lists(NUMBERS, min_size=3, max_size=3),
+            "answers": st.lists(NUMBERS, max_size=6),
+            "noise": st.lists(NUMBERS, max_size=1),
+            "before": st.lists(NUMBERS, max_size=1),
         },
     ),
 )
@@ -47,7 +53,11 @@ def by_shares(snapshot, allowed, seed, refused):
     return choose_by_shares(dict.fromkeys(allowed, 2.0), Draw(seed), refused=refused)
 
 
-POLICIES = [(by_hour, SLOTS), (by_template, NAMES), (by_shares, NAMES)]
+def by_context(snapshot, allowed, seed, refused):
+    return choose_by_context(snapshot, allowed, [0.5, math.nan], Draw(seed), refused=refused)
+
+
+POLICIES = [(by_hour, SLOTS), (by_template, NAMES), (by_shares, NAMES), (by_context, NAMES)]
 
 
 @pytest.mark.parametrize(("policy", "arms"), POLICIES)

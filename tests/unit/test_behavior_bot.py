@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -101,6 +102,17 @@ def test_who_a_visitor_is_is_told_only_when_it_changed() -> None:
 def test_a_name_is_one_line_without_a_link(name: str, greeted: str | None) -> None:
     [who] = told(Ann().sees(a_lead(1, firstName=name)), Identified, "email")
     assert who.traits.get("firstName") == greeted
+
+
+def test_what_a_template_names_is_told_too_as_long_as_somebody_may_stand_on_its_version() -> None:
+    ann = Ann()
+    lead = {"plan": "gold", "seats": 3, "note": "see www.evil.example", "other": "x"}
+    assert told(ann.sees(a_lead(1, **lead)), Identified, "email")[0].traits == {}
+    named = replace(ann.view.rules, spoken=frozenset({"plan", "seats", "note"}))
+    ann.view = msgspec.structs.replace(ann.view, pinned={**ann.view.pinned, 9: named})
+    [who] = told(ann.sees(a_lead(2, seats=4)), Identified, "email")
+    assert who.traits == {"plan": "gold", "seats": "4"}
+    assert not told(ann.sees(a_lead(3, other="y")), Identified), "no template names it"
 
 
 def test_nobody_is_told_of_a_visitor_without_an_address() -> None:

@@ -8,7 +8,7 @@ from learning.protocols.randomised import Randomised, Uniform
 from scripts.bench_learning_contrasts import TESTS, contrasts, equals
 from scripts.bench_learning_rows import Effort
 from scripts.bench_learning_speed import send_time_row
-from scripts.bench_learning_worlds import intervals, where_context_matters
+from scripts.bench_learning_worlds import intervals, own_hours, where_context_matters
 
 
 def test_regret_is_held_against_each_peer():
@@ -16,6 +16,15 @@ def test_regret_is_held_against_each_peer():
     rows = {row.name: row for row in where_context_matters(effort, decisions=2_000)}
     assert rows.keys() == {"world.context.Beta Thompson", "world.context.by chance"}
     assert all(row.reached for row in rows.values())
+
+
+def test_what_own_hours_are_worth_is_told_after_few_and_many_sends():
+    rows = own_hours(Effort({}, seeds=range(1)), leads=60)
+    assert [row.name for row in rows] == [
+        "world.own hours.after 4 sends",
+        "world.own hours.after 12 sends",
+    ]
+    assert rows[0].value < rows[1].value <= 1.0
 
 
 def test_intervals_are_counted_for_each_method_among_logs_with_a_verdict():

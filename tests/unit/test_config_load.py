@@ -44,6 +44,24 @@ def test_the_shipped_routine_has_no_error() -> None:
     assert validate_folder(DEFAULTS) == []
 
 
+def test_a_template_says_which_traits_of_its_reader_it_names() -> None:
+    file = "templates/invite-hello.yaml"
+    files = read_folder(DEFAULTS)
+    files[file] = (
+        "subject: 'For {{ plan | default: \"all\" }}, {{ order_id | default: shop_name }}'\n"
+        "text: '{% if city == \"Rio\" %}{% assign mine = company %}{{ mine }}{% endif %}'\n"
+        "html: '<p>{% if tags %}{% for tag in tags %}{{ tag }}{% endfor %}{% endif %}</p>'\n"
+    )
+    rules = compile_files(files, 1)
+    assert rules.templates["invite-hello"].names == ("city", "company", "plan", "tags")
+    assert rules.spoken == {"plan", "tags"}, "the others greet, and are always told"
+    many = "".join(f"{{{{ t{n} | default: 1 }}}}" for n in range(25))
+    files[file] = f"subject: Hi\ntext: '{many}'\nhtml: '<p>Hi</p>'\n"
+    [error] = validate_files(files)
+    assert error.file == file
+    assert "name 25 traits" in error.problem
+
+
 def test_the_shipped_routine_holds_the_numbers_of_the_default_path() -> None:
     path = compile_folder(DEFAULTS, 7).paths["lead-to-customer"]
     assert (path.attempts_total, path.attempts_after_open) == (4, 2)

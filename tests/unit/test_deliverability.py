@@ -8,6 +8,7 @@ from datetime import timedelta
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.errors import Unavailable
 from scripts.deliverability import DOMAINS_MAX, OTHERS, Deliverability, delivered
+from scripts.refused import LINES_MAX, refused
 from scripts.resting import OLD_SECONDS
 from tests.gateway_builders import NOON, StillClock
 
@@ -90,6 +91,51 @@ def test_machines_are_told_from_people() -> None:
     figures = {"answers/mail_opened": 10.0, "answers_by_people/mail_opened": 4.0}
     opened, clicked = delivered({}, figures, {"unsubscribed": 2}, NOON).answers
     assert (opened.every, opened.by_people, clicked.every) == (10, 4, 0)
+
+
+def refusals_of(reason: str, number: int, template: str = "hello") -> tuple[object, ...]:
+    return template, reason, number, NOON, "v1"
+
+
+def test_a_template_that_fails_for_some_readers_is_named_with_how_often_and_what_to_do() -> None:
+    found = [
+        refusals_of("no consent", 900),
+        refusals_of("template: divided_by: can't divide by 0", 130),
+        refusals_of("template: 'x' is undefined", 6),
+    ]
+    now = delivered(sums_of(handed_over=900), {}, {}, NOON, refused(found))
+    [advice] = now.advice
+    assert advice.level == "wrong"
+    assert "136 e-mails" in advice.what
+    assert "hello" in advice.what
+    assert "divided_by: can't divide by 0" in advice.do
+    assert (advice.template, advice.visitor) == ("hello", "v1")
+    assert now.refused_count == 1_036
+    told = [(each.why, each.number, each.fails) for each in now.refused]
+    assert told == [
+        ("the template failed: divided_by: can't divide by 0", 130, True),
+        ("the template failed: 'x' is undefined", 6, True),
+        ("the visitor has not agreed to it", 900, False),
+    ]
+    assert now.whole.sent == 900, "what no server saw was not sent"
+
+
+def test_of_many_refusals_some_are_named_and_all_are_counted() -> None:
+    found = [refusals_of(f"template: {n}", n + 1, f"t{n}") for n in range(60)]
+    now = delivered({}, {}, {}, NOON, refused(found))
+    assert len(now.refused) == LINES_MAX
+    assert now.refused[0].number == 60
+    assert now.refused_count == sum(range(1, 61))
+    assert [each.template for each in now.advice] == ["t59", "t58", "t57", "t56", "t55"]
+
+
+async def test_what_is_refused_is_summed_up_over_the_same_days() -> None:
+    store = MemoryStore(MemoryDatabase())
+    for days, name in ((0, "new"), (29, "last"), (31, "old")):
+        row = {"status": "refused", "template": name, "reason": "no consent", "visitor": "v"}
+        await store.put_document("sends", name, {**row, "at": NOON - timedelta(days=days)})
+    now = await Deliverability(store, StillClock()).now()
+    assert [each.template for each in now.refused] == ["last", "new"]
 
 
 class Counting(MemoryStore):

@@ -115,6 +115,32 @@ def test_a_paid_session_is_an_order() -> None:
     assert stripe.read(a_stripe_event("checkout.session.completed", **unpaid), "") == []
 
 
+@pytest.mark.parametrize(
+    ("currency", "minor", "amount"),
+    [
+        ("usd", 1_000, 10.0),
+        ("jpy", 500, 500.0),
+        ("mga", 500, 500.0),
+        ("isk", 500, 5.0),
+        ("ugx", 500, 5.0),
+        ("huf", 1_045, 10.45),
+        ("twd", 80_045, 800.45),
+        ("kwd", 5_120, 5.12),
+    ],
+)
+def test_an_amount_has_as_many_decimals_as_stripe_charges_its_currency_with(
+    currency: str, minor: int, amount: float
+) -> None:
+    """The examples of https://docs.stripe.com/currencies, with its special cases."""
+    paid = PAID | {"amount_total": minor, "currency": currency}
+    [sale] = stripe.read(a_stripe_event("checkout.session.completed", **paid), "")
+    assert sale.amount == amount
+    refund = {"id": "re_1", "amount": minor, "currency": currency, "status": "succeeded"}
+    told = a_stripe_event("refund.created", **refund, payment_intent="pi_1")
+    [back] = stripe.read(told, "")
+    assert back.amount == amount
+
+
 def test_a_refund_counts_once_it_has_succeeded() -> None:
     thing = {"id": "re_1", "amount": 500, "currency": "eur", "payment_intent": "pi_1"}
     assert stripe.read(a_stripe_event("refund.created", **thing, status="pending"), "") == []

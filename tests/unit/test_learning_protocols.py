@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from learning.protocols import opens, randomised, weeks
+from learning.protocols import opens, randomised, weeks, weeks_worlds
 from learning.protocols.inputs import codes_of, standardised
 from learning.protocols.logs import logged
 from learning.protocols.weeks_peers import PEERS
@@ -85,6 +85,14 @@ def test_everybodys_hour_is_kept_where_nobody_has_a_habit():
     learned = weeks.live_learned(log).hit(rng)
     one = PEERS["global greedy"](log, rng)
     assert learned.mean() > one.mean() - 0.05
+
+
+def test_most_of_what_own_hours_are_worth_is_won_after_twelve_weeks():
+    world = weeks_worlds.made_up(120, 13, np.random.default_rng(0))
+    lived = weeks.live_learned(world.log)
+    assert weeks_worlds.gain(world, lived, 0) < 0.2
+    assert weeks_worlds.gain(world, lived, 4) >= 0.4
+    assert weeks_worlds.gain(world, lived, 12) >= 0.8
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -35,6 +35,24 @@ class Advice(msgspec.Struct, kw_only=True):
     """`wrong` or `look`."""
     what: str
     do: str
+    template: str = ""
+    """Which one it is about, empty for none."""
+    visitor: str = ""
+    """One for whom that went wrong."""
+
+
+class Refused(msgspec.Struct, kw_only=True):
+    """Count the e-mails of one template that were refused by us for one reason: no server saw them."""
+
+    template: str
+    why: str
+    number: int
+    at: str
+    """When the newest was."""
+    visitor: str
+    """Whose that one was."""
+    fails: bool = False
+    """Whether the template could not be composed: that is to be mended."""
 
 
 class Answers(msgspec.Struct, kw_only=True):
@@ -60,6 +78,10 @@ class DeliveredNow(msgspec.Struct, kw_only=True):
     reasons: list[tuple[str, int]]
     """(why mailboxes are never written to again, how many)"""
     advice: list[Advice]
+    refused: list[Refused] = []
+    """Before any hand-over, over the same days: failing templates first, then the most."""
+    refused_count: int = 0
+    """All of them, also those that are not among the lines."""
 
 
 class Suppressed(msgspec.Struct, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.learned import LearningNow
-from messaging.gateway.console.routine import OlderLine, Routine
+from messaging.gateway.console.routine import OlderLine, Routine, Routines
 from messaging.gateway.paging import After
 
 
@@ -185,6 +185,10 @@ class Desk(Protocol):
 
         Without a version as the published one has it, else as the newest one that somebody goes it by, or that has it.
         """
+        ...
+
+    async def routines(self) -> Routines:
+        """Return all paths with the people at each stage: the published ones, then those of older versions alone."""
         ...
 
     async def deliverability(self) -> DeliveredNow:

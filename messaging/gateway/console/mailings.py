@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from messaging.gateway.console.delivered import Refused
 from messaging.mail.asking import LinkAnswer
 from messaging.mail.judging import Judgement
 from messaging.mail.reading import Mail
@@ -50,6 +51,8 @@ class Preview(msgspec.Struct, kw_only=True):
     """The published version, if it has this template: what is sent. 0: it cannot be sent yet."""
     is_what_goes_out: bool = False
     """Whether the published version's template is to the letter what is shown."""
+    refused: list[Refused] = []
+    """Its e-mails of the last 30 days that were refused by us, of whichever version: those that failed first."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

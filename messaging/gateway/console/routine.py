@@ -54,17 +54,24 @@ class VariantLine(msgspec.Struct, kw_only=True):
     """What the policy expects, with its interval; empty: nothing is learned."""
 
 
-class StageNode(msgspec.Struct, kw_only=True):
-    """Hold one stage, or one step of a flow, with its people."""
+class StageLine(msgspec.Struct, kw_only=True):
+    """Count who came to one stage, or one step of a flow, and what became of them there."""
 
     name: str
-    on: str
-    """What brings people here; of a step, what it does."""
     reached: int
     going: int
+    """On the way."""
     calls: int
+    """They wait for a person, or a person took them over."""
     won: int
     over: int
+
+
+class StageNode(StageLine, kw_only=True):
+    """Hold one stage, or one step of a flow, with its people."""
+
+    on: str
+    """What brings people here; of a step, what it does."""
     is_opportunity: bool
     is_hold: bool
     email: list[tuple[str, str]]
@@ -117,6 +124,32 @@ class Routine(msgspec.Struct, kw_only=True):
     """The moment that `sent` of its e-mails is of."""
     is_flow: bool = False
     """True: `edges` holds every way that may be gone."""
+
+
+class RoutineLine(msgspec.Struct, kw_only=True):
+    """Say one path of the list, as the version has it by which it is drawn; counted as in `Routine`."""
+
+    name: str
+    version: int
+    is_published: bool
+    older: list[OlderLine]
+    """Who goes it by other versions than the published one, the newest first."""
+    title: str
+    entered: int
+    stages: list[StageLine]
+    is_flow: bool = False
+    is_paused: bool = False
+    """Nothing is planned or sent on it; what is due waits."""
+    is_archived: bool = False
+    """Nobody is let onto it; who is on it goes on."""
+
+
+class Routines(msgspec.Struct, kw_only=True):
+    """Hold all paths: those that are published, and those that people go by older versions alone."""
+
+    version: int
+    """The published one; 0: none is."""
+    lines: list[RoutineLine]
 
 
 class Box(msgspec.Struct, kw_only=True):

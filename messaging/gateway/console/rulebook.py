@@ -132,10 +132,12 @@ class MatchLine(msgspec.Struct, kw_only=True):
     """Say how many match one thing that an edit touches."""
 
     name: str
-    people: int
+    people: int | None
+    """None: it is not known; see `unknown`."""
     low: int
     high: int
-    """Ends of the 95 % interval; all three are one number where everybody was asked."""
+    """Ends of the 95 % interval; all three are one number where everybody was asked. What is not known lies between
+    those whom it surely holds and those whom it may hold."""
     now: int | None
     """How many do as it stands; None: there is no such thing yet."""
     kind: str = "cohort"
@@ -143,7 +145,11 @@ class MatchLine(msgspec.Struct, kw_only=True):
     said: str = ""
     """More of it, in words."""
     at_once: int | None = None
-    """Of a path: how many would enter it at once."""
+    """Of a path: how many would enter it at once; at least, where that is not known."""
+    at_once_at_most: int | None = None
+    """Of a path: likewise, at most."""
+    unknown: list[str] = []
+    """The conditions by which it is not known, each with its line."""
 
 
 class Matching(msgspec.Struct, kw_only=True):
@@ -156,7 +162,13 @@ class Matching(msgspec.Struct, kw_only=True):
     """… of so many."""
     lines: list[MatchLine]
     notes: list[str] = []
-    """What cannot be counted, and why."""
+    """What cannot be counted, and why, and what to do."""
+
+    @property
+    def apart(self) -> list[str]:
+        """Return the notes of which no line speaks."""
+        of_lines = tuple(each for line in self.lines for each in line.unknown)
+        return [note for note in self.notes if not of_lines or not note.startswith(of_lines)]
 
 
 class Compared(msgspec.Struct, kw_only=True):

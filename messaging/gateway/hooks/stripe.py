@@ -40,10 +40,14 @@ REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "charge.refund.up
 CHARGE_REFUNDED = "charge.refunded"
 
 NO_MINOR = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()  # noqa: SIM905
+    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()  # noqa: SIM905
 )
 THOUSANDTHS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
-"""https://docs.stripe.com/currencies: how many decimals an amount has, where it isn't two."""
+"""How many decimals an amount has, where it isn't two: https://docs.stripe.com/currencies.
+
+UGX stands among the zero-decimal ones there, but its special cases say that UGX, like ISK, is charged with two decimals
+("to charge 5 UGX, provide an amount value of 500"). HUF and TWD have none in payouts alone, which nobody tells us of.
+"""
 
 
 class Customer(msgspec.Struct):

@@ -21,6 +21,7 @@ from messaging.gateway.hooks import shopify, stripe
 from messaging.gateway.hooks.sale import Sale, Unreadable, record_of
 from messaging.gateway.limits import HOOK_BYTES_MAX
 from messaging.gateway.problems import ProblemError, unreadable
+from messaging.gateway.timing import both_now
 from messaging.gateway.validate import rejection
 
 log = structlog.get_logger()
@@ -96,7 +97,7 @@ async def _taken(
 async def take_sales(gateway: Gateway, sales: list[Sale]) -> str:
     """Make sales durable; return whether they were `taken`, `repeated`, or are `waiting` for their order."""
     deps = gateway.deps
-    now, wall_now = deps.clock.now(), deps.wall_now()
+    now, wall_now = both_now(deps.clock.now, deps.wall_now)
     records = [record_of(sale, now, deps.secret, wall_now=wall_now) for sale in sales]
     due = await gateway.refunds.sort(sales, records)
     if not due:
