@@ -81,7 +81,8 @@ async def test_no_two_landmarks_of_a_page_have_one_name() -> None:
     async with a_console(store, now) as (session, _):
         await log_in(session)
         for name, path in PAGES.items():
-            async with session.get(f"/console/{path.format(**named)}") as answer:
+            address = f"/console/{path.format(**named)}"
+            async with session.get(address, headers={"Accept": "text/html"}) as answer:
                 landmarks = Landmarks()
                 landmarks.feed(await answer.text())
                 assert landmarks.found
