@@ -43,10 +43,15 @@ async def _looked_at(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except (ProblemError, web.HTTPException) as error:
-        problem = error if isinstance(error, ProblemError) else _as_problem(error)
-        if problem.status in _NOWHERE and is_looked_at(request):
-            return await nowhere(request, problem)
-        raise
+        if error.status not in _NOWHERE or not is_looked_at(request):
+            raise
+        # No other name may hold the error: with its frames it would keep the body until the next collection.
+        status, headers = error.status, _headers_of(error)
+    return await nowhere(request, status, headers)
+
+
+def _headers_of(error: ProblemError | web.HTTPException) -> dict[str, str]:
+    return error.headers if isinstance(error, ProblemError) else _as_problem(error).headers
 
 
 async def answered(

@@ -162,13 +162,11 @@ def is_looked_at(request: web.Request) -> bool:
     return request.method in ("GET", "HEAD") and request.path.startswith(ROOT) and wants_page
 
 
-async def nowhere(request: web.Request, problem: ProblemError) -> web.StreamResponse:
+async def nowhere(request: web.Request, status: int, headers: dict[str, str]) -> web.StreamResponse:
     """Show that there is no page at an address, with the way home: as every page, to who is logged in."""
 
     async def show(_: Visit) -> web.StreamResponse:
-        raise ProblemError(
-            problem.status, "there is no page at this address", headers=problem.headers
-        )
+        raise ProblemError(status, "there is no page at this address", headers=headers)
 
     return await shown(show)(request)
 
