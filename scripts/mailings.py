@@ -25,6 +25,7 @@ from agents.rules.compiled import CONFIRM_TEMPLATE, CompiledRules, spoken_in
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import VERSIONS
 from config.load import RulesInvalid, compile_files, compile_template
+from config.templates import lacking_without_event
 from messaging.gateway.console.attempts import Attempts
 from messaging.gateway.console.mailings import Draft, Preview, TemplateLine, TemplatesNow
 from messaging.gateway.problems import ProblemError
@@ -144,6 +145,8 @@ class StoredMailings:
         }
         if errors:
             return _unread(known, errors)
+        template = rules.templates[name]
+        known["by_itself"] = await asyncio.to_thread(lacking_without_event, name, template)
         reader = reader[0], greeting(reader[1], rules.spoken)
         try:
             raw = await asyncio.to_thread(self._composed, rules, name, reader, visitor)
