@@ -43,10 +43,11 @@ async def _publications(data: Path) -> list[dict[str, Any]]:
 
 def _published_line(each: dict[str, Any]) -> str:
     from messaging.gateway.console.publications import decided
-    from scripts.impact import in_all
+    from scripts.impact import came_of, in_all
 
-    came = decided(in_all(each["impact"], each["runs"]))
-    said = f"; decided for the runs under way: {came}" if came else ""
+    decided_so = decided(in_all(each["impact"], each["runs"]))
+    said = f"; decided for the runs under way: {decided_so}" if decided_so else ""
+    said += f"; what came of it: {came}" if (came := came_of(each)) else ""
     return f"version {each['version']}, {each['at']:%Y-%m-%d %H:%M} UTC, by {each['by']}{said}"
 
 
@@ -97,21 +98,20 @@ def _lines(groups: list[dict[str, Any]], version: int) -> list[str]:
     """
     if not groups:
         return [f"nobody is on a path by another version than {version}"]
-    return [
-        f"{each['path']}/{each['version']}/{each['stage']}: "
-        f"{counted(each['runs'], 'runs')} under way, {each['waiting']:,} with a person; "
-        + _can(each, version)
-        for each in groups
-    ]
+    return [f"{_stands(each)}; {_can(each, version)}" for each in groups]
+
+
+def _stands(each: dict[str, Any]) -> str:
+    """Return who stands at a place."""
+    place = f"{each['path']}/{each['version']}/{each['stage']}"
+    return f"{place}: {counted(each['runs'], 'runs')} under way, {each['waiting']:,} with a person"
 
 
 def _can(each: dict[str, Any], version: int) -> str:
-    """Return what may become of a group, or what was chosen for it."""
-    why_not = f"cannot go over: version {version} has {each['why_not']}"
-    if "choice" not in each:
-        return "can go over" if each["has_place"] else why_not
-    done = {"stay": "stays", "migrate": "goes over", "exit": "leaves"}[each["choice"]]
-    return why_not if each["choice"] == "migrate" and each["why_not"] else done
+    """Return what may become of a group."""
+    if each["has_place"]:
+        return "can go over"
+    return f"cannot go over: version {version} has {each['why_not']}"
 
 
 def _read_groups(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -173,11 +173,12 @@ def publish(version: int, runs: str, groups: dict[str, str], data: Path, as_json
 def moved_lines(row: dict[str, Any]) -> list[str]:
     """Return what a publication means for the runs under way."""
     from agents.runtime.mover import moves_any
+    from scripts.impact import said_of
 
     version, groups = row["version"], row["impact"]
     if moves_any(row):
         return [
-            *_lines(groups, version),
+            *(f"{_stands(each)}; {said_of(each, row)}" for each in groups),
             "they are being moved: it goes on by itself" if groups else "nobody is moved",
         ]
     if not groups:

@@ -48,7 +48,7 @@ from scripts.erasing import open_erasure
 from scripts.known import NOT_THEIRS, bounded
 from scripts.learned import learning_now
 from scripts.older import older_lines
-from scripts.reasons import why
+from scripts.reasons import why, why_capped
 from scripts.routine import routine_line, routine_of
 from scripts.sent import SentCounts
 from scripts.story import set_aside
@@ -334,7 +334,7 @@ def _recipient(row: dict[str, Any], addresses: dict[str, str], now: datetime) ->
         visitor=row["visitor"],
         who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
         status=row["status"],
-        why="" if is_over else shown(why(row["reason"])),
+        why="" if is_over else shown(why_capped(row["reason"], row.get("cap"))),
         at=moment(row["at"]),
         until=moment(until) if waits else "",
     )

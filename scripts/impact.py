@@ -4,7 +4,9 @@ Rules
 1. A group is what stands at one stage (of a flow: step) of a path by one version; each may be decided for on its own.
 2. Only what is possible is taken: nobody goes over to a version that has no place for them. Who is decided for with
    everybody stays where they cannot go over.
-3. With a publication is kept what was decided for each group, with the counts of that moment.
+3. With a publication is kept what was decided for each group, with the counts of that moment: not what was chosen for
+   all, where something else comes of it.
+4. What was decided has not happened. What came of it is said by the mover's own counts, once it is done.
 """
 
 from __future__ import annotations
@@ -22,15 +24,18 @@ from agents.rules_manager.editing import (
     EXIT,
     MIGRATE,
     RUNS,
+    STAY,
     Choice,
     becomes,
     group_of,
     no_place,
 )
 from agents.runtime.figures import standing_in
+from agents.runtime.mover import DONE, REPLACED, left_of
 from agents.runtime.stages_kept import places_of
 from agents.runtime.views import VERSIONS
 from config.load import compile_files
+from messaging.gateway.console.publications import decided_for, happened
 from messaging.ports import Store
 
 GROUPS_MAX = 300
@@ -80,6 +85,15 @@ class Group(msgspec.Struct, frozen=True):
         for runs, under_way in ((self.runs, True), (self.waiting, False)):
             found[becomes(choice, under_way=under_way, has_place=self.has_place)] += runs
         return found
+
+    def kept(self, choice: str) -> dict[str, Any]:
+        """Return what a publication keeps of it: the counts, and what a choice comes to.
+
+        `choice` of those is what becomes of who is under way, or where nobody is of who waits for a person.
+        """
+        then = becomes(choice, under_way=bool(self.runs), has_place=self.has_place)
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return fields | {"choice": then, "decided": self.decided(choice)}
 
 
 async def impact(store: Store, version: int, rules: CompiledRules | None = None) -> list[Group]:
@@ -146,16 +160,47 @@ def parted(name: str) -> tuple[str, int, str]:
 
 
 def in_all(groups: Iterable[Mapping[str, Any]], choice: str) -> dict[str, int]:
-    """Return how many stayed, went over and left by what a publication keeps of its groups.
+    """Return how many stay, go over and leave by what a publication keeps of its groups.
 
     `choice`: what was chosen for all; an older publication says no more.
     """
     found: dict[str, int] = dict.fromkeys(RUNS, 0)
     for each in groups:
-        group = msgspec.convert({**each, "why_not": ""}, Group)
-        for then, runs in group.decided(each.get("choice", choice)).items():
+        for then, runs in told_of(each, choice)["decided"].items():
             found[then] += runs
     return found
+
+
+def told_of(kept: Mapping[str, Any], choice: str) -> dict[str, Any]:
+    """Return what a publication keeps of a group, as `Group.kept` has it; older ones kept the choice as it was made.
+
+    `choice`: what was chosen for all; the oldest say no more.
+    """
+    group = msgspec.convert({"why_not": "", **kept}, Group)
+    return group.kept(kept.get("choice", choice))
+
+
+def said_of(kept: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Return in words what a publication (`row`) decided for one of its groups, as it is kept."""
+    told = told_of(kept, row["runs"])
+    name = group_of(told["path"], told["version"], told["stage"])
+    chosen = row.get("groups", {}).get(name, row["runs"])
+    is_kept_back = chosen != STAY and told["decided"][STAY]
+    return decided_for(told["decided"], row["version"], told["why_not"] if is_kept_back else "")
+
+
+def came_of(row: Mapping[str, Any]) -> str:
+    """Return in words what came of a publication, as `scripts.rules.publications` gives it; empty: not yet."""
+    move = row.get("move") or {}
+    if move.get("status") not in (DONE, REPLACED):
+        return ""
+    left = sum(left_of(move).values())
+    stay = sum(move.get("stay", {}).values())
+    came: dict[str, int] = {MIGRATE: sum(move["told"].values()) - left, EXIT: left, STAY: stay}
+    if move["status"] == REPLACED:
+        return happened(came, is_replaced=True)
+    decided_of = sum(in_all(row["impact"], row["runs"]).values())
+    return happened(came, max(0, decided_of - sum(came.values())))
 
 
 async def paths_of(store: Store, version: int) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,8 @@ from agents.rules_manager.broadcast_rule import name_of
 from scripts.choices import percent
 from scripts.counting import counted
 from scripts.visible import plain, shown
-from scripts.wording import did, moment, words
+from scripts.wording import because, did, held, moment, words
+from scripts.worth import amount_said, sum_said
 
 SMALLEST = 0.001
 """Probabilities below it are said as being below it: that something will not happen is never known."""
@@ -180,11 +181,13 @@ def chance(value: float) -> str:
 
 def _order(order: dict[str, Any]) -> str:
     """Return an order with what is left of it, and the e-mails that share its credit (the last touch first)."""
-    said = f"{order['order_id']}: {order['value']:g} {order['currency']}".rstrip()
+    currency = order["currency"]
+    said = f"{order['order_id']}: {sum_said(order['value'], currency)}"
     if order.get("issue"):
         said += f" ({order['issue']})"
     if order["refunded"]:
-        said += f", {order['refunded']:g} given back, {order['left']:g} left"
+        back, left = (amount_said(order[name], currency) for name in ("refunded", "left"))
+        said += f", {back} given back, {left} left"
     templates = [each["template"] for each in reversed(order["credits"])]
     return said + (f", thanks to {words(templates)}" if templates else "")
 
@@ -209,5 +212,7 @@ def _broadcast(run: dict[str, Any]) -> str:
 
 
 def _send(send: dict[str, Any]) -> str:
+    if waits := held(send):
+        return f"{send['template']}: {waits}{because(send)}, {moment(send['at'])}"
     reason = f" ({send['reason']})" if send["reason"] else ""
     return f"{send['template']}: {send['status']}{reason}, {moment(send['at'])}"

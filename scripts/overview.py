@@ -29,7 +29,7 @@ from scripts.refused import LATELY_DAYS
 from scripts.visible import plain, shown
 from scripts.wording import moment
 from scripts.working import both, tasks
-from scripts.worth import back_said, revenue_said, unread_said
+from scripts.worth import amount_said, back_said, revenue_said, unread_said
 
 Facts = dict[str, Any]
 Numbers = dict[str, dict[str, float]]
@@ -113,7 +113,7 @@ def _revenue(sales: Facts) -> tuple[str, str, str]:
         notes.append(f"{back_said(sales)} given back")
     if unread_said(sales):
         notes.append(unread_said(sales))
-    return title, f"{main['revenue']:,.2f}", "; ".join(notes)
+    return title, amount_said(main["revenue"], main["currency"]), "; ".join(notes)
 
 
 def _tiles(facts: Facts) -> list[tuple[str, str, str]]:

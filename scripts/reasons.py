@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from scripts.counting import counted
+
 REASONS = {
     "a person decided": "a person decided so",
     "address bad": "the address does not work",
@@ -14,8 +16,8 @@ REASONS = {
     "answer": "the visitor answered",
     "by_rules": "the rules name another one first",
     "cannot be sent": "it cannot be sent",
-    "cap": "too soon after the last e-mail",
-    "cap_then_quiet_hours": "too soon after the last e-mail, and then quiet hours",
+    "cap": "a cap of the path is reached",
+    "cap_then_quiet_hours": "a cap of the path is reached, and then quiet hours",
     "cap_day": "enough was shown today",
     "cap_total": "enough came on all channels together",
     "cap_session": "one of its kind was shown in this visit",
@@ -35,6 +37,7 @@ REASONS = {
     "made room": "something that matters more took its place",
     "merge": "the alert of the same visitor's other half stays",
     "mailbox_of_another_visitor": "the address belongs to another visitor",
+    "no address": "no address is known",
     "no consent": "the visitor has not agreed to it",
     "not_published": "the published rules have it no more",
     "not_on_site": "the visitor is not on the site",
@@ -51,6 +54,12 @@ REASONS = {
     "unsubscribed": "the visitor unsubscribed",
 }
 """A rule's name, as bots write it -> what it means. What is not here is said by its own words."""
+
+BY_CAPS = {"cap": "", "cap_then_quiet_hours": ", and then quiet hours"}
+"""A rule that is about some cap of a path's -> what is said behind the cap, where it is known."""
+
+OF_CHANNELS = {"email": "e-mails", "total": "touches on all channels together"}
+DAY_HOURS = 24
 
 USED_UP = " (attempts used)"
 """Stands behind a marketer's own title of an alert, which says as much."""
@@ -87,3 +96,19 @@ def why(reason: Any) -> str:
     if said.startswith(LEFT):
         return f'the visitor is no longer "{said.removeprefix(LEFT)}"'
     return REASONS.get(said) or said.replace("_", " ")
+
+
+def why_capped(reason: Any, cap: dict[str, Any] | None) -> str:
+    """Return a reason in words, with the cap that it is about; older rows name none.
+
+    >>> four = {"channel": "email", "count": 4, "hours": 14 * 24}
+    >>> why_capped("cap", four), why_capped("cap", None), why_capped("quiet_hours", None)
+    ('4 e-mails in 14 days are the limit', 'a cap of the path is reached', 'quiet hours')
+    """
+    if not cap or reason not in BY_CAPS:
+        return why(reason)
+    touches = counted(cap["count"], OF_CHANNELS.get(cap["channel"], f"{cap['channel']}s"))
+    days, left = divmod(cap["hours"], DAY_HOURS)
+    long = counted(cap["hours"], "hours") if left or days < 2 else counted(days, "days")
+    is_are = "is" if cap["count"] == 1 else "are"
+    return f"{touches} in {long} {is_are} the limit{BY_CAPS[reason]}"

@@ -55,7 +55,7 @@ from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
 from scripts.affected import asks_of
 from scripts.entering import entering, said
-from scripts.impact import GROUPS_MAX, ImpossibleError, impact, in_all
+from scripts.impact import GROUPS_MAX, ImpossibleError, came_of, impact, in_all, said_of, told_of
 from scripts.matching import matching
 from scripts.older import older_lines
 from scripts.overview import CALLS, GOING
@@ -345,12 +345,14 @@ class StoredRulebook:
 
 
 def _published_line(row: dict[str, Any]) -> PublicationLine:
-    groups = row["impact"] if row.get("groups") else []
+    told = [told_of(each, row["runs"]) for each in row["impact"]]
+    differs = row.get("groups") or any(each["choice"] != row["runs"] for each in told)
     return PublicationLine(
         at=moment(row["at"]),
         by=shown(row["by"]),
         runs=row["runs"],
         said=decided(in_all(row["impact"], row["runs"])),
+        came=came_of(row),
         groups=[
             GroupLine(
                 path=each["path"],
@@ -359,8 +361,11 @@ def _published_line(row: dict[str, Any]) -> PublicationLine:
                 going=each["runs"],
                 calls=each["waiting"],
                 choice=each["choice"],
+                decided=each["decided"],
+                why_not=each["why_not"],
+                said=said_of(kept, row),
             )
-            for each in groups
+            for kept, each in zip(row["impact"], told if differs else [], strict=False)
         ],
     )
 

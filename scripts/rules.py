@@ -9,9 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
 from agents.rules_manager.editing import STAY
+from agents.runtime.mover import DONE, MOVES, REPLACED, moves_any
 from agents.runtime.views import PUBLICATIONS, PUBLISHED, VERSIONS, VERSIONS_MAX
 from config.load import compile_files, read_folder
 from messaging.gateway.console.publications import decided, published_change, saved_change
@@ -22,6 +21,7 @@ from scripts.impact import check_choice, check_groups, impact, in_all, paths_of
 UP = "up"
 """Stands for a start that published what it found."""
 PUBLICATIONS_MAX = 1_000
+OF_MOVES = ("status", "action", "told", "left", "stay")
 """Shown of all there were: the newest."""
 TRIES_MAX = 100
 """Versions that others may push while we do."""
@@ -96,9 +96,7 @@ async def publish(
         standing = await impact(store, version)
         fields = {"number": number + 1, "version": version, "at": at, "by": by, "runs": runs}
         fields["groups"] = dict(groups)
-        fields["impact"] = [
-            msgspec.to_builtins(each) | {"choice": groups.get(each.name, runs)} for each in standing
-        ]
+        fields["impact"] = [each.kept(groups.get(each.name, runs)) for each in standing]
         # Whoever enters while this is published counts too: by the version before.
         others = {each.version for each in standing} | ({before["version"]} if before else set())
         fields["older_goals"] = await older_goals(store, version, others - {version})
@@ -127,14 +125,30 @@ async def publish_noted(
 
 
 async def publications(store: Store) -> list[dict[str, Any]]:
-    """Return every publication, the newest first: `number`, `version`, `at`, `by`, `runs`, `groups`, `impact`."""
+    """Return every publication, the newest first: `number`, `version`, `at`, `by`, `runs`, `groups`, `impact`, `move`.
+
+    `move`: how far the mover has come with the runs under way; None where it has not begun, or has nothing to do.
+    """
     rows = await store.rows(PUBLICATIONS, {}, limit=PUBLICATIONS_MAX)
     last = await store.get_document(*PUBLISHED)
     found = {int(each["number"]): each for each in [*rows, *([last] if last else [])]}
+    listed = await store.rows(MOVES, {}, limit=PUBLICATIONS_MAX, only=OF_MOVES)
+    moves = {int(each.pop("id")): each for each in listed}
+    newest_first = sorted(found, reverse=True)
     return [
         {name: value for name, value in found[number].items() if name != "id"}
-        for number in sorted(found, reverse=True)
+        | {"move": _move(moves.get(number), found[number], is_newest=number == newest_first[0])}
+        for number in newest_first
     ]
+
+
+def _move(
+    move: dict[str, Any] | None, row: dict[str, Any], *, is_newest: bool
+) -> dict[str, Any] | None:
+    """Return how a publication's move stands: one that was not done when another came is worked off no more."""
+    if is_newest or not moves_any(row) or (move is not None and move["status"] == DONE):
+        return move
+    return {"told": {}, **(move or {}), "status": REPLACED}
 
 
 async def older_goals(

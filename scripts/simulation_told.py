@@ -80,10 +80,20 @@ def presence(facts: Mapping[str, Any]) -> str:
             "Social is on: the presence that it finds is made up, as the people are, and tells "
             "nothing of what they do."
         )
-    return (
-        f"Social is on: of {facts['recalled']:,} of them it is told what it found in earnest; nobody "
-        "is asked, and of the others nothing is known."
-    )
+    return f"Social is on{_recalled(facts['recalled'], facts['visitors'])}."
+
+
+def _recalled(recalled: int, visitors: int) -> str:
+    """Return of how many leads it is told what Social found.
+
+    >>> _recalled(50, 50)
+    ': of all 50 it is told what it found in earnest; nobody is asked'
+    """
+    if not recalled:
+        return ", and has looked for none of them yet: nobody is asked, and nothing is known"
+    whom = f"all {visitors:,}" if recalled == visitors else f"{recalled:,} of them"
+    others = "" if recalled == visitors else ", and of the others nothing is known"
+    return f": of {whom} it is told what it found in earnest; nobody is asked{others}"
 
 
 def _line(name: str, lift: Mapping[str, float], keys: tuple[str, str, str]) -> str:

@@ -16,7 +16,7 @@ from scripts.choices import decided
 from scripts.reasons import why
 from scripts.story_lines import line
 from scripts.visible import plain, shown
-from scripts.wording import TITLES, Row, because, did, mail, moment, offer, words
+from scripts.wording import TITLES, Row, because, did, held, mail, moment, offer, words
 
 MOVERS = {
     "time": "time went by",
@@ -153,7 +153,7 @@ def engaged(row: Row) -> str:
 
 
 def _send(row: Row) -> str:
-    return f"{mail(row)} {row['status']}{because(row)}"
+    return f"{mail(row)} {held(row) or row['status']}{because(row)}"
 
 
 def _alert(row: Row, kind: str) -> str:

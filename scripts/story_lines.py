@@ -11,15 +11,16 @@ from collections.abc import Callable
 
 from scripts.choices import percent
 from scripts.counting import counted
-from scripts.reasons import not_offered, why
+from scripts.reasons import not_offered, why, why_capped
 from scripts.wording import Row, because, mail, moment, of_path, offer, words
+from scripts.worth import sum_said
 
 OF_BROADCASTS = "broadcast:"
 """Stands before the id of a broadcast where a path is named."""
 
 
 def _goal(d: Row) -> str:
-    worth = f" of {d['value']:g} {d.get('currency') or ''}".rstrip() if d.get("value") else ""
+    worth = f" of {sum_said(d['value'], d.get('currency') or '')}" if d.get("value") else ""
     credit = _credit(d)
     return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
 
@@ -32,14 +33,14 @@ def _credit(d: Row) -> str:
 
 
 def _refund(d: Row) -> str:
-    currency = f" {d['currency']}" if d.get("currency") else ""
-    amount = "all of it" if d["amount"] is None else f"{d['amount']:g}{currency}"
+    currency = d.get("currency") or ""
+    amount = "all of it" if d["amount"] is None else sum_said(d["amount"], currency)
     if d.get("issue"):
         amount = f"an amount that counts nothing ({d['issue']})"
     if d["left"] is None:
         return f"order {d['order_id']}: {amount} given back, before the order itself is known"
-    own = f" {d['left_currency']}" if d.get("left_currency") else currency
-    return f"order {d['order_id']}: {amount} given back, {d['left']:g}{own} and its credit are left"
+    left = sum_said(d["left"], d.get("left_currency") or currency)
+    return f"order {d['order_id']}: {amount} given back, {left} and its credit are left"
 
 
 def _unread(d: Row) -> str:
@@ -130,7 +131,7 @@ def _planned(d: Row) -> str:
     >>> _planned({"path": "broadcast:b1", "at": "2026-11-26T08:00:00Z", "why": "quiet_hours"})
     'broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: quiet hours'
     """
-    reason = f": {why(d['why'])}" if d.get("why") else ""
+    reason = f": {why_capped(d['why'], d.get('cap'))}" if d.get("why") else ""
     at = moment(d["at"])
     if name := _broadcast(d):
         return f"broadcast {name} {'waits until' if reason else 'is due at'} {at}{reason}"
@@ -151,7 +152,7 @@ def _put_off(d: Row) -> str:
         ahead = f" ({d.get('ahead_template') or 'an e-mail'} of {d['ahead']}{worth})"
     name = _broadcast(d)
     what = f"broadcast {name}" if name else f"the e-mail of stage {d['stage']}{of_path(d)}"
-    return f"{what} was put off: {why(d['rule'])}{ahead}"
+    return f"{what} was put off: {why_capped(d['rule'], d.get('cap'))}{ahead}"
 
 
 def _at_publishing(d: Row) -> str:

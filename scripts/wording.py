@@ -115,6 +115,16 @@ def offer(row: Row) -> str:
     return f'{type_.replace("_", " ")} "{row["interaction"]}"'
 
 
+def held(row: Row) -> str:
+    """Return until when an e-mail waits for what it lacks; empty: it does not, or nobody wrote that down.
+
+    >>> held({"status": "planned", "until": "2026-11-26T14:00:00Z"})
+    'waits until Thu 26 Nov 2026, 14:00 UTC'
+    """
+    is_held = row["status"] == "planned" and row.get("until")
+    return f"waits until {moment(row['until'])}" if is_held else ""
+
+
 def because(row: Row) -> str:
     """Return the reason of a row behind a colon; empty where it has none."""
     return f": {why(row['reason'])}" if row.get("reason") else ""

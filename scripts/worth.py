@@ -7,6 +7,22 @@ from typing import Any
 
 from scripts.counting import counted
 
+WHOLE = frozenset(
+    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905
+)
+THOUSANDTHS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+"""ISO 4217, minor units of 0 and of 3; all others are said with 2."""
+
+
+def amount_said(value: float, currency: str) -> str:
+    """Return a sum without its currency's name, by the decimals of that.
+
+    >>> amount_said(49.9, "EUR"), amount_said(4990.0, "JPY"), amount_said(5.125, "KWD")
+    ('49.90', '4,990', '5.125')
+    """
+    code = currency.upper()
+    return f"{value:,.{0 if code in WHOLE else 3 if code in THOUSANDTHS else 2}f}"
+
 
 def sum_said(value: float, currency: str) -> str:
     """Return a sum with its currency.
@@ -14,7 +30,7 @@ def sum_said(value: float, currency: str) -> str:
     >>> sum_said(1015.0, "EUR"), sum_said(2.5, "")
     ('1,015.00 EUR', '2.50')
     """
-    return f"{value:,.2f} {currency}".rstrip()
+    return f"{amount_said(value, currency)} {currency}".rstrip()
 
 
 def revenue_said(sales: Mapping[str, Any]) -> str:

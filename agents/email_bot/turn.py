@@ -138,11 +138,12 @@ class Turn:
         """Wait for the word that lifts a refusal."""
         send.status = HELD
         self.state.open[send.plan.send_id] = send
-        self.put(send, reason)
         patience = HOLD_FOR if send.plan.marketing else HOLD_SUCCESS_FOR
         if send.plan.marketing and self.state.may_email_by is None and self.state.may_email:
             patience = HOLD_AFTER_UPGRADE_FOR
-        self.effects.append(WakeAt(hold_key(send.plan.send_id), self.now + patience))
+        until = self.now + patience
+        self.put(send, reason, until)
+        self.effects.append(WakeAt(hold_key(send.plan.send_id), until))
 
     def release(self) -> None:
         """Queue the held sends that nothing stands against any more; end those that are lost.
@@ -185,8 +186,8 @@ class Turn:
         self.put(send, reason)
         self.effects.append(WakeAt(retry_key(send.plan.send_id), again_at))
 
-    def put(self, send: OpenSend, reason: str) -> None:
-        """Write the ledger row of an open send."""
+    def put(self, send: OpenSend, reason: str, until: datetime | None = None) -> None:
+        """Write the ledger row of an open send; `until`: how long it waits for the word that lifts the reason."""
         address = self.address_of(send)
         self.effects.append(
             PutSend(
@@ -196,6 +197,7 @@ class Turn:
                 self.now,
                 self.mailbox(address),
                 domain=domain_of(address),
+                until=until,
             )
         )
 

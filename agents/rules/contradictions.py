@@ -5,6 +5,8 @@ Rules
 2. A branch is looked at together with all that must hold around it. Branches of a cohort that is named are that
    cohort's own affair: it may be named in many places.
 3. What holds for everybody is no mistake under a `not`, where it is ruled out with others.
+4. Only what excludes each other by itself is told as such. A condition that is ruled out may be so in several ways, and
+   what stands beside it may close one of them: that alone is no contradiction.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def contradiction(
 def rules_out(conditions: Sequence[Origin], around: Around) -> str:
     """Say which of some conditions exclude each other; empty: they can all be met."""
     search = Search(around)
-    return "" if search.can_be_met(conditions) else _told(search.clashes)
+    return "" if search.can_be_met(conditions) else _told(_excluding(search, conditions))
 
 
 def _refused(asked: Origin, around: Around, beside: Sequence[Origin]) -> Found | None:
@@ -51,11 +53,75 @@ def _refused(asked: Origin, around: Around, beside: Sequence[Origin]) -> Found |
     search = Search(around)
     if search.can_be_met([*beside, asked]):
         return None
-    at = asked.at
-    if len(search.clashes) == 1:
-        places = [each.origin.at for each in search.clashes[0] if each.origin is not None]
-        at = next((place for place in reversed(places) if place[: len(at)] == at), at)
-    return at, _told(search.clashes)
+    at, found = asked.at, _excluding(search, [*beside, asked])
+    if len(found) == 1:
+        at = next((each.at for each in reversed(found[0]) if each.at[: len(at)] == at), at)
+    return at, _told(found)
+
+
+def _excluding(search: Search, conditions: Sequence[Origin]) -> list[list[Origin]]:
+    """Return sets of conditions that exclude each other, for a search of these that found no way.
+
+    Where each way ended at such a set, all of them; else those that must all be met at once, or the fewest of these.
+    """
+    ways: list[list[Origin]] = []
+    for clash in search.clashes:
+        way = _origins(clash)
+        if not any(_are_same(way, other) for other in ways):
+            ways.append(way)
+    certain = [way for way in ways if not Search(search.around).can_be_met(way)]
+    if len(certain) == len(ways):
+        return certain
+    parts = [part for each in conditions for part in _parts(each)]
+    for way in certain:
+        if all(each in parts for each in way):
+            return [way]
+    return [_fewest(parts, search)]
+
+
+def _origins(clash: Sequence[Literal]) -> list[Origin]:
+    """Return the conditions that statements come from, each once, as they are written.
+
+    A branch is looked at after what stands behind it.
+    """
+    found: list[Origin] = []
+    for each in clash:
+        if each.origin is not None and each.origin not in found:
+            found.append(each.origin)
+    return sorted(found, key=lambda origin: [(isinstance(part, int), part) for part in origin.at])
+
+
+def _are_same(ones: Sequence[Origin], others: Sequence[Origin]) -> bool:
+    """Say whether these are the same conditions, in whatever order."""
+    return len(ones) == len(others) and all(each in others for each in ones)
+
+
+def _parts(origin: Origin) -> list[Origin]:
+    """Return the conditions that must all be met for one to be, or ruled out."""
+    condition, at = origin.condition, origin.at
+    if condition.none_of is not None:
+        inner = [((*at, "not"), condition.none_of, not origin.wanted)]
+    elif condition.all_of is not None and origin.wanted:
+        inner = [((*at, "all", i), each, True) for i, each in enumerate(condition.all_of)]
+    elif condition.any_of is not None and not origin.wanted:
+        inner = [((*at, "any", i), each, False) for i, each in enumerate(condition.any_of)]
+    else:
+        return [origin]
+    return [
+        part
+        for place, each, wanted in inner
+        for part in _parts(Origin(at if origin.cohort else place, each, wanted, origin.cohort))
+    ]
+
+
+def _fewest(conditions: Sequence[Origin], search: Search) -> list[Origin]:
+    """Return as few of these as cannot all be met, in their order."""
+    left = [*conditions]
+    for each in conditions:
+        without = [other for other in left if other is not each]
+        if not Search(search.around).can_be_met(without):
+            left = without
+    return left
 
 
 def _dead_branch(asked: Origin, around: Around, beside: Sequence[Origin]) -> Found | None:
@@ -82,14 +148,12 @@ def _dead_branch(asked: Origin, around: Around, beside: Sequence[Origin]) -> Fou
 # -------------------------------------------------------------------------------------- words
 
 
-def _told(clashes: Iterable[Sequence[Literal]]) -> str:
+def _told(ways: Iterable[Sequence[Origin]]) -> str:
     """Say in a marketer's words what excludes each other."""
-    ways = list(dict.fromkeys(_clash(clash) for clash in clashes))
-    return "; and ".join(ways)
+    return "; and ".join(dict.fromkeys(_clash(way) for way in ways))
 
 
-def _clash(clash: Sequence[Literal]) -> str:
-    origins = [each.origin for each in clash if each.origin is not None]
+def _clash(origins: Sequence[Origin]) -> str:
     first, last = origins[0], origins[-1]
     if first.condition == last.condition and first.wanted != last.wanted:
         asked = first if first.wanted else last

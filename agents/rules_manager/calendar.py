@@ -50,19 +50,28 @@ def hour_of(at: datetime, zone: ZoneInfo) -> int:
 def caps_free_at(
     touches: list[Touch], caps: list[Cap], channel: str, at: datetime, *, now: datetime
 ) -> datetime:
-    """Return the first moment from `at` on at which one more touch on a channel keeps every cap.
+    """Return the first moment from `at` on at which one more touch on a channel keeps every cap (`caps_hold`)."""
+    return caps_hold(touches, caps, channel, at, now=now)[0]
+
+
+def caps_hold(
+    touches: list[Touch], caps: list[Cap], channel: str, at: datetime, *, now: datetime
+) -> tuple[datetime, Cap | None]:
+    """Return until when the caps hold one more touch on a channel back, and the cap that does so last.
 
     A touch that is reserved and has not gone out counts as of `now`: a pause may keep it for longer than a cap.
+    None where no cap does: the moment is `at` then.
     """
-    free = at
+    free, last = at, None
     for cap in caps:
         if cap.channel not in (channel, "total"):
             continue
         counted = [t for t in touches if cap.channel in (t.channel, "total")]
         times = sorted((max(t.at, now) if t.open else t.at for t in counted), reverse=True)
         if len(times) >= cap.count:
-            free = max(free, times[cap.count - 1] + timedelta(hours=cap.hours))
-    return free
+            over = times[cap.count - 1] + timedelta(hours=cap.hours)
+            free, last = (over, cap) if over > free else (free, last)
+    return free, last
 
 
 def starts_within(earliest: datetime, hours: int, zone: ZoneInfo) -> Iterator[datetime]:

@@ -19,7 +19,7 @@ from agents.rules.compiled import EmailStep, PathRule, StageRule
 from agents.rules_manager import splitting
 from agents.rules_manager.broadcast_rule import CALLED_OFF, CANCELLED, REFUSED
 from agents.rules_manager.calendar import (
-    caps_free_at,
+    caps_hold,
     hour_of,
     next_allowed,
     quiet_from,
@@ -38,7 +38,7 @@ from agents.rules_manager.state import (
 )
 from agents.rules_manager.touching import touches_of
 from agents.rules_manager.turn import Turn
-from agents.rules_manager.waiting import tell_planned, tell_waiting, why_waiting
+from agents.rules_manager.waiting import named, tell_planned, tell_waiting, why_waiting
 from learning.serving import fixed, next_best, send_time
 from learning.serving.policy import Choice as Chosen
 from learning.serving.split_test import ALARM, RUNNING
@@ -65,7 +65,7 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     if run.not_before is not None:
         earliest = max(earliest, run.not_before)
     earliest = max(earliest, turn.now)
-    free = caps_free_at(touches_of(turn.state), path.caps, "email", earliest, now=turn.now)
+    free, cap = caps_hold(touches_of(turn.state), path.caps, "email", earliest, now=turn.now)
     first = next_allowed(path, zone, free)
     run.status = "planned"
     run.plans += 1
@@ -78,7 +78,7 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
         run.planned_at = _pick_hour(turn, run, path, stage, opens, free, zone)
     turn.wake(f"send:{run.slot}", run.planned_at)
     why = why_waiting(turn.now, earliest, free, first, run.planned_at)
-    tell_planned(turn, run, stage.email.name, why)
+    tell_planned(turn, run, stage.email.name, why, cap)
 
 
 def hold(turn: Turn, run: Run) -> None:
@@ -263,12 +263,14 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> Non
             stop(turn, run, reason)
         return
     late = path.is_quiet(hour_of(turn.now, zone))
-    free = caps_free_at(touches_of(state), path.caps, "email", turn.now, now=turn.now)
-    if late or free > turn.now:
-        if ahead and not late:
+    _, cap = caps_hold(touches_of(state), path.caps, "email", turn.now, now=turn.now)
+    if late or cap is not None:
+        if late:
+            _refuse(turn, run, "quiet_hours")
+        elif ahead:
             _refuse(turn, run, "outvalued", **ahead)
         else:
-            _refuse(turn, run, "quiet_hours" if late else "cap")
+            _refuse(turn, run, "cap", **named(cap))
         plan(turn, run, path, turn.now)
         return
     stage = path.stage(run.stage)

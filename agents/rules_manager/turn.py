@@ -12,6 +12,7 @@ from agents.rules_manager.broadcast_rule import rule_of
 from agents.rules_manager.state import Choice, RulesState, Run, Try
 from messaging.vocabulary.effects import (
     CancelWake,
+    CapReached,
     Effect,
     LogDecision,
     LogReward,
@@ -54,10 +55,16 @@ class Turn:
         return run.path in self.view.paused
 
     def show_recipient(
-        self, broadcast: str, status: str, reason: str = "", until: datetime | None = None
+        self,
+        broadcast: str,
+        status: str,
+        reason: str = "",
+        *,
+        until: datetime | None = None,
+        cap: CapReached | None = None,
     ) -> None:
-        """Write what became of a broadcast for this visitor; `until`: when it goes, where it waits."""
-        self.effects.append(PutRecipient(broadcast, status, reason, self.now, until))
+        """Write what became of a broadcast for this visitor; `until`: when it goes, where it waits (by `cap`)."""
+        self.effects.append(PutRecipient(broadcast, status, reason, self.now, until, cap))
 
     def tell(self, bot: str, message: Message) -> None:
         """Send a message to a peer."""

@@ -343,7 +343,10 @@ def _run(run: Any) -> dict[str, Any]:
 
 
 def _send(row: dict[str, Any]) -> dict[str, Any]:
-    kept = ("template", "status", "reason", "at", "path", "run", "stage", "attempt", "success")
+    kept = (
+        *("template", "status", "reason", "until", "at"),
+        *("path", "run", "stage", "attempt", "success"),
+    )
     return {"message_id": row["id"], **{name: row.get(name) for name in kept}}
 
 

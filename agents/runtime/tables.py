@@ -180,6 +180,8 @@ def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
     }
     if effect.handed_over_at is not None:
         fields["handed_over_at"] = effect.handed_over_at
+    if effect.until is not None:
+        fields["until"] = effect.until
     if effect.status in _AT_A_SERVER:
         at = effect.handed_over_at or effect.at
         fields |= {"day": f"{at:%Y-%m-%d}", "domain": effect.domain, "left": effect.left}

@@ -80,6 +80,7 @@ FEATURES: dict[str, str] = {
 """Feature -> what it is, in the order of a model's inputs."""
 
 YES_OR_NO = frozenset({"may_email"})
+IN_DAYS = frozenset(name for name in FEATURES if name.startswith("days_"))
 
 
 def inputs_of(moment: Moment) -> list[float]:

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.serving.moment import FEATURES, YES_OR_NO, Moment, inputs_of
+from learning.serving.moment import FEATURES, IN_DAYS, YES_OR_NO, Moment, inputs_of
 from learning.serving.policy import Remembered
 from messaging.vocabulary.records import Snapshot
 
@@ -36,6 +36,8 @@ HORIZON_DAYS = 30
 REASONS_MAX = 3
 WORTH_SAYING = 0.05
 """Log odds below which a feature is no reason."""
+SAID_LEAST = 0.1
+"""The smallest part that is said as a number."""
 DEPTH_MAX = 64
 """Steps down a tree: far more than a trained one has, and an end for one that goes round in a circle."""
 
@@ -57,6 +59,8 @@ class Reason(msgspec.Struct, frozen=True):
         'more likely: links of e-mails followed (2)'
         >>> Reason("may_email", 0.0, -0.7).words()
         'less likely: whether they may be written to (no)'
+        >>> Reason("days_known", 0.0746, 0.7).words()
+        'more likely: days since the first visit (less than a day)'
         """
         way = "more likely" if self.adds > 0 else "less likely"
         return f"{way}: {FEATURES[self.feature]} ({self._value()})"
@@ -66,7 +70,31 @@ class Reason(msgspec.Struct, frozen=True):
             return "never"
         if self.feature in YES_OR_NO:
             return "yes" if self.value else "no"
-        return f"{self.value:.3g}"
+        return _days(self.value) if self.feature in IN_DAYS else _count(self.value)
+
+
+def _days(days: float) -> str:
+    """Return a time in days as people say it.
+
+    >>> _days(0.0746), _days(1.2), _days(12.6)
+    ('less than a day', '1 day', '13 days')
+    """
+    if days < 1:
+        return "less than a day"
+    whole = round(days)
+    return "1 day" if whole == 1 else f"{whole:,} days"
+
+
+def _count(value: float) -> str:
+    """Return how often something was done; what a person did only perhaps counts as a part.
+
+    >>> _count(1234.0), _count(2.3333), _count(0.01)
+    ('1,234', '2.3', 'less than 0.1')
+    """
+    if 0 < value < SAID_LEAST:
+        return f"less than {SAID_LEAST}"
+    rounded = round(value, 1)
+    return f"{rounded:,.0f}" if rounded.is_integer() else f"{rounded:,.1f}"
 
 
 class Probability(msgspec.Struct, frozen=True):

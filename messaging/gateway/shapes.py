@@ -151,7 +151,13 @@ ROWS: dict[str, Schema] = {
         told_at_=_or_null(TIME),
     )
     | {"additionalProperties": True},
-    "sends": _row_of(PutSend, "plan", **_OF_A_SEND),
+    "sends": _row_of(
+        PutSend,
+        "plan",
+        **_OF_A_SEND,
+        status=TEXT | {"description": "`planned`: it is held for the word that lifts `reason`."},
+        until=_or_null(TIME) | {"description": "When what is held is refused, if none came."},
+    ),
     "engagements": _row_of(PutEngagement, "plan", **_OF_AN_OFFER),
     "decisions": _row_of(Decision),
     "snapshots": _row_of(Snapshot, at=TIME, left_out=_map_of(WHOLE)) | {"required": ["id"]},
@@ -160,6 +166,8 @@ ROWS: dict[str, Schema] = {
         reason=TEXT | {"description": "Why it does not go, or not yet."},
         until=_or_null(TIME)
         | {"description": "Until when what is planned waits; once that is past, it is with Email."},
+        cap=_or_null(_named(channel=TEXT, count=WHOLE, hours=WHOLE))
+        | {"description": "The cap that it waits for, where it is one."},
     ),
     "webhooks": _named(
         id=TEXT,
@@ -208,6 +216,7 @@ _SENT = _named(
     stage=TEXT,
     attempt=WHOLE,
     success=FLAG,
+    until=_or_null(TIME),
 )
 _OFFERED = _named(
     engagement_id=TEXT,
@@ -265,7 +274,10 @@ BROADCAST = _named(
     version=WHOLE,
     priority=WHOLE,
     dry_run=FLAG,
-    status={"enum": ["ordered", "under way", "done", "cancelling", "cancelled"]},
+    status={
+        "enum": ["ordered", "under way", "done", "cancelling", "cancelled"],
+        "description": "`done`: everybody in the cohort was asked; `recipients` says who has it, and who waits.",
+    },
     told=_map_of(WHOLE) | {"description": "Reason, or `would get it` -> people."},
     completed_at_=TIME,
     recipients_=_map_of(WHOLE) | {"description": "What became of it -> people."},

@@ -129,6 +129,8 @@ class PutSend(msgspec.Struct):
     """A person did, as far as can be told: machines fetch e-mails too."""
     clicked: bool = False
     """Likewise."""
+    until: datetime | None = None
+    """Of what is `planned`: so long it waits for a word that lifts the reason, and is refused where none comes."""
 
 
 MOMENTS_KEPT = 17
@@ -227,6 +229,14 @@ class CallWebhook(msgspec.Struct):
     """What is told of the visitor."""
 
 
+class CapReached(msgspec.Struct):
+    """Name the cap that lets an e-mail go last: `count` touches on a channel, or on all (`total`), in `hours`."""
+
+    channel: str
+    count: int
+    hours: int
+
+
 class PutRecipient(msgspec.Struct):
     """Say what became of a broadcast for one visitor."""
 
@@ -238,6 +248,8 @@ class PutRecipient(msgspec.Struct):
     at: datetime
     until: datetime | None = None
     """Until when it waits; once that is past, the e-mail is with Email."""
+    cap: CapReached | None = None
+    """Which cap it waits for, where it is one."""
 
 
 class PublishSnapshot(msgspec.Struct):

@@ -15,7 +15,7 @@ from agents.runtime.passing import Ways
 from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.vocabulary.errors import Unavailable
-from scripts.impact import impact, in_all
+from scripts.impact import came_of, impact, in_all
 from scripts.rules import publications, publish, push_files
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, known, until
@@ -127,14 +127,17 @@ async def test_who_publishes_again_replaces_what_was_not_done(keeping):
         await publish(house.store, 1, at=house.clock.now(), by="ann", instead_of=2)
         assert last is not None
         job = {"id": "2", "version": 2, "action": "exit", "by": "eve", "told": {}, "telling": []}
-        job["groups"] = {}
+        job |= {"groups": {}, "at": last["at"]}
         await mover._move(job)
         move = await house.store.get_document(MOVES, "2")
         assert move is not None
         assert move["status"] == REPLACED
         assert await mover.look() == 0
         assert await stands(house) == {1: PEOPLE}
-        assert [each["version"] for each in await publications(house.store)] == [1, 2, 1]
+        listed = await publications(house.store)
+        assert [each["version"] for each in listed] == [1, 2, 1]
+        replaced = "nobody was moved, then another version was published"
+        assert [came_of(each) for each in listed] == ["", replaced, ""]
 
 
 async def test_of_two_who_publish_at_once_one_is_told(keeping):
@@ -165,6 +168,8 @@ async def test_each_group_becomes_what_was_chosen_for_it_and_everybody_is_counte
         move = await house.store.get_document(MOVES, "2") or {}
         assert move["told"] == {f"{PATH}/invited": PEOPLE - 6, f"{PATH}/cart": 6}
         assert (move["left"], move["stay"]) == ({f"{PATH}/cart": 6}, {})
+        newest = (await publications(house.store))[0]
+        assert came_of(newest) == f"{PEOPLE - 6} went over, 6 left"
 
 
 async def test_where_all_stay_one_group_may_go_over_and_the_others_are_left_alone(keeping):

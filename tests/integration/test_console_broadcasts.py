@@ -11,7 +11,7 @@ from agents.runtime.broadcaster import Broadcaster
 from agents.runtime.passing import Ways
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.gateway.broadcasts import CANCELLING, OPEN, STATUSES
-from messaging.gateway.console.broadcasts import BECAME, STANDS
+from messaging.gateway.console.broadcasts import BECAME, STANDS, how_it_stands
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Store
 from messaging.store.memory import MemoryDatabase
@@ -113,7 +113,12 @@ async def test_it_is_watched_listed_by_reason_and_called_off() -> None:
             row = {"broadcast": id_, "visitor": visitor, "status": status, "reason": reason}
             row["at"] = now - timedelta(minutes=number)
             await store.put_document("recipients", f"{id_}:{visitor}", row)
+        found = await store.get_document("broadcasts", id_)
+        assert found is not None
+        fields = {name: value for name, value in found.items() if name != "id"}
+        await store.put_document("broadcasts", id_, fields | {"status": "done"})
         html = await _get(session, where)
+        assert "everybody was asked: 1 waits" in html
         assert "Planned (1)" in html
         assert f"Not sent ({len(visitors) - 1})" in html
         first = await _get(session, f"{where}?status=refused")
@@ -134,7 +139,7 @@ async def test_what_waits_says_until_when_and_why_and_nothing_once_that_is_past(
         await log_in(session)
         where = await _post(session, f"{await _counted(session, store, now)}/send", priority="0")
         id_ = where.rpartition("/")[2]
-        visitors = await store.visitors("behavior", "", 4)
+        visitors = await store.visitors("behavior", "", 5)
         untils = (now + timedelta(hours=9), now - timedelta(minutes=1), None)
         for visitor, until in zip(visitors, untils, strict=False):
             row = {"broadcast": id_, "visitor": visitor, "status": "planned", "at": now}
@@ -142,14 +147,19 @@ async def test_what_waits_says_until_when_and_why_and_nothing_once_that_is_past(
             await store.put_document("recipients", f"{id_}:{visitor}", row)
         old = {"broadcast": id_, "visitor": visitors[3], "status": "planned", "reason": ""}
         await store.put_document("recipients", f"{id_}:{visitors[3]}", {**old, "at": now})
+        capped = old | {"visitor": visitors[4], "reason": "cap", "until": untils[0], "at": now}
+        capped["cap"] = {"channel": "email", "count": 4, "hours": 336}
+        await store.put_document("recipients", f"{id_}:{visitors[4]}", capped)
         html = await _get(session, where)
         waits = f"waits until {moment(untils[0])}: quiet hours"
         assert html.count(f'<td>Planned<small class="block">{waits}</small></td>') == 1
         assert html.count("<td>Planned</td>") == 3, "also of a row that an older version wrote"
+        assert f"waits until {moment(untils[0])}: 4 e-mails in 14 days are the limit" in html
         at = f"/api/v1/recipients?broadcast={id_}"
         async with session.get(at, headers=ADMIN) as answer:
             rows = {each["visitor"]: each for each in (await answer.json())["recipients"]}
         assert rows[visitors[0]]["reason"] == "quiet_hours"
+        assert rows[visitors[4]]["cap"] == capped["cap"]
         assert datetime.fromisoformat(rows[visitors[0]]["until"]) == untils[0]
 
 
@@ -255,6 +265,24 @@ async def test_before_anything_is_published_nothing_can_be_sent() -> None:
     async with a_console() as (session, _):
         await log_in(session)
         assert "Publish a version" in await _get(session, BASE)
+
+
+@pytest.mark.parametrize(
+    ("status", "recipients", "says"),
+    [
+        ("done", {"sent": 31, "planned": 67}, "everybody was asked: 31 sent, 67 wait"),
+        ("done", {"sent": 1, "planned": 1, "refused": 2}, "everybody was asked: 1 sent, 1 waits"),
+        ("done", {"sent": 1_200}, "everybody was asked: 1,200 sent"),
+        ("done", {"refused": 2}, "everybody was asked"),
+        ("cancelled", {"sent": 3, "cancelled": 2}, "called off: 3 sent"),
+        ("cancelled", {"cancelled": 2}, "called off"),
+        ("under way", {"sent": 3}, "under way"),
+    ],
+)
+def test_an_order_says_how_many_have_it_and_not_that_all_have(
+    status: str, recipients: dict[str, int], says: str
+) -> None:
+    assert how_it_stands({"status": status, "recipients": recipients}) == says
 
 
 def test_every_status_has_its_words() -> None:

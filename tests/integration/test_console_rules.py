@@ -211,7 +211,7 @@ async def test_after_a_roll_back_what_is_published_is_edited_and_what_came_after
         assert f'href="/console/rules/edit?file={COHORTS}&version=1"' in page
         assert page.count("Published ") == 2, "once by each who did"
         assert "Decided for the runs under way" not in page, "nobody stood on version 2"
-        assert "57 stayed" in await _get(session, "rules/versions/2")
+        assert "57 stay" in await _get(session, "rules/versions/2")
         html = await _get(session, f"rules/edit?file={COHORTS}&version=1")
         assert "keen:" not in html
         assert "Version 2 is the newest. The draft is made of version 1" in html
@@ -272,12 +272,56 @@ async def test_what_becomes_of_each_group_is_chosen_where_it_is_possible() -> No
         assert (row["runs"], row["groups"]) == ("migrate", {left.name: "exit"})
         page = await _get(session, "rules/versions/2")
         over = sum(each.runs + each.waiting for each in standing.values() if each.has_place)
-        said = f"{over - left.runs} went over, {lost.runs + lost.waiting} stayed, {left.runs} left"
-        assert said in page
+        said = f"{over - left.runs} go over, {lost.runs + lost.waiting} stay, {left.runs} leave"
+        assert f"Decided for the runs under way: {said}" in page
+        assert "went over" not in page, "nobody has moved yet"
         assert went.runs
         assert left.runs
         assert left.waiting, "who is with a person goes over, where the others leave"
         assert f"runs under way: {said}" in await _get(session, "changes")
+        kept = {each["stage"]: each for each in row["impact"]}
+        assert (kept["opened"]["choice"], kept["invited"]["choice"]) == ("stay", "exit")
+        assert kept["invited"]["decided"] == {"stay": 0, "migrate": left.waiting, "exit": left.runs}
+        async with session.get("/api/v1/rules/2", headers=ADMIN) as answer:
+            [told] = (await answer.json(content_type=None))["version"]["publications"]
+        groups = {each["stage"]: each for each in told["groups"]}
+        assert (told["said"], told["came"]) == (said, "")
+        for stage, group in kept.items():
+            assert groups[stage]["choice"] == group["choice"], stage
+            assert groups[stage]["decided"] == group["decided"], stage
+        assert groups["opened"]["why_not"] == "no such stage"
+        cells = dict(re.findall(r'<th scope="row">([\w-]+)<small>.*?</th><td>(.*?)</td>', page))
+        stays = f"{lost.runs + lost.waiting} stay: version 2 has no such stage"
+        assert cells["opened"] == stays, "and not what was chosen for all"
+        assert cells["invited"] == f"{left.waiting} go over, {left.runs} leave"
+
+
+async def test_what_happened_is_said_once_the_mover_is_done() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        text = (await files_of(store, 1))[PATH] + "# again\n"
+        await _post(session, "rules/save", 303, file=PATH, base="1", text=text)
+        order = {"version": "2", "instead_of": "1", "runs": "migrate"}
+        await _post(session, "rules/publish", 303, **order)
+        [row] = [each for each in await publications(store) if each["version"] == 2]
+        decided = sum(each["runs"] + each["waiting"] for each in row["impact"])
+        assert f"{decided} go over" in await _get(session, "rules/versions/2")
+        move = {"status": "under way", "action": "migrate", "at": now, "version": 2}
+        move |= {"told": {f"{PATH}/cart": 3}, "left": {}, "telling": []}
+        await store.put_document("moves", str(row["number"]), move)
+        page = await _get(session, "rules/versions/2")
+        assert f"{decided} go over" in page
+        assert "What came of it" not in page
+        move |= {"status": "done", "told": {f"{PATH}/cart": decided - 3}, "stay": {}}
+        move |= {"left": {f"{PATH}/cart": 1}}
+        await store.put_document("moves", str(row["number"]), move)
+        page = await _get(session, "rules/versions/2")
+        came = f"{decided - 4} went over, 1 left, 3 had ended by then"
+        assert f"What came of it: {came}" in page
+        async with session.get("/api/v1/rules/2", headers=ADMIN) as answer:
+            [told] = (await answer.json(content_type=None))["version"]["publications"]
+        assert (told["said"], told["came"]) == (f"{decided} go over", came)
 
 
 async def test_groups_stand_in_the_order_of_their_path() -> None:

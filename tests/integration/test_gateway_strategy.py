@@ -125,7 +125,8 @@ async def test_a_draft_is_checked_saved_compared_and_published() -> None:
         assert line["groups"][0]["choice"] == "migrate"
         going = group["going"] + group["calls"]
         stay = sum(each["going"] + each["calls"] for each in others)
-        assert line["said"] == f"{going} went over, {stay} stayed"
+        assert line["said"] == f"{going} go over, {stay} stay"
+        assert line["groups"][0]["decided"] == {"stay": 0, "migrate": going, "exit": 0}
         acts = {row["act"] for row in (await _ask(session, "audit-log"))["audit-log"]}
         assert acts >= {"rules.saved", "rules.published"}
         for kind, name in (("scores", "interest"), ("senders", "shop"), ("interactions", None)):

@@ -109,7 +109,7 @@ async def furnish(store: Store, now: Any) -> dict[str, str]:
         ids[name] = await trials.ask(kind, order, "kim", now)
         await TrialWork(trials, store, Runner(result), StillClock()).look()
     row = {"broadcast": "b", "visitor": visitor, "status": "planned", "at": now, "until": now}
-    row["reason"] = "quiet_hours"
+    row |= {"reason": "cap", "cap": {"channel": "email", "count": 4, "hours": 336}}
     await store.put_document("recipients", "b:1", row)
     row = {"visitor": visitor, "at": now, "path": PATH, "run": "1", "step": "tell", "tries": 0}
     row |= {"url": "https://crm.example/", "status": "waiting", "reason": "", "data": {}}

@@ -10,6 +10,7 @@ import pytest
 from scripts.cli_status import totals
 from scripts.cli_visitor import facts
 from scripts.story import sentence
+from scripts.worth import revenue_said
 
 AGENTS = Path(__file__).parents[2] / "agents"
 WRITTEN = re.compile(r'(?:story|LogStory)\(\s*"([a-z_]+\.[a-z_]+)"')
@@ -244,7 +245,7 @@ def test_the_facts_of_a_visitor_are_words():
         dict(facts(found | {"traits": seen}))["social profile"]
         == "presence found, profile personal"
     )
-    assert said["order"] == "o-1: 49 EUR, 5 given back, 44 left, thanks to again + hello"
+    assert said["order"] == ("o-1: 49.00 EUR, 5.00 given back, 44.00 left, thanks to again + hello")
     assert "won at stage invited" in said["path"]
     assert said["e-mail"].startswith("hello: handed over")
 
@@ -279,12 +280,51 @@ def test_a_pause_that_is_on_is_said(paused, said):
     assert found == (f"{said}: nothing is handed over until `mdma resume`" if said else None)
 
 
+@pytest.mark.parametrize(
+    ("value", "currency", "said"),
+    [
+        (49.9, "EUR", "49.90 EUR"),
+        (1_234_567.5, "USD", "1,234,567.50 USD"),
+        (4_990.0, "JPY", "4,990 JPY"),
+        (5.125, "KWD", "5.125 KWD"),
+        (49.9, "", "49.90"),
+    ],
+)
+def test_a_sum_is_said_alike_wherever_it_stands(value, currency, said):
+    """By its currency's decimals: at the order, in the goal's line, and in the sums of the overview."""
+    order = {"order_id": "o1", "value": value, "currency": currency, "refunded": 0, "credits": []}
+    visitor = {"visitor_id": "5c31", "unsubscribed_at": None, "orders": [order]}
+    visitor |= {name: [] for name in ("user_ids", "anonymous_ids", "lists", "cohorts")}
+    visitor |= {name: [] for name in ("runs", "sends")}
+    visitor |= {name: {} for name in ("traits", "consent", "scores", "counters")}
+    assert dict(facts(visitor))["order"] == f"o1: {said}"
+    goal = {"paths": ["p"], "event": "Order Completed", "order_id": "o1"}
+    goal |= {"value": value, "currency": currency}
+    line = sentence({"kind": "story: goal.reached", "detail": goal})
+    assert line.endswith(f"o1 of {said}")
+    assert revenue_said({"currencies": [{"currency": currency, "revenue": value}]}) == said
+
+
+def test_an_e_mail_that_waits_for_an_address_says_so_and_until_when():
+    row = EVERYTHING | {"kind": "sends", "status": "planned", "reason": "no address"}
+    row |= {"template": "thanks", "step": "success", "run": "o-1"}
+    said = sentence(row)
+    waits = "waits until Thu 26 Nov 2026, 14:00 UTC: no address is known"
+    assert said == f"success e-mail thanks for order o-1 {waits}"
+    visitor = {"visitor_id": "5c31", "unsubscribed_at": None, "sends": [row]}
+    visitor |= {name: [] for name in ("user_ids", "anonymous_ids", "lists", "cohorts", "runs")}
+    visitor |= {name: {} for name in ("traits", "consent", "scores", "counters")}
+    assert dict(facts(visitor))["e-mail"] == f"thanks: {waits}, Thu 26 Nov 2026, 14:00 UTC"
+    plain = sentence({name: each for name, each in row.items() if name != "until"})
+    assert plain.endswith("o-1 planned: no address is known"), "of before it was written down"
+
+
 def test_a_refund_says_what_is_left_and_status_sums_up():
     row = {"order_id": "o1", "amount": 5.0, "currency": "EUR", "left": 15.0}
     said = sentence({"kind": "story: order.refunded", "detail": row})
-    assert said == "order o1: 5 EUR given back, 15 EUR and its credit are left"
+    assert said == "order o1: 5.00 EUR given back, 15.00 EUR and its credit are left"
     early = sentence({"kind": "story: order.refunded", "detail": row | {"left": None}})
-    assert early == "order o1: 5 EUR given back, before the order itself is known"
+    assert early == "order o1: 5.00 EUR given back, before the order itself is known"
     whole = sentence({"kind": "story: order.refunded", "detail": row | {"amount": None, "left": 0}})
     assert "all of it given back" in whole
     stats = {"runs": {}, "sends": {}, "orders": 2, "alerts": 0, "alerts_open": 0, "quarantined": 0}
@@ -346,8 +386,8 @@ def test_a_run_that_goes_over_to_another_version_goes_on():
     ("why", "says"),
     [
         ("quiet_hours", "quiet hours"),
-        ("cap", "too soon after the last e-mail"),
-        ("cap_then_quiet_hours", "too soon after the last e-mail, and then quiet hours"),
+        ("cap", "a cap of the path is reached"),
+        ("cap_then_quiet_hours", "a cap of the path is reached, and then quiet hours"),
         ("send_time", "the hour that was picked for it"),
         ("after_visit", "they are left alone for a while after a visit"),
     ],
@@ -362,6 +402,28 @@ def test_what_is_planned_says_why_it_waits(why, says):
     assert sentence({"kind": "story: send.planned", "detail": broadcast}) == (
         f"broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: {says}"
     )
+
+
+@pytest.mark.parametrize(
+    ("channel", "count", "hours", "says"),
+    [
+        ("email", 4, 336, "4 e-mails in 14 days are the limit"),
+        ("email", 1, 20, "1 e-mail in 20 hours is the limit"),
+        ("total", 3, 24, "3 touches on all channels together in 24 hours are the limit"),
+    ],
+)
+def test_a_wait_for_a_cap_names_the_cap_where_the_line_has_it(channel, count, hours, says):
+    cap = {"channel": channel, "count": count, "hours": hours}
+    detail = {"run": "1", "path": "broadcast:b1", "at": "2026-11-26T08:00:00Z", "cap": cap}
+    until = "broadcast b1 waits until Thu 26 Nov 2026, 08:00 UTC: "
+    said = sentence({"kind": "story: send.planned", "detail": detail | {"why": "cap"}})
+    assert said == until + says
+    both = detail | {"why": "cap_then_quiet_hours"}
+    said = sentence({"kind": "story: send.planned", "detail": both})
+    assert said == f"{until}{says}, and then quiet hours"
+    put_off = detail | {"stage": "broadcast", "rule": "cap"}
+    said = sentence({"kind": "story: touch.refused", "detail": put_off})
+    assert said == f"broadcast b1 was put off: {says}"
 
 
 def test_what_waits_for_nothing_names_no_reason():

@@ -13,6 +13,7 @@ from agents.email_bot.state import PAST_MAX, EmailState, unpack
 from agents.email_bot.step import about_recipient
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
+from agents.runtime.tables import row_for
 from messaging.vocabulary import effects as fx
 from messaging.vocabulary import messages as msg
 from messaging.vocabulary.ids import send_id
@@ -483,6 +484,20 @@ def test_a_purchase_of_a_guest_waits_for_an_address():
     assert rows(found) == [(success, "waiting")]
     [act] = of(world.due(success), fx.HandOver)
     assert act.address == "late@example.com"
+
+
+def test_what_is_held_says_until_when_it_waits():
+    """`planned` alone would look as if it went out some time."""
+    world = World(known=False)
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    [held] = of(world.goal(address=""), fx.PutSend)
+    assert (held.status, held.until) == ("planned", world.now + timedelta(hours=48))
+    fields = row_for(held, VISITOR, "email-0/1/1", world.now).fields
+    assert (fields["reason"], fields["until"]) == ("no address", held.until)
+    world.now += timedelta(hours=40)
+    [queued] = of(world.identify("late@example.com", may_email=False), fx.PutSend)
+    assert (queued.plan.send_id, queued.status, queued.until) == (success, "waiting", None)
+    assert "until" not in row_for(queued, VISITOR, "email-0/2/1", world.now).fields
 
 
 def test_a_success_mail_is_refused_when_no_address_came():

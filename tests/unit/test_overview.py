@@ -249,4 +249,6 @@ def test_the_tile_of_revenue_adds_no_two_currencies() -> None:
             "1 order with a sum that could not be taken"
         ),
     )
+    yen = {"currency": "JPY", "revenue": 4_990.0, "refunded": 0.0}
+    assert _revenue({"currencies": [yen], "unread": 0})[1] == "4,990"
     assert _revenue({"currencies": [], "unread": 0}) == ("Revenue", "0.00", "after refunds")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from learning.evaluation.calibration import auc
 from learning.serving.moment import FEATURES, Moment
 from learning.serving.probability import (
+    Reason,
     contributions,
     model_of,
     probabilities,
@@ -108,6 +111,26 @@ def test_a_reason_is_told_in_words_the_strongest_first():
     sizes = [abs(reason.adds) for reason in answer.reasons]
     assert sizes == sorted(sizes, reverse=True)
     assert answer.value > probability(trained.snapshot, Moment(clicks=0, pages=6)).value
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "said"),
+    [
+        ("days_known", 0.0746, "days since the first visit (less than a day)"),
+        ("days_since_seen", 1.2, "days since they were last seen (1 day)"),
+        ("days_since_sent", 12.6, "days since they were last written to (13 days)"),
+        ("days_since_cart", math.nan, "days since something was last put in the cart (never)"),
+        ("pages", 1_234.0, "pages viewed in all (1,234)"),
+        ("opens", 2.3333, "e-mails opened (2.3)"),
+        ("opens", 0.0, "e-mails opened (0)"),
+        ("opens", 0.01, "e-mails opened (less than 0.1)"),
+        ("may_email", 1.0, "whether they may be written to (yes)"),
+    ],
+)
+def test_a_reasons_value_is_told_as_a_marketer_reads_it(
+    feature: str, value: float, said: str
+) -> None:
+    assert Reason(feature, value, 0.7).words() == f"more likely: {said}"
 
 
 def test_below_a_hundred_conversions_it_is_a_shrunk_logistic_marked_early():

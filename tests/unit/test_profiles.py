@@ -32,7 +32,7 @@ from scripts.profiles import draw_profiles, profile_of
 from scripts.rules import publish, push
 from scripts.simulating import START
 from scripts.simulation import Setting, compare
-from scripts.simulation_told import told
+from scripts.simulation_told import presence, told
 from tests.behavior_builders import Ann, a_listing, a_page, a_track, an_identify
 
 RULES = compile_folder(DEFAULTS, 1)
@@ -247,6 +247,28 @@ def test_a_draft_is_a_version_that_was_pushed_whether_it_is_published_or_not(
 def test_too_few_leads_are_refused_in_words() -> None:
     with pytest.raises(Refused, match="knows 1 lead by address who have not bought"):
         asyncio.run(leads_of(a_store(v1=a_lead()), 1, None, "opt-in"))
+
+
+@pytest.mark.parametrize(
+    ("recalled", "said"),
+    [
+        (
+            0,
+            "Social is on, and has looked for none of them yet: nobody is asked, and nothing is known",
+        ),
+        (
+            20,
+            "of 20 of them it is told what it found in earnest; nobody is asked, and of the others",
+        ),
+        (50, "Social is on: of all 50 it is told what it found in earnest; nobody is asked."),
+    ],
+)
+def test_what_stands_for_socials_web_is_said_of_as_many_as_it_found(
+    recalled: int, said: str
+) -> None:
+    said_of = presence({"profiles": "real", "social": True, "recalled": recalled, "visitors": 50})
+    assert said in said_of
+    assert ("of the others" in said_of) == (recalled == 20)
 
 
 def test_wrong_use_is_said_in_one_line(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from messaging.store.audit_log import AUDIT_LOG
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.cli_rules import push
 from scripts.cli_versions import _published_line, moved_lines, publish
-from scripts.impact import ImpossibleError
+from scripts.impact import ImpossibleError, told_of
 from scripts.rules import publications, publish_noted, publish_when_empty, push_files
 from scripts.rules import publish as publish_version
 from tests.gateway_builders import NOON
@@ -112,15 +112,41 @@ def test_the_command_line_says_what_was_decided_for_each_group() -> None:
         a_group(stage="invited", choice="exit"),
         a_group(stage="opened", choice="migrate", has_place=False, why_not="no such stage"),
     ]
-    row = {"version": 2, "runs": "migrate", "groups": {}, "impact": groups, "at": NOON, "by": "cli"}
+    chosen = {f"{PATH}/1/cart": "stay", f"{PATH}/1/invited": "exit"}
+    row = {"version": 2, "runs": "migrate", "groups": chosen, "impact": groups}
+    row |= {"at": NOON, "by": "cli"}
     stays, leaves, cannot, moving = moved_lines(row)
-    assert stays == f"{PATH}/1/cart: 5 runs under way, 2 with a person; stays"
-    assert leaves.endswith("; leaves")
-    assert cannot.endswith("; cannot go over: version 2 has no such stage")
+    assert stays == f"{PATH}/1/cart: 5 runs under way, 2 with a person; 7 stay"
+    assert leaves.endswith("; 2 go over, 5 leave")
+    assert cannot.endswith("; 7 stay: version 2 has no such stage")
     assert "being moved" in moving
+    said = "by cli; decided for the runs under way: 2 go over, 14 stay, 5 leave"
+    assert _published_line(row).endswith(said)
+    row["move"] = {"status": "under way", "told": {}, "left": {}, "stay": {}}
+    assert _published_line(row).endswith(said)
+    row["move"] = {"status": "done", "told": {"a": 6}, "left": {"a": 5}, "stay": {"b": 14}}
     assert _published_line(row).endswith(
-        "by cli; decided for the runs under way: 2 went over, 14 stayed, 5 left"
+        f"{said}; what came of it: 1 went over, 14 stayed, 5 left, 1 had ended by then"
     )
+
+
+@pytest.mark.parametrize(
+    ("choice", "more", "comes_to"),
+    [
+        ("migrate", {"has_place": False}, "stay"),
+        ("exit", {"runs": 0}, "migrate"),
+        ("exit", {"runs": 0, "has_place": False}, "stay"),
+        ("exit", {"has_place": False}, "exit"),
+        ("stay", {}, "stay"),
+    ],
+)
+def test_what_is_kept_of_a_choice_is_what_it_comes_to(
+    choice: str, more: dict[str, Any], comes_to: str
+) -> None:
+    """Also of what an older version kept, where the choice stood as it was made for all."""
+    told = told_of(a_group(choice=choice, **more), choice)
+    assert told["choice"] == comes_to
+    assert told_of({**a_group(**more), **told}, choice) == told
 
 
 def test_publications_of_the_version_before_are_listed_with_the_one_choice_for_all() -> None:
@@ -128,5 +154,5 @@ def test_publications_of_the_version_before_are_listed_with_the_one_choice_for_a
     row = {"version": 2, "runs": "exit", "at": NOON, "by": "rules push"}
     row["impact"] = [old | {"has_place": True}]
     assert _published_line(row).endswith(
-        "by rules push; decided for the runs under way: 2 went over, 5 left"
+        "by rules push; decided for the runs under way: 2 go over, 5 leave"
     )

@@ -122,6 +122,26 @@ def test_the_row_says_that_it_waits_for_a_cap(sent_at_hour: int, why: str, until
     assert one.sent_at[1] == until, "it went when the row said"
 
 
+def test_the_row_and_the_story_name_the_cap_that_lets_it_go_last() -> None:
+    """Of two caps that hold it back, the one that holds for longer is named: the other is over before."""
+    one = somebody()
+    path = one.view.rules.paths[PATH]
+    caps = [Cap("email", 1, 20), Cap("email", 2, 336)]
+    one.view.rules.paths[PATH] = msgspec.structs.replace(path, caps=caps)
+    for number, hours in enumerate((2, 24, 24)):
+        reach(one, msgspec.structs.replace(NEWS, id=f"b{number}"))
+        one.pass_time(hours)
+    assert len(one.plans) == 2
+    rows = [e for e in one.effects if isinstance(e, PutRecipient) and e.status == "planned"]
+    assert [named(each) for each in rows] == [None, ("email", 1, 20), ("email", 2, 336)]
+    assert planned(one)["cap"] == {"channel": "email", "count": 2, "hours": 336}
+
+
+def named(row: PutRecipient) -> tuple[str, int, int] | None:
+    """Return the cap that a row names."""
+    return (row.cap.channel, row.cap.count, row.cap.hours) if row.cap else None
+
+
 def test_whoever_something_of_more_value_went_before_waits_anew_and_the_row_says_so() -> None:
     one = somebody()
     one.now = one.now.replace(hour=22)

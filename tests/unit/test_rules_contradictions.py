@@ -318,6 +318,50 @@ def test_a_cohort_that_asks_for_it_is_named() -> None:
     assert "`lifecycle: customer` (of the cohort buyers) cannot hold at once" in problem
 
 
+def seen(**asked: Any) -> dict[str, Any]:
+    return {"date": {"of": "last_seen"} | asked}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0), (1, 2, 0)])
+def test_only_what_contradicts_is_named_and_not_what_stands_beside_it(
+    order: tuple[int, ...],
+) -> None:
+    """A span is ruled out in three ways, and what stands beside it closes some of them: that is no contradiction."""
+    parts = [seen(in_last_days=3), seen(before="2100-01-01"), no(seen(in_last_days=7))]
+    at, problem = found(*[parts[each] for each in order])
+    told = {
+        0: "`date: {of: last_seen, in_last_days: 3}`",
+        2: "not `date: {of: last_seen, in_last_days: 7}`",
+    }
+    first, second = [told[each] for each in order if each in told]
+    assert problem == f"{first} and {second} cannot hold at once"
+    last = max(order.index(0), order.index(2))
+    assert at[:2] == ("all", last), "it is told where it is completed"
+
+
+def test_what_contradicts_only_all_together_is_named_together() -> None:
+    parts = [
+        {"in_cart": True},
+        trait(at_least=1, at_most=9),
+        no(trait(at_least=0, at_most=5)),
+        no(trait(at_least=5, at_most=20)),
+    ]
+    _, problem = found(*parts)
+    assert problem == (
+        "`trait: {name: age, at_least: 1, at_most: 9}`, not `trait: {name: age, at_least: 0, at_most: 5}` and "
+        "not `trait: {name: age, at_least: 5, at_most: 20}` cannot hold at once"
+    )
+
+
+def test_branches_that_fail_each_for_its_own_reason_are_all_told() -> None:
+    branches = {"any": [{"city": "Rio"}, {"lifecycle": "lead"}]}
+    _, problem = found({"city": "Berlin"}, {"lifecycle": "customer"}, branches)
+    assert problem == (
+        "`city: {equals: Berlin}` and `city: {equals: Rio}` cannot hold at once; and "
+        "`lifecycle: customer` and `lifecycle: lead` cannot hold at once"
+    )
+
+
 def test_a_branch_is_held_against_what_must_hold_around_it() -> None:
     at, _ = found({"any": [{"in_cart": True}, {"cohort": "buyers"}]}, {"orders": {"at_most": 0}})
     assert at == ("all", 0, "any", 1)

@@ -35,11 +35,11 @@ WOULD_GET = "would get it"
 STANDS = {
     "ordered": "waits for its time",
     "under way": "under way",
-    "done": "everybody was told",
+    "done": "everybody was asked",
     "cancelling": "is being called off",
     "cancelled": "called off",
 }
-"""Status of an order -> what the page says."""
+"""Status of an order -> what the page says: that everybody was asked is not that anybody has it (`how_it_stands`)."""
 
 BECAME = {
     "planned": "Planned",
@@ -97,7 +97,7 @@ async def one(visit: Visit) -> web.StreamResponse:
         seconds=0.0 if after else _look_seconds(found),
         found=found,
         now=now,
-        stands=STANDS,
+        stands=how_it_stands(found),
         became=BECAME,
         chosen=status,
         gets=found["told"].get(WOULD_GET, 0),
@@ -110,6 +110,21 @@ async def one(visit: Visit) -> web.StreamResponse:
         rows=listed.lines,
         pages=addresses(f"{ROOT}{HERE}/{found['id']}", {"status": status}, after, listed.after),
     )
+
+
+def how_it_stands(found: dict[str, Any]) -> str:
+    """Return how an order stands, and once it is asked for or called off for everybody, how many have it or wait.
+
+    >>> how_it_stands({"status": "done", "recipients": {"sent": 31, "planned": 67}})
+    'everybody was asked: 31 sent, 67 wait'
+    """
+    stands: str = STANDS.get(found["status"], found["status"])
+    if found["status"] in (*OPEN, CANCELLING):
+        return stands
+    sent, waiting = (found["recipients"].get(each, 0) for each in ("sent", "planned"))
+    counts = [f"{sent:,} sent"] if sent else []
+    counts += [f"{waiting:,} {'waits' if waiting == 1 else 'wait'}"] if waiting else []
+    return f"{stands}: {', '.join(counts)}" if counts else stands
 
 
 async def send(visit: Visit, form: Form) -> web.StreamResponse:

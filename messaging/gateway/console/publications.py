@@ -1,4 +1,4 @@
-"""Say what was published, and what was decided for the runs under way: in all, and by group."""
+"""Say what was published, what was decided for the runs under way, in all and by group, and what came of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ RUNS = ("stay", "migrate", "exit")
 GROUP = "group:"
 """Begins the name of a form's field that chooses for one group."""
 
+_GOES = {
+    "migrate": ("goes over", "go over"),
+    "stay": ("stays", "stay"),
+    "exit": ("leaves", "leave"),
+}
 _CAME = {"migrate": "went over", "stay": "stayed", "exit": "left"}
 
 
@@ -26,6 +31,13 @@ class GroupLine(msgspec.Struct, kw_only=True):
     going: int
     calls: int
     choice: str
+    """What becomes of those on the way, or where there are none of those with a person."""
+    decided: dict[str, int]
+    """Of `stay`, `migrate` and `exit`: how many do so."""
+    why_not: str
+    """What the version lacks for them to go over to it, where it does."""
+    said: str
+    """What was decided, in words."""
 
 
 class PublicationLine(msgspec.Struct, kw_only=True):
@@ -37,8 +49,10 @@ class PublicationLine(msgspec.Struct, kw_only=True):
     """What was chosen for all runs under way on other versions: `stay`, `migrate` or `exit`."""
     said: str = ""
     """What was decided at publishing, counted at that moment; empty: nobody was under way."""
+    came: str = ""
+    """What came of it: empty until everybody was moved, and where nobody had to be."""
     groups: list[GroupLine] = []
-    """Every group there was, where some were decided for on their own; else empty."""
+    """Every group there was, where something else becomes of some than was chosen for all; else empty."""
 
 
 class PublishOrder(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,10 +78,40 @@ class Published(msgspec.Struct, kw_only=True):
 def decided(counts: Mapping[str, int]) -> str:
     """Return in words what was decided for the runs under way; empty where there were none.
 
-    >>> decided({"stay": 3, "migrate": 1200, "exit": 0})
-    '1,200 went over, 3 stayed'
+    >>> decided({"stay": 1, "migrate": 1200, "exit": 0})
+    '1,200 go over, 1 stays'
     """
-    return ", ".join(f"{counts[each]:,} {said}" for each, said in _CAME.items() if counts[each])
+    goes = {each: one if counts[each] == 1 else many for each, (one, many) in _GOES.items()}
+    return ", ".join(f"{counts[each]:,} {said}" for each, said in goes.items() if counts[each])
+
+
+def decided_for(counts: Mapping[str, int], version: int, why_not: str = "") -> str:
+    """Return in words what was decided for a group; `why_not`: what the version lacks, where they were to go over.
+
+    >>> decided_for({"stay": 2, "migrate": 0, "exit": 0}, 3, "no such stage")
+    '2 stay: version 3 has no such stage'
+    """
+    return decided(counts) + (f": version {version} has {why_not}" if why_not else "")
+
+
+def happened(counts: Mapping[str, int], ended: int = 0, *, is_replaced: bool = False) -> str:
+    """Return in words what came of the runs under way.
+
+    Args:
+        counts: by what became of them.
+        ended: for how many was decided who were on no path any more when it came to them.
+        is_replaced: whether another version was published before all were moved.
+
+    >>> happened({"stay": 0, "migrate": 55, "exit": 6}, 1)
+    '55 went over, 6 left, 1 had ended by then'
+    >>> happened({"stay": 0, "migrate": 0, "exit": 0}, is_replaced=True)
+    'nobody was moved, then another version was published'
+    """
+    came = [f"{counts[each]:,} {said}" for each, said in _CAME.items() if counts[each]]
+    came += [f"{ended:,} had ended by then"] if ended else []
+    if is_replaced:
+        return f"{', '.join(came) or 'nobody was moved'}, then another version was published"
+    return ", ".join(came)
 
 
 def saved_change(version: int, said: str = "", *, by: str) -> Change:
@@ -78,8 +122,8 @@ def saved_change(version: int, said: str = "", *, by: str) -> Change:
 def published_change(version: int, instead_of: int, said: str, *, by: str) -> Change:
     """Return what the audit log says of a publication.
 
-    >>> published_change(3, 2, "5 went over, 1 stayed", by="kim").said
-    'instead of version 2; runs under way: 5 went over, 1 stayed'
+    >>> published_change(3, 2, "5 go over, 1 stays", by="kim").said
+    'instead of version 2; runs under way: 5 go over, 1 stays'
     """
     told = [f"instead of version {instead_of}"] if instead_of else []
     told += [f"runs under way: {said}"] if said else []
