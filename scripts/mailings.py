@@ -111,8 +111,14 @@ class StoredMailings:
         rules = await self._newest()
         if rules is None:
             return TemplatesNow(version=0, is_published=False, templates=[])
+        failed = await self._refusals.failed()
         lines = [
-            TemplateLine(name=name, subject=shown(each.subject), used=_used(rules, name))
+            TemplateLine(
+                name=name,
+                subject=shown(each.subject),
+                used=_used(rules, name),
+                failed=failed[name],
+            )
             for name, each in sorted(rules.templates.items())
             if part.casefold() in f"{name}\n{each.subject}".casefold()
         ]

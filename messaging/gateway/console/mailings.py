@@ -19,6 +19,8 @@ class TemplateLine(msgspec.Struct, kw_only=True):
     subject: str
     used: str
     """Where it is used, empty for nowhere."""
+    failed: int = 0
+    """E-mails of it, of the last 30 days, that could not be composed."""
 
 
 class TemplatesNow(msgspec.Struct, kw_only=True):
