@@ -147,6 +147,8 @@ def said(each: Entering) -> str:
     'about 1,200 people enter welcome at once, found in cohort leads (by 20,000 of 1,000,000 visitors)'
     >>> said(Entering("welcome", ".welcome.", 1, 5, 5, 0))
     '1 person enters welcome at once'
+    >>> said(Entering("welcome", "leads", 0, 300, 865, 0))
+    'nobody of the 300 visitors looked at (of 865) enters welcome at once'
     >>> said(Entering("welcome", "leads", 0, 5, 5, 2))
     'nobody enters welcome at once; of 2 it is known once the journal was read'
     """
@@ -158,8 +160,11 @@ def said(each: Entering) -> str:
         word = "person enters" if each.people == 1 else "people enter"
         found = "" if is_hidden(each.cohort) else f", found in cohort {each.cohort}"
         text = f"{about}{each.people:,} {word} {each.path} at once{found}{by}"
+    elif each.looked < each.of:  # of a sample: whoever else comes in was not looked at
+        looked = f"nobody of the {each.looked:,} visitors looked at (of {each.of:,})"
+        text = f"{looked} enters {each.path} at once"
     else:
-        text = f"nobody enters {each.path} at once{by}"
+        text = f"nobody enters {each.path} at once"
     if each.unknown:
         text += f"; of {about}{each.unknown:,} it is known once the journal was read"
     return text

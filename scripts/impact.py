@@ -126,15 +126,17 @@ async def check_groups(store: Store, version: int, groups: Mapping[str, str]) ->
         return
     rules = await _compiled(store, version)
     for name, choice in groups.items():
-        check_choice(choice, name)
+        check_choice(choice, f"group {name}")
         path, other, stage = parted(name)
         row = (await paths_of(store, other)).get(path)
         if row is None or stage not in places_of(row):
-            raise ImpossibleError(f"{name}: nobody stands there, version {other} has no such stage")
+            raise ImpossibleError(
+                f"group {name}: nobody stands there, version {other} has no such stage"
+            )
         why_not = no_place(rules, path, stage, in_steps="steps" in row)
         if choice == MIGRATE and why_not:
             raise ImpossibleError(
-                f"{name} cannot migrate, for version {version} has {why_not}: choose stay or exit"
+                f"group {name} cannot migrate, for version {version} has {why_not}: choose stay or exit"
             )
 
 

@@ -85,7 +85,7 @@ class Simulated:
         self.events = 0
         self.moments: list[Row] = []
         """Every lead's moments of every week, as they were kept."""
-        self._tally = Tally(self._zone)
+        self._tally = Tally(self._zone, START)
         self._audience = audience
         self._sends: dict[str, set[str]] = {}
         self._links_of: dict[tuple[int, str], tuple[str, ...]] = {}
@@ -132,9 +132,7 @@ class Simulated:
             events=self.events,
             messages=self.bots.messages,
             held_out=sum(fate.held_out for fate in fates),
-            sends_by_day=[
-                tally.by_day[(START + timedelta(days=day)).date()] for day in range(days + 1)
-            ],
+            sends_by_day=tally.sends_by_day(days),
             sends_by_hour=[tally.by_hour[hour] for hour in range(HOURS)],
             templates=in_order(tally.templates),
             stages=stages_of(tally, rules),

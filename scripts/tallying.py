@@ -2,7 +2,8 @@
 
 Rules
 1. Counts come from the rows that the bots write for people, as they are written: nothing of a world is kept for it.
-2. An hour is one of the person's own clock, as the bots know it; a day is a day of the world, by UTC.
+2. An hour is one of the person's own clock, as the bots know it; a day is one of the simulation, counted from the
+   moment at which it begins: so many as were asked for.
 3. A refusal is counted once for each decision, e-mail or offer that met it, however many choices it took away.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -37,12 +38,15 @@ class Tally:
 
     Parameters:
         zone: of a visitor, by now.
+        began_at: the beginning of the first day.
     """
 
-    def __init__(self, zone: Zone) -> None:
+    def __init__(self, zone: Zone, began_at: datetime) -> None:
         self._zone = zone
+        self._began_at = began_at
         self._sent: set[str] = set()
-        self.by_day: Counter[date] = Counter()
+        self.by_day: Counter[int] = Counter()
+        """Day, from 0 -> e-mails."""
         self.by_hour: Counter[int] = Counter()
         self.templates: Counter[str] = Counter()
         self.reached: dict[tuple[str, str], set[str]] = {}
@@ -69,6 +73,13 @@ class Tally:
             case _:
                 pass
 
+    def sends_by_day(self, days: int) -> list[int]:
+        """Return e-mails by day, of a simulation of so many; what goes at its very end goes on the last."""
+        found = [0] * days
+        for day, sends in self.by_day.items():
+            found[min(day, days - 1)] += sends
+        return found
+
     def _take_send(self, send_id: str, fields: Mapping[str, Any]) -> None:
         if fields["success"] or fields["confirms"]:
             return
@@ -77,7 +88,7 @@ class Tally:
         elif fields["status"] == HANDED_OVER and send_id not in self._sent:
             self._sent.add(send_id)
             at = fields["handed_over_at"]
-            self.by_day[at.date()] += 1
+            self.by_day[(at - self._began_at).days] += 1
             self.by_hour[hour_of(at, zone_of(self._zone(fields["visitor"]), "UTC"))] += 1
             self.templates[fields["template"]] += 1
 

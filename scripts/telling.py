@@ -129,6 +129,11 @@ class Reading:
         found: dict[str, list[str]] = await self._reader.stages(version)
         return found
 
+    async def paths(self) -> list[str]:
+        """Return the paths of every version that is or was published, by name."""
+        found: list[str] = await self._reader.paths()
+        return found
+
     async def experiments(self) -> list[dict[str, Any]]:
         """Return every split test, each with what it says in words (`says`)."""
         found: list[dict[str, Any]] = await self._reader.experiments()

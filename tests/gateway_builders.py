@@ -172,6 +172,9 @@ class FakeReader:
     async def stages(self, version: int | None = None) -> dict[str, list[str]]:
         return {"a": ["first", "second"], "b": ["first"], "lead": ["invited", "opened"]}
 
+    async def paths(self) -> list[str]:
+        return ["a", "b", "lead"]
+
     async def stats(self) -> dict[str, object]:
         return {"visitors": 1}
 

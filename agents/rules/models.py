@@ -148,7 +148,7 @@ class Entry(Model):
 
 
 class QuietHours(Model):
-    """Say from which hour of day to which nothing is sent."""
+    """Say from which hour of day to which nothing is sent; the same hour twice: there are no quiet hours."""
 
     start: HourOfDay = Field(alias="from")
     end: HourOfDay = Field(alias="to")

@@ -286,6 +286,10 @@ class StoreReader:
         """Return path -> names of its stages, over all kept versions, or of where a run of this one may go on."""
         return await self._stages.names(version)
 
+    async def paths(self) -> list[str]:
+        """Return the paths of every version that is or was published, by name."""
+        return await self._stages.paths()
+
     async def versions_with(self, path: str) -> list[int]:
         """Return the versions that have a path, the newest first."""
         return await self._stages.versions_with(path)

@@ -7,8 +7,11 @@ from typing import Any
 
 import yaml
 
-from agents.runtime.views import PUBLISHED, VERSIONS, VERSIONS_MAX
+from agents.runtime.views import PUBLICATIONS, PUBLISHED, VERSIONS, VERSIONS_MAX
 from messaging.ports import Store
+
+PUBLICATIONS_READ_MAX = 1_000
+"""The newest publications: who is on a path only by an older one is on none of a version that is kept."""
 
 
 class StagesKept:
@@ -44,6 +47,16 @@ class StagesKept:
         """Return the versions that have a path, the newest first."""
         await self._read()
         return sorted((int(key) for key, of in self._versions.items() if path in of), reverse=True)
+
+    async def paths(self) -> list[str]:
+        """Return the paths of every version that is or was published, by name: somebody may be on them."""
+        await self._read()
+        rows = await self._store.rows(
+            PUBLICATIONS, {}, limit=PUBLICATIONS_READ_MAX, only=("version",)
+        )
+        last = await self._store.get_document(*PUBLISHED)
+        versions = {str(row["version"]) for row in [*rows, *([last] if last else [])]}
+        return sorted({path for each in versions for path in self._versions.get(each, ())})
 
     async def _read(self) -> None:
         rows = await self._store.rows(VERSIONS, {}, limit=VERSIONS_MAX, only=())

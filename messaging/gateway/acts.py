@@ -154,7 +154,7 @@ async def pause(gateway: Gateway, path: str, *, by: str) -> Any:
 
 async def resume(gateway: Gateway, path: str, *, by: str) -> Any:
     """Go on, with all or with one path. Return what is still paused: also what was so by itself before all was."""
-    await _check_path(gateway, path)
+    await _check_path(gateway, path, *await _held_by_name(gateway))
 
     def less(held: dict[str, Any]) -> dict[str, Any]:
         paths = held["paths"]
@@ -178,7 +178,7 @@ async def archive(gateway: Gateway, path: str, *, by: str) -> list[str]:
 
 async def unarchive(gateway: Gateway, path: str, *, by: str) -> list[str]:
     """Let people onto a path again. Return what is still archived; raise 409 where it is not."""
-    await _check_path(gateway, path)
+    await _check_path(gateway, path, *await _held_by_name(gateway))
 
     def less(held: dict[str, Any]) -> dict[str, Any]:
         if path not in held["archived"]:
@@ -197,12 +197,26 @@ async def archived_paths(gateway: Gateway) -> list[str]:
     return archived
 
 
-async def _check_path(gateway: Gateway, path: str) -> None:
-    """Raise a 422 for a path that no version has; empty stands for all."""
-    known = await gateway.deps.reader.stages() if path else {}
-    if path and path not in known:
+async def _held_by_name(gateway: Gateway) -> set[str]:
+    """Return the paths that are paused or archived by name: what is held can go on, whatever is published."""
+    found = await gateway.deps.store.get_document(*PAUSE) or {}
+    paused = found.get("paths", [])
+    return {
+        *(paused if paused != "all" else []),
+        *found.get("before", []),
+        *found.get("archived", []),
+    }
+
+
+async def _check_path(gateway: Gateway, path: str, *held: str) -> None:
+    """Raise a 422 for a path that was never published, and is not `held`; empty stands for all."""
+    if not path or path in held:
+        return
+    known = await gateway.deps.reader.paths()
+    if path not in known:
+        there_are = ", ".join(known) or "none: nothing was published"
         raise ProblemError(
-            422, f"no path has this name; there are {', '.join(sorted(known))}", field="path"
+            422, f"no published path has this name; there are {there_are}", field="path"
         )
 
 

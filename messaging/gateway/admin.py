@@ -24,6 +24,7 @@ from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.entering import Entering, let_in
 from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX
+from messaging.gateway.misread import misread
 from messaging.gateway.paging import cut, written_place
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
@@ -36,6 +37,7 @@ PEOPLE_BYTES_MAX = 512 * 1024
 """Of a body that names people."""
 
 PLAIN = r"^[^\x00-\x1f\x7f\ud800-\udfff]*\Z"
+Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS_MAX, pattern=PLAIN)]
 
 Body = TypeVar("Body")
@@ -72,7 +74,7 @@ class BroadcastBody(msgspec.Struct, forbid_unknown_fields=True):
     cohort: Word
     request: Word
     path: str = ""
-    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    at: str | None = None
     priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0
     dry_run: bool = False
 
@@ -268,12 +270,23 @@ async def broadcast(request: web.Request) -> web.Response:
         template=body.template,
         cohort=body.cohort,
         path=body.path,
-        at=body.at,
+        at=_with_zone(body.at) if body.at is not None else None,
         request=body.request,
         priority=body.priority,
         dry_run=body.dry_run,
     )
     return answer(await broadcasts.order(gateway, book, wanted, by=ADMIN_NAME))
+
+
+def _with_zone(text: str) -> datetime:
+    """Return a time (RFC 3339). Raise 422 for what is none, or has no zone."""
+    try:
+        return msgspec.convert(text, Zoned)
+    except msgspec.ValidationError:
+        example = "2026-12-01T09:00:00+01:00"
+        raise ProblemError(
+            422, f"at must be a time with its zone, such as {example}", field="at"
+        ) from None
 
 
 async def broadcasts_(request: web.Request) -> web.Response:
@@ -373,6 +386,9 @@ async def _body(request: web.Request, kind: type[Body], *, bytes_max: int = BODY
         raw = await read_body(request, bytes_max=bytes_max, seconds_max=seconds_max)
     try:
         return msgspec.json.decode(raw or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        field, said = misread(str(error))
+        raise unreadable(f"{field or 'the body'} {said}", field) from None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         rejected = rejection(error)
         raise unreadable(rejected.reason, rejected.field) from None

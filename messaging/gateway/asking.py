@@ -11,6 +11,7 @@ from aiohttp import web
 from messaging.gateway.body import read_body
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.limits import ID_CHARS_MAX, PAGE_ROWS, PAGE_ROWS_MAX
+from messaging.gateway.misread import misread
 from messaging.gateway.paging import After, cut_behind, read_place
 from messaging.gateway.problems import ProblemError, unreadable
 
@@ -55,10 +56,8 @@ def understood(given: dict[str, Any], kind: type[Order], *, strict: bool = True)
     try:
         return msgspec.convert(given, kind, strict=strict)
     except msgspec.ValidationError as error:
-        said, _, place = str(error).partition(" - at `$.")
-        field = place.rstrip("`")
-        detail = f"{field or 'what is asked'}: {said[:1].lower()}{said[1:]}"
-        raise ProblemError(422, detail, field=field) from None
+        field, said = misread(str(error))
+        raise ProblemError(422, f"{field or 'what is asked'} {said}", field=field) from None
 
 
 def id_of(request: web.Request) -> str:

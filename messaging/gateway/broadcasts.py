@@ -8,7 +8,7 @@ Rules
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from messaging.gateway.console.rulebook import Rulebook
@@ -23,6 +23,8 @@ STATUSES = ("planned", "sent", "refused", "cancelled", "moved")
 """What may have become of a broadcast for one visitor."""
 
 ID_CHARS = 12
+AHEAD_DAYS_MAX = 366
+"""So far ahead an order may be due: what lies further is a slip of the pen, and would wait for good."""
 
 OPEN = ("ordered", "under way")
 CANCELLING = "cancelling"
@@ -61,7 +63,7 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     path = wanted.path or (paths[0] if len(paths) == 1 else "")
     _known("path", path, paths)
     id_ = order_id(wanted.request, dry_run=wanted.dry_run)
-    at = _utc(wanted.at) if wanted.at is not None else deps.clock.now()
+    at = _due(wanted.at, deps.clock.now()) if wanted.at is not None else deps.clock.now()
     fields = {
         "at": at,
         "by": by,
@@ -130,11 +132,18 @@ async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
     raise ProblemError(409, "this broadcast goes on this very moment: try again")
 
 
-def _utc(at: datetime) -> datetime:
+def _due(at: datetime, now: datetime) -> datetime:
+    """Return when an order is due. Raise 422 for a time that no calendar has, or that is too far ahead."""
     try:
-        return at.astimezone(UTC)
+        due = at.astimezone(UTC)
     except OverflowError:
         raise ProblemError(422, "no calendar has this time", field="at") from None
+    if due > now + timedelta(days=AHEAD_DAYS_MAX):
+        problem = (
+            f"at may lie {AHEAD_DAYS_MAX} days ahead at most, by world time: now is {now:%Y-%m-%d}"
+        )
+        raise ProblemError(422, problem, field="at")
+    return due
 
 
 def _known(what: str, name: str, names: list[str]) -> None:

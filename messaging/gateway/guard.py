@@ -14,6 +14,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from messaging.gateway.acknowledged import Acknowledged
+from messaging.gateway.console.door import is_looked_at, nowhere
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.problems import ProblemError
 from messaging.gateway.supervise import place_of
@@ -24,6 +25,7 @@ _LOGGER = logging.getLogger("mdma")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+_NOWHERE = frozenset({404, 405})
 _CLOSING = frozenset({408, 413})
 """The rest of the body may still be on its way: the connection cannot be used again."""
 
@@ -33,7 +35,18 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a request of the application's whatever happens in its handler."""
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unmatched"
-    return await answered(request.app[GATEWAY], request, route, handler(request))
+    return await answered(request.app[GATEWAY], request, route, _looked_at(request, handler))
+
+
+async def _looked_at(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a request; who looks at an address of the console that there is not gets a page of the console."""
+    try:
+        return await handler(request)
+    except (ProblemError, web.HTTPException) as error:
+        problem = error if isinstance(error, ProblemError) else _as_problem(error)
+        if problem.status in _NOWHERE and is_looked_at(request):
+            return await nowhere(request, problem)
+        raise
 
 
 async def answered(

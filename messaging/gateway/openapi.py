@@ -85,6 +85,12 @@ SCHEMAS: dict[str, Any] = {
             "base": {"type": "integer", "description": "The version that the edit was made of."},
             "file": {"type": "string", "description": "Such as templates/hello.yaml."},
             "text": {"type": ["string", "null"]},
+            "newest": {
+                "type": "integer",
+                "description": "Where an older version is edited: the newest one, whose changes are left out of it. "
+                "0: `base` is the newest.",
+                "default": 0,
+            },
         },
     },
     "PublishOrder": {

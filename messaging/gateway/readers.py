@@ -56,6 +56,10 @@ class VisitorReader(Protocol):
         """
         ...
 
+    async def paths(self) -> list[str]:
+        """Return the paths of every version that is or was published, by name: somebody may be on them."""
+        ...
+
     async def experiments(self) -> list[dict[str, Any]]:
         """Return every split test, as it stands."""
         ...

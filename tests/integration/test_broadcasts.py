@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -115,6 +116,8 @@ async def test_a_template_that_goes_out_by_itself_is_refused_with_the_reason() -
         ({"path": "none"}, "path"),
         ({"at": "2017-07-01T09:00:00"}, "at"),
         ({"at": "soon"}, "at"),
+        ({"at": "9999-12-31T00:00:00Z"}, "at"),
+        ({"at": "9999-12-31T23:59:00-12:00"}, "at"),
         ({"priority": 5000}, "priority"),
         ({"dry_run": "yes"}, "dry_run"),
         ({"request": ""}, "request"),
@@ -129,6 +132,23 @@ async def test_a_wrong_order_names_its_field(changes: dict[str, Any], field: str
             assert answer.status in (400, 422), await answer.text()
             assert (await answer.json(content_type=None))["field"] == field
     assert "broadcasts" not in database.tables
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        ("2017-07-01T09:00:00", "at must be a time with its zone, such as 2026-12-01T09:00:00+01:"),
+        ("soon", "at must be a time with its zone"),
+        (f"{NOON + timedelta(days=366, minutes=1):%Y-%m-%dT%H:%M:00Z}", "366 days ahead at most"),
+    ],
+)
+async def test_a_time_that_cannot_be_is_a_422_that_says_which_can(at: str, says: str) -> None:
+    assert says in (await ask(await a_store(), body=ORDER | {"at": at}, status=422))["detail"]
+
+
+async def test_an_order_may_be_due_in_a_year() -> None:
+    at = f"{NOON + timedelta(days=366):%Y-%m-%dT%H:%M:00Z}"
+    assert (await ask(await a_store(), body=ORDER | {"at": at}))["status"] == "ordered"
 
 
 async def test_a_dry_run_and_the_order_of_the_same_name_are_two() -> None:

@@ -45,6 +45,46 @@ HEADERS = {
 }
 
 
+NOWHERE = ["/console/nowhere", "/console/rules/nowhere/9", "/console/static/nowhere.css"]
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+async def test_an_address_of_the_console_that_there_is_not_is_a_page_with_a_way_home(
+    path: str,
+) -> None:
+    async with a_console() as (session, _):
+        html = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        async with session.get(path, headers=html) as answer:
+            assert answer.status == 401, "as every page of the console is without a session"
+            assert "Log in" in await answer.text()
+        await log_in(session)
+        async with session.get(path, headers=html) as answer:
+            page = await answer.text()
+            assert (answer.status, answer.content_type) == (404, "text/html")
+            assert '<a href="/console/">To the overview</a>' in page
+            assert "There is no page at this address" in page
+            assert HEADERS["Content-Security-Policy"].split(";")[0] in str(answer.headers)
+        for accept in ("application/json", "*/*"):
+            async with session.get(path, headers={"Accept": accept}) as answer:
+                assert (answer.status, answer.content_type) == (404, "application/problem+json")
+
+
+async def test_the_address_of_a_form_is_a_page_as_well_where_it_is_looked_at() -> None:
+    async with a_console() as (session, _):
+        await log_in(session)
+        async with session.get("/console/pause", headers={"Accept": "text/html"}) as answer:
+            assert (answer.status, answer.content_type) == (405, "text/html")
+            assert answer.headers["Allow"] == "POST"
+            assert "To the overview" in await answer.text()
+
+
+async def test_outside_the_console_nothing_is_a_page() -> None:
+    async with a_console() as (session, _):
+        await log_in(session)
+        async with session.get("/consoles", headers={"Accept": "text/html"}) as answer:
+            assert (answer.status, answer.content_type) == (404, "application/problem+json")
+
+
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_nothing_is_shown_or_done_without_a_session(method: str, path: str) -> None:
     """Nor with the write key, the admin token as bearer, or a cookie that somebody made up."""

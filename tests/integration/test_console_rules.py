@@ -264,7 +264,7 @@ async def test_what_becomes_of_each_group_is_chosen_where_it_is_possible() -> No
         order = {"version": "2", "instead_of": "1", "runs": "migrate"}
         wrong = order | {f"group:{lost.name}": "migrate"}
         _, html = await _post(session, "rules/publish", 422, **wrong)
-        assert "cannot migrate, for version 2 has no such stage" in html
+        assert f"Group {lost.name} cannot migrate, for version 2 has no such stage" in html
         assert await published(store) == 1
         chosen = {f"group:{left.name}": "exit", f"group:{lost.name}": ""}
         await _post(session, "rules/publish", 303, **order | chosen)

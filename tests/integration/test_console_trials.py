@@ -114,7 +114,7 @@ async def test_one_that_waits_is_cancelled_once_and_a_viewer_asks_for_nothing() 
         (TRY, {"days": "many"}, 422, "days"),
         (TRY, {"version": 7}, 404, None),
         (TRY, {"version": -1}, 422, "version"),
-        (TRY, {"seed": 1}, 422, None),
+        (TRY, {"seed": 1}, 422, "seed"),
         (SIMULATE, {"visitors": 1}, 422, "visitors"),
         (SIMULATE, {"visitors": 10**9}, 422, "visitors"),
         (SIMULATE, {"days": 1.5}, 422, "days"),
@@ -128,12 +128,14 @@ async def test_what_cannot_be_asked_is_refused_by_name_in_the_console_and_the_ap
     store, now = await lived_in()
     async with a_console(store, now) as (session, _):
         await log_in(session)
-        await _ask(session, kind, status, **given)
+        page = await _ask(session, kind, status, **given)
         path = "/api/v1/tries" if kind == TRY else "/api/v1/simulations"
         async with session.post(path, headers=ADMIN, json=given) as answer:
             problem = await answer.json(content_type=None)
             assert answer.status == status, problem
             assert problem.get("field") == field
+        for said in (page, problem["detail"]):
+            assert "xpected `" not in said, "words for people, not names of types"
         assert await store.count("trials", {}) == 0
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from messaging.gateway import strategy
+from messaging.gateway.admin import BroadcastBody, EnterBody, ListBody, PauseBody, SettleBody
+from messaging.gateway.console.publications import PublishOrder
+from messaging.gateway.console.trials import SimulateOrder, TryOrder
 from messaging.gateway.openapi import SCHEMAS, document
 from messaging.gateway.route import ADMIN as ADMIN_ACCESS
 from messaging.gateway.route import SESSION
@@ -81,6 +86,28 @@ def test_the_document_describes_every_body_and_every_parameter() -> None:
     assert set(SCHEMAS) - names == {"Problem"}
 
 
+@pytest.mark.parametrize(
+    ("name", "read_as"),
+    [
+        ("EditOrder", strategy.EditOrder),
+        ("DraftOrder", strategy.DraftOrder),
+        ("TestOrder", strategy.TestOrder),
+        ("LinksOrder", strategy.LinksOrder),
+        ("PublishOrder", PublishOrder),
+        ("TryOrder", TryOrder),
+        ("SimulateOrder", SimulateOrder),
+        ("Enter", EnterBody),
+        ("People", ListBody),
+        ("Broadcast", BroadcastBody),
+        ("Pause", PauseBody),
+        ("Settle", SettleBody),
+    ],
+)
+def test_an_order_is_described_with_every_field_that_it_has(name: str, read_as: type) -> None:
+    fields = {each.encode_name for each in msgspec.structs.fields(read_as)}
+    assert set(SCHEMAS[name]["properties"]) == fields
+
+
 async def test_a_draft_is_checked_saved_compared_and_published() -> None:
     store, now = await lived_in()
     async with a_console(store, now) as (session, _):
@@ -97,6 +124,7 @@ async def test_a_draft_is_checked_saved_compared_and_published() -> None:
         assert told == {"version": 2, "outcome": "saved", "findings": []}
         problem = await _ask(session, "rules", 409, method="POST", body=edit)
         assert "version 2" in problem["detail"]
+        assert "`newest`" in problem["detail"]
         assert (await _ask(session, "rules/1/diff/2"))["said"] == ["cohort keen was added"]
         impact = await _ask(session, "rules/2/impact")
         assert impact["impact"]

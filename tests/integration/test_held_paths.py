@@ -8,8 +8,12 @@ from pathlib import Path
 
 from messaging.gateway.acts import PAUSE
 from messaging.store.memory import MemoryDatabase
-from tests.gateway_builders import ADMIN, a_site
+from scripts.rules import files_of, publish, push_files
+from tests.console_builders import a_console, lived_in
+from tests.gateway_builders import ADMIN, NOON, a_site
 from tests.integration.test_cli_json import _is_system, _mdma
+
+FILE = "paths/lead-to-customer.yaml"
 
 
 async def test_a_path_is_held_and_goes_on_without_touching_what_else_is_held(
@@ -34,6 +38,29 @@ async def test_a_path_is_held_and_goes_on_without_touching_what_else_is_held(
         ("hand_overs.resumed", "a"),
         ("path.unarchived", "lead"),
     ]
+
+
+async def test_only_what_is_or_was_published_can_be_held_and_what_is_held_goes_on() -> None:
+    store, _ = await lived_in()
+    files = await files_of(store, 1)
+    await push_files(store, files | {"paths/draft.yaml": files[FILE]}, at=NOON, by="kim")
+    async with a_console(store, NOON) as (session, _):
+        for what in ("paths/draft/archive", "paths/draft/unarchive", "pause", "resume"):
+            body = {"path": "draft"} if "/" not in what else None
+            async with session.post(f"/api/v1/{what}", headers=ADMIN, json=body) as answer:
+                assert answer.status == 422, what
+                problem = await answer.json(content_type=None)
+                assert problem["detail"].endswith("; there are lead-to-customer"), what
+        held = {"paths": ["draft"], "archived": ["draft"], "at": NOON, "by": "kim"}
+        await store.put_document(*PAUSE, held)
+        for what in ("paths/draft/unarchive", "resume"):
+            body = {"path": "draft"} if "/" not in what else None
+            async with session.post(f"/api/v1/{what}", headers=ADMIN, json=body) as answer:
+                assert answer.status == 200, f"{what}: an older version let it be held"
+        await publish(store, 2, at=NOON, by="kim")
+        await publish(store, 1, at=NOON, by="kim")
+        async with session.post("/api/v1/paths/draft/archive", headers=ADMIN) as answer:
+            assert answer.status == 200, "somebody may be on it since"
 
 
 async def test_a_path_of_no_version_and_one_that_is_not_archived_are_told() -> None:

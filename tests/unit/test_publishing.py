@@ -67,7 +67,7 @@ async def test_who_published_is_called_the_same_in_the_versions_and_in_the_audit
         (f"{PATH}/cart", "exit", "is no group"),
         ("", "exit", "is no group"),
         (f"{PATH}/{'9' * 30}/cart", "exit", "is no group"),
-        (f"{PATH}/1/cart", "migrate", "version 2 has no such stage: choose stay or exit"),
+        (f"{PATH}/1/cart", "migrate", f"^group {PATH}/1/cart cannot migrate, for version 2 has"),
     ],
 )
 async def test_what_cannot_become_of_a_group_is_refused_with_its_reason(

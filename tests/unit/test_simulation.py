@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from agents.runtime.tables import row_for
 from config.load import DEFAULTS, RulesInvalid, compile_folder, read_folder
 from learning.audience.audience import Audience
 from learning.serving.moment import FEATURES
+from messaging.ports import RowWrite
 from messaging.vocabulary.effects import LogStory
 from scripts.cli_simulate import simulate
 from scripts.presences import presences
@@ -72,7 +73,7 @@ def test_a_side_says_who_got_where_when_e_mails_went_out_and_what_was_refused(fa
         assert all(each["low"] <= each["mean"] <= each["high"] for each in stages.values())
         assert sum(each["mean"] for each in side["ends"]["lead-to-customer"].values()) == 40
         by_day = [day["sends"] for day in side["sends_by_day"]]
-        assert len(by_day) == 31
+        assert len(by_day) == 30, "as many days as were asked for, each from the hour it began"
         assert sum(by_day) == sum(side["sends_by_hour"]) == sum(side["templates"].values())
         assert sum(side["sends_by_hour"][21:] + side["sends_by_hour"][:8]) == 0  # quiet hours
         assert side["refused"]["send_hour"]["quiet_hours"] > 0
@@ -246,9 +247,19 @@ def test_each_lead_has_one_moment_a_week_and_none_after_it_bought():
         assert bought is None or row["at"] <= bought
 
 
+def test_an_e_mail_counts_on_the_day_of_the_simulation_on_which_it_went():
+    began = datetime(2026, 3, 2, 6, tzinfo=UTC)
+    tally = Tally(lambda _: "UTC", began)
+    for number, hours in enumerate((0, 23, 24, 30, 48)):
+        sent = {"success": False, "confirms": False, "status": "handed over", "template": "t"}
+        sent |= {"visitor": "aa", "handed_over_at": began + timedelta(hours=hours)}
+        tally.take(RowWrite("sends", f"s{number}", sent))
+    assert tally.sends_by_day(2) == [2, 3], "what goes at the very end goes on the last day"
+
+
 def test_what_was_due_and_put_off_is_counted_by_its_reason():
-    tally = Tally(lambda _: "UTC")
     at = datetime(2026, 3, 2, tzinfo=UTC)
+    tally = Tally(lambda _: "UTC", at)
     for rule in ("cap", "outvalued", "outvalued", "quiet_hours"):
         told = LogStory("touch.refused", {"path": "p", "stage": "s", "rule": rule})
         tally.take(row_for(told, "aa", "rules-0:1:aa:1", at))

@@ -156,6 +156,23 @@ def acted(act: Act, *, changes: bool = True) -> Handler:
     return handle
 
 
+def is_looked_at(request: web.Request) -> bool:
+    """Say whether a browser looks at an address of the console: other clients get a problem document."""
+    wants_page = "text/html" in request.headers.get("Accept", "")
+    return request.method in ("GET", "HEAD") and request.path.startswith(ROOT) and wants_page
+
+
+async def nowhere(request: web.Request, problem: ProblemError) -> web.StreamResponse:
+    """Show that there is no page at an address, with the way home: as every page, to who is logged in."""
+
+    async def show(_: Visit) -> web.StreamResponse:
+        raise ProblemError(
+            problem.status, "there is no page at this address", headers=problem.headers
+        )
+
+    return await shown(show)(request)
+
+
 async def login_page(request: web.Request) -> web.StreamResponse:
     """Show the form that logs in."""
     return _way_in(request.query.get("to", ROOT))
@@ -279,6 +296,8 @@ def _not_let_in(problem: ProblemError) -> web.Response:
 
 
 async def _went_wrong(visit: Visit, problem: ProblemError) -> web.Response:
-    return await visit.page(
+    page = await visit.page(
         "problem.html", here="-", status=problem.status, problem=problem.document()
     )
+    page.headers.update(problem.headers)
+    return page
