@@ -94,8 +94,11 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
     for number, each in enumerate(await store.visitors("behavior", "", 60)):
         status, reason = ("refused", "weekly_cap") if number % 3 else ("planned", "")
         row = {"broadcast": "sent", "visitor": each, "status": status, "reason": reason, "at": now}
+        if number % 3 == 1:
+            row |= {"status": "sent", "reason": "handed over"}
         if not number % 3 and number % 2:
             row |= {"reason": "cap_then_quiet_hours", "until": now + timedelta(hours=20)}
+            row["cap"] = {"channel": "email", "count": 4, "hours": 336}
         await store.put_document("recipients", f"sent:{each}", row)
     trained = train("probability/customer", 1, examples(3_000, level=-1.0))
     assert trained is not None

@@ -42,6 +42,7 @@ PAGES = {
     "system": "system",
     "changes": "changes",
     "problem": "visitors/nobody",
+    "nowhere": "nowhere/at/all",
 }
 
 

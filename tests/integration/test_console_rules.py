@@ -290,7 +290,12 @@ async def test_what_becomes_of_each_group_is_chosen_where_it_is_possible() -> No
             assert groups[stage]["choice"] == group["choice"], stage
             assert groups[stage]["decided"] == group["decided"], stage
         assert groups["opened"]["why_not"] == "no such stage"
-        cells = dict(re.findall(r'<th scope="row">([\w-]+)<small>.*?</th><td>(.*?)</td>', page))
+        cells = dict(
+            re.findall(
+                r'<th scope="row">([\w-]+)<small>.*?</th><td class="words sentence">(.*?)</td>',
+                page,
+            )
+        )
         stays = f"{lost.runs + lost.waiting} stay: version 2 has no such stage"
         assert cells["opened"] == stays, "and not what was chosen for all"
         assert cells["invited"] == f"{left.waiting} go over, {left.runs} leave"

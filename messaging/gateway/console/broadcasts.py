@@ -39,7 +39,7 @@ STANDS = {
     "cancelling": "is being called off",
     "cancelled": "called off",
 }
-"""Status of an order -> what the page says: that everybody was asked is not that anybody has it (`how_it_stands`)."""
+"""Status of an order -> what the page says: that everybody was asked is not that anybody has it (`counts_of`)."""
 
 BECAME = {
     "planned": "Planned",
@@ -97,7 +97,8 @@ async def one(visit: Visit) -> web.StreamResponse:
         seconds=0.0 if after else _look_seconds(found),
         found=found,
         now=now,
-        stands=how_it_stands(found),
+        stands=STANDS,
+        counts=counts_of(found),
         became=BECAME,
         chosen=status,
         gets=found["told"].get(WOULD_GET, 0),
@@ -112,19 +113,18 @@ async def one(visit: Visit) -> web.StreamResponse:
     )
 
 
-def how_it_stands(found: dict[str, Any]) -> str:
-    """Return how an order stands, and once it is asked for or called off for everybody, how many have it or wait.
+def counts_of(found: dict[str, Any]) -> str:
+    """Return of an order for which everybody was asked, or that was called off, how many have it and how many wait.
 
-    >>> how_it_stands({"status": "done", "recipients": {"sent": 31, "planned": 67}})
-    'everybody was asked: 31 sent, 67 wait'
+    >>> counts_of({"status": "done", "recipients": {"sent": 31, "planned": 67}})
+    '31 sent, 67 wait'
     """
-    stands: str = STANDS.get(found["status"], found["status"])
     if found["status"] in (*OPEN, CANCELLING):
-        return stands
+        return ""
     sent, waiting = (found["recipients"].get(each, 0) for each in ("sent", "planned"))
     counts = [f"{sent:,} sent"] if sent else []
     counts += [f"{waiting:,} {'waits' if waiting == 1 else 'wait'}"] if waiting else []
-    return f"{stands}: {', '.join(counts)}" if counts else stands
+    return ", ".join(counts)
 
 
 async def send(visit: Visit, form: Form) -> web.StreamResponse:
