@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from liquid import Environment, FalsyStrictUndefined
 from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
 
-from agents.rules.compiled import CONFIRM_TEMPLATE, GREETING_TRAITS, SPOKEN_MAX
+from agents.rules.compiled import CONFIRM_TEMPLATE, GREETING_TRAITS, SPOKEN_MAX, Template
 from agents.rules.models import TemplateFile
 from agents.rules.ruleset import RuleSet, layout_file, layout_of
 from agents.rules.source import Source
@@ -94,6 +94,23 @@ def _too_many(rules: RuleSet) -> Iterator[RuleError]:
             said = f"the templates up to this one name {len(named)} traits of their readers"
             yield source.error((), said, f"name {SPOKEN_MAX} at most, beside those that greet")
             return
+
+
+def lacking_without_event(name: str, template: Template) -> str:
+    """Return what keeps a template from going to whoever is in a cohort; empty: nothing does.
+
+    One asks to confirm an address, and others may name what only an order gives: they go out by themselves.
+    """
+    if name == CONFIRM_TEMPLATE:
+        return "it asks somebody new to confirm their address, and goes out by itself"
+    environment = _Limited(undefined=FalsyStrictUndefined)
+    for text in (template.subject, template.preheader, template.html, template.text):
+        error = _failure(environment, text, ALWAYS_KNOWN)
+        if error is not None:
+            return (
+                f"it needs what only an order gives ({_first_line(error)}), and goes out by itself"
+            )
+    return ""
 
 
 def _traits_in(environment: Environment, template: TemplateFile, body: str) -> tuple[str, ...]:

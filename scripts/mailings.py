@@ -25,6 +25,7 @@ from agents.rules.compiled import CONFIRM_TEMPLATE, CompiledRules, spoken_in
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import VERSIONS
 from config.load import RulesInvalid, compile_files, compile_template
+from config.templates import lacking_without_event
 from messaging.gateway.console.attempts import Attempts
 from messaging.gateway.console.mailings import Draft, Preview, TemplateLine, TemplatesNow
 from messaging.gateway.problems import ProblemError
@@ -110,8 +111,14 @@ class StoredMailings:
         rules = await self._newest()
         if rules is None:
             return TemplatesNow(version=0, is_published=False, templates=[])
+        failed = await self._refusals.failed()
         lines = [
-            TemplateLine(name=name, subject=shown(each.subject), used=_used(rules, name))
+            TemplateLine(
+                name=name,
+                subject=shown(each.subject),
+                used=_used(rules, name),
+                failed=failed[name],
+            )
             for name, each in sorted(rules.templates.items())
             if part.casefold() in f"{name}\n{each.subject}".casefold()
         ]
@@ -144,6 +151,8 @@ class StoredMailings:
         }
         if errors:
             return _unread(known, errors)
+        template = rules.templates[name]
+        known["by_itself"] = await asyncio.to_thread(lacking_without_event, name, template)
         reader = reader[0], greeting(reader[1], rules.spoken)
         try:
             raw = await asyncio.to_thread(self._composed, rules, name, reader, visitor)

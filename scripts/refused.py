@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -50,6 +51,11 @@ class Refusals:
         """Return all there are as they were a moment ago, the failing templates and the most first."""
         return await self._resting.now()
 
+    async def failed(self) -> Counter[str]:
+        """Return template -> how many of its e-mails could not be composed."""
+        failing_now = _failing(await self.now())
+        return Counter({template: _number(lines) for template, lines in failing_now.items()})
+
     async def of(self, template: str) -> list[Refused]:
         """Return those of one template, the most first."""
         return [each for each in await self.now() if each.template == template][:LINES_MAX]
@@ -76,12 +82,17 @@ def refused(found: Found) -> list[Refused]:
 
 def failing(lines: Sequence[Refused]) -> list[Advice]:
     """Say which templates fail for some readers, how often, and what to do: those that fail for most."""
-    templates: dict[str, list[Refused]] = {}
-    for each in lines:
-        if each.fails:
-            templates.setdefault(each.template, []).append(each)
+    templates = _failing(lines)
     order = sorted(templates, key=lambda name: (-_number(templates[name]), name))
     return [_advice(name, templates[name]) for name in order[:FAILING_MAX]]
+
+
+def _failing(lines: Sequence[Refused]) -> dict[str, list[Refused]]:
+    found: dict[str, list[Refused]] = {}
+    for each in lines:
+        if each.fails:
+            found.setdefault(each.template, []).append(each)
+    return found
 
 
 def _number(lines: Sequence[Refused]) -> int:

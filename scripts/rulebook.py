@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from agents.rules.compiled import CompiledRules
+from agents.rules.compiled import CompiledRules, Template
 from agents.rules.flow import named
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
@@ -26,6 +26,7 @@ from agents.runtime.mover import MOVES, left_of, moves_any
 from agents.runtime.stages_kept import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
 from config.load import RulesInvalid, compile_files, validate_files
+from config.templates import lacking_without_event
 from messaging.gateway.console.desk import Page
 from messaging.gateway.console.publications import (
     GroupLine,
@@ -124,6 +125,7 @@ class StoredRulebook:
         self._counting = asyncio.Lock()
         self._read: dict[int, Known] = {}
         self._versions_read = Versions(compile_files)
+        self._by_themselves: dict[int, dict[str, str]] = {}
         self._compared: dict[tuple[int, int], Compared] = {}
 
     async def now(self) -> RulesNow:
@@ -181,6 +183,14 @@ class StoredRulebook:
     async def files(self, number: int) -> dict[str, str] | None:
         """Return all files of a version."""
         return await files_of(self._store, number)
+
+    async def by_themselves(self, number: int) -> dict[str, str]:
+        """Return the templates of a version that cannot go to a cohort -> why; a version never changes."""
+        if number and number not in self._by_themselves:
+            templates = (await self._compiled(number)).templates
+            found = await asyncio.to_thread(_by_themselves, templates)
+            self._by_themselves = {number: found}
+        return self._by_themselves.get(number, {})
 
     async def written(self, kind: str) -> dict[str, Any]:
         """Return name -> what the published version says of each of a kind."""
@@ -371,6 +381,11 @@ def _version(
         is_published=version == number,
         publications=published_by.get(version, []),
     )
+
+
+def _by_themselves(templates: Mapping[str, Template]) -> dict[str, str]:
+    found = {name: lacking_without_event(name, each) for name, each in templates.items()}
+    return {name: why for name, why in found.items() if why}
 
 
 def _with(files: Mapping[str, str], name: str, text: str | None) -> dict[str, str]:

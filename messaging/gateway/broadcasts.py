@@ -55,6 +55,9 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     if await book.file(now.published, f"templates/{wanted.template}.yaml") is None:
         problem = f"the published version has no template {wanted.template}"
         raise ProblemError(422, problem, field="template")
+    if why := (await book.by_themselves(now.published)).get(wanted.template):
+        problem = f"template {wanted.template} cannot be sent to a cohort: {why}"
+        raise ProblemError(422, problem, field="template")
     _known("cohort", wanted.cohort, [each.name for each in now.cohorts])
     paths = [each.name for each in now.paths]
     path = wanted.path or (paths[0] if len(paths) == 1 else "")

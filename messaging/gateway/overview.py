@@ -130,11 +130,12 @@ def _all(stage: StageNow) -> int:
 
 
 def _alerts(now: Overview) -> str:
-    if not now.alerts:
+    fails = "".join(f"<li><p>{text(said)}</p></li>" for _, said in now.failing)
+    if not now.alerts and not fails:
         return '<p class="none">Nobody: the machine is not stuck anywhere.</p>'
     more = now.alerts_open - len(now.alerts)
     rest = f'<p class="none">And {more:,} more.</p>' if more > 0 else ""
-    return f'<ul class="lines">{"".join(map(_alert, now.alerts))}</ul>{rest}'
+    return f'<ul class="lines">{fails}{"".join(map(_alert, now.alerts))}</ul>{rest}'
 
 
 def _alert(alert: Waiting) -> str:

@@ -17,6 +17,7 @@ from tests.console_builders import a_console, a_lived_world, fill, log_in
 
 MANY = 100_000
 AT_ONCE = 10_000
+DAYS_AGO = 400
 DOCUMENTS_MAX = 300
 """What is listed is read by an index, a page at a time."""
 
@@ -60,6 +61,14 @@ async def _crowd(connection: Connection, decision: dict[str, Any], at: Any) -> N
                 for n, row in zip(numbers, rows, strict=True)
             ]
         )
+        refused = {"status": "refused", "template": "invite-hello", "reason": "template: x"}
+        lately = timedelta(days=DAYS_AGO - 5)
+        await database["sends"].insert_many(
+            [
+                {**row, **refused, "at": row["at"] + lately, "_id": f"r{n}"}
+                for n, row in zip(numbers, rows, strict=True)
+            ]
+        )
         for table, fields in {
             "sends": {"status": "handed over", "template": "invite-hello"},
             "audit_log": {"by": "kim", "act": "alert.closed", "of": "", "said": ""},
@@ -78,7 +87,7 @@ async def test_no_page_reads_more_as_people_come(connection: Connection) -> None
     world = a_lived_world()
     await fill(store, world)
     decision = next(row for (table, _), row in world.kept.items() if table == "decisions")
-    await _crowd(connection, decision, world.bots.now - timedelta(days=400))
+    await _crowd(connection, decision, world.bots.now - timedelta(days=DAYS_AGO))
     database = connection.database
     async with a_console(store, world.bots.now) as (session, _):
         await log_in(session)

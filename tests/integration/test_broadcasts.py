@@ -96,11 +96,22 @@ async def test_what_is_done_may_be_called_off_for_those_who_wait() -> None:
     assert off["broadcast"]["status"] == "cancelling"
 
 
+async def test_a_template_that_goes_out_by_itself_is_refused_with_the_reason() -> None:
+    database = await a_store()
+    order = ORDER | {"template": "confirm-address"}
+    problem = await ask(database, body=order, status=422)
+    assert "confirm-address cannot be sent to a cohort" in problem["detail"]
+    assert "confirm their address" in problem["detail"]
+    assert await ask(database, body=ORDER | {"template": "thank-you"}), "it asks before it names"
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"template": "none"}, "template"),
         ({"template": "../cohorts"}, "template"),
+        ({"template": "confirm-address"}, "template"),
+        ({"template": "confirm-address", "dry_run": True}, "template"),
         ({"cohort": "none"}, "cohort"),
         ({"path": "none"}, "path"),
         ({"at": "2017-07-01T09:00:00"}, "at"),

@@ -188,6 +188,31 @@ async def test_what_is_not_counted_to_its_end_is_not_sent() -> None:
         assert len(await store.rows("broadcasts", {})) == 1
 
 
+async def test_only_what_can_go_to_a_cohort_is_offered() -> None:
+    store, now = await lived_in()
+    files = read_folder(DEFAULTS)
+    name, text = "templates/thank-you.yaml", files["templates/thank-you.yaml"]
+    files[name] = text.replace(
+        "{% if order_id %}Order {{ order_id }}", "{% if true %}{{ order_id }}"
+    )
+    assert files[name] != text, "the template's text has changed"
+    version, _ = await push_files(store, files, at=now, by="kim")
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        assert "<option>thank-you</option>" in await _get(session, BASE), "as published, it can"
+        await publish(store, version, at=now, by="kim")
+        html = await _get(session, BASE)
+        assert "<option>invite-hello</option>" in html
+        assert "<option>confirm-address</option>" not in html
+        assert "<option>thank-you</option>" not in html
+        said = await _post(session, BASE, 422, **{**ORDER, "template": "thank-you"})
+        assert "order_id" in said
+        assert await store.rows("broadcasts", {}) == []
+        html = await _get(session, "/console/templates/confirm-address")
+        assert "It cannot be sent to a cohort" in html
+        assert "broadcasts?template" not in html
+
+
 @pytest.mark.parametrize(
     "changes", [{"template": "none"}, {"cohort": ""}, {"cohort": "a\0b"}, {"path": "none"}]
 )

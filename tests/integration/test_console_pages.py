@@ -400,6 +400,7 @@ async def test_a_template_that_fails_for_some_readers_is_told_wherever_a_markete
         async with session.get("/api/v1/templates/invite-hello", headers=ADMIN) as answer:
             told = (await answer.json())["template"]["refused"]
         assert [(each["number"], each["fails"]) for each in told if each["fails"]] == [(136, True)]
+        assert "136 e-mails could not be composed" in await _get(session, "templates")
         assert "No e-mail of it" in await _get(session, "templates/thank-you")
         html = unescape(await _get(session, ""))
         assert f'<a href="{page}">136 e-mails of template “invite-hello”' in html

@@ -73,6 +73,24 @@ async def test_of_an_empty_system_each_bot_says_that_it_waits() -> None:
     assert said["Rules Manager"] == "Has nobody on a path."
 
 
+async def test_a_template_that_failed_lately_is_named_and_one_of_before_is_not() -> None:
+    rows = {
+        f"s{days}": {
+            "visitor": "v1",
+            "at": NOON - timedelta(days=days),
+            "status": "refused",
+            "template": name,
+            "reason": "template: 'x' is undefined",
+        }
+        for days, name in ((0, "hello"), (2, "hello"), (8, "help"))
+    }
+    rows["s9"] = {**rows["s0"], "template": "other", "reason": "no consent"}
+    told = await reading(await a_store(sends=rows), StillClock(), PARTS).overview()
+    assert told.failing == [
+        ("hello", "2 e-mails of template “hello” could not be composed in the last 7 days.")
+    ]
+
+
 async def test_facts_become_words() -> None:
     store = await a_store(
         decisions={"d1": a_decision()},

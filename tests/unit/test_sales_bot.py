@@ -334,7 +334,7 @@ def test_a_part_given_back_in_another_currency_takes_nothing_off_and_is_told(
         [*_, story] = [e for e in effects if isinstance(e, LogStory)]
         line = line_of("order.refunded", story.detail)
         assert "counts nothing (it is in USD, the order in EUR)" in line
-        assert "20 EUR" in line
+        assert "20.00 EUR" in line
     take(state, a_refund("r2", 5.0, currency=""), a_refund("r3", 5.0))
     assert state.revenue == 10.0, "one that names no currency is in the order's"
     take(state, a_refund("r4", None, currency="USD"))

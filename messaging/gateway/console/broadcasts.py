@@ -205,13 +205,15 @@ def _priority(text: str) -> int:
 
 
 async def _templates(book: Rulebook, now: RulesNow) -> list[str]:
-    """Return the names of the published version's templates."""
+    """Return the names of the published version's templates that can go to a cohort."""
     files = await book.files(now.published) or {}
-    return [
+    names = [
         name.removeprefix(TEMPLATES).removesuffix(".yaml")
         for name in sorted(files)
         if name.startswith(TEMPLATES) and name.endswith(".yaml")
     ]
+    others = await book.by_themselves(now.published)
+    return [name for name in names if name not in others]
 
 
 def _people(found: dict[str, Any]) -> int:

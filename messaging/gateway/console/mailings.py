@@ -19,6 +19,8 @@ class TemplateLine(msgspec.Struct, kw_only=True):
     subject: str
     used: str
     """Where it is used, empty for nowhere."""
+    failed: int = 0
+    """E-mails of it, of the last 30 days, that could not be composed."""
 
 
 class TemplatesNow(msgspec.Struct, kw_only=True):
@@ -51,6 +53,8 @@ class Preview(msgspec.Struct, kw_only=True):
     """The published version, if it has this template: what is sent. 0: it cannot be sent yet."""
     is_what_goes_out: bool = False
     """Whether the published version's template is to the letter what is shown."""
+    by_itself: str = ""
+    """Why it cannot be sent to a cohort; empty: it can, once it is published."""
     refused: list[Refused] = []
     """Its e-mails of the last 30 days that were refused by us, of whichever version: those that failed first."""
 

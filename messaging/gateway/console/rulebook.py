@@ -232,6 +232,10 @@ class Rulebook(Protocol):
         """Return all files of a version, None if there is no such version."""
         ...
 
+    async def by_themselves(self, number: int) -> dict[str, str]:
+        """Return the templates of a version that cannot go to a cohort -> why: what they say is said at an event."""
+        ...
+
     async def written(self, kind: str) -> dict[str, Any]:
         """Return name -> what the published version says of each of the `scores`, `senders` or `interactions`."""
         ...
