@@ -9,9 +9,16 @@ from typing import Any
 from agents.runtime.broadcaster import BROADCASTS, CANCELLED, CANCELLING, DONE, Broadcaster
 from agents.runtime.passing import Ways
 from config.load import compile_files
-from messaging.vocabulary.errors import Unavailable
 from tests.contract.conftest import Keeping
-from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, known, until
+from tests.contract.test_erasure import (
+    Failing,
+    Fuse,
+    Hasty,
+    at_rest,
+    known,
+    through_every_fault,
+    until,
+)
 from tests.contract.test_mover import PEOPLE, leads_on_version_1
 from tests.house_builders import SHARDS, House
 from tests.runtime_builders import Silent
@@ -92,14 +99,7 @@ async def test_everybody_in_the_cohort_is_told_once(keeping):
 async def test_a_pass_that_fails_at_any_call_is_gone_on_with_and_tells_nobody_twice(keeping):
     async with leads_on_version_1(keeping) as (house, _):
         await order(house)
-        for call in range(1, 200):
-            fuse = Fuse()
-            fuse.left = call
-            try:
-                if not await a_broadcaster(house, keeping, fuse).look():
-                    break
-            except Unavailable:
-                continue
+        await through_every_fault(lambda fuse: a_broadcaster(house, keeping, fuse))
         await until(lambda: at_rest(house))
         assert await outcomes(house) == {("planned", ""): PEOPLE}
         assert (await job(house))["told"] == {"would get it": PEOPLE}
@@ -143,14 +143,7 @@ async def test_what_is_called_off_is_not_sent_through_every_fault(keeping):
         assert planned > 0
         fields = {name: value for name, value in (await job(house)).items() if name != "id"}
         await house.store.put_document(BROADCASTS, "b1", fields | {"status": CANCELLING})
-        for call in range(1, 200):
-            fuse = Fuse()
-            fuse.left = call
-            try:
-                if not await a_broadcaster(house, keeping, fuse).look():
-                    break
-            except Unavailable:
-                continue
+        await through_every_fault(lambda fuse: a_broadcaster(house, keeping, fuse))
         await until(lambda: at_rest(house))
         assert (await job(house))["status"] == CANCELLED
         assert (await outcomes(house))["cancelled", ""] == planned

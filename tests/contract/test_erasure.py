@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -79,6 +79,18 @@ class Fuse:
             return
         if self.left == 0:
             raise Unavailable("the store does not answer")
+
+
+async def through_every_fault(make: Callable[[Fuse], Any], step: int = 1) -> None:
+    """Let somebody made anew look, and fail at the first call, then at the next, until there is nothing left to do."""
+    for call in range(1, 200, step):
+        fuse = Fuse()
+        fuse.left = call
+        try:
+            if not await make(fuse).look():
+                return
+        except Unavailable:
+            continue
 
 
 def an_eraser(house: House, keeping: Keeping, fuse: Fuse) -> Eraser:

@@ -26,7 +26,7 @@ from messaging.vocabulary.errors import Unavailable
 from scripts.entering import entering
 from scripts.rules import publish, push_files
 from tests.contract.conftest import Keeping
-from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, until
+from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, through_every_fault, until
 from tests.house_builders import SHARDS, House, a_house
 from tests.runtime_builders import Silent
 
@@ -180,14 +180,7 @@ async def test_a_filling_that_fails_at_any_call_is_gone_on_with(keeping):
     async with forms_sent(keeping) as (house, files):
         await see(house, with_big(files), 2)
         await send(house, 3, 1)
-        for call in range(1, 200, 7):
-            fuse = Fuse()
-            fuse.left = call
-            try:
-                if not await a_filler(house, keeping, fuse).look():
-                    break
-            except Unavailable:
-                continue
+        await through_every_fault(lambda fuse: a_filler(house, keeping, fuse), step=7)
         assert (await filled(house, 2))["status"] == DONE
         await until_in(house, "big", {3})
         assert await members(house, "somebody") == set(range(PEOPLE))
@@ -346,14 +339,7 @@ async def test_who_has_a_trait_that_a_template_names_now_is_told_of_though_they_
         assert await a_filler(house, keeping, Fuse()).look() == 0
         text = text.replace("subject: '", "subject: '{{ plan | default: shop_name }} ", 1)
         await see(house, files | {name: text}, 3)
-        for call in range(1, 200):
-            fuse = Fuse()
-            fuse.left = call
-            try:
-                if not await a_filler(house, keeping, fuse).look():
-                    break
-            except Unavailable:
-                continue
+        await through_every_fault(lambda fuse: a_filler(house, keeping, fuse))
         await until(lambda: are_told(house, [{"plan": "gold"}, {"plan": "iron"}, {}]))
         assert (await filled(house, 3))["spoken"] == []
         await replays(house, keeping)

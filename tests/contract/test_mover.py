@@ -14,11 +14,18 @@ from agents.runtime.mover import DONE, MOVES, REPLACED, UNDER_WAY, Mover
 from agents.runtime.passing import Ways
 from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, compile_files, read_folder
-from messaging.vocabulary.errors import Unavailable
 from scripts.impact import came_of, impact, in_all
 from scripts.rules import publications, publish, push_files
 from tests.contract.conftest import Keeping
-from tests.contract.test_erasure import Failing, Fuse, Hasty, at_rest, known, until
+from tests.contract.test_erasure import (
+    Failing,
+    Fuse,
+    Hasty,
+    at_rest,
+    known,
+    through_every_fault,
+    until,
+)
 from tests.house_builders import SHARDS, House, a_house
 from tests.runtime_builders import Silent
 
@@ -104,14 +111,7 @@ async def test_a_move_that_fails_at_any_call_is_gone_on_with(keeping):
         await push_files(house.store, changed(files), at=house.clock.now(), by="eve")
         await publish(house.store, 2, at=house.clock.now(), by="eve", runs="exit")
         see(house, changed(files), 2)
-        for call in range(1, 200):
-            fuse = Fuse()
-            fuse.left = call
-            try:
-                if not await a_mover(house, keeping, fuse).look():
-                    break
-            except Unavailable:
-                continue
+        await through_every_fault(lambda fuse: a_mover(house, keeping, fuse))
         assert await stands(house) == {}
         move = await house.store.get_document(MOVES, "2")
         assert move is not None
