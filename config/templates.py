@@ -81,7 +81,8 @@ def make_bodies(rules: RuleSet, ready: Mapping[str, str] | None = None) -> list[
         failure = None if found else _failure(environment, body, known)
         if failure is not None:
             errors.append(_template_error(source, template.body_key, failure))
-    return [*errors, *_too_many(rules)]
+    # What was pushed before there was a bound runs on: the first so many are told (`spoken_in`).
+    return errors if ready is not None else [*errors, *_too_many(rules)]
 
 
 def _too_many(rules: RuleSet) -> Iterator[RuleError]:

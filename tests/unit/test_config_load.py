@@ -60,6 +60,8 @@ def test_a_template_says_which_traits_of_its_reader_it_names() -> None:
     [error] = validate_files(files)
     assert error.file == file
     assert "name 25 traits" in error.problem
+    pushed = dict.fromkeys(rules.templates, "<p>Hi</p>")
+    assert len(compile_files(files, 1, pushed).spoken) == 24, "a version that runs goes on"
 
 
 def test_the_shipped_routine_holds_the_numbers_of_the_default_path() -> None:
