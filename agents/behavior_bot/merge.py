@@ -38,6 +38,7 @@ from agents.behavior_bot.state import (
 )
 from agents.behavior_bot.tallies import add_counts, tally_of, trim_hours
 from agents.rules.compiled import CompiledRules
+from learning.serving import presence
 
 _decoder = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 
@@ -71,6 +72,8 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
         state.minute_count += young.minute_count
     state.over_bound += young.over_bound
     state.imported |= young.imported
+    presence.absorb(state.presence, young.presence)
+    state.hours_told = max(state.hours_told, young.hours_told)
     state.chances = {}  # of half a visitor: worked out anew
     firsts = [first for first in (state.first_seen, young.first_seen) if first]
     state.first_seen = min(firsts, default=0.0)

@@ -20,6 +20,7 @@ import msgspec
 
 from agents.rules.event_models import MARKS_MAX
 from agents.rules.watches import Mark
+from learning.serving.presence import Presence
 
 TRAITS_MAX = 64
 TRAIT_NAME_CHARACTERS_MAX = 48
@@ -288,6 +289,10 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Whether `looked` is kept: a state that was stored before has the newest pages alone."""
     imported: bool = False
     """Whether a person imported a table in which this visitor stood: whom to have they chose."""
+    presence: Presence = msgspec.field(default_factory=Presence)
+    """In which hours there was activity (`sessions`), the newest so many."""
+    hours_told: int = 0
+    """Of the weeks of `presence` those before this one were told; 0: none."""
 
     @property
     def counters(self) -> dict[str, int]:

@@ -10,7 +10,8 @@ Rules
 4. Sessions of visitors whose address is not known end untold; their end is watched only where a cohort may
    be left or entered by it. The newest is told once the address is known: Rules may be waiting for it.
 5. Once a week a lead's moment is kept (`moments`).
-6. Before anything else a state is made to keep what newly published rules look at (`filling`).
+6. Once for each of a lead's weeks it is told in which hours they were there (`hours`).
+7. Before anything else a state is made to keep what newly published rules look at (`filling`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.entries import tell_asked, tell_broadcast, tell_entries
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.filling import absorb_lacking, fill, settle
+from agents.behavior_bot.hours import tell_hours
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import (
     DOUBLE_OPT_IN,
@@ -261,6 +263,8 @@ def _call(
         effects += show_changed(state, changed, here.now)
     if here.view.consent == DOUBLE_OPT_IN or state.confirming is not None:
         effects += confirming.ask(state, here)
+    if state.presence.week > state.hours_told:
+        effects += tell_hours(state, here.visitor, here.now)
     kind = f"track:{name}" if is_track else name
     kinds = (kind, *changed, *remembered)
     if is_less:
@@ -290,6 +294,7 @@ def _refund(
 def _judged(state: BehaviorState, judged: Judged, here: Moment) -> list[Effect]:
     """Tell what was judged, and what follows from it."""
     effects = judged.effects
+    effects += tell_hours(state, here.visitor, here.now)
     if judged.kinds or judged.scored:
         effects += evaluate(state, here, judged.kinds, judged.scored)
         _arm(state, here, effects)

@@ -13,7 +13,8 @@ Rules
 6. Probabilities are learned outside (`trainings`): the learner says when, and gives what comes of it its version.
 7. A split test is a policy of its own that counts visitors (`experiments`); what it sends teaches the templates, too.
    Its snapshot goes out at once when it is decided.
-8. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
+8. In which hours people are there is learned from their weeks (`weeks`), beside what e-mails were answered.
+9. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from agents.learner_bot import alerts, experiments, trainings
+from agents.learner_bot import alerts, experiments, trainings, weeks
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
@@ -39,6 +40,7 @@ from messaging.vocabulary.messages import (
     ModelTrained,
     RewardSeen,
     TrainingScheduled,
+    WeekSeen,
     Woke,
 )
 from messaging.vocabulary.records import Decision, Snapshot, SplitTest
@@ -88,6 +90,8 @@ def step(
             return []
         case RewardSeen():
             _take_reward(state, message, now)
+        case WeekSeen():
+            _take_week(state, message, now)
         case AlertAnswered():
             return alerts.answered(state, message)
         case TrainingScheduled():
@@ -175,6 +179,20 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
     tally = state.ripening.setdefault(bundle, {}).setdefault(message.arm, Tally())
     tally.successes += message.reward.value * message.reward.human
     tally.exposures += 1.0
+
+
+def _take_week(state: PolicyState, message: WeekSeen, now: datetime) -> None:
+    """Learn a lead's weeks that are over; they hurry nobody: an hour later is time enough to publish them."""
+    if policy_key(SEND_TIME) != message.visitor:
+        state.refuse("hours of another policy")
+        return
+    state.policy = SEND_TIME
+    if state.hours is None:
+        state.hours = weeks.Weeks()
+    if reason := weeks.take(state.hours, message):
+        state.refuse(reason)
+    else:
+        _count_unpublished(state, 0, now)
 
 
 def _ripe_after(state: PolicyState, message: RewardSeen) -> timedelta:
@@ -284,6 +302,8 @@ def snapshot_of(state: PolicyState) -> Snapshot:
     for key, sums in sorted(state.lift.items()):
         arrays[f"lift/{key}"] = [float(sums.count), sums.total, sums.squares]
     arrays.update(_refused(state))
+    if state.hours is not None:
+        arrays.update(weeks.arrays_of(state.hours))
     return Snapshot(
         policy=state.policy,
         version=state.version,

@@ -28,6 +28,7 @@ from messaging.vocabulary.messages import (
     Replayed,
     RewardSeen,
     TrainingScheduled,
+    WeekSeen,
 )
 from messaging.vocabulary.quarantine import (
     OPEN,
@@ -107,7 +108,7 @@ def _whom(message: Message) -> str:
     match message:
         case DecisionMade(decision=decision):
             return decision.visitor
-        case RewardSeen(subject=subject):
+        case RewardSeen(subject=subject) | WeekSeen(subject=subject):
             return subject
         case TrainingScheduled() | ModelTrained():
             return ""

@@ -32,6 +32,7 @@ from messaging.vocabulary.messages import (
     Replayed,
     RewardSeen,
     StateMerged,
+    WeekSeen,
 )
 
 Who = AbstractSet[str]
@@ -45,7 +46,7 @@ def about(message: AnyMessage) -> set[str]:
             return {message.visitor, other}
         case DecisionMade(decision=decision):
             return {decision.visitor}
-        case RewardSeen(subject=subject):
+        case RewardSeen(subject=subject) | WeekSeen(subject=subject):
             return {subject}
         case Replayed():
             return {message.visitor, *about(letter_in(message).message)}
@@ -78,6 +79,10 @@ def _without(letter: Letter) -> Letter:
                 reward=msgspec.structs.replace(reward, decision_id=known_by),
                 subject="#" + short_hash("subject", subject),
             )
+            return Letter(letter.depth, anonymous)
+        case WeekSeen(subject=subject):
+            known_by = "#" + short_hash("subject", subject)
+            anonymous = msgspec.structs.replace(letter.message, subject=known_by)
             return Letter(letter.depth, anonymous)
         case Replayed() as replayed:
             inner = _without(letter_in(replayed))

@@ -62,7 +62,7 @@ FIRST = SHAPES.index(Shape(16.0, 1.0, 0.15, 10.0))
 LEVEL, LEVEL_WEEKS = 0.05, 1.0
 """Chance of being there in one hour before anything is known, and the weeks that is worth."""
 
-_DIGITS = 12
+DIGITS = 12
 """Machines differ in the last bit of a sum; a rank must not."""
 
 
@@ -86,7 +86,7 @@ def belief(rates: Rates, own_there: Rates, own_weeks: Rates | float, shape: Shap
     weeks = np.asarray(own_weeks)[..., None] * (1.0 + (DAYS - 1) * shape.days)
     chances = np.where((rates >= 0.0) & (rates <= 1.0), rates, 0.0)
     means: Rates = (shape.prior * chances + own_there) / (shape.prior + weeks)
-    return means.round(_DIGITS)
+    return means.round(DIGITS)
 
 
 def best_slots(believed: Rates, allowed: Flags) -> tuple[Ints, Rates]:

@@ -7,11 +7,27 @@ chosen before it: full information, so the leader is followed and no exploring i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.serving.hours import FIRST, HALF_LIVES, KERNELS, SHAPES, Rates, everybody, kept
+from learning.serving.hours import (
+    DAY_SHARES,
+    DAYS,
+    DIGITS,
+    FIRST,
+    HALF_LIVES,
+    KERNELS,
+    PRIORS,
+    SHAPES,
+    Rates,
+    everybody,
+    kept,
+    spread,
+)
+from learning.serving.own_hours import Counts
 from learning.serving.send_time import SLOTS
 
 HALF_LIFE_WEEKS = 16.0
@@ -19,6 +35,8 @@ HALF_LIFE_WEEKS = 16.0
 
 LEAD = 2.0
 """Hits by which another must be ahead before it acts in place of `FIRST`: luck of the first few weeks is no reason."""
+
+_PRIORS: Rates = np.asarray(PRIORS)[:, None]
 
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -75,6 +93,26 @@ class Shapes:
         if hits.shape != self.hits.shape or not (np.isfinite(hits) & (hits >= 0.0)).all():
             raise ValueError(f"hits must be a count for each of the {len(SHAPES)} shapes")
         self.hits = self.hits * 0.5 ** (1.0 / HALF_LIFE_WEEKS) + hits
+
+
+def first_choices(there: Rates, weeks: Rates, own_weeks: Sequence[Counts]) -> Ints:
+    """Return the slot that each shape would choose for one lead: (shapes,).
+
+    Args:
+        there: everybody's discounted lead-weeks for each half-life and slot: (half-lives, 168).
+        weeks: all discounted lead-weeks for each half-life.
+        own_weeks: the lead's own, for each half-life.
+    """
+    firsts = []
+    for life, mine in enumerate(own_weeks):
+        for kernel in KERNELS:
+            rates = everybody(there[life], float(weeks[life]), kernel)
+            for days in DAY_SHARES:
+                said = mine.there @ spread(kernel, days)
+                known = mine.weeks * (1.0 + (DAYS - 1) * days)
+                believed = (_PRIORS * rates + said) / (_PRIORS + known)
+                firsts.append(believed.round(DIGITS).argmax(axis=1))
+    return np.concatenate(firsts)
 
 
 def everybodys_rates(pasts: dict[float, Past]) -> dict[tuple[float, float], Rates]:

@@ -378,6 +378,29 @@ class DecisionMade(Message):
     """The split test that this decision belongs to, where it is the test that is told."""
 
 
+class HoursSeen(Message):
+    """Tell Rules in which hours a visitor was there in weeks that are over, as a new one begins for them."""
+
+    week: int
+    """The week that begins, counted from the first Monday of 1970."""
+    before: bytes
+    """The hours before it, as `learning.serving.presence` packs them."""
+
+
+class WeekSeen(Message):
+    """Tell the learner of a lead's weeks that are over; `visitor` is the policy's key."""
+
+    subject: str
+    """Whose weeks they are."""
+    zone: str
+    """The lead's zone, empty if it is not known."""
+    told: int
+    """Weeks before this one were told before."""
+    week: int
+    before: bytes
+    """As in `HoursSeen`."""
+
+
 class RewardSeen(Message):
     """Tell the learner of a reward, with what it needs of the decision; `visitor` is the policy's key."""
 
@@ -456,7 +479,9 @@ AnyMessage = (
     | TraitsSet
     | RunBegan
     | RunNoted
+    | HoursSeen
     | DecisionMade
+    | WeekSeen
     | RewardSeen
     | TrainingScheduled
     | ModelTrained

@@ -35,6 +35,7 @@ BY_THE_WAY = (
     "moves",
     "bytes_seen",
     "unseen",
+    "hours_told",
 )
 """Fields that say what was told to peers and when to look again: they follow the moment of taking."""
 

@@ -18,6 +18,7 @@ from messaging.vocabulary.messages import (
     MergedInto,
     Replayed,
     RewardSeen,
+    WeekSeen,
 )
 from scripts.cli import main
 from scripts.personal_parts import by_name, consents_of
@@ -40,7 +41,7 @@ def test_a_message_is_about_its_visitor_and_whom_else_it_names(kind: type):
             {"visitor": "v2"}, type("D", (msgspec.Struct,), {"__annotations__": {"visitor": str}})
         )
         assert about(made(kind, decision=decision)) == {"v2"}
-    elif kind is RewardSeen:
+    elif kind in (RewardSeen, WeekSeen):
         assert about(made(kind, subject="v2")) == {"v2"}
     elif kind is Replayed:
         body = encode_letters([Letter(1, MergedInto("v1", NOW, "v2"))])
