@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from messaging.gateway.moments import DAYS
+from scripts.counting import counted
 from scripts.reasons import not_offered, why
 
 Row = dict[str, Any]
 
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PARTS_OF_DAY = (
+    (5, "night"),
+    (11, "morning"),
+    (14, "midday"),
+    (18, "afternoon"),
+    (23, "evening"),
+    (24, "night"),
+)
+"""Until which hour a part of the day lasts."""
 
 NAMED_MAX = 4
 """So many refused choices are named; of more, how many."""
@@ -37,8 +49,29 @@ def decided(row: Row, *, brief: bool = False) -> str:
         said = f'chose {arm_words(kind, row["arm"])} for the e-mail "{row["step"]}"{of}'
     if brief:
         return said
+    said += f" ({how_likely(row)})"
+    if whose := whose_hours(row):
+        said += f" by {whose}"
     refused = "; ".join(f"{arms}: {rule}" for rule, arms in refusals(row))
-    return f"{said} ({how_likely(row)}){f'; not {refused}' if refused else ''}"
+    return said + (f"; not {refused}" if refused else "")
+
+
+def whose_hours(row: Row) -> str:
+    """Return by whose hours an e-mail's hour was chosen; empty where it was not learned, or older rows do not say.
+
+    >>> hour = {"kind": "send_hour", "policy": "send_time"}
+    >>> whose_hours(hour | {"leaning": [9, 43]}), whose_hours(hour | {"leaning": []})
+    ('their own hours: mostly Tuesday evening, from 9 weeks', "everybody's hours")
+    """
+    is_learned = row["kind"].rpartition(" ")[2] == "send_hour" and row.get("policy") == "send_time"
+    if not is_learned or row.get("holdout") or row.get("leaning") is None:
+        return ""
+    if not row["leaning"]:
+        return "everybody's hours"
+    weeks, mostly = row["leaning"]
+    day, at = divmod(mostly, 24)
+    part = next(name for until, name in PARTS_OF_DAY if at < until)
+    return f"their own hours: mostly {WEEKDAYS[day % 7]} {part}, from {counted(weeks, 'weeks')}"
 
 
 def how_likely(row: Row) -> str:

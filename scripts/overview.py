@@ -17,7 +17,7 @@ from learning.serving.split_test import ALARM
 from messaging.gateway.console.delivered import Advice
 from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
 from scripts.alert_cards import words_of_test
-from scripts.choices import decided, how_likely, policy_words, refusals
+from scripts.choices import decided, how_likely, policy_words, refusals, whose_hours
 from scripts.counting import counted
 from scripts.doing import bots_now
 from scripts.experiments import verdict_words
@@ -198,7 +198,8 @@ def _why(row: Facts) -> str:
     if row.get("holdout") or policy == "rules":
         return how_likely(row)
     learned = f"version {version:,}" if version else "nothing learned yet"
-    return f"{how_likely(row)}; by the policy {policy_words(policy)}, {learned}"
+    hours = f" and {whose}" if (whose := whose_hours(row)) else ""
+    return f"{how_likely(row)}; by the policy {policy_words(policy)}, {learned}{hours}"
 
 
 def _waiting(row: Facts, facts: Facts) -> Waiting:

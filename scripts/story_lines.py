@@ -233,6 +233,9 @@ _TOLD: dict[str, Callable[[Row], str]] = {
         + (", a sales opportunity" if d.get("opportunity") else "")
     ),
     "send.planned": _planned,
+    "send.revised": lambda d: (
+        f"more is known of their hours: the e-mail{of_path(d)} is planned again"
+    ),
     "send.given_back": _given_back,
     "send.settled": lambda d: (
         f"attempt {d['attempt']} counts ({d['outcome']}): an answer is waited for"

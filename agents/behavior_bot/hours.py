@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
+
 from agents.behavior_bot.knowing import zone_of
 from agents.behavior_bot.state import BehaviorState
-from learning.serving.send_time import POLICY
+from agents.behavior_bot.tallies import FIRST_HOUR
+from learning.serving.presence import HOUR_SECONDS, MONDAY_SECONDS, before_week
+from learning.serving.send_time import POLICY, SLOTS
 from messaging.vocabulary.effects import Effect, Tell
 from messaging.vocabulary.ids import policy_key
 from messaging.vocabulary.messages import HoursSeen, WeekSeen
+
+MONDAY_HOURS = MONDAY_SECONDS // HOUR_SECONDS
 
 
 def tell_hours(state: BehaviorState, visitor: str, now: datetime) -> list[Effect]:
@@ -27,5 +33,23 @@ def tell_hours(state: BehaviorState, visitor: str, now: datetime) -> list[Effect
     if not presence.before:
         return []
     week, before = presence.week, presence.before
-    seen = WeekSeen(policy_key(POLICY), now, visitor, zone_of(state), told, week, before)
+    seen = WeekSeen(
+        policy_key(POLICY),
+        now,
+        visitor,
+        zone_of(state),
+        told,
+        week,
+        before,
+        _prompted(state, told, week),
+    )
     return [Tell("rules", HoursSeen(visitor, now, week, before)), Tell("learner", seen)]
+
+
+def _prompted(state: BehaviorState, told: int, week: int) -> bytes:
+    """Return in which hours of these weeks an e-mail brought the visitor."""
+    clicked = state.tallies.get("mail_clicked")
+    if clicked is None or not clicked.hours:
+        return b""
+    hours = np.asarray(sorted(clicked.hours), dtype=np.int64) + FIRST_HOUR - MONDAY_HOURS
+    return before_week(hours[hours >= told * SLOTS], week)

@@ -33,6 +33,8 @@ class Tally(msgspec.Struct, array_like=True):
 
     successes: float = 0.0
     exposures: float = 0.0
+    weighed: float = 0.0
+    """Of an hour: its sends, each by how much its reader's own hours leaned to it; of other arms nothing."""
 
 
 class Sums(msgspec.Struct, array_like=True):

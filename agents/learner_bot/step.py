@@ -30,7 +30,7 @@ from learning.evaluation import experiment
 from learning.serving import on_site, split_test
 from learning.serving.next_best import policy_name
 from learning.serving.send_time import POLICY as SEND_TIME
-from learning.serving.send_time import SLOTS
+from learning.serving.send_time import SLOTS, WEIGHED
 from messaging.vocabulary.effects import CancelWake, Effect, PublishSnapshot, WakeAt
 from messaging.vocabulary.ids import policy_key, short_hash
 from messaging.vocabulary.messages import (
@@ -65,6 +65,8 @@ PUBLISH_AFTER = timedelta(hours=1)
 PUBLISH = "publish"
 
 KINDS = ("response", "progress", "purchase")
+WEIGHS_MAX = 100.0
+"""As so many sends one counts at most."""
 VALUE_MAX = {"response": 1.0, "progress": 1.0, "purchase": 1e9}
 
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
@@ -179,6 +181,8 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
     tally = state.ripening.setdefault(bundle, {}).setdefault(message.arm, Tally())
     tally.successes += message.reward.value * message.reward.human
     tally.exposures += 1.0
+    if state.policy == SEND_TIME:
+        tally.weighed += message.weighs
 
 
 def _take_week(state: PolicyState, message: WeekSeen, now: datetime) -> None:
@@ -213,6 +217,8 @@ def _refusal(state: PolicyState, message: RewardSeen, bundle: int) -> str | None
         return "value out of range"
     if not 0.0 <= reward.human <= 1.0:
         return "human out of range"
+    if not 0.0 < message.weighs <= WEIGHS_MAX:
+        return "weight out of range"
     if state.policy == SEND_TIME and not is_slot(message.arm):
         return "arm unknown"
     if split_test.is_policy(message.policy):
@@ -251,6 +257,7 @@ def _ripen(state: PolicyState, now: datetime) -> None:
             tally = state.tally(arm)
             tally.successes += ripe.successes
             tally.exposures += ripe.exposures
+            tally.weighed += ripe.weighed
             learned += ripe.exposures
         _count_unpublished(state, round(learned), now)
 
@@ -264,6 +271,7 @@ def _discount(state: PolicyState, now: datetime) -> None:
         for tally in state.arms.values():
             tally.successes *= factor
             tally.exposures *= factor
+            tally.weighed *= factor
         state.discounted_at = now
 
 
@@ -304,6 +312,7 @@ def snapshot_of(state: PolicyState) -> Snapshot:
     arrays.update(_refused(state))
     if state.hours is not None:
         arrays.update(weeks.arrays_of(state.hours))
+        arrays[WEIGHED] = [tally.weighed for tally in tallies]
     return Snapshot(
         policy=state.policy,
         version=state.version,

@@ -5,7 +5,9 @@ Rules
 2. Of each lead-week that is told it is asked what each of the 180 shapes would have chosen before it, by what everybody
    and the lead had shown, and whether the lead was there (`learning.training.shapes`). That costs a millisecond, so it
    is asked of about `JUDGED_WEEK` in a week, drawn by what was told itself, not by who comes first.
-3. A week long gone judges nothing: everybody's hours of that time are not known any more.
+3. When people come of their own accord is counted apart. In the hour of a click in an e-mail, and in the one after it,
+   the e-mail brought them: that echoes when e-mails were sent.
+4. A week long gone judges nothing: everybody's hours of that time are not known any more.
 """
 
 from __future__ import annotations
@@ -17,10 +19,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import numpy as np
 
-from learning.serving.hours import HALF_LIVES, SHAPES, kept
-from learning.serving.own_hours import EVERYBODY, EVERYBODY_WEEKS, SHAPE, counts
+from learning.serving.hours import FIRST, HALF_LIVES, SHAPES, kept
+from learning.serving.own_hours import counts
 from learning.serving.presence import Ints, hours_before
-from learning.serving.send_time import SLOTS
+from learning.serving.send_time import (
+    EVERYBODY,
+    EVERYBODY_WEEKS,
+    SHAPE,
+    SLOTS,
+    UNPROMPTED,
+    UNPROMPTED_WEEKS,
+)
 from learning.training.shapes import HALF_LIFE_WEEKS, Shapes, first_choices
 from messaging.vocabulary.messages import WeekSeen
 
@@ -52,6 +61,9 @@ class Weeks(msgspec.Struct, array_like=True):
     """And in the week before it."""
     judged: int = 0
     """Lead-weeks by which the shapes were judged, ever."""
+    unprompted: list[float] = msgspec.field(default_factory=lambda: [0.0] * SLOTS)
+    """Lead-weeks with somebody there of their own accord, for each slot; forgotten as `FIRST` does."""
+    unprompted_weeks: float = 0.0
 
 
 def take(weeks: Weeks, message: WeekSeen) -> str:
@@ -68,8 +80,12 @@ def take(weeks: Weeks, message: WeekSeen) -> str:
     weeks.told += 1
     if weeks.week - last <= STALE_WEEKS and _is_drawn(weeks, message.before):
         _judge(weeks, hours, zone, last)
+    clicked = hours_before(message.week, message.prompted)
+    by_email = np.isin(hours, clicked) | np.isin(hours - 1, clicked)
     for week in np.unique(of_week[of_week >= message.told]).tolist():
-        _add(weeks, hours[of_week == week], zone, week)
+        of_this = of_week == week
+        _add(weeks, hours[of_this], zone, week)
+        _add_unprompted(weeks, hours[of_this & ~by_email], zone, week)
     return ""
 
 
@@ -82,6 +98,8 @@ def arrays_of(weeks: Weeks) -> dict[str, list[float]]:
         EVERYBODY_WEEKS: [weeks.weeks[life]],
         SHAPE: [float(number)],
         HITS: weeks.hits,
+        UNPROMPTED: weeks.unprompted,
+        UNPROMPTED_WEEKS: [weeks.unprompted_weeks],
     }
 
 
@@ -94,6 +112,9 @@ def _go_on(weeks: Weeks, week: int) -> None:
         factor = kept(half_life) ** passed
         weeks.there[place] = [each * factor for each in weeks.there[place]]
         weeks.weeks[place] *= factor
+    factor = kept(SHAPES[FIRST].half_life) ** passed
+    weeks.unprompted = [each * factor for each in weeks.unprompted]
+    weeks.unprompted_weeks *= factor
     weeks.hits = [each * 0.5 ** (passed / HALF_LIFE_WEEKS) for each in weeks.hits]
     weeks.told_before, weeks.told = (weeks.told if passed == 1 else 0), 0
     weeks.week = week
@@ -109,6 +130,15 @@ def _add(weeks: Weeks, hours: Ints, zone: ZoneInfo, week: int) -> None:
         of_life = weeks.there[place]
         for slot in slots:
             of_life[slot] += weight
+
+
+def _add_unprompted(weeks: Weeks, hours: Ints, zone: ZoneInfo, week: int) -> None:
+    if not len(hours):
+        return
+    weight = kept(SHAPES[FIRST].half_life) ** (weeks.week - week)
+    weeks.unprompted_weeks += weight
+    for slot in counts(hours, zone, week + 1, HALF_LIVES[-1]).there.nonzero()[0].tolist():
+        weeks.unprompted[slot] += weight
 
 
 def _judge(weeks: Weeks, hours: Ints, zone: ZoneInfo, last: int) -> None:

@@ -74,7 +74,7 @@ def caps_hold(
     return free, last
 
 
-def starts_within(earliest: datetime, hours: int, zone: ZoneInfo) -> Iterator[datetime]:
+def starts_within(earliest: datetime, hours: float, zone: ZoneInfo) -> Iterator[datetime]:
     """Give the moments a send may be planned for: `earliest`, then each full hour within the window."""
     local = earliest.astimezone(zone)
     top = (local.replace(minute=0, second=0, microsecond=0)).astimezone(UTC)

@@ -29,6 +29,7 @@ from agents.rules_manager.state import (
 )
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import add
+from learning.serving.presence import joined
 from messaging.vocabulary.effects import Moved, Tell
 from messaging.vocabulary.messages import MergedInto, MergeStarted, SendSettled, StateMerged
 
@@ -80,6 +81,9 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     add(state, younger.work)
     engaging.merged(turn, younger)
     state.touches = sorted([*state.touches, *younger.touches], key=lambda t: t.at)[-TOUCHES_MAX:]
+    state.hours_week, state.hours = joined(
+        (state.hours_week, state.hours), (younger.hours_week, younger.hours)
+    )
     state.shown = sorted([*state.shown, *younger.shown])[-SHOWN_MAX:]
     for path, at in younger.goals.items():
         state.goals[path] = max(at, state.goals.get(path, at))

@@ -7,6 +7,8 @@ Rules
 4. Held-out visitors, and everybody while learning is off, get the step's default template and hour.
 5. At a cap the most valuable of what is due together goes (expected reward × worth, then priority, then age); the
    others are refused, with what went before them, and wait.
+6. Until it is sent, an e-mail whose hour was learned is planned again when more is known of the visitor's own hours:
+   within its window, by a new decision; the one before is void.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from agents.rules.compiled import EmailStep, PathRule, StageRule
 from agents.rules_manager import splitting
 from agents.rules_manager.broadcast_rule import CALLED_OFF, CANCELLED, REFUSED
 from agents.rules_manager.calendar import (
+    HOUR,
     caps_hold,
     hour_of,
     next_allowed,
@@ -28,6 +31,7 @@ from agents.rules_manager.calendar import (
     zone_of,
 )
 from agents.rules_manager.context import context_of
+from agents.rules_manager.own_hours import learned_hour
 from agents.rules_manager.state import (
     TOUCHES_MAX,
     TRIES_MAX,
@@ -54,8 +58,13 @@ LOOK_AGAIN = timedelta(minutes=30)
 """After so long a run of a paused path is looked at again."""
 
 
-def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
-    """Plan the run's next e-mail from `earliest` on: pick the hour and ask to be woken then."""
+def plan(
+    turn: Turn, run: Run, path: PathRule, earliest: datetime, *, until: datetime | None = None
+) -> None:
+    """Plan the run's next e-mail from `earliest` on: pick the hour and ask to be woken then.
+
+    `until`: where a plan is revised, when its window ends; None: the window begins now.
+    """
     stage = path.stage(run.stage)
     assert stage is not None, f"{path.name}: a run stands on a stage its version has"
     if turn.is_paused(run):
@@ -69,12 +78,16 @@ def plan(turn: Turn, run: Run, path: PathRule, earliest: datetime) -> None:
     first = next_allowed(path, zone, free)
     run.status = "planned"
     run.plans += 1
+    run.window_ends = None
     if stage.email.timing == "now":
         run.planned_at = first
         run.hour_choice = Choice(by_people=True)  # a fixed time: the marketer's
     else:
         # A window without any allowed hour opens at the first allowed one.
         opens = earliest if first < earliest + _window(stage.email) else first
+        run.window_ends = (
+            until if until is not None and until > opens else opens + _window(stage.email)
+        )
         run.planned_at = _pick_hour(turn, run, path, stage, opens, free, zone)
     turn.wake(f"send:{run.slot}", run.planned_at)
     why = why_waiting(turn.now, earliest, free, first, run.planned_at)
@@ -117,7 +130,8 @@ def _pick_hour(
     starts: dict[int, datetime] = {}
     refused: dict[int, str] = {}
     used = {t.hour for t in run.tries} if "hour" in step.different else set()
-    for start in starts_within(opens, step.window_hours, zone):
+    assert run.window_ends is not None, f"{path.name}: an hour is picked in a window"
+    for start in starts_within(opens, (run.window_ends - opens) / HOUR, zone):
         slot = slot_of(start, zone)
         starts.setdefault(slot, start)
         if path.is_quiet(slot % 24):
@@ -132,15 +146,15 @@ def _pick_hour(
     if not allowed:
         return next_allowed(path, zone, free)
     decision = _decision(turn, run, stage, "send_hour")
-    if _by_rules(turn, run):
+    if by_rules(turn, run):
         chosen = fixed.choose_default(
             str(_default_slot(step, run, allowed, starts)),
             refused={str(s): why for s, why in refused.items()},
         )
     else:
-        snapshot = turn.view.snapshots.get("send_time")
-        chosen = send_time.choose_hour(snapshot, allowed, turn.draw(decision), refused=refused)
-    run.hour_choice = _log(turn, run, stage, "send_hour", "send_time", decision, chosen)
+        chosen = learned_hour(turn, zone, allowed, refused, turn.draw(decision))
+    run.hour_choice = _log(turn, run, stage, "send_hour", send_time.POLICY, decision, chosen)
+    run.hour_choice.weighs = chosen.weighs
     return starts[int(chosen.arm)]
 
 
@@ -152,7 +166,8 @@ def _default_slot(
     return min(allowed, key=lambda slot: ((slot % 24 - hour) % 24, starts[slot]))
 
 
-def _by_rules(turn: Turn, run: Run) -> bool:
+def by_rules(turn: Turn, run: Run) -> bool:
+    """Say whether the rules' defaults are taken, for who is held out and while learning is off."""
     return run.holdout or not turn.view.learning
 
 
@@ -193,6 +208,7 @@ def _log(
             rules_version=run.version,
             context=context_of(turn.state, run, turn.now, zone),
             holdout=run.holdout,
+            leaning=chosen.leaning,
         ),
         test,
     )
@@ -241,7 +257,7 @@ def _values(turn: Turn, due: list[tuple[Run, PathRule]]) -> dict[str, float]:
     names = {run.slot: next_best.policy_name(run.path, run.stage) for run, _ in due}
     found = {slot: turn.view.snapshots.get(name) for slot, name in names.items()}
     known = {slot: each for slot, each in found.items() if each is not None}
-    if len(known) < len(due) or any(_by_rules(turn, run) for run, _ in due):
+    if len(known) < len(due) or any(by_rules(turn, run) for run, _ in due):
         return worth
     return {slot: worth[slot] * next_best.expected_reward(each) for slot, each in known.items()}
 
@@ -358,7 +374,7 @@ def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
     name = "" if run.broadcast is not None else next_best.policy_name(run.path, run.stage)
     test = splitting.test_of(turn, run, step, allowed)
     verdict = splitting.verdict(turn, test)
-    if _by_rules(turn, run) or verdict == ALARM or not name:
+    if by_rules(turn, run) or verdict == ALARM or not name:
         arm = step.default_among(run.in_stage, allowed)
         chosen = fixed.choose_default(arm, refused=refused)
     elif (variant := splitting.choose(turn, test, allowed, refused)) is not None:

@@ -52,6 +52,8 @@ class Choice(msgspec.Struct, array_like=True):
     """The split test that counts what comes of it, too; empty: none."""
     by_people: bool = False
     """Whether it was a person's: the rules' default, or all there was (`messaging.vocabulary.records`)."""
+    weighs: float = 1.0
+    """As how many sends it counts, see `RewardSeen`."""
 
 
 class Try(msgspec.Struct, array_like=True):
@@ -136,6 +138,8 @@ class Run(msgspec.Struct, array_like=True):
     """Whether Behavior knows when it began: `asked` to, `yes`; empty: no step has asked what was done since."""
     stays_by: int = 0
     """The version at whose publication the run was told that it stays on its own; 0: none."""
+    window_ends: datetime | None = None
+    """Of a planned e-mail whose hour was picked: until when it could be; None: it was not."""
 
     @property
     def slot(self) -> str:
@@ -239,6 +243,10 @@ class RulesState(msgspec.Struct, array_like=True):
     """`<task>/<machine or people>` -> pieces of work done for this visitor (`agents.rules_manager.working`)."""
     shown: list[datetime] = []
     """When what was offered on the site was seen first, the newest so many: caps on all channels together count it."""
+    hours_week: int = 0
+    """The week before which `hours` lie."""
+    hours: bytes = b""
+    """In which hours the visitor was there, as Behavior packs it (`learning.serving.presence`)."""
 
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""

@@ -13,6 +13,7 @@ from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from agents.rules_manager import broadcasting, editing, engaging, entering, flow, loop, merge
 from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
+from agents.rules_manager.revising import hours_seen
 from agents.rules_manager.state import RulesState
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import LET_IN
@@ -25,6 +26,7 @@ from messaging.vocabulary.messages import (
     EngagementSettled,
     EntryMet,
     GoalReached,
+    HoursSeen,
     Identified,
     MergedInto,
     MergeStarted,
@@ -77,12 +79,10 @@ def step(
             | RunNoted()
         ):
             _decided(turn, message)
-        case MergedInto():
-            merge.merged_into(turn, message)
-        case MergeStarted():
-            merge.merge_started(turn, message)
-        case StateMerged():
-            merge.state_merged(turn, message)
+        case HoursSeen():
+            hours_seen(turn, message)
+        case MergedInto() | MergeStarted() | StateMerged():
+            _merging(turn, message)
         case Woke():
             _woke(turn, message.key)
         case _:
@@ -108,6 +108,17 @@ def _decided(turn: Turn, message: Decided) -> None:
             flow.webhook_settled(turn, message)
         case RunNoted():
             flow.noted(turn, message)
+
+
+def _merging(turn: Turn, message: MergedInto | MergeStarted | StateMerged) -> None:
+    """Make one of two visitors who are one."""
+    match message:
+        case MergedInto():
+            merge.merged_into(turn, message)
+        case MergeStarted():
+            merge.merge_started(turn, message)
+        case StateMerged():
+            merge.state_merged(turn, message)
 
 
 def _identified(turn: Turn, message: Identified) -> None:

@@ -156,6 +156,7 @@ class Turn:
                 holdout=choice.holdout,
                 subject=self.state.visitor,
                 in_lift=in_lift and not self.state.mixed,
+                weighs=choice.weighs,
             ),
         )
 

@@ -70,7 +70,9 @@ def letters_without(body: bytes, who: Who) -> tuple[bytes, int]:
 def _without(letter: Letter) -> Letter:
     match letter.message:
         case DecisionMade(decision=decision):
-            kept = msgspec.structs.replace(decision, id="", visitor="", run="", context=[])
+            kept = msgspec.structs.replace(
+                decision, id="", visitor="", run="", context=[], leaning=[]
+            )
             return Letter(letter.depth, msgspec.structs.replace(letter.message, decision=kept))
         case RewardSeen(reward=reward, subject=subject):
             known_by = "#" + short_hash("reward", f"{reward.decision_id}:{reward.kind}")

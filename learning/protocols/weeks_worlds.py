@@ -23,6 +23,8 @@ class World(msgspec.Struct, frozen=True):
     log: Weeks
     chances: Rates
     """(leads, 168)"""
+    there: Rates
+    """(leads, 168): how likely each lead is there in an hour."""
 
 
 def made_up(leads: int, weeks: int, rng: np.random.Generator) -> World:
@@ -39,7 +41,7 @@ def made_up(leads: int, weeks: int, rng: np.random.Generator) -> World:
     drawn = rng.random((weeks, leads, SLOTS)) < flat
     hits = (drawn | np.roll(drawn, -1, axis=2)).reshape(weeks * leads, SLOTS)
     log = Weeks(np.tile(np.arange(leads), weeks), np.repeat(np.arange(weeks), leads), hits)
-    return World(log, 1.0 - (1.0 - flat) * (1.0 - np.roll(flat, -1, axis=1)))
+    return World(log, 1.0 - (1.0 - flat) * (1.0 - np.roll(flat, -1, axis=1)), flat)
 
 
 def gain(world: World, lived: Lived, week: int) -> float:

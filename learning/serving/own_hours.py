@@ -20,14 +20,14 @@ import numpy as np
 from learning.serving.hours import DIGITS, FIRST, SHAPES, Rates, Shape, everybody, kept, spread
 from learning.serving.policy import Remembered, array_of
 from learning.serving.presence import HOUR_SECONDS, MONDAY_SECONDS, Ints, hours_before
-from learning.serving.send_time import SLOTS
+from learning.serving.send_time import EVERYBODY, EVERYBODY_WEEKS, SHAPE, SLOTS
 from messaging.vocabulary.records import Snapshot
-
-EVERYBODY, EVERYBODY_WEEKS, SHAPE = "hours/there", "hours/weeks", "hours/shape"
-"""Names in the snapshot: discounted lead-weeks with somebody there, for each slot; all of them; which shape acts."""
 
 WEEKS_KNOWN = 4_174
 """Weeks for which a zone's clock is looked up, until 2050; later ones have the last one's."""
+
+FACTOR_MIN, FACTOR_MAX = 0.05, 20.0
+"""A send counts as so many at least and at most: one to who never is there at that hour says little, not nothing."""
 
 AGES = 1_024
 """Weeks for which the fading is tabled: more than what is kept can span."""
@@ -41,6 +41,8 @@ class Counts(msgspec.Struct, frozen=True):
     weeks: float
     weeks_plain: int
     """The same, not faded."""
+    mostly: int
+    """The slot in which the lead was there most often."""
 
 
 class Leaning(msgspec.Struct, frozen=True):
@@ -52,6 +54,10 @@ class Leaning(msgspec.Struct, frozen=True):
     """Weeks in which the lead was there."""
     mostly: int
     """The hour of the week in which the lead was there most often."""
+
+    def factor(self, slot: int) -> float:
+        """Return the factor of one hour, as it weighs a send."""
+        return min(max(float(self.factors[slot]), FACTOR_MIN), FACTOR_MAX)
 
 
 class _Learned(msgspec.Struct, frozen=True):
@@ -70,13 +76,14 @@ _learned_of: Remembered[_Learned | None] = Remembered(16)
 def counts(hours: Ints, zone: tzinfo, week: int, half_life: float) -> Counts:
     """Return what a lead's hours (in order, all before `week`) come to as that week begins."""
     if not len(hours):
-        return Counts(np.zeros(SLOTS), 0.0, 0)
+        return Counts(np.zeros(SLOTS), 0.0, 0, 0)
     of_week = hours // SLOTS
     # Who was away for many years: their weeks fade alike from there on.
     week = min(week, int(of_week[0]) + AGES)
     faded = _fading(half_life)[week - 1 - of_week]
     slots = (hours + _ahead(zone, of_week)) % SLOTS
     there = np.bincount(slots, faded, SLOTS)
+    mostly = int(there.argmax())
     # An e-mail of the hour before is seen as well; where the lead was there in that hour too, it is counted.
     alone = np.ones(len(hours), dtype=np.bool_)
     np.not_equal(hours[1:] - hours[:-1], 1, out=alone[1:])
@@ -84,7 +91,7 @@ def counts(hours: Ints, zone: tzinfo, week: int, half_life: float) -> Counts:
     there[:-1] += beside[1:]
     there[-1] += beside[0]
     begun = faded[1:][of_week[1:] != of_week[:-1]]
-    return Counts(there, float(faded[0] + begun.sum()), 1 + len(begun))
+    return Counts(there, float(faded[0] + begun.sum()), 1 + len(begun), mostly)
 
 
 def leaning(
@@ -101,7 +108,7 @@ def leaning(
         return None  # no such hours were ever packed
     own = counts(hours, zone, max(now, week), learned.shape.half_life)
     factors = leans(learned.prior, learned.base, own, learned.shape)
-    return Leaning(factors, own.weeks_plain, int(own.there.argmax()))
+    return Leaning(factors, own.weeks_plain, own.mostly)
 
 
 def leans(prior: Rates, base: Rates, own: Counts, shape: Shape) -> Rates:

@@ -50,6 +50,10 @@ class Choice(msgspec.Struct):
     policy: str
     policy_version: int
     """Version of the snapshot that was asked; 0: none had been published."""
+    leaning: list[int] = []
+    """As in `Decision`."""
+    weighs: float = 1.0
+    """As in `RewardSeen`."""
 
     def propensity(self) -> float:
         """Return the probability with which the arm was drawn."""

@@ -109,6 +109,14 @@ def before_week(hours: Ints, week: int) -> bytes:
     return _packed(hours[hours < week * SLOTS], week * SLOTS, OCCASIONS_MAX)
 
 
+def joined(one: tuple[int, bytes], other: tuple[int, bytes]) -> tuple[int, bytes]:
+    """Return two packings, each (the week before which its hours lie, the hours), as one."""
+    if not one[1] or not other[1]:
+        return max(one, other, key=lambda each: (bool(each[1]), each))
+    week = max(one[0], other[0])
+    return week, before_week(np.union1d(hours_before(*one), hours_before(*other)), week)
+
+
 def absorb(presence: Presence, other: Presence) -> None:
     """Take in the hours of somebody who was found to be the same person."""
     put_in(presence, np.union1d(hours_of(presence), hours_of(other)))

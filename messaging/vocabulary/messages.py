@@ -399,6 +399,8 @@ class WeekSeen(Message):
     week: int
     before: bytes
     """As in `HoursSeen`."""
+    prompted: bytes = b""
+    """Of the weeks that were not told before, packed alike: hours in which a human clicked in an e-mail."""
 
 
 class RewardSeen(Message):
@@ -414,6 +416,8 @@ class RewardSeen(Message):
     in_lift: bool = True
     """False where the decision says nothing of learning against the rules: the rules decided for somebody who is not
     held out, or the visitor is one of two who became one, of whom one was held out."""
+    weighs: float = 1.0
+    """Of an hour: as how many sends it counts, by how much the visitor's own hours leaned to it."""
 
 
 class TrainingScheduled(Message):

@@ -50,6 +50,9 @@ class Decision(msgspec.Struct, kw_only=True):
     context: list[float] = []
     """The moment in numbers, as `agents.rules_manager.context.NAMES` names them; empty on the site."""
     holdout: bool = False
+    leaning: list[int] = []
+    """Of an hour in which the visitor's own hours had a part: from how many weeks, and the hour of the week in which
+    they were there most often. Empty: everybody's hours, or the rules'."""
 
     @property
     def by_people(self) -> bool:

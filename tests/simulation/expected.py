@@ -76,6 +76,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "run.stopped address bounced",
         "send.given_back",
         "touch.refused",
+        "send.revised",
         "stage.reached talk",
         "offer.refused cap_day",
         "engagement.late",

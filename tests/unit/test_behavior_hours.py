@@ -13,7 +13,7 @@ from learning.serving.presence import Presence, hour_of, hours_before, hours_of
 from learning.serving.send_time import POLICY
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import policy_key
-from messaging.vocabulary.messages import HoursSeen, WeekSeen
+from messaging.vocabulary.messages import HoursSeen, MailSent, WeekSeen
 from tests.behavior_builders import (
     ANN,
     HUMAN_AGENT,
@@ -58,6 +58,28 @@ def test_a_week_that_is_over_is_told_once_when_the_first_event_after_it_comes():
     assert to_rules.visitor == ANN
     assert (to_learner.visitor, to_learner.subject) == (policy_key(POLICY), ANN)
     assert (to_learner.week, to_learner.before) == (to_rules.week, to_rules.before)
+
+
+def test_hours_in_which_an_email_brought_them_are_told_apart():
+    ann = a_lead()
+    sent = MONDAY + 16 * HOUR
+    ann.take(MailSent(ANN, sent, "s1", "t1", "to-customer", "d1", sent))
+    clicked = a_record(
+        2,
+        MONDAY + 18 * HOUR,
+        type="mail_clicked",
+        visitor=ANN,
+        send_id="s1",
+        link="https://shop.example/",
+        user_agent=HUMAN_AGENT,
+    )
+    ann.sees(clicked)
+    ann.wakes_until(MONDAY + 19 * HOUR)
+    ann.sees(a_page_at(3, MONDAY + 40 * HOUR))
+    (seen,) = told(ann.sees(a_page_at(4, MONDAY + WEEK)), WeekSeen)
+    known = [hours(MONDAY + 18 * HOUR), hours(MONDAY + 40 * HOUR)]
+    assert hours_before(seen.week, seen.before).tolist() == known
+    assert hours_before(seen.week, seen.prompted).tolist() == known[:1]
 
 
 def test_the_next_week_is_told_from_where_the_last_was():

@@ -17,15 +17,15 @@ from agents.protocol.bot import View
 from agents.protocol.draw import Draw
 from agents.runtime.scrub import letters_without
 from learning.serving.hours import HALF_LIVES, KERNELS, SHAPES, belief, everybody, own
-from learning.serving.own_hours import EVERYBODY, EVERYBODY_WEEKS, SHAPE, Counts
+from learning.serving.own_hours import Counts
 from learning.serving.presence import before_week
-from learning.serving.send_time import POLICY, SLOTS
+from learning.serving.send_time import EVERYBODY, EVERYBODY_WEEKS, POLICY, SHAPE, SLOTS, WEIGHED
 from learning.training.shapes import first_choices
 from messaging.vocabulary.effects import PublishSnapshot
 from messaging.vocabulary.ids import policy_key
 from messaging.vocabulary.letters import Letter, decode_letters, encode_letters
-from messaging.vocabulary.messages import WeekSeen, Woke
-from messaging.vocabulary.records import Snapshot
+from messaging.vocabulary.messages import RewardSeen, WeekSeen, Woke
+from messaging.vocabulary.records import Reward, Snapshot
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BOT = LearnerBot()
@@ -113,6 +113,36 @@ def test_what_cannot_be_learned_from_is_refused_and_counted(changed, why):
     assert state.hours is None or there(state) == {}
 
 
+def test_what_an_email_brought_is_no_coming_of_ones_own_accord():
+    clicked = before_week(np.asarray([30]) + FIRST_WEEK * SLOTS, FIRST_WEEK + 1)
+    state = taken(msgspec.structs.replace(told([9, 30, 31, 50]), prompted=clicked))
+    assert set(there(state)) == {8, 9, 29, 30, 31, 49, 50}
+    alone = [slot for slot, count in enumerate(state.hours.unprompted) if count]
+    assert alone == [8, 9, 49, 50]
+    assert state.hours.unprompted_weeks == 1.0
+
+
+def test_a_send_weighs_what_its_readers_hours_leaned_to_it():
+    state = taken(told([9]))
+    for number, weighs in enumerate((1.0, 4.0)):
+        reward = Reward(decision_id=f"d{number}", kind="response", value=1.0, at=NOW)
+        long_ago = NOW - timedelta(days=10)
+        seen = (reward, "33", POLICY, long_ago, False, f"v{number}")
+        BOT.step(state, RewardSeen(policy_key(POLICY), NOW, *seen, weighs=weighs), NOW, VIEW, Draw)
+    snapshot = published(state)
+    assert snapshot.arrays["exposures"][33] == pytest.approx(2.0, rel=1e-3)
+    assert snapshot.arrays[WEIGHED][33] == pytest.approx(5.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("weighs", [0.0, -1.0, 1e9, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(weighs):
+    state = PolicyState()
+    reward = Reward(decision_id="d", kind="response", value=1.0, at=NOW)
+    seen = RewardSeen(policy_key(POLICY), NOW, reward, "33", POLICY, NOW, False, "v", weighs=weighs)
+    BOT.step(state, seen, NOW, VIEW, Draw)
+    assert state.refused == {"weight out of range": 1}
+
+
 def test_what_is_known_is_published_an_hour_later_and_is_small():
     state = taken(*(told([lead, 40], subject=f"{lead}") for lead in range(40)))
     snapshot = published(state)
@@ -131,7 +161,7 @@ def test_the_first_choice_of_each_shape_is_the_one_that_its_belief_ranks_first()
     rng = np.random.default_rng(3)
     all_there, all_weeks = rng.random((len(HALF_LIVES), SLOTS)) * 20, np.full(len(HALF_LIVES), 60.0)
     mine = [
-        Counts(rng.integers(0, 4, SLOTS) * 0.5, 3.0 + life, 4) for life in range(len(HALF_LIVES))
+        Counts(rng.integers(0, 4, SLOTS) * 0.5, 3.0 + life, 4, 0) for life in range(len(HALF_LIVES))
     ]
     rates = {
         (life, kernel): everybody(all_there[place], 60.0, kernel)
