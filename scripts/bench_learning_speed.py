@@ -8,13 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import process_time
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from agents.protocol.draw import Draw
 from learning.serving.contextual import decide, with_level
-from learning.serving.hours import FIRST, SHAPES, belief, best_slots, everybody, own
-from learning.serving.send_time import SLOTS
+from learning.serving.hours import FIRST
+from learning.serving.own_hours import leaning
+from learning.serving.presence import OCCASIONS_MAX, before_week
+from learning.serving.send_time import (
+    EVERYBODY,
+    EVERYBODY_WEEKS,
+    POLICY,
+    SHAPE,
+    SLOTS,
+    UNPROMPTED,
+    UNPROMPTED_WEEKS,
+    choose_hour,
+)
 from learning.training.ridge import Sums, solve
+from messaging.vocabulary.ids import derive
+from messaging.vocabulary.records import Snapshot
 from scripts.bench_measure import RUNS, Pair, Row, Say, limit_row, row_of
 from scripts.bench_peers import MabWiser, VowpalWabbit, is_there
 
@@ -66,19 +81,34 @@ def measure(say: Say) -> list[Row]:
 
 
 def send_time_row(decisions: int = 2_000) -> Row:
-    """Return the row of one e-mail's hour: a lead's own weeks, everybody's, the allowed hours, to exact chances."""
+    """Return the row of one e-mail's hour: from a lead's packed weeks and a snapshot to an hour drawn by exact chances.
+
+    The lead's hours are as many as are ever kept; the window is a day, of which the quiet hours are refused.
+    """
     rng = np.random.default_rng(0)
-    shape = SHAPES[FIRST]
-    there = np.where(rng.random((50, SLOTS)) < 0.1, rng.random((50, SLOTS)), 0.0)
-    rates = everybody(there.sum(axis=0), 50.0, shape.kernel)
-    allowed = np.arange(SLOTS) % 24 >= 8
+    week, zone = 2_900, ZoneInfo("Europe/Berlin")
+    everybody = (50.0 * rng.random(SLOTS)).tolist()
+    arrays = {EVERYBODY: everybody, EVERYBODY_WEEKS: [100.0], SHAPE: [float(FIRST)]}
+    arrays |= {UNPROMPTED: everybody, UNPROMPTED_WEEKS: [100.0]}
+    snapshot = Snapshot(policy=POLICY, version=1, arrays=arrays)
+    leads = [_packed(rng, week) for _ in range(50)]
+    allowed, refused = list(range(8, 21)), dict.fromkeys([*range(8), *range(21, 24)], "quiet_hours")
+    draws = [Draw(derive("decision", f"{number}")) for number in range(50)]
 
     def one(number: int) -> object:
-        said = own(there[number % 50], shape)
-        return best_slots(belief(rates, said, 8.0, shape), allowed)
+        own = leaning(snapshot, week, leads[number % 50], zone, week)
+        factors = None if own is None else own.factors
+        draw = draws[number % 50]
+        return choose_hour(snapshot, allowed, draw, refused=refused, factors=factors)
 
+    one(0)  # a zone's clock is looked up once a process
     spent = [1e6 / _rate(one, decisions) for _ in range(RUNS)]
     return limit_row("speed.send_time", "µs", spent, SEND_TIME_MICROSECONDS, below=True)
+
+
+def _packed(rng: np.random.Generator, week: int) -> bytes:
+    hours = rng.choice(52 * SLOTS, OCCASIONS_MAX, replace=False)
+    return before_week(np.sort(hours) + (week - 52) * SLOTS, week)
 
 
 def _ours(world: _World) -> tuple[Callable[[int], object], Callable[[int], object]]:

@@ -2,7 +2,8 @@
 
 Rules
 1. Everything is bounded: arms, ripening bundles, remembered rewards, counted subjects, reasons of refusal.
-2. All counts are finite and not below 0; what would break that is refused before it is added.
+2. All counts are finite and not below 0 (but what sends weigh more or less than one each); what would break that is
+   refused before it is added.
 3. Counts of arms are discounted in world time, lazily; the sums of the lift are plain sums.
 """
 
@@ -33,8 +34,9 @@ class Tally(msgspec.Struct, array_like=True):
 
     successes: float = 0.0
     exposures: float = 0.0
-    weighed: float = 0.0
-    """Of an hour: its sends, each by how much its reader's own hours leaned to it; of other arms nothing."""
+    leaned: float = 0.0
+    """Of an hour: by how much its sends weigh more than one each, since their readers' own hours leaned to it; below 0:
+    less. Nothing of what was counted before that was known."""
 
 
 class Sums(msgspec.Struct, array_like=True):

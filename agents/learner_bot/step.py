@@ -182,7 +182,7 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
     tally.successes += message.reward.value * message.reward.human
     tally.exposures += 1.0
     if state.policy == SEND_TIME:
-        tally.weighed += message.weighs
+        tally.leaned += message.weighs - 1.0
 
 
 def _take_week(state: PolicyState, message: WeekSeen, now: datetime) -> None:
@@ -257,7 +257,7 @@ def _ripen(state: PolicyState, now: datetime) -> None:
             tally = state.tally(arm)
             tally.successes += ripe.successes
             tally.exposures += ripe.exposures
-            tally.weighed += ripe.weighed
+            tally.leaned += ripe.leaned
             learned += ripe.exposures
         _count_unpublished(state, round(learned), now)
 
@@ -271,7 +271,7 @@ def _discount(state: PolicyState, now: datetime) -> None:
         for tally in state.arms.values():
             tally.successes *= factor
             tally.exposures *= factor
-            tally.weighed *= factor
+            tally.leaned *= factor
         state.discounted_at = now
 
 
@@ -312,7 +312,7 @@ def snapshot_of(state: PolicyState) -> Snapshot:
     arrays.update(_refused(state))
     if state.hours is not None:
         arrays.update(weeks.arrays_of(state.hours))
-        arrays[WEIGHED] = [tally.weighed for tally in tallies]
+        arrays[WEIGHED] = [max(0.0, tally.exposures + tally.leaned) for tally in tallies]
     return Snapshot(
         policy=state.policy,
         version=state.version,

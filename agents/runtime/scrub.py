@@ -83,9 +83,10 @@ def _without(letter: Letter) -> Letter:
             )
             return Letter(letter.depth, anonymous)
         case WeekSeen(subject=subject):
-            known_by = "#" + short_hash("subject", subject)
-            anonymous = msgspec.structs.replace(letter.message, subject=known_by)
-            return Letter(letter.depth, anonymous)
+            nobodys = msgspec.structs.replace(
+                letter.message, subject="#" + short_hash("subject", subject)
+            )
+            return Letter(letter.depth, nobodys)
         case Replayed() as replayed:
             inner = _without(letter_in(replayed))
             if not inner.message.visitor:

@@ -1,11 +1,11 @@
 """Lean everybody's hours to a lead's own: by how much likelier this lead is there at each hour than people are.
 
 Rules
-1. `lean` is a factor for each hour of the week: the lead's presence over everybody's, both shrunk alike by the shape
-   that acts. Who has shown nothing leans nowhere: exactly 1 everywhere. Nor does who is there as people are.
-2. Presence of weeks that are over alone counts: of a week under way it is only known of its first days.
-3. Presence says when, not whether: how likely an e-mail is answered at an hour stays what sends have shown
-   (`send_time`), and their product ranks the hours.
+1. A factor for each hour of the week: the lead's presence over everybody's, both shrunk alike by the shape that acts.
+   Who has shown nothing leans nowhere, exactly.
+2. What the rate of an hour stands on before sends have spoken is divided out: so rate times factor is the lead's
+   belief, by which the shapes were judged, times what sends have shown of answers among those who are there.
+3. Presence of weeks that are over alone counts: of a week under way it is only known of its first days.
 4. Hours are kept in UTC and mean what they are in the lead's zone, with that zone's clock of their own week.
 """
 
@@ -20,7 +20,13 @@ import numpy as np
 from learning.serving.hours import DIGITS, FIRST, SHAPES, Rates, Shape, everybody, kept, spread
 from learning.serving.policy import Remembered, array_of
 from learning.serving.presence import HOUR_SECONDS, MONDAY_SECONDS, Ints, hours_before
-from learning.serving.send_time import EVERYBODY, EVERYBODY_WEEKS, SHAPE, SLOTS
+from learning.serving.send_time import (
+    EVERYBODY,
+    EVERYBODY_WEEKS,
+    SHAPE,
+    SLOTS,
+    shape_of_week,
+)
 from messaging.vocabulary.records import Snapshot
 
 WEEKS_KNOWN = 4_174
@@ -60,7 +66,7 @@ class Leaning(msgspec.Struct, frozen=True):
         return min(max(float(self.factors[slot]), FACTOR_MIN), FACTOR_MAX)
 
 
-class _Learned(msgspec.Struct, frozen=True):
+class Learned(msgspec.Struct, frozen=True):
     """Hold of a snapshot what all leads share."""
 
     shape: Shape
@@ -68,9 +74,13 @@ class _Learned(msgspec.Struct, frozen=True):
     """Everybody's share of weeks, smoothed, times the weeks that they weigh."""
     base: Rates
     """What one week of a lead who is there as people are says of each slot."""
+    week: Rates
+    """How the hours of a week compare by what the rate of an hour is shrunk to (`send_time.shape_of_week`); mean 1."""
+    known: float
+    """How much of that is who is there of their own accord, from 0 to 1."""
 
 
-_learned_of: Remembered[_Learned | None] = Remembered(16)
+_learned_of: Remembered[Learned | None] = Remembered(16)
 
 
 def counts(hours: Ints, zone: tzinfo, week: int, half_life: float) -> Counts:
@@ -82,7 +92,7 @@ def counts(hours: Ints, zone: tzinfo, week: int, half_life: float) -> Counts:
     week = min(week, int(of_week[0]) + AGES)
     faded = _fading(half_life)[week - 1 - of_week]
     slots = (hours + _ahead(zone, of_week)) % SLOTS
-    there = np.bincount(slots, faded, SLOTS)
+    there: Rates = np.asarray(np.bincount(slots, faded, SLOTS), dtype=np.float64)
     mostly = int(there.argmax())
     # An e-mail of the hour before is seen as well; where the lead was there in that hour too, it is counted.
     alone = np.ones(len(hours), dtype=np.bool_)
@@ -100,40 +110,45 @@ def leaning(
     """Return what a lead's hours before `week`, as they are packed, say in week `now`; None: nothing is known yet."""
     if snapshot is None or not before:
         return None
-    learned = _learned_of.get(snapshot, None, lambda: _learned(snapshot))
+    learned = _learned_of.get(snapshot, None, lambda: learned_of(snapshot))
     if learned is None:
         return None
     hours = hours_before(week, before)
     if not len(hours) or hours[0] < 0:
         return None  # no such hours were ever packed
     own = counts(hours, zone, max(now, week), learned.shape.half_life)
-    factors = leans(learned.prior, learned.base, own, learned.shape)
-    return Leaning(factors, own.weeks_plain, own.mostly)
+    return Leaning(leans(learned, own), own.weeks_plain, own.mostly)
 
 
-def leans(prior: Rates, base: Rates, own: Counts, shape: Shape) -> Rates:
-    """Return the factor for each slot: (168,). See `_Learned` for `prior` and `base`."""
-    said = own.there @ spread(shape.kernel, shape.days)
-    factors: Rates = (prior + said) / (prior + own.weeks * base)
+def leans(learned: Learned, own: Counts) -> Rates:
+    """Return the factor for each slot: (168,)."""
+    mine = learned.prior + own.there @ spread(learned.shape.kernel, learned.shape.days)
+    people = learned.prior + own.weeks * learned.base
+    if learned.known:
+        # The rate stands on `week`: over that, rate times factor is the lead's belief times what sends have shown.
+        people = (1.0 - learned.known) * people + learned.known * people.mean() * learned.week
+    factors: Rates = mine / people
     return factors.round(DIGITS)
 
 
-def shared(there: Rates, weeks: float, shape: Shape) -> tuple[Rates, Rates]:
-    """Return (`prior`, `base`) of what everybody's weeks come to."""
-    rates = everybody(there, weeks, shape.kernel)
-    alone = everybody(there, weeks, 0.0)
-    return shape.prior * rates, alone @ spread(shape.kernel, shape.days)
-
-
-def _learned(snapshot: Snapshot) -> _Learned | None:
+def learned_of(snapshot: Snapshot) -> Learned | None:
+    """Return what a snapshot says of everybody; None: it was published before anybody's hours were learned."""
     if EVERYBODY not in snapshot.arrays:
-        return None  # it was published before anybody's hours were learned
+        return None
     there = np.asarray(array_of(snapshot, EVERYBODY, SLOTS))
     [weeks] = array_of(snapshot, EVERYBODY_WEEKS, 1)
     [number] = array_of(snapshot, SHAPE, 1)
     shape = SHAPES[int(number)] if number < len(SHAPES) else SHAPES[FIRST]
-    # No hour has more weeks than there are: a broken number makes nobody lean.
-    return _Learned(shape, *shared(np.minimum(there, weeks), weeks, shape))
+    there = np.minimum(
+        there, weeks
+    )  # no hour has more weeks than there are: a broken number makes nobody lean
+    alone = everybody(there, weeks, 0.0)
+    return Learned(
+        shape,
+        shape.prior * everybody(there, weeks, shape.kernel),
+        alone @ spread(shape.kernel, shape.days),
+        *shape_of_week(snapshot),
+    )
 
 
 @lru_cache(maxsize=16)

@@ -124,9 +124,9 @@ def _scores(snapshot: Snapshot) -> Scores:
     successes = np.minimum(array_of(snapshot, "successes", SLOTS), exposures)
     if WEIGHED in snapshot.arrays:
         exposures = np.asarray(array_of(snapshot, WEIGHED, SLOTS))
-    shape, known = _shape_of_week(snapshot)
+    shape, known = shape_of_week(snapshot)
     level = (float(successes.sum()) + LEVEL * PROFILE_SENDS) / (
-        float((exposures * shape).sum()) + PROFILE_SENDS
+        float((exposures * (1.0 + known * (shape - 1.0))).sum()) + PROFILE_SENDS
     )
     sure = known * PRESENCE_ANSWERS / level
     won, sent = _smooth(successes), _smooth(exposures)
@@ -141,7 +141,7 @@ def _scores(snapshot: Snapshot) -> Scores:
     return rounded
 
 
-def _shape_of_week(snapshot: Snapshot) -> tuple[Scores, float]:
+def shape_of_week(snapshot: Snapshot) -> tuple[Scores, float]:
     """Return how the hours of a week compare before any send, by who is there and the shipped profile; mean 1.
 
     Beside it, from 0 to 1, how much of it is known.

@@ -11,7 +11,7 @@ import pytest
 
 from agents.learner_bot import weeks
 from agents.learner_bot.bot import LearnerBot
-from agents.learner_bot.state import PolicyState
+from agents.learner_bot.state import PolicyState, Tally
 from agents.learner_bot.step import snapshot_of
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
@@ -210,8 +210,12 @@ def test_who_is_erased_leaves_the_same_learning_behind():
     assert taken(letter.message) == taken(message)
 
 
-def test_a_state_from_before_hours_were_learned_is_read():
-    old = msgspec.msgpack.decode(msgspec.msgpack.encode(PolicyState(policy=POLICY, rewards=3)))
+def test_a_state_from_before_hours_were_learned_is_read_and_its_sends_weigh_one_each():
+    before = PolicyState(policy=POLICY, rewards=3, arms={"9": Tally(2.0, 30.0)})
+    old = msgspec.msgpack.decode(msgspec.msgpack.encode(before))
     del old["hours"]
+    old["arms"]["9"] = [2.0, 30.0]
     read = msgspec.msgpack.decode(msgspec.msgpack.encode(old), type=PolicyState)
     assert (read.hours, read.rewards) == (None, 3)
+    BOT.step(read, told([9]), NOW, VIEW, Draw)
+    assert published(read).arrays[WEIGHED][9] == pytest.approx(30.0, rel=1e-3)
