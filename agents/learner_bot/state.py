@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from learning.evaluation.experiment import Experiment
+from learning.evaluation.guardrail import Guard
 
 ARMS_MAX = 64
 """Templates of one stage with counts of their own; the least used makes room for a new one."""
@@ -75,6 +76,8 @@ class Raised(msgspec.Struct, array_like=True):
     path: str
     history: list[dict[str, str | int | float]]
     is_open: bool = True
+    era: int = 0
+    """Of an alert that may come once in each era of the policy."""
 
 
 class PolicyState(msgspec.Struct):
@@ -113,7 +116,9 @@ class PolicyState(msgspec.Struct):
     experiment: Experiment | None = None
     """Of a split test; None: it is none."""
     raised: dict[str, Raised] = {}
-    """Kind of an alert about the policy -> what was said: each comes once."""
+    """Kind of an alert about the policy -> what was said: each comes once, of what an era has once an era."""
+    guard: Guard = msgspec.field(default_factory=Guard)
+    """Learned held against held out in the era under way."""
 
     def refuse(self, reason: str) -> None:
         """Count a message that was not learned from."""

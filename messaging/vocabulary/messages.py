@@ -393,6 +393,20 @@ class RewardSeen(Message):
     held out, or the visitor is one of two who became one, of whom one was held out."""
 
 
+class DecisionFared(Message):
+    """Tell the learner what came of a decision by which its visitor counts, once its window is over.
+
+    `visitor` is the policy's key; nobody is named.
+    """
+
+    policy: str
+    era: int
+    """In which it was decided: another era does not count it."""
+    holdout: bool
+    came: list[str] = []
+    """Of `response`, `goal`, `unsubscribe` and `complaint` those that came true."""
+
+
 class TrainingScheduled(Message):
     """Tell the learner how often a probability is learned anew (local); `visitor` is the policy's key."""
 
@@ -458,6 +472,7 @@ AnyMessage = (
     | RunNoted
     | DecisionMade
     | RewardSeen
+    | DecisionFared
     | TrainingScheduled
     | ModelTrained
     | Replayed
