@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from messaging.alerts.notice import NOT_BY_SHARES, by_share
+from messaging.alerts.taken_back import TO_DO, by_measure, words_of_policy
 from messaging.gateway.console.desk import AlertCard
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.effects import HARM, UNCERTAIN_SUCCESS
 from messaging.vocabulary.records import place_of_test
 from scripts.reasons import why
 from scripts.visible import shown
@@ -23,10 +24,10 @@ def card_of(
         addresses: visitor -> e-mail address.
         stages: alert -> where a new run may begin.
     """
-    policy = row.get("policy", "")
+    policy, is_harm = row.get("policy", ""), row["kind"] == HARM
     visitor = row["visitor"]
-    who = words_of_test(policy) or addresses.get(visitor) or f"visitor {visitor[:6]}"
-    is_open = row["status"] == "open"
+    who = words_of(policy) or addresses.get(visitor) or f"visitor {visitor[:6]}"
+    todo = TO_DO if is_harm else NOT_BY_SHARES
     return AlertCard(
         id=row["id"],
         at=moment(row["at"]),
@@ -35,12 +36,31 @@ def card_of(
         who=shown(who),
         said=_sentence(row),
         place=_place(row),
-        tried="What was expected and seen" if policy else "What was tried",
+        tried=_heading(row),
         history=[_tried(each) for each in row.get("history") or ()],
-        todo=NOT_BY_SHARES if policy and is_open else "",
-        may_resume=row["kind"] != UNCERTAIN_SUCCESS and not policy,
+        todo=todo if policy and row["status"] == "open" else "",
+        may_resume=is_harm or (row["kind"] != UNCERTAIN_SUCCESS and not policy),
         stages=stages.get(row["id"], []),
+        page=page_of(row),
     )
+
+
+def words_of(policy: str) -> str:
+    """Return what an alert is about that is about no visitor, empty for one that is.
+
+    >>> words_of("send_time"), words_of("split_test/to-customer/invited/words/5f1")
+    ('What was learned of the hour of e-mails', 'Split test words')
+    """
+    return words_of_test(policy) or (
+        f"What was learned of {words_of_policy(policy)}" if policy else ""
+    )
+
+
+def page_of(row: dict[str, Any]) -> str:
+    """Return which page of the console is about what an alert is about, empty where it is about a visitor."""
+    if row["kind"] == HARM:
+        return "learning#guard-h"
+    return "experiments?verdict=alarm" if row.get("policy") else ""
 
 
 def words_of_test(policy: str) -> str:
@@ -53,9 +73,15 @@ def words_of_test(policy: str) -> str:
     return f"Split test {name}" if name else ""
 
 
+def _heading(row: dict[str, Any]) -> str:
+    if row["kind"] == HARM:
+        return "With learning, and by the rules"
+    return "What was expected and seen" if row.get("policy") else "What was tried"
+
+
 def _place(row: dict[str, Any]) -> str:
     """Return where on its path an alert is about, empty for no path."""
-    if not row["path"]:
+    if not row["path"] or row["kind"] == HARM:
         return ""
     _, stage, _ = place_of_test(row.get("policy", ""))
     return (
@@ -80,8 +106,8 @@ def _tried(entry: dict[str, Any]) -> str:
     >>> _tried({**entry, "clicked": False, "at": "2026-11-26T14:00:00Z"})
     '“hello” at stage invited: handed over Thu 26 Nov 2026, 14:00 UTC, opened'
     """
-    if share := by_share(entry):
-        return share
+    if compared := by_share(entry) or by_measure(entry):
+        return compared
     came = [name for name in ("opened", "clicked") if entry.get(name)]
     answer = " and ".join(came) or "no answer"
     said = f"“{entry.get('template')}” at stage {entry.get('stage')}"

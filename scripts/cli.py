@@ -27,6 +27,7 @@ COMMANDS = {
     "user": "cli_user:user",
     "simulate": "cli_simulate:simulate",
     "experiments": "cli_experiments:experiments",
+    "learn": "cli_learn:learn",
     "quarantine": "cli_quarantine:quarantine",
     "replay": "cli_record:replay",
     "audit": "cli_record:audit",

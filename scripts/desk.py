@@ -19,6 +19,7 @@ from agents.rules.compiled import CompiledRules
 from agents.rules.flow import is_hidden
 from agents.runtime.eraser import DONE, ERASURES, asked
 from agents.runtime.figures import bounds_in, people_by_version
+from agents.runtime.policies import choosing
 from agents.runtime.readers import StoreReader
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions
 from config.load import compile_files
@@ -35,7 +36,7 @@ from messaging.gateway.console.desk import (
     RecipientLine,
     SystemNow,
 )
-from messaging.gateway.console.learned import LearningNow
+from messaging.gateway.console.learned import Evaluation, LearningNow
 from messaging.gateway.console.routine import OlderLine, Routine, Routines
 from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
@@ -45,6 +46,7 @@ from scripts.cli_erase import RECEIPT_BYTES, said
 from scripts.deliverability import Deliverability
 from scripts.doing import state_of
 from scripts.erasing import open_erasure
+from scripts.evaluating import evaluate
 from scripts.known import NOT_THEIRS, bounded
 from scripts.learned import learning_now
 from scripts.older import older_lines
@@ -265,6 +267,13 @@ class ConsoleDesk:
     async def learning(self) -> LearningNow:
         """Return what all policies believe."""
         return await learning_now(self._store, await self.published())
+
+    async def evaluation(self, policy: str, against: str | dict[str, float]) -> Evaluation | None:
+        """Return what the decision log says of a policy beside another; None: nothing is published of it."""
+        known = {each.policy: each for each in await choosing(self._store)}
+        if policy not in known:
+            return None
+        return await evaluate(self._store, await self.published(), known[policy], against)
 
     async def system(self, own: list[tuple[str, str]]) -> SystemNow:
         """Return how the parts fare."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from agents.rules.compiled import CompiledRules
 from agents.runtime.figures import arms_in
+from agents.runtime.policies import choosing
 from learning.serving import next_best, on_site
 from learning.serving.next_best import best_probabilities, posteriors
 from learning.serving.probability import HORIZON_DAYS, MADE_UP, POLICIES
@@ -30,6 +31,7 @@ from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot
 from scripts.choices import percent, policy_words
 from scripts.lift import lift_now, wilson
+from scripts.policies import line_of
 from scripts.visible import shown
 from scripts.wording import moment
 
@@ -56,6 +58,7 @@ async def learning_now(store: Store, rules: CompiledRules | None) -> LearningNow
         policies=policies,
         models=[_model(name, row) for name, row in models],
         lifts=[lift_now(path, each) for path, each in sorted(arms.items())],
+        guarded=[line_of(each) for each in await choosing(store)],
     )
 
 

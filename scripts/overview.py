@@ -15,8 +15,10 @@ from typing import Any
 from learning.serving.probability import HORIZON_DAYS
 from learning.serving.split_test import ALARM
 from messaging.gateway.console.delivered import Advice
+from messaging.gateway.console.learned import PolicyLine
 from messaging.gateway.told import Decided, Overview, PathNow, StageNow, Waiting
-from scripts.alert_cards import words_of_test
+from messaging.vocabulary.effects import HARM
+from scripts.alert_cards import page_of, words_of
 from scripts.choices import decided, how_likely, policy_words, refusals, whose_hours
 from scripts.counting import counted
 from scripts.doing import bots_now
@@ -45,10 +47,11 @@ def overview(
     now: datetime,
     tests: Iterable[Facts] = (),
     fails: Iterable[Advice] = (),
+    policies: Iterable[PolicyLine] = (),
 ) -> Overview:
     """Return what all bots do at a moment of world time.
 
-    `tests`: the split tests. `fails`: which templates failed lately.
+    `tests`: the split tests. `fails`: which templates failed lately. `policies`: what is learned of.
     """
     facts = plain(facts)
     counts = facts["counts"]
@@ -67,6 +70,7 @@ def overview(
         alerts=[_waiting(row, facts) for row in facts["alerts"]],
         alerts_open=counts["alerts_open"],
         alarms=[_alarm(test) for test in tests if test["verdict"] == ALARM and test["published"]],
+        taken_back=[f"{each.said}." for each in policies if each.is_taken_back],
         failing=[(each.template, f"{each.what} {LATELY}.") for each in fails],
         tasks=told,
         lifts=[lift_now(path, arms) for path, arms in sorted(counts["arms"].items())],
@@ -204,8 +208,14 @@ def _why(row: Facts) -> str:
 
 def _waiting(row: Facts, facts: Facts) -> Waiting:
     if policy := row.get("policy", ""):
-        about = f"{words_of_test(policy)} of {row['path']}"
-        return Waiting(at=moment(row["at"]), visitor="", who=shown(about), said=why(row["kind"]))
+        about = words_of(policy) + ("" if row["kind"] == HARM else f" of {row['path']}")
+        return Waiting(
+            at=moment(row["at"]),
+            visitor="",
+            who=shown(about),
+            said=why(row["kind"]),
+            page=page_of(row),
+        )
     tried = len(row.get("history") or ())
     after = f" after {counted(tried, 'e-mails')}" if tried else ""
     return Waiting(

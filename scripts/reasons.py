@@ -45,6 +45,8 @@ REASONS = {
     "priority": "another one matters more",
     "quiet_hours": "quiet hours",
     "sample ratio mismatch": "visitors do not come by the shares",
+    "learning does harm": "learning did worse than the rules, and was taken back",
+    "taken_back": "learning was taken back, so the rules decide",
     "send_time": "the hour that was picked for it",
     "sent_before": "it was sent before",
     "session over": "the visit was over",

@@ -14,6 +14,7 @@ from messaging.store.mongo import MongoStore
 from scripts.experiments import verdict_words
 from scripts.known import facts
 from scripts.overview import overview
+from scripts.policies import line_of
 from scripts.refused import LATELY_DAYS, Refusals, failing
 from scripts.story import by_whom, sentence
 from scripts.visible import shown
@@ -158,7 +159,8 @@ class Reading:
                 seen = await self._looking.look()
                 tests = await self._looking.without_alert(await self._reader.experiments())
                 fails = failing(await self._refusals.now())
-                told = overview(seen, self._parts(), self._clock.now(), tests, fails)
+                policies = [line_of(each) for each in await self._looking.policies()]
+                told = overview(seen, self._parts(), self._clock.now(), tests, fails, policies)
                 ended = self._clock.machine()
                 rest = max(REST_SECONDS, REST_SHARE * (ended - began))
                 self._seen = (ended + rest, told)

@@ -8,7 +8,10 @@ from functools import cache
 from typing import Any
 
 from agents.learner_bot.alerts import alert_id
+from agents.learner_bot.state import PolicyState
+from agents.learner_bot.step import step
 from agents.protocol.bot import View
+from agents.protocol.draw import Draw
 from agents.runtime.inprocess import InProcess
 from agents.runtime.tables import notices_for, row_for
 from config.load import DEFAULTS, compile_files, read_folder
@@ -16,9 +19,10 @@ from messaging.alerts.channels import Channel, Outcome
 from messaging.alerts.notice import Notice
 from messaging.alerts.notifier import Notifier, Pace
 from messaging.ports import BatchRecord, Commit, RowWrite, Store
-from messaging.vocabulary.effects import SAMPLE_RATIO, PutAlert
+from messaging.vocabulary.effects import SAMPLE_RATIO, PublishSnapshot, PutAlert
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import email_key, partition_of, policy_key, position, visitor_id_for
+from messaging.vocabulary.messages import DecisionFared
 from messaging.vocabulary.records import place_of_test
 from tests.gateway_builders import NOON, StillClock
 
@@ -65,6 +69,27 @@ def rows_of_a_test_alert(
     effect = PutAlert(id_, SAMPLE_RATIO, path, "", "open", at, history, policy=policy)
     key = policy_key(policy)
     return [row_for(effect, key, f"learner-0:1:{key}:1", at), *notices_for(effect, key)]
+
+
+def rows_of_learning_taken_back(
+    policy: str = "next_best/lead/invited", at: datetime = NOON, version: int = 9
+) -> list[RowWrite]:
+    """Return the rows of a policy that did harm, as the learner's shard commits them: alert, notices, snapshot."""
+    state, key = PolicyState(version=version - 1), policy_key(policy)
+    effects: list[Any] = []
+    for _ in range(60):
+        for is_held_out in (True, False):
+            came = ["response"] if is_held_out else []
+            fared = DecisionFared(key, at, policy, 0, holdout=is_held_out, came=came)
+            effects += step(state, fared, at, View(None, 1, {}, {}), Draw)
+    alert = next(each for each in effects if isinstance(each, PutAlert))
+    snapshot = [each for each in effects if isinstance(each, PublishSnapshot)][-1]
+    cause = f"learner-0:1:{key}:1"
+    return [
+        row_for(alert, key, cause, at),
+        *notices_for(alert, key),
+        row_for(snapshot, key, cause, at),
+    ]
 
 
 @cache

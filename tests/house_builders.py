@@ -27,6 +27,7 @@ from messaging.gateway.limits import Limits
 from messaging.mail.memory import MemoryTransport
 from messaging.ports import Chunk, Journal, Store
 from messaging.vocabulary.effects import HandOver
+from scripts.desk import ConsoleDesk
 from tests.gateway_builders import KEY, a_site
 from tests.on_site_builders import default_view
 from tests.runtime_builders import Silent
@@ -198,6 +199,7 @@ async def a_house(
     deps: dict[str, Any] = {
         "store": store,
         "journal": journal,
+        "desk": ConsoleDesk(store, dict, house.clock),
         "peers": house,
         "clock": house.clock,
         "reader": StoreReader(store),

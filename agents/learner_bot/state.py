@@ -15,6 +15,7 @@ import msgspec
 
 from agents.learner_bot.weeks import Weeks
 from learning.evaluation.experiment import Experiment
+from learning.evaluation.guardrail import Guard
 
 ARMS_MAX = 64
 """Templates of one stage with counts of their own; the least used makes room for a new one."""
@@ -80,6 +81,8 @@ class Raised(msgspec.Struct, array_like=True):
     path: str
     history: list[dict[str, str | int | float]]
     is_open: bool = True
+    era: int = 0
+    """Of an alert that may come once in each era of the policy."""
 
 
 class PolicyState(msgspec.Struct):
@@ -118,9 +121,11 @@ class PolicyState(msgspec.Struct):
     experiment: Experiment | None = None
     """Of a split test; None: it is none."""
     raised: dict[str, Raised] = {}
-    """Kind of an alert about the policy -> what was said: each comes once."""
+    """Kind of an alert about the policy -> what was said: each comes once, of what an era has once an era."""
     hours: Weeks | None = None
     """Of the hours of e-mails: in which people are there; None: it is about something else, or nothing was told."""
+    guard: Guard = msgspec.field(default_factory=Guard)
+    """Learned held against held out in the era under way."""
 
     def refuse(self, reason: str) -> None:
         """Count a message that was not learned from."""

@@ -5,8 +5,8 @@ Rules
    that overtakes the slow no's makes every arm look better the more it was sent of late.
 2. Held-out visitors' rewards are summed for the lift and teach nothing: the policy must not improve on the
    yardstick's data, and both sides are counted alike.
-3. Only `response` teaches; `progress` and `purchase` are summed. A response counts by how likely a human
-   gave it.
+3. Only `response` teaches; `progress`, `purchase`, `unsubscribe` and `complaint` are summed. A response counts by how
+   likely a human gave it.
 4. No visitor weighs more than `REWARDS_PER_SUBJECT_MAX` rewards a world-week; numbers that are none are
    refused. A refusal is counted, and the counts are published with the snapshot.
 5. A snapshot goes out after 200 new rewards, or one world-hour after the first of them.
@@ -15,6 +15,7 @@ Rules
    Its snapshot goes out at once when it is decided.
 8. In which hours people are there is learned from their weeks (`weeks`), beside what e-mails were answered.
 9. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
+10. What does harm is taken back (`guarding`), and a person may turn it on again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from agents.learner_bot import alerts, experiments, trainings, weeks
+from agents.learner_bot import alerts, experiments, guarding, trainings, weeks
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
@@ -35,6 +36,7 @@ from messaging.vocabulary.effects import CancelWake, Effect, PublishSnapshot, Wa
 from messaging.vocabulary.ids import policy_key, short_hash
 from messaging.vocabulary.messages import (
     AlertAnswered,
+    DecisionFared,
     DecisionMade,
     Message,
     ModelTrained,
@@ -64,10 +66,10 @@ PUBLISH_AFTER_REWARDS = 200
 PUBLISH_AFTER = timedelta(hours=1)
 PUBLISH = "publish"
 
-KINDS = ("response", "progress", "purchase")
+KINDS = ("response", "progress", "purchase", "unsubscribe", "complaint")
 WEIGHS_MAX = 100.0
 """As so many sends one counts at most."""
-VALUE_MAX = {"response": 1.0, "progress": 1.0, "purchase": 1e9}
+VALUE_MAX = {**dict.fromkeys(KINDS, 1.0), "purchase": 1e9}
 
 _EPOCH = datetime(1970, 1, 5, tzinfo=UTC)
 """A Monday, so that world-weeks begin on one."""
@@ -94,6 +96,10 @@ def step(
             _take_reward(state, message, now)
         case WeekSeen():
             _take_week(state, message, now)
+        case DecisionFared():
+            return _take_outcome(state, message, now)
+        case AlertAnswered(action=guarding.RESUME):
+            return _resume(state, message, now)
         case AlertAnswered():
             return alerts.answered(state, message)
         case TrainingScheduled():
@@ -197,6 +203,21 @@ def _take_week(state: PolicyState, message: WeekSeen, now: datetime) -> None:
         state.refuse(reason)
     else:
         _count_unpublished(state, 0, now)
+
+
+def _take_outcome(state: PolicyState, message: DecisionFared, now: datetime) -> list[Effect]:
+    fared = guarding.fared(state, message, now)
+    if fared.is_news:
+        _count_unpublished(state, PUBLISH_AFTER_REWARDS if fared.is_due else 1, now)
+    return fared.told + _publish_if_due(state, now) + _wake_when_needed(state)
+
+
+def _resume(state: PolicyState, message: AlertAnswered, now: datetime) -> list[Effect]:
+    told = guarding.resumed(state, message)
+    if not told:
+        return []
+    _count_unpublished(state, PUBLISH_AFTER_REWARDS, now)
+    return told + _publish_if_due(state, now) + _wake_when_needed(state)
 
 
 def _ripe_after(state: PolicyState, message: RewardSeen) -> timedelta:
@@ -309,6 +330,7 @@ def snapshot_of(state: PolicyState) -> Snapshot:
     }
     for key, sums in sorted(state.lift.items()):
         arrays[f"lift/{key}"] = [float(sums.count), sums.total, sums.squares]
+    arrays.update(guarding.arrays(state))
     arrays.update(_refused(state))
     if state.hours is not None:
         arrays.update(weeks.arrays_of(state.hours))

@@ -8,7 +8,7 @@ Rules
 3. At the day's cap an offer that nobody has seen makes room for one of higher priority, once Engagement has
    taken it back.
 4. What is refused stays in the decision as a refused candidate. The highest priority goes; among equals the type's
-   policy picks, or by the rules (held out, learning off) the first by name.
+   policy picks, or by the rules (held out, learning off or taken back) the first by name.
 5. Who leaves the cohort loses what was offered for it. Of a purchase Engagement hears from Sales itself.
 6. A decision's reward is 1 for an answer and 0 for any other end of what was seen. What ended unseen has none, and
    so has what was seen only after Engagement had said that it ended: its answer is not listened to any more.
@@ -21,11 +21,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.rules.compiled import InteractionRule
+from agents.rules_manager import guarding
 from agents.rules_manager.state import OFFERED_MAX, Choice, Offered, RulesState
 from agents.rules_manager.touching import is_full, note_shown
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import OFFER, count
 from learning.serving import fixed, on_site
+from learning.serving.fallback import choose_by_rules, is_taken_back
 from messaging.vocabulary.ids import decision_id, engagement_id
 from messaging.vocabulary.messages import (
     CohortEntered,
@@ -167,6 +169,7 @@ def _settled(turn: Turn, message: EngagementSettled) -> None:
 def _reward(turn: Turn, offer: Offered) -> None:
     """Give the decision of what was seen and has ended its reward; who runs our script counts as human."""
     turn.reward(offer.choice, "response", 1.0 if offer.answered else 0.0, 1.0)
+    guarding.seen(turn, offer.choice)
 
 
 def _offer_for(turn: Turn, cohort: str, at: datetime, refused: str) -> None:
@@ -258,12 +261,13 @@ def _decide(turn: Turn, best: list[InteractionRule], refused: dict[str, str]) ->
     state, first, holdout = turn.state, best[0], turn.held_out()
     id_ = decision_id(state.visitor, "", "", first.type, state.offers, "interaction")
     policy = on_site.policy_name(first.type)
+    snapshot, names = turn.view.snapshots.get(policy), [rule.name for rule in best]
     if holdout or not turn.view.learning:
         others = {rule.name: "by_rules" for rule in best[1:]}
         chosen = fixed.choose_default(first.name, refused={**refused, **others})
+    elif is_taken_back(snapshot):
+        chosen = choose_by_rules(first.name, names, refused)
     else:
-        names = [rule.name for rule in best]
-        snapshot = turn.view.snapshots.get(policy)
         chosen = on_site.choose_interaction(
             snapshot, names, turn.draw(id_), refused=refused, policy=policy
         )

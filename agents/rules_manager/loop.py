@@ -32,7 +32,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager import flow
+from agents.rules_manager import flow, guarding
 from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
 from agents.rules_manager.broadcast_rule import CALLED_OFF, SENT
 from agents.rules_manager.planning import give_back, plan, stop
@@ -306,6 +306,7 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
     attempt.at = message.at
     count_send(turn.state, run, attempt)
     attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
+    guarding.handed_over(turn, attempt)
     turn.wake(f"window:{run.slot}:{attempt.attempt}", attempt.window_ends)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
     if run.broadcast is not None:
@@ -323,6 +324,7 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
 def window_ended(turn: Turn, run: Run, attempt: Try) -> None:
     """Close an e-mail's decisions; if the run waits for this one, go on or hand over."""
     turn.close(attempt)
+    guarding.window_over(turn, run, attempt)
     path = turn.path(run)
     last = run.last_try()
     if path is None or last is None or last.send_id != attempt.send_id:
@@ -338,7 +340,8 @@ def window_ended(turn: Turn, run: Run, attempt: Try) -> None:
 
 def responded(turn: Turn, message: Responded) -> None:
     """Take a visitor's answer to a send."""
-    if message.kind in ("unsubscribed", "complained"):
+    if message.kind in guarding.LEFT:
+        guarding.left(turn, message)
         turn.state.may_email = False
         for run in turn.state.runs.values():
             if run.active:

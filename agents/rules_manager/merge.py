@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager import engaging, flow
+from agents.rules_manager import engaging, flow, guarding
 from agents.rules_manager.alerts import go_on, settle_alert
 from agents.rules_manager.broadcast_rule import (
     CALLED_OFF,
@@ -85,6 +85,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
         (state.hours_week, state.hours), (younger.hours_week, younger.hours)
     )
     state.shown = sorted([*state.shown, *younger.shown])[-SHOWN_MAX:]
+    guarding.merged(state, younger)
     for path, at in younger.goals.items():
         state.goals[path] = max(at, state.goals.get(path, at))
     for path, number in younger.entries.items():
@@ -221,7 +222,7 @@ def _rearm(turn: Turn, run: Run) -> None:
     for attempt in run.tries:
         if (
             attempt.window_ends is not None
-            and attempt.hour_choice.open | attempt.template_choice.open
+            and attempt.hour_choice.open | attempt.template_choice.open | guarding.waits(attempt)
         ):
             turn.wake(f"window:{run.slot}:{attempt.attempt}", max(attempt.window_ends, turn.now))
     if run.status not in ACTIVE or path is None:

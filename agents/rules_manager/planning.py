@@ -4,7 +4,8 @@ Rules
 1. Consent is asked before any limit, so that raising a limit can never reach someone who left.
 2. A touch is reserved against the caps before Email hears of it; one that is not used is given back.
 3. What is refused stays in the decision as a refused candidate: the learner must see what was withheld.
-4. Held-out visitors, and everybody while learning is off, get the step's default template and hour.
+4. Held-out visitors, and everybody while learning is off or was taken back (`learning.serving.fallback`), get the
+   step's default template and hour.
 5. At a cap the most valuable of what is due together goes (expected reward × worth, then priority, then age); the
    others are refused, with what went before them, and wait.
 6. Until it is sent, an e-mail whose hour was learned is planned again when more is known of the visitor's own hours:
@@ -33,6 +34,7 @@ from agents.rules_manager.calendar import (
 from agents.rules_manager.context import context_of
 from agents.rules_manager.own_hours import learned_hour
 from agents.rules_manager.state import (
+    NOT_COUNTED,
     TOUCHES_MAX,
     TRIES_MAX,
     Choice,
@@ -44,6 +46,7 @@ from agents.rules_manager.touching import touches_of
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.waiting import named, tell_planned, tell_waiting, why_waiting
 from learning.serving import fixed, next_best, send_time
+from learning.serving.fallback import choose_by_rules, is_taken_back
 from learning.serving.policy import Choice as Chosen
 from learning.serving.split_test import ALARM, RUNNING
 from messaging.vocabulary.ids import decision_id, send_id
@@ -146,11 +149,12 @@ def _pick_hour(
     if not allowed:
         return next_allowed(path, zone, free)
     decision = _decision(turn, run, stage, "send_hour")
+    default = str(_default_slot(step, run, allowed, starts))
+    not_now = {str(s): why for s, why in refused.items()}
     if by_rules(turn, run):
-        chosen = fixed.choose_default(
-            str(_default_slot(step, run, allowed, starts)),
-            refused={str(s): why for s, why in refused.items()},
-        )
+        chosen = fixed.choose_default(default, refused=not_now)
+    elif is_taken_back(turn.view.snapshots.get(send_time.POLICY)):
+        chosen = choose_by_rules(default, map(str, allowed), not_now)
     else:
         chosen = learned_hour(turn, zone, allowed, refused, turn.draw(decision))
     run.hour_choice = _log(turn, run, stage, "send_hour", send_time.POLICY, decision, chosen)
@@ -257,7 +261,8 @@ def _values(turn: Turn, due: list[tuple[Run, PathRule]]) -> dict[str, float]:
     names = {run.slot: next_best.policy_name(run.path, run.stage) for run, _ in due}
     found = {slot: turn.view.snapshots.get(name) for slot, name in names.items()}
     known = {slot: each for slot, each in found.items() if each is not None}
-    if len(known) < len(due) or any(by_rules(turn, run) for run, _ in due):
+    is_back = any(is_taken_back(each) for each in known.values())
+    if len(known) < len(due) or is_back or any(by_rules(turn, run) for run, _ in due):
         return worth
     return {slot: worth[slot] * next_best.expected_reward(each) for slot, each in known.items()}
 
@@ -379,12 +384,19 @@ def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
         chosen = fixed.choose_default(arm, refused=refused)
     elif (variant := splitting.choose(turn, test, allowed, refused)) is not None:
         chosen = variant
+    elif is_taken_back(snapshot := turn.view.snapshots.get(name)):
+        arm = step.default_among(run.in_stage, allowed)
+        chosen = choose_by_rules(arm, allowed, refused)
     else:
-        snapshot = turn.view.snapshots.get(name)
         draw = turn.draw(decision)
         chosen = next_best.choose_template(snapshot, allowed, draw, refused=refused, policy=name)
     counted = test if verdict == RUNNING else None
-    return _log(turn, run, stage, "template", name, decision, chosen, counted)
+    choice = _log(turn, run, stage, "template", name, decision, chosen, counted)
+    if test is not None and splitting.decides(test, verdict):
+        choice.era = (
+            NOT_COUNTED  # nobody's template was learned here: nor may held-out visitors count
+        )
+    return choice
 
 
 def _templates(turn: Turn, run: Run, step: EmailStep) -> tuple[list[str], dict[str, str]]:

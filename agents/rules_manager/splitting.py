@@ -19,6 +19,7 @@ from agents.rules_manager.state import Run
 from agents.rules_manager.turn import Turn
 from learning.serving.policy import Choice as Chosen
 from learning.serving.split_test import (
+    ALARM,
     NOT_IN_TEST,
     RUNNING,
     WINNER,
@@ -46,6 +47,11 @@ def test_of(turn: Turn, run: Run, step: EmailStep, allowed: list[str]) -> SplitT
 def verdict(turn: Turn, test: SplitTest | None) -> str:
     """Return the verdict on a test as far as this view knows, empty without a test."""
     return "" if test is None else verdict_of(turn.view.snapshots.get(test.policy))
+
+
+def decides(test: SplitTest, verdict: str) -> bool:
+    """Say whether a test with this verdict chooses for who is not held out, and what is learned does not."""
+    return verdict in (RUNNING, ALARM) or (verdict == WINNER and test.then == "winner")
 
 
 def choose(

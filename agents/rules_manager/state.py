@@ -28,11 +28,18 @@ BROADCASTS_MAX = 32
 RUNS_MAX = 24
 """Runs kept for one visitor; the oldest ended run goes first."""
 
+COUNTED_MAX = 64
+"""Policies remembered of which an era has counted a visitor: stages and types that one visitor meets."""
+
 OPEN_MAX = 8
 """Runs of one path that may be open beside each other (`reentry: every_time` or `keyed`)."""
 
 ACTIVE = frozenset({"planned", "sending", "waiting", "visiting"})
 """Statuses of a run that goes on. `won`, `alerted`, `closed`, `stopped` and, of a flow, `ended` are its ends."""
+
+
+NOT_COUNTED = -1
+"""Era of a decision by which no visitor counts."""
 
 
 class Choice(msgspec.Struct, array_like=True):
@@ -54,6 +61,10 @@ class Choice(msgspec.Struct, array_like=True):
     """Whether it was a person's: the rules' default, or all there was (`messaging.vocabulary.records`)."""
     weighs: float = 1.0
     """As how many sends it counts, see `RewardSeen`."""
+    era: int = NOT_COUNTED
+    """The policy's era in which learned is held against held out; none: the visitor does not count by it."""
+    answered: bool = False
+    """Whether its reward was a yes."""
 
 
 class Try(msgspec.Struct, array_like=True):
@@ -75,6 +86,8 @@ class Try(msgspec.Struct, array_like=True):
     clicked: bool = False
     hour_choice: Choice = msgspec.field(default_factory=Choice)
     template_choice: Choice = msgspec.field(default_factory=Choice)
+    left: list[str] = []
+    """`unsubscribe`, `complaint`: that the visitor left by it, inside its window."""
 
 
 class Run(msgspec.Struct, array_like=True):
@@ -247,6 +260,8 @@ class RulesState(msgspec.Struct, array_like=True):
     """The week before which `hours` lie."""
     hours: bytes = b""
     """In which hours the visitor was there, as Behavior packs it (`learning.serving.presence`)."""
+    counted: dict[int, int] = {}
+    """Policy (by a short hash) -> the era in which a decision of this visitor counts for it (`guarding`)."""
 
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""

@@ -9,7 +9,8 @@ from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor, share
 from agents.rules.compiled import PathRule
 from agents.rules_manager.broadcast_rule import rule_of
-from agents.rules_manager.state import Choice, RulesState, Run, Try
+from agents.rules_manager.state import NOT_COUNTED, Choice, RulesState, Run, Try
+from learning.serving.fallback import era_of, is_taken_back
 from messaging.vocabulary.effects import (
     CancelWake,
     CapReached,
@@ -116,6 +117,14 @@ class Turn:
             by_rules=decision.policy != learns,
             test="" if test is None else test.policy,
             by_people=decision.by_people,
+            era=self._era(learns),
+        )
+
+    def _era(self, learns: str) -> int:
+        """Return the era in which a decision is judged, none where learned is not held against held out for now."""
+        snapshot = self.view.snapshots.get(learns)
+        return (
+            era_of(snapshot) if self.view.learning and not is_taken_back(snapshot) else NOT_COUNTED
         )
 
     def reward(self, choice: Choice, kind: str, value: float, human: float) -> None:
@@ -123,6 +132,7 @@ class Turn:
         if not choice.open or choice.at is None:
             return
         choice.open = False
+        choice.answered = value > 0.0
         reward = self._rewarded(choice, kind, value, human)
         if choice.test:
             self._tell_reward(choice, choice.test, reward, in_lift=True)
@@ -131,6 +141,10 @@ class Turn:
         """Tell the learner what a decision's e-mail sold."""
         if choice.decision_id:
             self._rewarded(choice, "purchase", value, 1.0)
+
+    def reward_more(self, choice: Choice, kind: str) -> None:
+        """Tell the learner of a decision that a visitor left by its e-mail."""
+        self._rewarded(choice, kind, 1.0, 1.0)
 
     def _rewarded(self, choice: Choice, kind: str, value: float, human: float) -> Reward:
         """Log a reward and tell it to the policy that learns by it."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.learner_bot.alerts import alert_id
+from agents.runtime.policies import choosing
 from agents.runtime.readers import StoreReader
 from agents.runtime.stages_kept import stages_of
 from agents.runtime.views import PUBLISHED, VERSIONS
@@ -18,6 +19,7 @@ from learning.serving.split_test import ALARM
 from messaging.ports import Store
 from messaging.store.audit_log import AUDIT_LOG
 from messaging.vocabulary.effects import SAMPLE_RATIO
+from messaging.vocabulary.records import Snapshot
 
 DECISIONS = 12
 ALERTS = 6
@@ -76,6 +78,10 @@ class Looking:
                     continue
             found.append(test)
         return found
+
+    async def policies(self) -> list[Snapshot]:
+        """Return the newest snapshot of each policy that chooses."""
+        return await choosing(self._store)
 
     async def refusals(self, since: datetime) -> list[tuple[str, str, int, datetime, str]]:
         """Return which e-mails were refused since a moment: by template and reason."""

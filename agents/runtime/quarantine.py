@@ -22,6 +22,7 @@ from messaging.vocabulary.letters import Letter, encode_letters, letter_in
 from messaging.vocabulary.messages import (
     AlertAnswered,
     Arrived,
+    DecisionFared,
     DecisionMade,
     Message,
     ModelTrained,
@@ -110,7 +111,7 @@ def _whom(message: Message) -> str:
             return decision.visitor
         case RewardSeen(subject=subject) | WeekSeen(subject=subject):
             return subject
-        case TrainingScheduled() | ModelTrained():
+        case DecisionFared() | TrainingScheduled() | ModelTrained():
             return ""
         case AlertAnswered(policy=policy) if policy:
             return ""

@@ -37,6 +37,7 @@ OUTCOMES = 4
 """Of two variants: the better said yes, the better said no, the other yes, the other no."""
 
 _HALVINGS = 50
+_SMALLEST = 1e-12
 
 Array = NDArray[np.float64]
 
@@ -53,16 +54,19 @@ def pooled_rate(counts: ArrayLike) -> Array:
     return rate
 
 
-def log_bets(rate: ArrayLike, share: float) -> Array:
+def log_bets(rate: ArrayLike, share: ArrayLike) -> Array:
     """Return the logarithms by which each outcome multiplies the evidence (… × LIFTS × OUTCOMES).
 
-    `rate`: pooled, in (0, 1), a scalar or an array; `share`: of the better one among the two, in (0, 1).
+    `rate`: pooled, in (0, 1); `share`: of the better one among the two, in [0, 1]; both scalars or arrays of one shape.
     """
     pooled = np.asarray(rate, dtype=np.float64)[..., None]
+    own = np.asarray(share, dtype=np.float64)[..., None]
     # No rate may leave (0, 1): the better one goes at most half of the way from the pooled rate to 1.
-    difference = np.minimum(pooled * np.asarray(LIFTS), (1.0 - pooled) / (2.0 * (1.0 - share)))
-    better = pooled + (1.0 - share) * difference
-    other = pooled - share * difference
+    difference = np.minimum(
+        pooled * np.asarray(LIFTS), (1.0 - pooled) / np.maximum(2.0 * (1.0 - own), _SMALLEST)
+    )
+    better = pooled + (1.0 - own) * difference
+    other = pooled - own * difference
     said = [
         better / pooled,
         (1 - better) / (1 - pooled),

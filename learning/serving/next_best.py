@@ -44,6 +44,17 @@ def policy_name(path: str, stage: str) -> str:
     return f"next_best/{path}/{stage}"
 
 
+def place_of(policy: str) -> tuple[str, str]:
+    """Return (path, stage) of a policy that learns a stage's e-mail, both empty where it learns something else.
+
+    >>> place_of("next_best/to-customer/invited"), place_of("send_time")
+    (('to-customer', 'invited'), ('', ''))
+    """
+    kind, _, place = policy.partition("/")
+    path, _, stage = place.rpartition("/")
+    return (path, stage) if kind == "next_best" else ("", "")
+
+
 def choose_template(
     snapshot: Snapshot | None,
     allowed: list[str],

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from messaging.alerts.notice import NOT_BY_SHARES, Notice, by_share
+from messaging.alerts.taken_back import TO_DO, by_measure, what_happened
 from messaging.mail.mime import alternative, date_field, mailbox, one_line, words
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.effects import HARM, UNCERTAIN_SUCCESS
 from messaging.vocabulary.records import place_of_test
 
 SUBJECT_CHARACTERS_MAX = 150
@@ -46,7 +47,8 @@ def mail_of(
     notice: Notice, *, sender: tuple[str, str], to: tuple[str, str], now: datetime
 ) -> bytes:
     """Return the bytes of the e-mail; `sender` and `to` are (name, address)."""
-    subject = one_line(f"Alert: {notice.kind} ({notice.path})", SUBJECT_CHARACTERS_MAX)
+    about = f" ({notice.path})" if notice.path else ""
+    subject = one_line(f"Alert: {notice.kind}{about}", SUBJECT_CHARACTERS_MAX)
     headers = [
         ("From", mailbox(one_line(sender[0], 60), sender[1])),
         ("To", mailbox(one_line(to[0], 60), to[1])),
@@ -74,7 +76,9 @@ class _Words(msgspec.Struct, kw_only=True):
 
 
 def _words_of(notice: Notice) -> _Words:
-    return _of_policy(notice) if notice.policy else _of_visitor(notice)
+    if notice.kind == HARM:
+        return _of_learning(notice)
+    return _of_test(notice) if notice.policy else _of_visitor(notice)
 
 
 def _of_visitor(notice: Notice) -> _Words:
@@ -93,7 +97,20 @@ def _of_visitor(notice: Notice) -> _Words:
     )
 
 
-def _of_policy(notice: Notice) -> _Words:
+def _of_learning(notice: Notice) -> _Words:
+    where = f"{what_happened(notice.policy)}, since {_since(notice)}."
+    return _Words(
+        where=one_line(where, 2 * VALUE_CHARACTERS_MAX),
+        heading="With learning, and by the rules",
+        asked=f"{TO_DO} Decide:",
+        about=notice.learning_page,
+        about_words="See what was learned",
+        command=f"mdma learn resume {one_line(notice.policy, VALUE_CHARACTERS_MAX)}",
+        choices="resume | close",
+    )
+
+
+def _of_test(notice: Notice) -> _Words:
     path, stage, name = place_of_test(notice.policy)
     what = f"Visitors of split test {name} (path {path}, stage {stage}) do not come by its shares"
     return _Words(
@@ -165,8 +182,8 @@ def _history(notice: Notice) -> list[str]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    if share := by_share(row):
-        return one_line(share, 2 * VALUE_CHARACTERS_MAX)
+    if compared := by_share(row) or by_measure(row):
+        return one_line(compared, 2 * VALUE_CHARACTERS_MAX)
     said = (
         _said(name, value)
         for name, value in row.items()

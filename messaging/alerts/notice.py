@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from messaging.vocabulary.effects import HARM
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.records import place_of_test
 
@@ -39,7 +40,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Empty where it is about a policy."""
     raised_at: datetime
     history: list[dict[str, Any]]
-    """What was tried; of a split test, what was expected of each variant and what was seen."""
+    """What was tried; of a split test, what was expected of each variant and what was seen; of learning that was
+    taken back, each measure with learning and by the rules."""
     url: str
     """Where the admin API shows the open alerts."""
     page: str
@@ -50,6 +52,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """The policy it is about, where that is no visitor."""
     test_page: str = ""
     """Where the console shows the split test that it is about."""
+    learning_page: str = ""
+    """Where the console shows what was learned, where it was taken back."""
 
 
 def notice_id(alert: str, channel: str) -> str:
@@ -60,7 +64,9 @@ def notice_id(alert: str, channel: str) -> str:
 def notice_of(alert: dict[str, Any], channel: str, base_url: str) -> Notice:
     """Return what is told of a row of the table `alerts`."""
     visitor, policy = alert["visitor"], alert.get("policy", "")
-    place = f"visitor={visitor}" if visitor else f"path={quote(alert['path'], safe='')}"
+    place = f"&visitor={visitor}" if visitor else f"&path={quote(alert['path'], safe='')}"
+    if not visitor and not alert["path"]:
+        place = ""  # what was learned of hours is of no path
     return Notice(
         id=derive("notice", alert["id"], channel),
         alert=alert["id"],
@@ -70,11 +76,12 @@ def notice_of(alert: dict[str, Any], channel: str, base_url: str) -> Notice:
         visitor=visitor,
         raised_at=alert["at"],
         history=alert["history"][-HISTORY_LINES_MAX:],
-        url=f"{base_url}/api/v1/alerts?status=open&{place}",
+        url=f"{base_url}/api/v1/alerts?status=open{place}",
         page=f"{base_url}/console/alerts?status=open#a-{alert['id']}",
         visitor_page=f"{base_url}/console/visitors/{visitor}" if visitor else "",
         policy=policy,
         test_page=f"{base_url}/console/experiments" if any(place_of_test(policy)) else "",
+        learning_page=f"{base_url}/console/learning#guard-h" if alert["kind"] == HARM else "",
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from messaging.gateway.asking import understood
 from messaging.gateway.console.desk import Desk, NotExportedError
+from messaging.gateway.console.learned import Evaluation
 from messaging.gateway.console.mailings import Draft, Mailings, Preview
 from messaging.gateway.console.publications import (
     RUNS,
@@ -28,9 +29,12 @@ from messaging.gateway.deps import Gateway
 from messaging.gateway.problems import ProblemError, overloaded, unreadable
 from messaging.mail.asking import LinkAnswer
 from messaging.store.audit_log import Change, note
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.effects import HARM, UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import AlertSettled
 from messaging.vocabulary.ids import own_id, policy_key
+
+AGAINST = ("rules", "uniform")
+WEIGHT_MAX = 1e9
 
 SETTLE_LOOK_SECONDS = 0.05
 
@@ -71,9 +75,10 @@ async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str
     )
     if not is_first:
         raise ProblemError(409, f"this alert is being {SETTLING[action]}")
-    status, at_stage = await _settled(gateway, alert["id"])
+    before = alert["status"]
+    status, at_stage = await _settled(gateway, alert["id"], before)
     is_elsewhere = status == "changed" and at_stage != stage
-    if status not in ("open", SETTLING[action]) or is_elsewhere:
+    if status not in (before, SETTLING[action]) or is_elsewhere:
         place = f" to {at_stage}" if at_stage else ""
         raise ProblemError(409, f"this alert is {status}{place}: somebody else was first")
     said = f"path {alert['path']}" + (f", from stage {stage}" if stage else "")
@@ -104,9 +109,17 @@ def settlement(
 
 
 async def _check(gateway: Gateway, alert: dict[str, Any], action: str, stage: str) -> None:
+    if alert["kind"] == HARM and action == "resume" and alert["status"] in ("open", "closed"):
+        return  # closed is seen: learning is on again once a person says so
     if alert["status"] != "open":
         raise ProblemError(409, f"this alert is {alert['status']}")
-    if alert.get("policy") and action != "close":
+    if alert["kind"] == HARM and action == "change":
+        raise ProblemError(
+            409, "this alert is about no visitor: resume turns learning on again, close does not"
+        )
+    if alert.get("policy"):
+        if action == "close":
+            return
         raise ProblemError(
             409, "this alert is about no visitor, and no run waits for it: it can only be closed"
         )
@@ -126,15 +139,57 @@ async def _check(gateway: Gateway, alert: dict[str, Any], action: str, stage: st
         )
 
 
-async def _settled(gateway: Gateway, alert: str) -> tuple[str, str]:
-    """Return (status, stage) as an alert's bot made of it; `open` if it has not said so within a while: it will."""
+async def _settled(gateway: Gateway, alert: str, before: str) -> tuple[str, str]:
+    """Return (status, stage) as an alert's bot made of it; as before if it has not said so within a while: it will."""
     left = gateway.deps.limits.settle_seconds_max
     while True:
         found = await gateway.deps.store.get_document("alerts", alert)
-        if found is None or found["status"] != "open" or left <= 0:
-            return (found["status"], found.get("stage", "")) if found is not None else ("open", "")
+        if found is None or found["status"] != before or left <= 0:
+            return (found["status"], found.get("stage", "")) if found is not None else (before, "")
         await asyncio.sleep(SETTLE_LOOK_SECONDS)
         left -= SETTLE_LOOK_SECONDS
+
+
+async def evaluation(gateway: Gateway, policy: str, against: str | dict[str, float]) -> Evaluation:
+    """Return what the decision log says of a policy beside another one. Raise 404 or 422."""
+    if isinstance(against, str) and against not in AGAINST:
+        raise ProblemError(
+            422, f"against is {' or '.join(AGAINST)}, or arms with weights", field="against"
+        )
+    if isinstance(against, dict) and not _are_weights(against):
+        raise ProblemError(
+            422, "weights are numbers of 0 or more, one of them above 0", field="against"
+        )
+    found = await desk_of(gateway).evaluation(policy, against)
+    if found is None:
+        raise await _no_policy(gateway)
+    return found
+
+
+def _are_weights(weights: dict[str, float]) -> bool:
+    return all(0.0 <= each <= WEIGHT_MAX for each in weights.values()) and any(weights.values())
+
+
+async def _no_policy(gateway: Gateway) -> ProblemError:
+    known = [each.policy for each in (await desk_of(gateway).learning()).guarded]
+    there = f"there are {', '.join(known)}" if known else "there is none yet"
+    return ProblemError(404, f"no policy that chooses has this name; {there}", field="policy")
+
+
+async def resume_learning(gateway: Gateway, policy: str, *, by: str) -> str:
+    """Turn a policy that was taken back on again; return what its alert is now.
+
+    Raise 404 where there is no such policy, 409 where it was not taken back, or somebody else was first.
+    """
+    known = {each.policy: each for each in (await desk_of(gateway).learning()).guarded}
+    found = known.get(policy)
+    if found is None:
+        raise await _no_policy(gateway)
+    if not found.is_taken_back:
+        raise ProblemError(
+            409, f"{policy} was not taken back: it is learning, nothing is to resume"
+        )
+    return await settle(gateway, found.alert, "resume", by=by)
 
 
 async def pause(gateway: Gateway, path: str, *, by: str) -> Any:

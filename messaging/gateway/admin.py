@@ -79,6 +79,20 @@ class BroadcastBody(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
+class ResumeLearningBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Read the body of `POST learning/resume`."""
+
+    policy: Word
+    by: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\Z")] = "admin"
+
+
+class EvaluateBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Read the body of `POST learning/evaluate`."""
+
+    policy: Word
+    against: str | Annotated[dict[Word, float], msgspec.Meta(max_length=ARRAY_SHOWN_MAX)] = "rules"
+
+
 class PauseBody(msgspec.Struct, forbid_unknown_fields=True):
     """Read the body of `POST pause` and `POST resume`; without a path it is all of them.
 
@@ -318,6 +332,21 @@ async def templates(request: web.Request) -> web.Response:
     page, following = listed(now.templates, lambda each: each.name, after, limit)
     known = {"version": now.version}
     return told(request, {**known, "templates": page, "after": following})
+
+
+async def resume_learning(request: web.Request) -> web.Response:
+    """Turn a policy that did harm, and was taken back, on again."""
+    gateway = _gateway(request)
+    body = await _body(request, ResumeLearningBody)
+    status = await acts.resume_learning(gateway, body.policy, by=body.by)
+    return answer({"policy": body.policy, "status": status})
+
+
+async def evaluate(request: web.Request) -> web.Response:
+    """Show what the decision log says of a policy, beside the rules or another one."""
+    gateway = _gateway(request)
+    body = await _body(request, EvaluateBody)
+    return answer({"evaluation": await acts.evaluation(gateway, body.policy, body.against)})
 
 
 async def routine(request: web.Request) -> web.Response:

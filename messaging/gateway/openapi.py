@@ -77,6 +77,39 @@ SCHEMAS: dict[str, Any] = {
         "type": "object",
         "properties": {"by": {"type": "string"}, "stage": {"type": "string"}},
     },
+    "ResumeLearning": {
+        "type": "object",
+        "description": "409 where the policy was not taken back.",
+        "required": ["policy"],
+        "properties": {
+            "policy": {
+                "type": "string",
+                "description": "As `guarded` of GET /api/v1/learning names it.",
+            },
+            "by": {"type": "string"},
+        },
+    },
+    "Evaluate": {
+        "type": "object",
+        "description": "Values are mean answers a decision, by inverse propensities, self-normalised, doubly robust "
+        "and switching; null where the log says too little, with the reason.",
+        "required": ["policy"],
+        "properties": {
+            "policy": {"type": "string"},
+            "against": {
+                "description": "What it is held against: what the published rules would have chosen, an even choice, "
+                "or fixed weights (arm -> weight).",
+                "default": "rules",
+                "anyOf": [
+                    {"enum": ["rules", "uniform"]},
+                    {
+                        "type": "object",
+                        "additionalProperties": {"type": "number", "minimum": 0},
+                    },
+                ],
+            },
+        },
+    },
     "EditOrder": {
         "type": "object",
         "description": "One file of a version, changed; null leaves it out. 409 where another version is the newest.",

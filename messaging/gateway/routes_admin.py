@@ -82,6 +82,22 @@ def _tables() -> list[Route]:
         _table("policies", "snapshots", "List policy snapshots.", "policy"),
         _route("GET", "overview", looks.overview, "Show what the machine is doing, in words."),
         _route("GET", "learning", looks.learning, "Show what each policy believes.", 404),
+        _route(
+            "POST",
+            "learning/resume",
+            admin.resume_learning,
+            "Turn a policy on again that did harm, and was taken back.",
+            *(404, 409, 413, 415, 422),
+            body="ResumeLearning",
+        ),
+        _route(
+            "POST",
+            "learning/evaluate",
+            admin.evaluate,
+            "Value a policy from the decision log, beside the rules or another one; changes nothing.",
+            *(404, 413, 415, 422),
+            body="Evaluate",
+        ),
         _route("GET", "system", looks.system, "Show how each part fares.", 404),
         _route(
             "GET",

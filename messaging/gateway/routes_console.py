@@ -241,6 +241,7 @@ def _pages() -> list[Route]:
             422,
         ),
         _page("learning", charts.learning, "Show what each policy believes."),
+        _form("learning/resume", charts.resume_learning, "Turn learning on again.", 404, 409, 422),
         _page("system", views.system, "Show how each part fares."),
         _form(
             "system/quarantine/{id}/{action}",

@@ -14,7 +14,7 @@ import msgspec
 
 from messaging.gateway.console.delivered import DeliveredNow
 from messaging.gateway.console.desk import SystemNow
-from messaging.gateway.console.learned import LearningNow
+from messaging.gateway.console.learned import Evaluation, LearningNow
 from messaging.gateway.console.mailings import Preview, TemplateLine
 from messaging.gateway.console.routine import OlderLine, Routine, RoutineLine
 from messaging.gateway.console.rulebook import (
@@ -38,6 +38,7 @@ _STRUCTS = (
     CohortLine,
     Decision,
     DeliveredNow,
+    Evaluation,
     FillingLine,
     Finding,
     LearningNow,
@@ -327,6 +328,8 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("GET", "policies"): table("policies", "snapshots"),
     ("GET", "overview"): _named(overview=_OF[Overview]),
     ("GET", "learning"): _named(learning=_OF[LearningNow]),
+    ("POST", "learning/evaluate"): _named(evaluation=_OF[Evaluation]),
+    ("POST", "learning/resume"): _named(policy=TEXT, status=TEXT),
     ("GET", "system"): _named(system=_OF[SystemNow]),
     ("GET", "experiments"): _named(experiments=_list_of(OPEN), after=AFTER),
     ("GET", "cohorts"): _named(

@@ -61,9 +61,11 @@ class Waiting(msgspec.Struct, kw_only=True):
 
     at: str
     visitor: str
-    """Empty where it is about a split test."""
+    """Empty where it is about a split test, or what was learned."""
     who: str
     said: str
+    page: str = ""
+    """Of the console, about what it is, where that is no visitor."""
 
 
 class TaskNow(msgspec.Struct, kw_only=True):
@@ -110,6 +112,8 @@ class Overview(msgspec.Struct, kw_only=True):
     alerts_open: int
     alarms: list[str] = []
     """Split tests of which nothing can be concluded, and why, where no alert says so."""
+    taken_back: list[str] = []
+    """Where the rules decide in place of what was learned, which did harm."""
     failing: list[tuple[str, str]] = []
     """(template that could not be composed for some readers lately, for how many and what to do)"""
     tasks: list[TaskNow] = []

@@ -145,6 +145,10 @@ SAMPLE_RATIO = "sample ratio mismatch"
 policy. All others are the Rules Manager's."""
 
 
+HARM = "learning does harm"
+"""Kind of the alerts about a policy that was taken back: the rules decide in its place until a person resumes it."""
+
+
 class PutAlert(msgspec.Struct):
     """Insert or replace an alert for a person."""
 
@@ -166,7 +170,7 @@ class PutAlert(msgspec.Struct):
     rules_version: int = 0
     """Version that its run stands on; 0: it is about no run."""
     policy: str = ""
-    """What it is about, where that is no visitor: then its row names none, and it can only be closed."""
+    """What it is about, where that is no visitor: then its row names none, and it is closed, or resumed if `HARM`."""
 
 
 class PutEngagement(msgspec.Struct):

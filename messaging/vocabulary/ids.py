@@ -174,6 +174,11 @@ def policy_key(name: str) -> str:
     return derive("policy", name)
 
 
+def policy_alert_id(policy: str, kind: str, era: int = 0) -> str:
+    """Return the id of an alert about a policy; `era`: of those that may come once in each."""
+    return derive("alert", policy, kind, *([str(era)] if era else []))
+
+
 def domain_of(address: str) -> str:
     """Return the domain of an e-mail address, in small letters; empty for none.
 

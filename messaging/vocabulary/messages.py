@@ -420,6 +420,20 @@ class RewardSeen(Message):
     """Of an hour: as how many sends it counts, by how much the visitor's own hours leaned to it."""
 
 
+class DecisionFared(Message):
+    """Tell the learner what came of a decision by which its visitor counts, once its window is over.
+
+    `visitor` is the policy's key; nobody is named.
+    """
+
+    policy: str
+    era: int
+    """In which it was decided: another era does not count it."""
+    holdout: bool
+    came: list[str] = []
+    """Of `response`, `goal`, `unsubscribe` and `complaint` those that came true."""
+
+
 class TrainingScheduled(Message):
     """Tell the learner how often a probability is learned anew (local); `visitor` is the policy's key."""
 
@@ -487,6 +501,7 @@ AnyMessage = (
     | DecisionMade
     | WeekSeen
     | RewardSeen
+    | DecisionFared
     | TrainingScheduled
     | ModelTrained
     | Replayed

@@ -57,9 +57,14 @@ async def close(house: House, alert: str, status: int) -> None:
 
 
 async def listed(house: House) -> list[dict[str, Any]]:
-    async with house.session.get("/api/v1/alerts?status=open&path=to-customer", headers=ADMIN) as a:
-        found: list[dict[str, Any]] = (await a.json())["alerts"]
-        return found
+    """Return the alerts that are open, once there is one: what was told may be under way to the store."""
+    end, found = time.monotonic() + 10.0, []
+    while not found and time.monotonic() < end:
+        path = "/api/v1/alerts?status=open&path=to-customer"
+        async with house.session.get(path, headers=ADMIN) as answer:
+            found = (await answer.json())["alerts"]
+        await asyncio.sleep(0.02)
+    return found
 
 
 async def nobody_but_policies(store: Store) -> bool:

@@ -20,6 +20,7 @@ from messaging.gateway.shapes import NOT_DATED
 from messaging.ports import Store
 from scripts.desk import ConsoleDesk
 from scripts.trials import StoredTrials, TrialWork
+from tests.alert_builders import rows_of_learning_taken_back
 from tests.console_builders import PARTS, a_console, lived_in, log_in
 from tests.gateway_builders import ADMIN, KEY, StillClock
 from tests.integration.test_console_trials import Runner, a_told, a_told_one
@@ -32,6 +33,9 @@ DOCUMENT = document(all_routes())
 JSON_ROUTES = [r for r in all_routes() if "application/json" in r.answers.values()]
 PATH, COHORT, TEMPLATE = "lead-to-customer", "addressable-lead", "invite-hello"
 
+LEARNED = "next_best/lead/invited"
+"""A policy that was taken back."""
+
 SAID_EVERYWHERE = frozenset({"said", "key"})
 """Parameters that each page reads: what it is to say, and the viewing key."""
 
@@ -40,6 +44,8 @@ CALL = {"event": "Lead", "userId": "u", "previousId": "p", "groupId": "g", "writ
 TRACK = {"type": "track", "event": "Lead", "userId": "u"}
 BODIES: dict[str, Any] = {
     "POST /api/v1/alerts/{id}/{action}": {"by": "kim"},
+    "POST /api/v1/learning/resume": {"policy": LEARNED},
+    "POST /api/v1/learning/evaluate": {"policy": LEARNED, "against": {"hello": 1.0}},
     "POST /api/v1/paths/{id}/enter": {"people": ["person-21"], "request": "r"},
     "POST /api/v1/rules": EDIT,
     "POST /api/v1/rules/check": EDIT,
@@ -124,6 +130,8 @@ async def furnish(store: Store, now: Any) -> dict[str, str]:
     ]
     erasure = {"status": "asked", "visitors": [visitor], "at": now}
     await store.put_document("erasures", "0a", erasure)
+    for taken in rows_of_learning_taken_back(LEARNED, now):
+        await store.put_document(taken.table, taken.id, taken.fields)
     published = await store.get_document(*PUBLISHED) or {}
     await store.put_document("fillings", str(published["number"]), a_filling())
     return ids | {"alert": alert["id"], "visitor": visitor}

@@ -28,9 +28,10 @@ from agents.runtime.replay import Replayer
 from agents.social_bot.state import SocialState
 from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
-from messaging.vocabulary.events import Engaged, decode_event
+from messaging.vocabulary.events import AlertSettled, Engaged, decode_event
 from messaging.vocabulary.figures import summed
 from messaging.vocabulary.ids import message_hash, policy_key
+from tests.simulation.harm import only_rules_decide_where_learning_was_taken_back
 from tests.simulation.moved import everybody_became_what_was_chosen
 from tests.simulation.scan import needle, places
 from tests.simulation.smtp import Mail
@@ -66,6 +67,8 @@ STOPS = {
 }
 """Why a run may be stopped."""
 
+OF_A_POLICY = "alert_settled of a policy"
+
 WINDOW = timedelta(hours=72)
 GRACE = timedelta(hours=7)
 """An answer that was journaled within its window may be taken after a gap of faults and a sweep."""
@@ -91,6 +94,7 @@ async def check_everything(world: World, story: Story) -> None:
     every_reward_joined_once(world)
     every_offer_that_was_seen_has_its_reward(world)
     the_learner_was_told_of_all(world)
+    only_rules_decide_where_learning_was_taken_back(world)
     one_success_mail_per_order(world)
     one_alert_per_run(world)
     every_run_ended(world)
@@ -188,6 +192,7 @@ def every_event_counted_once(world: World, story: Story) -> None:
         if not stored.moved:
             counted.update(_behavior.decode(stored.state).counters)
     unreadable = journaled.pop("", 0)
+    journaled.pop(OF_A_POLICY, 0)  # nobody's: Behavior makes no visitor of it
     quarantined = len(database.tables.get("quarantine", {}))
     if quarantined != unreadable:
         witness.broken("quarantine", f"{quarantined} rows, {unreadable} unreadable events")
@@ -203,6 +208,8 @@ def _name(raw: bytes) -> str:
         return ""
     if isinstance(event, Engaged):
         return f"engagement_{event.response}:{event.interaction_type}"
+    if isinstance(event, AlertSettled) and event.policy:
+        return OF_A_POLICY
     name: str = getattr(event, "event", "") or str(type(event).__struct_config__.tag)
     return name
 
@@ -440,7 +447,7 @@ def every_reward_joined_once(world: World) -> None:
             witness.broken("reward", f"before its decision {reward['decision_id']}")
         key = (decision["visitor"], decision["path"], decision["run"], decision["attempt"])
         row = sent.get(key)
-        if row is None or reward["kind"] != "response" or not reward["value"]:
+        if row is None or reward["kind"] == "purchase" or not reward["value"]:
             continue
         handed = row.get("handed_over_at")
         if handed is not None and reward["at"] > handed + WINDOW + GRACE:

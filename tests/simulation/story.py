@@ -17,8 +17,9 @@ from agents.runtime.broadcaster import BROADCASTS, CANCELLING, ORDERED
 from agents.runtime.eraser import ERASURES, asked
 from agents.runtime.held import Stored
 from messaging.gateway.acts import settlement
+from messaging.ports import Commit
 from messaging.store.memory import MemoryDatabase
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS
+from messaging.vocabulary.effects import HARM, UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import (
     Engaged,
     EntryAsked,
@@ -29,6 +30,7 @@ from messaging.vocabulary.ids import derive, visitor_id_for
 from messaging.webhooks.caller import WEBHOOKS
 from tests.simulation.audience import Audience, Maker, Person
 from tests.simulation.gateway import SimGateway, ask
+from tests.simulation.harm import do_harm, look
 from tests.simulation.process import Process
 from tests.simulation.readers import Answer, answers
 from tests.simulation.smtp import Mail
@@ -85,6 +87,7 @@ class Story:
         world.server.on_mail = self._mail_arrived
         world.witness.on_request = self._at_the_worst_moment
         world.witness.on_offer = self._offered
+        world.witness.on_decisions = self._decided
 
     async def run(self) -> None:
         """Live through the days with faults, heal, and let the rest of the time pass."""
@@ -101,6 +104,7 @@ class Story:
                 self._webhooks(),
                 self._publish(),
                 self._erasures(),
+                do_harm(world),
             )
         ]
         await self._days(plan.days)
@@ -114,6 +118,9 @@ class Story:
         for task in tasks:
             task.cancel()
         self._raise_errors(tasks)
+
+    def _decided(self, commit: Commit) -> None:
+        look(self.world.witness, commit, self.world.database.tables.get("snapshots", {}))
 
     async def _days(self, count: int) -> None:
         """Let days pass, unless so much is broken that only noise would follow."""
@@ -345,7 +352,9 @@ class Story:
                         self._go(self._settle(alert_id, dict(row), action))
 
     async def _settle(self, alert_id: str, row: dict[str, Any], action: str) -> None:
-        if row["kind"] == UNCERTAIN_SUCCESS or row["policy"]:
+        if row["kind"] == HARM:
+            action = "close" if action == "close" else "resume"
+        elif row["kind"] == UNCERTAIN_SUCCESS or row["policy"]:
             action = "close"  # the gateway takes nothing else
         stage = "visited" if action == "change" else ""
         fact = settlement({**row, "id": alert_id}, action, stage=stage)

@@ -132,6 +132,7 @@ class Witness:
         """Visitor -> what Social was told last."""
         self._goals: dict[str, datetime] = {}
         """Visitor -> latest goal that Engagement took."""
+        self.on_decisions: Callable[[Commit], None] = lambda commit: None
         self.on_offer: Callable[[str], None] = lambda engagement_id: None
         self.on_request: Callable[[str, str], None] = lambda visitor, send_id: None
 
@@ -184,6 +185,7 @@ class Witness:
         for row in commit.rows:
             self._row(row, now)
         if commit.bot == "rules":
+            self.on_decisions(commit)
             for write in commit.states:
                 self._run_states(write.visitor, write.body)
 
@@ -281,6 +283,8 @@ class Witness:
                 self._decision_row(row.id, fields)
             case "story":
                 self._story_row(fields)
+            case "rewards":
+                self.moves[f"reward {fields['kind']}"] += 1
             case "alerts":
                 self.alerts.setdefault(row.id, []).append(fields["status"])
             case _:

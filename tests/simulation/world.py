@@ -86,6 +86,8 @@ class Plan(msgspec.Struct, frozen=True):
     overlap_letters_min: int = 256
     erasures: int = 0
     """People who ask to be erased."""
+    harm: bool = False
+    """What was learned of hours does harm, and is taken back (`harm`)."""
 
 
 def plan_for(seed: int, chaos: Chaos) -> Plan:
@@ -115,7 +117,8 @@ def plan_for(seed: int, chaos: Chaos) -> Plan:
     )
     if draw.random() < 0.8:
         plan.shards["social"] = 2 if many else 1
-    return plan
+    does_harm = plan.learning and chaos.dice("harmful").random() < 0.3
+    return msgspec.structs.replace(plan, harm=does_harm)
 
 
 TOLD = """steps:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from messaging.gateway import acts
 from messaging.gateway.asking import version_of
-from messaging.gateway.console.door import Visit, back_to
+from messaging.gateway.console.door import Form, Visit, back_to
 from messaging.gateway.console.drawing import ROOT
 from messaging.gateway.console.learned import Heat, ModelNow
 from messaging.gateway.console.lists import addresses, page_of
@@ -105,6 +105,12 @@ async def learning(visit: Visit) -> web.StreamResponse:
         span=_span(now.heat) if now.heat is not None else (0.0, 0.0),
         models=[{"model": each, "scale": _curve_scale(each)} for each in now.models],
     )
+
+
+async def resume_learning(visit: Visit, form: Form) -> web.StreamResponse:
+    """Turn a policy on again that was taken back, as an editor decided."""
+    await acts.resume_learning(visit.gateway, form.get("policy", ""), by=visit.session.user)
+    return back_to(f"{ROOT}learning", "learning-on")
 
 
 def _curve_scale(model: ModelNow) -> float:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from messaging.gateway.console.delivered import DeliveredNow
-from messaging.gateway.console.learned import LearningNow
+from messaging.gateway.console.learned import Evaluation, LearningNow
 from messaging.gateway.console.routine import OlderLine, Routine, Routines
 from messaging.gateway.paging import After
 
@@ -23,9 +23,9 @@ class AlertCard(msgspec.Struct, kw_only=True):
     at: str
     status: str
     visitor: str
-    """Empty where it is about a split test."""
+    """Empty where it is about a split test, or what was learned."""
     who: str
-    """Whom it is about, or which split test."""
+    """Whom it is about, which split test, or what was learned of."""
     said: str
     place: str
     """Path, and run or stage; empty for none."""
@@ -37,7 +37,9 @@ class AlertCard(msgspec.Struct, kw_only=True):
     may_resume: bool
     """False: it is about one e-mail or a split test, and can only be closed."""
     stages: list[str]
-    """Where a new run may begin."""
+    """Where a new run may begin; none for what is about no run."""
+    page: str = ""
+    """Of the console, about what it is, where that is no visitor."""
 
 
 class RecipientLine(msgspec.Struct, kw_only=True):
@@ -201,6 +203,13 @@ class Desk(Protocol):
 
     async def learning(self) -> LearningNow:
         """Return what all policies believe."""
+        ...
+
+    async def evaluation(self, policy: str, against: str | dict[str, float]) -> Evaluation | None:
+        """Return what the decision log says of a policy beside another; None: nothing is published of it.
+
+        `against`: `rules`, `uniform`, or arm -> weight.
+        """
         ...
 
     async def system(self, own: list[tuple[str, str]]) -> SystemNow:

@@ -43,7 +43,8 @@ FORM_FIELDS_MAX = 400
 FORM_KEY = "form_key"
 
 SAID = {
-    "resumed": "The alert is resumed: a new run begins.",
+    "resumed": "The alert is resumed: a new run begins, or learning is on again.",
+    "learning-on": "Learning is on again. What is known of harm begins anew.",
     "changed": "The alert is settled: a new run begins at the stage you chose.",
     "closed": "The alert is closed.",
     "path-pause": "This path is paused: nothing is planned or sent on it; what is due waits.",

@@ -6,6 +6,8 @@ import msgspec
 
 from messaging.gateway.told import LiftNow
 
+TAKEN_BACK = "taken back"
+
 
 class Heat(msgspec.Struct, kw_only=True):
     """Hold the expected rate of response of each hour of the week."""
@@ -62,6 +64,90 @@ class ModelNow(msgspec.Struct, kw_only=True):
     """Of moments later than all that it learned from, by rising probability; empty where there were too few."""
 
 
+class MeasureLine(msgspec.Struct, kw_only=True):
+    """Hold one measure of the guardrail: each visitor once in an era, by the first decision of it."""
+
+    measure: str
+    """`response`, `goal`, `unsubscribe` or `complaint`."""
+    title: str
+    learned: str
+    rules: str
+    """Of how many visitors it came true, with learning and held out; in words."""
+    evidence: float
+    """For harm; all measures share the alarm, at a mean of 20."""
+
+
+class PolicyLine(msgspec.Struct, kw_only=True):
+    """Say how one policy fares beside the rules, and whether it acts."""
+
+    policy: str
+    title: str
+    version: int
+    decisions: int
+    held_out: int
+    """Of the decisions."""
+    lift: str
+    """Difference of answers per decision, learned less held out, with its interval; in words."""
+    state: str
+    """`learning` or `taken back`."""
+    said: str
+    era: int
+    """How often a person turned it on again, or half a year went by."""
+    alert: str = ""
+    """The alert that called a person about it, where it was taken back."""
+    evidence: float
+    """For harm, shared over the measures; at 20 it is taken back."""
+    measures: list[MeasureLine]
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Say whether the rules decide in its place."""
+        return self.state == TAKEN_BACK
+
+
+class ValueLine(msgspec.Struct, kw_only=True):
+    """Hold a policy's value by one method with its 95 % interval; null: the log says too little of it."""
+
+    method: str
+    """`ips`, `snips`, `dr` or `switch-dr`."""
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class ValuedPolicy(msgspec.Struct, kw_only=True):
+    """Hold what the log says of one policy."""
+
+    name: str
+    effective: float
+    """Effective number of answers (Kish 1965)."""
+    estimates: list[ValueLine]
+    why_not: str
+    """Why there is no value; empty where there is one."""
+
+
+class Evaluation(msgspec.Struct, kw_only=True):
+    """Hold what the decision log says of a policy as it stands, beside another one."""
+
+    policy: str
+    version: int
+    against: str
+    """`rules`, `uniform`, or `file`: weights that were given."""
+    answers: int
+    """Decisions of the policy whose reward is known."""
+    left_out: int
+    """Of more, because what it is held against takes none of their arms, or nobody knows which."""
+    logged: float
+    """Mean reward of these answers, as they were decided."""
+    policies: list[ValuedPolicy]
+    """The policy, then what it is held against."""
+    difference: float | None
+    low: float | None
+    high: float | None
+    """How much more it brings, doubly robust, with a 95 % interval; null: the log says too little."""
+    verdict: str
+
+
 class LearningNow(msgspec.Struct, kw_only=True):
     """Hold what all policies believe."""
 
@@ -70,3 +156,5 @@ class LearningNow(msgspec.Struct, kw_only=True):
     models: list[ModelNow]
     lifts: list[LiftNow]
     """Each path: what learning brings beside the rules alone."""
+    guarded: list[PolicyLine] = []
+    """Each policy that chooses, held against the rules."""
