@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from messaging.gateway.moments import DAYS
+from scripts.lead_words import because
 from scripts.reasons import not_offered, why
 
 Row = dict[str, Any]
@@ -28,6 +29,17 @@ def decided(row: Row, *, brief: bool = False) -> str:
     ...     }
     ... )
     'chose Thu 14:00 (their time) for the e-mail "invitation" (95 %, of 2 hours allowed); not Wed 22:00: quiet hours'
+    >>> decided(
+    ...     {
+    ...         "kind": "decisions: template",
+    ...         "arm": "a",
+    ...         "step": "invitation",
+    ...         "probabilities": [0.62, 0.38],
+    ...         "candidates": [["a", ""], ["b", ""]],
+    ...         "because": ["cohort keen"],
+    ...     }
+    ... )
+    'chose template "a" for the e-mail "invitation" (62 %, of 2 templates allowed), by what is known of them: is "keen"'
     """
     kind = row["kind"].rpartition(" ")[2]
     if kind == "interaction":
@@ -37,8 +49,10 @@ def decided(row: Row, *, brief: bool = False) -> str:
         said = f'chose {arm_words(kind, row["arm"])} for the e-mail "{row["step"]}"{of}'
     if brief:
         return said
+    reason = because(row)
     refused = "; ".join(f"{arms}: {rule}" for rule, arms in refusals(row))
-    return f"{said} ({how_likely(row)}){f'; not {refused}' if refused else ''}"
+    said = f"{said} ({how_likely(row)}){f', {reason}' if reason else ''}"
+    return f"{said}; not {refused}" if refused else said
 
 
 def how_likely(row: Row) -> str:

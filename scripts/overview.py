@@ -22,6 +22,7 @@ from scripts.counting import counted
 from scripts.doing import bots_now
 from scripts.experiments import verdict_words
 from scripts.known import chance
+from scripts.lead_words import because
 from scripts.lift import lift_now
 from scripts.older import still_there
 from scripts.reasons import why
@@ -198,7 +199,9 @@ def _why(row: Facts) -> str:
     if row.get("holdout") or policy == "rules":
         return how_likely(row)
     learned = f"version {version:,}" if version else "nothing learned yet"
-    return f"{how_likely(row)}; by the policy {policy_words(policy)}, {learned}"
+    reason = because(row)
+    said = f"{how_likely(row)}{f', {reason}' if reason else ''}"
+    return f"{said}; by the policy {policy_words(policy)}, {learned}"
 
 
 def _waiting(row: Facts, facts: Facts) -> Waiting:

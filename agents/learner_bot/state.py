@@ -12,6 +12,7 @@ from datetime import datetime
 
 import msgspec
 
+from agents.learner_bot.shown import Shown
 from learning.evaluation.experiment import Experiment
 
 ARMS_MAX = 64
@@ -114,6 +115,8 @@ class PolicyState(msgspec.Struct):
     """Of a split test; None: it is none."""
     raised: dict[str, Raised] = {}
     """Kind of an alert about the policy -> what was said: each comes once."""
+    shown: Shown | None = None
+    """What answers have shown of whom they were of; None where nothing is asked of that."""
 
     def refuse(self, reason: str) -> None:
         """Count a message that was not learned from."""

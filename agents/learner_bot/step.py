@@ -13,7 +13,8 @@ Rules
 6. Probabilities are learned outside (`trainings`): the learner says when, and gives what comes of it its version.
 7. A split test is a policy of its own that counts visitors (`experiments`); what it sends teaches the templates, too.
    Its snapshot goes out at once when it is decided.
-8. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
+8. Of a template's answer it is learned of whom it was, too (`leads`): which leads answer which template.
+9. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from agents.learner_bot import alerts, experiments, trainings
+from agents.learner_bot import alerts, experiments, leads, trainings
+from agents.learner_bot.shown import Shown
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from learning.evaluation import experiment
 from learning.serving import on_site, split_test
-from learning.serving.next_best import policy_name
+from learning.serving.next_best import is_policy, policy_name
 from learning.serving.send_time import POLICY as SEND_TIME
 from learning.serving.send_time import SLOTS
 from messaging.vocabulary.effects import CancelWake, Effect, PublishSnapshot, WakeAt
@@ -155,7 +157,8 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
         state.policy = message.policy
     bundle = _bundle(min(message.decided_at, now) + _ripe_after(state, message))
     reason = _refusal(state, message, bundle)
-    if reason is None and not state.remember(_number("reward", _reward_id(message))):
+    number = _number("reward", _reward_id(message))
+    if reason is None and not state.remember(number):
         reason = "reward again"
     if reason is None:
         week = (now - _EPOCH) // timedelta(weeks=1)
@@ -173,8 +176,12 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
         _count_unpublished(state, 1, now)
         return
     tally = state.ripening.setdefault(bundle, {}).setdefault(message.arm, Tally())
-    tally.successes += message.reward.value * message.reward.human
+    reward = message.reward.value * message.reward.human
+    tally.successes += reward
     tally.exposures += 1.0
+    if is_policy(state.policy):
+        state.shown = state.shown or Shown()
+        leads.put(state.shown, bundle, number, message.arm, reward, message.inputs)
 
 
 def _ripe_after(state: PolicyState, message: RewardSeen) -> timedelta:
@@ -234,6 +241,8 @@ def _ripen(state: PolicyState, now: datetime) -> None:
             tally.successes += ripe.successes
             tally.exposures += ripe.exposures
             learned += ripe.exposures
+        if state.shown is not None:
+            leads.ripen(state.shown, bundle, state.arms)
         _count_unpublished(state, round(learned), now)
 
 
@@ -246,6 +255,8 @@ def _discount(state: PolicyState, now: datetime) -> None:
         for tally in state.arms.values():
             tally.successes *= factor
             tally.exposures *= factor
+        if state.shown is not None:
+            leads.fade(state.shown, factor)
         state.discounted_at = now
 
 
@@ -261,6 +272,8 @@ def _publish_if_due(state: PolicyState, now: datetime) -> list[Effect]:
         return []
     if state.unpublished < PUBLISH_AFTER_REWARDS and now < since + PUBLISH_AFTER:
         return []
+    if state.shown is not None:
+        leads.learn(state.shown, state.arms)
     state.version += 1
     state.unpublished = 0
     state.unpublished_since = None
@@ -283,6 +296,8 @@ def snapshot_of(state: PolicyState) -> Snapshot:
     }
     for key, sums in sorted(state.lift.items()):
         arrays[f"lift/{key}"] = [float(sums.count), sums.total, sums.squares]
+    if state.shown is not None:
+        arrays.update(leads.arrays_of(state.shown, state.arms))
     arrays.update(_refused(state))
     return Snapshot(
         policy=state.policy,

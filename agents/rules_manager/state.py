@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -21,6 +21,12 @@ ABSORBED_MAX = 32
 OFFERED_MAX = 24
 SHOWN_MAX = CAPPED_MAX
 """Offers on the site kept for the caps; a day and a session hold a handful."""
+
+VISITS_MAX = 8
+"""Visits remembered: who comes more often in a month is alike to a policy."""
+
+SAME_VISIT = timedelta(minutes=30)
+"""Ends of visits that are told so close together are one visit's: what comes late moves its end."""
 
 BROADCASTS_MAX = 32
 """Broadcasts remembered; none is told again once so many came after it."""
@@ -52,6 +58,8 @@ class Choice(msgspec.Struct, array_like=True):
     """The split test that counts what comes of it, too; empty: none."""
     by_people: bool = False
     """Whether it was a person's: the rules' default, or all there was (`messaging.vocabulary.records`)."""
+    inputs: bytes = b""
+    """What was known of the visitor, as the policy reads it (`context.inputs_of`), until the answer has come."""
 
 
 class Try(msgspec.Struct, array_like=True):
@@ -167,6 +175,13 @@ class Touch(msgspec.Struct, array_like=True):
     """True from the reservation until its send has an end: it may go out at any moment, so it counts as now."""
 
 
+class Visit(msgspec.Struct, array_like=True):
+    """Remember a visit to the site that is over."""
+
+    ended_at: datetime
+    pages: int
+
+
 class Offered(msgspec.Struct, array_like=True):
     """Count one interaction offered on the site against the caps."""
 
@@ -239,6 +254,17 @@ class RulesState(msgspec.Struct, array_like=True):
     """`<task>/<machine or people>` -> pieces of work done for this visitor (`agents.rules_manager.working`)."""
     shown: list[datetime] = []
     """When what was offered on the site was seen first, the newest so many: caps on all channels together count it."""
+    visits: list[Visit] = []
+    """The newest visits that are over, by their ends."""
+
+    def note_visits(self, visits: list[Visit]) -> None:
+        """Remember visits that are over, each once, the newest so many."""
+        found: list[Visit] = []
+        for visit in sorted([*self.visits, *visits], key=lambda each: (each.ended_at, each.pages)):
+            if found and visit.ended_at - found[-1].ended_at < SAME_VISIT:
+                found.pop()  # its end moved
+            found.append(visit)
+        self.visits = found[-VISITS_MAX:]
 
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""

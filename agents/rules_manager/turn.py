@@ -88,11 +88,18 @@ class Turn:
         """Return whether this visitor (or another) gets the rules' defaults for good."""
         return share(HOLDOUT_SALT, visitor or self.state.visitor) < self.view.holdout
 
-    def decided(self, learns: str, decision: Decision, test: SplitTest | None = None) -> Choice:
+    def decided(
+        self,
+        learns: str,
+        decision: Decision,
+        test: SplitTest | None = None,
+        inputs: bytes = b"",
+    ) -> Choice:
         """Log a decision, tell the learner, and return what must be remembered of it.
 
         `learns` names the policy that measures or learns by it, also where the rules themselves decided; empty where
-        nothing is to be learned. `test` is the running split test that the visitor is counted in, too.
+        nothing is to be learned. `test` is the running split test that the visitor is counted in, too. `inputs` is what
+        the policy may learn to decide by.
         """
         self.effects.append(LogDecision(decision))
         if not learns:
@@ -116,6 +123,7 @@ class Turn:
             by_rules=decision.policy != learns,
             test="" if test is None else test.policy,
             by_people=decision.by_people,
+            inputs=inputs,
         )
 
     def reward(self, choice: Choice, kind: str, value: float, human: float) -> None:
@@ -124,6 +132,7 @@ class Turn:
             return
         choice.open = False
         reward = self._rewarded(choice, kind, value, human)
+        choice.inputs = b""  # only what answers first teaches
         if choice.test:
             self._tell_reward(choice, choice.test, reward, in_lift=True)
 
@@ -156,6 +165,9 @@ class Turn:
                 holdout=choice.holdout,
                 subject=self.state.visitor,
                 in_lift=in_lift and not self.state.mixed,
+                inputs=choice.inputs
+                if policy == choice.policy and reward.kind == "response"
+                else b"",
             ),
         )
 

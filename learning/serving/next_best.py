@@ -44,6 +44,11 @@ def policy_name(path: str, stage: str) -> str:
     return f"next_best/{path}/{stage}"
 
 
+def is_policy(policy: str) -> bool:
+    """Say whether a policy chooses among the e-mails of a path's stage."""
+    return policy.startswith("next_best/")
+
+
 def choose_template(
     snapshot: Snapshot | None,
     allowed: list[str],

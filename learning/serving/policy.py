@@ -50,6 +50,8 @@ class Choice(msgspec.Struct):
     policy: str
     policy_version: int
     """Version of the snapshot that was asked; 0: none had been published."""
+    because: list[str] = []
+    """Why the arm was as likely as it was, as `Decision.because` says it."""
 
     def propensity(self) -> float:
         """Return the probability with which the arm was drawn."""

@@ -391,6 +391,9 @@ class RewardSeen(Message):
     in_lift: bool = True
     """False where the decision says nothing of learning against the rules: the rules decided for somebody who is not
     held out, or the visitor is one of two who became one, of whom one was held out."""
+    inputs: bytes = b""
+    """What was known of the visitor when it was decided, in sixteenths, a signed byte each (`agents.rules_manager.
+    context.INPUTS`); empty where nothing is to be learned of that."""
 
 
 class TrainingScheduled(Message):

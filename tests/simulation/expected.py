@@ -44,6 +44,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "run alerted > won",
         "decision interaction on_site",
         "decision interaction rules",
+        "decision by what is known of a lead",
         "engagement (new) > offered",
         "engagement (new) > refused",
         "engagement offered > shown",

@@ -41,6 +41,7 @@ MUTANTS = (
     "late_event_comes_back",
     "model_not_of_the_batch",
     "one_choice_for_all",
+    "answer_without_its_lead",
 )
 
 
