@@ -178,7 +178,7 @@ class World:
             letters += [MergedInto(younger, now, older) for younger, older in found.merges]
         for write in resolver.writes():
             held = self.rows.get(write.key)
-            assert write.expected == (held[0] if held else None)
+            assert write.expected == held
             self.rows[write.key] = (write.visitor, write.born)
         while letters and self.steps:
             letters = [m for letter in letters for m in self._deliver(letter, now)]

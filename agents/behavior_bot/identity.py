@@ -168,7 +168,7 @@ class Resolver:
         for key in sorted(self._rows):
             row, before = self._rows[key], self._before.get(key)
             if row != before:
-                found.append(IdentityWrite(key, row[0], row[1], before[0] if before else None))
+                found.append(IdentityWrite(key, row[0], row[1], before))
         return found
 
     def _link(self, record: Record, keys: list[str], previous: str) -> Resolution:

@@ -232,12 +232,12 @@ class MemoryStore:
                 table[row.id] |= row.fields
 
     def _identities_after(self, writes: list[IdentityWrite]) -> dict[str, tuple[str, int]]:
-        """Return the keys a batch gives away. Raise `Conflict` where an owner is not the one expected."""
+        """Return the keys a batch gives away. Raise `Conflict` where a row is not the one expected."""
         given: dict[str, tuple[str, int]] = {}
         for write in writes:
-            owner = given.get(write.key) or self._database.identity.get(write.key)
-            if (owner[0] if owner else None) != write.expected:
-                raise Conflict("an identity key has another owner by now")
+            row = given.get(write.key) or self._database.identity.get(write.key)
+            if row != write.expected:
+                raise Conflict("an identity key's row is another one by now")
             given[write.key] = (write.visitor, write.born)
         return given
 

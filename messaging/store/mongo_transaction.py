@@ -199,7 +199,10 @@ def _guard(database: Documents, session: Session, commit: Commit) -> None:
 def _give_identities(
     database: Documents, session: Session, identities: list[IdentityWrite]
 ) -> None:
-    """Give keys to visitors, each only if its owner is still the one that was read."""
+    """Give keys to visitors, each only if its row is still the one that was read.
+
+    The whole row: that a visitor has a user id by now shows in `n` alone, and stops a merge.
+    """
     if not identities:
         return
     operations: list[_Operation] = []
@@ -208,7 +211,9 @@ def _give_identities(
         if write.expected is None:
             operations.append(InsertOne({"_id": write.key, **owner}))
         else:
-            operations.append(UpdateOne({"_id": write.key, "v": write.expected}, {"$set": owner}))
+            visitor, born = write.expected
+            read = {"_id": write.key, "v": visitor, "n": Int64(born)}
+            operations.append(UpdateOne(read, {"$set": owner}))
     moved = sum(write.expected is not None for write in identities)
     try:
         result = database["identity"].bulk_write(operations, session=session)
@@ -217,7 +222,7 @@ def _give_identities(
             raise Conflict("an identity key was given away by another shard") from error
         raise
     if result.matched_count != moved:
-        raise Conflict("an identity key has another owner by now")
+        raise Conflict("an identity key's row is another one by now")
 
 
 def _put_states(database: Documents, session: Session, bot: str, states: list[StateWrite]) -> None:

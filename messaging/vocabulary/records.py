@@ -120,10 +120,11 @@ class SplitTest(msgspec.Struct, frozen=True, array_like=True):
 
 
 class IdentityWrite(msgspec.Struct):
-    """Give an identity key to a visitor. `expected` is the owner that was read, None if there was none."""
+    """Give an identity key to a visitor, if its row still is the one that was read."""
 
     key: str
     visitor: str
     born: int
     """Journal position at which the visitor was first seen; the older of two is the one with the lower."""
-    expected: str | None
+    expected: tuple[str, int] | None
+    """(visitor, born) as they were read; None: there was no row."""

@@ -241,16 +241,30 @@ async def test_an_identity_key_moves_only_from_the_owner_that_was_read(keeping):
     await store.acquire("rules-0")
     given = [
         IdentityWrite("u:1", a_visitor("ann"), 1, None),
-        IdentityWrite("u:1", a_visitor("bob"), 2, a_visitor("ann")),
+        IdentityWrite("u:1", a_visitor("bob"), 2, (a_visitor("ann"), 1)),
     ]
     await store.commit(a_commit(1, 1, identities=given))
     assert await store.identities(["u:1"]) == {"u:1": (a_visitor("bob"), 2)}
     for expected in (a_visitor("ann"), a_visitor("carl")):
-        moved = [IdentityWrite("u:1", a_visitor("dora"), 3, expected)]
+        moved = [IdentityWrite("u:1", a_visitor("dora"), 3, (expected, 2))]
         with pytest.raises(Conflict):
             await store.commit(a_commit(1, 2, identities=moved))
     with pytest.raises(Conflict):
-        await store.commit(a_commit(1, 2, identities=[IdentityWrite("u:9", "x", 1, "y")]))
+        await store.commit(a_commit(1, 2, identities=[IdentityWrite("u:9", "x", 1, ("y", 1))]))
+
+
+async def test_a_merge_does_not_pass_over_a_user_id_that_came_in_between(keeping):
+    """Both read that Ann has no user id; then one shard hears of it, and the other makes Ann a part of Bob."""
+    store = keeping.store()
+    await store.acquire("rules-0")
+    await store.acquire("rules-1")
+    ann, bob, row = a_visitor("ann"), a_visitor("bob"), "v:" + a_visitor("ann")
+    await store.commit(a_commit(1, 1, identities=[IdentityWrite(row, ann, 7, None)]))
+    await store.commit(a_commit(1, 2, identities=[IdentityWrite(row, ann, ~7, (ann, 7))]))
+    merged = a_commit(1, 1, shard="rules-1", identities=[IdentityWrite(row, bob, 3, (ann, 7))])
+    with pytest.raises(Conflict):
+        await store.commit(merged)
+    assert await store.identities([row]) == {row: (ann, ~7)}
 
 
 async def test_two_shards_that_want_one_key_at_the_same_time_do_not_both_get_it(keeping):
