@@ -14,6 +14,7 @@ import numpy as np
 
 from agents.protocol.draw import Draw
 from learning.serving.contextual import decide, with_level
+from learning.serving.for_lead import choose_for_lead
 from learning.serving.hours import FIRST
 from learning.serving.own_hours import leaning
 from learning.serving.presence import OCCASIONS_MAX, before_week
@@ -27,6 +28,7 @@ from learning.serving.send_time import (
     UNPROMPTED_WEEKS,
     choose_hour,
 )
+from learning.training.earned import Earned
 from learning.training.ridge import Sums, solve
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.records import Snapshot
@@ -43,6 +45,10 @@ TIMES_VW, TIMES_MABWISER = 20.0, 100.0
 """How many times a peer's rate ours should be."""
 
 SEND_TIME_MICROSECONDS = 30.0
+
+TEMPLATES, TOLD = 10, 24
+"""Of one lead's decision as Rules makes it: templates, and inputs told."""
+DECISIONS_A_SECOND = 20_000.0
 
 Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -77,7 +83,27 @@ def measure(say: Say) -> list[Row]:
         rows.append(row_of(f"speed.decide.{module}", "1/s", pairs, against=against, goal=times[0]))
         pairs = [_pair(ours_learns, peer_learns, UPDATES) for _ in range(RUNS)]
         rows.append(row_of(f"speed.learn.{module}", "1/s", pairs, against=against, goal=times[1]))
-    return [*rows, send_time_row()]
+    return [*rows, send_time_row(), for_lead_row()]
+
+
+def for_lead_row(decisions: int = 4_000) -> Row:
+    """Return the row of one lead's template, from a snapshot: inputs to exact chances, a draw, and the reasons."""
+    rng = np.random.default_rng(0)
+    arms = [f"template-{number}" for number in range(TEMPLATES)]
+    earned = Earned(TEMPLATES, TOLD)
+    told = rng.integers(-32, 33, (1_000, TOLD)).astype(np.int8)
+    chosen = rng.integers(0, TEMPLATES, 1_000)
+    earned.learn(chosen, told / 16.0, (rng.random(1_000) < 0.2).astype(np.float64))
+    snapshot = Snapshot(policy="next_best/p/s", version=1, arms=arms, arrays=earned.published())
+    names = [f"input {number}" for number in range(TOLD)]
+    leads = [each.tobytes() for each in told]
+
+    def one(number: int) -> object:
+        lead, draw = leads[number % 1_000], Draw(str(number))
+        return choose_for_lead(snapshot, arms, lead, draw, refused={}, policy="p", names=names)
+
+    rates = [_rate(one, decisions) for _ in range(RUNS)]
+    return limit_row("speed.next_best", "1/s", rates, DECISIONS_A_SECOND, below=False)
 
 
 def send_time_row(decisions: int = 2_000) -> Row:

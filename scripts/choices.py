@@ -6,6 +6,7 @@ from typing import Any
 
 from messaging.gateway.moments import DAYS
 from scripts.counting import counted
+from scripts.lead_words import because
 from scripts.reasons import not_offered, why
 
 Row = dict[str, Any]
@@ -40,6 +41,17 @@ def decided(row: Row, *, brief: bool = False) -> str:
     ...     }
     ... )
     'chose Thu 14:00 (their time) for the e-mail "invitation" (95 %, of 2 hours allowed); not Wed 22:00: quiet hours'
+    >>> decided(
+    ...     {
+    ...         "kind": "decisions: template",
+    ...         "arm": "a",
+    ...         "step": "invitation",
+    ...         "probabilities": [0.62, 0.38],
+    ...         "candidates": [["a", ""], ["b", ""]],
+    ...         "because": ["cohort keen"],
+    ...     }
+    ... )
+    'chose template "a" for the e-mail "invitation" (62 %, of 2 templates allowed), by what is known of them: is "keen"'
     """
     kind = row["kind"].rpartition(" ")[2]
     if kind == "interaction":
@@ -52,6 +64,8 @@ def decided(row: Row, *, brief: bool = False) -> str:
     said += f" ({how_likely(row)})"
     if whose := whose_hours(row):
         said += f" by {whose}"
+    if reason := because(row):
+        said += f", {reason}"
     refused = "; ".join(f"{arms}: {rule}" for rule, arms in refusals(row))
     return said + (f"; not {refused}" if refused else "")
 

@@ -1,6 +1,8 @@
 """Say what policies have learned: rates with their intervals, in words and numbers for the console.
 
-Rule 1: an interval is the posterior's own: what the policy draws from is what is shown.
+Rules
+1. An interval is the posterior's own: what the policy draws from is what is shown.
+2. Where what is known of a lead decides, too, what is shown as drawn is for a lead who is like most.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from agents.rules.compiled import CompiledRules
 from agents.runtime.figures import arms_in
 from agents.runtime.policies import choosing
 from learning.serving import next_best, on_site
+from learning.serving.by_context import inputs_told, ready_for
 from learning.serving.next_best import best_probabilities, posteriors
 from learning.serving.probability import HORIZON_DAYS, MADE_UP, POLICIES
 from learning.serving.send_time import POLICY, SLOTS, slot_scores
@@ -117,7 +120,13 @@ def _arms(snapshot: Snapshot) -> list[ArmLine]:
     if not snapshot.arms:
         return []
     a, b = posteriors(snapshot, snapshot.arms)
-    drawn = best_probabilities(a, b)
+    inputs = inputs_told(snapshot)
+    # An older version's, or of offers on the site: counts alone decide.
+    drawn = (
+        best_probabilities(a, b)
+        if inputs is None
+        else ready_for(snapshot, snapshot.arms, inputs).for_all
+    )
     exposures, successes = snapshot.arrays["exposures"], snapshot.arrays["successes"]
     lines = []
     for place, arm in enumerate(snapshot.arms):

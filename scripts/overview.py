@@ -24,6 +24,7 @@ from scripts.counting import counted
 from scripts.doing import bots_now
 from scripts.experiments import verdict_words
 from scripts.known import chance
+from scripts.lead_words import because
 from scripts.lift import lift_now
 from scripts.older import still_there
 from scripts.reasons import why
@@ -203,7 +204,9 @@ def _why(row: Facts) -> str:
         return how_likely(row)
     learned = f"version {version:,}" if version else "nothing learned yet"
     hours = f" and {whose}" if (whose := whose_hours(row)) else ""
-    return f"{how_likely(row)}; by the policy {policy_words(policy)}, {learned}{hours}"
+    reason = f", {told}" if (told := because(row)) else ""
+    said = f"{how_likely(row)}{reason}"
+    return f"{said}; by the policy {policy_words(policy)}, {learned}{hours}"
 
 
 def _waiting(row: Facts, facts: Facts) -> Waiting:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import msgspec
+
 from agents.learner_bot.state import PolicyState
 from agents.learner_bot.step import step
 from agents.protocol.bot import View
@@ -11,20 +13,25 @@ from agents.protocol.draw import DrawFor
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import Message
 
+_decoder = msgspec.msgpack.Decoder(PolicyState)
+
 
 class LearnerBot:
     """Join rewards to arms and publish policies."""
 
     name = "learner"
-    version = 1
+    version = 2
+    """2: what answers have shown of leads stands beside the counts of arms (`shown`)."""
     state_type: type[PolicyState] = PolicyState
 
     def fresh(self, visitor: str) -> PolicyState:  # noqa: ARG002 - a key doesn't tell the policy's name
         """Return the state of a policy nothing is known of."""
         return PolicyState()
 
-    def upgrade(self, version: int, body: bytes) -> PolicyState:  # noqa: ARG002 - there is none older
-        """Return the present state from an older version's bytes; version 1 is the first."""
+    def upgrade(self, version: int, body: bytes) -> PolicyState:
+        """Return the present state from an older version's bytes: what its arms counted teaches their levels."""
+        if version == 1:
+            return _decoder.decode(body)
         raise ValueError(f"learner: no state of version {version} was ever stored")
 
     def step(

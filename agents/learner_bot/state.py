@@ -13,6 +13,7 @@ from datetime import datetime
 
 import msgspec
 
+from agents.learner_bot.shown import Shown
 from agents.learner_bot.weeks import Weeks
 from learning.evaluation.experiment import Experiment
 from learning.evaluation.guardrail import Guard
@@ -126,6 +127,8 @@ class PolicyState(msgspec.Struct):
     """Of the hours of e-mails: in which people are there; None: it is about something else, or nothing was told."""
     guard: Guard = msgspec.field(default_factory=Guard)
     """Learned held against held out in the era under way."""
+    shown: Shown | None = None
+    """What answers have shown of whom they were of; None where nothing is asked of that."""
 
     def refuse(self, reason: str) -> None:
         """Count a message that was not learned from."""

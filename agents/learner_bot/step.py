@@ -14,8 +14,9 @@ Rules
 7. A split test is a policy of its own that counts visitors (`experiments`); what it sends teaches the templates, too.
    Its snapshot goes out at once when it is decided.
 8. In which hours people are there is learned from their weeks (`weeks`), beside what e-mails were answered.
-9. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
-10. What does harm is taken back (`guarding`), and a person may turn it on again.
+9. Of a template's answer it is learned of whom it was, too (`leads`): which leads answer which template.
+10. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
+11. What does harm is taken back (`guarding`), and a person may turn it on again.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from agents.learner_bot import alerts, experiments, guarding, trainings, weeks
+from agents.learner_bot import alerts, experiments, guarding, leads, trainings, weeks
+from agents.learner_bot.shown import Shown
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from learning.evaluation import experiment
 from learning.serving import on_site, split_test
-from learning.serving.next_best import policy_name
+from learning.serving.next_best import is_policy, policy_name
 from learning.serving.send_time import POLICY as SEND_TIME
 from learning.serving.send_time import SLOTS, WEIGHED
 from messaging.vocabulary.effects import CancelWake, Effect, PublishSnapshot, WakeAt
@@ -167,7 +169,8 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
         state.policy = message.policy
     bundle = _bundle(min(message.decided_at, now) + _ripe_after(state, message))
     reason = _refusal(state, message, bundle)
-    if reason is None and not state.remember(_number("reward", _reward_id(message))):
+    number = _number("reward", _reward_id(message))
+    if reason is None and not state.remember(number):
         reason = "reward again"
     if reason is None:
         week = (now - _EPOCH) // timedelta(weeks=1)
@@ -185,10 +188,14 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
         _count_unpublished(state, 1, now)
         return
     tally = state.ripening.setdefault(bundle, {}).setdefault(message.arm, Tally())
-    tally.successes += message.reward.value * message.reward.human
+    reward = message.reward.value * message.reward.human
+    tally.successes += reward
     tally.exposures += 1.0
     if state.policy == SEND_TIME:
         tally.leaned += message.weighs - 1.0
+    if is_policy(state.policy):
+        state.shown = state.shown or Shown()
+        leads.put(state.shown, bundle, number, message.arm, reward, message.inputs)
 
 
 def _take_week(state: PolicyState, message: WeekSeen, now: datetime) -> None:
@@ -280,6 +287,8 @@ def _ripen(state: PolicyState, now: datetime) -> None:
             tally.exposures += ripe.exposures
             tally.leaned += ripe.leaned
             learned += ripe.exposures
+        if state.shown is not None:
+            leads.ripen(state.shown, bundle, state.arms)
         _count_unpublished(state, round(learned), now)
 
 
@@ -293,6 +302,8 @@ def _discount(state: PolicyState, now: datetime) -> None:
             tally.successes *= factor
             tally.exposures *= factor
             tally.leaned *= factor
+        if state.shown is not None:
+            leads.fade(state.shown, factor)
         state.discounted_at = now
 
 
@@ -308,6 +319,8 @@ def _publish_if_due(state: PolicyState, now: datetime) -> list[Effect]:
         return []
     if state.unpublished < PUBLISH_AFTER_REWARDS and now < since + PUBLISH_AFTER:
         return []
+    if state.shown is not None:
+        leads.learn(state.shown, state.arms)
     state.version += 1
     state.unpublished = 0
     state.unpublished_since = None
@@ -331,6 +344,8 @@ def snapshot_of(state: PolicyState) -> Snapshot:
     for key, sums in sorted(state.lift.items()):
         arrays[f"lift/{key}"] = [float(sums.count), sums.total, sums.squares]
     arrays.update(guarding.arrays(state))
+    if state.shown is not None:
+        arrays.update(leads.arrays_of(state.shown, state.arms))
     arrays.update(_refused(state))
     if state.hours is not None:
         arrays.update(weeks.arrays_of(state.hours))

@@ -79,6 +79,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     state.refused += younger.refused
     state.offers = max(state.offers, younger.offers)
     add(state, younger.work)
+    state.note_visits(younger.visits)
     engaging.merged(turn, younger)
     state.touches = sorted([*state.touches, *younger.touches], key=lambda t: t.at)[-TOUCHES_MAX:]
     state.hours_week, state.hours = joined(

@@ -31,7 +31,7 @@ from agents.rules_manager.calendar import (
     starts_within,
     zone_of,
 )
-from agents.rules_manager.context import context_of
+from agents.rules_manager.context import INPUTS, context_of, inputs_of, named_reasons
 from agents.rules_manager.own_hours import learned_hour
 from agents.rules_manager.state import (
     NOT_COUNTED,
@@ -47,6 +47,7 @@ from agents.rules_manager.turn import Turn
 from agents.rules_manager.waiting import named, tell_planned, tell_waiting, why_waiting
 from learning.serving import fixed, next_best, send_time
 from learning.serving.fallback import choose_by_rules, is_taken_back
+from learning.serving.for_lead import choose_for_lead
 from learning.serving.policy import Choice as Chosen
 from learning.serving.split_test import ALARM, RUNNING
 from messaging.vocabulary.ids import decision_id, send_id
@@ -190,8 +191,8 @@ def _log(
     chosen: Chosen,
     test: SplitTest | None = None,
 ) -> Choice:
-    path = turn.path(run)
-    zone = zone_of(turn.state.zone, path.zone if path is not None else "")
+    """Log a choice; of a template it is remembered what it may be learned to be chosen by."""
+    context = _context(turn, run)
     return turn.decided(
         learns,
         Decision(
@@ -210,12 +211,20 @@ def _log(
             policy=chosen.policy,
             policy_version=chosen.policy_version,
             rules_version=run.version,
-            context=context_of(turn.state, run, turn.now, zone),
+            context=context,
+            because=named_reasons(chosen.because, turn.state.cohorts),
             holdout=run.holdout,
             leaning=chosen.leaning,
         ),
         test,
+        inputs_of(context) if kind == "template" and learns else b"",
     )
+
+
+def _context(turn: Turn, run: Run) -> list[float]:
+    path = turn.path(run)
+    zone = zone_of(turn.state.zone, path.zone if path is not None else "")
+    return context_of(turn.state, run, turn.now, zone)
 
 
 def trigger_due(turn: Turn) -> None:
@@ -388,8 +397,15 @@ def _pick_template(turn: Turn, run: Run, stage: StageRule) -> Choice:
         arm = step.default_among(run.in_stage, allowed)
         chosen = choose_by_rules(arm, allowed, refused)
     else:
-        draw = turn.draw(decision)
-        chosen = next_best.choose_template(snapshot, allowed, draw, refused=refused, policy=name)
+        chosen = choose_for_lead(
+            snapshot,
+            allowed,
+            inputs_of(_context(turn, run)),
+            turn.draw(decision),
+            refused=refused,
+            policy=name,
+            names=INPUTS,
+        )
     counted = test if verdict == RUNNING else None
     choice = _log(turn, run, stage, "template", name, decision, chosen, counted)
     if test is not None and splitting.decides(test, verdict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -21,6 +21,12 @@ ABSORBED_MAX = 32
 OFFERED_MAX = 24
 SHOWN_MAX = CAPPED_MAX
 """Offers on the site kept for the caps; a day and a session hold a handful."""
+
+VISITS_MAX = 8
+"""Visits remembered: who comes more often in a month is alike to a policy."""
+
+SAME_VISIT = timedelta(minutes=30)
+"""Ends of visits that are told so close together are one visit's: what comes late moves its end."""
 
 BROADCASTS_MAX = 32
 """Broadcasts remembered; none is told again once so many came after it."""
@@ -65,6 +71,8 @@ class Choice(msgspec.Struct, array_like=True):
     """The policy's era in which learned is held against held out; none: the visitor does not count by it."""
     answered: bool = False
     """Whether its reward was a yes."""
+    inputs: bytes = b""
+    """What was known of the visitor, as the policy reads it (`context.inputs_of`), until the answer has come."""
 
 
 class Try(msgspec.Struct, array_like=True):
@@ -184,6 +192,13 @@ class Touch(msgspec.Struct, array_like=True):
     """True from the reservation until its send has an end: it may go out at any moment, so it counts as now."""
 
 
+class Visit(msgspec.Struct, array_like=True):
+    """Remember a visit to the site that is over."""
+
+    ended_at: datetime
+    pages: int
+
+
 class Offered(msgspec.Struct, array_like=True):
     """Count one interaction offered on the site against the caps."""
 
@@ -262,6 +277,17 @@ class RulesState(msgspec.Struct, array_like=True):
     """In which hours the visitor was there, as Behavior packs it (`learning.serving.presence`)."""
     counted: dict[int, int] = {}
     """Policy (by a short hash) -> the era in which a decision of this visitor counts for it (`guarding`)."""
+    visits: list[Visit] = []
+    """The newest visits that are over, by their ends."""
+
+    def note_visits(self, visits: list[Visit]) -> None:
+        """Remember visits that are over, each once, the newest so many."""
+        found: list[Visit] = []
+        for visit in sorted([*self.visits, *visits], key=lambda each: (each.ended_at, each.pages)):
+            if found and visit.ended_at - found[-1].ended_at < SAME_VISIT:
+                found.pop()  # its end moved
+            found.append(visit)
+        self.visits = found[-VISITS_MAX:]
 
     def runs_on(self, path: str) -> list[Run]:
         """Return the runs of one path, in the order in which they were opened."""

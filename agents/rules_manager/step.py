@@ -14,7 +14,7 @@ from agents.protocol.draw import DrawFor
 from agents.rules_manager import broadcasting, editing, engaging, entering, flow, loop, merge
 from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
 from agents.rules_manager.revising import hours_seen
-from agents.rules_manager.state import RulesState
+from agents.rules_manager.state import RulesState, Visit
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import LET_IN
 from messaging.vocabulary.effects import Effect
@@ -61,6 +61,7 @@ def step(
         case Responded():
             loop.responded(turn, message)
         case SessionEnded():
+            state.note_visits([Visit(message.ended_at, message.depth)])
             loop.session_ended(turn, message)
             engaging.visit_over(turn)
         case EngagementSettled() | SiteConsent():

@@ -89,11 +89,18 @@ class Turn:
         """Return whether this visitor (or another) gets the rules' defaults for good."""
         return share(HOLDOUT_SALT, visitor or self.state.visitor) < self.view.holdout
 
-    def decided(self, learns: str, decision: Decision, test: SplitTest | None = None) -> Choice:
+    def decided(
+        self,
+        learns: str,
+        decision: Decision,
+        test: SplitTest | None = None,
+        inputs: bytes = b"",
+    ) -> Choice:
         """Log a decision, tell the learner, and return what must be remembered of it.
 
         `learns` names the policy that measures or learns by it, also where the rules themselves decided; empty where
-        nothing is to be learned. `test` is the running split test that the visitor is counted in, too.
+        nothing is to be learned. `test` is the running split test that the visitor is counted in, too. `inputs` is what
+        the policy may learn to decide by.
         """
         self.effects.append(LogDecision(decision))
         if not learns:
@@ -118,6 +125,7 @@ class Turn:
             test="" if test is None else test.policy,
             by_people=decision.by_people,
             era=self._era(learns),
+            inputs=inputs,
         )
 
     def _era(self, learns: str) -> int:
@@ -134,6 +142,7 @@ class Turn:
         choice.open = False
         choice.answered = value > 0.0
         reward = self._rewarded(choice, kind, value, human)
+        choice.inputs = b""  # only what answers first teaches
         if choice.test:
             self._tell_reward(choice, choice.test, reward, in_lift=True)
 
@@ -171,6 +180,9 @@ class Turn:
                 subject=self.state.visitor,
                 in_lift=in_lift and not self.state.mixed,
                 weighs=choice.weighs,
+                inputs=choice.inputs
+                if policy == choice.policy and reward.kind == "response"
+                else b"",
             ),
         )
 

@@ -22,9 +22,9 @@ SHARPNESS = 4.0
 eight arms, rates of .02 to .2), where 4 lost .4 to .8 of what 1 lost, and .4 to .9 of what Beta Thompson lost.
 Inverse gaps (SquareCB) with gamma 50 × root of the answers stuck to a wrong arm in some of them."""
 
-FLOOR = 0.005
-"""Of the probability, shared evenly: importance weights stay below 200 × the number of arms. At .02 it cost a sixth of
-what there is to lose between two arms and uniform sending."""
+FLOOR = 0.002
+"""Of the probability, shared evenly: importance weights stay below 500 × the number of arms. At .02 it cost a sixth of
+what there is to lose between two arms and uniform sending, at .005 three to five hundredths of what is lost at all."""
 
 INPUT_MAX = 6.0
 """Standard deviations: a normal input is never cut, and a broken one weighs no more than a rare one."""

@@ -55,6 +55,11 @@ def place_of(policy: str) -> tuple[str, str]:
     return (path, stage) if kind == "next_best" else ("", "")
 
 
+def is_policy(policy: str) -> bool:
+    """Say whether a policy chooses among the e-mails of a path's stage."""
+    return policy.startswith("next_best/")
+
+
 def choose_template(
     snapshot: Snapshot | None,
     allowed: list[str],

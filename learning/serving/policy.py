@@ -54,6 +54,8 @@ class Choice(msgspec.Struct):
     """As in `Decision`."""
     weighs: float = 1.0
     """As in `RewardSeen`."""
+    because: list[str] = []
+    """Why the arm was as likely as it was, as `Decision.because` says it."""
 
     def propensity(self) -> float:
         """Return the probability with which the arm was drawn."""

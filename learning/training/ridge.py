@@ -26,6 +26,8 @@ SHARED = 1e-3
 """Precision of what is common: the level of rewards is free."""
 CONTEXT = 10.0
 """Precision of the common effect of an input, for inputs of variance 1 and noise of variance 1."""
+NONE = 1e8
+"""Precision of an effect that there is none of: finite, so that one system of equations serves all."""
 INTERCEPT = 1.0
 """Precision of an arm's own level where nothing is known of how far arms differ: a new arm has its siblings' level, and
 leaves it after so many answers."""
@@ -50,13 +52,19 @@ class Sums(msgspec.Struct):
         size = inputs + 1
         return Sums(np.zeros((arms, size, size)), np.zeros((arms, size)), np.zeros(arms))
 
-    def add(self, arms: Ints, inputs: Vector, rewards: Vector) -> None:
-        """Take answers: arm numbers (n,), inputs (n, D − 1), rewards (n,). Raise ValueError where one is none."""
+    def add(
+        self, arms: Ints, inputs: Vector, rewards: Vector, shares: Vector | None = None
+    ) -> None:
+        """Take answers: arm numbers (n,), inputs (n, D − 1), rewards (n,). Raise ValueError where one is none.
+
+        `shares` (n,): what each counts as an exposure (in `squares`); 1 where they are not given.
+        """
         self.check(arms, inputs, rewards)
         x = with_level(inputs)
+        weighed = x if shares is None else x * shares[:, None]
         for arm in np.unique(arms):
             of = x[arms == arm]
-            self.squares[arm] += of.T @ of
+            self.squares[arm] += weighed[arms == arm].T @ of
             self.products[arm] += rewards[arms == arm] @ of
             self.answers[arm] += len(of)
 
@@ -98,13 +106,17 @@ class Sums(msgspec.Struct):
             raise ValueError(f"a reward is no number, or above {REWARD_MAX:g} in size")
 
 
-def solve(sums: Sums, own: float, level: float = INTERCEPT) -> Belief:
+def solve(
+    sums: Sums, own: float, level: float = INTERCEPT, common_effect: float = CONTEXT
+) -> Belief:
     """Return the belief that follows, an arm's own effect of an input shrunk by precision `own`, its level by `level`.
 
-    Infinite: arms differ in their level alone.
+    Infinite: arms differ in their level alone. `common_effect` is the precision of what an input does to all arms
+    alike; infinite: nothing.
     """
     if math.isinf(own):
         return _levels(sums, level)
+    common_effect = min(common_effect, NONE)
     size = sums.products.shape[1]
     prior = np.diag([level, *[own] * (size - 1)])
     eliminated = np.linalg.solve(sums.squares + prior, np.eye(size))  # (K, D, D)
@@ -112,7 +124,7 @@ def solve(sums: Sums, own: float, level: float = INTERCEPT) -> Belief:
     left = sums.squares - through @ sums.squares
     right = sums.products - (through @ sums.products[..., None])[..., 0]
     common = np.linalg.solve(
-        left.sum(axis=0) + np.diag([SHARED, *[CONTEXT] * (size - 1)]), right.sum(axis=0)
+        left.sum(axis=0) + np.diag([SHARED, *[common_effect] * (size - 1)]), right.sum(axis=0)
     )
     apart = (eliminated @ (sums.products - sums.squares @ common)[..., None])[..., 0]
     return Belief(common + apart, common, sums.answers + level)

@@ -418,6 +418,9 @@ class RewardSeen(Message):
     held out, or the visitor is one of two who became one, of whom one was held out."""
     weighs: float = 1.0
     """Of an hour: as how many sends it counts, by how much the visitor's own hours leaned to it."""
+    inputs: bytes = b""
+    """What was known of the visitor when it was decided, in sixteenths, a signed byte each (`agents.rules_manager.
+    context.INPUTS`); empty where nothing is to be learned of that."""
 
 
 class DecisionFared(Message):

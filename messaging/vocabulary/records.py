@@ -49,6 +49,10 @@ class Decision(msgspec.Struct, kw_only=True):
     rules_version: int
     context: list[float] = []
     """The moment in numbers, as `agents.rules_manager.context.NAMES` names them; empty on the site."""
+    because: list[str] = []
+    """Why this arm was likely: `little` (is known yet), `everybody` (answers it best), or what is known of the
+    visitor, the most telling first (of `agents.rules_manager.context.INPUTS`, or `cohort <name>`). Empty: nothing
+    was learned for it."""
     holdout: bool = False
     leaning: list[int] = []
     """Of an hour in which the visitor's own hours had a part: from how many weeks, and the hour of the week in which

@@ -17,6 +17,7 @@ import msgspec
 from agents.behavior_bot.state import BehaviorState
 from agents.learner_bot.state import PolicyState
 from agents.rules_manager.broadcast_rule import name_of
+from agents.rules_manager.context import inputs_of
 from agents.runtime.broadcaster import BROADCASTS, CANCELLED
 from agents.runtime.eraser import DONE, ERASURES
 from agents.runtime.filler import DONE as FILLED
@@ -95,6 +96,7 @@ async def check_everything(world: World, story: Story) -> None:
     every_offer_that_was_seen_has_its_reward(world)
     the_learner_was_told_of_all(world)
     only_rules_decide_where_learning_was_taken_back(world)
+    every_answer_says_of_whom_it_is(world)
     one_success_mail_per_order(world)
     one_alert_per_run(world)
     every_run_ended(world)
@@ -499,6 +501,15 @@ def the_learner_was_told_of_all(world: World) -> None:
             got = f"{state.decisions} and {state.rewards + over_bound} {state.refused}"
             what = f"{state.policy}: {got}, of {decisions} and {rewards}"
             world.witness.broken("learner", what)
+
+
+def every_answer_says_of_whom_it_is(world: World) -> None:
+    """What the learner hears of a lead with the answer is what the decision was made by, and is logged with it."""
+    decisions = world.database.tables.get("decisions", {})
+    for decision, told in world.witness.answered.items():
+        row = decisions.get(decision)
+        if row is not None and row["context"] and told != inputs_of(row["context"]):
+            world.witness.broken("answer of another moment", decision)
 
 
 def _policy_of(row: dict[str, Any]) -> str:

@@ -48,6 +48,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "policy turned on again",
         "reward unsubscribe",
         "reward complaint",
+        "decision by what is known of a lead",
         "engagement (new) > offered",
         "engagement (new) > refused",
         "engagement offered > shown",

@@ -42,6 +42,7 @@ MUTANTS = (
     "model_not_of_the_batch",
     "one_choice_for_all",
     "taken_back_not_heeded",
+    "answer_without_its_lead",
 )
 
 

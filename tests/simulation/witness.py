@@ -30,7 +30,9 @@ from messaging.vocabulary.messages import (
     Identified,
     MailOutcome,
     MergedInto,
+    Message,
     Responded,
+    RewardSeen,
     SendRequested,
     StateMerged,
     TraitsSet,
@@ -133,6 +135,8 @@ class Witness:
         self._goals: dict[str, datetime] = {}
         """Visitor -> latest goal that Engagement took."""
         self.on_decisions: Callable[[Commit], None] = lambda commit: None
+        self.answered: dict[str, bytes] = {}
+        """Decision on a template -> what the learner was told of the lead, with the answer."""
         self.on_offer: Callable[[str], None] = lambda engagement_id: None
         self.on_request: Callable[[str, str], None] = lambda visitor, send_id: None
 
@@ -153,23 +157,7 @@ class Witness:
             letters = decode_letters(out.body)
             self._letters[commit.shard, out.to, out.number] = letters
             for letter in letters:
-                self.messages[type(letter.message).__name__] += 1
-                is_traits = isinstance(letter.message, TraitsSet)
-                self.traits_told += commit.bot == "rules" and is_traits
-                if isinstance(letter.message, SendRequested):
-                    self.plans[letter.message.plan.send_id] = letter.message.plan
-                    self._asked_by[letter.message.plan.send_id] = letter.message.visitor
-                    self.on_request(letter.message.visitor, letter.message.plan.send_id)
-                elif isinstance(letter.message, EngagementRequested):
-                    requested = letter.message
-                    self._offered_by[requested.plan.engagement_id] = requested.at
-                elif isinstance(letter.message, CohortEntered):
-                    if letter.message.visit_at is not None:
-                        visits = self.visits.setdefault(letter.message.visitor, set())
-                        visits.add(letter.message.visit_at)
-                elif isinstance(letter.message, MergedInto):
-                    self.merged[letter.message.visitor] = letter.message.into
-                    self.merged_at.setdefault(letter.message.visitor, now)
+                self._sent(letter.message, commit.bot, now)
         record = commit.record
         self.messages["Arrived"] += len(record.visitors)
         self.messages["Woke"] += len(record.wakes)
@@ -241,6 +229,28 @@ class Witness:
             if mailbox in self._database.suppressed:
                 self.broken("asked about though suppressed", mailbox)
 
+    def _sent(self, message: Message, by: str, now: datetime) -> None:
+        self.messages[type(message).__name__] += 1
+        match message:
+            case TraitsSet():
+                self.traits_told += by == "rules"
+            case SendRequested():
+                self.plans[message.plan.send_id] = message.plan
+                self._asked_by[message.plan.send_id] = message.visitor
+                self.on_request(message.visitor, message.plan.send_id)
+            case EngagementRequested():
+                self._offered_by[message.plan.engagement_id] = message.at
+            case CohortEntered():
+                if message.visit_at is not None:
+                    self.visits.setdefault(message.visitor, set()).add(message.visit_at)
+            case RewardSeen():
+                self._answered(message)
+            case MergedInto():
+                self.merged[message.visitor] = message.into
+                self.merged_at.setdefault(message.visitor, now)
+            case _:
+                pass
+
     def _told_engagement(self, letter: Letter) -> None:
         message = letter.message
         if isinstance(message, GoalReached):
@@ -265,6 +275,10 @@ class Witness:
                 self.erased.add(message.visitor)
             case _:
                 pass
+
+    def _answered(self, message: RewardSeen) -> None:
+        if message.policy.startswith("next_best/") and message.reward.kind == "response":
+            self.answered[message.reward.decision_id] = message.inputs
 
     def _close(self, visitor: str, path: str, at: datetime) -> None:
         before = self.closed.get((visitor, path))
@@ -349,6 +363,7 @@ class Witness:
         if not honest:
             self.broken("propensity", f"{decision}: {fields['arm']} of {chances}")
         self.moves[f"decision {fields['kind']} {fields['policy'].split('/')[0]}"] += 1
+        self.moves["decision by what is known of a lead"] += bool(fields["because"])
 
     def _story_row(self, fields: dict[str, Any]) -> None:
         kind, detail = fields["kind"], fields["detail"]

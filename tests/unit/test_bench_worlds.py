@@ -7,7 +7,7 @@ import numpy as np
 from learning.protocols.randomised import Randomised, Uniform
 from scripts.bench_learning_contrasts import TESTS, contrasts, equals
 from scripts.bench_learning_rows import Effort
-from scripts.bench_learning_speed import send_time_row
+from scripts.bench_learning_speed import for_lead_row, send_time_row
 from scripts.bench_learning_worlds import intervals, own_hours, where_context_matters
 
 
@@ -66,3 +66,9 @@ def test_the_hour_of_an_e_mail_has_its_microseconds():
     assert row.unit == "µs"
     assert len(row.runs) == 3
     assert row.value > 0.0
+
+
+def test_a_leads_template_has_its_decisions_a_second():
+    row = for_lead_row(decisions=50)
+    assert row.unit == "1/s"
+    assert row.value > 1_000.0

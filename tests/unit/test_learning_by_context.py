@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agents.protocol.draw import Draw
-from learning.serving.by_context import belief_of, choose_by_context, published
+from learning.serving.by_context import belief_of, choose_by_context
 from learning.training.earned import Earned
 from messaging.vocabulary.records import Snapshot
 
@@ -28,8 +28,7 @@ def learned(answers: int = 1_500) -> Earned:
 
 
 def snapshot_of(earned: Earned) -> Snapshot:
-    arrays = published(earned.belief, earned.noise, earned.level)
-    return Snapshot(policy="next_best/lead/open", version=3, arms=ARMS, arrays=arrays)
+    return Snapshot(policy="next_best/lead/open", version=3, arms=ARMS, arrays=earned.published())
 
 
 def chances(snapshot: Snapshot, inputs: list[float], allowed=ARMS, refused=()) -> dict[str, float]:
@@ -88,5 +87,4 @@ def test_a_snapshot_of_a_hundred_arms_and_fifty_inputs_is_well_below_a_megabyte(
     earned = Earned(100, 50)
     rng = np.random.default_rng(0)
     earned.sums.add(rng.integers(0, 100, 100), rng.normal(size=(100, 50)), rng.random(100))
-    earned.belief = msgspec.structs.replace(earned.belief, arms=rng.normal(size=(100, 51)))
     assert len(msgspec.json.encode(snapshot_of(earned))) < 500_000
