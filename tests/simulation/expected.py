@@ -47,7 +47,6 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "decision send_hour taken back",
         "policy turned on again",
         "reward unsubscribe",
-        "reward complaint",
         "engagement (new) > offered",
         "engagement (new) > refused",
         "engagement offered > shown",
