@@ -21,14 +21,14 @@ from messaging.gateway.console.trials import SIMULATE, TRY, SimulateOrder, TryOr
 from messaging.gateway.limits import Limits
 from messaging.journal.memory import MemoryJournal
 from messaging.ports import Journal, Store
-from messaging.store.memory import MemoryDatabase, MemoryStore
+from messaging.store.memory import MemoryStore
 from scripts.rules import newest
 from scripts.rules_try import DRAFT, read_records, tried
 from scripts.simulation import Files, Request, simulate
 from scripts.trial_told import simulated_told, tried_told
 from scripts.trials import PEOPLE, TRIALS, StoredTrials, TrialWork
 from tests.alert_builders import rows_of_a_test_alert, rows_of_learning_taken_back
-from tests.console_builders import a_console, lived_in
+from tests.console_builders import a_console, a_lived_database
 from tests.experiment_builders import a_test
 from tests.gateway_builders import StillClock
 from tests.house_builders import House
@@ -173,8 +173,8 @@ class Working(House):
 @asynccontextmanager
 async def a_working_console() -> AsyncIterator[Working]:
     """Serve a console with every bot behind it, in a world that was lived in; two leads came since."""
-    database = MemoryDatabase()
-    store, now = await lived_in(MemoryStore(database))
+    database, now = await a_lived_database()
+    store = MemoryStore(database)
     journal = MemoryJournal(database)
     settings = ViewSettings(mailbox=lambda address: f"m:{address}", holdout=0.0)
     loader, tried_by = (ViewLoader(store, settings, compile_files) for _ in range(2))

@@ -57,7 +57,8 @@ class Shop:
 async def a_shop() -> AsyncIterator[tuple[Shop, LinkAsker]]:
     shop, app = Shop(), web.Application()
     app.router.add_route("*", "/{rest:.*}", shop.serve)
-    runner = web.AppRunner(app)
+    # Who is slow is let go with whoever asked: the end would wait for the whole of its half minute.
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
