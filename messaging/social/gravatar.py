@@ -9,7 +9,7 @@ import hashlib
 from typing import Any
 
 from messaging.social.fetch import Fetcher
-from messaging.social.outcomes import FAILED, FOUND, NOBODY, NOT_THERE, Told, Unanswered
+from messaging.social.outcomes import FAILED, FOUND, NOBODY, NOT_THERE, Asked, Told, Unanswered
 from messaging.social.reading import moment_of, text_of
 
 ACCEPT = "application/json"
@@ -24,9 +24,9 @@ def hash_of(address: str) -> str:
     return hashlib.sha256(address.strip().lower().encode()).hexdigest()
 
 
-async def ask(fetcher: Fetcher, base: str, address: str, hosts: list[str]) -> Told:
+async def ask(fetcher: Fetcher, base: str, address: str, asked: Asked) -> Told:
     """Return what Gravatar says. Raise Unanswered."""
-    page = await fetcher.get(f"{base}/profiles/{hash_of(address)}", ACCEPT, hosts)
+    page = await fetcher.get(f"{base}/profiles/{hash_of(address)}", ACCEPT, asked)
     if page.status in NOT_THERE:
         return Told(NOBODY)
     if page.status != 200:

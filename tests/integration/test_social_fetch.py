@@ -159,6 +159,22 @@ async def test_who_is_known_is_found_with_what_they_do():
     assert resource_of(stranger.asked[1]) == f"acct:{ANN}"
 
 
+@pytest.mark.parametrize("times", [0, 1, 2, 3, 4])
+async def test_nobody_else_is_asked_once_the_answer_is_not_wanted(times: int):
+    async with a_stranger() as stranger:
+        knows(stranger, ANN)
+
+        def is_wanted() -> bool:
+            return len(stranger.asked) < times
+
+        async with look_ups(f"{stranger.url}/v3", stranger.url, stranger.place) as web:
+            findings = await web.look_up(ANN, ["gravatar", "activitypub"], is_wanted)
+    assert len(stranger.asked) == times
+    assert sum(len(each.hosts) for each in findings) == times
+    withdrawn = [each.outcome == "withdrawn" for each in findings]
+    assert withdrawn == [times < 1, times < 3]
+
+
 async def test_who_is_not_known_is_nobody():
     async with (
         a_stranger() as stranger,
