@@ -16,7 +16,7 @@ A person is a visitor with all younger visitors that were merged into it. What i
                    their rows; a send has the subject of its template; a moment what was known then, by name
     mailbox        the keyed hash of their address, and whether it is suppressed
     replay         calls of an import that wait for the world clock
-    mails          e-mails to them that the built-in SMTP sink still keeps, with their source
+    mails          e-mails to them, or about them (alerts), that the built-in SMTP sink still keeps, with their source
     logs           log lines that name one of their ids
 
 Rules
@@ -39,6 +39,7 @@ from agents.runtime.readers import StoreReader
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
 from agents.runtime.rereading import events_of
 from agents.runtime.scrub import about, is_named_by
+from agents.runtime.sweeper import Names
 from config.load import compile_files
 from learning.serving.moment import FEATURES
 from messaging.gateway.readers import ReplayCall
@@ -46,9 +47,8 @@ from messaging.mail.sink import read_mails
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.store.tables import ROW_HOLDS
 from messaging.vocabulary.events import Record, decode_event
-from messaging.vocabulary.ids import email_key, normal_address
 from messaging.vocabulary.letters import decode_letters
-from scripts.erasing import nobody
+from scripts.erasing import is_about, nobody
 from scripts.personal_parts import (
     Document,
     by_name,
@@ -117,7 +117,10 @@ class _Search:
         rows = await self._rows()
         keys, identity = await self._identity(events)
         self._addresses = {key[2:] for key in keys if key.startswith("e:")}
-        send_ids = {row["id"] for row in rows["sends"]}
+        names = Names(
+            ids=[*self._visitors, *sorted(row["id"] for row in rows["sends"])],
+            addresses=sorted(self._addresses),
+        )
         return {
             "visitors": self._visitors,
             "summary": await StoreReader(self._store).visitor(self._visitors[0]),
@@ -130,8 +133,8 @@ class _Search:
             **rows,
             "mailbox": await self._mailboxes(),
             "replay": [call_of(call) for call in self._from.waiting if self._is_theirs(call, keys)],
-            "mails": list(self._mails(send_ids)),
-            "logs": list(self._log_lines(send_ids)),
+            "mails": list(self._mails(names)),
+            "logs": list(self._log_lines(names)),
         }
 
     async def _younger(self) -> list[str]:
@@ -270,20 +273,19 @@ class _Search:
 
     # Files
 
-    def _mails(self, send_ids: set[str]) -> Iterator[Document]:
+    def _mails(self, names: Names) -> Iterator[Document]:
         for entry in read_mails(self._from.mail_folder) if self._from.mail_folder else ():
-            to = {email_key(normal_address(each))[2:] for each in entry["to"]}
-            if entry["send_id"] in send_ids or to & self._addresses:
+            if is_about(entry, names):
                 source = Path(entry.pop("path")).read_bytes()
                 yield entry | {"source": source.decode(errors="replace")}
 
-    def _log_lines(self, send_ids: set[str]) -> Iterator[Document]:
+    def _log_lines(self, names: Names) -> Iterator[Document]:
         folder = self._from.log_folder
-        names = [*self._visitors, *sorted(send_ids), *sorted(self._addresses)]
+        words = [*names.ids, *names.addresses]
         for file in sorted(folder.glob("*.log*")) if folder is not None else ():
             with file.open(errors="replace") as lines:
                 for number, line in enumerate(lines, 1):
-                    if any(name in line for name in names):
+                    if any(word in line.lower() for word in words):
                         yield {"file": file.name, "line": number, "text": line.rstrip("\n")}
 
 
