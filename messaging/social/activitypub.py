@@ -30,7 +30,7 @@ from messaging.social.outcomes import (
     Told,
     Unanswered,
 )
-from messaging.social.reading import count_of, moment_of, objects_of, text_of
+from messaging.social.reading import count_of, objects_of, past_moment_of, text_of
 
 WEBFINGER_ACCEPT = "application/jrd+json, application/json"
 ACCEPT = 'application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
@@ -142,7 +142,7 @@ def link_of(document: Any, name: str) -> str:
 def last_post(document: Any, now: datetime) -> datetime | None:
     """Return when the newest post of a collection, or of its first page if that stands in it, was published.
 
-    A time to come is no time: a clock is wrong there, or somebody wants to look busy.
+    A time to come is no time.
     """
     if not isinstance(document, dict):
         return None
@@ -151,5 +151,5 @@ def last_post(document: Any, now: datetime) -> datetime | None:
         inner = document["first"]
         listed = inner.get("orderedItems") or inner.get("items")
     posts = objects_of(listed)[:POSTS_READ_MAX]
-    times = [at for post in posts if (at := moment_of(post.get("published"))) is not None]
-    return max((at for at in times if at <= now), default=None)
+    times = (past_moment_of(post.get("published"), now) for post in posts)
+    return max((at for at in times if at is not None), default=None)

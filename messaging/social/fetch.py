@@ -107,7 +107,10 @@ class Fetcher:
             except TimeoutError:
                 raise Unanswered(FAILED, "time-out") from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise _said(error) from None
+                said = _said(error)
+                if said.outcome == REFUSED:
+                    asked.take_back()  # its name stands for a private address: nobody was reached
+                raise said from None
             if isinstance(found, Page):
                 return found
             place = self._checked(found, place)

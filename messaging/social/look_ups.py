@@ -59,8 +59,8 @@ class WebLookUps:
         )
 
     async def _ask(self, source: str, address: str, asked: Asked) -> Told:
-        if source == "gravatar":
-            return await gravatar.ask(self._fetcher, self._gravatar_url, address, asked)
-        assert source == "activitypub", f"no source {source}"
         now = self._clock.now()
+        if source == "gravatar":
+            return await gravatar.ask(self._fetcher, self._gravatar_url, address, now, asked)
+        assert source == "activitypub", f"no source {source}"
         return await activitypub.ask(self._fetcher, self._webfinger_url, address, now, asked)

@@ -46,3 +46,7 @@ class Asked:
         if not self._is_wanted():
             raise Unanswered(WITHDRAWN, "nobody may be asked any more")
         self.hosts.append(host)
+
+    def take_back(self) -> None:
+        """Take whom was taken down last off again: they were not reached."""
+        self.hosts.pop()
