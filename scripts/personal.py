@@ -14,6 +14,8 @@ A person is a visitor with all younger visitors that were merged into it. What i
     (of broadcasts), list_members, trial_people (what trials of drafts named of them), quarantine, audit_log (what
     users of the console did)
                    their rows; a send has the subject of its template; a moment what was known then, by name
+    refunds_waiting
+                   refunds by webhook that wait for an order of theirs
     mailbox        the keyed hash of their address, and whether it is suppressed
     replay         calls of an import that wait for the world clock
     mails          e-mails to them, or about them (alerts), that the built-in SMTP sink still keeps, with their source
@@ -40,6 +42,7 @@ from agents.runtime.registry import IDENTITY, WIRING, senders_of
 from agents.runtime.rereading import events_of
 from agents.runtime.scrub import about, is_named_by
 from agents.runtime.sweeper import Names
+from agents.runtime.their_orders import WAITING, refunds_waiting_for
 from config.load import compile_files
 from learning.serving.moment import FEATURES
 from messaging.gateway.readers import ReplayCall
@@ -64,7 +67,7 @@ FORMAT = "mdma export 1"
 READ_MAX = 2_000
 ROWS_MAX = 1_000_000
 
-TABLES = tuple(name for name, holds in ROW_HOLDS.items() if holds != "nobody")
+TABLES = tuple(name for name, holds in ROW_HOLDS.items() if holds in ("visitor", "numbers"))
 """Tables with rows of visitors; a snapshot holds what was learned of all of them together."""
 
 Progress = Callable[[str], None]
@@ -131,6 +134,7 @@ class _Search:
             "letters": await self._letters(),
             "batches": batches,
             **rows,
+            WAITING: await self._refunds_waiting(keys),
             "mailbox": await self._mailboxes(),
             "replay": [call_of(call) for call in self._from.waiting if self._is_theirs(call, keys)],
             "mails": list(self._mails(names)),
@@ -262,6 +266,12 @@ class _Search:
             is_suppressed = box in await self._store.suppressed([box])
             found.append({**row, "id": box, "suppressed": is_suppressed})
         return found
+
+    async def _refunds_waiting(self, keys: set[str]) -> list[Document]:
+        """Return refunds that wait for an order of theirs."""
+        rows = await refunds_waiting_for(self._store, self._visitors, keys, self._from.veil)
+        decode = msgspec.msgpack.Decoder(Record).decode
+        return [row | {"record": event_of(decode(row["record"]))} for row in rows]
 
     def _is_theirs(self, call: ReplayCall, keys: set[str]) -> bool:
         try:
