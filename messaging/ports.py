@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -417,11 +418,25 @@ class MailTransport(Protocol):
         ...
 
 
+IsWanted = Callable[[], bool]
+"""Says whether others may still be asked."""
+
+
+def always() -> bool:
+    """Say that others may still be asked."""
+    return True
+
+
 class LookUps(Protocol):
     """Ask others about an address."""
 
-    async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
-        """Return one finding for each source, within a time-out; never raises for what the world does."""
+    async def look_up(
+        self, address: str, sources: list[str], is_wanted: IsWanted = always
+    ) -> list[Finding]:
+        """Return one finding for each source, within a time-out; never raises for what the world does.
+
+        `is_wanted` is asked right before each host is: once it says no, nobody else is asked (`withdrawn`).
+        """
         ...
 
 

@@ -37,6 +37,7 @@ COUNTED = {
     "e-mails kept": "e-mails kept",
     "log lines": "log lines",
     "waiting calls": "calls that waited",
+    "refunds_waiting": "refunds that waited for their order",
 }
 """Place -> what is counted there, where that is not a row of the place's name."""
 

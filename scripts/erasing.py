@@ -25,7 +25,14 @@ from messaging.mail.tokens import key_hash, mailbox_hash
 from messaging.ports import Clock, Peers, Store
 from messaging.store.connection import Connection
 from messaging.store.mongo_sweep import MongoSweep
-from messaging.vocabulary.ids import anonymous_key, email_key, erased_key, user_key
+from messaging.vocabulary.ids import (
+    TEST_SEND,
+    anonymous_key,
+    email_key,
+    erased_key,
+    normal_address,
+    user_key,
+)
 from scripts.compose import Wiring
 from scripts.folder import Refused
 
@@ -138,7 +145,7 @@ class DiskFiles:
         mails: set[int] = set()
         if self._mail_folder is not None:
             kept = read_mails(self._mail_folder)
-            mails = {each["number"] for each in kept if _is_theirs(each, names)}
+            mails = {each["number"] for each in kept if is_about(each, names)}
             if remove and mails:
                 remove_mails(self._mail_folder, mails)
         words = [name.encode() for name in (*names.ids, *names.addresses)]
@@ -147,10 +154,16 @@ class DiskFiles:
         return {"e-mails kept": len(mails), "log lines": lines}
 
 
-def _is_theirs(entry: dict[str, Any], names: Names) -> bool:
-    """Say whether an e-mail went to the person, or tells somebody of them (an alert has no send id)."""
-    if entry["send_id"]:
-        return entry["send_id"] in names.ids
+def is_about(entry: dict[str, Any], names: Names) -> bool:
+    """Say whether an e-mail that is kept went to the person, or tells somebody of them.
+
+    No ledger has an alert (without a send id) or a template's test e-mail: whom they name stands in their words.
+    """
+    to = {normal_address(each) for each in entry["to"]}
+    if entry["send_id"] in names.ids or not to.isdisjoint(names.addresses):
+        return True
+    if entry["send_id"] and not entry["send_id"].startswith(TEST_SEND):
+        return False
     mail = message_from_bytes(Path(entry["path"]).read_bytes(), policy=policy.default)
     texts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
     text = "\n".join([str(mail["Subject"]), *texts]).casefold()

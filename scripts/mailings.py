@@ -39,7 +39,7 @@ from messaging.mail.tokens import mailbox_hash, verify_click
 from messaging.ports import Clock, MailTransport, Store
 from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.errors import RuleError
-from messaging.vocabulary.ids import derive
+from messaging.vocabulary.ids import TEST_SEND, derive
 from messaging.vocabulary.plans import SendPlan
 from scripts.refused import Refusals
 from scripts.rules import files_of, newest
@@ -305,7 +305,7 @@ class StoredMailings:
     def _plan(self, rules: CompiledRules, name: str, now: datetime) -> SendPlan:
         self._sent += 1
         return SendPlan(
-            send_id=f"test-{derive('test', name, str(self._clock.machine()), str(self._sent))}",
+            send_id=f"{TEST_SEND}{derive('test', name, str(self._clock.machine()), str(self._sent))}",
             path="",
             run="",
             stage="",

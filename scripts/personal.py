@@ -14,9 +14,11 @@ A person is a visitor with all younger visitors that were merged into it. What i
     (of broadcasts), list_members, trial_people (what trials of drafts named of them), quarantine, audit_log (what
     users of the console did)
                    their rows; a send has the subject of its template; a moment what was known then, by name
+    refunds_waiting
+                   refunds by webhook that wait for an order of theirs
     mailbox        the keyed hash of their address, and whether it is suppressed
     replay         calls of an import that wait for the world clock
-    mails          e-mails to them that the built-in SMTP sink still keeps, with their source
+    mails          e-mails to them, or about them (alerts), that the built-in SMTP sink still keeps, with their source
     logs           log lines that name one of their ids
 
 Rules
@@ -39,6 +41,8 @@ from agents.runtime.readers import StoreReader
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
 from agents.runtime.rereading import events_of
 from agents.runtime.scrub import about, is_named_by
+from agents.runtime.sweeper import Names
+from agents.runtime.their_orders import WAITING, refunds_waiting_for
 from config.load import compile_files
 from learning.serving.moment import FEATURES
 from messaging.gateway.readers import ReplayCall
@@ -46,9 +50,8 @@ from messaging.mail.sink import read_mails
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.store.tables import ROW_HOLDS
 from messaging.vocabulary.events import Record, decode_event
-from messaging.vocabulary.ids import email_key, normal_address
 from messaging.vocabulary.letters import decode_letters
-from scripts.erasing import nobody
+from scripts.erasing import is_about, nobody
 from scripts.personal_parts import (
     Document,
     by_name,
@@ -64,7 +67,7 @@ FORMAT = "mdma export 1"
 READ_MAX = 2_000
 ROWS_MAX = 1_000_000
 
-TABLES = tuple(name for name, holds in ROW_HOLDS.items() if holds != "nobody")
+TABLES = tuple(name for name, holds in ROW_HOLDS.items() if holds in ("visitor", "numbers"))
 """Tables with rows of visitors; a snapshot holds what was learned of all of them together."""
 
 Progress = Callable[[str], None]
@@ -117,7 +120,10 @@ class _Search:
         rows = await self._rows()
         keys, identity = await self._identity(events)
         self._addresses = {key[2:] for key in keys if key.startswith("e:")}
-        send_ids = {row["id"] for row in rows["sends"]}
+        names = Names(
+            ids=[*self._visitors, *sorted(row["id"] for row in rows["sends"])],
+            addresses=sorted(self._addresses),
+        )
         return {
             "visitors": self._visitors,
             "summary": await StoreReader(self._store).visitor(self._visitors[0]),
@@ -128,10 +134,11 @@ class _Search:
             "letters": await self._letters(),
             "batches": batches,
             **rows,
+            WAITING: await self._refunds_waiting(keys),
             "mailbox": await self._mailboxes(),
             "replay": [call_of(call) for call in self._from.waiting if self._is_theirs(call, keys)],
-            "mails": list(self._mails(send_ids)),
-            "logs": list(self._log_lines(send_ids)),
+            "mails": list(self._mails(names)),
+            "logs": list(self._log_lines(names)),
         }
 
     async def _younger(self) -> list[str]:
@@ -260,6 +267,12 @@ class _Search:
             found.append({**row, "id": box, "suppressed": is_suppressed})
         return found
 
+    async def _refunds_waiting(self, keys: set[str]) -> list[Document]:
+        """Return refunds that wait for an order of theirs."""
+        rows = await refunds_waiting_for(self._store, self._visitors, keys, self._from.veil)
+        decode = msgspec.msgpack.Decoder(Record).decode
+        return [row | {"record": event_of(decode(row["record"]))} for row in rows]
+
     def _is_theirs(self, call: ReplayCall, keys: set[str]) -> bool:
         try:
             event = decode_event(call.raw)
@@ -270,20 +283,19 @@ class _Search:
 
     # Files
 
-    def _mails(self, send_ids: set[str]) -> Iterator[Document]:
+    def _mails(self, names: Names) -> Iterator[Document]:
         for entry in read_mails(self._from.mail_folder) if self._from.mail_folder else ():
-            to = {email_key(normal_address(each))[2:] for each in entry["to"]}
-            if entry["send_id"] in send_ids or to & self._addresses:
+            if is_about(entry, names):
                 source = Path(entry.pop("path")).read_bytes()
                 yield entry | {"source": source.decode(errors="replace")}
 
-    def _log_lines(self, send_ids: set[str]) -> Iterator[Document]:
+    def _log_lines(self, names: Names) -> Iterator[Document]:
         folder = self._from.log_folder
-        names = [*self._visitors, *sorted(send_ids), *sorted(self._addresses)]
+        words = [*names.ids, *names.addresses]
         for file in sorted(folder.glob("*.log*")) if folder is not None else ():
             with file.open(errors="replace") as lines:
                 for number, line in enumerate(lines, 1):
-                    if any(name in line for name in names):
+                    if any(word in line.lower() for word in words):
                         yield {"file": file.name, "line": number, "text": line.rstrip("\n")}
 
 

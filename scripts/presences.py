@@ -46,7 +46,7 @@ def made_up(known: Presence, joined_at: datetime, at: datetime) -> list[Finding]
     """Return what both sources say of somebody who came at `joined_at`."""
     gravatar = Finding("gravatar", [], at, NOBODY)
     if known.has_profile:
-        told = read({"hash": "made up", "job_title": known.job})
+        told = read({"hash": "made up", "job_title": known.job}, at)
         gravatar = Finding("gravatar", [], at, told.outcome, kind=told.kind)
     if known.fails:
         return [gravatar, Finding("activitypub", [], at, FAILED, FAILURE)]

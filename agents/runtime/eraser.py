@@ -27,8 +27,9 @@ from typing import Any
 from agents.protocol.bot import ERASED
 from agents.runtime.held import Codec
 from agents.runtime.passing import Passage, Ways, look_always
-from agents.runtime.registry import IDENTITY, WIRING
-from agents.runtime.sweeper import ROWS_MAX, VISITOR_BOTS, Person, Sweeper, person_of
+from agents.runtime.registry import WIRING
+from agents.runtime.sweeper import VISITOR_BOTS, Person, Sweeper, person_of
+from agents.runtime.their_orders import orders_of
 from messaging.sweep import Sweep
 from messaging.vocabulary.events import VisitorErased
 from messaging.vocabulary.ids import erased_key, micros_of, order_key
@@ -148,19 +149,9 @@ class Eraser:
 
     async def _veil(self, job: dict[str, Any], person: Person, keys: list[str]) -> None:
         """Note the hashes of a person's keys, and of their orders, by which late messages are known; then drop keys."""
-        orders = [order_key(each) for each in await self._orders(person)]
+        orders = [order_key(each) for each in await orders_of(self._to.store, person.visitors)]
         notes = [erased_key(self._to.veil(key)) for key in [*person.keys, *orders]]
         await self._to.sweep.hide_keys(keys, notes, job["id"], micros_of(job["hidden_at"]))
-
-    async def _orders(self, person: Person) -> list[str]:
-        """Return the ids of a person's orders: Behavior's name the payments too, the table has the older ones."""
-        store, named = self._to.store, set[str]()
-        for body in (await store.load("behavior", person.visitors)).values():
-            named |= IDENTITY.orders_named(self._codecs["behavior"].decode(body).state)
-        for visitor in person.visitors:
-            rows = await store.rows("orders", {"visitor": visitor}, limit=ROWS_MAX)
-            named.update(row["id"].removeprefix(f"{visitor}:") for row in rows)
-        return sorted(named)
 
     async def _note(self, job: dict[str, Any], person: Person) -> None:
         job |= {"visitors": person.visitors, "keys": person.keys}

@@ -26,6 +26,7 @@ from agents.runtime.tables import notices_for, row_for, taken_row
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
     Act,
+    CancelLookUp,
     CancelWake,
     Effect,
     Forget,
@@ -46,7 +47,7 @@ from messaging.vocabulary.messages import (
     Woke,
 )
 
-_ACTS = (QueueSend, TrainModel)
+_ACTS = (QueueSend, CancelLookUp, TrainModel)
 """Not written `QueueSend | TrainModel` where it is asked: that makes a new type for each row of a batch."""
 
 CAUSE, HOP = 3, 1

@@ -23,7 +23,7 @@ from agents.runtime.held import Codec, Held
 from agents.runtime.limits import Limits
 from agents.runtime.registry import IDENTITY, WIRING
 from messaging.ports import MailOutcomeCode, RowWrite
-from messaging.vocabulary.effects import HandOver, LookUp, QueueSend, TrainModel
+from messaging.vocabulary.effects import CancelLookUp, HandOver, LookUp, QueueSend, TrainModel
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.letters import Letter
 from messaging.vocabulary.messages import (
@@ -210,7 +210,7 @@ class InProcess:
                     self._letters.append(("learner", Letter(0, self._train(act))))
                 elif isinstance(act, LookUp):
                     self._look_up(visitor, act)
-                else:
+                elif not isinstance(act, CancelLookUp):  # here answers come at once
                     self._letters.append(("email", Letter(0, self._act(visitor, act))))
         if folded.rows:
             self.rows += folded.rows

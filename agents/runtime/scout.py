@@ -4,7 +4,9 @@ Rules
 1. Nobody is asked about anybody before that is committed. A look-up is held until its answer is committed, so that the
    world clock waits for it.
 2. The line is bounded. Who finds it full is told `busy`, and Social asks again later.
-3. Nothing is taken up after a restart: Social's own wake-up says again what was cut off.
+3. What is not wanted any more is taken out of the line, and asked about right before each host is. What was asked by
+   then is reported all the same: who was asked of whom is recorded.
+4. Nothing is taken up after a restart: Social's own wake-up says again what was cut off.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from messaging.ports import Clock, LookUps
-from messaging.vocabulary.effects import Act, LookUp
+from messaging.vocabulary.effects import Act, CancelLookUp, LookUp
 from messaging.vocabulary.letters import Letter
 from messaging.vocabulary.messages import LookedUp, Message
 from messaging.vocabulary.plans import Finding
@@ -36,6 +38,8 @@ class Scout:
         """Look-up -> world time since when it is under way."""
         self._tasks: dict[asyncio.Task[None], str] = {}
         """Look-up under way -> its visitor."""
+        self._cancelled: set[str] = set()
+        """Look-ups under way that are not wanted any more."""
         self._tell: Callable[[Message], None] = lambda _: None
         self.looked_up_total = 0
 
@@ -54,10 +58,13 @@ class Scout:
         for letter in local:
             if isinstance(letter.message, LookedUp):
                 self._held.pop(letter.message.look_up_id, None)
+                self._cancelled.discard(letter.message.look_up_id)
         for visitor, act in acts:
             if isinstance(act, LookUp) and act.look_up_id not in self._held:
                 self._held[act.look_up_id] = self._clock.now()
                 self._line_up(visitor, act)
+            elif isinstance(act, CancelLookUp):
+                self._cancel(act.look_up_id)
 
     def forget(self, visitors: Iterable[str]) -> None:
         """End the look-ups of visitors who were erased: an answer that came later would name them again."""
@@ -68,6 +75,13 @@ class Scout:
         for each in [each for each in self._waiting if each[0] in gone]:
             self._waiting.remove(each)
             self._held.pop(each[1].look_up_id, None)
+
+    def _cancel(self, look_up_id: str) -> None:
+        for each in [each for each in self._waiting if each[1].look_up_id == look_up_id]:
+            self._waiting.remove(each)
+            del self._held[look_up_id]
+        if look_up_id in self._held:
+            self._cancelled.add(look_up_id)
 
     def _line_up(self, visitor: str, act: LookUp) -> None:
         if len(self._waiting) >= WAITING_MAX:
@@ -91,9 +105,12 @@ class Scout:
 
     async def _look_up(self, visitor: str, act: LookUp) -> None:
         try:
-            findings = await self._look_ups.look_up(act.address, act.sources)
+            findings = await self._look_ups.look_up(
+                act.address, act.sources, lambda: act.look_up_id not in self._cancelled
+            )
         except BaseException:
             del self._held[act.look_up_id]  # it is said again
+            self._cancelled.discard(act.look_up_id)
             raise
         self.looked_up_total += 1
         self._answer(visitor, act, findings)

@@ -19,6 +19,7 @@ import msgspec
 from agents.runtime.registry import IDENTITY, WIRING, senders_of
 from agents.runtime.rereading import events_between, events_of
 from agents.runtime.scrub import batch_without, letters_without, numbers_of
+from agents.runtime.their_orders import refunds_waiting_for
 from messaging.gateway.readers import ReplayCall
 from messaging.ports import BatchRecord, Journal, Store
 from messaging.store.tables import ROW_HOLDS
@@ -204,10 +205,12 @@ class Sweeper:
     async def _rows(self, person: Person, table: str, *, remove: bool) -> int:
         holds = ROW_HOLDS[table]
         rows: list[dict[str, Any]] = []
-        for visitor in person.visitors if holds != "nobody" else ():
+        if holds == "orders":
+            rows = await refunds_waiting_for(self._store, person.visitors, person.keys, self._veil)
+        for visitor in person.visitors if holds in ("visitor", "numbers") else ():
             match = {"visitor": visitor}
             rows += await self._store.rows(table, match, limit=ROWS_MAX, newest=False)
-        if remove and holds == "visitor":
+        if remove and holds in ("visitor", "orders"):
             await self._sweep.drop_rows(table, [row["id"] for row in rows])
         elif remove and rows:
             kept = {row["id"]: numbers_of(table, row, self._row_veil(table, row)) for row in rows}

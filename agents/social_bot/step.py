@@ -4,6 +4,7 @@
 |-------------------|--------------------------------|---------------------------------------------------------|
 | any               | identified: another address    | what was found is forgotten; asking, if they may be     |
 | any               | identified: refused            | forgotten, and Behavior is told that nothing is known   |
+| any               | looked up: not wanted any more | what was asked of whom is written down, nothing else    |
 | asking            | looked up: all have answered   | resting: 30 days if found, 7 if nobody knows them       |
 | asking            | looked up: one has not         | resting, and asked again; after some tries 7 days       |
 | asking            | wake-up: no answer came        | asking: the same look-up once more                      |
@@ -15,7 +16,9 @@ Rules
 2. A look-up may be repeated, unlike an e-mail: what a crash cut off is said again under the same id.
 3. Behavior is told of the first answer, also of an empty one, since it waits; then only of what changed.
 4. A wish is said by the consent setting in force: one of a start with a laxer setting is not said again by a stricter.
-5. A retry has a limit, and its pause a jitter that is drawn by the look-up's id.
+5. A look-up that is not wanted any more is cancelled with the commit. Who had been asked by then is written down, with
+   the outcome alone: what came is not used.
+6. A retry has a limit, and its pause a jitter that is drawn by the look-up's id.
 """
 
 from __future__ import annotations
@@ -34,7 +37,16 @@ from agents.social_bot.state import (
     pack,
     unpack,
 )
-from messaging.vocabulary.effects import CancelWake, Effect, LogStory, LookUp, Moved, Tell, WakeAt
+from messaging.vocabulary.effects import (
+    CancelLookUp,
+    CancelWake,
+    Effect,
+    LogStory,
+    LookUp,
+    Moved,
+    Tell,
+    WakeAt,
+)
 from messaging.vocabulary.ids import look_up_id
 from messaging.vocabulary.messages import (
     Identified,
@@ -78,7 +90,8 @@ def step(
             return _identified(state, message, now, view)
         case LookedUp(look_up_id=id_, findings=findings):
             if state.asking is None or state.asking.look_up_id != id_:
-                return []  # its owner refused meanwhile, the address changed, or it was said twice
+                # Its owner refused meanwhile, the address changed, or it was said twice.
+                return [_asked_in_vain(each) for each in findings if each.hosts]
             return _looked_up(state, visitor, findings, now, draw)
         case Woke():
             return _woke(state, visitor, now, view, draw)
@@ -109,6 +122,8 @@ def _forget(state: SocialState, visitor: str, now: datetime) -> list[Effect]:
     effects: list[Effect] = []
     if state.asking is not None or state.findings:
         effects = [CancelWake(ASK), LogStory("social.forgotten", {})]
+    if state.asking is not None:
+        effects.append(CancelLookUp(state.asking.look_up_id))
     state.asking, state.findings, state.rests_until, state.tries = None, [], None, 0
     if any(state.told):
         effects.append(Tell("behavior", ProfileSeen(visitor, now, "", "", "")))
@@ -213,14 +228,22 @@ def _asked(finding: Finding) -> LogStory:
     return LogStory("social.asked", said | {"asked_at": finding.at})
 
 
+def _asked_in_vain(finding: Finding) -> LogStory:
+    """Return the line of a source that was asked for what nobody wanted to know any more: of whom, and the outcome."""
+    return _asked(
+        Finding(finding.source, finding.hosts, finding.at, finding.outcome, finding.reason)
+    )
+
+
 def _merged_into(state: SocialState, visitor: str, into: str, at: datetime) -> list[Effect]:
     """Send this visitor's state to the older one, and leave a tombstone that knows nothing."""
     if into == visitor:
         return []  # it followed the tombstone of a merge that was done already
+    cancelled: list[Effect] = [CancelLookUp(state.asking.look_up_id)] if state.asking else []
     state.asking = None
     body = pack(state)
     state.address, state.findings, state.told = "", [], []
-    return [Tell("social", StateMerged(into, at, visitor, body)), Moved(into)]
+    return [Tell("social", StateMerged(into, at, visitor, body)), Moved(into), *cancelled]
 
 
 def _state_merged(state: SocialState, younger: str, body: bytes) -> list[Effect]:

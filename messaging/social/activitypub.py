@@ -20,8 +20,17 @@ from typing import Any
 from yarl import URL
 
 from messaging.social.fetch import Fetcher, Page
-from messaging.social.outcomes import FAILED, FOUND, NOBODY, NOT_THERE, REFUSED, Told, Unanswered
-from messaging.social.reading import count_of, moment_of, objects_of, text_of
+from messaging.social.outcomes import (
+    FAILED,
+    FOUND,
+    NOBODY,
+    NOT_THERE,
+    REFUSED,
+    Asked,
+    Told,
+    Unanswered,
+)
+from messaging.social.reading import count_of, objects_of, past_moment_of, text_of
 
 WEBFINGER_ACCEPT = "application/jrd+json, application/json"
 ACCEPT = 'application/activity+json, application/ld+json; profile="https://www.w3.org/ns/activitystreams"'
@@ -40,7 +49,7 @@ CLOSED = frozenset({401, 403})
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 
 
-async def ask(fetcher: Fetcher, base: str, address: str, now: datetime, hosts: list[str]) -> Told:
+async def ask(fetcher: Fetcher, base: str, address: str, now: datetime, asked: Asked) -> Told:
     """Return what the address' domain says. Raise Unanswered.
 
     `base`: where WebFinger is asked; `{domain}` in it stands for the address' own.
@@ -49,19 +58,19 @@ async def ask(fetcher: Fetcher, base: str, address: str, now: datetime, hosts: l
     if not _DOMAIN.fullmatch(domain):
         raise Unanswered(REFUSED, "no domain that can be asked")
     place = URL(base.replace("{domain}", domain)) / ".well-known/webfinger"
-    asked = place.with_query({"resource": f"acct:{address}"})
-    page = await fetcher.get(str(asked), WEBFINGER_ACCEPT, hosts)
+    finger = place.with_query({"resource": f"acct:{address}"})
+    page = await fetcher.get(str(finger), WEBFINGER_ACCEPT, asked)
     actor = actor_of(page.document) if _is_there(page) else ""
     if not actor:
         return Told(NOBODY)
-    page = await fetcher.get(actor, ACCEPT, hosts)
+    page = await fetcher.get(actor, ACCEPT, asked)
     if page.status in CLOSED:
         return Told(FOUND)
     if not _is_there(page):
         return Told(NOBODY)
     told = Told(FOUND, kind_of(page.document))
     with contextlib.suppress(Unanswered):
-        await _read_outbox(fetcher, link_of(page.document, "outbox"), now, hosts, told)
+        await _read_outbox(fetcher, link_of(page.document, "outbox"), now, asked, told)
     return told
 
 
@@ -73,17 +82,17 @@ def _is_there(page: Page) -> bool:
 
 
 async def _read_outbox(
-    fetcher: Fetcher, outbox: str, now: datetime, hosts: list[str], told: Told
+    fetcher: Fetcher, outbox: str, now: datetime, asked: Asked, told: Told
 ) -> None:
     """Add what an account did to what is told, as far as answers go."""
     if not outbox:
         return
-    document = (await fetcher.get(outbox, ACCEPT, hosts)).document
+    document = (await fetcher.get(outbox, ACCEPT, asked)).document
     told.posts = count_of(document.get("totalItems")) if isinstance(document, dict) else None
     told.last_active_at = last_post(document, now)
     first = link_of(document, "first")
     if told.last_active_at is None and first:
-        told.last_active_at = last_post((await fetcher.get(first, ACCEPT, hosts)).document, now)
+        told.last_active_at = last_post((await fetcher.get(first, ACCEPT, asked)).document, now)
 
 
 def actor_of(document: Any) -> str:
@@ -133,7 +142,7 @@ def link_of(document: Any, name: str) -> str:
 def last_post(document: Any, now: datetime) -> datetime | None:
     """Return when the newest post of a collection, or of its first page if that stands in it, was published.
 
-    A time to come is no time: a clock is wrong there, or somebody wants to look busy.
+    A time to come is no time.
     """
     if not isinstance(document, dict):
         return None
@@ -142,5 +151,5 @@ def last_post(document: Any, now: datetime) -> datetime | None:
         inner = document["first"]
         listed = inner.get("orderedItems") or inner.get("items")
     posts = objects_of(listed)[:POSTS_READ_MAX]
-    times = [at for post in posts if (at := moment_of(post.get("published"))) is not None]
-    return max((at for at in times if at <= now), default=None)
+    times = (past_moment_of(post.get("published"), now) for post in posts)
+    return max((at for at in times if at is not None), default=None)

@@ -23,7 +23,7 @@ from yarl import URL
 
 from messaging.names import Resolve, machine_names
 from messaging.outside import CheckedResolver, NotPublic, may_be_asked_for
-from messaging.social.outcomes import BUSY, FAILED, REFUSED, Unanswered
+from messaging.social.outcomes import BUSY, FAILED, REFUSED, Asked, Unanswered
 from messaging.social.places import is_named
 from messaging.social.turns import Turns
 
@@ -94,20 +94,23 @@ class Fetcher:
         self._seconds_max = seconds_max
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, url: str, accept: str, hosts: list[str]) -> Page:
-        """Return what a URL answers; `hosts` takes down whom that took. Raise Unanswered."""
+    async def get(self, url: str, accept: str, asked: Asked) -> Page:
+        """Return what a URL answers; `asked` takes down whom that took. Raise Unanswered."""
         place = self._checked(url)
         for _ in range(REDIRECTS_MAX + 1):
             host = str(place.host)
             await self._turns.take(host)
-            hosts.append(host)
+            asked.note(host)
             try:
                 async with asyncio.timeout(self._seconds_max):
                     found = await self._ask(place, accept)
             except TimeoutError:
                 raise Unanswered(FAILED, "time-out") from None
             except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise _said(error) from None
+                said = _said(error)
+                if said.outcome == REFUSED:
+                    asked.take_back()  # its name stands for a private address: nobody was reached
+                raise said from None
             if isinstance(found, Page):
                 return found
             place = self._checked(found, place)

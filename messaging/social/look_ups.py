@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from messaging.ports import Clock
+from messaging.ports import Clock, IsWanted, always
 from messaging.social import activitypub, gravatar
 from messaging.social.fetch import Fetcher
-from messaging.social.outcomes import FAILED, Told, Unanswered
+from messaging.social.outcomes import FAILED, Asked, Told, Unanswered
 from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.plans import Finding
 
@@ -33,20 +33,21 @@ class WebLookUps:
         self._gravatar_url = gravatar_url.rstrip("/")
         self._webfinger_url = webfinger_url.rstrip("/")
 
-    async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
-        """Return one finding for each source."""
-        return [await self._asked(source, address) for source in sources]
+    async def look_up(
+        self, address: str, sources: list[str], is_wanted: IsWanted = always
+    ) -> list[Finding]:
+        """Return one finding for each source; see the port."""
+        return [await self._asked(source, address, Asked(is_wanted)) for source in sources]
 
     async def close(self) -> None:
         """Close the connections."""
         await self._fetcher.close()
 
-    async def _asked(self, source: str, address: str) -> Finding:
-        at = self._clock.now()
-        hosts: list[str] = []
+    async def _asked(self, source: str, address: str, asked: Asked) -> Finding:
+        at, hosts = self._clock.now(), asked.hosts
         try:
             async with asyncio.timeout(SOURCE_SECONDS_MAX):
-                told = await self._ask(source, written_address(address), hosts)
+                told = await self._ask(source, written_address(address), asked)
         except Unanswered as error:
             return Finding(source, hosts, at, error.outcome, error.reason)
         except AddressRefused:
@@ -57,9 +58,9 @@ class WebLookUps:
             source, hosts, at, told.outcome, "", told.kind, told.posts, told.last_active_at
         )
 
-    async def _ask(self, source: str, address: str, hosts: list[str]) -> Told:
-        if source == "gravatar":
-            return await gravatar.ask(self._fetcher, self._gravatar_url, address, hosts)
-        assert source == "activitypub", f"no source {source}"
+    async def _ask(self, source: str, address: str, asked: Asked) -> Told:
         now = self._clock.now()
-        return await activitypub.ask(self._fetcher, self._webfinger_url, address, now, hosts)
+        if source == "gravatar":
+            return await gravatar.ask(self._fetcher, self._gravatar_url, address, now, asked)
+        assert source == "activitypub", f"no source {source}"
+        return await activitypub.ask(self._fetcher, self._webfinger_url, address, now, asked)

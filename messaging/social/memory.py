@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from messaging.ports import Clock
+from messaging.ports import Clock, IsWanted, always
+from messaging.social.outcomes import WITHDRAWN
 from messaging.vocabulary.plans import Finding
 
 Script = Callable[[str, str], str]
@@ -20,10 +21,15 @@ class MemoryLookUps:
         self._clock = clock
         self._script = script
 
-    async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
+    async def look_up(
+        self, address: str, sources: list[str], is_wanted: IsWanted = always
+    ) -> list[Finding]:
         """Return one finding for each source; see the port."""
         findings = []
         for source in sources:
+            if not is_wanted():
+                findings.append(Finding(source, [], self._clock.now(), WITHDRAWN))
+                continue
             self.asked.append((source, address))
             await asyncio.sleep(0)  # a real look-up lets others run
             outcome = self._script(source, address)

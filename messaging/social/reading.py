@@ -41,6 +41,17 @@ def moment_of(value: Any) -> datetime | None:
         return None
 
 
+def past_moment_of(value: Any, now: datetime) -> datetime | None:
+    """Return a moment that is not to come, None if it is none: a clock is wrong there, or somebody wants to look busy.
+
+    >>> now = datetime(2026, 11, 27, tzinfo=UTC)
+    >>> past_moment_of("2026-11-01", now).day, past_moment_of("9999-12-31", now)
+    (1, None)
+    """
+    at = moment_of(value)
+    return at if at is not None and at <= now else None
+
+
 def objects_of(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a list; one that stands alone is a list of one, as JSON-LD has it.
 

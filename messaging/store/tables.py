@@ -56,7 +56,7 @@ ROW_HOLDS: dict[str, str] = {
     "recipients": "visitor",
     "list_members": "visitor",
     "quarantine": "visitor",
-    "refunds_waiting": "nobody",
+    "refunds_waiting": "orders",
     "snapshots": "nobody",
     "audit_log": "numbers",
     "sessions": "nobody",
@@ -66,7 +66,8 @@ ROW_HOLDS: dict[str, str] = {
 }
 """Table -> what becomes of a row when the visitor it names (`visitor`) is erased.
 
-`visitor`: it goes. `numbers`: its numbers stay, without the visitor. `nobody`: no row of it is about one visitor.
+`visitor`: it goes. `numbers`: its numbers stay, without the visitor. `orders`: it goes by the order
+that it names, if that was theirs. `nobody`: no row of it is about one visitor.
 """
 
 COLLECTION_HOLDS: dict[str, str] = {

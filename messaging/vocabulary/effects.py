@@ -1,8 +1,9 @@
 """Say what a core may want done. A core never does it: the shell commits it and carries it out.
 
 Rules
-1. Everything except `QueueSend`, `HandOver`, `LookUp` and `TrainModel` is written in the batch's own transaction.
-2. These four are carried out after the commit; what came of them comes back as a message.
+1. Everything except `QueueSend`, `HandOver`, `LookUp`, `CancelLookUp` and `TrainModel` is written in the batch's own
+   transaction.
+2. These five are carried out after the commit; what came of them comes back as a message.
 3. Rows (`LogDecision`, `PutSend`, …) are for reading by people; no core reads them back.
 """
 
@@ -79,6 +80,12 @@ class LookUp(msgspec.Struct):
     at: datetime
 
 
+class CancelLookUp(msgspec.Struct):
+    """Ask nobody else for a look-up: nobody may any more, or wants to know."""
+
+    look_up_id: str
+
+
 class TrainModel(msgspec.Struct):
     """Learn a probability anew, outside the batch; the answer is a `ModelTrained`."""
 
@@ -87,7 +94,7 @@ class TrainModel(msgspec.Struct):
     """What is known until then is learned from."""
 
 
-Act = QueueSend | HandOver | LookUp | TrainModel
+Act = QueueSend | HandOver | LookUp | CancelLookUp | TrainModel
 """What is carried out after the commit."""
 
 
@@ -271,6 +278,7 @@ Effect = (
     | QueueSend
     | HandOver
     | LookUp
+    | CancelLookUp
     | LogDecision
     | LogReward
     | LogStory

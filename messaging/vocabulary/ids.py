@@ -100,6 +100,10 @@ def order_key(order_id: str) -> str:
     return "o:" + order_id
 
 
+TEST_SEND = "test-"
+"""Begins the send id of a template's test e-mail: no ledger has it."""
+
+
 def normal_address(address: str) -> str:
     """Return the form of an e-mail address under which it is compared."""
     return address.strip().casefold()

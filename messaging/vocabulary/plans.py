@@ -74,8 +74,8 @@ class Finding(msgspec.Struct, array_like=True):
     """Whom that took, in the order they were asked."""
     at: datetime
     outcome: str
-    """`found`, `nobody`, `failed` (no answer, or none that can be read), `busy` (asked too often) or `refused` (it led
-    to an address that must not be reached)."""
+    """`found`, `nobody`, `failed` (no answer, or none that can be read), `busy` (asked too often), `refused` (it led to
+    an address that must not be reached) or `withdrawn` (others may not be asked any more)."""
     reason: str = ""
     kind: str = ""
     """Of a profile: `personal`, `professional`, `organization` or `automated`; empty if the source does not say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,8 @@ from agents.runtime.eraser import DONE, ERASURES, Eraser, Reach, asked
 from agents.runtime.readers import StoreReader
 from agents.runtime.registry import WIRING
 from agents.runtime.replay import Replayer
-from agents.runtime.sweeper import Sweeper
+from agents.runtime.sweeper import Sweeper, person_of
+from agents.runtime.their_orders import WAITING
 from messaging.gateway.hooks.sale import CANCELLED, ORDERED, REFUNDED, Sale
 from messaging.gateway.hooks.take import take_sales
 from messaging.mail.tokens import key_hash
@@ -25,6 +27,7 @@ from messaging.store.tables import COLLECTION_HOLDS, ROW_HOLDS, ROW_INDEXES
 from messaging.vocabulary.errors import Unavailable
 from messaging.vocabulary.events import Record, VisitorErased
 from messaging.vocabulary.ids import email_key, partition_of, position, visitor_id_for
+from scripts.personal import Sources, exported
 from tests.contract.conftest import Keeping
 from tests.gateway_builders import KEY
 from tests.house_builders import SHARDS, House, a_house
@@ -264,6 +267,12 @@ async def taken(house: House) -> bool:
     return all(positions.get(f"journal:{stream}", 0) >= last for stream, last in tails.items())
 
 
+def sources_of(house: House) -> Sources:
+    """Return what an export reads."""
+    journal = house.shards["behavior-0"].spec.journal
+    return Sources(house.store, journal, SHARDS, lambda address: f"box of {address}", veil)
+
+
 async def shop_tells(house: House, *sales: Sale) -> None:
     """Let the gateway take what a shop's webhooks come to, as it does once their signature is checked."""
     await take_sales(house.gateway, list(sales))
@@ -307,6 +316,38 @@ async def test_what_is_taken_back_after_an_erasure_brings_nobody_back(keeping: K
         assert await left(keeping, visitor) == {}
         assert (await StoreReader(house.store).visitor("u-ben"))["orders"][0]["left"] == 15.0
         assert await replayed(house) == []
+
+
+async def test_a_refund_that_waits_for_an_order_of_theirs_goes_too(keeping: Keeping):
+    """The shop told of the order, the payment's refund names it: no key says whose it is, the order's id does."""
+    async with two_people(keeping) as house:
+        refunds = [
+            a_taking_back(
+                house, REFUNDED, f"order-{name}", source="stripe", amount=1.0, refund_id=name
+            )
+            for name in ("ann", "ben")
+        ]
+        await shop_tells(house, *refunds)
+        assert len(await house.store.rows(WAITING, {}, limit=10)) == 2
+        found = await exported(sources_of(house), ANN, at=house.clock.now(), say=lambda _: None)
+        assert [
+            json.loads(each["record"]["raw"])["properties"]["order_id"] for each in found[WAITING]
+        ] == ["order-ann"]
+        visitor = await asks(house, ANN)
+        person = await person_of(keeping.sweep(), [visitor])
+        sweeper = an_eraser(house, keeping, Fuse())._sweeper
+        assert (await sweeper.walk(person, remove=False))[WAITING] == 1, "a dry run counts it"
+        await an_eraser(house, keeping, Fuse()).look()
+        assert await left(keeping, visitor) == {}
+        receipt = await house.store.get_document(ERASURES, RECEIPT)
+        assert receipt is not None
+        assert receipt["removed"][WAITING] == 1
+        (ben,) = await house.store.rows(WAITING, {}, limit=10)
+        assert b"order-ben" in ben["record"]
+        await shop_tells(house, refunds[0])
+        await until(lambda: taken(house))
+        assert len(await house.store.rows(WAITING, {}, limit=10)) == 1
+        assert await left(keeping, visitor) == {}
 
 
 async def test_who_comes_back_is_told_nothing_of_orders_from_before(keeping: Keeping):

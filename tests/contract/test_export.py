@@ -92,6 +92,12 @@ async def test_an_export_has_the_mails_logs_and_waiting_calls_of_a_person(
         entry = {"number": number, "to": [to], "subject": "Hello", "send_id": ""}
         with (tmp_path / "index.jsonl").open("a") as index:
             index.write(json.dumps(entry) + "\n")
+    for number, who in ((3, ANN), (4, BOB)):
+        alert = f"Subject: Nobody answers\r\n\r\nmdma visitor {who}\r\nyou"
+        (tmp_path / f"{number:010d}.eml").write_text(alert)
+        entry = {"number": number, "to": ["boss@shop.example"], "subject": "", "send_id": ""}
+        with (tmp_path / "index.jsonl").open("a") as index:
+            index.write(json.dumps(entry) + "\n")
     (tmp_path / "email-0.log").write_text(
         f"of nobody\nsend.uncertain {ANN}\nsend.uncertain {BOB}\n"
     )
@@ -103,7 +109,10 @@ async def test_an_export_has_the_mails_logs_and_waiting_calls_of_a_person(
         keeping, waiting=[*waiting, broken], mail_folder=tmp_path, log_folder=tmp_path
     )
     found = await exported(sources, "Ann@example.com", at=NOW, say=lambda _: None)
-    assert [(each["number"], each["source"][-3:]) for each in found["mails"]] == [(1, "you")]
+    assert [(each["number"], each["source"][-3:]) for each in found["mails"]] == [
+        (1, "you"),
+        (3, "you"),
+    ], "an alert tells of them, as the eraser knows"
     assert [(each["file"], each["line"]) for each in found["logs"]] == [("email-0.log", 2)]
     assert [each["id"] for each in found["replay"]] == ["m8"]
     assert found["mailbox"] == [{"id": "hash of ann@example.com", "suppressed": False}]

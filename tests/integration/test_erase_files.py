@@ -67,6 +67,19 @@ async def test_an_erased_persons_mails_and_log_lines_are_gone_and_the_sink_goes_
     assert ANN not in (mail / INDEX).read_text()
 
 
+async def test_a_templates_test_email_goes_with_whom_it_went_to_or_shows(
+    sink: int, tmp_path: Path
+) -> None:
+    """No ledger has a test e-mail: whose it is stands in its recipients and its words."""
+    deliver(sink, ANN.title(), "test-1")
+    deliver(sink, "boss@shop.example", "test-2", f"Dear {ANN}")
+    deliver(sink, "boss@shop.example", "test-3", f"Dear {BOB}")
+    deliver(sink, BOB, "send-bob", f"Your friend {ANN} has ordered")
+    files = DiskFiles(tmp_path / "mail", tmp_path)
+    assert await files.sweep(ANNS, remove=True) == {"e-mails kept": 2, "log lines": 0}
+    assert [each["send_id"] for each in read_mails(tmp_path / "mail")] == ["test-3", "send-bob"]
+
+
 async def test_where_nothing_was_written_nothing_is_swept(tmp_path: Path) -> None:
     files = DiskFiles(None, tmp_path)
     assert await files.sweep(ANNS, remove=True) == {"e-mails kept": 0, "log lines": 0}

@@ -11,6 +11,7 @@ import pytest
 from messaging.names import nameserver
 from messaging.outside import CheckedResolver, NotPublic
 from messaging.social.fetch import Fetcher
+from messaging.social.gravatar import hash_of
 from messaging.social.outcomes import Unanswered
 from messaging.social.turns import HOSTS_MAX, WAIT_SECONDS_MAX, Turns
 from messaging.vocabulary.plans import Finding
@@ -159,6 +160,32 @@ async def test_who_is_known_is_found_with_what_they_do():
     assert resource_of(stranger.asked[1]) == f"acct:{ANN}"
 
 
+async def test_a_profile_that_will_be_edited_only_in_the_future_says_no_time():
+    async with a_stranger() as stranger:
+        path = f"/v3/profiles/{hash_of(ANN)}"
+        async with look_ups(f"{stranger.url}/v3", stranger.url, stranger.place) as web:
+            for edited, is_read in (("9999-12-31T00:00:00Z", False), (NOW.isoformat(), True)):
+                stranger.pages[path] = {"hash": "a", "last_profile_edit": edited}
+                (finding,) = await web.look_up(ANN, ["gravatar"])
+                assert (finding.outcome, finding.last_active_at is not None) == ("found", is_read)
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 3, 4])
+async def test_nobody_else_is_asked_once_the_answer_is_not_wanted(times: int):
+    async with a_stranger() as stranger:
+        knows(stranger, ANN)
+
+        def is_wanted() -> bool:
+            return len(stranger.asked) < times
+
+        async with look_ups(f"{stranger.url}/v3", stranger.url, stranger.place) as web:
+            findings = await web.look_up(ANN, ["gravatar", "activitypub"], is_wanted)
+    assert len(stranger.asked) == times
+    assert sum(len(each.hosts) for each in findings) == times
+    withdrawn = [each.outcome == "withdrawn" for each in findings]
+    assert withdrawn == [times < 1, times < 3]
+
+
 async def test_who_is_not_known_is_nobody():
     async with (
         a_stranger() as stranger,
@@ -205,6 +232,7 @@ async def test_a_name_that_stands_for_anything_private_is_refused_wholly():
 
     finding = await asked("https://both.example", resolve=resolve)
     assert (finding.outcome, finding.reason) == ("refused", "not a public address")
+    assert finding.hosts == [], "nobody was reached"
 
 
 async def test_a_name_that_turns_private_after_the_first_answer_reaches_nothing():
@@ -247,7 +275,7 @@ async def test_each_hop_is_resolved_and_checked_anew():
         base = f"http://{place}/to/{quote('https://second.example/', safe='')}"
         finding = await asked(base, place, resolve=resolve)
     assert (finding.outcome, finding.reason) == ("refused", "not a public address")
-    assert finding.hosts == ["first.example", "second.example"]
+    assert finding.hosts == ["first.example"], "the second was not reached"
     assert stranger.came == 1
 
 

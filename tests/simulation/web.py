@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from datetime import timedelta
 
-from messaging.ports import Clock
+from messaging.ports import Clock, IsWanted, always
 from messaging.vocabulary.plans import Finding
 from tests.simulation.chaos import LOOK_UPS, Chaos
 from tests.simulation.process import Process
@@ -49,15 +49,19 @@ class SimLookUps:
         self._web = web
         self._process = process
 
-    async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
+    async def look_up(
+        self, address: str, sources: list[str], is_wanted: IsWanted = always
+    ) -> list[Finding]:
         self._web.asked[address] += 1
-        return [await self._ask(source, address) for source in sources]
+        return [await self._ask(source, address, is_wanted) for source in sources]
 
-    async def _ask(self, source: str, address: str) -> Finding:
+    async def _ask(self, source: str, address: str, is_wanted: IsWanted) -> Finding:
         web, chaos = self._web, self._web.chaos
         await self._process.enter()
         await chaos.pause("web", 3.0)
         await self._process.enter()
+        if not is_wanted():
+            return Finding(source, [], web.clock.now(), "withdrawn")
         finding = web.knows(source, address)
         struck = chaos.strikes("web", LOOK_UPS)
         if struck == "look_up.late":

@@ -19,9 +19,10 @@ from agents.runtime.shard import Shard
 from agents.runtime.spec import ShardSpec
 from agents.social_bot.bot import SocialBot
 from messaging.journal.memory import MemoryJournal
+from messaging.ports import IsWanted, always
 from messaging.social.memory import MemoryLookUps
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from messaging.vocabulary.effects import LookUp
+from messaging.vocabulary.effects import CancelLookUp, LookUp
 from messaging.vocabulary.letters import Letter, decode_letters
 from messaging.vocabulary.messages import Identified, LookedUp, ProfileSeen
 from messaging.vocabulary.plans import Finding
@@ -38,7 +39,9 @@ def nobody(source: str, address: str) -> str:
 class Stuck(MemoryLookUps):
     """Ask, and never hear the answer."""
 
-    async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
+    async def look_up(
+        self, address: str, sources: list[str], is_wanted: IsWanted = always
+    ) -> list[Finding]:
         self.asked.append((sources[0], address))
         await asyncio.get_running_loop().create_future()
         raise AssertionError
@@ -242,9 +245,64 @@ async def test_a_look_up_under_way_ends_with_the_erasure_and_the_next_begins():
     await asyncio.sleep(0)
 
 
+async def test_a_look_up_that_is_cancelled_leaves_the_line_and_nobody_is_asked():
+    clock = FakeClock()
+    look_ups = Stuck(clock, nobody)
+    scout, said = Scout(look_ups, clock), []
+    scout.start(said.append)
+    acts = [
+        (f"v{n}", LookUp(f"l{n}", f"{n}@b.example", "box", ["gravatar"], START))
+        for n in range(AT_ONCE_MAX + 1)
+    ]
+    scout.committed(acts, [])
+    await asyncio.sleep(0)
+    scout.committed([("v", CancelLookUp(f"l{AT_ONCE_MAX}")), ("v", CancelLookUp("unknown"))], [])
+    assert (scout.under_way(), scout.waiting()) == (AT_ONCE_MAX, 0)
+    scout.forget(["v0"])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(look_ups.asked) == AT_ONCE_MAX
+    assert not said
+    scout.stop()
+    await asyncio.sleep(0)
+
+
+async def test_of_a_look_up_cancelled_under_way_what_was_asked_by_then_is_reported():
+    clock = FakeClock()
+    scout: Scout
+    act = LookUp("l1", "a@b.example", "box", ["gravatar", "activitypub"], START)
+
+    def refuses(source: str, address: str) -> str:
+        scout.committed([("v1", CancelLookUp("l1"))], [])
+        return "found"
+
+    look_ups, said = MemoryLookUps(clock, refuses), []
+    scout = Scout(look_ups, clock)
+    scout.start(said.append)
+    scout.committed([("v1", act)], [])
+    await until(lambda: said)
+    assert look_ups.asked == [("gravatar", "a@b.example")]
+    findings = [(each.outcome, each.hosts) for each in said[0].findings]
+    assert findings == [("found", ["gravatar.test"]), ("withdrawn", [])]
+    scout.committed([], [Letter(0, said[0])])
+    assert scout.under_way() == 0
+
+
+async def test_who_refuses_in_the_same_batch_is_not_asked_about():
+    clock, look_ups = FakeClock(), MemoryLookUps(FakeClock(), nobody)
+    scout, said = Scout(look_ups, clock), []
+    scout.start(said.append)
+    act = LookUp("l1", "a@b.example", "box", ["gravatar", "activitypub"], START)
+    scout.committed([("v1", act), ("v1", CancelLookUp("l1"))], [])
+    await until(lambda: said)
+    assert look_ups.asked == []
+
+
 async def test_an_error_of_ours_is_loud_and_leaves_the_look_up_to_be_said_again():
     class Broken(MemoryLookUps):
-        async def look_up(self, address: str, sources: list[str]) -> list[Finding]:
+        async def look_up(
+            self, address: str, sources: list[str], is_wanted: IsWanted = always
+        ) -> list[Finding]:
             raise KeyError(address)
 
     loud = []

@@ -10,7 +10,7 @@ import pytest
 from agents.social_bot.bot import SocialBot
 from agents.social_bot.facts import facts_of
 from agents.social_bot.step import ANSWER_WITHIN, BUSY_TRIES_MAX, FAILED_TRIES_MAX, TIMES_MAX
-from messaging.vocabulary.effects import LogStory, Tell
+from messaging.vocabulary.effects import CancelLookUp, LogStory, Tell
 from messaging.vocabulary.messages import MergedInto, StateMerged
 from tests.social_builders import ANN, NOON, Visitor, all_say, finding, found
 
@@ -142,8 +142,39 @@ def test_an_answer_that_comes_after_the_refusal_is_not_taken():
     (look_up,) = ann.look_ups()
     ann.identified(may=False)
     assert ann.wakes == {}
-    ann.answered(found("gravatar"), look_up=look_up)
-    assert (ann.effects, ann.state.findings) == ([], [])
+    untouched = finding("activitypub", "withdrawn")
+    untouched.hosts = []
+    ann.answered(found("gravatar", kind="personal", posts=3), untouched, look_up=look_up)
+    assert ann.state.findings == []
+    assert ann.seen() == []
+    (asked,) = ann.effects
+    assert isinstance(asked, LogStory)
+    assert asked.kind == "social.asked"
+    assert asked.detail == {
+        "source": "gravatar",
+        "hosts": ["gravatar.example"],
+        "outcome": "found",
+        "asked_at": NOON,
+    }, "who was asked is written down, what came is not"
+
+
+@pytest.mark.parametrize("why", ["refused", "another address", "merged"])
+def test_a_look_up_that_nobody_wants_any_more_is_cancelled(why: str):
+    ann = Visitor()
+    ann.identified()
+    (look_up,) = ann.look_ups()
+    if why == "merged":
+        ann.take(MergedInto(ANN, NOON, "older"))
+    else:
+        ann.identified(
+            "ann@new.example" if why == "another address" else "ann@example.com",
+            may=why != "refused",
+        )
+    cancelled = [each.look_up_id for each in ann.effects if isinstance(each, CancelLookUp)]
+    assert cancelled == [look_up.look_up_id]
+    ann.answered(*all_say("nobody"))
+    ann.identified(may=False)
+    assert [each for each in ann.effects if isinstance(each, CancelLookUp)] == []
 
 
 def test_another_address_is_asked_about_anew():
