@@ -293,6 +293,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """In which hours there was activity (`sessions`), the newest so many."""
     hours_told: int = 0
     """Of the weeks of `presence` those before this one were told; 0: none."""
+    told_undecided: list[str] = []
+    """Cohorts of which Rules was told that what they look at is lacking (`filling`)."""
 
     @property
     def counters(self) -> dict[str, int]:
