@@ -70,9 +70,9 @@ class Published(msgspec.Struct, kw_only=True):
     """Say what came of a publication."""
 
     outcome: str
-    """`published`, `late` (somebody else published meanwhile) or `impossible`."""
+    """`published`, `late` (somebody else published meanwhile), `same` (it was published already) or `impossible`."""
     said: str = ""
-    """What was decided for the runs under way; of what is impossible, why."""
+    """What was decided for the runs under way; where nothing was done, why."""
 
 
 def decided(counts: Mapping[str, int]) -> str:
