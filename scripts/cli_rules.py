@@ -162,6 +162,7 @@ async def _push(
     """Return the version, whether it is new, and what is kept of its publication."""
     from messaging.gateway.console.publications import saved_change
     from messaging.store.audit_log import CLI, note
+    from scripts.rules import published
     from scripts.rules import push as push_version
 
     now = datetime.now(UTC)
@@ -169,7 +170,8 @@ async def _push(
         version, is_new = await push_version(store, folder, at=now, by=CLI)
         if is_new:
             await note(store, saved_change(version, by=CLI), now)
-        if not publishes:
+        is_same = not is_new and not groups and runs == STAY and await published(store) == version
+        if not publishes or is_same:
             return version, is_new, None
         made = (
             f"version {version} was made, and not published" if is_new else "nothing was published"

@@ -228,14 +228,14 @@ async def publish_in(
     """Publish a version as the command line; return what is kept of it.
 
     Raise KeyError for a version that there is not, and Refused, with what was `made` until then, where what is chosen
-    cannot become of the runs under way.
+    cannot become of the runs under way, or nothing is chosen and it is published already.
     """
     from messaging.store.audit_log import CLI
     from scripts.impact import ImpossibleError
-    from scripts.rules import publish_noted
+    from scripts.rules import PublishedAlreadyError, publish_noted
 
     now = datetime.now(UTC)
     try:
         return await publish_noted(store, version, at=now, by=CLI, runs=runs, groups=groups)
-    except ImpossibleError as error:
+    except (ImpossibleError, PublishedAlreadyError) as error:
         raise Refused(f"{made}: {error}") from None

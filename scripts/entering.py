@@ -42,6 +42,8 @@ class Entering(msgspec.Struct, frozen=True):
     of: int
     unknown: int
     """Of everybody, those of whom it is known only once the journal was read."""
+    inside: int = 0
+    """Of everybody, those who are in the cohort already, where it is not yet the path's entry: they do not enter."""
 
 
 async def entering(
@@ -59,7 +61,8 @@ async def entering(
     now, consent = await _newest_batch(store)
     view = await _view(store, rules, versions, consent)
     entries = {path.entry.cohort: 0 for path in rules.paths.values() if path.entry.cohort}
-    unknown = dict.fromkeys(entries, 0)
+    unknown, inside = dict.fromkeys(entries, 0), dict.fromkeys(entries, 0)
+    stood = await _entries_now(store, versions)
     codec = Codec(WIRING["behavior"].make())
     looked, after = 0, ""
     while looked < sample:
@@ -68,10 +71,9 @@ async def entering(
             held = codec.decode(body)
             if not held.moved:
                 looked += 1
-                _look(held.state, visitor, view, now, entries, unknown)
-                await asyncio.sleep(
-                    0
-                )  # with many cohorts one takes milliseconds: others are served in between
+                _look(held.state, visitor, view, now, (entries, unknown, inside))
+                # With many cohorts one takes milliseconds: others are served in between.
+                await asyncio.sleep(0)
         if len(page) < PAGE:
             break
         after = page[-1]
@@ -85,10 +87,24 @@ async def entering(
             looked=looked,
             of=of,
             unknown=_scaled(unknown[path.entry.cohort], looked, of),
+            inside=0
+            if stood.get(name) == path.entry.cohort
+            else _scaled(inside[path.entry.cohort], looked, of),
         )
         for name, path in rules.paths.items()
         if path.entry.cohort  # by an event or the API nobody comes at once
     ]
+
+
+async def _entries_now(store: Store, versions: Versions) -> dict[str, str]:
+    """Return path -> the cohort by which it is entered now."""
+    last = await store.get_document(*PUBLISHED)
+    if last is None:
+        return {}
+    if versions.lacks([last["version"]]):
+        await read_versions(store, versions)
+    rules: CompiledRules = versions[last["version"]]
+    return {name: path.entry.cohort for name, path in rules.paths.items()}
 
 
 async def _view(store: Store, rules: CompiledRules, versions: Versions, consent: str) -> View:
@@ -118,10 +134,10 @@ def _look(
     visitor: str,
     view: View,
     now: datetime,
-    entries: dict[str, int],
-    unknown: dict[str, int],
+    counts: tuple[dict[str, int], dict[str, int], dict[str, int]],
 ) -> None:
-    """Count one visitor; the state is a copy."""
+    """Count one visitor by who enters, of whom it is not known, and who is inside; the state is a copy."""
+    entries, unknown, insiders = counts
     if state.rules_version < 0:
         return
     inside = {*state.cohorts}
@@ -136,7 +152,9 @@ def _look(
     for cohort in entries:
         if cohort in entered:
             entries[cohort] += 1
-        elif cohort not in inside and not view.rules.cohorts[cohort].keeps.isdisjoint(state.lacks):
+        elif cohort in inside:
+            insiders[cohort] += cohort in state.cohorts
+        elif not view.rules.cohorts[cohort].keeps.isdisjoint(state.lacks):
             unknown[cohort] += 1
 
 
@@ -155,6 +173,8 @@ def said(each: Entering) -> str:
     'nobody of the 300 visitors looked at (of 865) enters welcome at once'
     >>> said(Entering("welcome", "leads", 0, 5, 5, 2))
     'nobody enters welcome at once; of 2 it is known once the journal was read'
+    >>> said(Entering("welcome", "leads", 0, 9, 9, 0, 6))
+    'nobody enters welcome at once; 6 are in cohort leads already, and do not enter by that'
     """
     about, by = "", ""
     if each.looked < each.of:
@@ -171,4 +191,8 @@ def said(each: Entering) -> str:
         text = f"nobody enters {each.path} at once"
     if each.unknown:
         text += f"; of {about}{each.unknown:,} it is known once the journal was read"
+    if each.inside and not is_hidden(each.cohort):
+        is_one = each.inside == 1
+        text += f"; {about}{each.inside:,} {'is' if is_one else 'are'} in cohort {each.cohort} already, and "
+        text += f"{'does' if is_one else 'do'} not enter by that"
     return text

@@ -202,7 +202,8 @@ def came_of(row: Mapping[str, Any]) -> str:
     if move["status"] == REPLACED:
         return happened(came, is_replaced=True)
     decided_of = sum(in_all(row["impact"], row["runs"]).values())
-    return happened(came, max(0, decided_of - sum(came.values())))
+    more = sum(came.values()) - decided_of
+    return happened(came, max(0, -more), entered=max(0, more))
 
 
 async def paths_of(store: Store, version: int) -> dict[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ REASONS = {
     "cap_then_quiet_hours": "a cap of the path is reached, and then quiet hours",
     "cap_day": "enough was shown today",
     "cap_total": "enough came on all channels together",
+    "awaits_history": "what keeps it from them is not known yet: history is being filled in",
     "cap_session": "one of its kind was shown in this visit",
     "cohort": "it is meant for another cohort",
     "complained": "the visitor complained",

@@ -60,6 +60,7 @@ from scripts.matching import matching
 from scripts.older import older_lines
 from scripts.overview import CALLS, GOING
 from scripts.rules import (
+    PublishedAlreadyError,
     files_of,
     newest,
     publications,
@@ -302,6 +303,8 @@ class StoredRulebook:
             )
         except ImpossibleError as error:
             return Published(outcome="impossible", said=str(error))
+        except PublishedAlreadyError as error:
+            return Published(outcome="same", said=str(error))
         if row is None:
             return Published(outcome="late")
         return Published(outcome="published", said=decided(in_all(row["impact"], row["runs"])))

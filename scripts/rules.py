@@ -27,6 +27,13 @@ TRIES_MAX = 100
 """Versions that others may push while we do."""
 
 
+class PublishedAlreadyError(ValueError):
+    """A version is published already, and nothing is chosen for the runs under way; the text says so, and what to do.
+
+    Publishing it once more would do nothing, but end the moving of runs that its publication began.
+    """
+
+
 async def push(store: Store, folder: Path, *, at: datetime, by: str) -> tuple[int, bool]:
     """Make a version of a folder's files; return its number, and False when the newest is the same.
 
@@ -82,7 +89,8 @@ async def publish(
             (`agents.runtime.mover`).
         groups: group (`path/version/stage`) -> what becomes of those who stand there, where that is something else.
 
-    Raise ImpossibleError for what cannot become of them, KeyError for a version that there is not.
+    Raise ImpossibleError for what cannot become of them, KeyError for a version that there is not,
+    PublishedAlreadyError for the one that is published where `runs` and `groups` move nobody.
     """
     check_choice(runs)
     await check_groups(store, version, groups)
@@ -90,6 +98,15 @@ async def publish(
         before = await store.get_document(*PUBLISHED)
         if instead_of is not None and instead_of != (before["version"] if before else 0):
             return None
+        if (
+            before is not None
+            and before["version"] == version
+            and not moves_any({"runs": runs, "groups": groups})
+        ):
+            raise PublishedAlreadyError(
+                f"version {version} is published already: choose what becomes of those who are on a path by another "
+                f"one (runs, groups), or publish another version"
+            )
         number = before["number"] if before else 0
         if before is not None:
             await store.put_document(PUBLICATIONS, str(number), before)

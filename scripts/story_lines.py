@@ -223,6 +223,10 @@ _TOLD: dict[str, Callable[[Row], str]] = {
         f"came to step {d['stage']}{of_path(d)}: {_DOES.get(d['does'], d['does'])}"
     ),
     "step.waits": lambda d: f"waits at step {d['stage']}{of_path(d)} until {moment(d['until'])}",
+    "step.awaits_history": lambda d: (
+        f"waits at step {d['stage']}{of_path(d)} for history: what it asks of the past is being filled in, "
+        f"until {moment(d['until'])} at most"
+    ),
     "step.came_true": lambda d: f"what step {d['stage']}{of_path(d)} waited for has happened",
     "step.timed_out": lambda d: (
         f"what step {d['stage']}{of_path(d)} waited for did not happen in time"

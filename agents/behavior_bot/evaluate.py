@@ -7,7 +7,9 @@ Rules
    Points that raise a score move the times at which it fades to later ones: only the bounds between are asked.
 3. Bands are told before cohorts, leaving before entering, each in the order the marketer wrote them:
    so that a path that reads both never sees a visitor in neither by accident.
-4. A cohort, or a band, that is decided by what is still lacking of a visitor's history is not asked (`filling`).
+4. A cohort, or a band, that is decided by what is still lacking of a visitor's history is not asked (`filling`). What a
+   flow asks by such a one Rules is told before anything that lets a run begin, and that it came after what it says: to
+   Rules a cohort that was not entered is a no.
 5. Probabilities are worked out before anything is asked, where the rules ask for any (`chances`).
 """
 
@@ -44,7 +46,7 @@ from agents.rules.flow import is_entry, is_hidden
 from agents.rules.keeping import SCORE
 from agents.rules.parts import BY_EMAIL, CUSTOMER
 from messaging.vocabulary.effects import CancelWake, Effect, Tell, WakeAt
-from messaging.vocabulary.messages import CohortEntered, CohortLeft, ScoreCrossed
+from messaging.vocabulary.messages import CohortEntered, CohortLeft, HistoryAwaited, ScoreCrossed
 
 COHORTS_WAKE = "cohorts"
 
@@ -149,7 +151,30 @@ def evaluate(
         _note_moves(state, here.seconds, before, by)
     if rules.probabilities and state.cohorts is not before:
         effects += moved(state, rules, before)
+    if everything:
+        effects = _with_undecided(state, here, effects)
     return effects + _wake(state, due, everything=everything)
+
+
+def _with_undecided(state: BehaviorState, here: Moment, effects: list[Effect]) -> list[Effect]:
+    """Return what is told, with which cohorts cannot be decided yet of those that Rules reads a no from."""
+    before, now = state.told_undecided, _undecided(state, here.rules) if state.lacks else []
+    if now == before:
+        return effects
+    state.told_undecided = now
+    told = Tell("rules", HistoryAwaited(here.visitor, here.now, now))
+    return [told, *effects] if now else [*effects, told]
+
+
+def _undecided(state: BehaviorState, rules: CompiledRules) -> list[str]:
+    """Return the cohorts whose no Rules goes by, and of whose history something is lacking."""
+    kept_off = {rule.unless for rule in rules.interactions.values()}
+    return sorted(
+        name
+        for name, cohort in rules.cohorts.items()
+        if not cohort.keeps.isdisjoint(state.lacks)
+        and (name in kept_off or (is_hidden(name) and not is_entry(name)))
+    )
 
 
 def _wake(state: BehaviorState, due: datetime | None, *, everything: bool) -> list[Effect]:

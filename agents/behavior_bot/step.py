@@ -12,6 +12,8 @@ Rules
 5. Once a week a lead's moment is kept (`moments`).
 6. Once for each of a lead's weeks it is told in which hours they were there (`hours`).
 7. Before anything else a state is made to keep what newly published rules look at (`filling`).
+8. What lets a run begin or go on (the API, a person, a broadcast, a publication) is told after the cohorts of the
+   version that is published: or a flow is asked before anything was answered by it.
 """
 
 from __future__ import annotations
@@ -178,20 +180,21 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             return _confirmed(state, event, here)
         case AlertSettled():
             count(state, "alert_settled", record, here.rules)
-            return [answered(event, here.visitor, here.now)]
+            return [*_by_now(state, here), answered(event, here.visitor, here.now)]
         case EntryAsked():
             count(state, "entry_asked", record, here.rules)
-            return tell_asked(event, here)
+            return [*_by_now(state, here), *tell_asked(event, here)]
         case BroadcastOrdered():
             count(state, "broadcast_ordered", record, here.rules)
-            return tell_broadcast(event, here)
+            return [*_by_now(state, here), *tell_broadcast(event, here)]
         case WebhookAnswered():
             count(state, "webhook_answered", record, here.rules)
             return _told_by_webhook(state, event, record, here)
         case RulesPublished():
             count(state, "rules_published", record, here.rules)
             told = (event.version, event.action, event.by, event.choices)
-            return [Tell("rules", RunsMoved(here.visitor, here.now, *told))]
+            moved = Tell("rules", RunsMoved(here.visitor, here.now, *told))
+            return [*_by_now(state, here), moved]
         case RulesFilled():
             count(state, "rules_filled", record, here.rules)
             return _filled(state, event, here)
@@ -202,6 +205,14 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
             return [*tell_erased(here.visitor, here.now, here.view), Forget()]
         case _:
             assert_never(event)
+
+
+def _by_now(state: BehaviorState, here: Moment) -> list[Effect]:
+    """Return what follows from a version that was published since: what is told next is asked by it.
+
+    Of who was never seen nothing is asked.
+    """
+    return evaluate(state, here, (), []) if state.rules_version >= 0 else []
 
 
 def told_again(event: LetterReplayed, visitor: str, now: datetime, view: View) -> list[Effect]:

@@ -73,6 +73,8 @@ async def place(spec: PartSpec, make: Callable[[PartSpec], Any] = _make) -> Any:
 
 def _first_words(error: Exception) -> str:
     """Return what an error says, without the traceback that Ray adds."""
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer in {SIGN_SECONDS:.0f} s"
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__} {first}"[:300]
 

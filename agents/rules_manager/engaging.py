@@ -208,6 +208,8 @@ def _refusal(turn: Turn, rule: InteractionRule) -> str:
         return "cohort"
     if rule.unless and rule.unless in state.cohorts:
         return rule.unless
+    if rule.unless and state.is_undecided(rule.unless, now):
+        return "awaits_history"
     since = state.visit_at
     counted = [each for each in state.offered.values() if each.status != "merging"]
     in_session = sum(

@@ -6,6 +6,7 @@ The table of a run at a step:
 |----------------|----------------------|----------------------------------------------------------------------|
 | wait           | waiting              | wake `flow`                                                          |
 | any that asks since when the run began | waiting | noted: asked as ever           |
+| if, of a past that is on its way | waiting | it came, or wake `flow`: asked as ever |
 | wait_until     | waiting              | its cohort entered, the e-mail answered · wake `flow`: the `else`    |
 | webhook        | waiting              | answered · failed, or wake `flow`: the `else`                        |
 | email          | planned, sending     | handed over, or perhaps: at once                                     |
@@ -18,7 +19,9 @@ Rules
 2. What a condition is asked is a cohort (`agents.rules.flow`): Behavior answers it, before whatever else it changed.
 3. Between two waits only a bounded number of steps is taken: a circle holds an e-mail or a `goto` with its times
    (`agents.rules.flow_checks`).
-4. While the visitor may still be on the site after a click, the next e-mail is put off as after a visit.
+4. What a question looks at of the past may be on its way to Behavior, after another version was published: then it
+   waits, but not for good (`HISTORY_MAX`): whoever went the wrong way stays there.
+5. While the visitor may still be on the site after a click, the next e-mail is put off as after a visit.
 """
 
 from __future__ import annotations
@@ -36,13 +39,22 @@ from agents.rules_manager.state import Choice, Run, Try
 from agents.rules_manager.turn import Turn
 from messaging.vocabulary.effects import CallWebhook
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import RunBegan, RunNoted, TraitsSet, WebhookSettled
+from messaging.vocabulary.messages import (
+    HistoryAwaited,
+    RunBegan,
+    RunNoted,
+    TraitsSet,
+    WebhookSettled,
+)
 
 ACTS = frozenset({"offer", "traits", "alert", "webhook"})
 """Kinds of steps that reach out: while the path is paused nobody takes them. Waits and questions go on."""
 
 ASKED, NOTED = "asked", "yes"
 """Of `Run.noted`."""
+
+HISTORY_MAX = timedelta(days=1)
+"""So long a question waits for what it looks at of the past: a filling is done in minutes, of millions in hours."""
 
 BEGAN = -1
 """Stands in `Run.came` where the run began."""
@@ -89,9 +101,9 @@ def waited(turn: Turn, run: Run) -> None:
     if path is None or not run.active:
         return
     step = path.steps[run.stage]
-    if run.until is None and (step.kind in ACTS or run.noted == ASKED):
+    if run.until is None and (step.kind in ACTS or step.kind == "if" or run.noted == ASKED):
         run.noted = "" if run.noted == ASKED else run.noted  # nobody answered: once more
-        _take(turn, run, path)  # else the path was paused
+        _take(turn, run, path)  # else the path was paused, or a past did not come in time
         return
     if run.until is None or run.until > turn.now:
         return
@@ -129,6 +141,22 @@ def noted(turn: Turn, message: RunNoted) -> None:
             continue
         run.noted = NOTED
         if path is not None and run.active and path.steps[run.stage].since and run.until is None:
+            turn.cancel(f"flow:{run.slot}")
+            _take(turn, run, path)
+
+
+def awaited(turn: Turn, message: HistoryAwaited) -> None:
+    """Note which questions cannot be answered yet; go on with those that waited and can be now."""
+    state, until = turn.state, turn.now + HISTORY_MAX
+    before = state.undecided
+    state.undecided = {name: before.get(name, until) for name in message.cohorts}
+    for run in list(state.runs.values()):
+        path = turn.path(run)
+        if path is None or run.status != "waiting" or run.until is not None or not path.steps:
+            continue
+        step = path.steps[run.stage]
+        is_told = step.cohort in before and step.cohort not in state.undecided
+        if step.kind == "if" and is_told and run.noted != ASKED:
             turn.cancel(f"flow:{run.slot}")
             _take(turn, run, path)
 
@@ -241,6 +269,9 @@ def _following(turn: Turn, run: Run, path: PathRule, step: StepRule) -> str | No
             _wait(turn, run, path, step)
             return None
         case "if":
+            if step.cohort and turn.state.is_undecided(step.cohort, turn.now):
+                _await_history(turn, run, turn.state.undecided[step.cohort])
+                return None
             return step.following if _holds(turn, run, step) else step.other
         case "split":
             return _way(turn, run, step)
@@ -267,6 +298,13 @@ def _note(turn: Turn, run: Run) -> None:
         told = RunBegan(state.visitor, turn.now, run.path, run.run, run.entered_at)
         turn.tell("behavior", told)
         turn.wake(f"flow:{run.slot}", turn.now + LOOK_AGAIN)
+
+
+def _await_history(turn: Turn, run: Run, until: datetime) -> None:
+    """Wait until what a step looks at of the past is there, at most so long."""
+    run.status = "waiting"
+    turn.story("step.awaits_history", run, until=until)
+    turn.wake(f"flow:{run.slot}", until)
 
 
 def _act(turn: Turn, run: Run, step: StepRule) -> None:

@@ -279,6 +279,13 @@ class RulesState(msgspec.Struct, array_like=True):
     """Policy (by a short hash) -> the era in which a decision of this visitor counts for it (`guarding`)."""
     visits: list[Visit] = []
     """The newest visits that are over, by their ends."""
+    undecided: dict[str, datetime] = {}
+    """Cohort that nobody can decide yet, as the past that it looks at is on its way -> until when it is waited for."""
+
+    def is_undecided(self, cohort: str, now: datetime) -> bool:
+        """Say whether that a visitor is not in a cohort says nothing yet: their past is on its way."""
+        until = self.undecided.get(cohort)
+        return until is not None and now < until
 
     def note_visits(self, visits: list[Visit]) -> None:
         """Remember visits that are over, each once, the newest so many."""

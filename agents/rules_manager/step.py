@@ -26,6 +26,7 @@ from messaging.vocabulary.messages import (
     EngagementSettled,
     EntryMet,
     GoalReached,
+    HistoryAwaited,
     HoursSeen,
     Identified,
     MergedInto,
@@ -78,6 +79,7 @@ def step(
             | BroadcastReached()
             | WebhookSettled()
             | RunNoted()
+            | HistoryAwaited()
         ):
             _decided(turn, message)
         case HoursSeen():
@@ -91,7 +93,15 @@ def step(
     return turn.effects
 
 
-Decided = AlertAnswered | RunsMoved | EntryMet | BroadcastReached | WebhookSettled | RunNoted
+Decided = (
+    AlertAnswered
+    | RunsMoved
+    | EntryMet
+    | BroadcastReached
+    | WebhookSettled
+    | RunNoted
+    | HistoryAwaited
+)
 
 
 def _decided(turn: Turn, message: Decided) -> None:
@@ -109,6 +119,8 @@ def _decided(turn: Turn, message: Decided) -> None:
             flow.webhook_settled(turn, message)
         case RunNoted():
             flow.noted(turn, message)
+        case HistoryAwaited():
+            flow.awaited(turn, message)
 
 
 def _merging(turn: Turn, message: MergedInto | MergeStarted | StateMerged) -> None:

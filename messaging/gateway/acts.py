@@ -348,6 +348,8 @@ async def publish(gateway: Gateway, number: int, order: PublishOrder, *, by: str
     came = await rulebook_of(gateway).publish(number, order, by, now)
     if came.outcome == "impossible":
         raise ProblemError(422, came.said, field="groups")
+    if came.outcome == "same":
+        raise ProblemError(409, f"nothing was published: {came.said}", field="id")
     if came.outcome == "late":
         raise ProblemError(
             409, "somebody else published meanwhile: look at what is published now, then decide"

@@ -370,6 +370,15 @@ class RunNoted(Message):
     run: str
 
 
+class HistoryAwaited(Message):
+    """Tell Rules which cohorts nobody can decide yet: what they look at of the past is still on its way; none: it came.
+
+    Only those that a question of a flow stands for, or that keep an interaction from being offered.
+    """
+
+    cohorts: list[str]
+
+
 class DecisionMade(Message):
     """Tell the learner of a decision; `visitor` is the policy's key (`policy_key`)."""
 
@@ -500,6 +509,7 @@ AnyMessage = (
     | TraitsSet
     | RunBegan
     | RunNoted
+    | HistoryAwaited
     | HoursSeen
     | DecisionMade
     | WeekSeen

@@ -373,6 +373,20 @@ async def test_how_many_enter_at_once_is_told_before(keeping):
         assert (found.people, found.unknown) == (0, PEOPLE)
 
 
+async def test_who_is_in_the_cohort_of_a_new_path_already_is_said_not_to_enter(keeping):
+    async with forms_sent(keeping) as (house, files):
+        await see(house, with_big(files), 2)
+        await send(house, 0, 1)
+        await until(lambda: at_rest(house))
+        name = next(each for each in files if each.startswith("paths/"))
+        path = re.sub(r"(?m)^entry:.*(\n  .*)*", "entry: {cohort: somebody}", files[name])
+        draft = with_big(files) | {"paths/second.yaml": path}
+        await push_files(house.store, draft, at=house.clock.now(), by="eve")
+        inside = {each.path: each.inside for each in await entering(house.store, 3)}
+        assert inside["second"] > 0
+        assert all(not count for of, count in inside.items() if of != "second")
+
+
 async def test_by_the_api_nobody_enters_at_once(keeping):
     async with forms_sent(keeping) as (house, files):
         name = next(each for each in files if each.startswith("paths/"))

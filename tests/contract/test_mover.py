@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import pytest
 
 from agents.protocol.bot import View
 from agents.runtime.figures import standing_in
@@ -15,7 +16,7 @@ from agents.runtime.passing import Ways
 from agents.runtime.views import PUBLISHED
 from config.load import DEFAULTS, compile_files, read_folder
 from scripts.impact import came_of, impact, in_all
-from scripts.rules import publications, publish, push_files
+from scripts.rules import PublishedAlreadyError, publications, publish, push_files
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import (
     Failing,
@@ -145,6 +146,20 @@ async def test_of_two_who_publish_at_once_one_is_told(keeping):
         await push_files(house.store, changed(files), at=house.clock.now(), by="eve")
         assert await publish(house.store, 2, at=house.clock.now(), by="eve", instead_of=1)
         assert not await publish(house.store, 2, at=house.clock.now(), by="ann", instead_of=1)
+
+
+async def test_who_publishes_what_is_published_voids_no_move(keeping):
+    async with leads_on_version_1(keeping) as (house, files):
+        await push_files(house.store, changed(files), at=house.clock.now(), by="eve")
+        await publish(house.store, 2, at=house.clock.now(), by="eve", runs="migrate")
+        now = house.clock.now()
+        for instead_of in (2, None):
+            with pytest.raises(PublishedAlreadyError, match="version 2 is published already"):
+                await publish(house.store, 2, at=now, by="ann", instead_of=instead_of)
+        assert [each["number"] for each in await publications(house.store)] == [2, 1]
+        see(house, changed(files), 2)
+        assert await a_mover(house, keeping, Fuse()).look() == 1
+        assert await stands(house) == {2: PEOPLE}
 
 
 async def test_each_group_becomes_what_was_chosen_for_it_and_everybody_is_counted(keeping):

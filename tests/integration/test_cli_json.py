@@ -178,6 +178,11 @@ def test_versions_of_the_rules_are_pushed_and_pulled_with_their_facts(
     assert first == {**made, "runs": "stay", "groups": []}
     again = _mdma("rules", "push", shipped, cwd=tmp_path)
     assert again == {"version": 1, "new": False, "published": False}
+    assert _mdma("rules", "push", shipped, "--publish", cwd=tmp_path) == again | {"published": True}
+    refused = _run("rules", "publish", "1", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "nothing was published: version 1 is published already" in refused.stderr
+    assert len(_mdma("rules", "list", cwd=tmp_path)["publications"]) == 1
     pulled = _mdma("rules", "pull", "out", cwd=tmp_path)
     files = sum(1 for each in (tmp_path / "out").rglob("*") if each.is_file())
     assert pulled == {"version": 1, "files": files, "folder": "out", "others": []}

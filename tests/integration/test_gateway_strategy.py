@@ -149,6 +149,8 @@ async def test_a_draft_is_checked_saved_compared_and_published() -> None:
         body = {"instead_of": 1, "runs": "stay", "groups": {group["group"]: "migrate"}}
         await _ask(session, "rules/2/publish", method="POST", body=body)
         assert (await _ask(session, "rules"))["published"] == 2
+        problem = await _ask(session, "rules/2/publish", 409, method="POST", body={"instead_of": 2})
+        assert problem["detail"].startswith("nothing was published: version 2 is published already")
         [line] = (await _ask(session, "rules/2"))["version"]["publications"]
         assert line["groups"][0]["choice"] == "migrate"
         going = group["going"] + group["calls"]

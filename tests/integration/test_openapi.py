@@ -50,7 +50,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/rules": EDIT,
     "POST /api/v1/rules/check": EDIT,
     "POST /api/v1/rules/matching": EDIT,
-    "POST /api/v1/rules/{id}/publish": {"instead_of": 1},
+    "POST /api/v1/rules/{id}/publish": {"instead_of": 1, "runs": "migrate"},
     "POST /api/v1/templates/{id}/preview": {
         "base": 1,
         "text": "subject: A draft\ntext: |\n  Words.\nhtml: <p>Words.</p>\n",

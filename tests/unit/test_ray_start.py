@@ -61,3 +61,14 @@ async def test_an_actor_that_ray_cannot_be_asked_for_in_time_is_named_in_one_lin
         await place(spec, make)
     said = "the actor rules-0 does not start (GetTimeoutError Failed to get the actor: deadline exceeded): start again"
     assert str(error.value) == said
+
+
+async def test_an_actor_that_gives_no_sign_in_time_is_said_so_in_words() -> None:
+    def make(_: PartSpec) -> Any:
+        raise TimeoutError
+
+    spec = PartSpec(name="rules-0", factory="", settings="", code="")
+    with pytest.raises(
+        Unavailable, match=r"^the actor rules-0 does not start \(no answer in \d+ s\): start again$"
+    ):
+        await place(spec, make)

@@ -26,8 +26,9 @@ BY_FORM = HEAD.replace("entry: {cohort: addressable-lead}", "entry: {event: Form
 class Both:
     """Carry letters between the two bots for one visitor, at once."""
 
-    def __init__(self, steps: str) -> None:
+    def __init__(self, steps: str, publication: int = 0) -> None:
         view = a_flow(steps, head=BY_FORM)
+        view.publication = publication
         self.rules = OneVisitor(view)
         self.rules.notes = False
         self.behavior = Ann(view, VISITOR)

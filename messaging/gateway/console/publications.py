@@ -70,9 +70,9 @@ class Published(msgspec.Struct, kw_only=True):
     """Say what came of a publication."""
 
     outcome: str
-    """`published`, `late` (somebody else published meanwhile) or `impossible`."""
+    """`published`, `late` (somebody else published meanwhile), `same` (it was published already) or `impossible`."""
     said: str = ""
-    """What was decided for the runs under way; of what is impossible, why."""
+    """What was decided for the runs under way; where nothing was done, why."""
 
 
 def decided(counts: Mapping[str, int]) -> str:
@@ -94,21 +94,27 @@ def decided_for(counts: Mapping[str, int], version: int, why_not: str = "") -> s
     return decided(counts) + (f": version {version} has {why_not}" if why_not else "")
 
 
-def happened(counts: Mapping[str, int], ended: int = 0, *, is_replaced: bool = False) -> str:
+def happened(
+    counts: Mapping[str, int], ended: int = 0, *, entered: int = 0, is_replaced: bool = False
+) -> str:
     """Return in words what came of the runs under way.
 
     Args:
         counts: by what became of them.
         ended: for how many was decided who were on no path any more when it came to them.
+        entered: how many more came, as they entered by the version before while this one was published.
         is_replaced: whether another version was published before all were moved.
 
     >>> happened({"stay": 0, "migrate": 55, "exit": 6}, 1)
     '55 went over, 6 left, 1 had ended by then'
+    >>> happened({"stay": 0, "migrate": 27, "exit": 0}, entered=1)
+    '27 went over, 1 of them had entered meanwhile'
     >>> happened({"stay": 0, "migrate": 0, "exit": 0}, is_replaced=True)
     'nobody was moved, then another version was published'
     """
     came = [f"{counts[each]:,} {said}" for each, said in _CAME.items() if counts[each]]
     came += [f"{ended:,} had ended by then"] if ended else []
+    came += [f"{entered:,} of them had entered meanwhile"] if entered else []
     if is_replaced:
         return f"{', '.join(came) or 'nobody was moved'}, then another version was published"
     return ", ".join(came)
