@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +72,9 @@ async def entering(
             if not held.moved:
                 looked += 1
                 _look(held.state, visitor, view, now, (entries, unknown, inside))
+                await asyncio.sleep(
+                    0
+                )  # with many cohorts one takes milliseconds: others are served in between
         if len(page) < PAGE:
             break
         after = page[-1]

@@ -27,7 +27,7 @@ from scripts.rules_try import DRAFT, read_records, tried
 from scripts.simulation import Files, Request, simulate
 from scripts.trial_told import simulated_told, tried_told
 from scripts.trials import PEOPLE, TRIALS, StoredTrials, TrialWork
-from tests.alert_builders import rows_of_a_test_alert
+from tests.alert_builders import rows_of_a_test_alert, rows_of_learning_taken_back
 from tests.console_builders import a_console, lived_in
 from tests.experiment_builders import a_test
 from tests.gateway_builders import StillClock
@@ -85,6 +85,8 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
             seen = {arm: count for arm, (count, _) in counts.items()}
             alert = rows_of_a_test_alert(policy, now - timedelta(hours=7), **seen)[0]
             await store.put_document("alerts", alert.id, alert.fields)
+    for row in rows_of_learning_taken_back("next_best/lead-to-customer/cart", now):
+        await store.put_document(row.table, row.id, row.fields)
     told = {"would get it": 61, "consent": 7, "mailbox_of_another_visitor": 1}
     order = {"at": now, "by": "kim", "template": "invite-hello", "cohort": "addressable-lead"}
     order |= {"path": "lead-to-customer", "version": 1, "priority": 0, "status": "done"}

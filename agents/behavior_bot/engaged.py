@@ -14,6 +14,7 @@ from agents.behavior_bot.knowing import learn_answers
 from agents.behavior_bot.sessions import touch
 from agents.behavior_bot.state import RECENT_CHARACTERS_MAX, RECENT_MAX, BehaviorState, keep
 from agents.behavior_bot.tallies import put_in_hours, tally_of
+from learning.serving.presence import note
 from messaging.vocabulary.effects import Tell
 from messaging.vocabulary.events import Engaged, Record
 from messaging.vocabulary.messages import EngagementAnswered
@@ -38,6 +39,8 @@ def take_engaged(
     kinds += note_marks(state, here.rules, name, None, at)
     if event.answers:
         kinds += learn_answers(state, event.answers, at, record.position, here.rules.turning)
-    if event.response != "shown" and touch(state, at, 0):
-        kinds.append("session")
+    if event.response != "shown":
+        note(state.presence, at)
+        if touch(state, at, 0):
+            kinds.append("session")
     return told, kinds

@@ -1,5 +1,9 @@
 """Tell in which hours a lead is there: once for each of their weeks, when its first event after it comes.
 
+Pages, screens, calls of a browser, human clicks and answers on the site say that somebody is there. An open does not:
+it says when an e-mail came. Nor does what a server tells, even during a visit: whether it is taken for part of one
+depends on what was known when it came.
+
 Rules
 1. One letter to Rules, which plans, and one to the learner, for a lead and week: an event costs a comparison.
 2. Weeks that are over alone are told: of one under way only its first days are known.

@@ -36,6 +36,7 @@ from agents.rules.compiled import CompiledRules
 from agents.rules.keeping import VIEWS
 from agents.rules.values import number
 from agents.rules.watches import PATH
+from learning.serving.presence import note
 from messaging.vocabulary.events import (
     Aliased,
     Call,
@@ -111,6 +112,7 @@ def remember(
             if name in rules.watched:
                 told = {**(event.properties or {}), PATH: path}
                 kinds += note_marks(state, rules, name, told, at)
+            note(state.presence, at)
             touch(state, at, 1, [kind[len(VIEWS) :] for kind in meant if kind.startswith(VIEWS)])
         case Track():
             kinds += note_marks(state, rules, name, event.properties, at)
@@ -119,6 +121,8 @@ def remember(
             context = event.context
             # What a server tells of somebody is no visit, unless it happens during one.
             seen = _is_browser(event.anonymous_id) or (context is not None and context.page)
+            if seen:
+                note(state.presence, at)
             if seen or present(state, at) is not None:
                 touch(state, at, 0)
         case _:

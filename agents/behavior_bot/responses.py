@@ -29,6 +29,7 @@ from agents.behavior_bot.state import (
 )
 from agents.behavior_bot.tallies import put_in_hours, tally_of
 from learning.serving.human import human_probability
+from learning.serving.presence import note
 from messaging.vocabulary.effects import Effect, Tell, WakeAt
 from messaging.vocabulary.events import MailClicked, MailOpened, Record
 from messaging.vocabulary.messages import MailSent, Responded
@@ -135,7 +136,10 @@ def _judge(state: BehaviorState, answer: Answer, here: Moment, judged: Judged) -
     keep(state.recent, (answer.at, answer.kind), RECENT_MAX)
     judged.kinds.append(answer.kind)
     judged.kinds += note_marks(state, here.rules, answer.kind, None, answer.at)
-    if answer.kind == "mail_clicked" and touch(state, answer.at, 0):
+    if answer.kind != "mail_clicked":
+        return
+    note(state.presence, answer.at)
+    if touch(state, answer.at, 0):
         judged.kinds.append("session")
 
 

@@ -9,8 +9,6 @@ Rules
    spans adds their counts. The oldest spans' counts go first where there are too many, and are counted (`let_go`).
 5. After each activity the end of the newest session is untold again, however late the activity came: for
    what it caused (a cart, say) makes others wait for that end.
-6. The same activity says in which hours somebody is there (`learning.serving.presence`). An open is none: it says
-   when an e-mail came.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from agents.behavior_bot.state import BehaviorState, Span
-from learning.serving.presence import note
 
 IDLE_SECONDS = 30 * 60
 """The web's common measure, and the routine's."""
@@ -39,7 +36,6 @@ def touch(state: BehaviorState, at: float, pages: int, questions: Collection[str
         pages: how many were viewed by it: one, or none.
         questions: what rules ask of a session's pages for which this one counts.
     """
-    note(state.presence, at)
     viewed = dict.fromkeys(questions, 1)
     spans = state.sessions
     if spans:

@@ -21,8 +21,9 @@ MILLISECONDS_FROM = 1e11
 SECONDS_FROM = 1e8
 """A text with a smaller number is a year, a day or a typing error, and not a moment of the early seventies."""
 
-BASIC_DAYS = range(1900_01_01, 2200_12_31 + 1)
-"""ISO 8601's basic format, which many exports hold, also as a number: `20261130` is a day, and no moment of 1970."""
+BASIC_DAYS = 1900_01_01, 2200_12_31
+"""The first and the last day of
+ISO 8601's basic format, which many exports hold, also as a number: `20261130` is a day, and no moment of 1970."""
 
 DAY = timedelta(days=1)
 
@@ -46,8 +47,8 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
 
 def _read(value: Any, zone: tzinfo) -> datetime | None:
     seconds = number(value)
-    if seconds in BASIC_DAYS:
-        value, seconds = str(int(seconds or 0)), None
+    if seconds is not None and _is_basic_day(seconds):
+        value, seconds = str(int(seconds)), None
     if seconds is not None:
         if isinstance(value, str) and abs(seconds) < SECONDS_FROM:
             return None
@@ -60,6 +61,11 @@ def _read(value: Any, zone: tzinfo) -> datetime | None:
     if found.year not in YEARS:  # near the first and the last year zones cannot be reckoned with
         return None
     return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _is_basic_day(seconds: float) -> bool:
+    first, last = BASIC_DAYS
+    return first <= seconds <= last and seconds.is_integer()
 
 
 def day_of(at: datetime, zone: tzinfo) -> date:

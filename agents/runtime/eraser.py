@@ -3,7 +3,7 @@
 An erasure is a document of the table `erasures`, and goes through these steps:
 
     1. hide    the keys lead to nobody any more; what was being taken meanwhile is let through, until none is found
-    2. settle  letters under way arrive: merges of this person are over then
+    2. settle  what stands in the journal is taken, and letters under way arrive: merges of this person are over then
     3. tell    every bot forgets the visitors; Email first waits for the outcome of what it is handing over
     4. settle  what was told of them before arrives, and ends at the tombstones
     5. count   what there is, for the receipt
@@ -97,6 +97,8 @@ class Eraser:
         if "hidden_at" not in job:
             job["forgotten"] = await self._gone_before(job)
         person = await self._hide(job)
+        # Also what a try had journaled that was killed: taken later, it would tell everybody of them anew.
+        await self._passage.read()
         await self._passage.settled(len(person.visitors) + 1)
         await self._veil(job, person, [])  # what was under way is among their orders by now
         await self._tell(person)

@@ -120,6 +120,18 @@ class Passage:
 
         await self.until(is_taken)
 
+    async def read(self) -> None:
+        """Wait until Behavior has taken all that stands in the journal now, whoever wrote it and told nobody of it."""
+        to = self._to
+        tails = {f"journal:{stream}": last for stream, last in (await to.journal.tails()).items()}
+        for shard in (f"behavior-{index}" for index in range(to.shards["behavior"])):
+            owner = await to.store.owner(shard)
+            taken = owner.positions if owner is not None else {}
+            for stream, last in sorted(tails.items()):
+                if taken.get(stream, 0) < last:
+                    hint = Chunk(stream, last, last, to.clock.now(), b"")
+                    await self._until_taken(shard, stream, last, hint)
+
     async def settled(self, times: int) -> None:
         """Wait until every letter that is written now is taken, and so often again: one may cause another."""
         to = self._to

@@ -129,7 +129,7 @@ def numbers_of(table: str, row: dict[str, Any], veil: str) -> tuple[str, dict[st
     fields = {name: value for name, value in row.items() if name != "id"} | {"visitor": ""}
     match table:
         case "decisions":
-            return veil, fields | {"run": ""}
+            return veil, fields | {"run": "", "leaning": []}
         case "rewards":
             return f"{veil}:{row['kind']}", fields | {"decision_id": veil}
         case "orders":

@@ -20,9 +20,11 @@ from agents.runtime.sweeper import Sweeper
 from messaging.gateway.hooks.sale import CANCELLED, ORDERED, REFUNDED, Sale
 from messaging.gateway.hooks.take import take_sales
 from messaging.mail.tokens import key_hash
+from messaging.ports import Chunk
 from messaging.store.tables import COLLECTION_HOLDS, ROW_HOLDS, ROW_INDEXES
 from messaging.vocabulary.errors import Unavailable
-from messaging.vocabulary.ids import email_key, visitor_id_for
+from messaging.vocabulary.events import Record, VisitorErased
+from messaging.vocabulary.ids import email_key, partition_of, position, visitor_id_for
 from tests.contract.conftest import Keeping
 from tests.gateway_builders import KEY
 from tests.house_builders import SHARDS, House, a_house
@@ -354,6 +356,28 @@ async def test_an_erasure_that_is_cut_off_at_any_call_is_completed_by_the_next(k
         receipt = await house.store.get_document(ERASURES, RECEIPT)
         assert receipt is not None
         assert receipt["removed"]["events"] == 4
+        assert await replayed(house) == []
+
+
+async def test_what_a_killed_eraser_had_journaled_is_taken_before_anything_is_removed(
+    keeping: Keeping,
+):
+    """Nobody was told of it: taken afterwards, it would set tombstones anew, and be told to every bot."""
+    async with two_people(keeping) as house:
+        visitor, journal, now = await asks(house, ANN), keeping.journal(), house.clock.now()
+        stream = await journal.open_stream("eraser")
+        place, raw = position(stream, 1), msgspec.json.encode(VisitorErased(visitor=visitor))
+        await journal.append([Record(place, "", partition_of(visitor), now, now, "", raw)])
+        assert await an_eraser(house, keeping, Fuse()).look() == 1
+
+        async def taken() -> bool:
+            await house.deliver("behavior-0", Chunk(f"journal:{stream}", place, place, now, b""))
+            owner = await house.store.owner("behavior-0")
+            return owner is not None and owner.positions.get(f"journal:{stream}", 0) >= place
+
+        await until(taken)
+        await until(lambda: at_rest(house))
+        assert await left(keeping, visitor) == {}
         assert await replayed(house) == []
 
 

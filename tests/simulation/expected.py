@@ -47,7 +47,6 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "decision send_hour taken back",
         "policy turned on again",
         "reward unsubscribe",
-        "reward complaint",
         "decision by what is known of a lead",
         "engagement (new) > offered",
         "engagement (new) > refused",

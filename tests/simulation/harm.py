@@ -28,8 +28,8 @@ from tests.simulation.world import World
 
 HARMED = POLICY
 PAIRS = 50
-HEARD_AFTER = timedelta(hours=7)
-"""Shards look at what is published within half a minute; one that is away, when it is back."""
+HEARD_AFTER = timedelta(hours=19)
+"""Snapshots reach this world's shards twice a day (`Story._publish`); one that is away then, when it is back."""
 
 
 async def do_harm(world: World) -> None:

@@ -8,7 +8,7 @@ from tests.simulation.simulate import MUTANTS, simulate, with_mutant
 
 SEEDS_MAX = 200
 
-BEGINS = {"one_choice_for_all": 14}
+BEGINS = {"one_choice_for_all": 14, "taken_back_not_heeded": 5}
 """Mutant -> the first seed it is looked for in, where those before it never meet what it breaks."""
 
 

@@ -140,6 +140,18 @@ def test_opens_and_what_servers_tell_are_no_presence():
     assert hours_of(ann.state.presence).tolist() == [hours(MONDAY + 41 * HOUR)]
 
 
+def test_an_order_that_a_server_tells_is_no_presence_whatever_was_known_when_it_came():
+    """Told before the visits that follow, or after them: the same hours are left."""
+    order = a_record(
+        9, MONDAY + 40 * HOUR, type="track", event="Order Completed", userId="u1", properties={}
+    )
+    pages = [a_page_at(2, MONDAY + 39 * HOUR), a_page_at(3, MONDAY + 60 * HOUR)]
+    first, last = a_lead(), a_lead()
+    first.sees(order, *pages)
+    last.sees(*pages, order)
+    assert first.state.presence == last.state.presence
+
+
 def test_two_visitors_who_become_one_were_there_in_the_hours_of_both():
     ann, bob = a_lead(), a_lead()
     ann.sees(a_page_at(2, MONDAY + 18 * HOUR), a_page_at(3, MONDAY + WEEK))

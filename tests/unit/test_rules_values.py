@@ -141,5 +141,6 @@ def test_a_day_in_digits_is_that_day_and_a_small_number_in_text_is_no_moment() -
     for day in ("20261130", " 20261130", 20261130, 20261130.0):
         assert moment_of(day, zone) == datetime(2026, 11, 30, 5, tzinfo=UTC)
     assert moment_of("1767261600", zone) == datetime(2026, 1, 1, 10, tzinfo=UTC)
-    for value in ("2026", "20261345", 20261345, "99999", "-5"):
+    assert moment_of(20261130.5, UTC) == datetime(1970, 8, 23, 12, 5, 30, 500_000, tzinfo=UTC)
+    for value in ("2026", "20261345", 20261345, "99999", "-5", None):
         assert moment_of(value, zone) is None
