@@ -26,8 +26,6 @@ TRAITS_MAX = 64
 TRAIT_NAME_CHARACTERS_MAX = 48
 TRAIT_CHARACTERS_MAX = 120
 TRAITS_CHARACTERS_MAX = 2_400
-NOT_COUNTERS = frozenset({"rules_published", "rules_filled"})
-"""Facts of the machine's own upkeep: counted so that none is lost, and nothing that a visitor did or had done."""
 LISTS_MAX = 32
 """Static lists that a visitor stands on, or was taken off: they never fall to the bounds of traits."""
 USER_IDS_MAX = 8
@@ -300,9 +298,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
 
     @property
     def counters(self) -> dict[str, int]:
-        """Return event name -> how often it was taken, of what concerns the visitor."""
-        tallies = self.tallies.items()
-        return {name: tally.count for name, tally in tallies if name not in NOT_COUNTERS}
+        """Return event name -> how often it was taken."""
+        return {name: tally.count for name, tally in self.tallies.items()}
 
     @property
     def address(self) -> str:

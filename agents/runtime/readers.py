@@ -32,6 +32,9 @@ from messaging.ports import Journal, Store
 from messaging.vocabulary.ids import anonymous_key, email_key, user_key
 from messaging.vocabulary.quarantine import QUARANTINE, told_aside
 
+UPKEEP = frozenset({"rules_published", "rules_filled"})
+"""Facts by which rules reach a visitor: counted so that none is lost, and nothing that anybody did."""
+
 TIMELINE_MAX = 500
 """Lines of each kind in one timeline: the newest."""
 
@@ -103,7 +106,7 @@ class StoreReader:
             "traits": {name: stamp.value for name, stamp in behavior.traits.items()},
             "zone": zone_of(behavior),
             "lists": lists_of(behavior),
-            "counters": behavior.counters,
+            "counters": _counters(behavior),
             "by_people": {
                 name: behavior.tallies[name].human
                 for name in ("mail_opened", "mail_clicked")
@@ -230,7 +233,7 @@ class StoreReader:
                         "visitor_id": visitor,
                         "email": state.address or None,
                         "cohorts": _written(state.cohorts),
-                        "counters": state.counters,
+                        "counters": _counters(state),
                     }
                 )
         return found
@@ -312,6 +315,11 @@ def _consent(state: Any) -> dict[str, Any]:
 def _written(cohorts: list[str]) -> list[str]:
     """Return the cohorts that a marketer wrote."""
     return [name for name in cohorts if not is_hidden(name)]
+
+
+def _counters(state: Any) -> dict[str, int]:
+    """Return how often each event was taken; of the machine's own upkeep nothing."""
+    return {name: count for name, count in state.counters.items() if name not in UPKEEP}
 
 
 def _confirmed_at(state: Any) -> datetime | None:

@@ -168,6 +168,7 @@ async def test_what_was_done_before_counts_and_what_is_done_meanwhile_counts_onc
         assert len(listed) == await reader.counted(cohort="big") == 2
         assert first + await reader.of_cohort("big", first[0]["visitor_id"], 10) == listed
         assert all("big" in each["cohorts"] for each in listed)
+        assert "rules_filled" not in listed[0]["counters"], "it is nothing that they did"
         job = await filled(house, 2)
         assert (job["status"], job["cohorts"]) == (DONE, ["big", "somebody"])
         assert job["done"] == job["of"] == {"behavior-0": PEOPLE}

@@ -60,6 +60,14 @@ steps:
   - {name: done, end: true}
 """
 
+FLOW_ON_HISTORY = FLOW.replace(
+    "if: {trait: {name: tags.seen, equals: true}}",
+    "if: {any: [{trait: {name: tags.seen, equals: true}}, {event: {name: Product Added, properties: "
+    "{price: {at_least: 30}}}}]}",
+)
+"""The flow by another version: a question looks at what is lacking until history is filled in."""
+assert FLOW_ON_HISTORY != FLOW, "the flow's text has changed"
+
 COHORT = """
   to-greet:
     when: {all: [{cohort: addressable-lead}, {share: {salt: greeting, to: 0.4}}]}

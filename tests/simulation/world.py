@@ -43,7 +43,7 @@ from messaging.vocabulary.errors import Fenced, Unavailable
 from messaging.vocabulary.records import Snapshot
 from tests.model_builders import LIKELY
 from tests.simulation.chaos import Chaos
-from tests.simulation.flows import COHORT, FLOW
+from tests.simulation.flows import COHORT, FLOW, FLOW_ON_HISTORY
 from tests.simulation.gateway import SimGateway
 from tests.simulation.loop import SimClock
 from tests.simulation.moved import Choices, chosen
@@ -158,8 +158,8 @@ def rules_of(version: int) -> CompiledRules:
 
     The club has a path of its own, and two notices on the site of which one is as good as the other. A run of
     `after-order` begins with each order, and by the API, one of `told` each time. A cohort asks for a probability. Some
-    leads are greeted by a flow as well (`flows.py`). The second version has a cohort and a score changed, and one more
-    cohort by that score.
+    leads are greeted by a flow as well (`flows.py`). The second version has a cohort and a score changed, one more
+    cohort by that score, and the flow asks what was done before it was published.
     """
     return compile_files(files_of_rules(version), version)
 
@@ -185,7 +185,7 @@ def files_of_rules(version: int) -> dict[str, str]:
         .replace("total: 4 ", "total: 2 ")
         .replace("total: 4\n", "total: 2\n")
     )
-    files["paths/greeting.yaml"] = FLOW
+    files["paths/greeting.yaml"] = FLOW if version == 1 else FLOW_ON_HISTORY
     files["paths/after-order.yaml"] = (
         routine.replace("goal: [Order Completed]", "goal: [Review Sent]")
         .replace("cohort: addressable-lead", "event: Order Completed\n  api: true", 1)
