@@ -57,6 +57,7 @@ from agents.behavior_bot.state import (
     keep,
     note_entered,
 )
+from agents.behavior_bot.told_twice import Tellings, take_back, told_before, uncount
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
 from agents.rules.did import run_kind
@@ -233,14 +234,18 @@ def _call(
     bought: Purchased | None = None
     refunds: list[Effect] = []
     is_less = False
+    twice: Tellings | None = None
     if is_track:
         assert isinstance(event, Track)
+        twice = told_before(state, event, record, here.rules)
         bought = purchase(state, event, record, here.view, here.visitor, here.now)
         refunds, is_less = _refund(state, event, record, here)
     at, turning = record.at.timestamp(), here.rules.turning
     # Also of a call that is over the bound: a flood in somebody's name keeps nobody off a list.
     listed = learn_lists(state, event, at, record.position, turning)
     if not within:
+        if twice is not None:
+            uncount(state, name)
         changed = ["who"] if learn_refusals(state, event, at, record.position) else []
         changed += listed
         sold: list[Effect] = [] if bought is None else [Tell("sales", bought)]
@@ -270,8 +275,10 @@ def _call(
     if is_less:
         kinds = (*kinds, "purchase")
     scored = add_points(state, here.rules, kind, at)
+    if twice is not None:
+        kinds = (*kinds, *take_back(state, here.rules, name, twice))
     effects += evaluate(state, here, kinds, scored)
-    if is_track and here.rules.entries:
+    if is_track and twice is None and here.rules.entries:
         assert isinstance(event, Track)
         effects += tell_entries(event, record, here)
     _arm(state, here, effects)
