@@ -37,6 +37,12 @@ def _refund(d: Row) -> str:
     amount = "all of it" if d["amount"] is None else sum_said(d["amount"], currency)
     if d.get("issue"):
         amount = f"an amount that counts nothing ({d['issue']})"
+    if d.get("failed"):
+        amount = f"giving {amount} back failed"
+        if d["left"] is None:
+            return f"order {d['order_id']}: {amount}, before the order itself is known"
+        left = sum_said(d["left"], d.get("left_currency") or currency)
+        return f"order {d['order_id']}: {amount}, {left} and its credit are left"
     if d["left"] is None:
         return f"order {d['order_id']}: {amount} given back, before the order itself is known"
     left = sum_said(d["left"], d.get("left_currency") or currency)

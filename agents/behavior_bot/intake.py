@@ -1,7 +1,7 @@
 """Take one call into the state: count it, keep it among the recent ones, and find out what it says.
 
 Rules
-1. Every event is counted exactly once, whatever else becomes of it.
+1. Every event is counted exactly once, whatever else becomes of it; an order that is told again is none (`told_twice`).
 2. Beyond `MINUTE_EVENTS_MAX` events of one visitor that the gateway took in one minute, an event is only
    counted; an order is still an order.
 3. A call belongs to the time at which it happened, however late it comes.

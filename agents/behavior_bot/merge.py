@@ -37,6 +37,7 @@ from agents.behavior_bot.state import (
     put,
 )
 from agents.behavior_bot.tallies import add_counts, tally_of, trim_hours
+from agents.behavior_bot.told_twice import take_back, told_to_both
 from agents.rules.compiled import CompiledRules
 from learning.serving import presence
 
@@ -59,6 +60,7 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
     if younger in state.absorbed:
         return False
     state.absorbed = [*state.absorbed, *young.absorbed, younger][-ABSORBED_MAX:]
+    twice = told_to_both(state, young)
     _absorb_who(state, young)
     _absorb_tallies(state, young.tallies, rules)
     for name, points in young.scores.items():
@@ -66,6 +68,9 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
     sessions.absorb(state, young.sessions, young.sessions_before)
     absorb_orders(state, young)
     _absorb_rings(state, young)
+    for tellings in twice:
+        for name in rules.purchase_events:
+            take_back(state, rules, name, tellings)
     if young.minute > state.minute:
         state.minute, state.minute_count = young.minute, young.minute_count
     elif young.minute == state.minute:

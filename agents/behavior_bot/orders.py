@@ -56,15 +56,21 @@ def note_order(state: BehaviorState, order_id: str, order: Order) -> None:
     trim_orders(state)
 
 
-def note_refund(state: BehaviorState, refund_id: str, refund: Refund) -> bool:
-    """Take a refund unless it is known; return whether the value of all orders changed."""
-    if refund_id in state.refunds:
+def note_refund(
+    state: BehaviorState, refund_id: str, refund: Refund, *, failed: bool = False
+) -> bool:
+    """Take a refund unless it is known; return whether the value of all orders changed.
+
+    One that failed takes nothing off, whatever is told of it before or after.
+    """
+    known = state.refunds.get(refund_id)
+    if known is not None and (not failed or known.amount == 0.0):
         return False
     before = orders_value(state)
     state.refunds[refund_id] = refund
-    is_less = orders_value(state) < before
+    is_other = orders_value(state) != before
     trim_orders(state)
-    return is_less
+    return is_other
 
 
 def absorb_orders(state: BehaviorState, young: BehaviorState) -> None:
@@ -81,7 +87,7 @@ def absorb_orders(state: BehaviorState, young: BehaviorState) -> None:
     for order_id in both:
         _learn(state.orders[order_id], young.orders[order_id])
     state.orders = young.orders | state.orders
-    state.refunds = young.refunds | state.refunds
+    state.refunds = young.refunds | state.refunds | nothing_came_of(young.refunds)
     firsts = [each for each in (state.first_currency, young.first_currency) if each is not None]
     state.first_currency = min(firsts, default=None)
     for order in state.orders.values():
@@ -89,6 +95,11 @@ def absorb_orders(state: BehaviorState, young: BehaviorState) -> None:
     for currency, left in young.orders_older.items():
         _add_older(state, currency, left)
     trim_orders(state)
+
+
+def nothing_came_of(refunds: dict[str, Refund]) -> dict[str, Refund]:
+    """Return the refunds that take nothing off: one of them is none, whatever else was told of it."""
+    return {each: refund for each, refund in refunds.items() if refund.amount == 0.0}
 
 
 def trim_orders(

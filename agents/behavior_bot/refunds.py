@@ -4,7 +4,8 @@ Rules
 1. `Order Cancelled` takes the whole order back, and so does `Order Refunded` that names neither an amount nor
    products. A `total` is that refund's own amount; without one, its products' prices are added.
 2. An amount that cannot be read is 0, and that is told: a typing error must not take a whole order back.
-3. A refund is known by `refund_id`, else by the event's messageId; a cancellation by its order, for there is one.
+3. `Order Refund Failed` (a word of ours) takes the refund of its `refund_id` back, whichever of the two is told first.
+4. A refund is known by `refund_id`, else by the event's messageId; a cancellation by its order, for there is one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from agents.behavior_bot.money import UNREADABLE, currency_of, money, sum_of_pro
 from messaging.vocabulary.events import Record, Track
 from messaging.vocabulary.messages import Refunded
 
-CANCELLED = "Order Cancelled"
+CANCELLED, FAILED = "Order Cancelled", "Order Refund Failed"
 AMOUNTS = ("total", "amount", "revenue", "value")
 
 
@@ -41,6 +42,7 @@ def refund(
         amount=amount,
         currency=currency_of(properties),
         issue=wrong,
+        failed=event.event == FAILED,
     )
 
 

@@ -59,6 +59,7 @@ from agents.behavior_bot.state import (
     keep,
     note_entered,
 )
+from agents.behavior_bot.told_twice import Tellings, take_back, told_before, uncount
 from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
 from agents.rules.did import run_kind
@@ -243,15 +244,19 @@ def _call(
     is_track = isinstance(event, Track)
     bought: Purchased | None = None
     refunds: list[Effect] = []
-    is_less = False
+    is_other = False
+    twice: Tellings | None = None
     if is_track:
         assert isinstance(event, Track)
+        twice = told_before(state, event, record, here.rules)
         bought = purchase(state, event, record, here.view, here.visitor, here.now)
-        refunds, is_less = _refund(state, event, record, here)
+        refunds, is_other = _refund(state, event, record, here)
     at, turning = record.at.timestamp(), here.rules.turning
     # Also of a call that is over the bound: a flood in somebody's name keeps nobody off a list.
     listed = learn_lists(state, event, at, record.position, turning)
     if not within:
+        if twice is not None:
+            uncount(state, name)
         changed = ["who"] if learn_refusals(state, event, at, record.position) else []
         changed += listed
         sold: list[Effect] = [] if bought is None else [Tell("sales", bought)]
@@ -278,11 +283,13 @@ def _call(
         effects += tell_hours(state, here.visitor, here.now)
     kind = f"track:{name}" if is_track else name
     kinds = (kind, *changed, *remembered)
-    if is_less:
+    if is_other:
         kinds = (*kinds, "purchase")
     scored = add_points(state, here.rules, kind, at)
+    if twice is not None:
+        kinds = (*kinds, *take_back(state, here.rules, name, twice))
     effects += evaluate(state, here, kinds, scored)
-    if is_track and here.rules.entries:
+    if is_track and twice is None and here.rules.entries:
         assert isinstance(event, Track)
         effects += tell_entries(event, record, here)
     _arm(state, here, effects)
@@ -294,12 +301,13 @@ def _call(
 def _refund(
     state: BehaviorState, event: Track, record: Record, here: Moment
 ) -> tuple[list[Effect], bool]:
-    """Return what Sales is told of a refund, and whether the orders are worth less by it."""
+    """Return what Sales is told of a refund, and whether the orders are worth something else by it."""
     told = refund(event, record, REFUND_EVENTS, here.visitor, here.now)
     if told is None:
         return [], False
-    taken = Refund(told.order_id, told.amount, record.at.timestamp(), told.currency)
-    return [Tell("sales", told)], note_refund(state, told.refund_id, taken)
+    amount = 0.0 if told.failed else told.amount
+    taken = Refund(told.order_id, amount, record.at.timestamp(), told.currency)
+    return [Tell("sales", told)], note_refund(state, told.refund_id, taken, failed=told.failed)
 
 
 def _judged(state: BehaviorState, judged: Judged, here: Moment) -> list[Effect]:

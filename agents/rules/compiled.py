@@ -35,7 +35,7 @@ NEEDS = ("mark", "page", "trait", "score", "place", "seen", "is")
 PURCHASE_EVENTS = frozenset({"Order Completed"})
 """Track events that count as an order: Segment's e-commerce specification names it so."""
 
-REFUND_EVENTS = frozenset({"Order Refunded", "Order Cancelled"})
+REFUND_EVENTS = frozenset({"Order Refunded", "Order Cancelled", "Order Refund Failed"})
 """Track events that take an order back, by the same specification."""
 
 CONFIRM_TEMPLATE = "confirm-address"

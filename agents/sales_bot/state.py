@@ -255,7 +255,7 @@ def note_payment(state: SalesState, key: str, payment_id: str) -> float:
 
 
 def note_refund(state: SalesState, refund_id: str, refund: Refund) -> float:
-    """Take a refund that is new; return what it took from the revenue (0 for an order not known yet)."""
+    """Take a refund that is new, or failed; return what it took from the revenue (0 for an order not known yet)."""
     order_id = named(state, refund.order_id)
     before = left_of(state, order_id) if order_id else 0.0
     state.refunds[refund_id] = refund
@@ -309,7 +309,10 @@ def absorb(state: SalesState, younger: str, young: SalesState) -> None:
         mine.payment_id = mine.payment_id or order.payment_id
     for order in state.orders.values():
         order.credits = _united(order.credits, credits_of(state, order.at))
-    state.refunds = young.refunds | state.refunds
+    nothing = {key: each for key, each in young.refunds.items() if each.amount == 0.0}
+    state.refunds = (
+        young.refunds | state.refunds | nothing
+    )  # what failed for one of them has failed
     for currency, left in young.older.items():
         state.older[currency] = round(state.older.get(currency, 0.0) + left, CENTS)
     state.revenue = round(summed + _remembered(state), CENTS)

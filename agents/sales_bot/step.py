@@ -11,7 +11,8 @@ Rules
 6. Every order is thanked for. A goal that is none may be told at each visit: it is thanked for once, and again only
    after an e-mail of its path has come since.
 7. A refund takes revenue and credit back, once by its id, by its amount, never below zero, and in whatever order
-   it and its order come. A goal that was reached stays reached: whoever bought and sent it back is no lead again.
+   it and its order come. One that failed after all gives both back, once. A goal that was reached stays reached:
+   whoever bought and sent it back is no lead again.
 """
 
 from __future__ import annotations
@@ -193,9 +194,11 @@ def _is_cancelled(state: SalesState, message: Purchased) -> bool:
 
 
 def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
-    if message.refund_id in state.refunds:
+    known = state.refunds.get(message.refund_id)
+    if known is not None and (not message.failed or known.amount == 0.0):
         return []
-    refund = Refund(message.order_id, message.amount, message.at, message.currency)
+    amount = 0.0 if message.failed else message.amount
+    refund = Refund(message.order_id, amount, message.at, message.currency)
     taken = note_refund(state, message.refund_id, refund)
     order_id = named(state, message.order_id)
     own = state.orders[order_id].currency if order_id else ""
@@ -211,6 +214,7 @@ def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
         "left": left_of(state, order_id) if order_id else None,
         "left_currency": own or message.currency,
         **({"issue": issue} if issue else {}),
+        **({"failed": True} if message.failed else {}),
     }
     told: list[Effect] = [LogStory("order.refunded", story)]
     return [_row(state, order_id, state.orders[order_id]), *told] if order_id else told

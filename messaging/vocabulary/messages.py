@@ -199,6 +199,8 @@ class Refunded(Message):
     currency: str
     issue: str = ""
     """What is wrong with how the amount is told, which is 0 then; empty: nothing."""
+    failed: bool = False
+    """It came to nothing after all: what it took off comes back, and is not taken off again."""
 
 
 class GoalReached(Message):

@@ -16,6 +16,7 @@ import msgspec
 
 from agents.behavior_bot.state import BehaviorState
 from agents.learner_bot.state import PolicyState
+from agents.rules.compiled import PURCHASE_EVENTS
 from agents.rules_manager.broadcast_rule import name_of
 from agents.rules_manager.context import inputs_of
 from agents.runtime.broadcaster import BROADCASTS, CANCELLED
@@ -176,7 +177,10 @@ def every_look_up_ended(world: World) -> None:
 
 
 def every_event_counted_once(world: World, story: Story) -> None:
-    """Each acknowledged event counts once in some visitor (also over the bound), or is in quarantine."""
+    """Each acknowledged event counts once in some visitor (also over the bound), or is in quarantine.
+
+    An order is one however often it is told: by the browser, and by the shop's server.
+    """
     witness, database = world.witness, world.database
     for message_id in story.acknowledged:
         if message_hash(message_id, b"") not in database.message_ids:
@@ -185,9 +189,11 @@ def every_event_counted_once(world: World, story: Story) -> None:
     seen: set[str] = set()
     for records in database.streams:
         for record in records:
-            if not record.is_erased and record.message_id not in seen:
-                seen.add(record.message_id)
+            known_by = {record.message_id, *_order_of(record.raw)}
+            if not record.is_erased and seen.isdisjoint(known_by):
                 journaled[_name(record.raw)] += 1
+            if not record.is_erased:
+                seen |= known_by
     counted: Counter[str] = Counter()
     for body in database.states["behavior"].bodies.values():
         stored = _stored.decode(body)
@@ -214,6 +220,14 @@ def _name(raw: bytes) -> str:
         return OF_A_POLICY
     name: str = getattr(event, "event", "") or str(type(event).__struct_config__.tag)
     return name
+
+
+def _order_of(raw: bytes) -> list[str]:
+    """Return the order that an event tells of, by its name in this world; none where it tells of none."""
+    if _name(raw) not in PURCHASE_EVENTS:
+        return []
+    order: str = msgspec.json.decode(raw).get("properties", {}).get("order_id", "")
+    return [f"order {order}"] if order else []
 
 
 # Sends

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+from typing import Any
+
 import pytest
 
 from agents.behavior_bot.merge import pack
@@ -207,3 +210,24 @@ def test_what_older_orders_came_to_is_kept_by_currency_and_bounded() -> None:
         note_order(state, f"o{number}", Order(1.0, float(number), currency=currency))
     assert len(state.orders_older) == CURRENCIES_MAX
     assert orders_value(state) == 10.0 * ORDERS_MAX
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_refund_that_failed_takes_nothing_off_and_moves_its_cohort_back(order: Any) -> None:
+    properties = {"order_id": "o1", "refund_id": "r1", "total": 60.0}
+    records = [
+        a_track(1, "Order Completed", properties={"order_id": "o1", "total": 120.0}),
+        a_track(2, "Order Refunded", properties=properties),
+        a_track(3, "Order Refund Failed", properties=properties),
+    ]
+    ann = a_shop()
+    ann.sees(*[records[each] for each in order])
+    ann.sees(a_track(4, "Order Refund Failed", properties=properties))
+    assert orders_value(ann.state) == 120.0
+    assert "big-spenders" in ann.state.cohorts
+    [failed, again] = [
+        m
+        for event in (records[2], a_track(5, "Order Refunded", properties=properties))
+        for m in told(Ann().sees(event), Refunded, "sales")
+    ]
+    assert (failed.failed, failed.amount, again.failed) == (True, 60.0, False)

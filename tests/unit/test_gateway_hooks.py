@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from messaging.gateway.hooks import shopify, stripe
-from messaging.gateway.hooks.sale import Sale, Unreadable, record_of
+from messaging.gateway.hooks.sale import REFUND_FAILED, Sale, Unreadable, record_of
 from messaging.vocabulary.events import Record, Track, decode_event
 from tests.gateway_builders import NOON, SECRET
 
@@ -160,6 +160,18 @@ def test_a_refund_counts_once_it_has_succeeded() -> None:
         "ann@example.com",
     )
     assert stripe.read(a_stripe_event("charge.refunded", **charge), "") == []
+
+
+@pytest.mark.parametrize("kind", ["refund.failed", "refund.updated", "charge.refund.updated"])
+@pytest.mark.parametrize("status", ["failed", "canceled"])
+def test_a_refund_that_failed_is_told_of_under_a_message_id_of_its_own(
+    kind: str, status: str
+) -> None:
+    thing = {"id": "re_1", "amount": 500, "currency": "eur", "payment_intent": "pi_1"}
+    [back] = stripe.read(a_stripe_event("refund.updated", **thing, status="succeeded"), "")
+    [failed] = stripe.read(a_stripe_event(kind, **thing, status=status), "")
+    assert (failed.event, failed.refund_id, failed.order_id) == (REFUND_FAILED, "re_1", "pi_1")
+    assert written(failed).message_id != written(back).message_id
 
 
 def test_shopify_speaks_of_orders_refunds_and_cancellations() -> None:

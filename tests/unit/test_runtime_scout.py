@@ -288,6 +288,38 @@ async def test_of_a_look_up_cancelled_under_way_what_was_asked_by_then_is_report
     assert scout.under_way() == 0
 
 
+async def test_a_refusal_that_is_committed_while_others_are_about_to_be_asked_stops_that():
+    class Waiting(MemoryLookUps):
+        async def look_up(
+            self, address: str, sources: list[str], is_wanted: IsWanted = always
+        ) -> list[Finding]:
+            begun.set()
+            await gate.wait()
+            return await super().look_up(address, sources, is_wanted)
+
+    begun, gate = asyncio.Event(), asyncio.Event()
+    database, clock = MemoryDatabase(), FakeClock()
+    look_ups = Waiting(clock, nobody)
+    async with Running(a_social_shard(database, clock, look_ups)) as shard:
+        await put(database, shard, identified(1))
+        await begun.wait()
+        said = msgspec.structs.replace(identified(1), may_look_up=False, may_look_up_by=[])
+        chunk = a_chunk(2, said)
+        database.outbox["behavior-0", "social-0"][2] = chunk
+        await until(lambda: shard.deliver(chunk))
+        await until(lambda: shard.metrics()["batches_total"] == 2)
+        assert "social.forgotten" in kinds_of(database)
+        gate.set()
+        await until(lambda: shard.metrics()["look_ups_under_way"] == 0)
+    assert look_ups.asked == []
+    assert "social.asked" not in kinds_of(database)
+
+
+def kinds_of(database: MemoryDatabase) -> list[str]:
+    """Return the kinds of the story's lines."""
+    return [row["kind"] for row in database.tables["story"].values()]
+
+
 async def test_who_refuses_in_the_same_batch_is_not_asked_about():
     clock, look_ups = FakeClock(), MemoryLookUps(FakeClock(), nobody)
     scout, said = Scout(look_ups, clock), []

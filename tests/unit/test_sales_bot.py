@@ -22,6 +22,7 @@ from agents.sales_bot.state import (
     SalesState,
     answers_of,
     is_known,
+    left_of,
     note_order,
     revenues,
 )
@@ -426,3 +427,36 @@ def test_names_of_orders_in_layout_3_are_known_yet() -> None:
     found = SalesBot().upgrade(3, msgspec.msgpack.encode(old))
     assert is_known(found, "o1")
     assert not is_known(found, "o2")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_refund_that_failed_brings_its_amount_back_once(order: tuple[int, ...]) -> None:
+    """Also where it is told before the refund itself, or before the order, and however often."""
+    failed = msgspec.structs.replace(a_refund(), failed=True)
+    told_of = [a_purchase(value=20.0), a_refund(), failed]
+    state = SalesState()
+    effects = take(state, *[told_of[each] for each in order], failed, a_refund())
+    assert (state.revenue, left_of(state, "o1")) == (20.0, 20.0)
+    rows = [each for each in effects if isinstance(each, PutOrder)]
+    assert rows[-1].refunded == 0.0
+
+
+def test_a_refund_that_failed_is_told_in_the_story() -> None:
+    state = SalesState()
+    take(state, a_purchase(value=20.0), a_refund())
+    (_, story) = take(state, msgspec.structs.replace(a_refund(), failed=True))
+    assert isinstance(story, LogStory)
+    said = line_of(story.kind, story.detail)
+    assert said == "order o1: giving 5.00 EUR back failed, 20.00 EUR and its credit are left"
+
+
+@pytest.mark.parametrize("which", ["older", "younger"])
+def test_whichever_of_two_visitors_heard_that_a_refund_failed_it_is_none(which: str) -> None:
+    failed = msgspec.structs.replace(a_refund(), failed=True)
+    older, younger = SalesState(), SalesState()
+    take(older, a_purchase(value=20.0), a_refund())
+    take(younger, a_refund())
+    take(older if which == "older" else younger, failed)
+    body = msgspec.msgpack.encode((VERSION, younger))
+    take(older, StateMerged(ANN, START, YOUNGER, body))
+    assert older.revenue == 20.0

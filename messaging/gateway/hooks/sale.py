@@ -30,6 +30,8 @@ from messaging.vocabulary.ids import (
 )
 
 ORDERED, REFUNDED, CANCELLED = "Order Completed", "Order Refunded", "Order Cancelled"
+REFUND_FAILED = "Order Refund Failed"
+"""The specification has no word for it: the money did not leave, or came back."""
 
 ADDRESS_CHARACTERS_MAX = 254
 """RFC 5321, 4.5.3.1.3: a path of 256 with its brackets."""

@@ -6,7 +6,8 @@ Rules
 2. An order is a paid checkout session. It is named by `metadata.order_id` where the shop gives one, else by its
    payment intent, for that is what a refund names: Stripe copies a session's metadata to neither.
 3. A refund counts once it has succeeded, by its own id; `charge.refunded` counts where it lists its refunds
-   (API versions before 2022-11-15), `refund.created` and `refund.updated` in all others.
+   (API versions before 2022-11-15), `refund.created` and `refund.updated` in all others. One that succeeded may fail
+   weeks later (`refund.failed`): then it is taken back by the same id.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import msgspec
 
 from messaging.gateway.hooks.sale import (
     ORDERED,
+    REFUND_FAILED,
     REFUNDED,
     Sale,
     Unreadable,
@@ -36,7 +38,12 @@ MINOR_MAX = 10**14
 PAID_SESSIONS = frozenset(
     {"checkout.session.completed", "checkout.session.async_payment_succeeded"}
 )
-REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "charge.refund.updated"})
+REFUND_EVENTS = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
+CAME_TO = {"succeeded": REFUNDED, "failed": REFUND_FAILED, "canceled": REFUND_FAILED}
+"""Status of a refund -> what it is; others are under way."""
+
 CHARGE_REFUNDED = "charge.refunded"
 
 NO_MINOR = frozenset(
@@ -127,9 +134,9 @@ def read(body: bytes, topic: str) -> list[Sale]:
     if event.type in PAID_SESSIONS:
         return [_order(thing, at)] if thing.payment_status != "unpaid" else []
     if event.type in REFUND_EVENTS:
-        return [_refund(thing, thing, at)] if thing.status == "succeeded" else []
+        return [_refund(thing, thing, at)] if thing.status in CAME_TO else []
     listed = thing.refunds.data if thing.refunds is not None else []
-    return [_refund(each, thing, at) for each in listed if each.status in (None, "succeeded")]
+    return [_refund(each, thing, at) for each in listed if (each.status or "succeeded") in CAME_TO]
 
 
 def _order(session: Thing, at: datetime | None) -> Sale:
@@ -152,7 +159,7 @@ def _refund(refund: Thing, around: Thing, at: datetime | None) -> Sale:
     billing = around.billing_details
     return Sale(
         source=NAME,
-        event=REFUNDED,
+        event=CAME_TO[refund.status or "succeeded"],
         order_id=_order_id(refund.metadata or around.metadata, paid),
         amount=_amount(refund.amount, refund.currency or around.currency, "data.object.amount"),
         currency=(refund.currency or around.currency or "").upper(),
