@@ -13,8 +13,8 @@ from tests.simulation.simulate import simulate
 from tests.simulation.world import plan_for
 
 SEEDS = (6, 12)
-"""Not 11: there, the streams of two gateways are taken in two orders about one person, and a fact in the journal names a
-visitor that only one of the two orders makes."""
+"""Not 11: there, the streams of two gateways are taken in two orders about one person, and a fact in the journal names
+a visitor that only one of the two orders makes."""
 KEPT = ("marks", "cart", "turns")
 FILLED = {"keen", "warm"}
 
