@@ -35,11 +35,15 @@ from tests.runtime_builders import Silent
 SHARDS = {bot: 1 for bot in WIRING if bot != "social"}
 
 
+BEGINS = datetime(2026, 12, 2, 19, tzinfo=UTC)
+"""A Wednesday evening: an hour at which nobody's first e-mail goes out at once, as it does at the best one of a day."""
+
+
 class MovedClock:
-    """Tell the machine's time, moved by what a test skips."""
+    """Run as the machine's time does, from one moment on, and moved by what a test skips."""
 
     def __init__(self) -> None:
-        self.moved = timedelta(0)
+        self.moved = BEGINS - datetime.now(UTC)
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.moved
