@@ -35,8 +35,9 @@ from tests.runtime_builders import Silent
 SHARDS = {bot: 1 for bot in WIRING if bot != "social"}
 
 
-BEGINS = datetime(2026, 12, 2, 19, tzinfo=UTC)
-"""A Wednesday evening: an hour at which nobody's first e-mail goes out at once, as it does at the best one of a day."""
+BEGINS = datetime(2026, 12, 2, 9, tzinfo=UTC)
+"""A Wednesday morning: at the best hour of a day the first e-mails would go out at once, and a jump of 30 hours must
+not end in the night."""
 
 
 class MovedClock:

@@ -59,7 +59,7 @@ def look(witness: Witness, commit: Commit, snapshots: dict[str, Any]) -> None:
     taken_back = {
         policy
         for policy, version in commit.record.snapshots.items()
-        if _is_back(snapshots.get(f"{policy}@{version}"))
+        if _says_back(witness, f"{policy}@{version}", snapshots)
     }
     for row in commit.rows:
         if row.table != "decisions" or not taken_back:
@@ -95,8 +95,15 @@ def only_rules_decide_where_learning_was_taken_back(world: World) -> None:
                 world.witness.broken("decided long after it was taken back", id_)
 
 
-def _is_back(row: dict[str, Any] | None) -> bool:
-    if row is None:
+def _says_back(witness: Witness, key: str, snapshots: dict[str, Any]) -> bool:
+    """Say whether a snapshot takes its policy back; it is read once: a version does not change."""
+    if key not in snapshots:
         return False
+    if key not in witness.taken_back:
+        witness.taken_back[key] = _is_back(snapshots[key])
+    return witness.taken_back[key]
+
+
+def _is_back(row: dict[str, Any]) -> bool:
     known = {name: each for name, each in row.items() if name != "at"}
     return is_taken_back(msgspec.convert(known, Snapshot))

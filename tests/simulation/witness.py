@@ -135,6 +135,8 @@ class Witness:
         self._goals: dict[str, datetime] = {}
         """Visitor -> latest goal that Engagement took."""
         self.on_decisions: Callable[[Commit], None] = lambda commit: None
+        self.taken_back: dict[str, bool] = {}
+        """`policy@version` -> whether that snapshot takes its policy back."""
         self.answered: dict[str, bytes] = {}
         """Decision on a template -> what the learner was told of the lead, with the answer."""
         self.on_offer: Callable[[str], None] = lambda engagement_id: None
