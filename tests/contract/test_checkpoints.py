@@ -331,6 +331,7 @@ async def test_who_is_erased_is_erased_from_the_checkpoint_too(keeping: Keeping)
         assert (await left(keeping, visitor)).keys() & {"checkpoint_states", "kept"}
         assert await an_eraser(house, keeping, Fuse()).look() == 1
         assert await left(keeping, visitor) == {}
+        await until(lambda: at_rest(house))
         assert (await audited(house, keeping)).findings == []
         assert await known(house, BEN, orders=1)
 

@@ -245,6 +245,7 @@ async def test_late_messages_do_not_bring_them_back_and_new_ones_begin_anew(keep
         async with house.session.post("/v1/import", json=body) as answer:
             assert answer.status == 200
         await until(lambda: taken(house))
+        await until(lambda: at_rest(house))
         assert not await known(house, ANN)
         assert await left(keeping, visitor) == {}
         await house.views("/pricing", browser="b-ann")
@@ -311,6 +312,7 @@ async def test_what_is_taken_back_after_an_erasure_brings_nobody_back(keeping: K
         of = {"order_id": "order-ben", "total": 5.0, "refund_id": "r-ben"}
         await house.call("track", "b-ben", event="Order Refunded", properties=of)
         await until(lambda: taken(house))
+        await until(lambda: at_rest(house))
         assert not await known(house, ANN)
         assert len(await house.store.visitors("behavior", "", 1000)) == 1
         assert await left(keeping, visitor) == {}
@@ -369,6 +371,7 @@ async def test_who_comes_back_is_told_nothing_of_orders_from_before(keeping: Kee
                 "track", "b-new", event="Order Refunded", userId="u-ann", properties=of
             )
         await until(lambda: taken(house))
+        await until(lambda: at_rest(house))
         found = await StoreReader(house.store).visitor(ANN)
         assert found["counters"] == {"identify": 1, "Order Completed": 1, "Order Refunded": 1}
         assert [(each["order_id"], each["left"]) for each in found["orders"]] == [("second", 6.0)]
