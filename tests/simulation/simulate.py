@@ -67,6 +67,7 @@ class Result(msgspec.Struct):
 def simulate(seed: int, *, trace: bool = False, plan: Plan | None = None) -> Result:
     """Run one seed from its first event to an empty system."""
     gc.disable()  # what a collected coroutine does on its way out must not depend on when that is
+    gc.collect()  # what was left of the seed before would be kept for good, and slow down the next ones
     gc.freeze()  # what was there before need not be looked through afterwards
     try:
         result: Result = loop.run(_run(seed, trace=trace, plan=plan))
