@@ -23,7 +23,7 @@ ROWS = {
     "rules": "an event with 500 cohorts published, against one with 5; bytes of a visitor as time goes by",
     "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
     "learning": "send time, next best e-mail, probabilities, off-policy; recorded data with --data, beside peers",
-    "experiments": "split tests: false winners among equals, and power; the guardrail: false alarms, harm stopped",
+    "experiments": "split tests: false winners, power; the guardrail and the gate: false alarms, harm stopped",
     "pages": "every page of the console and every list of the API with 1,000,000 visitors; p95",
     "idle": "all processes of a system to which nothing happens: processor time and memory",
 }
@@ -122,10 +122,12 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
         rows += await asyncio.to_thread(measure_probabilities, say)
     if "experiments" in names:
         from scripts.bench_experiments import measure as measure_experiments
+        from scripts.bench_gate import measure as measure_gate
         from scripts.bench_guardrail import measure as measure_guardrail
 
         rows += await asyncio.to_thread(measure_experiments, say)
         rows += await asyncio.to_thread(measure_guardrail, say)
+        rows += await asyncio.to_thread(measure_gate, say)
     return rows
 
 

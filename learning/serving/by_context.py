@@ -150,8 +150,17 @@ def ready_for(snapshot: Snapshot, arms: Sequence[str], inputs: int) -> Ready:
     )
 
 
+def chances_of(
+    snapshot: Snapshot, arms: Sequence[str], inputs: Vector, allowed: NDArray[np.bool_]
+) -> Vector:
+    """Return with which probability `choose_by_context` takes each arm, for many leads: (n, D), (n, K) to (n, K)."""
+    ready = ready_for(snapshot, arms, inputs.shape[1])
+    means = ready.level + _deviations(ready, inputs) @ ready.effects.T
+    return by_evidence(means, ready.answers, ready.noise, allowed)
+
+
 def _deviations(ready: Ready, inputs: Vector) -> Vector:
-    """Return how far a lead's inputs are from most leads', within `INPUT_MAX`; what is no number is not."""
+    """Return how far leads' inputs are from most leads', within `INPUT_MAX`; what is no number is not."""
     z = (inputs - ready.centre) * ready.inverse
     # The quick way for whole inputs: a sum that is no number has a part that is none.
     if not np.isfinite(z.sum()):

@@ -71,11 +71,13 @@ def expected(belief: Belief, inputs: Vector) -> Vector:
     return means
 
 
-def by_evidence(means: Vector, answers: Vector, noise: float) -> Vector:
+def by_evidence(
+    means: Vector, answers: Vector, noise: float, allowed: NDArray[np.bool_] | None = None
+) -> Vector:
     """Return each arm's probability, for expected rewards (…, K); they sum to 1 and none is below `FLOOR` / K.
 
     `answers` (K,): that each arm's belief rests on; `noise`: variance of a reward about what was expected. A mean that
-    is no number counts as the worst that is one.
+    is no number counts as the worst that is one. `allowed` (…, K): the arms of each row; the others have 0.
 
     >>> by_evidence(np.array([0.5, 0.4]), np.array([10.0, 10.0]), 0.2).round(3).tolist()
     [0.729, 0.271]
@@ -84,11 +86,22 @@ def by_evidence(means: Vector, answers: Vector, noise: float) -> Vector:
     if not known.all():
         means = _finite(means, known)
     sharp = SHARPNESS / (2.0 * max(noise, NOISE_MIN))
+    if allowed is not None:
+        return _among(means, answers, sharp, allowed)
     gaps = means.max(axis=-1, keepdims=True) - means
     weights = np.exp(-sharp * answers * gaps * gaps)
     shares = weights / weights.sum(axis=-1, keepdims=True)
     mixed: Vector = (1.0 - FLOOR) * shares + FLOOR / means.shape[-1]
     return mixed
+
+
+def _among(means: Vector, answers: Vector, sharp: float, allowed: NDArray[np.bool_]) -> Vector:
+    best = np.where(allowed, means, -np.inf).max(axis=-1, keepdims=True)
+    gaps = np.where(allowed, best - means, 0.0)
+    weights = np.where(allowed, np.exp(-sharp * answers * gaps * gaps), 0.0)
+    shares = weights / weights.sum(axis=-1, keepdims=True)
+    floor = FLOOR / allowed.sum(axis=-1, keepdims=True)
+    return np.where(allowed, (1.0 - FLOOR) * shares + floor, 0.0)
 
 
 def decide(belief: Belief, noise: float, inputs: Vector, uniform: float) -> tuple[int, Vector]:

@@ -12,11 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from learning.serving.by_context import choose_by_context, inputs_told
-from learning.serving.next_best import choose_template
+from learning.serving.by_context import chances_of, choose_by_context, inputs_told
+from learning.serving.next_best import best_probabilities, choose_template, posteriors
 from learning.serving.policy import Choice, Draws
 from messaging.vocabulary.records import Snapshot
+
+Vector = NDArray[np.float64]
 
 UNIT = 1.0 / 16.0
 """Of an input, as it is told: a dyadic fraction, so that sums of its products are exact in any order."""
@@ -44,7 +47,24 @@ def choose_for_lead(
     )
 
 
-def values_of(inputs: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def chances_for_leads(
+    snapshot: Snapshot, arms: Sequence[str], inputs: Vector, allowed: NDArray[np.bool_]
+) -> Vector:
+    """Return with which probability `choose_for_lead` takes each of several arms, for many leads: (n, K).
+
+    `inputs` (n, D): of each lead; `allowed` (n, K): which arms are, one of them at least.
+    """
+    if inputs_told(snapshot) == inputs.shape[1]:
+        return chances_of(snapshot, arms, inputs, allowed)
+    found = np.zeros(allowed.shape)
+    for mask in np.unique(allowed, axis=0):
+        own = [arms[place] for place in np.flatnonzero(mask).tolist()]
+        rows = (allowed == mask).all(axis=1)
+        found[np.ix_(rows, mask)] = best_probabilities(*posteriors(snapshot, own))
+    return found
+
+
+def values_of(inputs: bytes) -> Vector:
     """Return inputs as numbers.
 
     >>> values_of(bytes([16, 0xF8])).tolist()
