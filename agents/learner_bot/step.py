@@ -17,6 +17,7 @@ Rules
 9. Of a template's answer it is learned of whom it was, too (`leads`): which leads answer which template.
 10. Whatever needs a person is an alert about the policy (`alerts`), with the snapshot that says so.
 11. What does harm is taken back (`guarding`), and a person may turn it on again.
+12. What would bring less than what acts is held (`drawn`, `holding`), and asked for again at the next publication.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from agents.learner_bot import alerts, experiments, guarding, leads, trainings, weeks
+from agents.learner_bot import (
+    alerts,
+    drawn,
+    experiments,
+    guarding,
+    holding,
+    leads,
+    trainings,
+    weeks,
+)
 from agents.learner_bot.shown import Shown
 from agents.learner_bot.state import ARMS_MAX, PolicyState, Sums, Tally, is_slot
 from agents.protocol.bot import View
@@ -196,6 +206,7 @@ def _take_reward(state: PolicyState, message: RewardSeen, now: datetime) -> None
     if is_policy(state.policy):
         state.shown = state.shown or Shown()
         leads.put(state.shown, bundle, number, message.arm, reward, message.inputs)
+        drawn.put(state.shown, bundle, number, message)
 
 
 def _take_week(state: PolicyState, message: WeekSeen, now: datetime) -> None:
@@ -288,6 +299,7 @@ def _ripen(state: PolicyState, now: datetime) -> None:
             tally.leaned += ripe.leaned
             learned += ripe.exposures
         if state.shown is not None:
+            drawn.ripen(state.shown, bundle)
             leads.ripen(state.shown, bundle, state.arms)
         _count_unpublished(state, round(learned), now)
 
@@ -324,11 +336,14 @@ def _publish_if_due(state: PolicyState, now: datetime) -> list[Effect]:
     state.version += 1
     state.unpublished = 0
     state.unpublished_since = None
-    return [PublishSnapshot(snapshot_of(state))]
+    told = snapshot_of(state)
+    return [
+        PublishSnapshot(told if state.shown is None else holding.settle(state.shown, told, now))
+    ]
 
 
 def snapshot_of(state: PolicyState) -> Snapshot:
-    """Return what is known now, as it is published."""
+    """Return what is known now, as it is published if it is not held."""
     if state.experiment is not None:
         told = experiment.snapshot_of(state.experiment, state.version, state.rewards)
         told.arrays.update(_refused(state))

@@ -73,6 +73,14 @@ class Choice(msgspec.Struct, array_like=True):
     """Whether its reward was a yes."""
     inputs: bytes = b""
     """What was known of the visitor, as the policy reads it (`context.inputs_of`), until the answer has come."""
+    allowed: list[str] = []
+    """Where the policy itself drew among several arms: those, until the answer has come."""
+    propensity: float = 0.0
+    """With which probability it drew its arm; 0: it did not draw."""
+
+    def forget(self) -> None:
+        """Let go of what only the first answer tells the learner."""
+        self.inputs, self.allowed, self.propensity = b"", [], 0.0
 
 
 class Try(msgspec.Struct, array_like=True):

@@ -28,6 +28,9 @@ from messaging.vocabulary.records import Decision, Reward, SplitTest
 
 HOLDOUT_SALT = "holdout"
 
+DRAWN_MAX = 32
+"""Arms that are remembered of a draw; of one among more it is not told how likely its arm was."""
+
 
 class Turn:
     """Hold one step's inputs and collect its effects."""
@@ -110,6 +113,9 @@ class Turn:
                 at=decision.at,
                 by_people=decision.by_people,
             )
+        allowed, propensity = (
+            _drawn(decision) if inputs and decision.policy == learns else ([], 0.0)
+        )
         message = DecisionMade(visitor=policy_key(learns), at=self.now, decision=decision)
         self.tell("learner", message)
         if test is not None:
@@ -126,6 +132,8 @@ class Turn:
             by_people=decision.by_people,
             era=self._era(learns),
             inputs=inputs,
+            allowed=allowed,
+            propensity=propensity,
         )
 
     def _era(self, learns: str) -> int:
@@ -142,7 +150,7 @@ class Turn:
         choice.open = False
         choice.answered = value > 0.0
         reward = self._rewarded(choice, kind, value, human)
-        choice.inputs = b""  # only what answers first teaches
+        choice.forget()  # only what answers first teaches
         if choice.test:
             self._tell_reward(choice, choice.test, reward, in_lift=True)
 
@@ -167,6 +175,7 @@ class Turn:
 
     def _tell_reward(self, choice: Choice, policy: str, reward: Reward, *, in_lift: bool) -> None:
         assert choice.at is not None, "a decision has a time"
+        is_first = policy == choice.policy and reward.kind == "response"
         self.tell(
             "learner",
             RewardSeen(
@@ -180,9 +189,9 @@ class Turn:
                 subject=self.state.visitor,
                 in_lift=in_lift and not self.state.mixed,
                 weighs=choice.weighs,
-                inputs=choice.inputs
-                if policy == choice.policy and reward.kind == "response"
-                else b"",
+                inputs=choice.inputs if is_first else b"",
+                allowed=choice.allowed if is_first else [],
+                propensity=choice.propensity if is_first else 0.0,
             ),
         )
 
@@ -190,3 +199,11 @@ class Turn:
         """Close what is still open of an e-mail's decisions: its window has ended without the reward."""
         self.reward(attempt.hour_choice, "response", 0.0, 1.0)
         self.reward(attempt.template_choice, "response", 0.0, 1.0)
+
+
+def _drawn(decision: Decision) -> tuple[list[str], float]:
+    """Return among which arms a decision was drawn, and how likely its own was; nothing where there was no choice."""
+    allowed = [each.arm for each in decision.candidates if not each.refused]
+    if not 1 < len(allowed) <= DRAWN_MAX:
+        return [], 0.0
+    return allowed, decision.probabilities[allowed.index(decision.arm)]

@@ -432,6 +432,10 @@ class RewardSeen(Message):
     inputs: bytes = b""
     """What was known of the visitor when it was decided, in sixteenths, a signed byte each (`agents.rules_manager.
     context.INPUTS`); empty where nothing is to be learned of that."""
+    allowed: list[str] = []
+    """Where the policy itself drew its arm among several: those. By them any other policy can be valued."""
+    propensity: float = 0.0
+    """With which probability its arm was drawn; 0: the policy did not draw it."""
 
 
 class DecisionFared(Message):

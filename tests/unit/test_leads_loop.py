@@ -17,6 +17,7 @@ from messaging.vocabulary.ids import policy_key, visitor_id_for
 from messaging.vocabulary.messages import Message
 from messaging.vocabulary.records import Decision, Snapshot
 from tests.experiment_builders import seeded
+from tests.learner_builders import poison
 from tests.rules_builders import MONDAY, PATH, OneVisitor, a_view, some_rules
 
 POLICY = policy_name(PATH, "invited")
@@ -103,3 +104,20 @@ def test_it_is_no_worse_than_counts_of_answers_where_leads_are_alike():
     rates = {True: ALIKE, False: ALIKE}
     by_lead, by_counts = World(0), World(0, counts_only=True)
     assert lived(by_lead, rates) > lived(by_counts, rates) - 0.01
+
+
+def test_a_poisoned_learner_does_not_reach_the_bots_and_would_have():
+    """The same poison with and without the gate: without it, nothing is known of what acts."""
+    rates = {True: KEEN, False: OTHERS}
+    after = {}
+    for is_gated in (True, False):
+        world = World(0)
+        before = lived(world, rates)
+        poison(world.state)
+        if not is_gated:
+            world.state.shown.acting = None
+        came = [world.lead(10_000 + number, rates)[1] for number in range(600)]
+        after[is_gated] = sum(came[300:]) / 300 / before
+        assert ("held" in world.view.snapshots[POLICY].arrays) == is_gated
+    assert after[True] > 0.95
+    assert after[False] < 0.8

@@ -104,6 +104,10 @@ def test_the_answer_tells_the_learner_what_was_known_and_is_then_forgotten():
     attempt = lead.run.tries[0]
     assert attempt.template_choice.inputs == inputs_of(decision.context)
     assert attempt.hour_choice.inputs == b""
+    allowed = [each.arm for each in decision.candidates if not each.refused]
+    assert attempt.template_choice.allowed == allowed == [A, B, C, D]
+    assert attempt.template_choice.propensity == 0.25
+    assert (attempt.hour_choice.allowed, attempt.hour_choice.propensity) == ([], 0.0)
     lead.answer("clicked")
     lead.pass_time(4 * DAY)
     seen = [
@@ -112,7 +116,20 @@ def test_the_answer_tells_the_learner_what_was_known_and_is_then_forgotten():
     told = {each.policy: each.inputs for each in seen if each.arm == decision.arm}
     assert told[POLICY] == inputs_of(decision.context)
     assert all(each.inputs == b"" for each in seen if each.policy == "send_time")
-    assert lead.state.runs[PATH].tries[0].template_choice.inputs == b""
+    [response] = [each for each in seen if each.policy == POLICY and each.arm == decision.arm]
+    assert (response.allowed, response.propensity) == (allowed, 0.25)
+    assert all(each.allowed == [] for each in seen if each.policy == "send_time")
+    kept = lead.state.runs[PATH].tries[0].template_choice
+    assert (kept.inputs, kept.allowed, kept.propensity) == (b"", [], 0.0)
+
+
+@pytest.mark.parametrize("changes", [{"holdout": 1.0}, {"learning": False}])
+def test_what_the_policy_did_not_draw_has_no_propensity(changes):
+    lead = a_lead(a_snapshot({}), "keen", **changes)
+    lead.pass_time(DAY)
+    attempt = lead.run.tries[0]
+    assert attempt.template_choice.inputs
+    assert (attempt.template_choice.allowed, attempt.template_choice.propensity) == ([], 0.0)
 
 
 def test_the_moment_counts_visits_answers_and_cohorts():
