@@ -6,11 +6,13 @@ Rule 1: what is compared is what the learner published; nothing is counted anew 
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 from learning.serving.fallback import era_of, is_taken_back
 from learning.serving.policy import array_of
 from messaging.alerts.taken_back import MEASURES, what_happened, words_of_policy
-from messaging.gateway.console.learned import TAKEN_BACK, MeasureLine, PolicyLine
+from messaging.gateway.console.learned import TAKEN_BACK, HeldLine, MeasureLine, PolicyLine
+from messaging.gateway.moments import in_words
 from messaging.vocabulary.effects import HARM
 from messaging.vocabulary.ids import policy_alert_id
 from messaging.vocabulary.records import Snapshot
@@ -18,6 +20,10 @@ from scripts.lift import CERTAIN
 from scripts.visible import shown
 
 LEARNING = "learning"
+NOBODY_YET = "nobody is held against the rules yet"
+
+LATEST = 253_402_300_799.0
+"""The last second that a date can be of."""
 
 ENOUGH = 30
 """Answers of each side without which an interval of their difference says nothing."""
@@ -46,6 +52,7 @@ def line_of(snapshot: Snapshot) -> PolicyLine:
         measures=[
             _measure(name, snapshot) for name in MEASURES if f"guard/{name}" in snapshot.arrays
         ],
+        held=_held(snapshot),
     )
 
 
@@ -53,9 +60,32 @@ def _said(snapshot: Snapshot, *, is_back: bool) -> str:
     if is_back:
         happened = what_happened(shown(snapshot.policy))
         return f"{happened}. The rules decide for everybody until a person resumes it"
-    if "guard" not in snapshot.arrays:
-        return "learns; nobody is held against the rules yet"
-    return "learns; no harm was found"
+    harm = "no harm was found" if "guard" in snapshot.arrays else NOBODY_YET
+    held = _held(snapshot)
+    return f"learns; {harm}" if held is None else f"learns; {harm}. {held.said}"
+
+
+def _held(snapshot: Snapshot) -> HeldLine | None:
+    """Return since when and why what was learned last is held, None where it acts or the numbers are none."""
+    since = snapshot.arrays.get("held", [])[:2]
+    found = snapshot.arrays.get("gate", [])[:4]
+    if len(since) < 2 or len(found) < 4 or not all(map(math.isfinite, since + found)):
+        return None
+    if not 0.0 <= since[0] <= LATEST:
+        return None
+    difference, low, high, acting = found
+    at = datetime.fromtimestamp(since[0], UTC)
+    points = [f"{100 * each:+.1f}".replace("-", "−") for each in (difference, low, high)]
+    return HeldLine(
+        since=at,
+        candidates=round(since[1]),
+        difference=difference,
+        low=low,
+        high=high,
+        acting=acting,
+        said=f"Since {in_words(at)} what was learned last is not used: judged by the newest answers it would bring "
+        f"{points[0]} points ({points[1]} to {points[2]}) beside the {100 * acting:.1f} % that are answered now",
+    )
 
 
 def _measure(name: str, snapshot: Snapshot) -> MeasureLine:

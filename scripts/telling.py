@@ -140,6 +140,10 @@ class Reading:
         found: list[dict[str, Any]] = await self._reader.experiments()
         return [{**each, "says": verdict_words(each)} for each in found]
 
+    async def policies_held(self) -> int:
+        """Return of how many policies what was learned last is held."""
+        return int(await self._reader.policies_held())
+
     async def stats(self) -> dict[str, Any]:
         """Return counts, with `parts`: name -> numbers. The counts hold ten times as long as they took."""
         async with self._counting:

@@ -178,6 +178,9 @@ class FakeReader:
     async def stats(self) -> dict[str, object]:
         return {"visitors": 1}
 
+    async def policies_held(self) -> int:
+        return 1
+
     async def experiments(self) -> list[dict[str, object]]:
         return [A_TEST]
 

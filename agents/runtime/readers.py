@@ -21,6 +21,7 @@ from agents.runtime import tested, totals
 from agents.runtime.consents import consents_of
 from agents.runtime.figures import cohort_group, stage_groups
 from agents.runtime.held import Codec, Held
+from agents.runtime.policies import choosing
 from agents.runtime.predicted import Predictions
 from agents.runtime.registry import WIRING
 from agents.runtime.stages_kept import StagesKept
@@ -255,6 +256,10 @@ class StoreReader:
     async def experiments(self) -> list[dict[str, Any]]:
         """Return every split test that is published or was ever begun, the published ones first."""
         return await tested.experiments(self._store)
+
+    async def policies_held(self) -> int:
+        """Return of how many policies what was learned last is held, so that an older one acts."""
+        return sum("held" in each.arrays for each in await choosing(self._store))
 
     async def likely(self, visitors: list[str]) -> dict[str, dict[str, Any]]:
         """Return visitor -> how likely they buy within the horizon, as `probabilities` has it; unknown: left out."""

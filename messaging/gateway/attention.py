@@ -1,4 +1,4 @@
-"""Count what waits for a person, for whoever is called by a monitor: open alerts, and split tests by how they stand.
+"""Count what may need a person, for whoever is called by a monitor: open alerts, split tests, policies that are held.
 
 Rules
 1. Counts and verdicts alone: whoever scrapes needs no token, so no name of a test, path or visitor is told.
@@ -27,7 +27,7 @@ class Attention:
 
     Parameters:
         store: where the alerts are.
-        reader: knows how split tests stand.
+        reader: knows how split tests and policies stand.
         seconds: tells machine time.
     """
 
@@ -57,5 +57,6 @@ class Attention:
         )
         return {
             "mdma_alerts": {"open": float(await self._store.count("alerts", {"status": "open"}))},
+            "mdma_policies": {"held": float(await self._reader.policies_held())},
             "mdma_split_tests": {"alarm": 0.0, **{name: float(n) for name, n in tests.items()}},
         }

@@ -64,6 +64,10 @@ class VisitorReader(Protocol):
         """Return every split test, as it stands."""
         ...
 
+    async def policies_held(self) -> int:
+        """Return of how many policies what was learned last is held, so that an older one acts."""
+        ...
+
     async def stats(self) -> dict[str, Any]:
         """Return counts of the whole system."""
         ...

@@ -428,6 +428,38 @@ async def test_a_probability_is_shown_with_its_calibration_and_learning_with_its
         assert [len(each["curve"]) for each in models] == [0, 10]
 
 
+async def test_a_policy_that_is_held_is_shown_with_since_when_and_why_and_counted() -> None:
+    store, now = await lived_in()
+    arrays = {
+        "held": [now.timestamp(), 2.0],
+        "gate": [-0.031, -0.052, -0.01, 0.123, 800.0, 1_024.0],
+        "successes": [10.0],
+        "exposures": [100.0],
+    }
+    row = {
+        "policy": "next_best/lead-to-customer/invited",
+        "version": 1_000_000,
+        "at": now,
+        "arms": ["hello"],
+        "learned_to": {},
+        "arrays": arrays,
+    }
+    await store.put_document("snapshots", "held@1", row)
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, "learning")
+        words = "−3.1 points (−5.2 to −1.0) beside the 12.3 % that are answered now"
+        assert words in html
+        assert "nothing is to be done" in html
+        async with session.get("/api/v1/learning", headers=ADMIN) as answer:
+            guarded = (await answer.json())["learning"]["guarded"]
+        held = {each["policy"]: each["held"] for each in guarded}
+        assert held.pop(row["policy"])["low"] == -0.052
+        assert set(held.values()) == {None}
+        async with session.get("/metrics") as answer:
+            assert 'mdma_policies{of="held"} 1.0' in await answer.text()
+
+
 async def test_a_visitor_s_story_tells_which_cohorts_they_entered_and_left_and_by_what() -> None:
     store, now = await lived_in()
     async with a_console(store, now) as (session, _):

@@ -22,6 +22,9 @@ class Known:
         self.asked = 0
         self.is_away = False
 
+    async def policies_held(self) -> int:
+        return 2
+
     async def experiments(self) -> list[dict[str, Any]]:
         self.asked += 1
         if self.is_away:
@@ -42,6 +45,7 @@ async def test_open_alerts_and_published_tests_in_alarm_are_counted_without_a_na
     assert 'mdma_alerts{of="open"} 1.0' in text
     assert 'mdma_split_tests{of="alarm"} 1.0' in text
     assert 'mdma_split_tests{of="running"} 1.0' in text
+    assert 'mdma_policies{of="held"} 2.0' in text
     assert "crooked" not in text
 
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from agents.runtime.policies import choosing
+from agents.runtime.readers import StoreReader
 from learning.evaluation.guardrail import EVIDENCE_MIN, NAMES
 from learning.serving.fallback import choose_by_rules
 from learning.serving.probability import CUSTOMER, policy_of
@@ -130,6 +131,48 @@ async def test_the_list_of_policies_says_which_acts_and_what_it_brings():
     assert f"{POLICY}  taken back  version 9" in said
     assert f"mdma learn resume {POLICY}" in said
     assert "answers: 0.0 % (0 of " in said
+
+
+def test_a_policy_that_is_held_says_since_when_and_why_and_acts():
+    arrays = {
+        "held": [NOON.timestamp(), 3.0],
+        "gate": [-0.031, -0.052, -0.01, 0.123, 800.0, 1_024.0],
+        "decisions": [500.0, 25.0],
+    }
+    line = line_of(Snapshot(policy=POLICY, version=7, arrays=arrays))
+    assert (line.state, line.is_taken_back) == ("learning", False)
+    assert line.held is not None
+    assert (line.held.since, line.held.candidates, line.held.low) == (NOON, 3, -0.052)
+    words = "−3.1 points (−5.2 to −1.0) beside the 12.3 % that are answered now"
+    assert words in line.held.said
+    assert "not used" in line.said
+    assert words in "\n".join(lines_of(json.loads(msgspec.json.encode(line))))
+
+
+@pytest.mark.parametrize(
+    ("held", "gate"),
+    [
+        ([], [0.1] * 6),
+        ([1.0], [0.1] * 6),
+        ([1.0, 1.0], []),
+        ([float("nan"), 1.0], [0.1] * 6),
+        ([-1.0, 1.0], [0.1] * 6),
+        ([1e18, 1.0], [0.1] * 6),
+        ([1.0, 1.0], [float("inf")] * 6),
+    ],
+)
+def test_numbers_that_are_none_hold_nothing_back(held, gate):
+    line = line_of(Snapshot(policy=POLICY, version=1, arrays={"held": held, "gate": gate}))
+    assert line.held is None
+
+
+async def test_how_many_policies_are_held_is_counted_for_a_monitor():
+    store = MemoryStore(MemoryDatabase())
+    for number, arrays in enumerate(({"held": [1.0, 1.0]}, {}, {"gate": [0.0] * 6})):
+        fields = {"policy": f"next_best/lead/{number}", "version": 1, "at": NOON, "arrays": arrays}
+        fields |= {"arms": [], "learned_to": {}}
+        await store.put_document("snapshots", f"{number}@1", fields)
+    assert await StoreReader(store).policies_held() == 1
 
 
 @pytest.mark.parametrize("guard", [[float("nan")], [], [float("inf")], [-3.0]])

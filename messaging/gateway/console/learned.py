@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from messaging.gateway.told import LiftNow
@@ -77,6 +79,23 @@ class MeasureLine(msgspec.Struct, kw_only=True):
     """For harm; all measures share the alarm, at a mean of 20."""
 
 
+class HeldLine(msgspec.Struct, kw_only=True):
+    """Say why what was learned last is not published: it would bring less than what acts, as far as answers say."""
+
+    since: datetime
+    """When the first candidate was held since one was published."""
+    candidates: int
+    """Held since then, one after the other."""
+    difference: float
+    """What the newest brings more than what acts, a decision, with its 95 % interval."""
+    low: float
+    high: float
+    acting: float
+    """What the one that acts brings a decision."""
+    said: str
+    """The same in words."""
+
+
 class PolicyLine(msgspec.Struct, kw_only=True):
     """Say how one policy fares beside the rules, and whether it acts."""
 
@@ -98,6 +117,8 @@ class PolicyLine(msgspec.Struct, kw_only=True):
     evidence: float
     """For harm, shared over the measures; at 20 it is taken back."""
     measures: list[MeasureLine]
+    held: HeldLine | None = None
+    """Why an older version of what was learned acts; null: the newest does."""
 
     @property
     def is_taken_back(self) -> bool:
