@@ -245,7 +245,7 @@ def test_ten_templates_and_all_inputs_take_a_few_thousand_bytes():
     size = len(msgspec.msgpack.encode(learned))
     assert len(state.shown.sums) == 11 * 4 * (1 + 25 * 26 // 2 + 25) == 15_444
     assert size < 16_000
-    assert len(msgspec.msgpack.encode(state.shown.acting)) < 3_000, "what acts, beside it"
+    assert len(msgspec.msgpack.encode(state.shown.acting)) < 3_200, "what acts, beside it"
 
 
 def test_the_most_that_can_be_kept_stays_below_two_hundred_thousand_bytes():
