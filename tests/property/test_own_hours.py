@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,14 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.protocol.draw import Draw
-from learning.serving.hours import SHAPES
-from learning.serving.own_hours import leaning
+from learning.serving.hours import SHAPES, Shape, everybody, own, spread
+from learning.serving.own_hours import AGES, leaning
 from learning.serving.presence import (
     HOUR_SECONDS,
     MONDAY_SECONDS,
     OCCASIONS_MAX,
     Presence,
     absorb,
+    hours_before,
     hours_of,
     joined,
     note,
@@ -30,7 +33,11 @@ from learning.serving.send_time import (
     EXPLORED_SLOTS,
     SHAPE,
     SLOTS,
+    UNPROMPTED,
+    UNPROMPTED_WEEKS,
     choose_hour,
+    shape_of_week,
+    slot_scores,
 )
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.records import Snapshot
@@ -51,6 +58,37 @@ def noted(told: list[int]) -> Presence:
     for hour in told:
         note(presence, MONDAY_SECONDS + (BEGAN + hour) * HOUR_SECONDS + 7.0)
     return presence
+
+
+def plainly(
+    snapshot: Snapshot, told: list[int], shape: Shape, zone: ZoneInfo, now: int
+) -> tuple[np.ndarray, int, Counter[int]]:
+    """Return the factors, the weeks and how often the lead was there in each slot, occasion by occasion.
+
+    As the formulas are written down: no table, nothing that is worked out once for all leads.
+    """
+    known = set(told)
+    now = min(now, min(known) // SLOTS + AGES)
+    faded = {hour // SLOTS: 0.5 ** ((now - 1 - hour // SLOTS) / shape.half_life) for hour in known}
+    there, here = np.zeros(SLOTS), Counter[int]()
+    for hour in sorted(known):
+        week = hour // SLOTS
+        middle = datetime.fromtimestamp(MONDAY_SECONDS, UTC) + timedelta(hours=(week + 0.5) * SLOTS)
+        offset = middle.astimezone(zone).utcoffset()
+        assert offset is not None
+        slot = (hour + offset // timedelta(hours=1)) % SLOTS
+        here[slot] += faded[week]
+        there[slot] += faded[week]
+        if hour - 1 not in known:
+            there[slot - 1] += faded[week]
+    people = np.minimum(snapshot.arrays[EVERYBODY], snapshot.arrays[EVERYBODY_WEEKS])
+    weeks = snapshot.arrays[EVERYBODY_WEEKS][0]
+    week_shape, sure = shape_of_week(snapshot)
+    prior = shape.prior * everybody(people, weeks, shape.kernel)
+    usual = everybody(people, weeks, 0.0) @ spread(shape.kernel, shape.days)
+    expected = prior + sum(faded.values()) * usual
+    expected = (1.0 - sure) * expected + sure * expected.mean() * week_shape
+    return (prior + own(there, shape)) / expected, len(faded), here
 
 
 @given(hours, st.data())
@@ -97,3 +135,58 @@ def test_whatever_a_lead_did_the_chances_are_exact(told, there, shape, zone, all
     places = min(EXPLORED_SLOTS, len(allowed))
     assert max(choice.probabilities) == pytest.approx(1.0 - EXPLORED * (places - 1) / places)
     assert choice.propensity() > 0.0
+
+
+@given(
+    told=hours.filter(bool),
+    there=counts,
+    unprompted=counts,
+    shape=st.integers(0, len(SHAPES) - 1),
+    zone=zones,
+    away=st.integers(0, 1_500),
+)
+def test_the_quick_way_says_what_the_formulas_say(told, there, unprompted, shape, zone, away):
+    arrays = {EVERYBODY: there, EVERYBODY_WEEKS: [50.0], SHAPE: [float(shape)]}
+    arrays |= {UNPROMPTED: unprompted, UNPROMPTED_WEEKS: [40.0]}
+    snapshot = Snapshot(policy="send_time", version=1, arrays=arrays)
+    presence = noted([*told, max(told) + 2 * SLOTS])
+    now = presence.week + away
+    said = leaning(snapshot, presence.week, presence.before, ZoneInfo(zone), now)
+    assert said is not None
+    known = hours_before(presence.week, presence.before).tolist()
+    factors, weeks, here = plainly(snapshot, known, SHAPES[shape], ZoneInfo(zone), now)
+    assert said.factors == pytest.approx(factors, rel=1e-11, abs=2e-12)
+    assert said.weeks == weeks
+    assert here[said.mostly] == pytest.approx(max(here.values()), rel=1e-12)
+
+
+@given(
+    there=counts,
+    allowed=st.lists(st.integers(0, SLOTS - 1), min_size=1, unique=True),
+    closed=st.sets(st.integers(0, SLOTS - 1), max_size=30),
+    factors=st.none() | st.lists(st.sampled_from([0.5, 1.0, 2.0]), min_size=SLOTS, max_size=SLOTS),
+    seed=st.text(),
+)
+def test_an_hour_is_drawn_as_it_is_written_down(there, allowed, closed, factors, seed):
+    """The best, then the lower number; the twelve best; candidates in their order, the refused ones by name."""
+    arrays = {"exposures": [50.0] * SLOTS, "successes": [float(round(each)) for each in there]}
+    snapshot = Snapshot(policy="send_time", version=3, arrays=arrays)
+    left = [slot for slot in allowed if slot not in closed]
+    refused = dict.fromkeys(closed, "quiet_hours")
+    leans = None if factors is None else np.asarray(factors)
+    if not left:
+        with pytest.raises(ValueError, match="no arm is allowed"):
+            choose_hour(snapshot, allowed, Draw(seed), refused=refused, factors=leans)
+        return
+    choice = choose_hour(snapshot, allowed, Draw(seed), refused=refused, factors=leans)
+    scores = slot_scores(snapshot) * (1.0 if leans is None else leans)
+    ranked = sorted(left, key=lambda slot: (-scores[slot], slot))
+    tried = ranked[:EXPLORED_SLOTS]
+    chances = dict.fromkeys(left, 0.0) | dict.fromkeys(tried, EXPLORED / len(tried))
+    chances[ranked[0]] = 1.0 - EXPLORED * (len(tried) - 1) / len(tried)
+    assert choice.probabilities == list(chances.values())
+    assert choice.arm == str(left[Draw(seed).choose(list(chances.values()))])
+    named = [(each.arm, each.refused) for each in choice.candidates]
+    closed_by_name = [(name, "quiet_hours") for name in sorted(map(str, closed))]
+    assert named == [(str(slot), "") for slot in left] + closed_by_name
+    assert (choice.policy, choice.policy_version) == ("send_time", 3)
