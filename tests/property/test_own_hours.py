@@ -31,6 +31,8 @@ from learning.serving.send_time import (
     EVERYBODY_WEEKS,
     EXPLORED,
     EXPLORED_SLOTS,
+    FACTOR_MAX,
+    FACTOR_MIN,
     SHAPE,
     SLOTS,
     UNPROMPTED,
@@ -42,6 +44,7 @@ from learning.serving.send_time import (
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.records import Snapshot
 
+ALL = slice(SLOTS)
 BYTES_MAX = 400
 BEGAN = 2_800 * SLOTS
 
@@ -50,6 +53,18 @@ zones = st.sampled_from(
     ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Apia"]
 )
 counts = st.lists(st.floats(0.0, 50.0), min_size=SLOTS, max_size=SLOTS)
+
+
+class Own(msgspec.Struct):
+    """Lean to hours by given factors."""
+
+    factors: list[float]
+    weeks: int = 9
+    mostly: int = 33
+
+    def at(self, hours: slice) -> np.ndarray:
+        """Return the factors of some hours."""
+        return np.tile(self.factors, 2)[hours]
 
 
 def noted(told: list[int]) -> Presence:
@@ -124,17 +139,19 @@ def test_whatever_a_lead_did_the_chances_are_exact(told, there, shape, zone, all
     snapshot = Snapshot(policy="send_time", version=1, arrays=arrays)
     presence = noted(told)
     own = leaning(snapshot, presence.week, presence.before, ZoneInfo(zone), presence.week + away)
-    factors = None if own is None else own.factors
-    if factors is not None:
+    if own is not None:
+        factors = own.at(ALL)
         assert np.isfinite(factors).all()
         assert (factors >= 0.0).all()
-    choice = choose_hour(
-        snapshot, sorted(allowed), Draw(derive("d", zone)), refused={}, factors=factors
-    )
+    choice = choose_hour(snapshot, sorted(allowed), Draw(derive("d", zone)), refused={}, own=own)
     assert sum(choice.probabilities) == pytest.approx(1.0)
     places = min(EXPLORED_SLOTS, len(allowed))
     assert max(choice.probabilities) == pytest.approx(1.0 - EXPLORED * (places - 1) / places)
     assert choice.propensity() > 0.0
+    if own is not None:
+        factor = float(own.at(ALL)[int(choice.arm)])
+        assert choice.weighs == pytest.approx(min(max(factor, FACTOR_MIN), FACTOR_MAX), rel=1e-11)
+        assert choice.leaning == [own.weeks, own.mostly]
 
 
 @given(
@@ -144,8 +161,12 @@ def test_whatever_a_lead_did_the_chances_are_exact(told, there, shape, zone, all
     shape=st.integers(0, len(SHAPES) - 1),
     zone=zones,
     away=st.integers(0, 1_500),
+    first=st.integers(0, SLOTS - 1),
+    length=st.integers(1, SLOTS),
 )
-def test_the_quick_way_says_what_the_formulas_say(told, there, unprompted, shape, zone, away):
+def test_the_quick_way_says_what_the_formulas_say(
+    told, there, unprompted, shape, zone, away, first, length
+):
     arrays = {EVERYBODY: there, EVERYBODY_WEEKS: [50.0], SHAPE: [float(shape)]}
     arrays |= {UNPROMPTED: unprompted, UNPROMPTED_WEEKS: [40.0]}
     snapshot = Snapshot(policy="send_time", version=1, arrays=arrays)
@@ -155,7 +176,11 @@ def test_the_quick_way_says_what_the_formulas_say(told, there, unprompted, shape
     assert said is not None
     known = hours_before(presence.week, presence.before).tolist()
     factors, weeks, here = plainly(snapshot, known, SHAPES[shape], ZoneInfo(zone), now)
-    assert said.factors == pytest.approx(factors, rel=1e-11, abs=2e-12)
+    assert said.at(ALL) == pytest.approx(factors, rel=1e-11, abs=2e-12)
+    some = np.arange(first, first + length) % SLOTS
+    assert said.at(slice(first, first + length)) == pytest.approx(
+        factors[some], rel=1e-11, abs=2e-12
+    )
     assert said.weeks == weeks
     assert here[said.mostly] == pytest.approx(max(here.values()), rel=1e-12)
 
@@ -173,13 +198,13 @@ def test_an_hour_is_drawn_as_it_is_written_down(there, allowed, closed, factors,
     snapshot = Snapshot(policy="send_time", version=3, arrays=arrays)
     left = [slot for slot in allowed if slot not in closed]
     refused = dict.fromkeys(closed, "quiet_hours")
-    leans = None if factors is None else np.asarray(factors)
+    own = None if factors is None else Own(factors)
     if not left:
         with pytest.raises(ValueError, match="no arm is allowed"):
-            choose_hour(snapshot, allowed, Draw(seed), refused=refused, factors=leans)
+            choose_hour(snapshot, allowed, Draw(seed), refused=refused, own=own)
         return
-    choice = choose_hour(snapshot, allowed, Draw(seed), refused=refused, factors=leans)
-    scores = slot_scores(snapshot) * (1.0 if leans is None else leans)
+    choice = choose_hour(snapshot, allowed, Draw(seed), refused=refused, own=own)
+    scores = slot_scores(snapshot) * (1.0 if factors is None else np.asarray(factors))
     ranked = sorted(left, key=lambda slot: (-scores[slot], slot))
     tried = ranked[:EXPLORED_SLOTS]
     chances = dict.fromkeys(left, 0.0) | dict.fromkeys(tried, EXPLORED / len(tried))
@@ -190,3 +215,5 @@ def test_an_hour_is_drawn_as_it_is_written_down(there, allowed, closed, factors,
     closed_by_name = [(name, "quiet_hours") for name in sorted(map(str, closed))]
     assert named == [(str(slot), "") for slot in left] + closed_by_name
     assert (choice.policy, choice.policy_version) == ("send_time", 3)
+    assert choice.leaning == ([] if own is None else [9, 33])
+    assert choice.weighs == (1.0 if factors is None else factors[int(choice.arm)])
