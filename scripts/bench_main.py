@@ -24,6 +24,7 @@ ROWS = {
     "probabilities": "lead to opportunity and to customer, on the synthetic audience; against scikit-learn offline",
     "learning": "send time, next best e-mail, probabilities, off-policy; recorded data with --data, beside peers",
     "experiments": "split tests: false winners among equals, and power; the guardrail: false alarms, harm stopped",
+    "closed-loop": "learning over the rules by `mdma simulate`: 10,000 people, 60 days, 10 audiences (an hour)",
     "pages": "every page of the console and every list of the API with 1,000,000 visitors; p95",
     "idle": "all processes of a system to which nothing happens: processor time and memory",
 }
@@ -120,6 +121,10 @@ async def measured(names: list[str], folder: Path, say: Say) -> list[Row]:
         from scripts.bench_probabilities import measure as measure_probabilities
 
         rows += await asyncio.to_thread(measure_probabilities, say)
+    if "closed-loop" in names:
+        from scripts.bench_closed_loop import measure as measure_closed_loop
+
+        rows += await asyncio.to_thread(measure_closed_loop, say)
     if "experiments" in names:
         from scripts.bench_experiments import measure as measure_experiments
         from scripts.bench_guardrail import measure as measure_guardrail

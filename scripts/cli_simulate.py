@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 VISITORS_MIN, VISITORS_MAX = 2, 50_000
 VISITORS_MADE_UP = 2_000
 SYNTHETIC, REAL = PROFILES = ("synthetic", "real")
+WORLDS = ("default", "alike")
 DAYS_MAX, SEEDS_MAX = 730, 50
 BAR = 30
 REDRAWN = 0.01
@@ -72,6 +73,13 @@ REDRAWN = 0.01
     default=SYNTHETIC,
     show_default=True,
     help="Who they are: made up, or known as the system's leads are (traits, zone, consent, how often they come).",
+)
+@click.option(
+    "--world",
+    type=click.Choice(WORLDS),
+    default=WORLDS[0],
+    show_default=True,
+    help="How people are: as published tables have it, or with nothing to learn (no e-mail, no hour is better).",
 )
 @click.option(
     "--holdout",
@@ -130,6 +138,7 @@ class Asked(msgspec.Struct):
     seeds: int
     draft: int | None
     profiles: str
+    world: str
     holdout: float | None
     social: bool | None
     data: Path
@@ -157,6 +166,7 @@ async def _request(asked: Asked) -> Request:
         consent=setting.consent,
         social=setting.social if asked.social is None else asked.social,
         profiles=asked.profiles,
+        world=asked.world,
         known=known,
     )
 

@@ -34,6 +34,7 @@ from agents.rules.compiled import CompiledRules
 from config.load import compile_files
 from learning.audience.audience import Audience
 from learning.audience.people import Profile
+from learning.audience.world import DEFAULT, WORLDS
 from scripts.bounds import METHOD_ONE, METHOD_SEVERAL, next_count, share_of
 from scripts.lift import CERTAIN
 from scripts.presences import presences
@@ -96,6 +97,8 @@ class Request(msgspec.Struct, frozen=True):
     """The settings in force."""
     profiles: str = "synthetic"
     """`real`: everybody is known as a lead of the store is."""
+    world: str = DEFAULT.name
+    """How people are on the whole: a name of `learning.audience.world.WORLDS`."""
     known: list[Profile] = []
     """Of real leads, one for each visitor (`scripts.profiles.draw_profiles`)."""
 
@@ -123,6 +126,7 @@ class Setting(msgspec.Struct, frozen=True):
     """`real`: everybody is known as a lead of the store is."""
     seeds: int = 1
     consent: str = "opt-in"
+    world: str = DEFAULT.name
     social: bool = False
     """Whether Social looks people up; a made-up web answers, or what was found of real leads is recalled."""
 
@@ -158,6 +162,7 @@ def simulate(
         )
         if getattr(request, name) < lowest or (highest and getattr(request, name) > highest)
     ]
+    wrong += [] if request.world in WORLDS else ["world"]
     if wrong:
         raise ValueError(f"out of its bounds: {', '.join(wrong)}")
     setting = Setting(
@@ -168,6 +173,7 @@ def simulate(
         holdout=request.holdout,
         consent=request.consent,
         social=request.social,
+        world=request.world,
         draft=request.draft.version,
         profiles=request.profiles,
     )
@@ -237,7 +243,14 @@ def _live(
         learning=arm != RULES,
         social=setting.social,
     )
-    audience = Audience(seed, setting.visitors, START, setting.days, profiles=profiles)
+    audience = Audience(
+        seed,
+        setting.visitors,
+        START,
+        setting.days,
+        profiles=profiles,
+        world=WORLDS[setting.world],
+    )
     world = Simulated(view, audience, presences(audience, seed))
 
     def note(now: datetime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from learning.audience.world import DEFAULT
 from scripts.reasons import not_offered, why
 from scripts.simulation import LEARNING, MEASURES, PUBLISHED, RULES
 
@@ -53,6 +54,7 @@ def told(facts: dict[str, Any]) -> str:
     )
     lines = [
         who,
+        *_world(facts),
         presence(facts),
         "",
         f"{'':{WIDE}}{'rules':>10}{'learning':>10}  lift (95 % interval)",
@@ -65,6 +67,14 @@ def told(facts: dict[str, Any]) -> str:
         _verdict(facts),
     ]
     return "\n".join(lines)
+
+
+def _world(facts: Mapping[str, Any]) -> list[str]:
+    if facts["world"] == DEFAULT.name:
+        return []
+    return [
+        "No e-mail and no hour is better than another in this world: whoever explores can only lose."
+    ]
 
 
 def presence(facts: Mapping[str, Any]) -> str:

@@ -384,8 +384,10 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
         if first:
             turn.story("response.late", run, response=message.kind)
         return
-    if in_window and (moved or clicked):
+    if in_window and clicked:
         turn.reward(attempt.template_choice, "response", 1.0, message.human)
+    elif in_window and moved:
+        attempt.template_choice.moved = message.human
     if clicked and first:
         run.open_limit = 0
         if not path.steps:

@@ -73,6 +73,8 @@ class Choice(msgspec.Struct, array_like=True):
     """Whether its reward was a yes."""
     inputs: bytes = b""
     """What was known of the visitor, as the policy reads it (`context.inputs_of`), until the answer has come."""
+    moved: float = 0.0
+    """How likely a human moved the run on by a mere open: what it is worth is known when no click has followed."""
 
 
 class Try(msgspec.Struct, array_like=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor, share
 from agents.rules.compiled import PathRule
@@ -27,6 +29,10 @@ from messaging.vocabulary.messages import DecisionMade, Message, RewardSeen
 from messaging.vocabulary.records import Decision, Reward, SplitTest
 
 HOLDOUT_SALT = "holdout"
+
+OPENED = 0.2
+"""What an open without a click is worth, where a click is worth 1: about one in five who open follows a link, and an
+e-mail that is opened often and never followed sells nothing. The same for all paths."""
 
 
 class Turn:
@@ -144,7 +150,8 @@ class Turn:
         reward = self._rewarded(choice, kind, value, human)
         choice.inputs = b""  # only what answers first teaches
         if choice.test:
-            self._tell_reward(choice, choice.test, reward, in_lift=True)
+            told = msgspec.structs.replace(reward, value=float(value > 0.0))
+            self._tell_reward(choice, choice.test, told, in_lift=True)
 
     def purchase(self, choice: Choice, value: float) -> None:
         """Tell the learner what a decision's e-mail sold."""
@@ -187,6 +194,10 @@ class Turn:
         )
 
     def close(self, attempt: Try) -> None:
-        """Close what is still open of an e-mail's decisions: its window has ended without the reward."""
+        """Close what is still open of an e-mail's decisions: its window has ended, at most with an open."""
         self.reward(attempt.hour_choice, "response", 0.0, 1.0)
-        self.reward(attempt.template_choice, "response", 0.0, 1.0)
+        choice = attempt.template_choice
+        if choice.moved:
+            self.reward(choice, "response", OPENED, choice.moved)
+        else:
+            self.reward(choice, "response", 0.0, 1.0)

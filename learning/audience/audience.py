@@ -30,9 +30,11 @@ from learning.audience.people import (
     content_taste,
     looks_at,
     make_person,
+    shops_at,
     subject_taste,
 )
 from learning.audience.visits import visit
+from learning.audience.world import DEFAULT, World
 from messaging.vocabulary.events import Fact, MailClicked, MailOpened, Unsubscribed
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
@@ -40,12 +42,8 @@ PROXY = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com
 SCANNER = "Mozilla/5.0"
 """Under exactly this name the fetchers of mailbox providers come; no browser does."""
 
-FRESH_HALF_LIFE = timedelta(hours=10)
-"""A mail sinks in the mailbox: the chance to be opened halves so quickly."""
 REMEMBERED_DAYS = 7.0
 """Half-life of the tiredness that a mail leaves."""
-CLICK_LIFTS = 1.0
-"""Log odds of buying that somebody who followed a link has on top, in that visit."""
 LOADING = timedelta(seconds=1)
 """From the click to the page."""
 LOOKS_UP = timedelta(seconds=4)
@@ -54,6 +52,9 @@ LEAVES_AFTER = timedelta(seconds=10)
 """From the last page to the way out."""
 ANSWERS_AFTER = timedelta(seconds=2)
 """From the look to the answer, at least, and twice as long at most: it comes before the next page (`visits.STAYS`)."""
+RESTS = timedelta(days=0.2)
+"""Between two visits of one's own accord, at least."""
+DAY = timedelta(days=1)
 SELDOM = 0.02
 """Visits a week below which nobody comes by themselves any more."""
 SATED = 3.0
@@ -143,6 +144,7 @@ class Audience:
         days: how long they live; nobody does anything later.
         arrival_days: within how many days everybody comes for the first time (`ARRIVAL_SHARE` of all).
         profiles: what the shop is told of the first so many of them; empty: all of it is made up.
+        world: how people are on the whole.
     """
 
     def __init__(
@@ -154,13 +156,15 @@ class Audience:
         arrival_days: float | None = None,
         *,
         profiles: Sequence[Profile] = (),
+        world: World = DEFAULT,
     ) -> None:
         self._seed = seed
+        self._world = world
         self._end = start + timedelta(days=days)
         within = timedelta(days=ARRIVAL_SHARE * days if arrival_days is None else arrival_days)
         known = chain(profiles, repeat(None))
         self._people = [
-            make_person(seed, number, start, within, profile)
+            self._newcomer(number, start, within, profile)
             for number, profile in zip(range(count), known, strict=False)
         ]
         self._by_address = {person.address: person for person in self._people}
@@ -169,6 +173,14 @@ class Audience:
         self._pushed = 0
         for person in self._people:
             self._push(person.joins_at, _Intent(person))
+
+    def _newcomer(
+        self, number: int, start: datetime, within: timedelta, profile: Profile | None
+    ) -> Person:
+        person = make_person(self._seed, number, start, within, profile, self._world)
+        chance = Chance(self._seed, number, "comes first")
+        at = shops_at(person, person.joins_at, chance, self._world)
+        return msgspec.structs.replace(person, joins_at=at if at >= start else at + DAY)
 
     @property
     def browsers(self) -> list[str]:
@@ -205,7 +217,8 @@ class Audience:
         if mail.marketing:
             mood.tired = self._tiredness(person, mail.at) + 1.0
             mood.tired_at = mail.at
-        at = looks_at(person, mail.at, Chance(self._seed, person.number, "looks", mood.mails))
+        chance = Chance(self._seed, person.number, "looks", mood.mails)
+        at = looks_at(person, mail.at, chance, self._world)
         if at is not None:
             self._push(at, _Intent(person, mail, mood.mails))
 
@@ -243,8 +256,11 @@ class Audience:
         mood.came += 1
         rate = person.visits_a_week * self._left_of_interest(person, at)
         if rate > SELDOM:
-            waits = Chance(self._seed, person.number, "comes again", mood.came).waits(7.0 / rate)
-            self._push(at + timedelta(days=0.2 + waits), _Intent(person))
+            chance = Chance(self._seed, person.number, "comes again", mood.came)
+            soonest = at + RESTS
+            day = soonest + timedelta(days=chance.waits(7.0 / rate))
+            again = shops_at(person, day, chance, self._world)
+            self._push(again if again >= soonest else again + DAY, _Intent(person))
 
     def _visit(
         self, person: Person, at: datetime, eager: float, occasion: str, *, first: bool = False
@@ -276,9 +292,9 @@ class Audience:
         if mood.has_left:
             return
         chance = Chance(self._seed, person.number, "reads", intent.number)
-        fresh = 0.5 ** ((at - mail.at) / FRESH_HALF_LIFE)
+        fresh = 0.5 ** ((at - mail.at) / self._world.sinks)
         tired = person.tires * max(0.0, self._tiredness(person, at) - 1.0)
-        taste = subject_taste(self._seed, person, mail.template)
+        taste = subject_taste(self._seed, person, mail.template, mail.at, self._world)
         if not chance.happens(chance_of(person.reads + taste - tired) * fresh):
             return
         self._tell(at, mail, "open", _opened(mail, BROWSER))
@@ -287,12 +303,12 @@ class Audience:
             gone = Unsubscribed(visitor=mail.visitor, send_id=mail.send_id, mailbox=mail.mailbox)
             self._tell(at + timedelta(seconds=30), mail, "leave", gone)
             return
-        taste = content_taste(self._seed, person, mail.template)
+        taste = content_taste(self._seed, person, mail.template, mail.at, self._world)
         if mail.links and chance.happens(chance_of(person.clicks + taste)):
             clicks_at = at + timedelta(seconds=8 + chance.waits(20.0))
             link = mail.links[chance.below(len(mail.links))]
             self._tell(clicks_at, mail, "click", _clicked(mail, link, BROWSER))
-            eager = self._eager(person, at) + CLICK_LIFTS
+            eager = self._eager(person, at) + self._world.click_lifts
             self._visit(person, clicks_at + LOADING, eager, f"mail-{intent.number}")
 
     def _eager(self, person: Person, at: datetime) -> float:

@@ -18,11 +18,12 @@ from typing import Any
 import msgspec
 
 from learning.audience.answering import Answer, answer_to, seen_of
-from learning.audience.audience import BROWSER, CLICK_LIFTS, FRESH_HALF_LIFE, PROXY
+from learning.audience.audience import BROWSER, PROXY
 from learning.audience.cast import LEAVES, OPENS, Member, make_member, waits_for_next
 from learning.audience.chance import Chance, chance_of
 from learning.audience.people import content_taste, looks_at, make_person, subject_taste
 from learning.audience.shopping import Fill, Look, Tell, View, visit
+from learning.audience.world import DEFAULT
 
 REMEMBERED = timedelta(days=40)
 """After so long nobody answers any more."""
@@ -211,18 +212,17 @@ class Crowd:
         """Return what somebody answers by their own nature, empty for nothing."""
         person = life.member.person
         chance = Chance(self._seed, person.number, "reads", which)
-        fresh = 0.5 ** ((at - mail.at) / FRESH_HALF_LIFE)
+        fresh = 0.5 ** ((at - mail.at) / DEFAULT.sinks)
         tired = person.tires * (which - 1)
-        opens = person.reads + subject_taste(self._seed, person, mail.subject) - tired
+        opens = person.reads + subject_taste(self._seed, person, mail.subject, mail.at) - tired
         if life.has_bought or not chance.happens(chance_of(opens) * fresh):
             return ""
         if chance.happens(chance_of(person.leaves + 2.0 * tired)):
             return LEAVES
-        if not chance.happens(
-            chance_of(person.clicks + content_taste(self._seed, person, mail.subject))
-        ):
+        clicks = person.clicks + content_taste(self._seed, person, mail.subject, mail.at)
+        if not chance.happens(chance_of(clicks)):
             return OPENS
-        return _whim(chance_of(person.wants + CLICK_LIFTS), chance)
+        return _whim(chance_of(person.wants + DEFAULT.click_lifts), chance)
 
     def _walk(self, life: _Life, at: datetime, plan: str) -> None:
         """Go through the shop, from the page that is open."""

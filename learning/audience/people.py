@@ -2,30 +2,33 @@
 
 Rules
 1. A person is drawn from (seed, number) alone; what they think of a template from (seed, number, template).
-2. Every number here is set by hand, so that hours, templates and eagerness differ enough to be learned in weeks
-   and little enough that it takes hundreds of mails. No figure was fitted on anybody's data.
+2. How people are on the whole says the world (`world.py`, with the tables that its numbers come from). What is a
+   constant here is set by hand.
 """
 
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from learning.audience.chance import Chance
+from learning.audience.world import DEFAULT, World
 from messaging.vocabulary.plans import Finding
 
 ZONES = ("Europe/Berlin", "Europe/London", "America/New_York")
 ARRIVAL_SHARE = 0.6
 """People come during this first part of the days, so that even the last of them can be followed."""
 
-AWAY = 0.015
-"""Chance to look at the mailbox in an hour far from one's own."""
-AT_OWN_HOUR = 0.6
 HOURS_SPREAD = 1.5
+AT_THE_SHOP = 0.7
+"""Share of visits to the shop that fall into one's own hours; the others come evenly between these:"""
+AWAKE_FROM, AWAKE_UNTIL = 7.0, 23.0
+TURNS = timedelta(days=365)
+"""After so long what is liked by all has nothing to do with what was: drift."""
 LOOKED_FOR_HOURS = 96
 """A mail that was not seen in four days is never seen."""
 
@@ -92,24 +95,29 @@ class Person(msgspec.Struct, frozen=True):
 
 
 def make_person(
-    seed: int, number: int, start: datetime, within: timedelta, profile: Profile | None = None
+    seed: int,
+    number: int,
+    start: datetime,
+    within: timedelta,
+    profile: Profile | None = None,
+    world: World = DEFAULT,
 ) -> Person:
     """Draw one person, who comes first within so much time of the start; what a profile knows of them is not drawn."""
     chance = Chance(seed, "person", number)
     evening = chance.happens(0.55)
-    wants = chance.normal(-2.3, 1.1)
+    wants = chance.normal(world.wants, 1.1)
     person = Person(
         number=number,
         zone=ZONES[chance.below(len(ZONES))],
         joins_at=start + chance.uniform() * within,
         workday_hour=chance.normal(19.5, 1.0) if evening else chance.normal(9.0, 1.0),
         weekend_hour=chance.normal(11.0, 1.5),
-        reads=chance.normal(0.3, 1.0),
-        clicks=chance.normal(-1.6, 0.6) + 0.3 * (wants + 2.3),
+        reads=chance.normal(world.reads, 1.0),
+        clicks=chance.normal(world.clicks, 0.6) + 0.3 * (wants - world.wants),
         wants=wants,
-        visits_a_week=math.exp(chance.normal(-0.9, 0.6) + 0.25 * (wants + 2.3)),
+        visits_a_week=math.exp(chance.normal(-0.9, 0.6) + 0.25 * (wants - world.wants)),
         fades_days=14.0 + chance.waits(20.0),
-        leaves=chance.normal(-4.6, 0.7),
+        leaves=chance.normal(world.leaves, 0.7),
         tires=abs(chance.normal(0.25, 0.1)),
         is_scanned=chance.happens(0.12),
         is_prefetched=chance.happens(0.35),
@@ -124,34 +132,71 @@ def make_person(
     )
 
 
-def subject_taste(seed: int, person: Person, template: str) -> float:
+def subject_taste(
+    seed: int, person: Person, template: str, at: datetime, world: World = DEFAULT
+) -> float:
     """Return how much more (log odds) a template's subject is opened: its quality for all, then for this person."""
-    quality = Chance(seed, "subject", template).normal(0.0, 0.5)
-    return quality + Chance(seed, "subject", template, person.number).normal(0.0, 0.4)
+    return _taste(seed, "subject", person, template, at, world.subjects, world.own_subjects)
 
 
-def content_taste(seed: int, person: Person, template: str) -> float:
+def content_taste(
+    seed: int, person: Person, template: str, at: datetime, world: World = DEFAULT
+) -> float:
     """Return how much more (log odds) a template's links are followed."""
-    quality = Chance(seed, "content", template).normal(0.0, 0.7)
-    return quality + Chance(seed, "content", template, person.number).normal(0.0, 0.4)
+    return _taste(seed, "content", person, template, at, world.contents, world.own_contents)
 
 
-def looks_at(person: Person, arrived_at: datetime, chance: Chance) -> datetime | None:
+def _taste(
+    seed: int, what: str, person: Person, template: str, at: datetime, spread: float, own: float
+) -> float:
+    if not spread and not own:
+        return 0.0
+    chance = Chance(seed, what, template)
+    turned = 0.5 * math.pi * (at.timestamp() / TURNS.total_seconds())
+    now, later = chance.normal(0.0, spread), chance.normal(0.0, spread)
+    quality = math.cos(turned) * now + math.sin(turned) * later
+    return quality + Chance(seed, what, template, person.number).normal(0.0, own)
+
+
+def looks_at(
+    person: Person, arrived_at: datetime, chance: Chance, world: World = DEFAULT
+) -> datetime | None:
     """Return when they first look at the mailbox after a mail arrived, None if not within four days."""
     local = arrived_at.astimezone(ZoneInfo(person.zone))
     left = chance.uniform()
     for hours in range(LOOKED_FOR_HOURS):
         hour = local + timedelta(hours=hours)
-        left_after = left / (1.0 - _presence(person, hour.weekday(), hour.hour + hour.minute / 60))
+        left_after = left / (
+            1.0 - _presence(person, hour.weekday(), hour.hour + hour.minute / 60, world)
+        )
         if left_after >= 1.0:
             return arrived_at + timedelta(hours=hours + chance.uniform())
         left = left_after
     return None
 
 
-def _presence(person: Person, weekday: int, hour: float) -> float:
+def shops_at(person: Person, day: datetime, chance: Chance, world: World = DEFAULT) -> datetime:
+    """Return when on that day of theirs they come to the shop: at `day` itself in a world without own hours."""
+    if not world.keeps_hours:
+        return day
+    local = day.astimezone(ZoneInfo(person.zone))
+    if chance.happens(AT_THE_SHOP):
+        hour = chance.normal(_own_hour(person, local.weekday()), HOURS_SPREAD) % 24
+    else:
+        hour = AWAKE_FROM + (AWAKE_UNTIL - AWAKE_FROM) * chance.uniform()
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return (midnight + timedelta(hours=hour)).astimezone(UTC)
+
+
+def _presence(person: Person, weekday: int, hour: float, world: World) -> float:
     """Return the chance that they look at the mailbox within the hour from here."""
-    own = person.weekend_hour if weekday >= 5 else person.workday_hour
-    apart = abs(hour - own) % 24
+    if not world.keeps_hours:
+        return world.looks / 24
+    apart = abs(hour - _own_hour(person, weekday)) % 24
     apart = min(apart, 24 - apart)
-    return AWAY + AT_OWN_HOUR * math.exp(-0.5 * (apart / HOURS_SPREAD) ** 2)
+    at_own_hour = (world.looks - 24 * world.away) / (HOURS_SPREAD * math.sqrt(2 * math.pi))
+    return world.away + at_own_hour * math.exp(-0.5 * (apart / HOURS_SPREAD) ** 2)
+
+
+def _own_hour(person: Person, weekday: int) -> float:
+    return person.weekend_hour if weekday >= 5 else person.workday_hour

@@ -69,8 +69,9 @@ class Reward(msgspec.Struct, kw_only=True):
 
     decision_id: str
     kind: str
-    """`response` (0 or 1: opened or clicked for an hour, moved on for a template, clicked or submitted for an
-    interaction that was seen), `purchase` (money), `unsubscribe` or `complaint` (1: the visitor left by the e-mail)."""
+    """`response` (0 to 1: opened or clicked for an hour; clicked or bought for a template, and a part of it for a mere
+    open that moved the lead on; clicked or submitted for an interaction that was seen), `purchase` (money),
+    `unsubscribe` or `complaint` (1: the visitor left by the e-mail)."""
     value: float
     at: datetime
     human: float = 1.0

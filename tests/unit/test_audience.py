@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -148,12 +149,19 @@ def test_whoever_is_written_to_every_day_opens_less_and_leaves_more():
 
 
 def test_when_a_mail_goes_out_matters_to_whether_it_is_read():
-    def opened(hour: int) -> int:
-        at = datetime(2026, 4, 7, hour, tzinfo=UTC)
-        acts = lived(Audience(1, 200, START, DAYS), [a_mail(n, at) for n in range(200)])
-        return sum("Proxy" not in fact.user_agent for fact in opens_of(acts))
+    def opened(hours_after: float) -> int:
+        """Count opens of an e-mail that goes out so long after each one's own hour of a day."""
+        audience = Audience(1, 500, START, DAYS)
+        mails = []
+        for number in range(500):
+            person = audience.person_at(f"person-{number}@example.com")
+            assert person is not None
+            at = datetime(2026, 4, 7, tzinfo=ZoneInfo(person.zone))
+            at += timedelta(hours=person.workday_hour + hours_after)
+            mails.append(a_mail(number, at.astimezone(UTC)))
+        return sum("Proxy" not in fact.user_agent for fact in opens_of(lived(audience, mails)))
 
-    assert opened(16) > 1.3 * opened(22)
+    assert opened(-1.0) > 1.15 * opened(4.0)
 
 
 def test_machines_act_on_mails_and_are_told_from_people():

@@ -12,6 +12,7 @@ import pytest
 from agents.protocol.draw import share
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.context import NAMES
+from agents.rules_manager.turn import OPENED
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -22,7 +23,7 @@ from messaging.vocabulary.messages import (
     RewardSeen,
     StateMerged,
 )
-from messaging.vocabulary.records import CONTEXT_MAX
+from messaging.vocabulary.records import CONTEXT_MAX, Reward
 from tests.rules_builders import MONDAY, PATH, VISITOR, OneVisitor, a_view, some_rules
 
 DAY = 24.0
@@ -449,6 +450,48 @@ def test_every_decision_has_exactly_one_response_reward_in_the_end() -> None:
     decisions = {e.decision.id for e in lead.effects if isinstance(e, LogDecision)}
     rewards = [e.reward.decision_id for e in lead.effects if isinstance(e, LogReward)]
     assert sorted(rewards) == sorted(decisions)
+
+
+def of_template(lead: OneVisitor) -> list[Reward]:
+    """Return the rewards of the first e-mail's template."""
+    drawn = [e.decision for e in lead.effects if isinstance(e, LogDecision)]
+    first = next(decision.id for decision in drawn if decision.kind == "template")
+    logged = [e.reward for e in lead.effects if isinstance(e, LogReward)]
+    return [reward for reward in logged if reward.decision_id == first]
+
+
+def test_an_open_is_worth_a_part_of_a_click_and_told_when_no_click_has_followed() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened", human=0.8)
+    assert of_template(lead) == []
+    lead.pass_time(3 * DAY)
+    (reward,) = of_template(lead)
+    assert (reward.kind, reward.value, reward.human) == ("response", OPENED, 0.8)
+
+
+def test_a_click_after_an_open_is_the_whole_reward_at_once_and_there_is_no_other() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened")
+    lead.answer("clicked")
+    (reward,) = of_template(lead)
+    assert (reward.value, reward.at) == (1.0, lead.now)
+    lead.pass_time(10 * DAY)
+    assert of_template(lead) == [reward]
+
+
+def test_who_opens_and_buys_by_that_e_mail_rewards_it_whole() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened")
+    lead.buy(credited=lead.plans[0].send_id)
+    assert next((each.kind, each.value) for each in of_template(lead)) == ("response", 1.0)
+    other = OneVisitor().enter()
+    other.pass_time(DAY)
+    other.answer("opened")
+    other.buy()
+    assert [(each.kind, each.value) for each in of_template(other)] == [("response", OPENED)]
 
 
 def test_every_probability_is_exact_and_no_refused_arm_is_drawn() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from agents.protocol.draw import share
 from agents.rules.compiled import CompiledRules
+from agents.rules_manager.turn import OPENED
 from learning.serving.next_best import policy_name
 from learning.serving.split_test import ALARM, LOST, NO_DIFFERENCE, NOT_IN_TEST, VERDICTS, WINNER
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
@@ -151,9 +152,11 @@ def test_the_test_and_the_templates_both_hear_of_the_answer_and_it_is_logged_onc
     test = a_test(**{A: 0.5, B: 0.5})
     lead = a_lead(test)
     lead.answer("opened")
+    assert heard(lead, RewardSeen, test) == [], "a click may follow"
+    lead.pass_time(3 * DAY)
     (made,) = heard(lead, DecisionMade, test)
     (seen,) = heard(lead, RewardSeen, test)
-    (decision,) = decisions(lead)
+    decision = decisions(lead)[0]
     assert (made.test, made.decision) == (test, decision)
     assert (seen.reward.value, seen.arm, seen.in_lift) == (1.0, decision.arm, True)
     (learned,) = [
@@ -163,7 +166,7 @@ def test_the_test_and_the_templates_both_hear_of_the_answer_and_it_is_logged_onc
         and isinstance(e.message, RewardSeen)
         and e.message.policy == policy_name(PATH, "invited")
     ]
-    assert learned.reward == seen.reward
+    assert learned.reward == msgspec.structs.replace(seen.reward, value=OPENED)
     assert not learned.in_lift, "a split test is neither the rules nor what was learned"
     logged = [e.reward for e in lead.effects if isinstance(e, LogReward)]
     assert [reward.decision_id for reward in logged].count(decision.id) == 1

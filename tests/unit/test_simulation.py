@@ -17,11 +17,12 @@ from agents.protocol.bot import View
 from agents.runtime.lessons import customer_at, opportunity_at
 from agents.runtime.tables import row_for
 from config.load import DEFAULTS, RulesInvalid, compile_folder, read_folder
+from learning.audience import world
 from learning.audience.audience import Audience
 from learning.serving.moment import FEATURES
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import LogStory
-from scripts.cli_simulate import simulate
+from scripts.cli_simulate import WORLDS, simulate
 from scripts.presences import presences
 from scripts.simulating import START, Simulated, end_of, visitor_of
 from scripts.simulation import (
@@ -127,7 +128,7 @@ def test_what_cannot_be_simulated_is_refused():
     files = Files(0, read_folder(DEFAULTS))
     with pytest.raises(RulesInvalid, match="title is missing"):
         simulated(Request(Files(0, {"paths/x.yaml": "goal: [A]"})))
-    for wrong in ({"visitors": 1}, {"days": 0}, {"seeds": 51}):
+    for wrong in ({"visitors": 1}, {"days": 0}, {"seeds": 51}, {"world": "flat"}):
         with pytest.raises(ValueError, match=f"bounds: {next(iter(wrong))}"):
             simulated(Request(files, **wrong))
 
@@ -182,6 +183,15 @@ def test_what_a_made_up_web_says_is_all_that_anybody_hears_of_people():
         for each in state.findings:
             assert each.hosts == []
             assert each.kind in ("", "personal", "professional", "organization", "automated")
+
+
+def test_the_report_says_in_which_world_there_is_nothing_to_learn(facts):
+    alike = compare(RULES, msgspec.structs.replace(SMALL, world="alike"))
+    assert (alike["world"], facts["world"]) == ("alike", "default")
+    assert "whoever explores can only lose" in told(alike)
+    assert "whoever explores" not in told(facts)
+    assert alike["measures"] != facts["measures"]
+    assert tuple(world.WORLDS) == WORLDS
 
 
 def test_the_holdout_is_as_set(facts):
