@@ -123,9 +123,7 @@ def send_time_row(decisions: int = 2_000) -> Row:
 
     def one(number: int) -> object:
         own = leaning(snapshot, week, leads[number % 50], zone, week)
-        factors = None if own is None else own.factors
-        draw = draws[number % 50]
-        return choose_hour(snapshot, allowed, draw, refused=refused, factors=factors)
+        return choose_hour(snapshot, allowed, draws[number % 50], refused=refused, own=own)
 
     one(0)  # a zone's clock is looked up once a process
     spent = [1e6 / _rate(one, decisions) for _ in range(RUNS)]

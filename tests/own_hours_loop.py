@@ -106,12 +106,11 @@ def _chosen(
     if before.here:
         note(before, MONDAY_SECONDS + week * SLOTS * HOUR_SECONDS)  # a week begins
     own = leaning(snapshot, before.week, before.before, UTC_ZONE, week)
-    factors = None if own is None else own.factors
     draw = Draw(derive("decision", name))
-    choice = choose_hour(snapshot, list(range(SLOTS)), draw, refused={}, factors=factors)
+    choice = choose_hour(snapshot, list(range(SLOTS)), draw, refused={}, own=own)
     chances = np.asarray(choice.probabilities)
     slot = int(choice.arm)
-    return slot, float(chances @ seen), 1.0 if own is None else own.factor(slot)
+    return slot, float(chances @ seen), choice.weighs
 
 
 def _tell(

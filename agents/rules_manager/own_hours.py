@@ -19,9 +19,4 @@ def learned_hour(
     snapshot, state = turn.view.snapshots.get(send_time.POLICY), turn.state
     week = hour_of(turn.now.timestamp()) // send_time.SLOTS
     own = leaning(snapshot, state.hours_week, state.hours, zone, week)
-    if own is None:
-        return send_time.choose_hour(snapshot, allowed, draw, refused=refused)
-    chosen = send_time.choose_hour(snapshot, allowed, draw, refused=refused, factors=own.factors)
-    chosen.leaning = [own.weeks, own.mostly]
-    chosen.weighs = own.factor(int(chosen.arm))
-    return chosen
+    return send_time.choose_hour(snapshot, allowed, draw, refused=refused, own=own)

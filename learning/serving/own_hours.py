@@ -17,7 +17,7 @@ from functools import lru_cache
 import msgspec
 import numpy as np
 
-from learning.serving.hours import DIGITS, FIRST, SHAPES, Rates, Shape, everybody, kept, spread
+from learning.serving.hours import DIGITS, FIRST, SHAPES, Rates, everybody, kept, spread
 from learning.serving.policy import Remembered, array_of
 from learning.serving.presence import HOUR_SECONDS, MONDAY_SECONDS, Ints, hours_before
 from learning.serving.send_time import (
@@ -32,11 +32,18 @@ from messaging.vocabulary.records import Snapshot
 WEEKS_KNOWN = 4_174
 """Weeks for which a zone's clock is looked up, until 2050; later ones have the last one's."""
 
-FACTOR_MIN, FACTOR_MAX = 0.05, 20.0
-"""A send counts as so many at least and at most: one to who never is there at that hour says little, not nothing."""
-
 AGES = 1_024
-"""Weeks for which the fading is tabled: more than what is kept can span."""
+"""Weeks after which an age is not told from a higher one: more than what is kept can span."""
+
+# Scalars as numpy wants them: each would be turned into one in every call, which costs as much as the sum itself.
+_ONE, _SLOTS, _TO_DIGITS = np.array(1), np.array(SLOTS), np.array(10.0**DIGITS)
+
+_BESIDE_MONDAY = 24
+"""Hours that the clock of a zone may be off by, so that an hour of a week is looked up and never divided."""
+_SLOT_AT = np.arange(-_BESIDE_MONDAY, SLOTS + _BESIDE_MONDAY) % SLOTS
+"""Slot of an hour, counted from a day before the week in UTC begins."""
+_SLOT_BEFORE = (_SLOT_AT - 1) % SLOTS
+"""And of the hour before it."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -51,33 +58,49 @@ class Counts(msgspec.Struct, frozen=True):
     """The slot in which the lead was there most often."""
 
 
+class Learned(msgspec.Struct, frozen=True):
+    """Hold of a snapshot what all leads share, for K hours: of a week that goes on after its end, twice it or less."""
+
+    half_life: float
+    said: Rates
+    """(K, 168): what each hour of a lead says of the slot."""
+    prior: Rates
+    """(K,): everybody's share of weeks, smoothed, times the weeks that they weigh."""
+    level: Rates
+    """(K,): what the prior is divided by: itself, as far as the rate of an hour does not stand on the week's shape."""
+    usual: Rates
+    """(K,): what each week of a lead is divided by: what people are there in one, to the same extent."""
+
+    def at(self, hours: slice) -> Learned:
+        """Return what is known of these hours alone: a window's day costs a seventh of the week, and copies nothing."""
+        return Learned(
+            self.half_life,
+            self.said[hours],
+            self.prior[hours],
+            self.level[hours],
+            self.usual[hours],
+        )
+
+
 class Leaning(msgspec.Struct, frozen=True):
     """Hold what a lead's own hours say of when to write."""
 
-    factors: Rates
-    """(168,): likelier than people (above 1) or less likely to be there."""
-    weeks: int
-    """Weeks in which the lead was there."""
-    mostly: int
-    """The hour of the week in which the lead was there most often."""
+    learned: Learned
+    own: Counts
 
-    def factor(self, slot: int) -> float:
-        """Return the factor of one hour, as it weighs a send."""
-        return min(max(float(self.factors[slot]), FACTOR_MIN), FACTOR_MAX)
+    @property
+    def weeks(self) -> int:
+        """Return in how many weeks the lead was there."""
+        return self.own.weeks_plain
 
+    @property
+    def mostly(self) -> int:
+        """Return the hour of the week in which the lead was there most often."""
+        return self.own.mostly
 
-class Learned(msgspec.Struct, frozen=True):
-    """Hold of a snapshot what all leads share."""
-
-    shape: Shape
-    prior: Rates
-    """Everybody's share of weeks, smoothed, times the weeks that they weigh."""
-    base: Rates
-    """What one week of a lead who is there as people are says of each slot."""
-    week: Rates
-    """How the hours of a week compare by what the rate of an hour is shrunk to (`send_time.shape_of_week`); mean 1."""
-    known: float
-    """How much of that is who is there of their own accord, from 0 to 1."""
+    def at(self, hours: slice) -> Rates:
+        """Return for each hour how much likelier (above 1) or less likely than people the lead is there."""
+        return leans(self.learned.at(hours), self.own)
 
 
 _learned_of: Remembered[Learned | None] = Remembered(16)
@@ -87,21 +110,18 @@ def counts(hours: Ints, zone: tzinfo, week: int, half_life: float) -> Counts:
     """Return what a lead's hours (in order, all before `week`) come to as that week begins."""
     if not len(hours):
         return Counts(np.zeros(SLOTS), 0.0, 0, 0)
-    of_week = hours // SLOTS
-    # Who was away for many years: their weeks fade alike from there on.
-    week = min(week, int(of_week[0]) + AGES)
-    faded = _fading(half_life)[week - 1 - of_week]
-    slots = (hours + _ahead(zone, of_week)) % SLOTS
-    there: Rates = np.asarray(np.bincount(slots, faded, SLOTS), dtype=np.float64)
+    of_week = hours // _SLOTS
+    faded = _faded(of_week, week, half_life)
+    places = hours - _begins(zone, of_week)
+    there = np.asarray(np.bincount(_SLOT_AT[places], faded, SLOTS), np.float64)
     mostly = int(there.argmax())
     # An e-mail of the hour before is seen as well; where the lead was there in that hour too, it is counted.
-    alone = np.ones(len(hours), dtype=np.bool_)
-    np.not_equal(hours[1:] - hours[:-1], 1, out=alone[1:])
-    beside = np.bincount(slots[alone], faded[alone], SLOTS)
-    there[:-1] += beside[1:]
-    there[-1] += beside[0]
-    begun = faded[1:][of_week[1:] != of_week[:-1]]
-    return Counts(there, float(faded[0] + begun.sum()), 1 + len(begun), mostly)
+    alone = faded.copy()
+    alone[1:][hours[1:] - hours[:-1] == _ONE] = 0.0
+    there += np.bincount(_SLOT_BEFORE[places], alone, SLOTS)
+    begun = of_week[1:] != of_week[:-1]
+    weeks = faded.item(0) + float(faded[1:].dot(begun))
+    return Counts(there, weeks, 1 + int(np.count_nonzero(begun)), mostly)
 
 
 def leaning(
@@ -114,21 +134,21 @@ def leaning(
     if learned is None:
         return None
     hours = hours_before(week, before)
-    if not len(hours) or hours[0] < 0:
+    if not len(hours) or hours.item(0) < 0:
         return None  # no such hours were ever packed
-    own = counts(hours, zone, max(now, week), learned.shape.half_life)
-    return Leaning(leans(learned, own), own.weeks_plain, own.mostly)
+    own = counts(hours, zone, max(now, week), learned.half_life)
+    return Leaning(learned, own)
 
 
 def leans(learned: Learned, own: Counts) -> Rates:
-    """Return the factor for each slot: (168,)."""
-    mine = learned.prior + own.there @ spread(learned.shape.kernel, learned.shape.days)
-    people = learned.prior + own.weeks * learned.base
-    if learned.known:
-        # The rate stands on `week`: over that, rate times factor is the lead's belief times what sends have shown.
-        people = (1.0 - learned.known) * people + learned.known * people.mean() * learned.week
-    factors: Rates = mine / people
-    return factors.round(DIGITS)
+    """Return the factor of each hour that `learned` is of: (K,)."""
+    factors: Rates = learned.said.dot(own.there)
+    factors += learned.prior
+    factors /= learned.level + own.weeks * learned.usual
+    factors *= _TO_DIGITS  # as `round` does it, in two thirds of the time
+    np.rint(factors, factors)
+    factors /= _TO_DIGITS
+    return factors
 
 
 def learned_of(snapshot: Snapshot) -> Learned | None:
@@ -139,32 +159,59 @@ def learned_of(snapshot: Snapshot) -> Learned | None:
     [weeks] = array_of(snapshot, EVERYBODY_WEEKS, 1)
     [number] = array_of(snapshot, SHAPE, 1)
     shape = SHAPES[int(number)] if number < len(SHAPES) else SHAPES[FIRST]
-    there = np.minimum(
-        there, weeks
-    )  # no hour has more weeks than there are: a broken number makes nobody lean
-    alone = everybody(there, weeks, 0.0)
-    return Learned(
-        shape,
-        shape.prior * everybody(there, weeks, shape.kernel),
-        alone @ spread(shape.kernel, shape.days),
-        *shape_of_week(snapshot),
-    )
+    # No hour has more weeks than there are: a broken number makes nobody lean.
+    there = np.minimum(there, weeks)
+    each = spread(shape.kernel, shape.days)
+    prior = shape.prior * everybody(there, weeks, shape.kernel)
+    usual = everybody(there, weeks, 0.0) @ each
+    week, known = shape_of_week(snapshot)
+
+    def people(rates: Rates) -> Rates:
+        # The rate stands on `week`: over that, rate times factor is the lead's belief times what sends have shown.
+        return (1.0 - known) * rates + known * rates.mean() * week if known else rates
+
+    rates = (np.tile(each, 2) for each in (prior, people(prior), people(usual)))
+    return Learned(shape.half_life, _said(shape.kernel, shape.days), *rates)
+
+
+@lru_cache(maxsize=16)
+def _said(kernel: float, days: float) -> Rates:
+    return np.tile(spread(kernel, days).T, (2, 1))
+
+
+def _faded(of_week: Ints, week: int, half_life: float) -> Rates:
+    """Return what each week, in order, still weighs as `week` begins."""
+    # Who was away for many years: their weeks fade alike from there on.
+    week = min(week, of_week.item(0) + AGES)
+    by_age = _fading(half_life)
+    if week > WEEKS_KNOWN:
+        return by_age[of_week + (WEEKS_KNOWN - week)]
+    return by_age[WEEKS_KNOWN - week :][of_week]
 
 
 @lru_cache(maxsize=16)
 def _fading(half_life: float) -> Rates:
-    return np.asarray(kept(half_life) ** np.arange(AGES, dtype=np.float64))
+    """Return what a week weighs by its age, the newest last: so that a week's number finds it without a sum.
+
+    Behind it stands the week under way, in which nothing lies that was packed as it is meant to be.
+    """
+    by_age = kept(half_life) ** np.arange(WEEKS_KNOWN, dtype=np.float64)
+    return np.concatenate([by_age[::-1], by_age[:1]])
 
 
-def _ahead(zone: tzinfo, of_week: Ints) -> Ints:
-    """Return by how many hours a zone's clock was ahead of UTC in each week."""
+def _begins(zone: tzinfo, of_week: Ints) -> Ints:
+    """Return for each week, in order, the hour that lies a day before it begins by a zone's clock."""
     known = _clock(zone)
-    return known[of_week if of_week[-1] < WEEKS_KNOWN else np.minimum(of_week, WEEKS_KNOWN - 1)]
+    if of_week.item(-1) < len(known):
+        return known[of_week]
+    last = np.minimum(of_week, len(known) - 1)
+    begins: Ints = known[last] + (of_week - last) * SLOTS
+    return begins
 
 
 @lru_cache(maxsize=256)
 def _clock(zone: tzinfo) -> Ints:
-    """Return by how many hours a zone's clock is ahead of UTC in all weeks, each as in its middle."""
+    """Return `_begins` of all weeks that are known, a zone's clock being as far ahead of UTC as in their middle."""
     middle = MONDAY_SECONDS + HOUR_SECONDS * SLOTS // 2
     moments = (
         datetime.fromtimestamp(middle + week * SLOTS * HOUR_SECONDS, UTC)
@@ -172,4 +219,4 @@ def _clock(zone: tzinfo) -> Ints:
     )
     offsets = (moment.astimezone(zone).utcoffset() for moment in moments)
     ahead = [offset.total_seconds() // HOUR_SECONDS if offset else 0 for offset in offsets]
-    return np.asarray(ahead, dtype=np.int64)
+    return np.arange(WEEKS_KNOWN) * SLOTS - np.asarray(ahead, dtype=np.int64) - _BESIDE_MONDAY

@@ -5,13 +5,15 @@ Rules
    by construction, not an estimate of what the policy did.
 2. A refused arm stands among the candidates with the rule that refused it and is never drawn, even where
    a caller also allowed it: a refusal wins.
-3. A policy reads its arguments only. What is remembered between calls follows from an unchanged snapshot.
+3. A policy reads its arguments only. What is remembered between calls follows from an unchanged snapshot, or from the
+   arguments themselves.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -22,6 +24,9 @@ T = TypeVar("T")
 
 REMEMBERED_MAX = 256
 """Results kept in memory: more policies × candidate sets than one shard meets between two snapshots."""
+
+OPENINGS_MAX = 1_024
+"""Ways to allow and refuse arms kept in memory: a window that begins in each hour of a week, refused in six ways."""
 
 COUNT_MAX = 1e12
 """No policy has counted more; whatever is above is no count (nor is NaN), and sums stay finite."""
@@ -63,6 +68,15 @@ class Choice(msgspec.Struct):
         return dict(zip(allowed, self.probabilities, strict=True))[self.arm]
 
 
+class Opening(msgspec.Struct, frozen=True):
+    """Hold which arms are open to a draw, ready to log: many decisions have the same."""
+
+    arms: tuple[str, ...]
+    """That may be drawn, each once."""
+    candidates: tuple[Candidate, ...]
+    """Those, then the refused ones with their rules."""
+
+
 class Remembered(Generic[T]):
     """Keep what was computed from a snapshot, as long as that very object is asked for again.
 
@@ -101,6 +115,22 @@ def allowed_arms(allowed: Sequence[str], refused: Mapping[str, str]) -> list[str
     return arms
 
 
+def opening(allowed: Sequence[str], refused: Mapping[str, str]) -> Opening:
+    """Return what is open of `allowed` less `refused` (arm -> rule). Raise ValueError if no arm is left.
+
+    >>> opening(["a", "b"], {"b": "weekly_cap"}).arms
+    ('a',)
+    """
+    arms = allowed_arms(allowed, refused)
+    named = [Candidate(name, refused[name] or "refused") for name in sorted(refused)]
+    return Opening(tuple(arms), (*map(Candidate, arms), *named))
+
+
+@lru_cache(maxsize=OPENINGS_MAX)
+def _known_opening(arms: tuple[str, ...], refused: tuple[tuple[str, str], ...]) -> Opening:
+    return opening(arms, dict(refused))
+
+
 def draw_choice(
     arms: Sequence[str],
     probabilities: list[float],
@@ -111,11 +141,17 @@ def draw_choice(
     version: int,
 ) -> Choice:
     """Draw one of `arms` (as `allowed_arms` returned them) and return it with all that must be logged."""
-    assert len(arms) == len(probabilities), "every allowed arm has a probability"
-    arm = arms[draw.choose(probabilities)]
-    candidates = [Candidate(name) for name in arms]
-    candidates += [Candidate(name, refused[name] or "refused") for name in sorted(refused)]
-    return Choice(candidates, list(probabilities), arm, policy, version)
+    among = _known_opening(tuple(arms), tuple(refused.items()))
+    return draw_among(among, list(probabilities), draw, policy=policy, version=version)
+
+
+def draw_among(
+    among: Opening, probabilities: list[float], draw: Draws, *, policy: str, version: int
+) -> Choice:
+    """Draw one of the open arms. The list of their probabilities is the choice's own from here on."""
+    assert len(among.arms) == len(probabilities), "every allowed arm has a probability"
+    arm = among.arms[draw.choose(probabilities)]
+    return Choice(list(among.candidates), probabilities, arm, policy, version)
 
 
 def array_of(snapshot: Snapshot, name: str, length: int) -> list[float]:

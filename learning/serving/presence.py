@@ -106,9 +106,11 @@ def hours_of(presence: Presence) -> Ints:
 
 def hours_before(week: int, before: bytes) -> Ints:
     """Return the hours that were packed as before a week, the oldest first; of what is no packing, what can be read."""
-    whole = before[: len(before) // _GAP.itemsize * _GAP.itemsize]
-    behind = np.cumsum(np.frombuffer(whole, _GAP), dtype=np.int64)
-    return (week * SLOTS - behind)[::-1]
+    gaps = np.frombuffer(before, _GAP, len(before) // _GAP.itemsize).astype(np.int64)
+    if not len(gaps):
+        return gaps
+    gaps[0] = week * SLOTS - gaps[0]
+    return np.subtract.accumulate(gaps)[::-1].copy()
 
 
 def put_in(presence: Presence, hours: Ints) -> None:

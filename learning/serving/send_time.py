@@ -16,11 +16,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.serving.policy import Choice, Draws, Remembered, allowed_arms, array_of, draw_choice
+from learning.serving.policy import (
+    OPENINGS_MAX,
+    Choice,
+    Draws,
+    Opening,
+    Remembered,
+    array_of,
+    draw_among,
+    opening,
+)
 from messaging.vocabulary.records import Snapshot
 
 POLICY = "send_time"
@@ -42,6 +54,9 @@ which they are there; on made-up worlds 10 to 100 hardly differ."""
 
 PROFILE_WEEKS = 20.0
 """Lead-weeks that the shipped profile is worth against who is there when."""
+
+FACTOR_MIN, FACTOR_MAX = 0.05, 20.0
+"""A send counts as so many at least and at most: one to who never is there at that hour says little, not nothing."""
 
 EXPLORED = 0.05
 EXPLORED_SLOTS = 12
@@ -81,6 +96,43 @@ _PROFILE_BY_HOUR = (
 
 Scores = NDArray[np.float64]
 
+
+class Own(Protocol):
+    """Say what a visitor's own hours make of everybody's (`own_hours`)."""
+
+    @property
+    def weeks(self) -> int:
+        """Return in how many weeks the visitor was there."""
+        ...
+
+    @property
+    def mostly(self) -> int:
+        """Return the hour of the week in which the visitor was there most often."""
+        ...
+
+    def at(self, hours: slice) -> Scores:
+        """Return the factor of everybody's rate for each of these hours of the week and, from 168 on, the next."""
+        ...
+
+
+class _Window(msgspec.Struct, frozen=True):
+    """Hold the hours of a window, with all that follows from which they are and which are open."""
+
+    among: Opening
+    slots: NDArray[np.intp]
+    """Of the arms."""
+    hours: slice
+    """From the first to the last of them; what lies in the next week is counted on."""
+    places: NDArray[np.intp]
+    """Where in `hours` the arms are."""
+    by_number: list[int]
+    """The arms in the order of their slots: equals rank by number."""
+    best: float
+    """Probability of the best one."""
+    explored: float
+    """Probability of each other of the first twelve."""
+
+
 _scores_of: Remembered[Scores] = Remembered(16)
 
 
@@ -90,26 +142,64 @@ def choose_hour(
     draw: Draws,
     *,
     refused: Mapping[int, str],
-    factors: Scores | None = None,
+    own: Own | None = None,
 ) -> Choice:
     """Return the hour of week (0 to 167) to send at, drawn among `allowed` less `refused` (slot -> rule).
 
-    `factors`: what the visitor's own hours make of everybody's rate, for each slot (`own_hours`); None: nothing.
-
-    Raise ValueError if a slot is no hour of a week, or none is left.
+    `own`: what the visitor's own hours make of everybody's; None: nothing. Raise ValueError if a slot is no hour of a
+    week, or none is left.
     """
-    for slot in (*allowed, *refused):
+    window = _window(tuple(allowed), tuple(refused.items()))
+    scores = slot_scores(snapshot)[window.slots]
+    version = 0 if snapshot is None else snapshot.version
+    if own is None:
+        probabilities = _greedy(scores.tolist(), window)
+        return draw_among(window.among, probabilities, draw, policy=POLICY, version=version)
+    factors = own.at(window.hours)[window.places]
+    probabilities = _greedy((scores * factors).tolist(), window)
+    choice = draw_among(window.among, probabilities, draw, policy=POLICY, version=version)
+    choice.leaning = [own.weeks, own.mostly]
+    factor = factors.item(window.among.arms.index(choice.arm))
+    choice.weighs = min(max(factor, FACTOR_MIN), FACTOR_MAX)
+    return choice
+
+
+@lru_cache(maxsize=OPENINGS_MAX)
+def _window(allowed: tuple[int, ...], refused: tuple[tuple[int, str], ...]) -> _Window:
+    """Return a window: leads who are written to in the same hours have the same."""
+    rules = dict(refused)
+    for slot in (*allowed, *rules):
         if not 0 <= slot < SLOTS:
             raise ValueError(f"slot {slot} is no hour of a week (0 to {SLOTS - 1})")
-    refusals = {str(slot): rule for slot, rule in refused.items()}
-    arms = allowed_arms([str(slot) for slot in allowed], refusals)
-    scores = slot_scores(snapshot)
-    if factors is not None:
-        scores = scores * factors
-    slots = [int(arm) for arm in arms]
-    probabilities = _greedy([scores.item(slot) for slot in slots], slots)
-    version = 0 if snapshot is None else snapshot.version
-    return draw_choice(arms, probabilities, draw, refused=refusals, policy=POLICY, version=version)
+    among = opening(list(map(str, allowed)), {str(slot): rule for slot, rule in rules.items()})
+    slots = list(map(int, among.arms))
+    by_number = sorted(range(len(slots)), key=slots.__getitem__)
+    first, length = _span([slots[arm] for arm in by_number])
+    tried = min(len(slots), EXPLORED_SLOTS)
+    return _Window(
+        among=among,
+        slots=np.array(slots),
+        hours=slice(first, first + length),
+        places=np.array([(slot - first) % SLOTS for slot in slots]),
+        by_number=by_number,
+        best=1.0 - EXPLORED * (tried - 1) / tried,
+        explored=EXPLORED / tried,
+    )
+
+
+def _span(slots: list[int]) -> tuple[int, int]:
+    """Return the first of these slots, which are in order, and how many hours it is from there to the last.
+
+    The week goes on after its end, and what is longest without one of them is left out.
+
+    >>> _span([0, 1, 2, 167]), _span([8, 20]), _span([5])
+    ((167, 4), (8, 13), (5, 1))
+    """
+    if (length := slots[-1] - slots[0] + 1) <= SLOTS // 2:
+        return slots[0], length
+    ends = zip(slots, [*slots[1:], slots[0] + SLOTS], strict=True)
+    wait, first = max((after - slot, after % SLOTS) for slot, after in ends)
+    return first, SLOTS - wait + 1
 
 
 def slot_scores(snapshot: Snapshot | None) -> Scores:
@@ -167,14 +257,13 @@ def _smooth(counts: Scores) -> Scores:
     return np.convolve(around, KERNEL, mode="valid")
 
 
-def _greedy(scores: list[float], slots: list[int]) -> list[float]:
+def _greedy(scores: list[float], window: _Window) -> list[float]:
     """Return the probability of each arm: 1 − EXPLORED to the best, EXPLORED over the first twelve."""
-    ranked = sorted(range(len(slots)), key=lambda place: (-scores[place], slots[place]))
-    explored = ranked[:EXPLORED_SLOTS]
-    probabilities = [0.0] * len(slots)
-    for place in explored:
-        probabilities[place] = EXPLORED / len(explored)
-    probabilities[ranked[0]] = 1.0 - EXPLORED * (len(explored) - 1) / len(explored)
+    ranked = sorted(window.by_number, key=scores.__getitem__, reverse=True)  # equals stay in order
+    probabilities = [window.explored] * len(ranked)
+    for arm in ranked[EXPLORED_SLOTS:]:
+        probabilities[arm] = 0.0
+    probabilities[ranked[0]] = window.best
     return probabilities
 
 

@@ -20,7 +20,7 @@ BY_RULES = "rules"
 """Policy of a decision that was not made by what was learned, nor drawn: the rules' default."""
 
 
-class Candidate(msgspec.Struct, array_like=True):
+class Candidate(msgspec.Struct, frozen=True, array_like=True):
     """Name one arm and, if it was not allowed, the rule that refused it."""
 
     arm: str

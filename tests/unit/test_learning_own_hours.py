@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from agents.protocol.draw import Draw
 from learning.protocols.weeks_worlds import made_up
 from learning.serving import send_time
 from learning.serving.hours import FIRST, SHAPES, belief, everybody, own
 from learning.serving.own_hours import (
-    FACTOR_MAX,
-    FACTOR_MIN,
+    WEEKS_KNOWN,
     Counts,
     counts,
     leaning,
@@ -25,16 +25,20 @@ from learning.serving.presence import before_week, hour_of
 from learning.serving.send_time import (
     EVERYBODY,
     EVERYBODY_WEEKS,
+    FACTOR_MAX,
+    FACTOR_MIN,
     SHAPE,
     SLOTS,
     UNPROMPTED,
     UNPROMPTED_WEEKS,
+    choose_hour,
     slot_scores,
 )
 from messaging.vocabulary.records import Snapshot
 from tests.own_hours_loop import live
 
 UTC_ZONE = ZoneInfo("UTC")
+ALL = slice(SLOTS)
 WEEK = 2_900
 LEADS, SENDS = 100, 13
 
@@ -64,7 +68,7 @@ def test_who_has_shown_nothing_leans_nowhere():
     nothing = Counts(np.zeros(SLOTS), 0.0, 0, 0)
     learned = learned_of(Snapshot(policy="send_time", version=1, arrays={EVERYBODY: [3.0] * SLOTS}))
     assert learned is not None
-    assert leans(learned, nothing).tolist() == [1.0] * SLOTS, "exactly everybody's hours"
+    assert leans(learned.at(ALL), nothing).tolist() == [1.0] * SLOTS, "exactly everybody's hours"
 
 
 @pytest.mark.parametrize("number", [FIRST, 0, 100, len(SHAPES) - 1])
@@ -73,7 +77,7 @@ def test_who_is_there_as_people_are_leans_nowhere(number):
     arrays = {EVERYBODY: there.tolist(), EVERYBODY_WEEKS: [2e6], SHAPE: [float(number)]}
     learned = learned_of(Snapshot(policy="send_time", version=1, arrays=arrays))
     assert learned is not None
-    factors = leans(learned, Counts(there * 9.0 / 2e6, 9.0, 9, 0))
+    factors = leans(learned.at(ALL), Counts(there * 9.0 / 2e6, 9.0, 9, 0))
     assert factors == pytest.approx(np.ones(SLOTS), abs=1e-4)
 
 
@@ -87,7 +91,7 @@ def test_rate_times_factor_is_the_leads_belief_where_sends_have_shown_nothing():
     mine = Counts(np.random.default_rng(2).integers(0, 5, SLOTS) * 1.0, 8.0, 8, 0)
     learned = learned_of(snapshot)
     assert learned is not None
-    score = slot_scores(snapshot) * leans(learned, mine)
+    score = slot_scores(snapshot) * leans(learned.at(ALL), mine)
     shape = SHAPES[FIRST]
     believed = belief(everybody(there, weeks, shape.kernel), own(mine.there, shape), 8.0, shape)
     assert score / score.sum() == pytest.approx(believed / believed.sum(), rel=1e-4)
@@ -96,17 +100,19 @@ def test_rate_times_factor_is_the_leads_belief_where_sends_have_shown_nothing():
 def test_a_lead_leans_to_the_hours_in_which_they_are_there_and_others_are_not():
     own = leaning(a_snapshot(), WEEK, packed([33, 57]), UTC_ZONE, WEEK)
     assert own is not None
-    assert own.factors[33] > 2.0
-    assert own.factors[32] > 2.0, "an e-mail of the hour before is seen as well"
-    assert own.factors[100] < 1.0
+    assert own.at(ALL)[33] > 2.0
+    assert own.at(ALL)[32] > 2.0, "an e-mail of the hour before is seen as well"
+    assert own.at(ALL)[100] < 1.0
     assert (own.weeks, own.mostly) == (6, 33)
 
 
 def test_a_send_weighs_within_bounds():
     own = leaning(a_snapshot(), WEEK, packed([33]), UTC_ZONE, WEEK)
     assert own is not None
+    factors = own.at(ALL)
     for slot in range(SLOTS):
-        assert FACTOR_MIN <= own.factor(slot) <= FACTOR_MAX
+        choice = choose_hour(a_snapshot(), [slot], Draw("a"), refused={}, own=own)
+        assert choice.weighs == min(max(factors[slot], FACTOR_MIN), FACTOR_MAX)
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -1.0, 1e300])
@@ -116,8 +122,8 @@ def test_a_broken_number_stops_no_decision(name, broken):
     snapshot = a_snapshot(**{name: [broken] * length})
     own = leaning(snapshot, WEEK, packed([33]), UTC_ZONE, WEEK)
     assert own is not None
-    assert np.isfinite(own.factors).all()
-    assert (own.factors > 0.0).all()
+    assert np.isfinite(own.at(ALL)).all()
+    assert (own.at(ALL) > 0.0).all()
     assert np.isfinite(slot_scores(snapshot)).all()
 
 
@@ -125,7 +131,7 @@ def test_a_broken_number_stops_no_decision(name, broken):
 def test_broken_hours_stop_no_decision(before):
     for week in (0, 1, WEEK):
         own = leaning(a_snapshot(), week, before, UTC_ZONE, WEEK)
-        assert own is None or np.isfinite(own.factors).all()
+        assert own is None or np.isfinite(own.at(ALL)).all()
 
 
 def test_an_hour_is_the_same_by_the_clock_before_and_after_it_is_changed():
@@ -150,8 +156,18 @@ def test_who_was_away_for_years_leans_little():
     near = leaning(a_snapshot(), WEEK, packed([33]), UTC_ZONE, WEEK)
     late = leaning(a_snapshot(), WEEK, packed([33]), UTC_ZONE, WEEK + 52)
     ages = leaning(a_snapshot(), WEEK, packed([33]), UTC_ZONE, WEEK + 50 * 52)
-    assert near.factors[33] > late.factors[33] > ages.factors[33]
-    assert ages.factors[33] < 1.1
+    assert near.at(ALL)[33] > late.at(ALL)[33] > ages.at(ALL)[33]
+    assert ages.at(ALL)[33] < 1.1
+
+
+def test_a_zones_last_known_clock_stays_after_2050():
+    """What is tabled ends; no lead's hours do."""
+    berlin, late = ZoneInfo("Europe/Berlin"), WEEKS_KNOWN + 100
+    for now in (WEEKS_KNOWN - 1, late):
+        hours = np.asarray([week * SLOTS + 33 for week in range(now - 6, now)])
+        own = leaning(a_snapshot(), now, before_week(hours, now), berlin, now)
+        assert (own.weeks, own.mostly) == (6, 34)
+        assert own.at(ALL)[34] > 2.0
 
 
 def test_before_weeks_are_told_hours_are_ranked_by_sends_alone():
