@@ -115,7 +115,7 @@ def make_person(
         reads=chance.normal(world.reads, 1.0),
         clicks=chance.normal(world.clicks, 0.6) + 0.3 * (wants - world.wants),
         wants=wants,
-        visits_a_week=math.exp(chance.normal(-0.9, 0.6) + 0.25 * (wants - world.wants)),
+        visits_a_week=math.exp(chance.normal(world.returns, 0.6) + 0.25 * (wants - world.wants)),
         fades_days=14.0 + chance.waits(20.0),
         leaves=chance.normal(world.leaves, 0.7),
         tires=abs(chance.normal(0.25, 0.1)),

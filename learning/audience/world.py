@@ -9,6 +9,7 @@
   standard deviations above the mean: 0.53 in log odds of an open, 0.57 in log odds of a click on what was opened.
 - Something is put into the cart in 6.4 to 7.9 % of visits (Opensend, add-to-cart rate statistics), and 70.2 % of carts
   are left (Baymard Institute, cart abandonment rate statistics): 2 % of visits come to an order.
+- 48 % of visits are those of somebody who has been there before (Monetate, EQ4 2015, on 7 billion visits).
 - Of all opens 61 % come before the first midnight after the e-mail, 86 % before the second, 91 % before the third
   (denis-test.com, on over 10 million e-mails of a shop, sent at 9 and 20 o'clock).
 
@@ -30,11 +31,13 @@ class World(msgspec.Struct, frozen=True):
     """To open a mail that they see."""
     clicks: float = -1.45
     """To follow a link of what they opened."""
-    wants: float = -3.05
+    wants: float = -3.25
     """To put something into the cart, visit by visit."""
     leaves: float = -4.0
     """To unsubscribe from what they opened."""
-    click_lifts: float = 2.2
+    returns: float = -2.1
+    """Logarithm of the visits a week of their own accord, at first."""
+    click_lifts: float = 2.6
     """What somebody who followed a link has on top, in that visit."""
     subjects: float = 0.53
     """Spread of the subjects' quality, which is the same for all."""
