@@ -79,6 +79,7 @@ def absorb(state: BehaviorState, younger: str, young: BehaviorState, rules: Comp
     state.imported |= young.imported
     presence.absorb(state.presence, young.presence)
     state.hours_told = max(state.hours_told, young.hours_told)
+    state.few_told = min(state.few_told, young.few_told)  # Rules may have heard of one half alone
     state.chances = {}  # of half a visitor: worked out anew
     firsts = [first for first in (state.first_seen, young.first_seen) if first]
     state.first_seen = min(firsts, default=0.0)

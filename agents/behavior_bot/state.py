@@ -295,6 +295,8 @@ class BehaviorState(msgspec.Struct, array_like=True, gc=False):
     """Of the weeks of `presence` those before this one were told; 0: none."""
     told_undecided: list[str] = []
     """Cohorts of which Rules was told that what they look at is lacking (`filling`)."""
+    few_told: int = 0
+    """How many of the first few hours of `presence` Rules was told of (`hours`)."""
 
     @property
     def counters(self) -> dict[str, int]:

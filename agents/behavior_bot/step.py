@@ -26,7 +26,7 @@ from agents.behavior_bot.engaged import take_engaged
 from agents.behavior_bot.entries import tell_asked, tell_broadcast, tell_entries
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.filling import absorb_lacking, fill, settle
-from agents.behavior_bot.hours import tell_hours
+from agents.behavior_bot.hours import is_news, tell_hours
 from agents.behavior_bot.intake import count, name_of, purchase, remember
 from agents.behavior_bot.knowing import (
     DOUBLE_OPT_IN,
@@ -279,7 +279,7 @@ def _call(
         effects += show_changed(state, changed, here.now)
     if here.view.consent == DOUBLE_OPT_IN or state.confirming is not None:
         effects += confirming.ask(state, here)
-    if state.presence.week > state.hours_told:
+    if is_news(state):
         effects += tell_hours(state, here.visitor, here.now)
     kind = f"track:{name}" if is_track else name
     kinds = (kind, *changed, *remembered)

@@ -5,7 +5,8 @@ Rules
    Who has shown nothing leans nowhere, exactly.
 2. What the rate of an hour stands on before sends have spoken is divided out: so rate times factor is the lead's
    belief, by which the shapes were judged, times what sends have shown of answers among those who are there.
-3. Presence of weeks that are over alone counts: of a week under way it is only known of its first days.
+3. Presence of weeks that are over counts, for of a week under way only its first days are known; of who was hardly
+   seen yet, all counts (`agents/behavior_bot/hours.py`).
 4. Hours are kept in UTC and mean what they are in the lead's zone, with that zone's clock of their own week.
 """
 

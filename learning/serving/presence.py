@@ -98,6 +98,11 @@ def _begin(presence: Presence, week: int, slot: int) -> bool:
     return True
 
 
+def occasions(presence: Presence) -> int:
+    """Return how many hours are kept."""
+    return len(presence.here) + len(presence.before) // _GAP.itemsize
+
+
 def hours_of(presence: Presence) -> Ints:
     """Return all hours, the oldest first."""
     here = np.frombuffer(presence.here, np.uint8).astype(np.int64) + presence.week * SLOTS

@@ -390,10 +390,10 @@ class DecisionMade(Message):
 
 
 class HoursSeen(Message):
-    """Tell Rules in which hours a visitor was there in weeks that are over, as a new one begins for them."""
+    """Tell Rules in which hours a visitor was there in weeks that are over, and their first few hours as they come."""
 
     week: int
-    """The week that begins, counted from the first Monday of 1970."""
+    """The week that begins, counted from the first Monday of 1970; of the first few hours, the one after the newest."""
     before: bytes
     """The hours before it, as `learning.serving.presence` packs them."""
 

@@ -36,6 +36,7 @@ BY_THE_WAY = (
     "bytes_seen",
     "unseen",
     "hours_told",
+    "few_told",
     "told_undecided",
 )
 """Fields that say what was told to peers and when to look again: they follow the moment of taking."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from agents.behavior_bot import layout
+from agents.behavior_bot.hours import FEW
 from agents.behavior_bot.merge import absorb
 from agents.behavior_bot.state import BehaviorState
 from learning.serving.presence import Presence, hour_of, hours_before, hours_of
@@ -49,15 +50,41 @@ def hours(at: datetime) -> int:
 
 def test_a_week_that_is_over_is_told_once_when_the_first_event_after_it_comes():
     ann = a_lead()
-    first, second = MONDAY + 18 * HOUR, MONDAY + 43 * HOUR
-    assert not told(ann.sees(a_page_at(2, first), a_page_at(3, second)), HoursSeen)
-    effects = ann.sees(*(a_page_at(4 + each, MONDAY + WEEK + each * HOUR) for each in range(5)))
+    seen = [MONDAY + (18 + 7 * each) * HOUR for each in range(FEW + 1)]
+    ann.sees(*(a_page_at(2 + each, at) for each, at in enumerate(seen)))
+    effects = ann.sees(*(a_page_at(20 + each, MONDAY + WEEK + each * HOUR) for each in range(5)))
     (to_rules,) = told(effects, HoursSeen, "rules")
     (to_learner,) = told(effects, WeekSeen, "learner")
-    assert hours_before(to_rules.week, to_rules.before).tolist() == [hours(first), hours(second)]
+    assert hours_before(to_rules.week, to_rules.before).tolist() == [hours(at) for at in seen]
     assert to_rules.visitor == ANN
     assert (to_learner.visitor, to_learner.subject) == (policy_key(POLICY), ANN)
     assert (to_learner.week, to_learner.before) == (to_rules.week, to_rules.before)
+
+
+def test_the_first_few_hours_are_told_to_rules_as_they_come_and_not_to_the_learner():
+    ann = a_lead()
+    known: list[int] = []
+    for each in range(FEW):
+        at = MONDAY + (18 + 7 * each) * HOUR
+        known.append(hours(at))
+        # What comes later in the same hour says nothing new.
+        effects = ann.sees(a_page_at(2 + 2 * each, at), a_page_at(3 + 2 * each, at + HOUR / 4))
+        (letter,) = told(effects, HoursSeen)
+        assert hours_before(letter.week, letter.before).tolist() == known
+        assert not told(effects, WeekSeen)
+    assert not told(ann.sees(a_page_at(20, MONDAY + 90 * HOUR)), HoursSeen)
+
+
+def test_a_first_visit_is_told_before_the_path_that_it_enters_plans_its_first_e_mail():
+    ann = Ann()
+    agreed = {"consent": {"categoryPreferences": {"email": True}}}
+    effects = ann.sees(
+        a_page_at(1, MONDAY + 18 * HOUR),
+        an_identify(2, "u1", email="a@example.com", at=MONDAY + 18 * HOUR, context=agreed),
+    )
+    names = [type(effect.message).__name__ for effect in effects if hasattr(effect, "message")]
+    assert names.count("HoursSeen") == 1
+    assert names.index("HoursSeen") < names.index("CohortEntered")
 
 
 def test_hours_in_which_an_email_brought_them_are_told_apart():
