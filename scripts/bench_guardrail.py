@@ -32,11 +32,14 @@ LEVELS = {
 """A stage's share of first e-mails that a human opens or clicks, or that move on; who buys, leaves, complains."""
 
 ANSWERS_LOST = 0.7
+ANSWERS_HALVED = 0.5
+"""As where the worst template is sent to everybody: templates differ by that much."""
 LEAVERS_MORE = 4.0
 
 HARMS = (
     ("answers of 20 %", {"fewer": ANSWERS_LOST}, "pairs", True),
     ("answers of 30 %", {"fewer": ANSWERS_LOST}, "pairs", True),
+    ("answers of 10 %", {"fewer": ANSWERS_HALVED}, "pairs", True),
     ("answers of 10 %", {"fewer": ANSWERS_LOST}, "pairs", False),
     ("answers of 10 %", {"fewer": ANSWERS_LOST}, "holdout of 5 %", True),
     ("answers of 20 %", {"fewer": ANSWERS_LOST}, "holdout of 5 %", True),
