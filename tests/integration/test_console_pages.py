@@ -255,9 +255,10 @@ async def test_what_a_hostile_visitor_wrote_is_shown_and_is_no_markup() -> None:
     store, now = MemoryStore(MemoryDatabase()), datetime(2026, 3, 26, 6, tzinfo=UTC)
     world = a_lived_world()
     await fill(store, world)
-    [alert] = await store.rows("alerts", {"status": "closed"}, limit=1)
+    [alert] = await store.rows("alerts", {}, limit=1)
     fields = {name: value for name, value in alert.items() if name != "id"}
-    await store.put_document("alerts", alert["id"], {**fields, "by": EVIL, "kind": EVIL})
+    fields |= {"status": "closed", "by": EVIL, "kind": EVIL, "settled_at": now}
+    await store.put_document("alerts", alert["id"], fields)
     await store.put_document(
         "audit_log",
         "x",
