@@ -298,12 +298,12 @@ class Audience:
         if not chance.happens(chance_of(person.reads + taste - tired) * fresh):
             return
         self._tell(at, mail, "open", _opened(mail, BROWSER))
-        if mail.marketing and chance.happens(chance_of(person.leaves + 2.0 * tired)):
+        taste = content_taste(self._seed, person, mail.template, mail.at, self._world)
+        if mail.marketing and chance.happens(chance_of(person.leaves - taste + 2.0 * tired)):
             mood.has_left = True
             gone = Unsubscribed(visitor=mail.visitor, send_id=mail.send_id, mailbox=mail.mailbox)
             self._tell(at + timedelta(seconds=30), mail, "leave", gone)
             return
-        taste = content_taste(self._seed, person, mail.template, mail.at, self._world)
         if mail.links and chance.happens(chance_of(person.clicks + taste)):
             clicks_at = at + timedelta(seconds=8 + chance.waits(20.0))
             link = mail.links[chance.below(len(mail.links))]

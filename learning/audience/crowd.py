@@ -217,10 +217,10 @@ class Crowd:
         opens = person.reads + subject_taste(self._seed, person, mail.subject, mail.at) - tired
         if life.has_bought or not chance.happens(chance_of(opens) * fresh):
             return ""
-        if chance.happens(chance_of(person.leaves + 2.0 * tired)):
+        taste = content_taste(self._seed, person, mail.subject, mail.at)
+        if chance.happens(chance_of(person.leaves - taste + 2.0 * tired)):
             return LEAVES
-        clicks = person.clicks + content_taste(self._seed, person, mail.subject, mail.at)
-        if not chance.happens(chance_of(clicks)):
+        if not chance.happens(chance_of(person.clicks + taste)):
             return OPENS
         return _whim(chance_of(person.wants + DEFAULT.click_lifts), chance)
 

@@ -9,6 +9,8 @@
   standard deviations above the mean: 0.53 in log odds of an open, 0.57 in log odds of a click on what was opened.
 - Something is put into the cart in 6.4 to 7.9 % of visits (Opensend, add-to-cart rate statistics), and 70.2 % of carts
   are left (Baymard Institute, cart abandonment rate statistics): 2 % of visits come to an order.
+- Who likes an e-mail leaves it less: a name in the subject brought 20 % more opens, 31 % more leads and 17 % fewer
+  unsubscribes (Sahni, Wheeler, Chintagunta, Marketing Science 37, 2018).
 - 48 % of visits are those of somebody who has been there before (Monetate, EQ4 2015, on 7 billion visits).
 - Of all opens 61 % come before the first midnight after the e-mail, 86 % before the second, 91 % before the third
   (denis-test.com, on over 10 million e-mails of a shop, sent at 9 and 20 o'clock).
@@ -33,8 +35,8 @@ class World(msgspec.Struct, frozen=True):
     """To follow a link of what they opened."""
     wants: float = -3.25
     """To put something into the cart, visit by visit."""
-    leaves: float = -4.0
-    """To unsubscribe from what they opened."""
+    leaves: float = -4.2
+    """To unsubscribe from what they opened, where they like it as most e-mails; the less the more they like it."""
     returns: float = -2.1
     """Logarithm of the visits a week of their own accord, at first."""
     click_lifts: float = 2.6
