@@ -10,6 +10,7 @@ import click
 
 from scripts.client import Api, data_option, json_option, tell
 from scripts.counting import counted
+from scripts.learn_report import report_of
 from scripts.visible import shown
 
 LEARNING = "/api/v1/learning"
@@ -26,7 +27,8 @@ LEARNING = "/api/v1/learning"
 def learn(ctx: click.Context, data: Path, as_json: bool) -> None:
     """Show each policy: its version, what it decided, what it brings beside the rules, and whether it acts.
 
-    A policy that does harm is taken back by itself: the rules decide in its place until you resume it.
+    A policy that does harm is taken back by itself: the rules decide in its place until you resume it. Of e-mails, one
+    that was opened and led no further counts a fifth of an answer; whether learning does harm is asked of any answer.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -34,6 +36,15 @@ def learn(ctx: click.Context, data: Path, as_json: bool) -> None:
     lines = [line for each in found["policies"] for line in lines_of(each)]
     nothing = "nothing is learned yet: the first policy is published an hour after its first answer"
     tell(found, "\n".join(lines) or nothing, as_json=as_json)
+
+
+@learn.command(epilog="Example: mdma learn report")
+@json_option
+@data_option
+def report(data: Path, as_json: bool) -> None:
+    """Show what is believed: lift, best hours, e-mails and offers with intervals, what is explored, calibration."""
+    found = {"learning": Api(data).get(LEARNING)["learning"]}
+    tell(found, "\n".join(report_of(found["learning"])), as_json=as_json)
 
 
 @learn.command(epilog="Example: mdma learn resume next_best/lead-to-customer/invited")

@@ -13,6 +13,7 @@ Moment = Mapping[str, float]
 
 LITTLE = "little is known yet"
 EVERYBODY = "it is what leads answer best"
+TRIED = "drawn to learn more of it, as far as is known another is answered better"
 BY_LEAD = "by what is known of them"
 
 COHORT = "cohort "
@@ -43,6 +44,8 @@ def because(row: Row) -> str:
         return ""
     if reasons == ["little"]:
         return LITTLE
+    if reasons == ["tried"]:
+        return TRIED
     moment = dict(zip(NAMES, row.get("context") or [], strict=False))
     told = [reason_words(reason, moment) for reason in reasons if reason != "everybody"]
     said = list(dict.fromkeys(each for each in told if each))

@@ -21,7 +21,7 @@ from learning.serving import next_best, on_site
 from learning.serving.by_context import inputs_told, ready_for
 from learning.serving.next_best import best_probabilities, posteriors
 from learning.serving.probability import HORIZON_DAYS, MADE_UP, POLICIES
-from learning.serving.send_time import POLICY, SLOTS, slot_scores
+from learning.serving.send_time import POLICY, SLOTS, slot_shares
 from messaging.gateway.console.learned import (
     ArmLine,
     Heat,
@@ -146,7 +146,7 @@ def _arms(snapshot: Snapshot) -> list[ArmLine]:
 
 def _heat(row: Row) -> Heat:
     snapshot = _snapshot(row)
-    rates = [float(each) for each in slot_scores(snapshot)]
+    rates = [float(each) for each in slot_shares(snapshot)]
     sends = snapshot.arrays["exposures"]
     days = range(0, SLOTS, 24)
     return Heat(

@@ -29,6 +29,8 @@ LITTLE = 25.0
 """Answers for each allowed arm below which little is known."""
 MOVED = 0.05
 """Of probability: what is known of a lead is said to have chosen an arm if it made it so much likelier."""
+SAME = 1e-9
+"""Of probability: what differs by less is as likely."""
 TOLD_MAX = 3
 """Reasons that are told."""
 TELLING = 0.25
@@ -173,9 +175,14 @@ def _deviations(ready: Ready, inputs: Vector) -> Vector:
 def _because(
     ready: Ready, arm: int, chances: Sequence[float], z: Vector, names: Sequence[str]
 ) -> list[str]:
-    """Return what made an arm likely: inputs by which it is ahead of its siblings, or that nothing did."""
+    """Return what made an arm likely: inputs by which it is ahead of its siblings, or that nothing did.
+
+    Where another arm is likelier, it was drawn to learn of it, and nothing else is a reason.
+    """
     if ready.is_little:
         return ["little"]
+    if chances[arm] < max(chances) - SAME:
+        return ["tried"]
     if chances[arm] - ready.for_all[arm] < MOVED:
         return ["everybody"]
     ahead = (ready.effects[arm] - ready.effects.mean(axis=0)) * z

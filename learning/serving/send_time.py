@@ -15,7 +15,7 @@ Rules
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
@@ -206,10 +206,33 @@ def slot_scores(snapshot: Snapshot | None) -> Scores:
     """Return the expected rate of response of each of the 168 slots."""
     if snapshot is None:
         return _UNLEARNED
-    return _scores_of.get(snapshot, None, lambda: _scores(snapshot))
+    return _scores_of.get(snapshot, None, lambda: _scores(snapshot, _times))
 
 
-def _scores(snapshot: Snapshot) -> Scores:
+def slot_shares(snapshot: Snapshot) -> Scores:
+    """Return the share of e-mails that is believed to be answered at each slot, never above 1: what people are shown.
+
+    A score is a rate times how much likelier readers are there, so that it can be multiplied with a lead's own; of an
+    hour without sends it may come to more than 1. Here the odds are multiplied in its place.
+    """
+    return _scores(snapshot, _times_odds)
+
+
+def _times(rate: float | Scores, ratio: Scores) -> Scores:
+    return np.asarray(rate * ratio)
+
+
+def _times_odds(rate: float | Scores, ratio: Scores) -> Scores:
+    """Return rates of so many times the odds.
+
+    >>> _times_odds(0.5, np.array([1.0, 3.0])).tolist()
+    [0.5, 0.75]
+    """
+    more = rate * ratio
+    return np.asarray(more / (1.0 - rate + more))
+
+
+def _scores(snapshot: Snapshot, times: Callable[[float | Scores, Scores], Scores]) -> Scores:
     exposures = np.asarray(array_of(snapshot, "exposures", SLOTS))
     successes = np.minimum(array_of(snapshot, "successes", SLOTS), exposures)
     if WEIGHED in snapshot.arrays:
@@ -223,8 +246,8 @@ def _scores(snapshot: Snapshot) -> Scores:
     won_by_hour, sent_by_hour = _by_hour(won), _by_hour(sent)
     shape_by_hour = _by_hour(shape) / DAYS
     near = NEAR_SENDS + sure
-    by_hour = (won_by_hour + near * level * shape_by_hour) / (sent_by_hour + near)
-    expected = np.tile(by_hour / shape_by_hour, DAYS) * shape
+    by_hour = (won_by_hour + near * times(level, shape_by_hour)) / (sent_by_hour + near)
+    expected = times(np.tile(by_hour, DAYS), shape / np.tile(shape_by_hour, DAYS))
     shrunk = (won + (DAYS_SENDS + sure) * expected) / (sent + DAYS_SENDS + sure)
     # Machines differ in the last bit of a sum; a rank must not.
     rounded: Scores = np.round(shrunk, 12)

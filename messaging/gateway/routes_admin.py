@@ -324,4 +324,7 @@ def _route(
 def _table(path: str, name: str, summary: str, *filters: str) -> Route:
     """Return the route that pages through the rows of a table."""
     handler = admin.rows(name, *filters, name=path)
+    summary += (
+        " Without a filter the newest alone; narrowed by one, `after` leads on to all of them."
+    )
     return _route("GET", path, handler, summary, 422, query=(*filters, "after", "limit"))

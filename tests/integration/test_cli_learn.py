@@ -36,6 +36,14 @@ async def test_policies_are_listed_valued_and_refused_in_words(tmp_path: Path) -
         assert policies[INVITED]["state"] == "learning"
         assert policies[INVITED]["measures"], "weeks of a world have windows that are over"
 
+        told = (await ask("report"))["learning"]
+        assert len(told["heat"]["rates"]) == 7
+        lines = (await say("report")).stdout.splitlines()
+        assert "What learning brings beside the rules alone" in lines
+        assert sum(" believed, from " in line for line in lines) == 5
+        assert any(line.startswith("  invite-hello") and " drawn " in line for line in lines)
+        assert any(line.startswith("  explored: ") for line in lines)
+
         found = (await ask("evaluate", INVITED))["evaluation"]
         assert found["answers"] > 20
         assert found["left_out"] == 0, "the published rules have the stage"

@@ -45,6 +45,32 @@ def test_what_was_learned_of_a_lead_decides_their_arm():
     assert chances(snapshot, [-1.5, 0.0])["offer"] > 0.9
 
 
+class _Drawn:
+    """Draw the arm in this place."""
+
+    def __init__(self, place: int) -> None:
+        self._place = place
+
+    def uniform(self) -> float:
+        return 0.5
+
+    def choose(self, probabilities: list[float]) -> int:
+        del probabilities
+        return self._place
+
+
+def test_an_arm_that_is_drawn_though_another_is_likelier_is_said_to_be_tried():
+    snapshot = snapshot_of(learned())
+    said = {}
+    for place, arm in enumerate(ARMS):
+        choice = choose_by_context(
+            snapshot, ARMS, [1.5, 0.0], _Drawn(place), refused={}, names=["visits", "orders"]
+        )
+        assert choice.arm == arm
+        said[arm] = choice.because
+    assert said == {"plain": ["tried"], "story": ["visits"], "offer": ["tried"]}
+
+
 def test_a_snapshot_says_what_the_learner_believes():
     earned = learned(300)
     x = [0.4, -0.2]

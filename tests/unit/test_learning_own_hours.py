@@ -33,6 +33,7 @@ from learning.serving.send_time import (
     UNPROMPTED_WEEKS,
     choose_hour,
     slot_scores,
+    slot_shares,
 )
 from messaging.vocabulary.records import Snapshot
 from tests.own_hours_loop import live
@@ -95,6 +96,21 @@ def test_rate_times_factor_is_the_leads_belief_where_sends_have_shown_nothing():
     shape = SHAPES[FIRST]
     believed = belief(everybody(there, weeks, shape.kernel), own(mine.there, shape), 8.0, shape)
     assert score / score.sum() == pytest.approx(believed / believed.sum(), rel=1e-4)
+
+
+def test_the_share_that_people_are_shown_is_one_whatever_hours_were_never_tried():
+    """Sends at two in the afternoon alone, a third answered; people come in the evening. A score is then above 1."""
+    sent = [60.0 if slot % 24 == 14 and slot < 120 else 0.0 for slot in range(SLOTS)]
+    there = [60.0 if slot % 24 == 19 else 2.0 for slot in range(SLOTS)]
+    counts = {"exposures": sent, "successes": [0.35 * each for each in sent]}
+    counts |= {UNPROMPTED: [each * 10.0 for each in there], UNPROMPTED_WEEKS: [1_000.0]}
+    snapshot = a_snapshot(**counts)
+    assert slot_scores(snapshot).max() > 1.0
+    shown = slot_shares(snapshot)
+    assert 0.0 < shown.min() < shown.max() < 1.0
+    assert shown[14] == pytest.approx(0.35, abs=0.1)
+    assert shown.argmax() % 24 == slot_scores(snapshot).argmax() % 24
+    assert slot_shares(a_snapshot()).max() < 1.0
 
 
 def test_a_lead_leans_to_the_hours_in_which_they_are_there_and_others_are_not():
