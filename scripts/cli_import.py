@@ -72,6 +72,9 @@ def import_(
     """
     if maps and len(maps) != len(files):
         raise click.UsageError("name one --map for each FILE")
+    for file in files:
+        if not file.is_file():  # it is read twice, and a pipe gives what it holds once
+            raise click.UsageError(f"{file} is no regular file: write what it gives into one first")
     sources = [(file, _mapping(maps[at] if maps else None, file)) for at, file in enumerate(files)]
     counts = {file: _count(file, mapping) for file, mapping in sources}
     _say_empty([file for file, count in counts.items() if not count], len(counts))

@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import msgspec
 import structlog
@@ -46,7 +48,7 @@ from messaging.clock import Grant
 from messaging.gateway.viewing import viewing_key
 from messaging.mail.sink import Sink
 from messaging.store.connection import Connection
-from messaging.store.embedded import EmbeddedMongo
+from messaging.store.embedded import EmbeddedMongo, port_in
 from messaging.store.mongo import MongoStore
 from messaging.vocabulary.errors import WorldError
 from scripts.compose import Made, Wiring, connected, shards_of, view_loader, wiring_of
@@ -133,6 +135,7 @@ class System:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._mongo: EmbeddedMongo | None = None
+        self._head: RayHead
         self._keeper: Keeper | None = None
         self._supervisor: Supervisor
         self._wiring: Wiring
@@ -153,7 +156,8 @@ class System:
                     await starting
                 if starting.cancelled():
                     return
-                await self._watch()
+                if lost := await self._watch():
+                    await self._give_up(lost)
                 await self._drain()
 
     def _listen_to_signals(self) -> None:
@@ -184,7 +188,7 @@ class System:
         self._start_sink(stack)
         if self._demo is not None:
             self._settings = await self._demo.weave(stack, settings)
-        head, _ = await asyncio.gather(self._start_ray(stack), self._start_store(stack))
+        self._head, _ = await asyncio.gather(self._start_ray(stack), self._start_store(stack))
         self._listen_to_signals()  # Ray has put its own in place
         specs = await self._specs()
         self._supervisor = Supervisor(specs)
@@ -193,7 +197,7 @@ class System:
         await self._start_keeper(stack)
         await until_ready(self._supervisor.look, self._say, self._data / "logs")
         await self._start_companion(stack)
-        self._tell(head)
+        self._tell(self._head)
 
     def _make_secrets(self) -> None:
         settings, made = self._settings, self._made
@@ -218,7 +222,7 @@ class System:
         folder = self._data / "mail"
         sink = self._demo.sink() if self._demo is not None else Sink()
         note = self._data / "mail_port"
-        last = int(note.read_text()) if note.exists() else 0
+        last = port_in(note)
         try:
             port = sink.start(folder, port=last)
         except OSError:  # a stranger has it now
@@ -391,16 +395,32 @@ class System:
         key = viewing_key(self._made.secret.encode(), self._made.admin_token)
         return f"{url}/{page}?key={key}   ({more})"
 
-    async def _watch(self) -> None:
+    async def _watch(self) -> str:
+        """Watch until asked to stop; return the process of Ray whose end came before."""
         watchers = Watchers(
             self._supervisor,
             view_loader(self._store, self._wiring),
             mongo=self._mongo,
             keeper=self._keeper,
+            ray_ended=self._head.ended,
         )
-        await watchers.watch(self._stop)
+        return await watchers.watch(self._stop)
 
     # ---------------------------------------------------------------- stop
+
+    async def _give_up(self, lost: str) -> NoReturn:
+        """End at once with exit code 1: who asks Ray for anything now waits, and is aborted by it after a minute."""
+        self._say(
+            f"stopping: Ray's {lost} has ended, and without it no part that dies is started again. Nothing is lost: "
+            "start again"
+        )
+        if self._head.sessions is not None:
+            clear_sessions(self._head.sessions)
+        if self._mongo is not None:
+            await self._mongo.stop()
+        clear_run(self._data)
+        sys.stdout.flush()
+        os._exit(1)
 
     async def _drain(self) -> None:
         self._say("draining")

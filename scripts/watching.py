@@ -1,6 +1,7 @@
 """Watch a running system: its actors, its mongod, and what was published for them.
 
-Nothing here is needed for a crash of an actor to heal; mongod is started again when it dies.
+Nothing here is needed for a crash of an actor to heal; mongod is started again when it dies. Ray's own processes are
+not: without them no actor that dies comes back, so that the system ends, and says so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from messaging.store.embedded import EmbeddedMongo
 from messaging.vocabulary.errors import WorldError, raised_at
 
 MONGO_LOOK_SECONDS = 0.5
+RAY_LOOK_SECONDS = 1.0
 NEWS_SECONDS = 5.0
 """For what nobody told: whoever publishes through a gateway or the command line tells at once."""
 PULSE_SECONDS = 3.0
@@ -53,6 +55,7 @@ class Watchers:
         loader: says when rules or policies changed.
         mongo: the embedded server, None where one was given.
         keeper: of the world clock, None where world time is real time.
+        ray_ended: says which process of Ray has ended that nobody starts again, empty if none.
     """
 
     def __init__(
@@ -62,16 +65,20 @@ class Watchers:
         *,
         mongo: EmbeddedMongo | None,
         keeper: Keeper | None,
+        ray_ended: Callable[[], str] = str,
     ) -> None:
         self._supervisor = supervisor
         self._loader = loader
         self._mongo = mongo
         self._keeper = keeper
+        self._ray_ended = ray_ended
         self._done = 0.0
 
-    async def watch(self, stop: asyncio.Event) -> None:
-        """Watch until asked to stop."""
+    async def watch(self, stop: asyncio.Event) -> str:
+        """Watch until asked to stop, or until a process of Ray has ended that nobody starts again: return its name."""
+        lost: list[str] = []
         tasks = [
+            asyncio.create_task(always("ray", lambda: self._watch_ray(stop, lost))),
             asyncio.create_task(always("supervisor", self._pulse)),
             asyncio.create_task(always("mongo", self._watch_mongo)),
             asyncio.create_task(always("news", self._watch_news)),
@@ -79,6 +86,15 @@ class Watchers:
         await stop.wait()
         for task in tasks:
             await end(task)
+        return "".join(lost[:1])
+
+    async def _watch_ray(self, stop: asyncio.Event, lost: list[str]) -> None:
+        while not stop.is_set():
+            await asyncio.sleep(RAY_LOOK_SECONDS)
+            if name := self._ray_ended():
+                lost.append(name)
+                stop.set()
+        await asyncio.Event().wait()
 
     async def _pulse(self) -> None:
         keeper = self._keeper

@@ -19,7 +19,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,10 @@ _ONE_AT_A_TIME = "--maximum_startup_concurrency=1"
 _SOME_AT_A_TIME = f"--maximum_startup_concurrency={os.cpu_count() or 1}"
 
 
+MUST_LIVE = ("gcs_server", "raylet")
+"""Ray starts neither again; the driver's own library aborts a minute after the first has ended."""
+
+
 @dataclass(frozen=True)
 class RayHead:
     """Say where a running Ray is reached."""
@@ -101,6 +105,17 @@ class RayHead:
     sessions: Path | None
     """Folder of its sessions, None where Ray is not ours."""
     token_file: Path | None
+    parts: dict[str, psutil.Process] = field(default_factory=dict)
+    """Its processes without which no actor is started again, by name; none where Ray is not ours."""
+
+    def ended(self) -> str:
+        """Return the name of such a process that has ended, empty if all live."""
+        for name, process in self.parts.items():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    continue
+            return name
+        return ""
 
 
 def sessions_folder(data: Path) -> Path:
@@ -139,6 +154,7 @@ def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
         int(info["metrics_export_port"]),
         sessions,
         token,
+        {name: each for each in _processes_in(sessions) if (name := each.name()) in MUST_LIVE},
     )
 
 

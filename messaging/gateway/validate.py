@@ -137,7 +137,7 @@ class Reader:
 
     def _record(self, raw: bytes, times: Times, *, suspicious: bool) -> Record:
         call, raw = read_call(raw, suspicious=suspicious)
-        at, received_at = times(call.timestamp)
+        at, received_at = times(call.timestamp or call.original_timestamp)
         return Record(
             position=0,
             message_id=call.message_id or "",

@@ -119,7 +119,10 @@ class Sink:
         assert self._shelf is not None
         content = envelope.content
         body = content if isinstance(content, bytes) else (content or "").encode()
-        number = self._shelf.put(envelope.mail_from or "", envelope.rcpt_tos, body)
+        try:
+            number = self._shelf.put(envelope.mail_from or "", envelope.rcpt_tos, body)
+        except OSError as error:  # a full disk: whoever sends tries again later
+            return f"452 4.3.1 it cannot be kept now: {error.strerror or type(error).__name__}"
         self.received_total += 1
         if self._told is not None:
             self._told(self._folder / _name(number))
@@ -210,8 +213,12 @@ class _Shelf:
         number = self._number
         path = self._folder / _name(number)
         unfinished = path.with_suffix(".new")
-        unfinished.write_bytes(body)
-        unfinished.rename(path)
+        try:
+            unfinished.write_bytes(body)
+            unfinished.rename(path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
         entry = self._entry(number, sender, recipients, body)
         self._entries.append(entry)
         self._index.write(json.dumps(entry) + "\n")

@@ -70,6 +70,15 @@ _PARAMETERS = {
 }
 
 
+def port_in(file: Path) -> int:
+    """Return the port that a file remembers, 0 for any: there is none yet, or what wrote it was cut off."""
+    try:
+        port = int(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+    return port if 0 < port < 65_536 else 0
+
+
 def find_mongod() -> Path:
     """Return the mongod on PATH, else the one inside the wheel. Raise `Unavailable` where there is none."""
     on_path = shutil.which("mongod")
@@ -177,7 +186,7 @@ class EmbeddedMongo:
     def _choose_port(self) -> int:
         """Return the port of last time if it is free, else any free one, and remember it."""
         file = self.folder / "port"
-        last = int(file.read_text()) if file.exists() else 0
+        last = port_in(file)
         for port in (last, 0):
             with socket.socket() as probe, contextlib.suppress(OSError):
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

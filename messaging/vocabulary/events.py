@@ -61,6 +61,8 @@ class Call(msgspec.Struct, tag_field="type", rename="camel", kw_only=True):
     anonymous_id: str | int | None = None
     user_id: str | int | None = None
     timestamp: str | None = None
+    original_timestamp: str | None = None
+    """What RudderStack's libraries send in place of `timestamp`."""
     context: Context | None = None
 
 

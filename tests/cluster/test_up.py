@@ -296,6 +296,25 @@ def test_killed_actors_and_mongod_come_back_and_nothing_is_lost(system):
     eventually(lambda: system.counters("after-mongod").get("Tried", 0) == 1)
 
 
+@pytest.mark.parametrize("part", ["raylet", "gcs_server"])
+def test_when_a_process_of_ray_ends_that_nobody_starts_again_the_system_says_so_and_ends(
+    system, part
+):
+    """Else an actor that dies later would stay dead, while all looks well."""
+    user = f"lost-{part}"
+    system.track(user, "Before")
+    eventually(lambda: system.counters(user).get("Before") == 1)
+    before = system.processes()
+    [process] = [each for each in before if each.name() == part]
+    process.kill()
+    assert system.process.wait(50) == 1, "Ray's library would abort after a minute"
+    system.out.close()
+    assert f"Ray's {part} has ended" in system.said()
+    eventually(lambda: not [each for each in before if each.is_running()])
+    system.start()
+    assert system.counters(user) == {"Before": 1}
+
+
 def test_a_start_after_kill_9_recovers_by_itself(system):
     before = system.processes()
     system.process.kill()

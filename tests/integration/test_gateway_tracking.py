@@ -274,6 +274,18 @@ async def test_the_time_is_corrected_by_sent_at_and_put_on_the_world_clock() -> 
     assert {record.received_at for record in database.streams[0]} == {NOON}
 
 
+async def test_the_time_that_rudderstacks_libraries_send_is_taken_where_there_is_no_other() -> None:
+    database = MemoryDatabase()
+    sent = NOON + timedelta(days=900)
+    early, late = ((sent - timedelta(hours=hours)).isoformat() for hours in (5, 2))
+    page = {"type": "page", "userId": "u", "originalTimestamp": early}
+    async with a_site(database=database) as (session, _):
+        batch = [page, page | {"timestamp": late}]
+        await _post(session, "/v1/batch", {"batch": batch, "sentAt": sent.isoformat()})
+    ats = [record.at for record in database.streams[0]]
+    assert ats == [NOON - timedelta(hours=5), NOON - timedelta(hours=2)]
+
+
 async def test_an_import_keeps_its_times_and_refuses_the_worlds_future() -> None:
     database = MemoryDatabase()
     times = [

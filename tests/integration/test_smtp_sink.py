@@ -63,6 +63,20 @@ def test_an_acknowledged_mail_can_be_read(sinks, tmp_path):
     assert list(read_mails(tmp_path)) == [mail]
 
 
+def test_what_cannot_be_kept_now_is_refused_for_now_and_taken_later(sinks, tmp_path):
+    """As on a full disk: a 5xx would be a bounce, and the e-mail lost for good."""
+    folder, away = tmp_path / "mail", tmp_path / "away"
+    folder.mkdir()
+    sink, port = sinks(folder)
+    folder.rename(away)
+    with pytest.raises(smtplib.SMTPDataError) as refused:
+        deliver(port, a_mail(1))
+    assert refused.value.smtp_code == 452
+    away.rename(folder)
+    deliver(port, a_mail(1))
+    assert [mail["send_id"] for mail in sink.mails()] == ["s1"]
+
+
 def test_the_oldest_go_when_there_are_too_many(sinks, tmp_path):
     sink, port = sinks(tmp_path, keep=5)
     deliver(port, *(a_mail(number) for number in range(23)))

@@ -67,6 +67,14 @@ def test_wrong_use_is_exit_2_and_one_line(arguments, word, tmp_path):
     assert word.lower() in done.stderr.lower()
 
 
+def test_a_file_that_gives_what_it_holds_once_is_no_import(tmp_path):
+    """It is read twice, the second time to be sent: nothing would be, and it would be said to be."""
+    os.mkfifo(tmp_path / "calls.jsonl")
+    done = mdma("import", "calls.jsonl", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "calls.jsonl is no regular file" in done.stderr
+
+
 @pytest.mark.parametrize("group", [[], ["rules"]])
 def test_a_group_without_a_command_prints_its_help_as_it_is(group, tmp_path):
     done = mdma(*group, cwd=tmp_path)
