@@ -149,13 +149,15 @@ class Turn:
             era_of(snapshot) if self.view.learning and not is_taken_back(snapshot) else NOT_COUNTED
         )
 
-    def reward(self, choice: Choice, kind: str, value: float, human: float) -> None:
-        """Give a decision its reward, once: an answered or closed one stays as it is."""
+    def reward(
+        self, choice: Choice, kind: str, value: float, human: float, at: datetime | None = None
+    ) -> None:
+        """Give a decision its reward, once: an answered or closed one stays as it is. `at`: earned then, if before."""
         if not choice.open or choice.at is None:
             return
         choice.open = False
         choice.answered = value > 0.0
-        reward = self._rewarded(choice, kind, value, human)
+        reward = self._rewarded(choice, kind, value, human, at)
         choice.forget()  # only what answers first teaches
         if choice.test:
             told = msgspec.structs.replace(reward, value=float(value > 0.0))
@@ -170,10 +172,12 @@ class Turn:
         """Tell the learner of a decision that a visitor left by its e-mail."""
         self._rewarded(choice, kind, 1.0, 1.0)
 
-    def _rewarded(self, choice: Choice, kind: str, value: float, human: float) -> Reward:
+    def _rewarded(
+        self, choice: Choice, kind: str, value: float, human: float, at: datetime | None = None
+    ) -> Reward:
         """Log a reward and tell it to the policy that learns by it."""
         reward = Reward(
-            decision_id=choice.decision_id, kind=kind, value=value, at=self.now, human=human
+            decision_id=choice.decision_id, kind=kind, value=value, at=at or self.now, human=human
         )
         self.effects.append(LogReward(reward))
         in_lift = choice.holdout or not choice.by_rules
@@ -207,9 +211,13 @@ class Turn:
         self.reward(attempt.hour_choice, "response", 0.0, 1.0)
         choice = attempt.template_choice
         if choice.moved:
-            self.reward(choice, "response", OPENED, choice.moved)
+            # However late it is closed: the open came inside the window.
+            self.reward(choice, "response", OPENED, choice.moved, self._until(attempt.window_ends))
         else:
             self.reward(choice, "response", 0.0, 1.0)
+
+    def _until(self, ends: datetime | None) -> datetime:
+        return self.now if ends is None else min(self.now, ends)
 
 
 def _drawn(decision: Decision) -> tuple[list[str], float]:

@@ -470,6 +470,19 @@ def test_an_open_is_worth_a_part_of_a_click_and_told_when_no_click_has_followed(
     assert (reward.kind, reward.value, reward.human) == ("response", OPENED, 0.8)
 
 
+def test_an_open_whose_window_is_closed_late_is_rewarded_as_of_the_windows_end() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(DAY)
+    lead.answer("opened")
+    [attempt] = lead.run.tries
+    ends = attempt.window_ends
+    assert ends is not None
+    lead.now = ends + timedelta(days=1)  # nobody woke it: its machine was down
+    lead.pass_time(DAY)
+    (reward,) = of_template(lead)
+    assert (reward.value, reward.at) == (OPENED, ends)
+
+
 def test_a_click_after_an_open_is_the_whole_reward_at_once_and_there_is_no_other() -> None:
     lead = OneVisitor().enter()
     lead.pass_time(DAY)
