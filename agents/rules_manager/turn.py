@@ -33,7 +33,7 @@ HOLDOUT_SALT = "holdout"
 DRAWN_MAX = 32
 """Arms that are remembered of a draw; of one among more it is not told how likely its arm was."""
 
-OPENED = 0.2
+OPEN_WORTH = 0.2
 """What an open without a click is worth, where a click is worth 1: about one in five who open follows a link, and an
 e-mail that is opened often and never followed sells nothing. The same for all paths."""
 
@@ -212,7 +212,9 @@ class Turn:
         choice = attempt.template_choice
         if choice.moved:
             # However late it is closed: the open came inside the window.
-            self.reward(choice, "response", OPENED, choice.moved, self._until(attempt.window_ends))
+            self.reward(
+                choice, "response", OPEN_WORTH, choice.moved, self._until(attempt.window_ends)
+            )
         else:
             self.reward(choice, "response", 0.0, 1.0)
 

@@ -12,7 +12,7 @@ import pytest
 from agents.protocol.draw import share
 from agents.rules.compiled import CompiledRules
 from agents.rules_manager.context import NAMES
-from agents.rules_manager.turn import OPENED
+from agents.rules_manager.turn import OPEN_WORTH
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -467,7 +467,7 @@ def test_an_open_is_worth_a_part_of_a_click_and_told_when_no_click_has_followed(
     assert of_template(lead) == []
     lead.pass_time(3 * DAY)
     (reward,) = of_template(lead)
-    assert (reward.kind, reward.value, reward.human) == ("response", OPENED, 0.8)
+    assert (reward.kind, reward.value, reward.human) == ("response", OPEN_WORTH, 0.8)
 
 
 def test_an_open_whose_window_is_closed_late_is_rewarded_as_of_the_windows_end() -> None:
@@ -480,7 +480,7 @@ def test_an_open_whose_window_is_closed_late_is_rewarded_as_of_the_windows_end()
     lead.now = ends + timedelta(days=1)  # nobody woke it: its machine was down
     lead.pass_time(DAY)
     (reward,) = of_template(lead)
-    assert (reward.value, reward.at) == (OPENED, ends)
+    assert (reward.value, reward.at) == (OPEN_WORTH, ends)
 
 
 def test_a_click_after_an_open_is_the_whole_reward_at_once_and_there_is_no_other() -> None:
@@ -504,7 +504,7 @@ def test_who_opens_and_buys_by_that_e_mail_rewards_it_whole() -> None:
     other.pass_time(DAY)
     other.answer("opened")
     other.buy()
-    assert [(each.kind, each.value) for each in of_template(other)] == [("response", OPENED)]
+    assert [(each.kind, each.value) for each in of_template(other)] == [("response", OPEN_WORTH)]
 
 
 def test_every_probability_is_exact_and_no_refused_arm_is_drawn() -> None:

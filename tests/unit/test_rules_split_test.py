@@ -10,7 +10,7 @@ import pytest
 
 from agents.protocol.draw import share
 from agents.rules.compiled import CompiledRules
-from agents.rules_manager.turn import OPENED
+from agents.rules_manager.turn import OPEN_WORTH
 from learning.serving.next_best import policy_name
 from learning.serving.split_test import ALARM, LOST, NO_DIFFERENCE, NOT_IN_TEST, VERDICTS, WINNER
 from messaging.vocabulary.effects import LogDecision, LogReward, Tell
@@ -166,7 +166,7 @@ def test_the_test_and_the_templates_both_hear_of_the_answer_and_it_is_logged_onc
         and isinstance(e.message, RewardSeen)
         and e.message.policy == policy_name(PATH, "invited")
     ]
-    assert learned.reward == msgspec.structs.replace(seen.reward, value=OPENED)
+    assert learned.reward == msgspec.structs.replace(seen.reward, value=OPEN_WORTH)
     assert not learned.in_lift, "a split test is neither the rules nor what was learned"
     logged = [e.reward for e in lead.effects if isinstance(e, LogReward)]
     assert [reward.decision_id for reward in logged].count(decision.id) == 1
