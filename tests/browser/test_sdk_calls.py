@@ -203,6 +203,7 @@ async def test_a_form_gives_traits_and_consent_and_never_a_secret(a_context) -> 
         assert said["context"]["consent"] == {"categoryPreferences": {"email": True}}
         [sent] = await until(lambda: gateway.tracked("Form Submitted"))
         assert sent["properties"] == {"form": "contact"}
+        await page.wait_for_url("**/done?*")  # a form says where it goes with what is in it
 
 
 async def test_consent_to_email_is_told_with_the_act_alone(a_context) -> None:
