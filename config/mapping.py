@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
@@ -189,15 +189,38 @@ def read_calls(path: Path, mapping: ImportMapping | None = None) -> Iterator[Cal
         yield from json_calls(lines) if mapping is None else csv_calls(lines, mapping)
 
 
-def check_calls(path: Path, mapping: ImportMapping | None = None) -> tuple[int, RowError | None]:
-    """Return how many calls a file makes, and what is wrong with its first bad row, if anything."""
-    count = 0
+class Checked(NamedTuple):
+    """Say what a file holds.
+
+    Attributes:
+        count: calls up to the first bad row.
+        error: what is wrong with that row, None if there is none.
+        repeats: calls whose message id an earlier call of the file has: they will be ignored.
+        repeated: the first such id.
+    """
+
+    count: int
+    error: RowError | None = None
+    repeats: int = 0
+    repeated: str = ""
+
+
+def check_calls(path: Path, mapping: ImportMapping | None = None) -> Checked:
+    """Read a file through and return what it holds; 60 bytes are held for each call."""
+    count = repeats = 0
+    repeated, seen = "", set[int]()
     try:
-        for _ in read_calls(path, mapping):
+        for call in read_calls(path, mapping):
             count += 1
+            id_ = call.get("messageId")
+            known = len(seen)
+            if id_:
+                seen.add(hash(id_))
+                if len(seen) == known:
+                    repeats, repeated = repeats + 1, repeated or str(id_)
     except RowError as error:
-        return count, error
-    return count, None
+        return Checked(count, error, repeats, repeated)
+    return Checked(count, None, repeats, repeated)
 
 
 @contextmanager

@@ -129,10 +129,16 @@ def _mapping(path: Path | None, file: Path) -> Any:
 def _count(file: Path, mapping: Any) -> int:
     from config.mapping import check_calls
 
-    count, error = check_calls(file, mapping)
-    if error is not None:
-        raise Refused(f"{file}: {error}; nothing was sent")
-    return count
+    found = check_calls(file, mapping)
+    if found.error is not None:
+        raise Refused(f"{file}: {found.error}; nothing was sent")
+    if found.repeats:
+        say(
+            f"{file}: {counted(found.repeats, 'calls')} with the message id of an earlier one (first: "
+            f"{shown(found.repeated)}) will be ignored as repeats; if they are none, give each an id of its own",
+            err=True,
+        )
+    return found.count
 
 
 def _say_empty(empty: list[Path], files: int) -> None:
@@ -190,8 +196,9 @@ def _said(facts: dict[str, int]) -> str:
     if "sent" in facts:
         return f"{counted(facts['sent'], 'calls')} sent, {facts['refused']:,} refused"
     wait = "waits for its time" if facts["waiting"] == 1 else "wait for their time"
-    known = f"{facts['known']:,} known before"
-    return f"{counted(facts['waiting'], 'calls')} {wait}, {known}, {facts['refused']:,} refused"
+    known = f"{facts['known']:,} waited before"
+    refused = f"{facts['refused']:,} refused; what was fed in the past already is a repeat"
+    return f"{counted(facts['waiting'], 'calls')} {wait}, {known}, {refused}"
 
 
 def _time_of(call: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from learning.audience.world import DEFAULT
+from scripts.counting import counted
 from scripts.reasons import not_offered, why
 from scripts.simulation import LEARNING, MEASURES, PUBLISHED, RULES
 
@@ -49,7 +50,7 @@ def told(facts: dict[str, Any]) -> str:
         else f"{facts['seeds']} audiences (seeds {facts['seed']} to {facts['seed'] + facts['seeds'] - 1})"
     )
     who = (
-        f"{drafted}{facts['visitors']:,} people{known} over {facts['days']} days, {seeds}; "
+        f"{drafted}{facts['visitors']:,} people{known} over {counted(facts['days'], 'days')}, {seeds}; "
         f"{held_out:,} of them held out ({facts['holdout']:.0%}): they get the rules in both arms"
     )
     lines = [

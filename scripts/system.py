@@ -54,6 +54,7 @@ from messaging.vocabulary.errors import WorldError
 from scripts.compose import Made, Wiring, connected, shards_of, view_loader, wiring_of
 from scripts.counting import counted
 from scripts.demo import Demo
+from scripts.disk import Room
 from scripts.folder import (
     WIRING,
     Refused,
@@ -132,6 +133,7 @@ class System:
         self._companion: Companion | None = companion or self._demo
         self._made = Made(demo=demo)
         self._new_secrets: dict[str, str] = {}
+        self._room = Room(self._data, say)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._mongo: EmbeddedMongo | None = None
@@ -151,6 +153,7 @@ class System:
                 await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 stopping.cancel()
                 if not starting.done():
+                    self._say("stopping: what was started ends first")
                     starting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await starting
@@ -175,6 +178,7 @@ class System:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self._settings
+        self._room.look()
         left = clear_sessions(sessions_folder(self._data))
         clear_run(self._data)
         stack.callback(clear_run, self._data)
@@ -403,6 +407,7 @@ class System:
             mongo=self._mongo,
             keeper=self._keeper,
             ray_ended=self._head.ended,
+            look_at_disk=self._room.look,
         )
         return await watchers.watch(self._stop)
 

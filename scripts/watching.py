@@ -1,4 +1,4 @@
-"""Watch a running system: its actors, its mongod, and what was published for them.
+"""Watch a running system: its actors, its mongod, its disk, and what was published for them.
 
 Nothing here is needed for a crash of an actor to heal; mongod is started again when it dies. Ray's own processes are
 not: without them no actor that dies comes back, so that the system ends, and says so.
@@ -23,6 +23,7 @@ MONGO_LOOK_SECONDS = 0.5
 RAY_LOOK_SECONDS = 1.0
 NEWS_SECONDS = 5.0
 """For what nobody told: whoever publishes through a gateway or the command line tells at once."""
+DISK_LOOK_SECONDS = 5.0
 PULSE_SECONDS = 3.0
 """Ray tells by itself when a process dies; the pulse finds what hangs, and feeds /metrics."""
 QUIET_PULSE_SECONDS = 10.0
@@ -56,6 +57,7 @@ class Watchers:
         mongo: the embedded server, None where one was given.
         keeper: of the world clock, None where world time is real time.
         ray_ended: says which process of Ray has ended that nobody starts again, empty if none.
+        look_at_disk: says aloud when the disk fills.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class Watchers:
         mongo: EmbeddedMongo | None,
         keeper: Keeper | None,
         ray_ended: Callable[[], str] = str,
+        look_at_disk: Callable[[], None] = lambda: None,
     ) -> None:
         self._supervisor = supervisor
         self._loader = loader
         self._mongo = mongo
         self._keeper = keeper
         self._ray_ended = ray_ended
+        self._look_at_disk = look_at_disk
         self._done = 0.0
 
     async def watch(self, stop: asyncio.Event) -> str:
@@ -82,6 +86,7 @@ class Watchers:
             asyncio.create_task(always("supervisor", self._pulse)),
             asyncio.create_task(always("mongo", self._watch_mongo)),
             asyncio.create_task(always("news", self._watch_news)),
+            asyncio.create_task(always("disk", self._watch_disk)),
         ]
         await stop.wait()
         for task in tasks:
@@ -121,6 +126,11 @@ class Watchers:
                 log.warning("mongo.restarting")
                 await mongo.start()
                 log.info("mongo.restarted")
+
+    async def _watch_disk(self) -> None:
+        while True:
+            self._look_at_disk()
+            await asyncio.sleep(DISK_LOOK_SECONDS)
 
     async def _watch_news(self) -> None:
         """Tell the parts when rules or policies changed and nobody else told them."""

@@ -76,8 +76,9 @@ def address_of(event: Call | Fact) -> str | None:
 
 
 def text_id(value: str | int | None) -> str:
-    """Return an id as text, hashed if it is very long; empty if there is none."""
-    return "" if value is None else kept_id(str(value))
+    """Return an id as text, hashed if it is very long; empty if there is none: blanks are nobody's."""
+    text = "" if value is None else str(value)
+    return kept_id(text) if text.strip() else ""
 
 
 def keys_of(record: Record, event: Event) -> list[str]:

@@ -265,7 +265,7 @@ def _check_size(raw: bytes) -> None:
 def _check_previous(previous: str | int) -> None:
     if isinstance(previous, str) and len(previous) > ID_CHARS_MAX:
         raise _too_long("previousId")
-    if previous == "":
+    if not given(previous):
         raise RejectedEvent("is empty", "previousId")
 
 
@@ -273,11 +273,16 @@ def _too_long(field: str) -> RejectedEvent:
     return RejectedEvent(f"is longer than {ID_CHARS_MAX} characters", field)
 
 
+def given(id_: str | int | None) -> bool:
+    """Return whether a call says who: an id of blanks alone would make one person of all whose site sends it."""
+    return id_ is not None and str(id_).strip() != ""
+
+
 def _routing_key(call: Call) -> str:
     """Return the identity key that decides where a call goes first: all of one browser's go to one shard."""
-    if call.anonymous_id not in {None, ""}:
+    if given(call.anonymous_id):
         return ids.anonymous_key(str(call.anonymous_id))
-    if call.user_id not in {None, ""}:
+    if given(call.user_id):
         return ids.user_key(str(call.user_id))
     address = _address(call)
     if not address:

@@ -99,12 +99,13 @@ async def test_a_batch_keeps_the_good_and_names_the_bad_by_index() -> None:
         {"type": "page", "userId": "u", "properties": {"x": "y" * 33_000}},
         "nothing",
         {"type": "track", "userId": "u", "event": ""},
-        {"type": "alias", "userId": "u", "previousId": ""},
+        {"type": "alias", "userId": "u", "previousId": " "},
+        {"type": "page", "userId": " ", "anonymousId": "\t"},
         good,
     ]
     async with a_site(database=database) as (session, gateway):
         answer = await _post(session, "/v1/batch", {"batch": batch})
-        assert 'outcome="rejected"} 12.0' in gateway.metrics.text()
+        assert 'outcome="rejected"} 13.0' in gateway.metrics.text()
     assert answer["success"] is True
     fields = {each["index"]: each.get("field", "") for each in answer["rejected"]}
     assert fields == {
@@ -120,6 +121,7 @@ async def test_a_batch_keeps_the_good_and_names_the_bad_by_index() -> None:
         11: "",
         12: "event",
         13: "previousId",
+        14: "userId",
     }
     assert len(database.streams[0]) == 3
 

@@ -21,6 +21,16 @@ def test_an_anonymous_visitor_who_says_who_they_are_stays_the_same_visitor() -> 
     assert not world.merges
 
 
+def test_blanks_are_nobody_s_id() -> None:
+    """A site that sends them for whoever is not logged in would make one visitor of them all."""
+    world = a_world(an_identify(1, " ", anonymousId="a1"), an_identify(2, "\t", anonymousId="a2"))
+    assert (world.owner("a:a1"), world.owner("a:a2")) == (
+        visitor_id_for("a:a1"),
+        visitor_id_for("a:a2"),
+    )
+    assert not any(state.user_ids for state in world.states.values())
+
+
 def test_a_later_user_on_a_shared_computer_starts_afresh() -> None:
     world = a_world(
         an_identify(1, "u1", anonymousId="a1"), an_identify(2, "u2", anonymousId="a1"), a_page(3)

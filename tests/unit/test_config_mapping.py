@@ -79,7 +79,7 @@ def test_packed_files_are_read_too_and_so_is_a_byte_order_mark(tmp_path: Path) -
     plain.write_bytes(b"\xef\xbb\xbf" + FUNNEL.encode())
     packed.write_bytes(gzip.compress(FUNNEL.encode()))
     assert list(read_calls(plain, mapping)) == list(read_calls(packed, mapping))
-    assert check_calls(packed, mapping) == (3, None)
+    assert check_calls(packed, mapping) == (3, None, 0, "")
 
 
 def test_times_without_a_zone_are_in_the_mappings_zone() -> None:
@@ -144,7 +144,7 @@ def test_a_file_that_is_cut_or_no_text_is_told_by_its_row(tmp_path: Path) -> Non
     cut.write_bytes(gzip.compress(FUNNEL.encode() * 50)[:-20])
     binary.write_bytes(b"id,at\n1,2020-01-01\n\xff\xfe,x\n")
     for file in (cut, binary):
-        _, error = check_calls(file, a_mapping(time="at"))
+        error = check_calls(file, a_mapping(time="at")).error
         assert error is not None
     assert "UTF-8" in str(error)
 
@@ -155,11 +155,18 @@ def test_the_row_that_is_no_text_is_the_one_that_is_named(tmp_path: Path) -> Non
     rows = [f"{n},2020-01-01\r\n".encode() for n in range(2, 400)]
     rows[148] = "150é,2020-01-01\r\n".encode("latin-1")
     file.write_bytes(b"\xef\xbb\xbfid, at\r\n" + b"".join(rows))
-    _, error = check_calls(file, a_mapping(time="at"))
+    error = check_calls(file, a_mapping(time="at")).error
     assert error is not None
     assert "row 150" in str(error)
     file.write_bytes(b"id,at\r1,2020-01-01\r2,2020-01-02\r")
-    assert check_calls(file, a_mapping(time="at"))[0] == 2
+    assert check_calls(file, a_mapping(time="at")).count == 2
+
+
+def test_calls_with_the_message_id_of_an_earlier_one_are_counted(tmp_path: Path) -> None:
+    """They are ignored as repeats later: without a word two orders of one day would be one."""
+    file = tmp_path / "orders.csv"
+    file.write_text("id,at\n1,2020-01-01\n2,2020-01-02\n1,2020-01-03\n1,2020-01-04\n2,2020-01-05\n")
+    assert check_calls(file, a_mapping(time="at")) == (5, None, 3, "1:identify")
 
 
 def test_json_lines_are_calls_and_get_an_id_where_they_have_none() -> None:
