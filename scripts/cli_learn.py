@@ -86,6 +86,8 @@ def evaluate(policy: str, against: str, data: Path, as_json: bool) -> None:
 
 def weights_of(file: Path) -> dict[str, float]:
     """Return arm -> weight of a file. Raise UsageError, which says what is wrong with it."""
+    from messaging.gateway.acts import WEIGHT_MAX
+
     example = 'write {"hello": 3, "question": 1}'
     try:
         found = json.loads(file.read_bytes())
@@ -98,9 +100,11 @@ def weights_of(file: Path) -> dict[str, float]:
     if not isinstance(found, dict) or not found:
         raise click.UsageError(f"{file} names no arms with weights: {example}")
     for arm, weight in found.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not is_number or not 0 <= weight <= WEIGHT_MAX:
+            most = f"{WEIGHT_MAX:,.0f}"
             raise click.UsageError(
-                f"{file}: the weight of {arm} is no number of 0 or more: {example}"
+                f"{file}: the weight of {arm} is no number from 0 to {most}: {example}"
             )
     return {str(arm): float(weight) for arm, weight in found.items()}
 

@@ -31,6 +31,7 @@ from learning.serving.next_best import best_probabilities, place_of, posteriors
 from learning.serving.send_time import POLICY as SEND_TIME
 from learning.serving.send_time import choose_hour
 from messaging.gateway.console.learned import Evaluation, ValuedPolicy, ValueLine
+from messaging.gateway.problems import ProblemError, listed
 from messaging.ports import Store
 from messaging.vocabulary.records import Candidate, Snapshot
 
@@ -59,7 +60,10 @@ class _First:
 async def evaluate(
     store: Store, rules: CompiledRules | None, snapshot: Snapshot, against: Against
 ) -> Evaluation:
-    """Return what the log says of a policy as it stands, and of what it is held against."""
+    """Return what the log says of a policy as it stands, and of what it is held against.
+
+    Raise ProblemError where weights name an arm that the policy never had.
+    """
     rows = await _decisions(store, snapshot.policy)
     own = [
         (row, tried)
@@ -70,7 +74,19 @@ async def evaluate(
     answers = [
         answer for row, tried in own if (answer := _answer(row, known, rules, tried)) is not None
     ]
+    if isinstance(against, Mapping):
+        _check_named(against, {arm for each in answers for arm in each.arms})
     return await asyncio.to_thread(_judged, snapshot, answers, _other(against), _name(against))
+
+
+def _check_named(weights: Mapping[str, float], arms: set[str]) -> None:
+    """Raise ProblemError for a name that is no arm: it would be held against something else than what was meant.
+
+    >>> _check_named({"hello": 1.0}, {"hello", "question"})
+    """
+    if arms and weights.keys() - arms:
+        problem = f"the weights name an arm that it never had; there are {listed(sorted(arms))}"
+        raise ProblemError(422, problem, field="against")
 
 
 def _is_own(row: Row, snapshot: Snapshot) -> bool:

@@ -158,7 +158,9 @@ async def evaluation(gateway: Gateway, policy: str, against: str | dict[str, flo
         )
     if isinstance(against, dict) and not _are_weights(against):
         raise ProblemError(
-            422, "weights are numbers of 0 or more, one of them above 0", field="against"
+            422,
+            f"weights are numbers from 0 to {WEIGHT_MAX:,.0f}, one of them above 0",
+            field="against",
         )
     found = await desk_of(gateway).evaluation(policy, against)
     if found is None:

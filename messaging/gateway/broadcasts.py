@@ -14,7 +14,7 @@ from typing import Any
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.deps import Gateway
 from messaging.gateway.paging import After
-from messaging.gateway.problems import ProblemError
+from messaging.gateway.problems import ProblemError, listed
 from messaging.store.audit_log import Change, note
 from messaging.vocabulary.ids import derive
 
@@ -148,8 +148,7 @@ def _due(at: datetime, now: datetime) -> datetime:
 
 def _known(what: str, name: str, names: list[str]) -> None:
     if name not in names:
-        listed = ", ".join(names[:12]) or "none"
-        problem = f"name a {what} of the published version; there are {listed}"
+        problem = f"name a {what} of the published version; there are {listed(names)}"
         raise ProblemError(422, problem, field=what)
 
 

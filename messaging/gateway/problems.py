@@ -7,6 +7,7 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +16,20 @@ from aiohttp import web
 
 RETRY_AFTER_SECONDS = 1
 
+LISTED_MAX = 12
+
 _encoder = msgspec.json.Encoder()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names that there are, for an answer that says what could have been meant.
+
+    >>> listed([]), listed(["a", "b"]), listed([str(each) for each in range(14)])[-14:]
+    ('none', 'a, b', ' 11 and 2 more')
+    """
+    more = len(names) - LISTED_MAX
+    shown = ", ".join(names[:LISTED_MAX]) or "none"
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 class ProblemError(Exception):

@@ -54,12 +54,25 @@ async def test_policies_are_listed_valued_and_refused_in_words(tmp_path: Path) -
         other = (await ask("evaluate", INVITED, "--against", str(weights)))["evaluation"]
         assert other["against"] == "file"
 
+        misspelt, endless = tmp_path / "misspelt.json", tmp_path / "endless.json"
+        misspelt.write_text('{"invite-helo": 1}')
+        endless.write_text('{"invite-hello": Infinity}')
         for arguments, code, words in (
             (("evaluate", "next_best/x"), 1, ("no policy that chooses has this name", INVITED)),
             (("resume", "next_best/x"), 1, ("no policy that chooses has this name", INVITED)),
             (("resume", INVITED), 1, ("was not taken back",)),
             (("evaluate", INVITED, "--against", "x.json"), 2, ("rules, uniform or a file",)),
             (("evaluate",), 2, ("POLICY",)),
+            (
+                ("evaluate", INVITED, "--against", str(misspelt)),
+                1,
+                ("an arm that it never had", "invite-hello"),
+            ),
+            (
+                ("evaluate", INVITED, "--against", str(endless)),
+                2,
+                ("no number from 0 to 1,000,000,000",),
+            ),
         ):
             done = await say(*arguments)
             assert done.returncode == code, done.stderr
