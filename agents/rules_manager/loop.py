@@ -35,7 +35,7 @@ from agents.rules.compiled import PathRule
 from agents.rules_manager import flow, guarding
 from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
 from agents.rules_manager.broadcast_rule import CALLED_OFF, SENT
-from agents.rules_manager.planning import give_back, plan, stop
+from agents.rules_manager.planning import give_back, not_agreed, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
@@ -251,6 +251,8 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         alert(turn, run, "address bounced")
     elif message.outcome == "given up" or _came_first(turn, message):
         _try_again(turn, run, path, message.reason)
+    elif message.reason in NOT_HEARD_YET:
+        stop(turn, run, not_agreed(turn) or message.reason)  # it is known here by now, too
     else:
         stop(turn, run, message.reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from messaging.vocabulary.effects import Tell
+from messaging.vocabulary.effects import LogStory, Tell
 from messaging.vocabulary.messages import MergedInto, StateMerged
 from tests.rules_builders import PATH, VISITOR, OneVisitor
 
@@ -99,6 +99,20 @@ def test_who_took_the_consent_back_is_left_alone() -> None:
     lead.settle(lead.plans[0], "refused", "no consent")
     assert lead.run.status == "stopped"
     assert lead.alerts == []
+
+
+def test_a_run_that_email_refused_first_ends_for_the_reason_that_rules_would_have_given() -> None:
+    """A mailbox bounces just after two became one: Email hears of it before Rules has asked, Rules afterwards."""
+    younger, older = asked(), asked(OLDER)
+    merged(younger, older)
+    older.settle(younger.plans[0], "cancelled", "merged")
+    older.identify(may_email=False)
+    assert older.run.status == "sending", "so soon after a merge the word may be an older one"
+    older.settle(older.plans[0], "refused", "no consent")
+    assert older.run.status == "stopped"
+    stories = [each for each in older.effects if isinstance(each, LogStory)]
+    [stopped] = [each.detail for each in stories if each.kind == "run.stopped"]
+    assert stopped["reason"] == "consent"
 
 
 def test_a_lead_who_agreed_is_not_lost_where_the_merge_is_heard_of_in_another_order() -> None:
