@@ -10,7 +10,10 @@ from messaging.vocabulary.messages import EntryMet
 
 
 def entry_met(turn: Turn, message: EntryMet) -> None:
-    """Let a visitor onto a path, by the rules of the version that said so; who may not be written to is refused."""
+    """Let a visitor onto a path, by the rules of the version that said so.
+
+    Who may not be written to is refused where the path is one of stages; a flow can do without e-mails.
+    """
     view = turn.view
     version = message.version if message.version in view.pinned else view.rules_version
     path = view.pinned[version].paths.get(message.path)
