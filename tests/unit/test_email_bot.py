@@ -10,7 +10,6 @@ import pytest
 
 from agents.email_bot.bot import EmailBot
 from agents.email_bot.state import PAST_MAX, EmailState, unpack
-from agents.email_bot.step import about_recipient
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
 from agents.runtime.tables import row_for
@@ -720,6 +719,9 @@ def test_a_bounce_about_the_sender_does_not_mark_the_address():
     assert rows(found)[0][1] == "bounced"
     assert told(found, "behavior") == []
     assert not world.state.address_bad
+    [settled] = told(found, "rules")
+    assert settled.outcome == "given up", "Rules tries again, or calls a person"
+    assert settled.reason == "550 END: 5.7.1 blocked"
 
 
 def test_a_bounce_reported_later_settles_a_send_and_marks_the_address():
@@ -758,23 +760,6 @@ def test_a_new_address_is_good_until_it_bounces():
     assert world.state.address_bad
     world.identify("new@example.com")
     assert not world.state.address_bad
-
-
-@pytest.mark.parametrize(
-    ("code", "reason", "expected"),
-    [
-        (550, "RCPT: no such user", True),
-        (550, "RCPT: 5.1.1 no such user", True),
-        (553, "RCPT: 5.1.3 bad address", True),
-        (554, "END: rejected", False),
-        (550, "END: 5.7.26 unauthenticated", False),
-        (550, "MAIL: 5.1.8 bad sender", False),
-        (550, "RCPT: 5.1.8 bad sender", False),
-        (552, "RCPT: 5.2.2 mailbox full", False),
-    ],
-)
-def test_only_an_answer_about_the_mailbox_marks_it(code, reason, expected):
-    assert about_recipient(code, reason) is expected
 
 
 # ------------------------------------------------------------------------------------ merging
