@@ -35,7 +35,7 @@ from agents.email_bot.turn import Turn
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from agents.rules.compiled import CONFIRM_TEMPLATE
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, LogStory, PutAlert, Tell
+from messaging.vocabulary.effects import Effect, LogStory, Tell
 from messaging.vocabulary.ids import send_id
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -152,7 +152,7 @@ def _outcome(turn: Turn, message: MailOutcome) -> None:
             if reason:
                 turn.cancel(send, reason)
             else:
-                turn.defer(send, message.reason)
+                _deferred(turn, send, message.reason)
         case "refused":
             turn.refuse(send, message.reason)
         case _:
@@ -181,19 +181,13 @@ def _uncertain(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
         return
     turn.settle(send, "uncertain", message.reason, message.at)
     turn.sent(plan, message.at)
-    if plan.success:
-        line = {"at": turn.now, "send_id": plan.send_id, "reason": message.reason}
-        turn.effects.append(
-            PutAlert(
-                alert_id=answers.alert_id_of(plan),
-                kind=UNCERTAIN_SUCCESS,
-                path=plan.path,
-                run=plan.run,
-                status="open",
-                at=turn.now,
-                history=[line],
-            )
-        )
+    answers.call_person(turn, plan, message.reason)
+
+
+def _deferred(turn: Turn, send: OpenSend, reason: str) -> None:
+    given_up = turn.defer(send, reason)
+    if given_up:
+        answers.call_person(turn, send.plan, f"did not arrive: {given_up}")
 
 
 def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
@@ -206,6 +200,7 @@ def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
     turn.settle(send, "bounced", about, told="bounced" if is_over else "given up")
     if not is_bad:
         turn.story("send.bounced", send.plan, about)
+        answers.call_person(turn, send.plan, f"did not arrive: {about}")
         return
     # What the server said was about the address it was told, which may not be the present one any more.
     if is_present:
