@@ -100,14 +100,18 @@ def _sentence(row: dict[str, Any]) -> str:
 
 
 def _tried(entry: dict[str, Any]) -> str:
-    """Return one line of an alert's history in words: an e-mail, or a variant of a split test.
+    """Return one line of an alert's history in words: an e-mail, what became of one, or a variant of a split test.
 
     >>> entry = {"template": "hello", "stage": "invited", "status": "handed over", "opened": True}
     >>> _tried({**entry, "clicked": False, "at": "2026-11-26T14:00:00Z"})
     '“hello” at stage invited: handed over Thu 26 Nov 2026, 14:00 UTC, opened'
+    >>> _tried({"at": "2026-11-26T14:00:00Z", "reason": "did not arrive: 554 END: 5.7.1 no"})
+    'Thu 26 Nov 2026, 14:00 UTC: did not arrive: 554 END: 5.7.1 no'
     """
     if compared := by_share(entry) or by_measure(entry):
         return compared
+    if "template" not in entry:
+        return f"{moment(entry.get('at'))}: {why(entry.get('reason'))}"
     came = [name for name in ("opened", "clicked") if entry.get(name)]
     answer = " and ".join(came) or "no answer"
     said = f"“{entry.get('template')}” at stage {entry.get('stage')}"

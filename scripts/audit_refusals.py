@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from agents.email_bot.no_mailbox import about_recipient
 from agents.email_bot.state import EmailState, same_mailbox
-from agents.email_bot.step import about_recipient
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
 from messaging.vocabulary.messages import (

@@ -54,6 +54,7 @@ REASONS = {
     "split_test": "it is not part of the split test",
     "split_test_lost": "it lost the split test",
     "suppressed": "the address is never written to again",
+    "uncertain success mail": "a success e-mail may not have arrived",
     "unsubscribed": "the visitor unsubscribed",
 }
 """A rule's name, as bots write it -> what it means. What is not here is said by its own words."""

@@ -11,6 +11,9 @@ from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import AlertAnswered, Responded
 from messaging.vocabulary.plans import SendPlan
 
+MAY_BE_LOST = frozenset({"uncertain", "bounced", "given up"})
+"""Ends of a success e-mail about which a person may have been called."""
+
 HUMAN = 0.5
 """How likely a person did it, from which on it counts as theirs."""
 
@@ -118,29 +121,49 @@ def _settle_later(
     past.status = status
     turn.effects.append(_put(past, turn.now, reason or f"was {was}"))
     if past.plan.success and was == "uncertain" and not past.is_alert_closed:
-        _close_alert(turn, past, "answer", f"settled: {past.status}")
+        past.is_alert_closed = True
+        _close_alert(turn, past, was=was, by="answer", reason=f"settled: {past.status}")
+
+
+def call_person(turn: Turn, plan: SendPlan, reason: str) -> None:
+    """Raise the alert about a success e-mail that did not arrive, or may not have. Of no other is there one."""
+    if not plan.success:
+        return
+    line = {"at": turn.now, "send_id": plan.send_id, "reason": reason}
+    turn.effects.append(
+        PutAlert(
+            alert_id=alert_id_of(plan),
+            kind=UNCERTAIN_SUCCESS,
+            path=plan.path,
+            run=plan.run,
+            status="open",
+            at=turn.now,
+            history=[line],
+        )
+    )
 
 
 def alert_answered(turn: Turn, message: AlertAnswered) -> None:
-    """Take that a person has closed the alert about an uncertain success e-mail."""
+    """Take that a person has closed the alert about a success e-mail."""
     found = [each for each in turn.state.past if alert_id_of(each.plan) == message.alert_id]
-    is_open = bool(found) and found[0].status == "uncertain" and not found[0].is_alert_closed
+    is_open = bool(found) and found[0].status in MAY_BE_LOST and not found[0].is_alert_closed
     detail = {"path": message.path, "run": message.run, "action": message.action, "by": message.by}
     turn.effects.append(LogStory("alert.settled" if is_open else "alert.stale", detail))
     if is_open:
         found[0].is_alert_closed = True
-        _close_alert(turn, found[0], message.by, "closed by a person")
+        was, reason = found[0].status, "closed by a person"
+        _close_alert(turn, found[0], was=was, by=message.by, reason=reason)
 
 
 def alert_id_of(plan: SendPlan) -> str:
-    """Return the id of the alert about a success e-mail that may or may not have arrived."""
+    """Return the id of the alert about a success e-mail that did not arrive, or may not have."""
     return derive("alert", plan.send_id, "uncertain")
 
 
-def _close_alert(turn: Turn, past: PastSend, by: str, reason: str) -> None:
+def _close_alert(turn: Turn, past: PastSend, *, was: str, by: str, reason: str) -> None:
     plan = past.plan
     lines = [
-        {"at": past.at, "send_id": plan.send_id, "reason": "uncertain"},
+        {"at": past.at, "send_id": plan.send_id, "reason": was},
         {"at": turn.now, "send_id": plan.send_id, "reason": reason},
     ]
     turn.effects.append(

@@ -80,7 +80,7 @@ class PastSend(msgspec.Struct, array_like=True):
     mailbox: str
     handed_over_at: datetime | None = None
     is_alert_closed: bool = False
-    """True where it is uncertain, and a person has closed the alert about it."""
+    """True where there was an alert about it, and a person or a later answer has closed that."""
     domain: str = ""
     """Of the mailbox."""
     left: bool = False

@@ -11,11 +11,11 @@ Rules
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
 from agents.email_bot import answers, forgetting, merge
+from agents.email_bot.no_mailbox import about_recipient
 from agents.email_bot.state import (
     DEFERRED,
     HANDING_OVER,
@@ -35,7 +35,7 @@ from agents.email_bot.turn import Turn
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from agents.rules.compiled import CONFIRM_TEMPLATE
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, Effect, LogStory, PutAlert, Tell
+from messaging.vocabulary.effects import Effect, LogStory, Tell
 from messaging.vocabulary.ids import send_id
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -58,10 +58,6 @@ RESENDS_MAX = 2
 """A server that never says whether it took a mail gets it three times at most (`on_uncertain: resend`)."""
 
 CONFIRM_STEP = "confirm"
-
-_ENHANCED = re.compile(r"\b5\.(\d{1,3})\.(\d{1,3})\b")
-_SENDERS_ADDRESS = {"7", "8"}
-"""5.1.7 and 5.1.8 (RFC 3463) are about the sender's address."""
 
 
 def step(
@@ -156,7 +152,7 @@ def _outcome(turn: Turn, message: MailOutcome) -> None:
             if reason:
                 turn.cancel(send, reason)
             else:
-                turn.defer(send, message.reason)
+                _deferred(turn, send, message.reason)
         case "refused":
             turn.refuse(send, message.reason)
         case _:
@@ -185,29 +181,26 @@ def _uncertain(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
         return
     turn.settle(send, "uncertain", message.reason, message.at)
     turn.sent(plan, message.at)
-    if plan.success:
-        line = {"at": turn.now, "send_id": plan.send_id, "reason": message.reason}
-        turn.effects.append(
-            PutAlert(
-                alert_id=answers.alert_id_of(plan),
-                kind=UNCERTAIN_SUCCESS,
-                path=plan.path,
-                run=plan.run,
-                status="open",
-                at=turn.now,
-                history=[line],
-            )
-        )
+    answers.call_person(turn, plan, message.reason)
+
+
+def _deferred(turn: Turn, send: OpenSend, reason: str) -> None:
+    given_up = turn.defer(send, reason)
+    if given_up:
+        answers.call_person(turn, send.plan, f"did not arrive: {given_up}")
 
 
 def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
     about = f"{message.code} {message.reason}"
+    is_bad = about_recipient(message.code, message.reason)
     is_present = same_mailbox(send.address, turn.state.address)
-    # Where the visitor has another address by now, Rules may try that one.
-    told = "bounced" if is_present or not turn.state.address else "given up"
-    turn.settle(send, "bounced", about, told=told)
-    if not about_recipient(message.code, message.reason):
+    # To Rules "bounced" means that the address does not work. Where it may, or the visitor has another one by now,
+    # it tries again, and calls a person in the end.
+    is_over = is_bad and (is_present or not turn.state.address)
+    turn.settle(send, "bounced", about, told="bounced" if is_over else "given up")
+    if not is_bad:
         turn.story("send.bounced", send.plan, about)
+        answers.call_person(turn, send.plan, f"did not arrive: {about}")
         return
     # What the server said was about the address it was told, which may not be the present one any more.
     if is_present:
@@ -222,23 +215,6 @@ def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
         address=send.address,
     )
     turn.effects.append(Tell("behavior", bounced))
-
-
-def about_recipient(code: int, reason: str) -> bool:
-    """Say whether a 5xx answer means that there is no such mailbox, rather than that we are not liked.
-
-    >>> about_recipient(550, "RCPT: 5.1.1 no such user"), about_recipient(550, "END: 5.7.1 blocked")
-    (True, False)
-    """
-    if reason.startswith("MAIL:"):
-        return False
-    enhanced = _ENHANCED.search(reason)
-    if enhanced is None:
-        return code == 550
-    subject, detail = enhanced.groups()
-    if subject == "1":
-        return detail not in _SENDERS_ADDRESS
-    return code == 550 and subject != "7"
 
 
 def _woke(turn: Turn, key: str) -> None:

@@ -175,16 +175,18 @@ class Turn:
         self.put(send, "")
         self.effects.append(HandOver(send.plan, address, self.mailbox(address), self.now))
 
-    def defer(self, send: OpenSend, reason: str) -> None:
-        """Wait before another try, or give up where there were enough."""
+    def defer(self, send: OpenSend, reason: str) -> str:
+        """Wait before another try, or give up where there were enough: then return why."""
         assert send.first_try_at is not None, "a deferred send was tried"
         again_at = self.now + RETRY_FIRST * 2 ** (send.tries - 1)
         if send.tries >= TRIES_MAX or again_at > send.first_try_at + RETRY_FOR:
-            self.settle(send, "given up", f"{send.tries} tries: {reason}")
-            return
+            enough = f"{send.tries} tries: {reason}"
+            self.settle(send, "given up", enough)
+            return enough
         send.status = DEFERRED
         self.put(send, reason)
         self.effects.append(WakeAt(retry_key(send.plan.send_id), again_at))
+        return ""
 
     def put(self, send: OpenSend, reason: str, until: datetime | None = None) -> None:
         """Write the ledger row of an open send; `until`: how long it waits for the word that lifts the reason."""

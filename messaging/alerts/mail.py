@@ -20,6 +20,9 @@ from messaging.vocabulary.records import place_of_test
 SUBJECT_CHARACTERS_MAX = 150
 VALUE_CHARACTERS_MAX = 200
 
+SAID = {UNCERTAIN_SUCCESS: "a success e-mail may not have arrived"}
+"""Kind -> what it is called where its own name says too little: some surely did not, as the history says."""
+
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark"><title>{title}</title><style>
@@ -48,7 +51,7 @@ def mail_of(
 ) -> bytes:
     """Return the bytes of the e-mail; `sender` and `to` are (name, address)."""
     about = f" ({notice.path})" if notice.path else ""
-    subject = one_line(f"Alert: {notice.kind}{about}", SUBJECT_CHARACTERS_MAX)
+    subject = one_line(f"Alert: {_kind(notice)}{about}", SUBJECT_CHARACTERS_MAX)
     headers = [
         ("From", mailbox(one_line(sender[0], 60), sender[1])),
         ("To", mailbox(one_line(to[0], 60), to[1])),
@@ -170,7 +173,7 @@ def _api(notice: Notice, said: _Words) -> str:
 
 
 def _kind(notice: Notice) -> str:
-    return one_line(notice.kind, VALUE_CHARACTERS_MAX)
+    return one_line(SAID.get(notice.kind, notice.kind), VALUE_CHARACTERS_MAX)
 
 
 def _since(notice: Notice) -> str:

@@ -13,6 +13,15 @@ UNCERTAIN = "uncertain"
 
 REASON_CHARACTERS_MAX = 200
 
+BEFORE_RECIPIENT = frozenset({"CONNECT", "MAIL"})
+"""Steps at which the server knows nothing but us: what it refuses is us, or its own state."""
+
+LOGIN_CODES = frozenset({530, 534, 535, 538})
+"""The server wants a login, or another one (RFC 4954 section 6): a password ran out, not a mailbox."""
+
+_LOGIN_WANTED = re.compile(r"\s*5\.7\.(?:0|8|9|11|14)(?!\.?\d)")
+"""The same as an enhanced code (RFC 4954 section 6, RFC 5248), which stands before the words."""
+
 _ADDRESS = re.compile(r"[^\s<>@\"']+@[^\s<>@\"']+")
 _BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f]+")
 
@@ -28,13 +37,19 @@ def answered(step: str, code: int, text: str, *, final: bool = False) -> MailOut
     if final and 200 <= code < 300:
         outcome = HANDED_OVER
     elif 500 <= code < 600:
-        # What is refused before MAIL is us, or the server's own state: it says nothing about this mail.
-        outcome = DEFERRED if step == "CONNECT" else BOUNCED
+        outcome = DEFERRED if _refuses_us(step, code, text) else BOUNCED
     elif final and not 400 <= code < 500:
         outcome = UNCERTAIN
     else:
         outcome = DEFERRED
     return MailOutcomeCode(outcome, code, f"{step}: {told(text)}")
+
+
+def _refuses_us(step: str, code: int, text: str) -> bool:
+    """Say whether a 5xx is about us, so that it says nothing about this mail: that is tried again."""
+    if step in BEFORE_RECIPIENT:
+        return True
+    return step != "END" and (code in LOGIN_CODES or _LOGIN_WANTED.match(text) is not None)
 
 
 def failed(step: str, error: BaseException, *, after_data: bool) -> MailOutcomeCode:

@@ -145,7 +145,7 @@ MOMENTS_KEPT = 17
 
 
 UNCERTAIN_SUCCESS = "uncertain success mail"
-"""Kind of the alerts that Email raises, and has to hear of."""
+"""Kind of the alerts that Email raises, and has to hear of: a success e-mail did not arrive, or may not have."""
 
 SAMPLE_RATIO = "sample ratio mismatch"
 """Kind of the alerts about a split test whose visitors do not come by its shares: the learner's, as all are that name a

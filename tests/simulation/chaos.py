@@ -41,6 +41,7 @@ SMTP = {
     "smtp.uncertain_arrived": 0.01,
     "smtp.uncertain_lost": 0.01,
     "smtp.slow": 0.05,
+    "smtp.refused": 0.02,
 }
 LOOK_UPS = {
     "look_up.failed": 0.08,

@@ -89,6 +89,8 @@ class SimTransport:
     def _outcome(self, struck: str, recipient: str) -> MailOutcomeCode:
         if recipient in self._server.bad_addresses or struck == "smtp.bounced":
             return MailOutcomeCode("bounced", 550, "RCPT: 5.1.1 no such mailbox")
+        if struck == "smtp.refused":
+            return MailOutcomeCode("bounced", 554, "END: 5.7.1 looks like spam")
         if struck == "smtp.deferred":
             return MailOutcomeCode("deferred", 451, "RCPT: 4.7.1 try again later")
         if struck in ("smtp.uncertain_arrived", "smtp.uncertain_lost"):

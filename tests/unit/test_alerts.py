@@ -161,6 +161,8 @@ def test_an_alert_about_one_email_can_only_be_closed() -> None:
     raw = mail_of(notice, sender=("", "a@a.example"), to=("", "ops@a.example"), now=NOON)
     assert b"/close" in raw
     assert b"resume" not in raw
+    assert b"Subject: Alert: a success e-mail may not have arrived" in raw
+    assert b"uncertain" not in raw, "some of them surely did not arrive"
 
 
 async def test_a_host_that_no_client_can_ask_for_fails_its_notice_and_nothing_else():

@@ -10,7 +10,6 @@ import pytest
 
 from agents.email_bot.bot import EmailBot
 from agents.email_bot.state import PAST_MAX, EmailState, unpack
-from agents.email_bot.step import about_recipient
 from agents.protocol.bot import View
 from agents.protocol.draw import Draw
 from agents.runtime.tables import row_for
@@ -616,6 +615,62 @@ def test_a_person_can_close_the_alert_about_an_uncertain_success_mail_once():
     assert of(later, fx.PutAlert) == [], "who closed it stays who closed it"
 
 
+def a_lost_success(outcome, code, reason):
+    """Return a world, its success e-mail, and what came of the last answer to it."""
+    world = World()
+    world.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    world.due(success)
+    found = world.outcome(outcome, success, code, reason)
+    while world.wakes:
+        assert of(found, fx.PutAlert) == [], "it is still tried"
+        world.wake(f"retry:{success}")
+        world.due(success)
+        found = world.outcome(outcome, success, code, reason)
+    return world, success, found
+
+
+LOST = [
+    ("bounced", 554, "END: 5.7.1 spam", "did not arrive: 554 END: 5.7.1 spam"),
+    ("deferred", 530, "MAIL: 5.7.0 log in", "did not arrive: 8 tries: MAIL: 5.7.0 log in"),
+]
+
+
+@pytest.mark.parametrize(("outcome", "code", "reason", "line"), LOST)
+def test_a_success_mail_that_no_server_took_calls_a_person_who_closes_the_alert_once(
+    outcome, code, reason, line
+):
+    world, success, found = a_lost_success(outcome, code, reason)
+    [alert] = of(found, fx.PutAlert)
+    assert (alert.kind, alert.status, alert.run) == (fx.UNCERTAIN_SUCCESS, "open", "o1")
+    assert alert.history == [{"at": world.now, "send_id": success, "reason": line}]
+    answer = msg.AlertAnswered(
+        VISITOR, world.now, alert.alert_id, alert.path, alert.run, "close", "eve", ""
+    )
+    [closed] = of(world.take(answer), fx.PutAlert)
+    assert (closed.alert_id, closed.status, closed.by) == (alert.alert_id, "closed", "eve")
+    assert closed.history[0]["reason"] == rows(found)[0][1], "not uncertain: it surely did not"
+    assert stories(world.take(answer)) == ["alert.stale"]
+
+
+def test_a_success_mail_to_no_mailbox_and_a_lost_marketing_mail_call_nobody_here():
+    *_, found = a_lost_success("bounced", 550, "RCPT: 5.1.1 unknown")
+    assert of(found, fx.PutAlert) == []
+    world = World()
+    world.handing_over()
+    assert of(world.outcome("bounced", "s1", 554, "END: 5.7.1 spam"), fx.PutAlert) == []
+
+
+def test_an_alert_that_a_bounce_has_settled_is_not_closed_by_a_person_as_well():
+    world, success, alert = an_uncertain_success()
+    [closed] = of(world.respond("bounced", success), fx.PutAlert)
+    assert closed.history[0]["reason"] == "uncertain"
+    answer = msg.AlertAnswered(
+        VISITOR, world.now, alert.alert_id, alert.path, alert.run, "close", "eve", ""
+    )
+    assert stories(world.take(answer)) == ["alert.stale"]
+
+
 def test_a_send_may_go_out_again_if_the_marketer_says_so_and_is_counted_apart():
     world = World()
     world.handing_over(a_plan(on_uncertain="resend"))
@@ -720,6 +775,9 @@ def test_a_bounce_about_the_sender_does_not_mark_the_address():
     assert rows(found)[0][1] == "bounced"
     assert told(found, "behavior") == []
     assert not world.state.address_bad
+    [settled] = told(found, "rules")
+    assert settled.outcome == "given up", "Rules tries again, or calls a person"
+    assert settled.reason == "550 END: 5.7.1 blocked"
 
 
 def test_a_bounce_reported_later_settles_a_send_and_marks_the_address():
@@ -758,23 +816,6 @@ def test_a_new_address_is_good_until_it_bounces():
     assert world.state.address_bad
     world.identify("new@example.com")
     assert not world.state.address_bad
-
-
-@pytest.mark.parametrize(
-    ("code", "reason", "expected"),
-    [
-        (550, "RCPT: no such user", True),
-        (550, "RCPT: 5.1.1 no such user", True),
-        (553, "RCPT: 5.1.3 bad address", True),
-        (554, "END: rejected", False),
-        (550, "END: 5.7.26 unauthenticated", False),
-        (550, "MAIL: 5.1.8 bad sender", False),
-        (550, "RCPT: 5.1.8 bad sender", False),
-        (552, "RCPT: 5.2.2 mailbox full", False),
-    ],
-)
-def test_only_an_answer_about_the_mailbox_marks_it(code, reason, expected):
-    assert about_recipient(code, reason) is expected
 
 
 # ------------------------------------------------------------------------------------ merging
