@@ -73,7 +73,7 @@ def facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, told in found.get("probabilities", {}).items():
         yield name, _likely(told)
     for order in found.get("orders", []):
-        yield "order", _order(order)
+        yield "order", order_said(order)
     for run in found["runs"]:
         is_broadcast = run["path"].startswith(name_of(""))
         yield ("broadcast", _broadcast(run)) if is_broadcast else ("path", _run(run))
@@ -179,10 +179,11 @@ def chance(value: float) -> str:
     return percent(value) if value >= SMALLEST else f"under {percent(SMALLEST)}"
 
 
-def _order(order: dict[str, Any]) -> str:
+def order_said(order: dict[str, Any]) -> str:
     """Return an order with what is left of it, and the e-mails that share its credit (the last touch first)."""
     currency = order["currency"]
-    said = f"{order['order_id']}: {sum_said(order['value'], currency)}"
+    name = "without an id of the site's" if order.get("is_unnamed") else order["order_id"]
+    said = f"{name}: {sum_said(order['value'], currency)}"
     if order.get("issue"):
         said += f" ({order['issue']})"
     if order["refunded"]:

@@ -42,6 +42,7 @@ def explored(arms: list[Told]) -> tuple[float, float]:
     >>> [round(each, 3) for each in explored([one, {"rate": 0.06, "drawn": 0.1}])]
     [0.1, 0.004]
     """
+    arms = [arm for arm in arms if arm["drawn"] > 0] or arms  # of what the rules still have
     best = max(arms, key=lambda arm: float(arm["rate"]))
     others = [arm for arm in arms if arm is not best]
     cost = sum(float(arm["drawn"]) * (best["rate"] - arm["rate"]) for arm in others)
@@ -77,7 +78,10 @@ def _arms(policy: Told) -> Iterator[str]:
             f"{arm['successes']:,.1f} answers of {arm['exposures']:,.1f} {policy['unit']}"
         )
     share, cost = explored(arms)
-    yield f"  explored: {100 * share:.0f} % of draws, at {100 * cost:.2f} answers of 100 {policy['unit']}"
+    yield (
+        f"  explored: {100 * share:.0f} % of draws, which costs "
+        f"{100 * cost:.2f} answers of 100 {policy['unit']}"
+    )
 
 
 def _model(model: Told) -> Iterator[str]:

@@ -49,10 +49,10 @@ Row = dict[str, Any]
 async def learning_now(store: Store, rules: CompiledRules | None) -> LearningNow:
     """Return what all policies of the published rules believe; one small read for each."""
     policies = []
-    for name, unit in _choosing(rules):
+    for name, unit, able in _choosing(rules):
         row = await _newest(store, name)
         if row is not None:
-            policies.append(_policy(name, unit, row))
+            policies.append(_policy(name, unit, row, able))
     row = await _newest(store, POLICY)
     models = [(name, await _newest(store, name)) for name in POLICIES]
     arms = arms_in(await store.figures("rules"))
@@ -68,7 +68,10 @@ async def learning_now(store: Store, rules: CompiledRules | None) -> LearningNow
 async def arms_of(store: Store, policy: str) -> dict[str, ArmLine]:
     """Return arm -> what is believed of it; empty where nothing is published."""
     row = await _newest(store, policy)
-    return {arm.name: arm for arm in _arms(_snapshot(row))} if row is not None else {}
+    if row is None:
+        return {}
+    snapshot = _snapshot(row)
+    return {arm.name: arm for arm in _arms(snapshot, snapshot.arms)}
 
 
 def interval(a: float, b: float) -> tuple[float, float]:
@@ -87,14 +90,17 @@ def interval(a: float, b: float) -> tuple[float, float]:
     return float(x[low]), float(x[min(high, POINTS - 1)])
 
 
-def _choosing(rules: CompiledRules | None) -> Iterable[tuple[str, str]]:
+def _choosing(rules: CompiledRules | None) -> Iterable[tuple[str, str, list[str]]]:
+    """Yield each policy of these rules, what an exposure of it is, and the arms that it may draw."""
     if rules is None:
         return
     for path in rules.paths.values():
         for stage in path.stages:
-            yield next_best.policy_name(path.name, stage.name), "e-mails"
+            able = [template for template, _ in stage.email.templates]
+            yield next_best.policy_name(path.name, stage.name), "e-mails", able
     for type_ in sorted({each.type for each in rules.interactions.values()}):
-        yield on_site.policy_name(type_), "offers seen"
+        able = [name for name, each in rules.interactions.items() if each.type == type_]
+        yield on_site.policy_name(type_), "offers seen", able
 
 
 async def _newest(store: Store, policy: str) -> Row | None:
@@ -106,30 +112,30 @@ def _snapshot(row: Row) -> Snapshot:
     return msgspec.convert(row, Snapshot)
 
 
-def _policy(name: str, unit: str, row: Row) -> PolicyNow:
+def _policy(name: str, unit: str, row: Row, able: list[str]) -> PolicyNow:
     title = shown(policy_words(name))
     return PolicyNow(
         title=title[:1].upper() + title[1:],
         version=_version(row),
         unit=unit,
-        arms=sorted(_arms(_snapshot(row)), key=lambda arm: (-arm.rate, arm.name)),
+        arms=sorted(_arms(_snapshot(row), able), key=lambda arm: (-arm.rate, arm.name)),
     )
 
 
-def _arms(snapshot: Snapshot) -> list[ArmLine]:
-    if not snapshot.arms:
+def _arms(snapshot: Snapshot, able: list[str]) -> list[ArmLine]:
+    """Return what is believed of the arms that may be drawn (`able`), and of those that were and are no more."""
+    arms = [*able, *(arm for arm in snapshot.arms if arm not in able)]
+    if not arms:
         return []
-    a, b = posteriors(snapshot, snapshot.arms)
-    inputs = inputs_told(snapshot)
-    # An older version's, or of offers on the site: counts alone decide.
-    drawn = (
-        best_probabilities(a, b)
-        if inputs is None
-        else ready_for(snapshot, snapshot.arms, inputs).for_all
+    a, b = posteriors(snapshot, arms)
+    drawn = _chances(snapshot, able)
+    known = {arm: place for place, arm in enumerate(snapshot.arms)}
+    exposures, successes = (
+        [snapshot.arrays[name][known[arm]] if arm in known else 0.0 for arm in arms]
+        for name in ("exposures", "successes")
     )
-    exposures, successes = snapshot.arrays["exposures"], snapshot.arrays["successes"]
     lines = []
-    for place, arm in enumerate(snapshot.arms):
+    for place, arm in enumerate(arms):
         low, high = interval(float(a[place]), float(b[place]))
         line = ArmLine(
             name=shown(arm),
@@ -138,10 +144,22 @@ def _arms(snapshot: Snapshot) -> list[ArmLine]:
             rate=float(a[place] / (a[place] + b[place])),
             low=low,
             high=high,
-            drawn=drawn[place],
+            drawn=drawn.get(arm, 0.0),
         )
         lines.append(line)
     return lines
+
+
+def _chances(snapshot: Snapshot, able: list[str]) -> dict[str, float]:
+    """Return arm -> how likely a decision draws it, were all of these allowed."""
+    inputs = inputs_told(snapshot)
+    if not able:
+        return {}
+    if inputs is None:  # an older version's, or of offers on the site: counts alone decide
+        chances = best_probabilities(*posteriors(snapshot, able))
+    else:
+        chances = ready_for(snapshot, able, inputs).for_all
+    return dict(zip(able, chances, strict=True))
 
 
 def _heat(row: Row) -> Heat:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from agents.rules.compiled import CompiledRules, EmailStep, PathRule, StageRule
-from agents.runtime.figures import Edges, edges_in, people_by_version, stages_in, standing_in
+from agents.runtime.figures import (
+    Edges,
+    edges_in,
+    people_by_version,
+    stages_in,
+    standing_in,
+    ways_in,
+)
 from learning.serving.next_best import policy_name
 from messaging.gateway.console.learned import ArmLine
 from messaging.gateway.console.routine import (
@@ -40,7 +47,7 @@ async def routine_of(
         return None
     figures = await store.figures("rules")
     line = routine_line(figures, rules, name, published)
-    edges = edges_in(figures, name, path.places)
+    edges = ways_in(figures, name, path.places)
     mails = {stage.name: stage for stage in path.stages}
     nodes = []
     for counted in line.stages:

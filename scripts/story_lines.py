@@ -12,7 +12,7 @@ from collections.abc import Callable
 from scripts.choices import percent
 from scripts.counting import counted
 from scripts.reasons import not_offered, why, why_capped
-from scripts.wording import Row, because, mail, moment, of_path, offer, words
+from scripts.wording import Row, because, mail, moment, of_path, offer, order_of, words
 from scripts.worth import sum_said
 
 OF_BROADCASTS = "broadcast:"
@@ -22,7 +22,8 @@ OF_BROADCASTS = "broadcast:"
 def _goal(d: Row) -> str:
     worth = f" of {sum_said(d['value'], d.get('currency') or '')}" if d.get("value") else ""
     credit = _credit(d)
-    return f'reached the goal of {words(d["paths"])}: "{d["event"]}" {d["order_id"]}{worth}{credit}'
+    order = f" {d['order_id']}" if d["order_id"] else ""
+    return f'reached the goal of {words(d["paths"])}: "{d["event"]}"{order}{worth}{credit}'
 
 
 def _credit(d: Row) -> str:
@@ -40,17 +41,21 @@ def _refund(d: Row) -> str:
     if d.get("failed"):
         amount = f"giving {amount} back failed"
         if d["left"] is None:
-            return f"order {d['order_id']}: {amount}, before the order itself is known"
+            return f"{_order(d)}: {amount}, before the order itself is known"
         left = sum_said(d["left"], d.get("left_currency") or currency)
-        return f"order {d['order_id']}: {amount}, {left} and its credit are left"
+        return f"{_order(d)}: {amount}, {left} and its credit are left"
     if d["left"] is None:
-        return f"order {d['order_id']}: {amount} given back, before the order itself is known"
+        return f"{_order(d)}: {amount} given back, before the order itself is known"
     left = sum_said(d["left"], d.get("left_currency") or currency)
-    return f"order {d['order_id']}: {amount} given back, {left} and its credit are left"
+    return f"{_order(d)}: {amount} given back, {left} and its credit are left"
+
+
+def _order(d: Row) -> str:
+    return f"order {d['order_id']}" if d["order_id"] else "an order"
 
 
 def _unread(d: Row) -> str:
-    return f"order {d['order_id']} counts nothing: {d['issue']}"
+    return f"{_order(d)} counts nothing: {d['issue']}"
 
 
 def _given_back(d: Row) -> str:
@@ -254,7 +259,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "send.cancelled": lambda d: f"{mail(d)} cancelled{because(d)}",
     "send.bounced": lambda d: f"{mail(d)} came back{because(d)}",
     "send.resent": lambda d: f"{mail(d)} is sent once more{because(d)}",
-    "success.refused": lambda d: f"no success e-mail for order {d['run']}{because(d)}",
+    "success.refused": lambda d: f"no success e-mail for {order_of(d)}{because(d)}",
     "touch.refused": _put_off,
     "response.by_machine": lambda d: f"a machine {d['response']} an e-mail: it counts nothing",
     "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",

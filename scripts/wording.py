@@ -87,6 +87,15 @@ def words(value: Any) -> str:
     return "-" if value in ("", None) else shown(value)
 
 
+def order_of(row: Row) -> str:
+    """Return which order a success e-mail is for.
+
+    >>> order_of({"run": "A-1001"}), order_of({"run": "5c31", "is_unnamed": True})
+    ('order A-1001', 'an order')
+    """
+    return "an order" if row.get("is_unnamed") else f"order {row['run']}"
+
+
 def mail(row: Row) -> str:
     """Return which e-mail is spoken of."""
     if "template" not in row:
@@ -94,7 +103,7 @@ def mail(row: Row) -> str:
     if row.get("confirms") or row.get("step") == "confirm":
         return f"e-mail {row['template']} (asks to confirm the address)"
     if row.get("success") or row.get("step") == "success":
-        return f"success e-mail {row['template']} for order {row['run']}"
+        return f"success e-mail {row['template']} for {order_of(row)}"
     return (
         f"e-mail {row['template']} (attempt {row['attempt']}, stage {row['stage']}{of_path(row)})"
     )

@@ -58,6 +58,8 @@ TOLD_LATE = timedelta(minutes=10)
 """An order that was taken so long after it happened is dated by itself: what was answered after it did not sell it."""
 ORDER_CHARACTERS_MAX = 40
 """A longer id of an order or a refund is kept as a hash: its end tells it apart."""
+ORDER_NAMES = ("order_id", "orderId", "checkout_id")
+"""Properties that name an order."""
 
 CART_SIGNS = {"Product Added": 1, "Product Removed": -1}
 QUANTITY_MAX = 10_000
@@ -197,6 +199,7 @@ def purchase(
         bought_at=record.at if is_late else None,
         payment_id=payment_id,
         issue=wrong if is_order else "",
+        is_unnamed=not is_named(properties),
     )
 
 
@@ -238,7 +241,17 @@ def _in_cart(properties: dict[str, Any], sign: int, at: float) -> InCart:
 
 def order_id_of(properties: dict[str, Any]) -> str:
     """Return the order an event is about, empty if it names none."""
-    return _text_of(properties, ("order_id", "orderId", "checkout_id"))
+    return _text_of(properties, ORDER_NAMES)
+
+
+def is_named(properties: dict[str, Any]) -> bool:
+    """Say whether an event names its order, and by an id that is kept as the site gave it.
+
+    >>> is_named({"order_id": 7}), is_named({}), is_named({"order_id": "7" * 41})
+    (True, False, False)
+    """
+    given = _given(properties, ORDER_NAMES)
+    return given != "" and order_text(given) == given
 
 
 def payment_id_of(properties: dict[str, Any]) -> str:
@@ -247,10 +260,14 @@ def payment_id_of(properties: dict[str, Any]) -> str:
 
 
 def _text_of(properties: dict[str, Any], names: tuple[str, ...]) -> str:
+    return order_text(_given(properties, names))
+
+
+def _given(properties: dict[str, Any], names: tuple[str, ...]) -> str:
     for name in names:
         value = properties.get(name)
         if isinstance(value, str | int) and value != "":
-            return order_text(str(value))
+            return str(value)
     return ""
 
 

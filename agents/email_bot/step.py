@@ -271,14 +271,16 @@ def _goal_reached(turn: Turn, message: GoalReached) -> None:
         for path in message.paths:
             if path not in decided:
                 remember_order(turn.state, path, goal)
-                detail = {
-                    "path": path,
-                    "run": message.order_id,
-                    "reason": message.unthanked,
-                }
-                turn.effects.append(LogStory("success.refused", detail))
+                _not_thanked(turn, path, message, message.unthanked)
     elif not decided:
         _success(turn, _thanking(turn, message), message)
+
+
+def _not_thanked(turn: Turn, path: str, message: GoalReached, reason: str) -> None:
+    detail: dict[str, Any] = {"path": path, "run": message.order_id, "reason": reason}
+    if message.is_unnamed:
+        detail["is_unnamed"] = True
+    turn.effects.append(LogStory("success.refused", detail))
 
 
 def _rules_of(turn: Turn, message: GoalReached) -> Any:
@@ -300,8 +302,7 @@ def _success(turn: Turn, path: str, message: GoalReached) -> None:
     rules = _rules_of(turn, message)
     rule = rules.paths.get(path) if rules is not None else None
     if rule is None:
-        detail = {"path": path, "run": message.order_id, "reason": "path unknown"}
-        turn.effects.append(LogStory("success.refused", detail))
+        _not_thanked(turn, path, message, "path unknown")
         return
     if not rule.success.template:
         return
@@ -352,7 +353,7 @@ def _ask_to_confirm(turn: Turn, message: ConfirmationWanted) -> None:
 
 def _success_variables(state: EmailState, message: GoalReached) -> dict[str, Any]:
     return state.traits | {
-        "order_id": message.order_id,
+        "order_id": "" if message.is_unnamed else message.order_id,
         "order_value": message.value,
         "order_currency": message.currency,
     }

@@ -35,7 +35,8 @@ class RulesBot:
         `runs/<path>/<status>/<stage>`, `arms/<path>/<rules or learning>/<entered or won>` and
         `ways/<path>/<n>|<stage>|…` (see `way_of`); `work/<task>/<machine or people>`: pieces of work. Who was on both
         sides of the holdout is in no arm. A flow's runs have no `ways`: `steps/<path>/<from>|<to>`
-        for each way that was gone, once a run. Those under way and those that wait for a person also by their version:
+        for the way by which each step was first reached, `again/…` for the others that were gone, each
+        once a run. Those under way and those that wait for a person also by their version:
         `stands/<path>/<version>/<stage>`, `waits/…`.
         """
         figures: Counter[str] = Counter({f"work/{name}": n for name, n in state.work.items()})
@@ -54,6 +55,8 @@ class RulesBot:
             if run.came:
                 for source, target in edges_of(run):
                     figures[f"steps/{run.path}/{source}|{target}"] += 1
+                for source, target in returns_of(run):
+                    figures[f"again/{run.path}/{source}|{target}"] += 1
             else:
                 figures[f"ways/{run.path}/{way_of(run)}"] += 1
         return dict(figures)
@@ -72,6 +75,12 @@ def edges_of(run: Run) -> list[tuple[str, str]]:
         (steps[source] if source >= 0 else "", step)
         for step, source in zip(steps, run.came, strict=True)
     ]
+
+
+def returns_of(run: Run) -> list[tuple[str, str]]:
+    """Return by which other ways a flow's run came to steps where it had been."""
+    steps = list(run.reached)
+    return [(steps[source], steps[target]) for source, target in run.again]
 
 
 def way_of(run: Run) -> str:

@@ -62,7 +62,7 @@ BEGAN = -1
 
 def begin(turn: Turn, run: Run, path: PathRule) -> None:
     """Begin a run's flow at the step where it stands."""
-    run.reached, run.came = {run.stage: turn.now}, [BEGAN]
+    run.reached, run.came, run.again = {run.stage: turn.now}, [BEGAN], []
     turn.story("step.reached", run, does=path.steps[run.stage].kind)
     _take(turn, run, path)
 
@@ -208,6 +208,7 @@ def merged(mine: Run, other: Run, further: str) -> str:
     """
     if further != mine.stage and other.came:
         mine.reached, mine.came, mine.until = other.reached, other.came, other.until
+        mine.again = other.again
         mine.planned_at = None
         mine.hour_choice = Choice()
         mine.stage = further
@@ -243,9 +244,19 @@ def _move(turn: Turn, run: Run, path: PathRule, name: str) -> None:
     if name not in run.reached:
         run.came.append(list(run.reached).index(run.stage))
         run.reached[name] = turn.now
+    elif run.stage in run.reached:
+        _note_return(run, name)
     run.stage = name
     run.in_stage = sum(attempt.stage == name for attempt in run.tries)
     turn.story("step.reached", run, does=path.steps[name].kind)
+
+
+def _note_return(run: Run, name: str) -> None:
+    """Note a way that the run goes for the first time, to a step where it has been; nothing is decided by it."""
+    steps = list(run.reached)
+    way = steps.index(run.stage), steps.index(name)
+    if way not in run.again and run.came[way[1]] != way[0]:
+        run.again.append(way)
 
 
 def _following(turn: Turn, run: Run, path: PathRule, step: StepRule) -> str | None:

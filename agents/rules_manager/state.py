@@ -171,6 +171,8 @@ class Run(msgspec.Struct, array_like=True):
     """The version at whose publication the run was told that it stays on its own; 0: none."""
     window_ends: datetime | None = None
     """Of a planned e-mail whose hour was picked: until when it could be; None: it was not."""
+    again: list[tuple[int, int]] = []
+    """Of a flow: the ways by which it came to a step where it had been, as places in `reached`, each once."""
 
     @property
     def slot(self) -> str:

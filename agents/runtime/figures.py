@@ -159,9 +159,9 @@ Edges = dict[tuple[str, str], int]
 
 
 def edges_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
-    """Return which ways the runs of a path took; `stages`: the path's, in order. A run only moves forward.
+    """Return by which ways the runs of a path first came to its stages; `stages`: the path's, in order.
 
-    Of a flow the figures name the ways themselves, and it goes back as well.
+    A run only moves forward. Of a flow the figures name the ways themselves; it goes back as well (`ways_in`).
 
     >>> edges_in(
     ...     {"ways/lead/0|opened|cart": 2, "ways/lead/1|cart|opened": 1},
@@ -188,6 +188,22 @@ def edges_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
             if place[stage] > place[here]:
                 found[here, stage] = found.get((here, stage), 0) + int(count)
                 here = stage
+    return found
+
+
+def ways_in(figures: dict[str, float], path: str, stages: list[str]) -> Edges:
+    """Return all ways that the runs of a path took, each once a run: those back to where a run had been as well.
+
+    >>> ways_in({"steps/lead/|rest": 2, "again/lead/up|rest": 1}, "lead", ["rest", "up"])
+    {('', 'rest'): 2, ('up', 'rest'): 1}
+    """
+    found = edges_in(figures, path, stages)
+    for name, count in sorted(figures.items()):
+        kind, _, rest = name.partition("/")
+        of_path, _, way = rest.partition("/")
+        if kind == "again" and of_path == path and count:
+            source, _, target = way.partition("|")
+            found[source, target] = found.get((source, target), 0) + int(count)
     return found
 
 

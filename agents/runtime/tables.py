@@ -178,6 +178,8 @@ def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
         "decision_id": plan.decision_id,
         "mailbox": effect.mailbox,
     }
+    if plan.success and not plan.variables.get("order_id", plan.run):
+        fields["is_unnamed"] = True  # what it thanks for has no id that people know
     if effect.handed_over_at is not None:
         fields["handed_over_at"] = effect.handed_over_at
     if effect.until is not None:

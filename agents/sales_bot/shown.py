@@ -31,6 +31,7 @@ def orders_of(state: SalesState) -> list[dict[str, Any]]:
             "refunded": refunded(state, key),
             "left": left,
             "issue": issue_of(state, key),
+            "is_unnamed": order.is_unnamed,
             "last_touch": last.send_id if last is not None else None,
             "credits": [
                 {

@@ -58,6 +58,8 @@ class Order(msgspec.Struct, array_like=True):
     """Another name of it, which refunds may call it by."""
     issue: str = ""
     """What is wrong with how its worth was told."""
+    is_unnamed: bool = False
+    """Its id is our own: the site gave none, or a very long one."""
 
 
 class Refund(msgspec.Struct, array_like=True):

@@ -109,6 +109,7 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         credits=found,
         payment_id=message.payment_id,
         issue=message.issue,
+        is_unnamed=message.is_unnamed,
     )
     paths = sorted(p.name for p in rules.paths.values() if message.event in p.goal_events)
     unthanked = _unthanked(state, message, bought_at, [] if is_order else paths)
@@ -117,7 +118,7 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     if is_order:
         effects.append(_row(state, message.order_id, order))
         if message.issue:
-            unread = {"order_id": message.order_id, "issue": message.issue}
+            unread = {"order_id": _shown(message), "issue": message.issue}
             effects.append(LogStory("order.unread", unread))
     older = _older(message.event, paths, view)
     if not paths and not older:
@@ -137,6 +138,7 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
         address=message.address,
         unthanked=unthanked,
         goal=key,
+        is_unnamed=message.is_unnamed,
     )
     effects += [Tell("rules", each) for each in _for_older(reached, older)]
     return effects + (_told(reached, message.event, found) if paths else [])
@@ -147,7 +149,7 @@ def _told(reached: GoalReached, event: str, found: list[Credit]) -> list[Effect]
     story = {
         "paths": reached.paths,
         "event": event,
-        "order_id": reached.order_id,
+        "order_id": _shown(reached),
         "value": reached.value,
         "currency": reached.currency,
         "credited": reached.credited,
@@ -155,6 +157,11 @@ def _told(reached: GoalReached, event: str, found: list[Credit]) -> list[Effect]
     }
     told = [Tell(bot, reached) for bot in ("rules", "email", "engagement")]
     return [*told, LogStory("goal.reached", story)]
+
+
+def _shown(told: Purchased | GoalReached) -> str:
+    """Return the id by which people know an order, empty where the site gave none."""
+    return "" if told.is_unnamed else told.order_id
 
 
 def _older(event: str, paths: list[str], view: View) -> dict[int, list[str]]:
@@ -205,8 +212,12 @@ def _refunded(state: SalesState, message: Refunded) -> list[Effect]:
     issue = message.issue
     if order_id and message.refund_id in foreign_refunds(state, order_id):
         issue = f"it is in {message.currency}, the order in {own}"
+    is_unnamed = bool(order_id) and state.orders[order_id].is_unnamed
+    called = order_id or message.order_id
+    if is_unnamed:  # its payment's id, which the refund may have named, is the site's
+        called = "" if message.order_id == order_id else message.order_id
     story = {
-        "order_id": order_id or message.order_id,
+        "order_id": called,
         "refund_id": message.refund_id,
         "amount": message.amount,
         "taken": taken,

@@ -148,7 +148,8 @@ def _why(row: dict[str, Any] | None) -> str:
     if row is None:
         return "no send of a path"
     if row.get("success"):
-        return f"thanks for order {row['run']}, on path {row['path']}"
+        order = "an order" if row.get("is_unnamed") else f"order {row['run']}"
+        return f"thanks for {order}, on path {row['path']}"
     stands = f"who stands at “{row['stage']}” gets “{row['step']}”"
     return f"attempt {row['attempt']} on the path {row['path']}: {stands}"
 

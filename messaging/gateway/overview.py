@@ -20,7 +20,7 @@ LOOK_SECONDS = 2.0
 
 _ENDS = (
     ("going", "on the way"),
-    ("won", "bought"),
+    ("won", "reached the goal"),
     ("calls", "with a person"),
     ("over", "ended otherwise"),
 )

@@ -135,6 +135,8 @@ _OF_A_SEND = {
     "rules_version": WHOLE,
     "success": FLAG,
     "confirms": FLAG,
+    "is_unnamed": FLAG
+    | {"description": "It thanks for an order of no id that the site gave: `run` is our own."},
     "day": TEXT,
 }
 

@@ -187,6 +187,8 @@ class Purchased(Message):
     """Another name of the order, which refunds may call it by."""
     issue: str = ""
     """What is wrong with how its worth is told, which is 0 then; empty: nothing."""
+    is_unnamed: bool = False
+    """The site gave no order id, or a very long one: `order_id` is our own, and shown to nobody."""
 
 
 class Refunded(Message):
@@ -219,6 +221,8 @@ class GoalReached(Message):
     """The older version of the rules whose goal it is, for who stands on that; 0: the present one's, for everybody."""
     goal: str = ""
     """By what the goal is told from others: an order's id, or the event's name before it; empty: `order_id`."""
+    is_unnamed: bool = False
+    """As of `Purchased`."""
 
 
 class Erased(Message):

@@ -445,6 +445,15 @@ def test_an_order_without_an_id_is_known_by_its_message_and_odd_values_are_nothi
         assert (bought.order_id, bought.value) == ("m3", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("properties", "is_unnamed"),
+    [({"order_id": "A-1"}, False), ({}, True), ({"order_id": "x" * 41}, True)],
+)
+def test_an_order_whose_id_is_our_own_says_so(properties: dict[str, Any], is_unnamed: bool) -> None:
+    [bought] = told(Ann().sees(a_track(3, "Order Completed", properties=properties)), Purchased)
+    assert bought.is_unnamed is is_unnamed
+
+
 # ---------------------------------------------------------------------------- opens and clicks
 
 

@@ -16,6 +16,8 @@ from agents.runtime.tables import row_for
 from messaging.vocabulary import effects as fx
 from messaging.vocabulary import messages as msg
 from messaging.vocabulary.ids import send_id
+from scripts.story import sentence
+from scripts.wording import mail
 
 VISITOR = "a1" * 12
 OTHER = "b2" * 12
@@ -115,7 +117,13 @@ class World:
         return self.take(msg.MailOutcome(self.visitor, self.now, send, outcome, code, reason))
 
     def goal(
-        self, paths=("welcome",), order="o1", address="ann@example.com", at=None, unthanked=""
+        self,
+        paths=("welcome",),
+        order="o1",
+        address="ann@example.com",
+        at=None,
+        unthanked="",
+        **changes,
     ):
         return self.take(
             msg.GoalReached(
@@ -128,6 +136,7 @@ class World:
                 "",
                 address,
                 unthanked,
+                **changes,
             )
         )
 
@@ -463,6 +472,17 @@ def test_the_success_mail_carries_the_order_and_what_is_known_of_the_visitor():
         "order_value": 10.0,
         "order_currency": "EUR",
     }
+
+
+def test_the_success_mail_names_no_order_by_an_id_that_the_site_did_not_give():
+    """The message's own id stands for it inside: nobody outside knows an order by that."""
+    [row] = of(World().goal(is_unnamed=True), fx.PutSend)
+    assert (row.plan.variables["order_id"], row.plan.run) == ("", "o1")
+    fields = row_for(row, VISITOR, "", NOW).fields
+    assert mail(fields) == "success e-mail thanks for an order"
+    [refused] = of(World().goal(unthanked="it is of the past", is_unnamed=True), fx.LogStory)
+    said = sentence({"kind": f"story: {refused.kind}", "detail": refused.detail})
+    assert said == "no success e-mail for an order: it is of the past"
 
 
 def test_the_success_mail_goes_to_the_address_of_the_order_if_none_is_known():

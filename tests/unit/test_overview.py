@@ -10,6 +10,9 @@ import pytest
 from agents.runtime.figures import by_status
 from agents.runtime.looking import Looking
 from agents.runtime.readers import StoreReader
+from messaging.gateway.console.views import ENDS
+from messaging.gateway.overview import _paths
+from messaging.gateway.told import PathNow, StageNow
 from messaging.ports import BatchRecord, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.doing import JOBS, bots_now
@@ -157,6 +160,12 @@ async def test_facts_become_words() -> None:
         "opened": (3, 0),
         "cart": (0, 1),
     }
+
+
+def test_who_won_a_run_reached_the_goal_for_not_every_goal_is_an_order() -> None:
+    path = PathNow(name="trial", stages=[StageNow(name="invited", won=2)])
+    assert "<span>2 reached the goal</span>" in _paths([path])
+    assert dict(ENDS)["won"] == "reached the goal", "in the console, too"
 
 
 async def test_the_alert_about_a_split_test_stands_where_the_others_do_and_says_it_alone() -> None:

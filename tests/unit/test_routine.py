@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from agents.rules_manager.bot import RulesBot, way_of
+from agents.rules_manager.flow import BEGAN, merged
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.figures import edges_in
 from config.load import compile_files
@@ -186,18 +187,39 @@ async def test_a_flow_is_drawn_with_every_way_its_branches_leave_open() -> None:
         ("yes", "hello"): ("", 0),
         ("no", "hello"): ("", 1),
         ("hello", "up"): ("", 1),
-        ("up", "rest"): ("again", 0),
+        ("up", "rest"): ("again", 1),
         ("up", "over"): ("enough", 0),
     }
     assert [node.name for node in found.stages if node.going] == ["rest"]
     diagram = laid_out(found)
     assert len(diagram.ways) == len(ways)
     assert len({way.d for way in diagram.ways}) == len(ways), "none hides another"
-    assert {way.said for way in diagram.ways} >= {"yes: 0", "no: 1", "again: 0", "enough: 0"}
-    back = next(way for way in diagram.ways if way.said == "again: 0")
+    assert {way.said for way in diagram.ways} >= {"yes: 0", "no: 1", "again: 1", "enough: 0"}
+    back = next(way for way in diagram.ways if way.said == "again: 1")
     begin, end = re.findall(r"^M72 (\d+)", back.d)[0], re.findall(r" (\d+)H66$", back.d)[0]
     assert int(begin) > int(end), "it leads up again"
     assert ("no (no)", 1) in [(row["target"], row["runs"]) for row in rows_of(found)]
+    assert {node.name: node.reached for node in found.stages}["rest"] == 1, "one came, twice"
+
+
+async def test_every_way_is_counted_once_a_run_however_often_it_is_gone() -> None:
+    lead = on(FLOW.replace("times: 1", "times: 3"))
+    lead.pass_time(30)
+    lead.state.cohorts.append(f".{PATH}.q")  # asked again, the answer is another one
+    lead.pass_time(30)
+    assert lead.run.gone["up"] > 1
+    found = await drawn_flow(lead.bot.figures(lead.state))
+    runs = {(edge.source, edge.target): edge.runs for edge in found.edges}
+    assert {ways for ways, count in runs.items() if count != 1} <= {("up", "over")}
+    assert {node.reached for node in found.stages if node.name != "over"} == {1}
+
+
+async def test_a_half_of_a_visitor_that_had_come_further_brings_where_it_went_back() -> None:
+    lead, other = on(FLOW), on(FLOW)
+    other.pass_time(3)
+    lead.run.came, lead.run.reached = [BEGAN], {"rest": lead.now}
+    assert merged(lead.run, other.run, "up") == "up"
+    assert lead.run.again == other.run.again == [(4, 0)]
 
 
 async def test_a_way_that_the_published_flow_has_no_more_is_shown_while_runs_have_gone_it() -> None:

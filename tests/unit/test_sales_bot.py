@@ -37,6 +37,7 @@ from messaging.vocabulary.messages import (
     Responded,
     StateMerged,
 )
+from scripts.known import order_said
 from scripts.story_lines import line as line_of
 from tests.behavior_builders import ANN, MINUTE, START, a_view, told
 
@@ -85,6 +86,22 @@ def test_an_order_is_written_and_its_goal_told_to_rules_and_email() -> None:
     assert goal.address == "ann@example.com"
     assert [e.order_id for e in effects if isinstance(e, PutOrder)] == ["o1"]
     assert [e.kind for e in effects if isinstance(e, LogStory)] == ["goal.reached"]
+
+
+def test_people_are_shown_no_order_id_that_the_site_did_not_give() -> None:
+    """Inside, the order is known by our own id all the same: a repeat stays one, a refund finds it by its payment."""
+    state, bought = SalesState(), a_purchase("m3", is_unnamed=True, payment_id="p1", issue="odd")
+    effects = take(state, bought, a_refund(order_id="m3"), a_refund("r2", 1.0, order_id="p1"))
+    assert told(effects, GoalReached, "email")[0].is_unnamed
+    assert [e.order_id for e in effects if isinstance(e, PutOrder)] == ["m3", "m3", "m3"]
+    lines = [e for e in effects if isinstance(e, LogStory)]
+    assert [e.detail["order_id"] for e in lines] == ["", "", "", "p1"]
+    said = [line_of(e.kind, e.detail) for e in lines]
+    assert "m3" not in " ".join(said), said
+    assert said[0] == "an order counts nothing: odd"
+    [row] = orders_of(state)
+    assert (row["order_id"], row["is_unnamed"]) == ("m3", True)
+    assert order_said(row).startswith("without an id of the site's: 20.00 EUR")
 
 
 def test_an_order_told_again_after_hundreds_of_others_is_a_repeat() -> None:

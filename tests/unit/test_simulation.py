@@ -99,6 +99,7 @@ def test_a_draft_lives_beside_what_is_published_and_an_equal_one_differs_in_noth
     assert arms["learning"] == arms["published"]
     words = told(same)
     assert "Beside the published version 1" in words
+    assert "People who reached each stage of lead-to-customer" in words, "most have gone on since"
 
 
 def test_the_steps_of_a_flow_are_counted():

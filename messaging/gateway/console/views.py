@@ -28,7 +28,7 @@ RECEIPT = re.compile(r"[0-9a-f]{1,64}")
 
 ENDS = (
     ("going", "on the way"),
-    ("won", "bought"),
+    ("won", "reached the goal"),
     ("calls", "with a person"),
     ("over", "ended otherwise"),
 )
