@@ -106,15 +106,15 @@ class Settings(BaseSettings):
     write_keys: Annotated[
         list[SecretStr], NoDecode, BeforeValidator(checks.keys), AfterValidator(checks.write_keys)
     ] = []
-    """With commas between them. Empty: `up` makes one."""
+    """With commas between them, without colon or blank. Empty: `up` makes one."""
     stripe_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(checks.keys)] = []
     """Signing secrets of `/hooks/stripe`, with commas between them: the old and the new one while they change."""
     shopify_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(checks.keys)] = []
     """The same of `/hooks/shopify`. Empty: the route is not there."""
     admin_token: Annotated[SecretStr, AfterValidator(checks.long_enough)] | None = None
-    """None: one is made and printed once."""
+    """16 characters or more. None: one is made and printed once."""
     secret: Annotated[SecretStr, AfterValidator(checks.long_enough)] | None = None
-    """Signs tokens. None: one is made and kept under `data`."""
+    """Signs tokens; 16 characters or more. None: one is made and kept under `data`."""
     speed: Annotated[
         float, BeforeValidator(_speed), Field(gt=0, le=SPEED_MAX, allow_inf_nan=False)
     ] = 1.0
