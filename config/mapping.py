@@ -193,13 +193,13 @@ class Checked(NamedTuple):
     """Say what a file holds.
 
     Attributes:
-        count: calls up to the first bad row.
+        calls: calls up to the first bad row.
         error: what is wrong with that row, None if there is none.
         repeats: calls whose message id an earlier call of the file has: they will be ignored.
         repeated: the first such id.
     """
 
-    count: int
+    calls: int
     error: RowError | None = None
     repeats: int = 0
     repeated: str = ""

@@ -1,8 +1,8 @@
 """Read the settings: command line, then environment, then `.env`, then `settings.yaml`.
 
 Rules
-1. What is misspelt in a file of ours is an error; the environment is shared with others, so a strange
-   `MDMA_…` there is left alone.
+1. What is misspelt in a file of ours is an error, and so is a line that cannot be read; the environment
+   is shared with others, so a strange `MDMA_…` there is left alone.
 2. A secret shows itself only by `get_secret_value()`: not in a repr, not in an error, not in a log.
 3. An error is one line that names the setting as it is written in the environment.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
@@ -31,8 +31,9 @@ from pydantic_settings import (
 )
 
 from agents.rules.source import parse
-from messaging.alerts.signing import key_of
-from messaging.social.places import is_named, place_of
+from config import setting_checks as checks
+from config.env_file import env_problems
+from messaging.social.places import is_named
 from messaging.vocabulary.errors import MdmaError, RuleError
 
 PREFIX = "MDMA_"
@@ -51,84 +52,14 @@ class SettingsInvalid(MdmaError):  # noqa: N818 - a fact, like all of ours
         self.problems = problems
 
 
-def _keys(value: Any) -> Any:
-    """Take write keys from a list, or from text with commas."""
-    return (
-        [key.strip() for key in value.split(",") if key.strip()]
-        if isinstance(value, str)
-        else value
-    )
+def _speed(value: Any) -> Any:
+    return SPEED_MAX if value == "max" else checks.number(value)
 
 
-def _secret_url(schemes: tuple[str, ...]) -> AfterValidator:
-    def check(value: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(value.get_secret_value().strip())
-            named = parts.scheme in schemes and bool(parts.hostname)
-            if schemes[0] != "mongodb":
-                (parts.hostname or "").encode("idna")  # what no name server could be asked for
-            _ = parts.port if schemes[0] != "mongodb" else None  # a replica set names several
-        except ValueError:
-            named = False
-        if not named:
-            raise ValueError(
-                f"must begin with {' or '.join(f'{s}://' for s in schemes)} and a host"
-            )
-        return value
-
-    return AfterValidator(check)
-
-
-def _whsec(value: SecretStr) -> SecretStr:
-    key_of(value.get_secret_value())
-    return value
-
-
-def _web_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        named = parts.scheme in ("https", "http") and bool(parts.hostname) and not parts.username
-        _ = parts.port
-    except ValueError:
-        named = False
-    if not named or parts.query or parts.fragment:
-        raise ValueError("must begin with https:// or http:// and a host, without ? and #")
-    return value.rstrip("/")
-
-
-def _name_server(value: str) -> str:
-    try:
-        place_of(value) if value else None
-    except ValueError:
-        raise ValueError("write it like 192.0.2.1:53") from None
-    return value
-
-
-def _moment(value: Any) -> Any:
-    """Read a moment; without a zone it is UTC."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("write it like 2017-06-01 or 2017-06-01T08:00:00Z") from None
-    if not isinstance(moment, datetime):
-        raise ValueError("write it like 2017-06-01 or 2017-06-01T08:00:00Z")  # noqa: TRY004
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _sender(value: str) -> str:
-    address = parseaddr(value)[1]
-    if not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+", address) or re.search(r"[\x00-\x1f]", value):
-        raise ValueError("write it like `Your Shop <hello@shop.example>`")
-    return value
-
-
-def _log(value: str) -> str:
-    words = re.split(r"[\s,:]+", value.strip().lower())
-    formats, levels = {"console", "json"}, {"debug", "info", "warning", "error"}
-    one_each = len(set(words) & formats) <= 1 and len(set(words) & levels) <= 1
-    if not one_each or not set(words) <= formats | levels:
-        raise ValueError("write console or json, and a level: `json:info`")
-    return value
+_MONGO_URL = checks.secret_url(("mongodb", "mongodb+srv"))
+_SMTP_URL = checks.secret_url(("smtp", "smtps", "smtp+starttls"))
+_WEB_HOOK = checks.secret_url(("https", "http"))
+_NUMBER = BeforeValidator(checks.number)
 
 
 class Settings(BaseSettings):
@@ -145,64 +76,71 @@ class Settings(BaseSettings):
     )
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] | None = None
+    port: Annotated[int, _NUMBER, Field(ge=0, le=65535)] = 8080
+    public_url: Annotated[str, AfterValidator(checks.public_url)] | None = None
     """Where visitors reach the gateway; None: `http://<host>:<port>`."""
     data: Path = Path(".mdma")
     """Where embedded parts keep their files."""
     config: Path | None = None
     """Folder that `up` publishes when the store is empty; None: the shipped routine."""
-    mongo_url: Annotated[SecretStr, _secret_url(("mongodb", "mongodb+srv"))] | None = None
+    mongo_url: Annotated[SecretStr, AfterValidator(_MONGO_URL)] | None = None
     """None: the embedded one."""
-    mongo_db: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,38}$")] = "mdma"
+    mongo_db: Annotated[str, AfterValidator(checks.mongo_db)] = "mdma"
     ray_address: str | None = None
     """None: a Ray of our own, on this machine."""
-    smtp_url: Annotated[SecretStr, _secret_url(("smtp", "smtps", "smtp+starttls"))] | None = None
+    smtp_url: Annotated[SecretStr, AfterValidator(_SMTP_URL)] | None = None
     """None: the embedded sink, whose mail stays here."""
-    sender: Annotated[str, AfterValidator(_sender)] | None = None
+    sender: Annotated[str, AfterValidator(checks.sender)] | None = None
     """`Name <address>`; replaces the sender `shop` of the rules."""
     postal_address: str = ""
-    alert_email: Annotated[str, AfterValidator(_sender)] | None = None
-    alert_webhook: Annotated[SecretStr, _secret_url(("https", "http"))] | None = None
-    alert_webhook_secret: Annotated[SecretStr, AfterValidator(_whsec)] | None = None
+    alert_email: Annotated[str, AfterValidator(checks.alert_email)] | None = None
+    alert_webhook: Annotated[SecretStr, AfterValidator(_WEB_HOOK)] | None = None
+    alert_webhook_secret: Annotated[SecretStr, AfterValidator(checks.whsec)] | None = None
     """Signs what is sent to `alert_webhook` (Standard Webhooks): `whsec_` and base64."""
     alert_webhook_private: bool = False
     """True: `alert_webhook` may name a private address, and plain http."""
-    webhook_secret: Annotated[SecretStr, AfterValidator(_whsec)] | None = None
+    webhook_secret: Annotated[SecretStr, AfterValidator(checks.whsec)] | None = None
     """Signs what the webhooks of paths send (Standard Webhooks); without it none is called."""
     webhook_private: bool = False
     """True: webhooks of paths may name private addresses, and plain http."""
-    write_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
-    """With commas between them. Empty: `up` makes one."""
-    stripe_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
+    write_keys: Annotated[
+        list[SecretStr], NoDecode, BeforeValidator(checks.keys), AfterValidator(checks.write_keys)
+    ] = []
+    """With commas between them, without colon or blank. Empty: `up` makes one."""
+    stripe_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(checks.keys)] = []
     """Signing secrets of `/hooks/stripe`, with commas between them: the old and the new one while they change."""
-    shopify_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(_keys)] = []
+    shopify_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(checks.keys)] = []
     """The same of `/hooks/shopify`. Empty: the route is not there."""
-    admin_token: SecretStr | None = None
-    """None: one is made and printed once."""
-    secret: SecretStr | None = None
-    """Signs tokens. None: one is made and kept under `data`."""
-    speed: Annotated[float, Field(gt=0, le=SPEED_MAX, allow_inf_nan=False)] = 1.0
-    clock_start: Annotated[datetime, BeforeValidator(_moment)] | None = None
-    holdout: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    admin_token: Annotated[SecretStr, AfterValidator(checks.long_enough)] | None = None
+    """16 characters or more. None: one is made and printed once."""
+    secret: Annotated[SecretStr, AfterValidator(checks.long_enough)] | None = None
+    """Signs tokens; 16 characters or more. None: one is made and kept under `data`."""
+    speed: Annotated[
+        float, BeforeValidator(_speed), Field(gt=0, le=SPEED_MAX, allow_inf_nan=False)
+    ] = 1.0
+    """World seconds for each second; `max` is the highest."""
+    clock_start: Annotated[datetime, BeforeValidator(checks.moment)] | None = None
+    holdout: Annotated[float, _NUMBER, Field(ge=0, le=0.5)] = 0.05
     learning: bool = True
     """False (`off`): every visitor gets the rules' default hour and template; measuring goes on."""
-    retrain_days: Annotated[int, Field(ge=1, le=365)] = 7
+    retrain_days: Annotated[int, _NUMBER, Field(ge=1, le=365)] = 7
     """World-days between two trainings of a probability."""
     social: bool = False
     """True (`on`): the Social bot asks Gravatar and the address' own domain about leads."""
-    social_gravatar_url: Annotated[str, AfterValidator(_web_url)] = "https://api.gravatar.com/v3"
-    social_webfinger_url: Annotated[str, AfterValidator(_web_url)] = "https://{domain}"
+    social_gravatar_url: Annotated[str, AfterValidator(checks.web_url)] = (
+        "https://api.gravatar.com/v3"
+    )
+    social_webfinger_url: Annotated[str, AfterValidator(checks.web_url)] = "https://{domain}"
     """Where WebFinger is asked; `{domain}` stands for the address' own."""
-    social_resolver: Annotated[str, AfterValidator(_name_server)] = ""
+    social_resolver: Annotated[str, AfterValidator(checks.name_server)] = ""
     """`address:port` of a name server for look-ups; empty: the machine's own."""
-    social_allow: Annotated[list[str], NoDecode, BeforeValidator(_keys)] = []
+    social_allow: Annotated[list[str], NoDecode, BeforeValidator(checks.keys)] = []
     """`host:port` (or `host`) with commas between: those that may be private, use http and other ports than 443."""
-    social_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    social_rate: Annotated[float, _NUMBER, Field(gt=0, le=1000)] = 1.0
     """Requests to one host in a second, at most."""
     consent: Literal["opt-in", "double-opt-in", "assumed"] = "opt-in"
-    log: Annotated[str, AfterValidator(_log)] = "console:info"
-    bots: dict[BotName, Annotated[int, Field(ge=1, le=256)]] = {}
+    log: Annotated[str, AfterValidator(checks.log)] = "console:info"
+    bots: dict[BotName, Annotated[int, _NUMBER, Field(ge=1, le=256)]] = {}
     """Shards of each bot; one where nothing is said."""
 
     @property
@@ -264,6 +202,8 @@ def read_settings(folder: Path | None = None, **given: Any) -> Settings:
         given: what the command line said; None stands for "not said".
     """
     base = Path.cwd() if folder is None else folder
+    if unread := env_problems(base / ".env", PREFIX):
+        raise SettingsInvalid(unread)
     said = {name: value for name, value in given.items() if value is not None}
     config = said.get("config") or _configured(base)
     file = (base / "config" if config is None else base / config) / FILE

@@ -138,7 +138,7 @@ def _count(file: Path, mapping: Any) -> int:
             f"{shown(found.repeated)}) will be ignored as repeats; if they are none, give each an id of its own",
             err=True,
         )
-    return found.count
+    return found.calls
 
 
 def _say_empty(empty: list[Path], files: int) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import click
 
+from messaging.vocabulary.addresses import AddressRefused, written_address
 from scripts.cli_import import progress, sent_again
 from scripts.client import Api, data_option, json_option, tell
 from scripts.counting import counted
@@ -26,9 +27,10 @@ from scripts.visible import say, shown
 
 AT_ONCE = 500
 PEOPLE_MAX = 1_000_000
-COLUMNS = ("email", "user_id")
+COLUMNS = ("email", "user_id", "userId")
 """Columns of a CSV that name people, the better first."""
 SAID_MAX = 5
+PERSON_CHARACTERS_MAX = 256
 
 file_type = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -145,14 +147,27 @@ def _rows(file: Path) -> Iterator[str]:
                 raise Refused(f"{file}: the first row must name a column email or user_id")
             for row in rows:
                 person = (row[column] or "").strip()
-                if not person or len(person) > 256:
-                    problem = "is empty" if not person else "is too long"
+                if problem := _problem(column, person):
                     raise Refused(f"{file}:{rows.line_num}: {column} {problem}; nothing was sent")
                 yield person
     except UnicodeDecodeError:
         raise Refused(f"{file}: is not UTF-8; nothing was sent") from None
     except csv.Error as error:
         raise Refused(f"{file}: {error}; nothing was sent") from None
+
+
+def _problem(column: str, person: str) -> str:
+    """Return what is wrong with a field: an address without @ would be somebody's user id, and consent theirs."""
+    if not person:
+        return "is empty"
+    if len(person) > PERSON_CHARACTERS_MAX:
+        return "is too long"
+    if column == "email":
+        try:
+            written_address(person)
+        except AddressRefused:
+            return "is no address"
+    return ""
 
 
 def _change(

@@ -49,6 +49,8 @@ def status(data: Path, as_json: bool) -> None:
     clock = parts.pop("clock-1", None)
     demo = parts.pop("demo-1", None)
     say(f"{run['url']}   process {run['pid']}, code {run['code']}")
+    if run.get("draining"):
+        say("it drains and stops")
     if clock is not None:
         world = datetime.fromtimestamp(clock["world_seconds"], UTC)
         say(f"world time {world:%Y-%m-%d %H:%M} UTC, {clock['speed_reached']:,.0f} x as fast")

@@ -34,7 +34,6 @@ SPEED_HELP = "World seconds for each second, or max; the clock waits for what is
 def up(assignments: tuple[str, ...], *, demo: bool, **given: Any) -> None:
     """Run the system until Ctrl-C, then drain and stop all it started."""
     from config.settings import (
-        SPEED_MAX,
         SettingsInvalid,
         non_loopback_smtp,
         read_settings,
@@ -42,8 +41,6 @@ def up(assignments: tuple[str, ...], *, demo: bool, **given: Any) -> None:
     )
     from scripts.folder import Refused
 
-    if given["speed"] == "max":
-        given["speed"] = SPEED_MAX
     flags = {name: value for name, value in given.items() if value is not None}
     others = assigned(assignments)
     for twice in flags.keys() & others.keys():

@@ -73,6 +73,7 @@ class Api:
     """Call the admin API of the system that runs on a data folder."""
 
     def __init__(self, data: Path) -> None:
+        self._data = data
         self._url = running(data)["local_url"]
         wiring = json.loads((data.resolve() / WIRING).read_text())
         self._token = wiring["admin_token"]
@@ -98,7 +99,13 @@ class Api:
             with error:
                 raise ApiError(error.code, _detail(error.read()), error.headers) from None
         except (URLError, TimeoutError, ConnectionError):
-            raise Refused("the gateway does not answer: it may be starting; try again") from None
+            raise Refused(self._silent()) from None
+
+    def _silent(self) -> str:
+        """Return why the gateway does not answer: `run.json` is written once all has started."""
+        if running(self._data).get("draining"):
+            return "the gateway does not answer any more: it drains and stops; `mdma up` starts it"
+        return "the gateway does not answer: it is busy or being started again; try again"
 
 
 class ApiError(Refused):

@@ -73,6 +73,8 @@ from scripts.watching import Watchers, always, end
 
 ROOT = str(Path(__file__).resolve().parents[1])
 FACTORY = "scripts.compose:build"
+GIVE_UP_SECONDS_MAX = 10.0
+"""How long mongod may take to end where Ray has: well below the minute after which Ray's library aborts."""
 
 log = structlog.get_logger()
 
@@ -139,6 +141,7 @@ class System:
         self._mongo: EmbeddedMongo | None = None
         self._head: RayHead
         self._keeper: Keeper | None = None
+        self._told: dict[str, Any]
         self._supervisor: Supervisor
         self._wiring: Wiring
         self._store: MongoStore
@@ -372,6 +375,7 @@ class System:
             "demo": self._demo is not None,
         }
         write_run(data, facts)
+        self._told = facts
         self._say(f"gateway    {facts['url']}")
         self._say(f"write key  {made.write_keys[0]}")
         self._say(f"pages      {self._pages(str(facts['local_url']))}")
@@ -419,16 +423,18 @@ class System:
             f"stopping: Ray's {lost} has ended, and without it no part that dies is started again. Nothing is lost: "
             "start again"
         )
+        if self._mongo is not None:  # first: if that minute were over before, it would stay
+            await self._mongo.stop(GIVE_UP_SECONDS_MAX)
         if self._head.sessions is not None:
             clear_sessions(self._head.sessions)
-        if self._mongo is not None:
-            await self._mongo.stop()
         clear_run(self._data)
         sys.stdout.flush()
         os._exit(1)
 
     async def _drain(self) -> None:
         self._say("draining")
+        with contextlib.suppress(OSError):  # a note; a full disk must not keep it from draining
+            write_run(self._data, {**self._told, "draining": True})
         if self._companion is not None:
             await self._companion.end()
         draining = asyncio.ensure_future(self._supervisor.drain())

@@ -76,7 +76,9 @@ class ValueIs(Model):
             )
         in_order(self.at_least, self.at_most)
         if self.between is not None and self.between[0] > self.between[1]:
-            raise ValueError("between goes from the lower number to the higher one")
+            raise WrongValueError(
+                "between goes from the lower number to the higher one", "swap them"
+            )
         return self
 
     @property

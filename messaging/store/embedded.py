@@ -145,14 +145,14 @@ class EmbeddedMongo:
             raise
         return self.url
 
-    async def stop(self) -> None:
-        """Stop it gracefully, by force if that takes too long, and let go of the folder."""
+    async def stop(self, seconds: float = STOP_SECONDS_MAX) -> None:
+        """Stop it gracefully, by force if that takes longer than `seconds`, and let go of the folder."""
         process, self._process = self._process, None
         if process is not None:
             if process.poll() is None:
                 process.terminate()
             try:
-                await asyncio.to_thread(process.wait, STOP_SECONDS_MAX)
+                await asyncio.to_thread(process.wait, seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 await asyncio.to_thread(process.wait)

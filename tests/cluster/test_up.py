@@ -344,7 +344,10 @@ def test_a_start_after_kill_9_of_every_process_recovers_by_itself(system):
 
 def test_ctrl_c_leaves_no_process_no_lock_and_no_file_elsewhere(system):
     processes = system.processes()
-    assert system.stop(signal.SIGINT) == 0
+    system.process.send_signal(signal.SIGINT)
+    eventually(lambda: (read_run(system.data) or {}).get("draining"), 30)
+    assert system.process.wait(60) == 0
+    system.out.close()
     eventually(lambda: not [p for p in processes if p.is_running()], 30)
     assert not (system.data / "run.json").exists()
     assert "mdma up" in system.mdma("status").stderr

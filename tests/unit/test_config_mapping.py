@@ -159,7 +159,7 @@ def test_the_row_that_is_no_text_is_the_one_that_is_named(tmp_path: Path) -> Non
     assert error is not None
     assert "row 150" in str(error)
     file.write_bytes(b"id,at\r1,2020-01-01\r2,2020-01-02\r")
-    assert check_calls(file, a_mapping(time="at")).count == 2
+    assert check_calls(file, a_mapping(time="at")).calls == 2
 
 
 def test_calls_with_the_message_id_of_an_earlier_one_are_counted(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import (
+    SPEED_MAX,
     Settings,
     SettingsInvalid,
     is_loopback,
@@ -16,6 +17,8 @@ from config.settings import (
     read_settings,
     web_look_ups,
 )
+from scripts.cli_up import up
+from scripts.folder import Refused
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +129,29 @@ def test_every_kind_of_value_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("PUBLIC_URL", "track.example"),
         ("BOTS", "{hunter2"),
         ("MONGO_DB", "a.b"),
+        ("MONGO_DB", "admin"),
+        ("MONGO_DB", "Config"),
+        ("CLOCK_START", "0001-01-01T00:00:00+05:00"),
+        ("CLOCK_START", "9999-12-31T23:59:59-05:00"),
+        ("CLOCK_START", "9999-12-31"),
+        ("ADMIN_TOKEN", "hunter2"),
+        ("ADMIN_TOKEN", "                "),
+        ("SECRET", "hunter2"),
+        ("WRITE_KEYS", "hunter2:a"),
+        ("WRITE_KEYS", "a,hunter2 b"),
+        ("ALERT_EMAIL", "a@ops.example, b@ops.example"),
+        ("ALERT_EMAIL", "a@ops.example;b@ops.example"),
+        ("ALERT_EMAIL", "Ann <a@ops.example>, Bob <b@ops.example>"),
+        ("ALERT_EMAIL", "nobody"),
+        ("SENDER", "a@shop.example, b@shop.example"),
+        ("SENDER", "Shop <a@shop.example> <b@shop.example>"),
+        ("PUBLIC_URL", "https://track.example:99999"),
+        ("PUBLIC_URL", "https://[::1"),
+        ("PUBLIC_URL", "https://[::zz]/"),
+        ("PUBLIC_URL", "https://user:hunter2@track.example"),
+        ("PUBLIC_URL", "https://track..example"),
+        ("PUBLIC_URL", "https://track.example/?a=1"),
+        ("PORT", "true"),
     ],
 )
 def test_a_wrong_setting_is_one_line_that_names_it_and_tells_no_secret(
@@ -154,12 +180,93 @@ def test_a_misspelt_setting_in_a_file_is_an_error_but_a_stranger_in_the_environm
         read_settings(write(tmp_path, yaml="port: 1\nport: 2\n"))
 
 
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [
+        ('MDMA_CONSENT="double-opt-in\n', 1),
+        ("# mine\n\nMDMA_HOLDOUT=0.1\n\nMDMA_CONSENT='double-opt-in\nMDMA_PORT=2\n", 5),
+        ('A=1\nMDMA_CONSENT="double-opt-in" x\n', 2),
+        ("MDMA_CONSENT: double-opt-in\n", 1),
+        ("A=1\nMDMA_CONSENT\n", 2),
+        ("=double-opt-in\n", 1),
+        ('MDMA_POSTAL_ADDRESS="1 Road\nMDMA_CONSENT=double-opt-in\nMDMA_SENDER=a@b.example"\n', 1),
+    ],
+)
+def test_a_broken_line_of_the_env_file_is_refused_and_not_dropped(
+    tmp_path: Path, broken: str, line: int
+) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        read_settings(write(tmp_path, env=broken))
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{tmp_path / '.env'}:{line}: ")
+    assert "write it like" in problem
+    assert "double" not in problem, "the line may hold a secret"
+
+
+def test_an_env_file_that_is_not_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(
+        "MDMA_PORT=2\nMDMA_SENDER=Caf\xe9 <a@b.example>\n".encode("latin-1")
+    )
+    with pytest.raises(SettingsInvalid, match=r"\.env:2: .*UTF-8"):
+        read_settings(tmp_path)
+
+
+def test_an_env_file_as_shells_and_editors_write_it_is_read(tmp_path: Path) -> None:
+    lines = (
+        "\ufeff# mine\r\nexport MDMA_PORT = 2 # here\r\nOTHER\r\n\r\n"
+        "MDMA_POSTAL_ADDRESS='1 Road\nTown'\r\nMDMA_SENDER=\r\n  \r\n"
+    )
+    settings = read_settings(write(tmp_path, env=lines))
+    assert (settings.port, settings.postal_address, settings.sender) == (2, "1 Road\nTown", None)
+
+
+@pytest.mark.parametrize(
+    ("yaml", "words"),
+    [
+        ("port: true", "MDMA_PORT: .*number"),
+        ("holdout: false", "MDMA_HOLDOUT: .*number"),
+        ("bots: {behavior: true}", "MDMA_BOTS__BEHAVIOR: .*number"),
+        ("admin_token: ''", "MDMA_ADMIN_TOKEN: .*16 characters"),
+        ("secret: ''", "MDMA_SECRET: .*16 characters"),
+        ("write_keys: ['']", "MDMA_WRITE_KEYS: .*colon"),
+        ("alert_email: ''", "MDMA_ALERT_EMAIL: .*one address"),
+        ("alert_email: a@x.example, b@x.example", "MDMA_ALERT_WEBHOOK"),
+        ("sender: a@x.example, b@x.example", "MDMA_SENDER: .*Your Shop"),
+        ("public_url: track.example", "MDMA_PUBLIC_URL: write it like https://"),
+        ("mongo_db: local", "MDMA_MONGO_DB: .*MongoDB"),
+        ("clock_start: 0001-01-01T00:00:00+05:00", "MDMA_CLOCK_START: .*1970"),
+    ],
+)
+def test_what_could_not_work_is_refused_with_what_to_write(
+    tmp_path: Path, yaml: str, words: str
+) -> None:
+    with pytest.raises(SettingsInvalid, match=words) as caught:
+        read_settings(write(tmp_path, yaml=yaml + "\n"))
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://mdma.example", "http://[::1]:8080", "https://m.example/mdma/", "http://localhost:0"],
+)
+def test_a_public_address_that_works_is_taken(tmp_path: Path, url: str) -> None:
+    assert read_settings(tmp_path, public_url=url).base_url == url.rstrip("/")
+
+
+def test_the_highest_speed_is_called_max_wherever_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_settings(tmp_path, speed="max").speed == SPEED_MAX
+    monkeypatch.setenv("MDMA_SPEED", "max")
+    assert read_settings(tmp_path).speed == SPEED_MAX
+
+
 def test_a_secret_does_not_show(tmp_path: Path) -> None:
     given = {
         "smtp_url": "smtp://user:hunter2@127.0.0.1",
         "mongo_url": "mongodb://user:hunter2@a.example:1,b.example:2/?replicaSet=x",
-        "admin_token": "hunter2",
-        "secret": "hunter2",
+        "admin_token": "hunter2-" * 2,
+        "secret": "hunter2-" * 2,
         "write_keys": ["hunter2"],
         "alert_webhook": "https://hooks.example/hunter2",
         "alert_webhook_secret": "whsec_" + "hunter2/" * 4,
@@ -168,7 +275,7 @@ def test_a_secret_does_not_show(tmp_path: Path) -> None:
     settings = read_settings(tmp_path, **given)
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump()}"
     assert settings.secret is not None
-    assert settings.secret.get_secret_value() == "hunter2"
+    assert settings.secret.get_secret_value() == "hunter2-" * 2
 
 
 def unreal(folder: Path, **given: object) -> Settings:
@@ -252,3 +359,14 @@ def test_real_mail_without_a_public_address_is_said_to_lack_it(tmp_path: Path) -
     assert lacks_for_real_mail(read_settings(tmp_path, **real, **whole)) == []
     assert lacks_for_real_mail(read_settings(tmp_path, smtp_url="smtp://127.0.0.1:25")) == []
     assert lacks_for_real_mail(read_settings(tmp_path)) == []
+
+
+@pytest.mark.parametrize("said", [["--speed", "max"], ["--set", "speed=max"]])
+def test_up_takes_max_as_a_flag_and_as_a_setting(said: list[str], tmp_path: Path) -> None:
+    """It goes as far as what an unreal clock forbids."""
+    with pytest.raises(Refused, match="refuses the SMTP host") as caught:
+        up.main(
+            [*said, "--data", str(tmp_path), "--set", "smtp_url=smtp://mail.example"],
+            standalone_mode=False,
+        )
+    assert caught.value.code == 2

@@ -64,6 +64,19 @@ def test_what_cannot_be_asked_is_refused_with_its_reason(condition: object, prob
         Condition.model_validate(condition)
 
 
+def test_bounds_the_wrong_way_round_are_told_to_be_swapped() -> None:
+    files = read_folder(DEFAULTS)
+    text = files["cohorts.yaml"].rstrip("\n")
+    more = "  grown:\n    title: Grown\n    when: {trait: {name: age, between: [30, 18]}}\n"
+    files["cohorts.yaml"] = f"{text}\n{more}"
+    said = [str(each) for each in validate_files(files)]
+    (line,) = [each for each in said if "between goes" in each]
+    assert f"cohorts.yaml:{text.count(chr(10)) + 4}: " in line
+    assert "swap them" in line
+    assert "{" not in line
+    assert "'" not in line
+
+
 def test_a_day_begins_at_the_leap_where_clocks_leap_over_midnight() -> None:
     cairo = ZoneInfo("Africa/Cairo")
     start = begins(date(2026, 4, 24), cairo)

@@ -1,0 +1,40 @@
+"""Files that name the people of a static list: who is read from them, and what is refused with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.cli_list import _people
+from scripts.folder import Refused
+
+
+def a_file(folder: Path, text: str) -> Path:
+    """Write a CSV of people."""
+    file = folder / "vip.csv"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    "wrong", ["ann", "ann.example.com", "Ann Bee", "@example.com", "ann@", "+1 555"]
+)
+def test_a_row_whose_email_is_no_address_is_refused_with_its_line(
+    tmp_path: Path, wrong: str
+) -> None:
+    """It became a user id, and consent was recorded for whoever has that one."""
+    file = a_file(tmp_path, f"name,email\nAnn,ann@example.com\nBob,{wrong}\n")
+    with pytest.raises(Refused, match=r"vip\.csv:3: email is no address; nothing was sent"):
+        _people((), file)
+
+
+@pytest.mark.parametrize("column", ["user_id", "userId"])
+def test_a_column_of_user_ids_names_people_by_them(tmp_path: Path, column: str) -> None:
+    assert _people(("u1",), a_file(tmp_path, f"{column}\nu7\n u8 \nu7\n")) == ["u1", "u7", "u8"]
+
+
+def test_a_column_of_addresses_is_taken_before_one_of_user_ids(tmp_path: Path) -> None:
+    assert _people((), a_file(tmp_path, "user_id,email\nu7,ann@example.com\n")) == [
+        "ann@example.com"
+    ]
