@@ -21,7 +21,7 @@ from messaging.alerts.signing import key_of
 from messaging.social.places import place_of
 
 SECRET_CHARACTERS_MIN = 16
-"""Of what signs tokens, and of what opens the admin API: a shorter one can be tried out."""
+"""Of what signs tokens, and of what opens the admin API: a shorter one can be tried out, and a start says so."""
 YEAR_MIN, YEAR_MAX = 1970, 2999
 """Of the world clock: waits and windows reach some years beyond it, and a date has an end."""
 MONGO_OWN = {"admin", "local", "config"}
@@ -45,10 +45,10 @@ def write_keys(value: list[SecretStr]) -> list[SecretStr]:
     return value
 
 
-def long_enough(value: SecretStr) -> SecretStr:
-    """Refuse a secret that can be guessed, or that a header would change."""
+def some_secret(value: SecretStr) -> SecretStr:
+    """Refuse a secret that is none, or that a header would change."""
     said = value.get_secret_value()
-    if said != said.strip() or len(said) < SECRET_CHARACTERS_MIN:
+    if not said or said != said.strip():
         raise ValueError(
             f"write {SECRET_CHARACTERS_MIN} characters or more, without blanks around them; "
             "leave it out and one is made"

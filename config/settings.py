@@ -111,10 +111,10 @@ class Settings(BaseSettings):
     """Signing secrets of `/hooks/stripe`, with commas between them: the old and the new one while they change."""
     shopify_secrets: Annotated[list[SecretStr], NoDecode, BeforeValidator(checks.keys)] = []
     """The same of `/hooks/shopify`. Empty: the route is not there."""
-    admin_token: Annotated[SecretStr, AfterValidator(checks.long_enough)] | None = None
-    """16 characters or more. None: one is made and printed once."""
-    secret: Annotated[SecretStr, AfterValidator(checks.long_enough)] | None = None
-    """Signs tokens; 16 characters or more. None: one is made and kept under `data`."""
+    admin_token: Annotated[SecretStr, AfterValidator(checks.some_secret)] | None = None
+    """Best 16 characters or more. None: one is made and printed once."""
+    secret: Annotated[SecretStr, AfterValidator(checks.some_secret)] | None = None
+    """Signs tokens; best 16 characters or more. None: one is made and kept under `data`."""
     speed: Annotated[
         float, BeforeValidator(_speed), Field(gt=0, le=SPEED_MAX, allow_inf_nan=False)
     ] = 1.0
@@ -352,6 +352,17 @@ def lacks_for_real_mail(settings: Settings) -> list[str]:
     if settings.sender is None:
         lacking.append("MDMA_SENDER is not set: e-mails come from the sender of the rules")
     return lacking
+
+
+def guessable(settings: Settings) -> list[str]:
+    """Return which secrets are so short that they can be tried out, in a line each."""
+    given = {"MDMA_ADMIN_TOKEN": settings.admin_token, "MDMA_SECRET": settings.secret}
+    least = checks.SECRET_CHARACTERS_MIN
+    return [
+        f"{name} is short enough to be guessed: write {least} characters or more"
+        for name, value in given.items()
+        if value is not None and len(value.get_secret_value()) < least
+    ]
 
 
 def look_ups_stay_here(settings: Settings) -> bool:

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import math
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -40,6 +41,7 @@ from config.load import DEFAULTS
 from config.settings import (
     SPEED_MAX,
     Settings,
+    guessable,
     lacks_for_real_mail,
     non_loopback_smtp,
     web_look_ups,
@@ -191,7 +193,7 @@ class System:
         stack.callback(held.close)
         self._make_secrets()
         self._made.port = held.getsockname()[1]
-        self._made.public_url = settings.base_url.replace(":0", f":{self._made.port}")
+        self._made.public_url = re.sub(r":0(?=/|$)", f":{self._made.port}", settings.base_url)
         self._start_sink(stack)
         if self._demo is not None:
             self._settings = await self._demo.weave(stack, settings)
@@ -387,7 +389,7 @@ class System:
         self._say(f"dashboard  {facts['dashboard']}   (token in {facts['ray_token_file']})")
         if self._settings.smtp_url is None:
             self._say(f"mail       {made.smtp_url}   (kept in {data / 'mail'})")
-        for lacking in lacks_for_real_mail(self._settings):
+        for lacking in (*lacks_for_real_mail(self._settings), *guessable(self._settings)):
             self._say(f"careful    {lacking}")
         if self._start_at is not None:
             self._say(f"world      {self._start_at:%Y-%m-%d %H:%M} UTC, gated")

@@ -11,6 +11,7 @@ from config.settings import (
     SPEED_MAX,
     Settings,
     SettingsInvalid,
+    guessable,
     is_loopback,
     lacks_for_real_mail,
     non_loopback_smtp,
@@ -134,9 +135,9 @@ def test_every_kind_of_value_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("CLOCK_START", "0001-01-01T00:00:00+05:00"),
         ("CLOCK_START", "9999-12-31T23:59:59-05:00"),
         ("CLOCK_START", "9999-12-31"),
-        ("ADMIN_TOKEN", "hunter2"),
+        ("ADMIN_TOKEN", " hunter2-hunter2-hunter2"),
         ("ADMIN_TOKEN", "                "),
-        ("SECRET", "hunter2"),
+        ("SECRET", "hunter2-hunter2-hunter2\t"),
         ("WRITE_KEYS", "hunter2:a"),
         ("WRITE_KEYS", "a,hunter2 b"),
         ("ALERT_EMAIL", "a@ops.example, b@ops.example"),
@@ -243,6 +244,13 @@ def test_what_could_not_work_is_refused_with_what_to_write(
     with pytest.raises(SettingsInvalid, match=words) as caught:
         read_settings(write(tmp_path, yaml=yaml + "\n"))
     assert len(caught.value.problems) == 1
+
+
+def test_secrets_that_can_be_guessed_are_told_of_and_taken(tmp_path: Path) -> None:
+    found = guessable(read_settings(tmp_path, admin_token="hunter2", secret="s" * 16))
+    assert [each.partition(" is ")[0] for each in found] == ["MDMA_ADMIN_TOKEN"]
+    assert "hunter2" not in found[0]
+    assert guessable(read_settings(tmp_path)) == []
 
 
 @pytest.mark.parametrize(
