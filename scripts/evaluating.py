@@ -75,7 +75,8 @@ async def evaluate(
         answer for row, tried in own if (answer := _answer(row, known, rules, tried)) is not None
     ]
     if isinstance(against, Mapping):
-        _check_named(against, {arm for each in answers for arm in each.arms})
+        named = {str(each[0]) for row in rows for each in row["candidates"]}
+        _check_named(against, named | set(snapshot.arms))
     return await asyncio.to_thread(_judged, snapshot, answers, _other(against), _name(against))
 
 

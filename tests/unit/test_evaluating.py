@@ -14,6 +14,7 @@ import pytest
 from learning.evaluation.from_log import Answer, by_rules, by_weights, difference, uniform, value
 from learning.evaluation.off_policy import EFFECTIVE_MIN
 from learning.serving.next_best import policy_name
+from messaging.gateway.problems import ProblemError
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.records import Snapshot
 from scripts.cli_learn import valued_lines, weights_of
@@ -121,7 +122,7 @@ async def test_against_an_even_choice_and_against_weights():
     nothing_learned = Snapshot(policy=POLICY, version=1, arms=[])
     same = await evaluate(store, None, nothing_learned, "uniform")
     assert same.verdict.startswith("no difference")
-    worse = await evaluate(store, None, nothing_learned, {ARMS[3]: 9.0, "gone": 1.0})
+    worse = await evaluate(store, None, nothing_learned, {ARMS[3]: 9.0, "other": 1.0})
     assert worse.verdict == "it brings less than file"
 
 
@@ -138,7 +139,9 @@ async def test_too_few_answers_are_no_verdict_with_the_reason():
 
 async def test_what_the_other_never_takes_is_left_out_and_said():
     store = await a_log(100)
-    found = await evaluate(store, some_rules(), a_snapshot(), {"another": 1.0})
+    with pytest.raises(ProblemError, match="never had; there are invited-mail-a"):
+        await evaluate(store, some_rules(), a_snapshot(), {"misspelt": 1.0, ARMS[0]: 1.0})
+    found = await evaluate(store, some_rules(), a_snapshot(), {"other": 1.0})
     assert (found.answers, found.left_out) == (0, 90)
     assert "left out" in "\n".join(valued_lines(_plain(found)))
     nobody = await evaluate(store, None, a_snapshot(), "rules")
