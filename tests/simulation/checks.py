@@ -32,7 +32,7 @@ from messaging.journal.memory import MemoryJournal
 from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import AlertSettled, Engaged, decode_event
 from messaging.vocabulary.figures import summed
-from messaging.vocabulary.ids import message_hash, policy_key
+from messaging.vocabulary.ids import derive, message_hash, policy_key
 from tests.simulation.harm import only_rules_decide_where_learning_was_taken_back
 from tests.simulation.moved import everybody_became_what_was_chosen
 from tests.simulation.scan import needle, places
@@ -75,6 +75,9 @@ WINDOW = timedelta(hours=72)
 GRACE = timedelta(hours=7)
 """An answer that was journaled within its window may be taken after a gap of faults and a sweep."""
 
+REFUSED, ERASED = "5.7.1", "erased"
+"""In the reason of a send that a server refused for what it is, and of one whose visitor was erased."""
+
 WENT_OUT = ("handed over", "uncertain", "delivered", "bounced", "complained")
 _stored = msgspec.msgpack.Decoder(Stored)
 _behavior = msgspec.msgpack.Decoder(BehaviorState)
@@ -100,6 +103,7 @@ async def check_everything(world: World, story: Story) -> None:
     every_answer_says_of_whom_it_is(world)
     one_success_mail_per_order(world)
     one_alert_per_run(world)
+    lost_thanks_call_a_person(world)
     every_run_ended(world)
     every_run_was_moved(world)
     every_group_became_what_was_chosen(world)
@@ -344,6 +348,16 @@ def one_alert_per_run(world: World) -> None:
             continue
         if statuses.count("open") > 1 or statuses[0] != "open":
             world.witness.broken("alert", f"{alert}: {statuses}")
+
+
+def lost_thanks_call_a_person(world: World) -> None:
+    """A success e-mail that no server took, or perhaps none, has an alert, but where there is no such mailbox."""
+    for send, row in world.witness.sends.items():
+        status, reason = row["status"], row["reason"]
+        is_lost = status in ("uncertain", "given up") or (status == "bounced" and REFUSED in reason)
+        is_told = derive("alert", send, "uncertain") in world.witness.alerts
+        if row["success"] and is_lost and reason != ERASED and not is_told:
+            world.witness.broken("alert", f"{send} is {status}, and nobody was called")
 
 
 def every_run_stopped_for_a_reason(world: World) -> None:
