@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agents.rules.compiled import PathRule
+from agents.rules_manager import windows
 from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.state import Run
 from agents.rules_manager.turn import Turn
@@ -31,7 +32,7 @@ def go_on(turn: Turn, run: Run, path: PathRule) -> None:
     last = run.last_try()
     if last is not None and last.window_ends is not None and last.window_ends > turn.now:
         run.status = "waiting"
-        turn.wake(f"window:{run.slot}:{last.attempt}", last.window_ends)
+        windows.await_end(turn, run, last.attempt)
         return
     if run.broadcast is not None:
         stop(turn, run, "its window is over", "closed")

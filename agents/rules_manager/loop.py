@@ -32,7 +32,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager import flow, guarding
+from agents.rules_manager import flow, guarding, windows
 from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
 from agents.rules_manager.broadcast_rule import CALLED_OFF, SENT
 from agents.rules_manager.planning import give_back, not_agreed, plan, stop
@@ -309,7 +309,7 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
     count_send(turn.state, run, attempt)
     attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
     guarding.handed_over(turn, attempt)
-    turn.wake(f"window:{run.slot}:{attempt.attempt}", attempt.window_ends)
+    windows.await_end(turn, run, attempt.attempt)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
     if run.broadcast is not None:
         turn.show_recipient(run.broadcast.id, SENT, message.outcome)
@@ -435,7 +435,8 @@ def _older_goal_reached(turn: Turn, message: GoalReached) -> None:
 def _credit(turn: Turn, run: Run, message: GoalReached) -> None:
     for attempt in run.tries:
         if attempt.send_id == message.credited:
-            turn.reward(attempt.template_choice, "response", 1.0, 1.0)
+            if not windows.is_over(turn, attempt):
+                turn.reward(attempt.template_choice, "response", 1.0, 1.0)
             turn.purchase(attempt.template_choice, message.value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from agents.rules.compiled import PathRule
-from agents.rules_manager import engaging, flow, guarding
+from agents.rules_manager import engaging, flow, guarding, windows
 from agents.rules_manager.alerts import go_on, settle_alert
 from agents.rules_manager.broadcast_rule import (
     CALLED_OFF,
@@ -220,12 +220,8 @@ def _one_alert(turn: Turn, mine: Run, other: Run) -> None:
 def _rearm(turn: Turn, run: Run) -> None:
     """Ask for the wake-ups that the merged run needs; an ended one needs none."""
     path: PathRule | None = turn.path(run)
-    for attempt in run.tries:
-        if (
-            attempt.window_ends is not None
-            and attempt.hour_choice.open | attempt.template_choice.open | guarding.waits(attempt)
-        ):
-            turn.wake(f"window:{run.slot}:{attempt.attempt}", max(attempt.window_ends, turn.now))
+    for number in sorted({each.attempt for each in run.tries if windows.is_unsettled(each)}):
+        windows.await_end(turn, run, number)
     if run.status not in ACTIVE or path is None:
         run.planned_at = None
         turn.cancel(f"send:{run.slot}")
@@ -253,7 +249,7 @@ def _rearm(turn: Turn, run: Run) -> None:
     if last is not None and last.window_ends is not None and last.window_ends > turn.now:
         run.status = "waiting"
         turn.cancel(f"send:{run.slot}")
-        turn.wake(f"window:{run.slot}:{last.attempt}", last.window_ends)
+        windows.await_end(turn, run, last.attempt)
     elif run.attempts:
         go_on(turn, run, path)
     else:

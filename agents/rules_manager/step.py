@@ -11,7 +11,16 @@ from datetime import datetime
 
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
-from agents.rules_manager import broadcasting, editing, engaging, entering, flow, loop, merge
+from agents.rules_manager import (
+    broadcasting,
+    editing,
+    engaging,
+    entering,
+    flow,
+    loop,
+    merge,
+    windows,
+)
 from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
 from agents.rules_manager.revising import hours_seen
 from agents.rules_manager.state import RulesState, Visit
@@ -178,6 +187,6 @@ def _woke(turn: Turn, key: str) -> None:
         run = turn.state.runs.get(path)
         if run is not None:
             for one in list(run.tries):
-                ended = one.window_ends is not None and one.window_ends <= turn.now
-                if one.attempt == int(attempt) and ended:
+                if one.attempt == int(attempt) and windows.is_over(turn, one):
                     loop.window_ended(turn, run, one)
+            windows.await_end(turn, run, int(attempt))
