@@ -28,6 +28,7 @@ REASONS = {
     "consent withdrawn": "the visitor has taken the consent back",
     "different_subject": "an e-mail had this subject before",
     "different_hour": "an e-mail came at that hour before",
+    "entry": "they came again",
     "goal": "the goal was reached",
     "goal reached": "the goal was reached",
     "goal_reached": "the goal was reached",

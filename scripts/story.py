@@ -30,7 +30,7 @@ MOVERS = {
 }
 """What moves a visitor between cohorts and is nothing that they did."""
 
-BY_ITSELF = ("goal", "answer", "merge")
+BY_ITSELF = ("goal", "answer", "merge", "entry")
 """Stands where no person settled an alert."""
 
 NOT_SAID = frozenset(

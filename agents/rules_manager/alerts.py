@@ -32,7 +32,7 @@ def go_on(turn: Turn, run: Run, path: PathRule) -> None:
     last = run.last_try()
     if last is not None and last.window_ends is not None and last.window_ends > turn.now:
         run.status = "waiting"
-        windows.await_end(turn, run, last.attempt)
+        windows.await_end(turn, run.slot, last.attempt)
         return
     if run.broadcast is not None:
         stop(turn, run, "its window is over", "closed")

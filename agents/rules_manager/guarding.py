@@ -54,12 +54,6 @@ def seen(turn: Turn, choice: Choice) -> None:
     _tell(turn, choice, [])
 
 
-def waits(attempt: Try) -> bool:
-    """Say whether something is to be told of an e-mail when its window is over."""
-    choices = (attempt.hour_choice, attempt.template_choice)
-    return attempt.status != "reserved" and any(choice.era != NOT_COUNTED for choice in choices)
-
-
 def merged(state: RulesState, younger: RulesState) -> None:
     """Keep in which eras either half of a visitor has counted."""
     for policy, era in younger.counted.items():
@@ -102,7 +96,7 @@ def _tell(turn: Turn, choice: Choice, came: list[str]) -> None:
 
 
 def _left_by(state: RulesState, send_id: str) -> Try | None:
-    out = [one for run in state.runs.values() for one in run.tries if one.window_ends is not None]
+    out = [one for run in state.waiting_for() for one in run.emails if one.window_ends is not None]
     named = [one for one in out if one.send_id == send_id]
     return max(named or out, key=lambda one: (one.at, one.send_id), default=None)
 

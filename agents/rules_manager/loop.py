@@ -37,7 +37,7 @@ from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
 from agents.rules_manager.broadcast_rule import CALLED_OFF, SENT
 from agents.rules_manager.planning import give_back, not_agreed, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
-from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, RulesState, Run, Try
+from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, TRIES_MAX, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import RESUMED, WHOM, count, count_send
 from messaging.vocabulary.effects import Tell
@@ -157,6 +157,7 @@ def open_run(
     state.entries[path.name] = number
     # With the number: a key may come again, by a person's *resume* or when its run was let go.
     name = f"{key}~{number}" if path.reentry == "keyed" and key else str(number)
+    _settle_before(turn, f"{path.name}#{key}" if key else path.name)
     run = Run(path.name, version, name, at, stage, "planned", turn.held_out(), key=key)
     run.by_people = by_people
     count(state, WHOM, by_people=bool(by_people))
@@ -165,6 +166,13 @@ def open_run(
     starts_at(run, path)
     advance_by_cohorts(turn, run, path)
     return run
+
+
+def _settle_before(turn: Turn, slot: str) -> None:
+    """Let nobody be called on for a lead who is under way again."""
+    before = turn.state.runs.get(slot)
+    if before is not None and before.alert_id:
+        settle_alert(turn, before, "closed", "entry", turn.now)
 
 
 def cohort_entered(turn: Turn, cohort: str, at: datetime) -> None:
@@ -242,6 +250,9 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     if message.outcome in WENT_OUT:
         _handed_over(turn, run, path, attempt, message)
         return
+    if not run.owns(attempt):  # of the run before this one, which was to wait for it no more
+        run.earlier.remove(attempt)
+        return
     give_back(turn, run, attempt)
     turn.story("send.given_back", run, outcome=message.outcome, reason=message.reason)
     if run.status != "sending" or message.reason == MERGED:
@@ -259,7 +270,7 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
 
 def _of_send(state: RulesState, send_id: str) -> tuple[Run, Try] | None:
     """Return the run and the e-mail that a send id is of."""
-    found = ((run, one) for run in state.runs.values() if (one := run.find(send_id)) is not None)
+    found = ((run, one) for run in state.waiting_for() if (one := run.find(send_id)) is not None)
     return next(found, None)
 
 
@@ -309,11 +320,11 @@ def _handed_over(turn: Turn, run: Run, path: PathRule, attempt: Try, message: Se
     count_send(turn.state, run, attempt)
     attempt.window_ends = message.at + timedelta(hours=path.response_window_hours)
     guarding.handed_over(turn, attempt)
-    windows.await_end(turn, run, attempt.attempt)
+    windows.await_end(turn, run.slot, attempt.attempt)
     turn.story("send.settled", run, outcome=message.outcome, attempt=attempt.attempt)
     if run.broadcast is not None:
         turn.show_recipient(run.broadcast.id, SENT, message.outcome)
-    if run.status != "sending":
+    if run.status != "sending" or not run.owns(attempt):
         return
     if path.steps:
         flow.sent(turn, run, path, attempt)
@@ -363,7 +374,8 @@ def responded(turn: Turn, message: Responded) -> None:
 
 def _bounced_later(turn: Turn, run: Run, attempt: Try) -> None:
     if run.active:
-        give_back(turn, run, attempt)
+        if run.owns(attempt):
+            give_back(turn, run, attempt)
         stop(turn, run, "address bounced")
         alert(turn, run, "address bounced")
 
@@ -377,6 +389,8 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
     in_window = attempt.window_ends is None or turn.now <= attempt.window_ends
     if in_window:
         turn.reward(attempt.hour_choice, "response", 1.0, message.human)
+    if in_window and clicked:
+        turn.reward(attempt.template_choice, "response", 1.0, message.human)
     moved = False
     if path is not None:
         for stage in path.stages:
@@ -386,16 +400,15 @@ def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:
         if first:
             turn.story("response.late", run, response=message.kind)
         return
-    if in_window and clicked:
-        turn.reward(attempt.template_choice, "response", 1.0, message.human)
-    elif in_window and moved:
+    if in_window and moved and not clicked:
         attempt.template_choice.moved = message.human
     if clicked and first:
         run.open_limit = 0
         if not path.steps:
             _visit(turn, run, path)
     elif first and not run.open_limit:
-        sent = max(t.attempt for t in run.tries if t is attempt or t.status != "reserved")
+        left = (t.attempt for t in run.tries if t is attempt or t.status != "reserved")
+        sent = max(left, default=0)
         run.open_limit = sent + path.attempts_after_open
     if first and path.steps:
         flow.answered(turn, run, path, attempt)
@@ -411,9 +424,13 @@ def goal_reached(turn: Turn, message: GoalReached) -> None:
         before = state.goals.get(name)
         state.goals[name] = message.at if before is None else max(before, message.at)
         for run in state.runs_on(name):
-            if run.status != "won" and run.entered_at <= message.at:
+            if run.status != "won" and run.goal_since <= message.at:
                 _credit(turn, run, message)
                 win(turn, run, message.at)
+    for run in state.replaced:
+        if run.path in message.paths and run.entered_at <= message.at:
+            _credit(turn, run, message)
+            run.won_at = run.won_at or message.at
 
 
 def _older_goal_reached(turn: Turn, message: GoalReached) -> None:
@@ -422,7 +439,7 @@ def _older_goal_reached(turn: Turn, message: GoalReached) -> None:
         run
         for name in message.paths
         for run in turn.state.runs_on(name)
-        if run.version == message.version and run.status != "won" and run.entered_at <= message.at
+        if run.version == message.version and run.status != "won" and run.goal_since <= message.at
     ]
     for run in ended:
         _credit(turn, run, message)
@@ -433,7 +450,7 @@ def _older_goal_reached(turn: Turn, message: GoalReached) -> None:
 
 
 def _credit(turn: Turn, run: Run, message: GoalReached) -> None:
-    for attempt in run.tries:
+    for attempt in run.emails:
         if attempt.send_id == message.credited:
             if not windows.is_over(turn, attempt):
                 turn.reward(attempt.template_choice, "response", 1.0, 1.0)
@@ -442,7 +459,7 @@ def _credit(turn: Turn, run: Run, message: GoalReached) -> None:
 
 def win(turn: Turn, run: Run, at: datetime) -> None:
     """End a run by its goal: its decisions are closed, and so is an alert that waits for a person."""
-    for attempt in run.tries:
+    for attempt in run.emails:
         turn.close(attempt)
     won(run, turn.path(run), at)
     stop(turn, run, "goal reached", "won")
@@ -476,7 +493,9 @@ def alert_answered(turn: Turn, message: AlertAnswered) -> None:
         path, version = newest, turn.view.rules_version  # a person chose what only the newest has
     elif place not in path.places:
         place = here
+    earlier, run.tries, run.earlier = [*run.earlier, *run.tries], [], []
     again = open_run(turn, path, message.at, version, place, run.key, by_people=RESUMED)
+    again.since, again.earlier = run.goal_since, earlier[-TRIES_MAX:]
     if path.steps:
         flow.begin(turn, again, path)
     else:

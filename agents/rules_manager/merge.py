@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from agents.rules.compiled import PathRule
@@ -93,11 +95,15 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
         state.entries[path] = max(number, state.entries.get(path, 0))
     for run in younger.runs.values():
         _merge_run(turn, run, message.younger)
+    state.keep_replaced(sorted([*state.replaced, *younger.replaced], key=_let_go_at))
+    for run in state.replaced:
+        for attempt in run.tries:
+            windows.await_end(turn, run.slot, attempt.attempt)
     for run in state.runs.values():
         goal = state.goals.get(run.path)
         if goal is None or run.status == "won":
             continue
-        if goal >= run.entered_at or run.path in crossed:
+        if goal >= run.goal_since or run.path in crossed:
             win(turn, run, goal)
     state.broadcasts = list(dict.fromkeys([*younger.broadcasts, *state.broadcasts]))[
         -BROADCASTS_MAX:
@@ -117,6 +123,10 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     for run in turn.state.runs_on(message.path):
         if run.status == "sending":
             _rearm(turn, run)
+
+
+def _let_go_at(run: Run) -> datetime:
+    return max((each.at for each in run.tries), default=run.entered_at)
 
 
 def _crossed(turn: Turn, younger: RulesState) -> set[str]:
@@ -172,7 +182,10 @@ def _merge_run(turn: Turn, other: Run, younger: str) -> None:
         limits = [limit for limit in (mine.open_limit, other.open_limit) if limit]
         clicked = any(attempt.clicked for attempt in mine.tries)
         mine.open_limit = 0 if clicked else min(limits, default=0)
+        since = min(mine.goal_since, other.goal_since)
         mine.entered_at = min(mine.entered_at, other.entered_at)
+        mine.since = since if since < mine.entered_at else None
+        mine.earlier = [*mine.earlier, *other.earlier][-TRIES_MAX:]
         mine.status = max(mine.status, other.status, key=ENDS.index)
         _one_alert(turn, mine, other)
         mine.called_off |= other.called_off
@@ -220,8 +233,8 @@ def _one_alert(turn: Turn, mine: Run, other: Run) -> None:
 def _rearm(turn: Turn, run: Run) -> None:
     """Ask for the wake-ups that the merged run needs; an ended one needs none."""
     path: PathRule | None = turn.path(run)
-    for number in sorted({each.attempt for each in run.tries if windows.is_unsettled(each)}):
-        windows.await_end(turn, run, number)
+    for number in sorted({each.attempt for each in run.emails if each.awaited}):
+        windows.await_end(turn, run.slot, number)
     if run.status not in ACTIVE or path is None:
         run.planned_at = None
         turn.cancel(f"send:{run.slot}")
@@ -249,7 +262,7 @@ def _rearm(turn: Turn, run: Run) -> None:
     if last is not None and last.window_ends is not None and last.window_ends > turn.now:
         run.status = "waiting"
         turn.cancel(f"send:{run.slot}")
-        windows.await_end(turn, run, last.attempt)
+        windows.await_end(turn, run.slot, last.attempt)
     elif run.attempts:
         go_on(turn, run, path)
     else:

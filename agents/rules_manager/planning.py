@@ -369,7 +369,7 @@ def _request(turn: Turn, run: Run, path: PathRule, stage: StageRule, zone: ZoneI
                 attempt=run.attempts,
                 template=template_choice.arm,
                 rules_version=run.version,
-                entered_at=run.entered_at,
+                entered_at=run.goal_since,
                 sender=path.sender,
                 on_uncertain=step.on_uncertain,
                 decision_id=template_choice.decision_id,

@@ -34,11 +34,16 @@ BROADCASTS_MAX = 32
 RUNS_MAX = 24
 """Runs kept for one visitor; the oldest ended run goes first."""
 
+REPLACED_MAX = 4
+"""Replaced runs remembered for the answers to their last e-mails; who enters more often within a window is rare."""
+
 COUNTED_MAX = 64
 """Policies remembered of which an era has counted a visitor: stages and types that one visitor meets."""
 
 OPEN_MAX = 8
 """Runs of one path that may be open beside each other (`reentry: every_time` or `keyed`)."""
+
+ENDED = "ended"
 
 ACTIVE = frozenset({"planned", "sending", "waiting", "visiting"})
 """Statuses of a run that goes on. `won`, `alerted`, `closed`, `stopped` and, of a flow, `ended` are its ends."""
@@ -107,6 +112,13 @@ class Try(msgspec.Struct, array_like=True):
     left: list[str] = []
     """`unsubscribe`, `complaint`: that the visitor left by it, inside its window."""
 
+    @property
+    def awaited(self) -> bool:
+        """Say whether something is to be told of its decisions yet, at the end of its window if not before."""
+        choices = (self.hour_choice, self.template_choice)
+        counts = self.status != "reserved" and any(each.era != NOT_COUNTED for each in choices)
+        return counts or any(each.open for each in choices)
+
 
 class Run(msgspec.Struct, array_like=True):
     """Hold one visitor's way along one path."""
@@ -173,6 +185,24 @@ class Run(msgspec.Struct, array_like=True):
     """Of a planned e-mail whose hour was picked: until when it could be; None: it was not."""
     again: list[tuple[int, int]] = []
     """Of a flow: the ways by which it came to a step where it had been, as places in `reached`, each once."""
+    since: datetime | None = None
+    """Where a person opened it in place of another: from when on a goal ends it, as it would have ended that one."""
+    earlier: list[Try] = []
+    """Where a person opened it in place of another: that one's e-mails. They are no attempts; answers count."""
+
+    @property
+    def goal_since(self) -> datetime:
+        """Return from when on a goal ends the run."""
+        return self.since or self.entered_at
+
+    @property
+    def emails(self) -> list[Try]:
+        """Return the e-mails to which an answer is one to this run."""
+        return [*self.tries, *self.earlier]
+
+    def owns(self, attempt: Try) -> bool:
+        """Say whether an e-mail is an attempt of this run, and not of the one before it."""
+        return any(attempt is each for each in self.tries)
 
     @property
     def slot(self) -> str:
@@ -190,7 +220,7 @@ class Run(msgspec.Struct, array_like=True):
 
     def find(self, send_id: str) -> Try | None:
         """Return the e-mail with this send id."""
-        return next((t for t in self.tries if t.send_id == send_id), None)
+        return next((t for t in self.emails if t.send_id == send_id), None)
 
 
 class Touch(msgspec.Struct, array_like=True):
@@ -293,6 +323,8 @@ class RulesState(msgspec.Struct, array_like=True):
     """The newest visits that are over, by their ends."""
     undecided: dict[str, datetime] = {}
     """Cohort that nobody can decide yet, as the past that it looks at is on its way -> until when it is waited for."""
+    replaced: list[Run] = []
+    """What is left of runs whose place another took: e-mails to which an answer may come. Nothing goes on here."""
 
     def is_undecided(self, cohort: str, now: datetime) -> bool:
         """Say whether that a visitor is not in a cohort says nothing yet: their past is on its way."""
@@ -314,11 +346,29 @@ class RulesState(msgspec.Struct, array_like=True):
 
     def put_run(self, run: Run) -> None:
         """Put a run in its place; beyond the bound the oldest that has ended is let go."""
-        self.runs.pop(run.slot, None)
+        before = self.runs.pop(run.slot, run)
         self.runs[run.slot] = run
+        if before is not run:
+            self._replace(before)
         ended = [each for each in self.runs.values() if not each.active and each is not run]
         if len(self.runs) > RUNS_MAX and ended:
-            del self.runs[min(ended, key=_worth_keeping).slot]
+            self._replace(self.runs.pop(min(ended, key=_worth_keeping).slot))
+
+    def _replace(self, run: Run) -> None:
+        """Keep of a run that is let go what is still waited for, and forget what has come meanwhile."""
+        left = Run(run.path, run.version, run.run, run.entered_at, run.stage, ENDED, run.holdout)
+        left.key, left.won_at, left.tries = run.key, run.won_at, run.emails
+        self.keep_replaced([*self.replaced, left])
+
+    def keep_replaced(self, runs: list[Run]) -> None:
+        """Keep of replaced runs the e-mails that are waited for; of too many runs the newest."""
+        for run in runs:
+            run.tries = [each for each in run.tries if each.awaited]
+        self.replaced = [run for run in runs if run.tries][-REPLACED_MAX:]
+
+    def waiting_for(self) -> list[Run]:
+        """Return all runs to whose e-mails an answer may come, those in a place before replaced ones."""
+        return [*self.runs.values(), *self.replaced]
 
 
 def _worth_keeping(run: Run) -> tuple[bool, bool, datetime]:

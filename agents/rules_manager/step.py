@@ -183,10 +183,9 @@ def _woke(turn: Turn, key: str) -> None:
         if run is not None:
             flow.waited(turn, run)
     elif kind == "window":
-        path, _, attempt = rest.rpartition(":")
-        run = turn.state.runs.get(path)
-        if run is not None:
-            for one in list(run.tries):
-                if one.attempt == int(attempt) and windows.is_over(turn, one):
-                    loop.window_ended(turn, run, one)
-            windows.await_end(turn, run, int(attempt))
+        slot, _, number = rest.rpartition(":")
+        for run, attempt in windows.of_number(turn, slot, int(number)):
+            if windows.is_over(turn, attempt):
+                loop.window_ended(turn, run, attempt)
+        turn.state.keep_replaced(turn.state.replaced)
+        windows.await_end(turn, slot, int(number))

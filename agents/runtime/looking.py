@@ -26,7 +26,7 @@ ALERTS = 6
 LINES = 200
 """So many of the newest lines of all stories are looked through for Social's last."""
 
-BY_THE_MACHINE = ("goal", "answer", "merge", "")
+BY_THE_MACHINE = ("goal", "answer", "merge", "entry", "")
 """Who settles an alert that no person settled; empty: it is open."""
 
 

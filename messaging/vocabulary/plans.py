@@ -33,7 +33,7 @@ class SendPlan(msgspec.Struct, array_like=True):
     template: str
     rules_version: int
     entered_at: datetime
-    """`at` of the cause that opened the run."""
+    """`at` of the cause that opened the run, or the one that a person's *resume* goes on from: a goal since ends it."""
     sender: str
     success: bool = False
     """True for the success e-mail: no marketing, no attempt, no reservation."""

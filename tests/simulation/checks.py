@@ -33,6 +33,7 @@ from messaging.store.memory import MemoryStore
 from messaging.vocabulary.events import AlertSettled, Engaged, decode_event
 from messaging.vocabulary.figures import summed
 from messaging.vocabulary.ids import derive, message_hash, policy_key
+from tests.simulation.awaited import every_email_has_its_reward, every_open_alert_has_its_run
 from tests.simulation.harm import only_rules_decide_where_learning_was_taken_back
 from tests.simulation.moved import everybody_became_what_was_chosen
 from tests.simulation.scan import needle, places
@@ -97,12 +98,14 @@ async def check_everything(world: World, story: Story) -> None:
     caps_held_on_site(world)
     attempts_were_limited(world)
     every_reward_joined_once(world)
+    every_email_has_its_reward(world)
     every_offer_that_was_seen_has_its_reward(world)
     the_learner_was_told_of_all(world)
     only_rules_decide_where_learning_was_taken_back(world)
     every_answer_says_of_whom_it_is(world)
     one_success_mail_per_order(world)
     one_alert_per_run(world)
+    every_open_alert_has_its_run(world)
     lost_thanks_call_a_person(world)
     every_run_ended(world)
     every_run_was_moved(world)
