@@ -30,6 +30,12 @@ def name_of(broadcast: str) -> str:
     return f"{BROADCAST}:{broadcast}"
 
 
+def cohorts_of(rules: CompiledRules, broadcast: Broadcast) -> set[str]:
+    """Return the cohorts whoever gets it is in, by the rules of its version: its own and its template's."""
+    template = rules.templates.get(broadcast.template)
+    return {broadcast.cohort, (template.cohort if template else "") or broadcast.cohort}
+
+
 def rule_of(rules: CompiledRules, broadcast: Broadcast) -> PathRule | None:
     """Return the rule of a broadcast; None where the version has no such path.
 

@@ -5,13 +5,20 @@ Rules
 2. It comes to a visitor once, however often it is told.
 3. Nobody is called for want of an answer, and nothing is learned from one: with a single template there is no choice.
 4. What became of it is a row for each visitor, with the reason where it was refused, or waits and until when.
-5. What Email was asked for before it was called off may go out; if it does not, it is not planned again.
+5. Who has left its cohort by the time that it would be sent, by buying for one, gets it no more.
+6. What Email was asked for before it was called off may go out; if it does not, it is not planned again.
 """
 
 from __future__ import annotations
 
 from agents.rules.compiled import CompiledRules
-from agents.rules_manager.broadcast_rule import BROADCAST, CALLED_OFF, REFUSED, name_of
+from agents.rules_manager.broadcast_rule import (
+    BROADCAST,
+    CALLED_OFF,
+    REFUSED,
+    cohorts_of,
+    name_of,
+)
 from agents.rules_manager.planning import news_until, not_agreed, plan, stop
 from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
@@ -71,11 +78,9 @@ def refusal(state: RulesState, rules: CompiledRules | None, broadcast: Broadcast
         return "mailbox_of_another_visitor"
     if rules is None or broadcast.path not in rules.paths:
         return "no_such_path"
-    template = rules.templates.get(broadcast.template)
-    if template is None:
+    if broadcast.template not in rules.templates:
         return "no_such_template"
-    wanted = {broadcast.cohort, template.cohort or broadcast.cohort}
-    return "" if wanted <= set(state.cohorts) else "cohort"
+    return "" if cohorts_of(rules, broadcast) <= set(state.cohorts) else "cohort"
 
 
 def _cancel(turn: Turn, broadcast: Broadcast) -> None:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from agents.rules.compiled import EmailStep, PathRule, StageRule
 from agents.rules_manager import splitting
-from agents.rules_manager.broadcast_rule import CALLED_OFF, CANCELLED, REFUSED
+from agents.rules_manager.broadcast_rule import CALLED_OFF, CANCELLED, REFUSED, cohorts_of
 from agents.rules_manager.calendar import (
     HOUR,
     caps_hold,
@@ -283,7 +283,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> Non
         return
     state = turn.state
     zone = zone_of(state.zone, path.zone)
-    if reason := not_agreed(turn):
+    if reason := not_agreed(turn) or _left_meanwhile(turn, run):
         _refuse(turn, run, reason)
         if (news := news_until(turn)) is not None:
             run.planned_at = news
@@ -313,6 +313,20 @@ def not_agreed(turn: Turn) -> str:
     if not turn.state.may_email:
         return "consent"
     return "" if turn.state.owns_mailbox else "mailbox_of_another_visitor"
+
+
+def _left_meanwhile(turn: Turn, run: Run) -> str:
+    """Return `cohort` where a broadcast waited until its visitor belonged no more to those whom it is for; else empty.
+
+    What the published rules have no more, or cannot decide yet, is not asked.
+    """
+    broadcast, state = run.broadcast, turn.state
+    rules = turn.view.pinned.get(broadcast.version) if broadcast is not None else None
+    if broadcast is None or rules is None:
+        return ""
+    asked = cohorts_of(rules, broadcast) & turn.view.rules.cohorts.keys()
+    gone = [each for each in asked if each not in state.cohorts]
+    return "" if all(state.is_undecided(each, turn.now) for each in gone) else "cohort"
 
 
 def news_until(turn: Turn) -> datetime | None:

@@ -61,6 +61,7 @@ STOPS = {
     "address bounced",
     "another version was published",
     "cannot be sent",
+    "cohort",
     "complained",
     "consent",
     "goal reached",

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.rules.compiled import Cap
+from agents.rules.compiled import Cap, CompiledCohort
 from agents.rules_manager.broadcasting import OPEN_MAX
 from agents.rules_manager.loop import MERGED
 from agents.rules_manager.planning import NEWS_AFTER_MERGE
@@ -18,6 +18,7 @@ from messaging.vocabulary.effects import LogDecision, LogStory, PutRecipient, Te
 from messaging.vocabulary.messages import (
     BroadcastReached,
     CohortEntered,
+    CohortLeft,
     MergedInto,
     Responded,
     RunsMoved,
@@ -396,3 +397,52 @@ def test_it_waits_for_a_cap_that_is_not_its_own() -> None:
     reach(one)
     one.pass_time(24)
     assert one.sent_at[1] - one.sent_at[0] >= timedelta(hours=20)
+
+
+def who_waits(cohorts: set[str]) -> OneVisitor:
+    """Return a visitor for whom a broadcast waits until the morning; `cohorts`: those of the published rules."""
+    rules = some_rules()
+    one = OneVisitor(a_view(rules))
+    one.now = one.now.replace(hour=22)
+    one.identify()
+    one.take(CohortEntered(VISITOR, one.now, "customers"))
+    reach(one)
+    assert shown(one) == [("planned", "quiet_hours")]
+    told = {
+        name: CompiledCohort(name, lambda *_: True, None, frozenset({"track:*"}))
+        for name in cohorts
+    }
+    one.view = a_view(replace(rules, cohorts=told))
+    return one
+
+
+def test_who_leaves_its_cohort_while_it_waits_gets_it_no_more() -> None:
+    one = who_waits({"customers"})
+    one.take(CohortLeft(VISITOR, one.now, "customers"))
+    one.pass_time(24)
+    assert one.plans == []
+    assert shown(one)[-1] == ("refused", "cohort")
+    assert one.state.runs["broadcast:b1"].status == "stopped"
+
+
+def test_who_left_its_cohort_and_came_back_gets_it() -> None:
+    one = who_waits({"customers"})
+    one.take(CohortLeft(VISITOR, one.now, "customers"))
+    one.take(CohortEntered(VISITOR, one.now, "customers"))
+    one.pass_time(24)
+    assert len(one.plans) == 1
+
+
+def test_a_cohort_that_the_published_rules_have_no_more_is_not_asked() -> None:
+    one = who_waits(set())
+    one.take(CohortLeft(VISITOR, one.now, "customers"))
+    one.pass_time(24)
+    assert len(one.plans) == 1
+
+
+def test_a_cohort_that_nobody_can_decide_yet_is_not_asked() -> None:
+    one = who_waits({"customers"})
+    one.take(CohortLeft(VISITOR, one.now, "customers"))
+    one.state.undecided["customers"] = one.now + timedelta(days=2)
+    one.pass_time(24)
+    assert len(one.plans) == 1
