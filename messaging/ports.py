@@ -285,13 +285,14 @@ class Store(Protocol):
     ) -> list[dict[str, Any]]:
         """Return rows whose fields equal `match`, by their `at` (newest or oldest first); `_id` is `id`.
 
+        A tuple in `match`: the field equals one of these.
         `after`: (`at`, `id`) of the row that the next page follows, in the same order. `only`: fields that are
         returned besides the id; None: all.
         """
         ...
 
     async def count(self, table: str, match: dict[str, Any], at_most: int | None = None) -> int:
-        """Return how many rows of a table have fields equal to `match`; counting ends at `at_most`."""
+        """Return how many rows of a table have fields equal to `match`, as in `rows`; counting ends at `at_most`."""
         ...
 
     async def latest(self, table: str, limit: int) -> list[dict[str, Any]]:

@@ -96,6 +96,11 @@ class Reading:
         found: str | None = await self._reader.find(id_)
         return found
 
+    async def people(self, id_: str) -> list[str]:
+        """Return the visitor that an id leads to and those merged into them."""
+        found: list[str] = await self._reader.people(id_)
+        return found
+
     async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
         """Return one visitor's story, each line with its sentence (`says`)."""
         found: list[dict[str, Any]] | None = await self._reader.timeline(id_)

@@ -149,6 +149,9 @@ class FakeReader:
     async def find(self, id_: str) -> str | None:
         return "0a" * 12 if id_ in ("ann", "ann@example.com") else None
 
+    async def people(self, id_: str) -> list[str]:
+        return ["0a" * 12, "0b" * 12] if id_ in ("ann", "0a" * 12, "0b" * 12) else []
+
     async def timeline(self, id_: str) -> list[dict[str, object]] | None:
         return [{"kind": "run.entered", "at": NOON}] if id_ == "ann" else None
 

@@ -88,6 +88,12 @@ class StoreReader:
             found = held.moved
         return None
 
+    async def people(self, id_: str) -> list[str]:
+        """Return the visitor that an id leads to and those merged into them, nobody if unknown."""
+        visitor = await self.find(id_)
+        behavior = await self._state("behavior", visitor) if visitor is not None else None
+        return [] if visitor is None or behavior is None else [visitor, *behavior.absorbed]
+
     async def visitor(self, id_: str) -> dict[str, Any] | None:
         """Return one visitor, None if unknown."""
         visitor = await self.find(id_)

@@ -156,17 +156,23 @@ async def stats(request: web.Request) -> web.Response:
 def rows(table: str, *filters: str, name: str) -> Handler:
     """Return the handler that pages through the rows of a table under a name, by equality of the named fields.
 
-    Without any they are those first written last, one page of them: an index for that alone would cost every write
-    of the table.
+    A `visitor` is any id of theirs, and stands for all who were merged into them. Without a filter the rows are
+    those first written last, one page of them: an index for that alone would cost every write of the table.
     """
 
     async def handle(request: web.Request) -> web.Response:
         gateway = _gateway(request)
-        match = {field: asked(request, field) for field in filters if field in request.query}
+        match: dict[str, Any] = {
+            field: asked(request, field) for field in filters if field in request.query
+        }
         store, limit, begins = gateway.deps.store, limit_of(request), after_of(request)
         if begins is not None and not match:
             narrower = f"only a list that is narrowed goes on: name one of {', '.join(filters)}"
             raise ProblemError(422, narrower, field="after")
+        if "visitor" in match:
+            match["visitor"] = tuple(await gateway.deps.reader.people(match["visitor"]))
+            if not match["visitor"]:
+                raise _unknown("visitor")
         if match:
             found, after = cut(await store.rows(table, match, limit=limit + 1, after=begins), limit)
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from messaging.gateway import quarantine as aside
@@ -15,7 +17,13 @@ FILTERS = ("status", "bot", "visitor")
 async def quarantine(request: web.Request) -> web.Response:
     """Show a page of what was set aside, the newest first."""
     gateway = gateway_of(request)
-    match = {name: asked(request, name) for name in FILTERS if name in request.query}
+    match: dict[str, Any] = {
+        name: asked(request, name) for name in FILTERS if name in request.query
+    }
+    if "visitor" in match:
+        # Of an event that failed nobody may know the visitor yet: then their id is looked for as it is given.
+        people = await gateway.deps.reader.people(match["visitor"])
+        match["visitor"] = tuple(people or [match["visitor"]])
     rows, after = await aside.page(gateway, match, limit_of(request), after_of(request))
     return told(request, {"quarantine": rows, "after": after})
 

@@ -300,7 +300,10 @@ _TEXT = {"type": "string", "maxLength": ID_CHARS_MAX}
 PARAMETERS: dict[str, Any] = {
     "after": {**_TEXT, "description": "What the page before gave as `after`: this one follows it."},
     "limit": {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS},
-    "visitor": {**_TEXT, "description": "A visitor id; of engagements, the browser's anonymousId."},
+    "visitor": {
+        **_TEXT,
+        "description": "A visitor id, of a list any id; of engagements, the browser's anonymousId.",
+    },
     "writeKey": {**_TEXT, "description": "The write key, where no Authorization header names it."},
 }
 """Name of a parameter of the query -> its schema, where it is no plain text."""

@@ -63,7 +63,7 @@ PASSED = {
 
 
 async def page(
-    gateway: Gateway, match: dict[str, str], limit: int, after: After | None
+    gateway: Gateway, match: dict[str, Any], limit: int, after: After | None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return a page of rows, the newest first, and where the next one begins."""
     store = gateway.deps.store

@@ -25,6 +25,10 @@ class VisitorReader(Protocol):
         """Return the visitor id that an id leads to, None if it leads to nobody."""
         ...
 
+    async def people(self, id_: str) -> list[str]:
+        """Return the visitor that an id leads to and those merged into them, by visitor id; nobody if unknown."""
+        ...
+
     async def timeline(self, id_: str) -> list[dict[str, Any]] | None:
         """Return one visitor's story, oldest first, None if unknown."""
         ...

@@ -327,4 +327,5 @@ def _table(path: str, name: str, summary: str, *filters: str) -> Route:
     summary += (
         " Without a filter the newest alone; narrowed by one, `after` leads on to all of them."
     )
-    return _route("GET", path, handler, summary, 422, query=(*filters, "after", "limit"))
+    problems = (404, 422) if "visitor" in filters else (422,)
+    return _route("GET", path, handler, summary, *problems, query=(*filters, "after", "limit"))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
+
+from aiosmtplib.errors import SMTPException
 
 from messaging.ports import MailOutcomeCode
 
@@ -18,6 +22,15 @@ BEFORE_RECIPIENT = frozenset({"CONNECT", "MAIL"})
 
 LOGIN_CODES = frozenset({530, 534, 535, 538})
 """The server wants a login, or another one (RFC 4954 section 6): a password ran out, not a mailbox."""
+
+NOT_OFFERED = {
+    "STARTTLS extension not supported": "the server offers no STARTTLS",
+    "AUTH extension is not supported": "the server offers no login",
+}
+"""Words of the library's -> what they come to."""
+
+NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL says, by its version, of an answer that is no TLS."""
 
 _LOGIN_WANTED = re.compile(r"\s*5\.7\.(?:0|8|9|11|14)(?!\.?\d)")
 """The same as an enhanced code (RFC 4954 section 6, RFC 5248), which stands before the words."""
@@ -55,7 +68,40 @@ def _refuses_us(step: str, code: int, text: str) -> bool:
 def failed(step: str, error: BaseException, *, after_data: bool) -> MailOutcomeCode:
     """Return the outcome of a step that got no answer."""
     outcome = UNCERTAIN if after_data else DEFERRED
-    return MailOutcomeCode(outcome, 0, f"{step}: {type(error).__name__}")
+    return MailOutcomeCode(outcome, 0, f"{step}: {told(_cause(error))}")
+
+
+def _cause(error: BaseException) -> str:
+    """Return what an error comes from, and what that means where its name does not say it; no host is named.
+
+    >>> _cause(socket.gaierror(-2, "Name or service not known"))
+    "gaierror: nobody has the host's name"
+    """
+    while isinstance(
+        error.__cause__, Exception
+    ):  # a time-out comes from a cancellation, which is none
+        error = error.__cause__
+    for words, meaning in NOT_OFFERED.items():
+        if isinstance(error, SMTPException) and words in error.message:
+            return meaning
+    meaning = _meaning(error)
+    return f"{type(error).__name__}: {meaning}" if meaning else type(error).__name__
+
+
+def _meaning(error: BaseException) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            # What follows the comma is the name that the certificate is not for.
+            return str(getattr(error, "verify_message", "")).partition(",")[0]
+        case ssl.SSLError():
+            reason = getattr(error, "reason", "") or ""
+            return "the server speaks no TLS on this port" if reason in NO_TLS else reason
+        case socket.gaierror():
+            return "nobody has the host's name"
+        case OSError() if str(error).startswith("Multiple exceptions"):
+            return "no address of the host can be reached"
+        case _:
+            return ""
 
 
 def told(text: str) -> str:

@@ -456,7 +456,7 @@ class MemoryStore:
         return [
             {**_as_read(fields), "id": key}
             for key, fields in rows
-            if all((key if name == "id" else fields.get(name)) == match[name] for name in match)
+            if all(_is_wanted(key if n == "id" else fields.get(n), match[n]) for n in match)
         ]
 
     async def put_document(self, collection: str, key: str, fields: dict[str, Any]) -> None:
@@ -489,6 +489,11 @@ def _ownership(owner: _Shard) -> Ownership:
     return Ownership(
         owner.epoch, owner.batch, dict(owner.positions), dict(owner.sent), dict(owner.figures)
     )
+
+
+def _is_wanted(value: Any, wanted: Any) -> bool:
+    """Say whether a field is equal to what is wanted, or to one of a tuple."""
+    return value in wanted if isinstance(wanted, tuple) else bool(value == wanted)
 
 
 def _as_read(value: Any) -> Any:

@@ -324,7 +324,7 @@ class MongoStore(MongoCheckpoints):
         """Return rows whose fields equal `match`, by `at` and then id."""
         order = DESCENDING if newest else ASCENDING
         with world():
-            wanted = {**_equal(match), **_beyond(after, newest=newest)}
+            wanted = {**_wanted(match), **_beyond(after, newest=newest)}
             # An empty list of fields stands for all of them there.
             shown = None if only is None else dict.fromkeys(("_id", *only), 1)
             cursor = self._database[table].find(wanted, shown, session=self._reading_in)
@@ -337,7 +337,7 @@ class MongoStore(MongoCheckpoints):
         with world():
             if match:
                 return await self._database[table].count_documents(
-                    _equal(match), session=self._reading_in, **limit
+                    _wanted(match), session=self._reading_in, **limit
                 )
             # Of all rows the keys alone are counted: rows of decisions are large.
             return await self._database[table].count_documents(
@@ -437,6 +437,14 @@ def _in_shard(shard: tuple[int, int]) -> dict[str, Any]:
 
 def _equal(match: dict[str, Any]) -> dict[str, Any]:
     return {("_id" if key == "id" else key): {"$eq": value} for key, value in match.items()}
+
+
+def _wanted(match: dict[str, Any]) -> dict[str, Any]:
+    """Return what matches rows: a field equals a value, or one of a tuple's."""
+    return {
+        key: {"$in": [*each["$eq"]]} if isinstance(each["$eq"], tuple) else each
+        for key, each in _equal(match).items()
+    }
 
 
 def _beyond(after: tuple[datetime, str] | None, *, newest: bool) -> dict[str, Any]:

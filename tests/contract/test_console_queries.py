@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from agents.behavior_bot.state import BehaviorState
+from agents.behavior_bot.state import ABSORBED_MAX, BehaviorState
 from agents.runtime.held import Codec, Held
 from agents.runtime.registry import WIRING
 from messaging.store.connection import Connection
 from messaging.store.mongo import MongoStore
 from messaging.vocabulary.ids import partition_of
 from tests.console_builders import a_console, a_lived_world, fill, log_in
+from tests.gateway_builders import NOON
 
 MANY = 100_000
 AT_ONCE = 10_000
@@ -78,6 +79,37 @@ async def _crowd(connection: Connection, decision: dict[str, Any], at: Any) -> N
             await database[table].insert_many(
                 [{**fields, **row, "_id": f"c{n}"} for n, row in zip(numbers, rows, strict=True)]
             )
+
+
+async def test_the_rows_of_a_visitor_and_who_was_merged_into_them_are_read_by_an_index(
+    connection: Connection,
+) -> None:
+    """As many as a visitor can have taken in, with hundreds of rows each: a page is read, and nothing is sorted."""
+    store, database = MongoStore(connection), connection.database
+    await store.ensure_indexes()
+    people = [f"{n:024x}" for n in range(ABSORBED_MAX + 1)]
+    for table in ("alerts", "deliveries", "sends", "decisions", "audit_log", "recipients"):
+        await database[table].insert_many(
+            [
+                {"_id": f"r{n}", "visitor": people[n % len(people)], "status": "x"}
+                | {"path": "a", "at": NOON - timedelta(seconds=n)}
+                for n in range(200 * len(people))
+            ]
+        )
+        for more in ({}, {"path": "a"}):
+            for after in (None, (NOON - timedelta(seconds=5_000), "r5000")):
+                await database.command("profile", 2)
+                match = {"visitor": tuple(people), **more}
+                rows = await store.rows(table, match, limit=51, after=after)
+                await database.command("profile", 0)
+                first = 0 if after is None else 5_001
+                assert [row["id"] for row in rows] == [f"r{n}" for n in range(first, first + 51)]
+                [done] = await database["system.profile"].find({"op": "query"}).to_list(None)
+                await database["system.profile"].drop()
+                assert "IXSCAN" in done["planSummary"], done["planSummary"]
+                assert done["docsExamined"] <= DOCUMENTS_MAX, (table, more, after)
+                assert not done.get("hasSortStage"), (table, more, after)
+    await store.close()
 
 
 @pytest.mark.timeout(400)

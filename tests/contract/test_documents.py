@@ -31,6 +31,27 @@ async def test_pages_of_rows_meet_each_row_once_in_the_order_of_all(keeping, new
     assert len(found) == 23
 
 
+@pytest.mark.parametrize("newest", [True, False])
+async def test_pages_of_rows_with_one_of_several_values_are_in_the_order_of_all(
+    keeping, newest: bool
+) -> None:
+    """Beside a field that is to be equal; counted alike."""
+    store = keeping.store()
+    for number in range(24):
+        fields = {"visitor": "vwx"[number % 3], "act": "yz"[number % 4 == 0]}
+        at = NOON + timedelta(minutes=number // 5)
+        await store.put_document(AUDIT_LOG, f"r{number:02}", {"at": at, **fields})
+    wanted = {"visitor": ("v", "x"), "act": "y"}
+    found, after = [], None
+    while rows := await store.rows(AUDIT_LOG, wanted, limit=4, newest=newest, after=after):
+        found += [row["id"] for row in rows]
+        after = (rows[-1]["at"], rows[-1]["id"])
+    numbers = [n for n in range(24) if n % 3 != 1 and n % 4]
+    assert found == [f"r{n:02}" for n in sorted(numbers, reverse=newest)]
+    assert await store.count(AUDIT_LOG, wanted) == len(numbers)
+    assert await store.rows(AUDIT_LOG, {"visitor": ()}) == []
+
+
 async def test_of_many_who_swap_a_document_at_once_one_does(keeping) -> None:
     store, other = keeping.store(), keeping.store()
     done = await asyncio.gather(

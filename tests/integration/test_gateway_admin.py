@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -105,6 +107,36 @@ async def test_tables_are_shown_by_equality_of_named_fields() -> None:
         }
 
 
+OF_VISITORS = ["alerts", "notices", "sends", "engagements", "decisions", "audit-log"]
+
+
+@pytest.mark.parametrize("table", [*OF_VISITORS, "webhooks", "recipients"])
+async def test_a_table_is_narrowed_to_a_visitor_and_who_was_merged_into_them(table: str) -> None:
+    """By any id that `visitors/{id}` takes, page by page, the newest first; beside the other filters."""
+    database = MemoryDatabase()
+    of = {"notices": "deliveries", "audit-log": "audit_log"}.get(table, table)
+    who = ["0a" * 12, "0b" * 12, "0c" * 12, ""]
+    database.tables[of] = {
+        str(n): {"visitor": who[n % 4], "at": NOON + timedelta(minutes=n), "path": "a"}
+        for n in range(12)
+    }
+    async with a_site(database=database) as (session, _):
+        for id_ in ("ann", "0a" * 12, "0b" * 12):
+            found, place = [], ""
+            while place is not None:
+                page = await _ask(session, f"/api/v1/{table}?visitor={id_}&limit=2{place}")
+                found += [row["id"] for row in page[table]]
+                place = page["after"] and f"&after={quote(page['after'])}"
+            assert found == ["9", "8", "5", "4", "1", "0"]
+        if table in ("alerts", "sends", "decisions"):
+            page = await _ask(session, f"/api/v1/{table}?visitor=ann&path=b")
+            assert page[table] == []
+        problem = await _ask(session, f"/api/v1/{table}?visitor=bob%40example.com", status=404)
+        assert "bob" not in str(problem)
+    [route] = [each for each in all_routes() if each.path == f"/api/v1/{table}"]
+    assert 404 in route.problems
+
+
 NOTHING_BEHIND = {f"/api/v1/{name}" for name in ("rules", "templates", "tries", "simulations")}
 """What a site without rules behind it has none of, once all that was asked can be read."""
 
@@ -125,12 +157,14 @@ async def test_a_bad_value_in_the_query_of_a_list_is_a_422_that_says_what_is_all
                 assert problem["detail"].startswith(name)
                 allowed = "1 to 1000" if name == "limit" else "512"
                 assert route.values.get(name, (allowed,))[0] in problem["detail"]
-            good = {"limit": "1000", "after": "2017-06-01T12:00:00%2B00:00~x"}.get(name, "x")
+            good = {"limit": "1000", "after": "2017-06-01T12:00:00%2B00:00~x"}.get(name, "ann")
             good = route.values.get(name, (good,))[0]
             # A table goes on only where it is narrowed.
             narrow = [each for each in route.query if each not in ("after", "limit")][:1]
             more = "".join(
-                f"&{each}={route.values.get(each, ('x',))[0]}" for each in narrow if name == "after"
+                f"&{each}={route.values.get(each, ('ann',))[0]}"
+                for each in narrow
+                if name == "after"
             )
             status = 200
             if where in NOTHING_BEHIND:

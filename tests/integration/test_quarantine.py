@@ -61,6 +61,21 @@ async def test_what_is_set_aside_is_paged_newest_first_and_shows_no_bytes() -> N
             assert problem["detail"].startswith("nothing of this id is set aside")
 
 
+async def test_what_is_set_aside_of_a_visitor_is_found_by_any_id_and_of_who_was_merged_too() -> (
+    None
+):
+    database = MemoryDatabase()
+    store = MemoryStore(database)
+    of = [ANN, "0b" * 12, "0c" * 12]
+    ids = [await put_aside(store, of[n], NOON.replace(minute=n), n) for n in range(3)]
+    async with a_site(database=database) as (session, _):
+        found = {
+            who: [row["id"] for row in (await ask(session, f"?visitor={who}"))["quarantine"]]
+            for who in ("ann", ANN, "0c" * 12, "bob")
+        }
+    assert found == {"ann": [ids[1], ids[0]], ANN: [ids[1], ids[0]], "0c" * 12: [ids[2]], "bob": []}
+
+
 async def test_a_replay_is_journaled_once_with_what_the_bot_could_not_take() -> None:
     database = MemoryDatabase()
     store = MemoryStore(database)

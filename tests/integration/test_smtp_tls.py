@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ipaddress
+import socket
 import ssl
 from contextlib import asynccontextmanager
 
@@ -118,8 +119,39 @@ async def test_a_wrong_password_is_our_affair_and_defers(contexts):
 async def test_a_certificate_that_nobody_vouches_for_defers(contexts, scheme, starttls):
     async with a_server(contexts[0], starttls=starttls) as (port, handler):
         pool = SmtpPool(parse_smtp_url(f"{scheme}://me:p%40ss@127.0.0.1:{port}"))
-        assert (await pool.send("s@shop.example", "ann@x.example", MAIL)).outcome == "deferred"
+        outcome = await pool.send("s@shop.example", "ann@x.example", MAIL)
+        assert outcome.outcome == "deferred"
+        assert outcome.reason == "CONNECT: SSLCertVerificationError: self-signed certificate"
         assert handler.mails == []
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("smtps://127.0.0.1", "SSLError: the server speaks no TLS on this port"),
+        ("smtp+starttls://127.0.0.1", "the server offers no STARTTLS"),
+        ("smtp://me:p%40ss@127.0.0.1", "the server offers no login"),
+    ],
+)
+async def test_what_a_plain_server_does_not_offer_is_said(contexts, url, reason):
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(Handler(), loop=loop, hostname="localhost"), "127.0.0.1", 0
+    )
+    port = server.sockets[0].getsockname()[1]
+    more = {} if url.startswith("smtp:") else {"tls_context": contexts[1]}
+    pool = SmtpPool(parse_smtp_url(f"{url}:{port}"), **more)
+    outcome = await pool.send("s@shop.example", "ann@x.example", MAIL)
+    assert (outcome.outcome, outcome.reason) == ("deferred", f"CONNECT: {reason}")
+    server.close()
+
+
+async def test_a_port_that_is_closed_is_no_certificate():
+    with socket.socket() as held:  # bound, and nobody listens
+        held.bind(("127.0.0.1", 0))
+        pool = SmtpPool(parse_smtp_url(f"smtps://127.0.0.1:{held.getsockname()[1]}"))
+        outcome = await pool.send("s@shop.example", "ann@x.example", MAIL)
+    assert outcome.reason == "CONNECT: ConnectionRefusedError"
 
 
 async def test_a_server_without_starttls_gets_nothing_when_it_was_demanded(contexts):

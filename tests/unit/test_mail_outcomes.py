@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import socket
+import ssl
 
-from messaging.mail.outcomes import answered
+import pytest
+from aiosmtplib.errors import SMTPConnectError, SMTPException, SMTPServerDisconnected
+
+from messaging.mail.outcomes import answered, failed
 
 OF_US = [530, 534, 535, 538]
 
@@ -49,3 +53,54 @@ def test_any_other_refusal_of_a_mail_is_for_good(step, code, text):
 def test_an_answer_to_the_message_itself_is_taken_as_it_is(code):
     """The server has the whole e-mail: it is not given to it again."""
     assert answered("END", code, "5.7.0 no", final=True).outcome == "bounced"
+
+
+def a_certificate_error(said):
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = said
+    return error
+
+
+def an_ssl_error(reason):
+    error = ssl.SSLError(1, f"[SSL: {reason}] of smtp.shop.example (_ssl.c:1006)")
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (a_certificate_error("self-signed certificate"), "SSLCertVerificationError: self-signed certificate"),
+        (
+            a_certificate_error("Hostname mismatch, certificate is not valid for 'smtp.shop.example'."),
+            "SSLCertVerificationError: Hostname mismatch",
+        ),
+        (an_ssl_error("WRONG_VERSION_NUMBER"), "SSLError: the server speaks no TLS on this port"),
+        (an_ssl_error("TLSV1_ALERT_PROTOCOL_VERSION"), "SSLError: TLSV1_ALERT_PROTOCOL_VERSION"),
+        (ssl.SSLError(1, "of smtp.shop.example"), "SSLError"),
+        (socket.gaierror(-2, "of smtp.shop.example"), "gaierror: nobody has the host's name"),
+        (ConnectionRefusedError(111, "of smtp.shop.example"), "ConnectionRefusedError"),
+        (
+            OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 25, 0, 0), smtp.shop.example"),
+            "OSError: no address of the host can be reached",
+        ),
+        (SMTPServerDisconnected("smtp.shop.example is gone"), "SMTPServerDisconnected"),
+    ],
+)  # fmt: skip
+def test_why_there_is_no_connection_is_said_by_its_cause_without_a_hosts_name(cause, reason):
+    error = SMTPConnectError("Error connecting to smtp.shop.example on port 465")
+    error.__cause__ = cause
+    outcome = failed("CONNECT", error, after_data=False)
+    assert (outcome.outcome, outcome.code) == ("deferred", 0)
+    assert outcome.reason == f"CONNECT: {reason}"
+
+
+def test_a_time_out_is_no_cancellation():
+    error = TimeoutError()
+    error.__cause__ = BaseException("cancelled")
+    assert failed("END", error, after_data=True).reason == "END: TimeoutError"
+
+
+def test_an_error_of_which_nothing_is_known_is_named():
+    error = SMTPException("ann@x.example")
+    assert failed("MAIL", error, after_data=False).reason == "MAIL: SMTPException"

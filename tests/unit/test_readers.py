@@ -76,6 +76,8 @@ async def test_what_was_sent_to_either_of_two_who_became_one_is_shown() -> None:
     told = await reader.timeline(ANN)
     assert told is not None
     assert [line["id"] for line in told] == ["s1", "s2", "s3"]
+    assert await reader.people(ANN) == [ANN, BEN]
+    assert await reader.people("0c" * 12) == []
 
 
 async def test_orders_refunds_and_credit_are_shown_and_summed() -> None:
