@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agents.protocol.currency import is_same
 from scripts.choices import percent
 from scripts.counting import counted
 from scripts.reasons import not_offered, why, why_capped
@@ -37,7 +38,8 @@ def _refund(d: Row) -> str:
     currency = d.get("currency") or ""
     amount = "all of it" if d["amount"] is None else sum_said(d["amount"], currency)
     if d.get("issue"):
-        amount = f"an amount that counts nothing ({d['issue']})"
+        is_counted = d["amount"] and is_same(currency, d.get("left_currency") or "")
+        amount = f"{amount if is_counted else 'an amount that counts nothing'} ({d['issue']})"
     if d.get("failed"):
         amount = f"giving {amount} back failed"
         if d["left"] is None:
@@ -55,7 +57,8 @@ def _order(d: Row) -> str:
 
 
 def _unread(d: Row) -> str:
-    return f"{_order(d)} counts nothing: {d['issue']}"
+    worth = sum_said(d["value"], d.get("currency") or "") if d.get("value") else "nothing"
+    return f"{_order(d)} counts {worth}: {d['issue']}"
 
 
 def _given_back(d: Row) -> str:

@@ -50,13 +50,15 @@ def back_said(sales: Mapping[str, Any]) -> str:
 
 
 def unread_said(sales: Mapping[str, Any]) -> str:
-    """Return of how many orders the worth, or a part given back, could not be taken as told; empty where of none.
+    """Return of how many orders a sum, or its currency, could not be taken as told; empty where of none.
 
     >>> unread_said({"unread": 2}), unread_said({"unread": 0})
-    ('2 orders with a sum that could not be taken', '')
+    ('2 orders with a sum that could not be taken as told', '')
     """
     unread = sales.get("unread", 0)
-    return f"{counted(unread, 'orders')} with a sum that could not be taken" if unread else ""
+    return (
+        f"{counted(unread, 'orders')} with a sum that could not be taken as told" if unread else ""
+    )
 
 
 def _sums(sales: Mapping[str, Any], name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agents.behavior_bot.looked import note_page
-from agents.behavior_bot.money import currency_of, money, worth_of
+from agents.behavior_bot.money import money, worth_of
 from agents.behavior_bot.orders import note_order
 from agents.behavior_bot.sessions import present, touch
 from agents.behavior_bot.state import (
@@ -183,8 +183,8 @@ def purchase(
         return None
     properties = event.properties or {}
     order_id = order_id_of(properties) or record.first_id
-    value, wrong = worth_of(properties)
-    payment_id, currency = payment_id_of(properties), currency_of(properties)
+    value, currency, wrong = worth_of(properties)
+    payment_id = payment_id_of(properties)
     if is_order:
         note_order(state, order_id, Order(value, record.at.timestamp(), payment_id, currency))
     is_late = record.received_at - record.at > TOLD_LATE

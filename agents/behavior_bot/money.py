@@ -6,6 +6,7 @@ Rules
 2. What may be read in two ways is not read: 1,234 is a thousand here and one and a bit there. Of a currency with three
    decimals it is read as one with three.
 3. Nothing is 0 without a word: whoever asks for an order's worth hears why there is none.
+4. A sum has the currency that `currencies.py` finds: the one that is given, else the one it is written with.
 """
 
 from __future__ import annotations
@@ -14,11 +15,17 @@ import math
 import re
 from typing import Any
 
+from agents.behavior_bot.currencies import (
+    CHARACTERS_MAX,
+    code_beside,
+    currency_of,
+    given_code,
+    parted,
+)
+
 MONEY_MAX = 1e9
 """No shop sells that in one order, in whatever currency: two such orders must not spoil a sum for good."""
 
-CHARACTERS_MAX = 40
-CURRENCY_CHARACTERS_MAX = 8
 THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """ISO 4217: currencies with three decimals."""
 
@@ -28,7 +35,6 @@ AMOUNTS = ("total", "revenue", "value")
 PRODUCTS_MAX = 1_000
 UNREADABLE = "is no sum that can be read"
 
-_MARKED = re.compile(r"(?:[A-Za-z]{3}|[€$£¥])?\s*([-+]?\d.*?)\s*(?:[A-Za-z]{3}|[€$£¥])?")
 _PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
 _COMMA = re.compile(r"[-+]?\d+,\d+")
 _GROUPED = re.compile(
@@ -45,8 +51,8 @@ def money(value: Any, currency: str = "") -> float | None:
     (7.5, -3.0, None, None, None)
     >>> money("49,90"), money("1.234,50"), money("1,234.50"), money("€ 1 234"), money("9.99 USD")
     (49.9, 1234.5, 1234.5, 1234.0, 9.99)
-    >>> money("1,234"), money("1.234"), money("1.234", "KWD"), money("1.2.3")
-    (None, None, 1.234, None)
+    >>> money("1,234"), money("1.234"), money("1.234", "KWD"), money("1,234 KWD"), money("1.2.3")
+    (None, None, 1.234, 1.234, None)
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -58,26 +64,27 @@ def money(value: Any, currency: str = "") -> float | None:
     return number if math.isfinite(number) and abs(number) <= MONEY_MAX else None
 
 
-def worth_of(properties: dict[str, Any]) -> tuple[float, str]:
-    """Return what an order is worth, and what is wrong with how that is told, empty if nothing is.
+def worth_of(properties: dict[str, Any]) -> tuple[float, str, str]:
+    """Return what an order is worth, in which currency, and what is wrong with how that is told, empty if nothing is.
 
-    >>> worth_of({"total": "49,90"}), worth_of({"products": [{"price": 2, "quantity": 3}]})
-    ((49.9, ''), (6.0, ''))
+    >>> worth_of({"total": "€ 49,90"}), worth_of({"products": [{"price": 2, "quantity": 3}]})
+    ((49.9, 'EUR', ''), (6.0, '', ''))
     >>> worth_of({"total": "a lot"}), worth_of({})
-    ((0.0, 'total is no sum that can be read'), (0.0, 'it names no total'))
+    ((0.0, '', 'total is no sum that can be read'), (0.0, '', 'it names no total'))
     """
-    currency = currency_of(properties)
-    wrong = ""
+    code, wrong, unread = given_code(properties), "", []
     for name in AMOUNTS:
         if properties.get(name) is None:
             continue
-        number = money(properties[name], currency)
+        number = money(properties[name], code)
         if number is not None and number >= 0:
-            return number, ""
+            return number, *currency_of(properties, [properties[name]])
         wrong = wrong or f"{name} {UNREADABLE}"
-    if not wrong and (summed := sum_of_products(properties, currency)) is not None:
-        return summed, ""
-    return 0.0, wrong or "it names no total"
+        unread.append(properties[name])
+    if not wrong and (summed := sum_of_products(properties, code)) is not None:
+        return summed, *currency_of(properties, prices_of(properties))
+    currency, unsure = currency_of(properties, unread)
+    return 0.0, currency, "; ".join([wrong or "it names no total", *([unsure] if unsure else [])])
 
 
 def sum_of_products(properties: dict[str, Any], currency: str) -> float | None:
@@ -92,25 +99,20 @@ def sum_of_products(properties: dict[str, Any], currency: str) -> float | None:
     )
 
 
-def currency_of(properties: dict[str, Any]) -> str:
-    """Return the currency that an event names, as it is kept; empty if it names none.
-
-    >>> currency_of({"currency": " eur "}), currency_of({"currency": "a/b"}), currency_of({})
-    ('EUR', 'AB', '')
-    """
-    told = properties.get("currency")
-    letters = [each for each in told if each.isalnum()] if isinstance(told, str) else []
-    return "".join(letters).upper()[:CURRENCY_CHARACTERS_MAX]
+def prices_of(properties: dict[str, Any]) -> list[Any]:
+    """Return the prices that `sum_of_products` adds up, as they are written."""
+    products = properties.get("products")
+    found = products[:PRODUCTS_MAX] if isinstance(products, list) else []
+    return [each.get("price") for each in found if isinstance(each, dict)]
 
 
 def _written(text: str, currency: str) -> str | None:
     """Return a text's number as a machine writes it; None where there is none, or where it may be two."""
-    found = _MARKED.fullmatch(text.strip()) if len(text) <= CHARACTERS_MAX else None
-    if found is None:
+    if len(text) > CHARACTERS_MAX:
         return None
-    told = found[1]
+    _, told, _ = parted(text)
     if _EITHER.fullmatch(told):
-        return told.replace(",", ".") if currency in THOUSANDTHS else None
+        return told.replace(",", ".") if (currency or code_beside(text)) in THOUSANDTHS else None
     if _PLAIN.fullmatch(told):
         return told
     if _COMMA.fullmatch(told):

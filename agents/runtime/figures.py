@@ -33,7 +33,7 @@ def sales_in(figures: dict[str, float]) -> dict[str, Any]:
 
     `currencies` has for each its orders, revenue, what was given back, and template -> credit in both ways (but for
     revenue over remembered orders); the one with the most orders goes first, and is repeated at the top. `unread`:
-    orders whose worth could not be read.
+    orders whose worth or currency could not be taken as told.
 
     >>> sold = sales_in({"orders/EUR": 1, "revenue/EUR": 5.0, "revenue/USD": 2.0})
     >>> sold["currency"], sold["revenue"], [each["revenue"] for each in sold["currencies"]]

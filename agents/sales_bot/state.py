@@ -57,7 +57,7 @@ class Order(msgspec.Struct, array_like=True):
     payment_id: str = ""
     """Another name of it, which refunds may call it by."""
     issue: str = ""
-    """What is wrong with how its worth was told."""
+    """What is wrong with how its worth, or its currency, was told."""
     is_unnamed: bool = False
     """Its id is our own: the site gave none, or a very long one."""
 

@@ -118,7 +118,12 @@ def _purchased(state: SalesState, message: Purchased, view: View) -> list[Effect
     if is_order:
         effects.append(_row(state, message.order_id, order))
         if message.issue:
-            unread = {"order_id": _shown(message), "issue": message.issue}
+            unread = {
+                "order_id": _shown(message),
+                "issue": message.issue,
+                "value": message.value,
+                "currency": message.currency,
+            }
             effects.append(LogStory("order.unread", unread))
     older = _older(message.event, paths, view)
     if not paths and not older:

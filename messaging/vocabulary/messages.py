@@ -186,7 +186,7 @@ class Purchased(Message):
     payment_id: str = ""
     """Another name of the order, which refunds may call it by."""
     issue: str = ""
-    """What is wrong with how its worth is told, which is 0 then; empty: nothing."""
+    """What is wrong with how its worth or its currency is told; empty: nothing. A worth that is unread is 0."""
     is_unnamed: bool = False
     """The site gave no order id, or a very long one: `order_id` is our own, and shown to nobody."""
 
@@ -200,7 +200,7 @@ class Refunded(Message):
     """None: all that is left of the order."""
     currency: str
     issue: str = ""
-    """What is wrong with how the amount is told, which is 0 then; empty: nothing."""
+    """What is wrong with how the amount or its currency is told; empty: nothing. An amount that is unread is 0."""
     failed: bool = False
     """It came to nothing after all: what it took off comes back, and is not taken off again."""
 

@@ -383,6 +383,7 @@ def test_rules_of_a_new_version_are_asked_in_full_at_the_next_event() -> None:
 @pytest.mark.parametrize(
     ("properties", "value", "issue"),
     [
+        ({"total": "$5", "currency": ""}, 5.0, "$ is a sign of several currencies"),
         ({"total": "1.234,50", "currency": "eur"}, 1234.5, ""),
         ({"total": "49,90"}, 49.9, ""),
         ({"total": 0}, 0.0, ""),
@@ -402,6 +403,17 @@ def test_what_an_order_is_worth_is_read_as_people_write_it_or_said_to_be_unread(
     [bought] = told(effects, Purchased, "sales")
     assert (bought.value, bought.issue) == (value, issue)
     assert bought.currency == str(properties.get("currency", "")).upper()
+
+
+def test_what_orders_are_written_with_is_their_currency_in_rules_and_for_sales() -> None:
+    ann = Ann()
+    found = []
+    for number, total in enumerate(["€ 49,90", "US$12.00", "12 EUR", "£5"]):
+        order = {"order_id": f"o{number}", "total": total}
+        effects = ann.sees(a_track(number, "Order Completed", properties=order))
+        found += [(each.value, each.currency) for each in told(effects, Purchased, "sales")]
+    assert found == [(49.9, "EUR"), (12.0, "USD"), (12.0, "EUR"), (5.0, "GBP")]
+    assert orders_value(ann.state) == 61.9, "theirs is the first one's, and nothing is added to it"
 
 
 def test_an_order_goes_to_sales_with_the_moment_behavior_took_it() -> None:

@@ -334,7 +334,10 @@ def test_a_refund_says_what_is_left_and_status_sums_up():
     said = "2 worth 1,015.00 EUR, 2.50 USD, 5.00 EUR given back"
     assert dict(totals(stats))["orders"] == said
     stats["sales"]["unread"] = 1
-    assert dict(totals(stats))["orders"] == f"{said}; 1 order with a sum that could not be taken"
+    assert (
+        dict(totals(stats))["orders"]
+        == f"{said}; 1 order with a sum that could not be taken as told"
+    )
     unread = {
         "order_id": "o1",
         "amount": 0.0,
@@ -345,6 +348,18 @@ def test_a_refund_says_what_is_left_and_status_sums_up():
     assert "counts nothing (total is …)" in sentence(
         {"kind": "story: order.refunded", "detail": unread}
     )
+
+
+def test_a_sum_of_which_only_the_currency_is_odd_is_said_to_count():
+    row = {"order_id": "o1", "issue": "$ is …"}
+    assert sentence({"kind": "story: order.unread", "detail": row}) == (
+        "order o1 counts nothing: $ is …"
+    ), "as it was kept before there was a value"
+    said = sentence({"kind": "story: order.unread", "detail": row | {"value": 5, "currency": ""}})
+    assert said == "order o1 counts 5.00: $ is …"
+    row |= {"amount": 5.0, "currency": "", "left": 15.0, "left_currency": "EUR"}
+    said = sentence({"kind": "story: order.refunded", "detail": row})
+    assert said == "order o1: 5.00 ($ is …) given back, 15.00 EUR and its credit are left"
 
 
 def test_status_says_of_whom_nobody_was_told():

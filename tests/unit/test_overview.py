@@ -273,7 +273,7 @@ def test_the_tile_of_revenue_adds_no_two_currencies() -> None:
         "1,519.00",
         (
             "after refunds; and 12,040.50 USD; 49.00 EUR given back; "
-            "1 order with a sum that could not be taken"
+            "1 order with a sum that could not be taken as told"
         ),
     )
     yen = {"currency": "JPY", "revenue": 4_990.0, "refunded": 0.0}

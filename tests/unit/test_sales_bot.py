@@ -98,7 +98,7 @@ def test_people_are_shown_no_order_id_that_the_site_did_not_give() -> None:
     assert [e.detail["order_id"] for e in lines] == ["", "", "", "p1"]
     said = [line_of(e.kind, e.detail) for e in lines]
     assert "m3" not in " ".join(said), said
-    assert said[0] == "an order counts nothing: odd"
+    assert said[0] == "an order counts 20.00 EUR: odd"
     [row] = orders_of(state)
     assert (row["order_id"], row["is_unnamed"]) == ("m3", True)
     assert order_said(row).startswith("without an id of the site's: 20.00 EUR")
@@ -400,7 +400,9 @@ def test_an_order_whose_worth_could_not_be_read_says_so() -> None:
     [row] = [each for each in effects if isinstance(each, PutOrder)]
     assert row.issue == orders_of(state)[0]["issue"] == bought.issue
     lines = [each for each in effects if isinstance(each, LogStory)]
-    assert {"order_id": "o1", "issue": bought.issue} in [each.detail for each in lines]
+    assert "order o1 counts nothing: total is no sum that can be read" in [
+        line_of(each.kind, each.detail) for each in lines
+    ]
     assert figures_of(state)["unread"] == 1.0
 
 
