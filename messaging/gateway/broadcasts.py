@@ -29,6 +29,9 @@ AHEAD_DAYS_MAX = 366
 OPEN = ("ordered", "under way")
 CANCELLING = "cancelling"
 
+LATE = timedelta(days=1)
+"""So long after everybody was asked nothing comes any more of whom no row speaks: they were erased since."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -115,12 +118,17 @@ async def list_all(
 
 
 async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
-    """Call an order off: nobody more is told, and what is still planned is not sent. Raise 404, or 409."""
+    """Call an order off: nobody more is told, and what is still planned is not sent.
+
+    Raise 404, or 409, also where nothing is left that could be called off.
+    """
     store = gateway.deps.store
     found = await store.get_document(BROADCASTS, id_)
     if found is None:
         raise ProblemError(404, "there is no such broadcast")
     for status in (*OPEN, "done"):
+        if status == "done":
+            await _check_not_over(gateway, id_)
         found = await store.get_document(BROADCASTS, id_) or found
         fields = {name: value for name, value in found.items() if name != "id"}
         expected = {"status": status, "after": found["after"]}
@@ -130,6 +138,30 @@ async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
     if found["status"] in (CANCELLING, "cancelled"):
         raise ProblemError(409, "this broadcast is called off already")
     raise ProblemError(409, "this broadcast goes on this very moment: try again")
+
+
+def may_be_called_off(found: dict[str, Any], now: datetime) -> bool:
+    """Say whether anything of an order is still to come: somebody waits, or their row is not written yet."""
+    if found["status"] in OPEN:
+        return True
+    if found["status"] != "done" or found["dry_run"]:
+        return False
+    if found["recipients"]["planned"]:
+        return True
+    is_known_of_all = sum(found["recipients"].values()) >= sum(found["told"].values())
+    return not is_known_of_all and now - found["completed_at"] < LATE
+
+
+async def _check_not_over(gateway: Gateway, id_: str) -> None:
+    """Raise 409 for an order that came to its end, and of which nobody waits."""
+    found = await show(gateway, id_)
+    if found["status"] != "done" or may_be_called_off(found, gateway.deps.clock.now()):
+        return
+    if found["dry_run"]:
+        raise ProblemError(
+            409, "this dry run is over, and sent nothing: there is nothing to call off"
+        )
+    raise ProblemError(409, "everybody has it already who gets it: nothing is left to call off")
 
 
 def _due(at: datetime, now: datetime) -> datetime:

@@ -91,9 +91,57 @@ async def test_it_is_called_off_once() -> None:
 async def test_what_is_done_may_be_called_off_for_those_who_wait() -> None:
     database = await a_store()
     id_ = (await ask(database, body=ORDER))["id"]
-    database.tables["broadcasts"][id_]["status"] = "done"
+    done(database, id_, "sent", "planned")
     off = await ask(database, f"broadcasts/{id_}/cancel", {})
     assert off["broadcast"]["status"] == "cancelling"
+
+
+def done(database: MemoryDatabase, id_: str, *statuses: str, told: int = 0, days: int = 0) -> None:
+    """Let everybody have been asked, some days ago, with what became of some of them."""
+    changes: dict[str, Any] = {"told": {"would get it": told or len(statuses)}, "status": "done"}
+    changes["completed_at"] = NOON - timedelta(days=days)
+    database.tables["broadcasts"][id_] |= changes
+    database.tables["recipients"] = {
+        f"{id_}:{n}": {"broadcast": id_, "visitor": str(n), "status": status, "at": NOON}
+        for n, status in enumerate(statuses)
+    }
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told", "days"),
+    [(("sent", "sent"), 2, 0), (("sent", "refused", "moved"), 3, 0), (("sent",), 2, 2), ((), 0, 0)],
+)
+async def test_what_everybody_has_cannot_be_called_off(
+    statuses: tuple[str, ...], told: int, days: int
+) -> None:
+    """It stood as called off in the log and the console, with everybody's e-mail sent."""
+    database = await a_store()
+    id_ = (await ask(database, body=ORDER))["id"]
+    done(database, id_, *statuses, told=told, days=days)
+    problem = await ask(database, f"broadcasts/{id_}/cancel", {}, status=409)
+    assert "everybody has it already" in problem["detail"]
+    assert (await ask(database, f"broadcasts/{id_}"))["broadcast"]["status"] == "done"
+    log = [row["act"] for row in database.tables["audit_log"].values()]
+    assert log == ["broadcast.ordered"]
+
+
+async def test_who_was_asked_and_has_no_row_yet_may_wait() -> None:
+    database = await a_store()
+    id_ = (await ask(database, body=ORDER))["id"]
+    done(database, id_, "sent", told=2)
+    off = await ask(database, f"broadcasts/{id_}/cancel", {})
+    assert off["broadcast"]["status"] == "cancelling"
+
+
+async def test_a_dry_run_is_called_off_only_while_it_counts() -> None:
+    database = await a_store()
+    first, second = [
+        (await ask(database, body=ORDER | {"dry_run": True, "request": r}))["id"] for r in "ab"
+    ]
+    done(database, first, told=2)
+    problem = await ask(database, f"broadcasts/{first}/cancel", {}, status=409)
+    assert "dry run is over" in problem["detail"]
+    assert await ask(database, f"broadcasts/{second}/cancel", {})
 
 
 async def test_a_template_that_goes_out_by_itself_is_refused_with_the_reason() -> None:
