@@ -26,6 +26,9 @@ ID_CHARS = 12
 AHEAD_DAYS_MAX = 366
 """So far ahead an order may be due: what lies further is a slip of the pen, and would wait for good."""
 
+PAST_MAX = timedelta(minutes=1)
+"""An order may be due so long ago and is carried out at once; what lies further back is a slip of the pen."""
+
 OPEN = ("ordered", "under way")
 CANCELLING = "cancelling"
 
@@ -67,6 +70,13 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     _known("path", path, paths)
     id_ = order_id(wanted.request, dry_run=wanted.dry_run)
     at = _due(wanted.at, deps.clock.now()) if wanted.at is not None else deps.clock.now()
+    is_late = at < deps.clock.now() - PAST_MAX
+    if is_late and await deps.store.get_document(BROADCASTS, id_) is None:
+        problem = (
+            f"at is past: by world time it is {deps.clock.now():%Y-%m-%dT%H:%M:%SZ}; name a later time, "
+            "or none at all to send it now"
+        )
+        raise ProblemError(422, problem, field="at")
     fields = {
         "at": at,
         "by": by,

@@ -188,6 +188,11 @@ async def test_a_wrong_order_names_its_field(changes: dict[str, Any], field: str
         ("2017-07-01T09:00:00", "at must be a time with its zone, such as 2026-12-01T09:00:00+01:"),
         ("soon", "at must be a time with its zone"),
         (f"{NOON + timedelta(days=366, minutes=1):%Y-%m-%dT%H:%M:00Z}", "366 days ahead at most"),
+        (
+            "2017-06-01T11:58:59Z",
+            "at is past: by world time it is 2017-06-01T12:00:00Z; name a later",
+        ),
+        ("0001-01-01T00:00:00Z", "at is past"),
     ],
 )
 async def test_a_time_that_cannot_be_is_a_422_that_says_which_can(at: str, says: str) -> None:
@@ -197,6 +202,17 @@ async def test_a_time_that_cannot_be_is_a_422_that_says_which_can(at: str, says:
 async def test_an_order_may_be_due_in_a_year() -> None:
     at = f"{NOON + timedelta(days=366):%Y-%m-%dT%H:%M:00Z}"
     assert (await ask(await a_store(), body=ORDER | {"at": at}))["status"] == "ordered"
+
+
+async def test_a_minute_past_is_now_and_an_order_said_again_is_never_late() -> None:
+    database = await a_store()
+    asked = ORDER | {"at": "2017-06-01T13:59:30+02:00"}
+    ordered = await ask(database, body=asked)
+    assert ordered["status"] == "ordered"
+    long_ago = NOON - timedelta(days=3)
+    database.tables["broadcasts"][ordered["id"]]["at"] = long_ago
+    again = await ask(database, body=ORDER | {"at": long_ago.isoformat()})
+    assert again["id"] == ordered["id"]
 
 
 async def test_a_dry_run_and_the_order_of_the_same_name_are_two() -> None:
