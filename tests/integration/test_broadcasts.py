@@ -215,6 +215,19 @@ async def test_a_minute_past_is_now_and_an_order_said_again_is_never_late() -> N
     assert again["id"] == ordered["id"]
 
 
+def test_the_command_line_says_in_words_why_not() -> None:
+    """It said `150 cohort`; and two reasons that are one in words are one line."""
+    told = {"consent": 2, "cohort": 150, "would get it": 1, "address bad": 1, "address bounced": 3}
+    found = {"id": "b", "dry_run": True, "status": "done", "told": told}
+    assert said(found) == [
+        "dry run b: done, 157 people",
+        "  150 not: it is meant for another cohort",
+        "  4 not: the address does not work",
+        "  2 not: the visitor has not agreed to it",
+        "  1 would get it",
+    ]
+
+
 async def test_a_dry_run_and_the_order_of_the_same_name_are_two() -> None:
     database = await a_store()
     counted = await ask(database, body=ORDER | {"dry_run": True})

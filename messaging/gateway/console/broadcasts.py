@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,7 +89,10 @@ async def one(visit: Visit) -> web.StreamResponse:
     if status and status not in STATUSES:
         raise ProblemError(422, f"one of {', '.join(STATUSES)}", field="status")
     now = await acts.rulebook_of(visit.gateway).now()
-    told = {desk.why(reason): many for reason, many in found["told"].items() if reason != WOULD_GET}
+    told: Counter[str] = Counter()
+    for reason, many in found["told"].items():
+        if reason != WOULD_GET:
+            told[desk.why(reason)] += many
     listed = await desk.recipients(found["id"], status, after, PAGE_ROWS)
     is_count = found["dry_run"]
     is_open = broadcasts.may_be_called_off(found, visit.gateway.deps.clock.now())
