@@ -95,4 +95,5 @@ def said(found: dict[str, Any]) -> list[str]:
     if not found["dry_run"]:
         counts = ", ".join(f"{many:,} {name}" for name, many in found["recipients"].items() if many)
         lines.append(f"  so far: {counts or 'nobody'} (GET /api/v1/recipients)")
+    lines += [f"  note: {note}" for note in found.get("notes", [])]
     return lines

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from messaging.gateway import acts
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.deps import Gateway
 from messaging.gateway.paging import After
@@ -31,6 +32,11 @@ PAST_MAX = timedelta(minutes=1)
 
 OPEN = ("ordered", "under way")
 CANCELLING = "cancelling"
+
+NOT_HELD = (
+    "that does not hold a broadcast, which goes out all the same, also to who is at a stage with `hold: true`; "
+    "only a pause of everything holds it"
+)
 
 LATE = timedelta(days=1)
 """So long after everybody was asked nothing comes any more of whom no row speaks: they were erased since."""
@@ -116,7 +122,11 @@ async def show(gateway: Gateway, id_: str) -> dict[str, Any]:
     if found is None:
         raise ProblemError(404, "there is no such broadcast")
     counts = {s: await store.count(RECIPIENTS, {"broadcast": id_, "status": s}) for s in STATUSES}
-    return {**_shown(found), "recipients": counts}
+    shown = {**_shown(found), "recipients": counts}
+    if not found["dry_run"] and not may_be_called_off(shown, gateway.deps.clock.now()):
+        return shown
+    notes = await _notes(gateway, found["path"])
+    return shown | {"notes": notes} if notes else shown
 
 
 async def list_all(
@@ -148,6 +158,14 @@ async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
     if found["status"] in (CANCELLING, "cancelled"):
         raise ProblemError(409, "this broadcast is called off already")
     raise ProblemError(409, "this broadcast goes on this very moment: try again")
+
+
+async def _notes(gateway: Gateway, path: str) -> list[str]:
+    """Return what whoever orders by a path may not expect: that it is held by name does not hold a broadcast."""
+    paused, archived = await acts.held_by_name(gateway)
+    is_held = {"paused": path in paused, "archived": path in archived}
+    said = " and ".join(word for word, is_so in is_held.items() if is_so)
+    return [f"the path {path} is {said}: {NOT_HELD}"] if said else []
 
 
 def may_be_called_off(found: dict[str, Any], now: datetime) -> bool:

@@ -215,6 +215,37 @@ async def test_a_minute_past_is_now_and_an_order_said_again_is_never_late() -> N
     assert again["id"] == ordered["id"]
 
 
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        ({"paths": ["lead-to-customer"]}, "is paused: that does not hold a broadcast"),
+        ({"paths": "all", "before": ["lead-to-customer"]}, "is paused:"),
+        ({"paths": [], "archived": ["lead-to-customer"]}, "is archived:"),
+        (
+            {"paths": ["lead-to-customer"], "archived": ["lead-to-customer"]},
+            "is paused and archived:",
+        ),
+        ({"paths": "all"}, ""),
+        ({"paths": ["other"], "archived": ["other"]}, ""),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_that_its_path_is_held_is_said_where_it_is_ordered(
+    held: dict[str, Any], says: str, dry_run: bool
+) -> None:
+    """It went out at once, and nobody said so."""
+    database = await a_store()
+    database.tables["control"]["pause"] = held
+    ordered = await ask(database, body=ORDER | {"dry_run": dry_run})
+    found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
+    for each in (ordered, found):
+        assert says in "".join(each.get("notes", []))
+        assert bool(each.get("notes")) == bool(says) == any("note: " in line for line in said(each))
+    done(database, ordered["id"], "sent")
+    found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
+    assert bool(found.get("notes")) == (bool(says) and dry_run), "it is over"
+
+
 def test_the_command_line_says_in_words_why_not() -> None:
     """It said `150 cohort`; and two reasons that are one in words are one line."""
     told = {"consent": 2, "cohort": 150, "would get it": 1, "address bad": 1, "address bounced": 3}

@@ -58,6 +58,7 @@ async def broadcasts_(visit: Visit) -> web.StreamResponse:
     """Show what was sent and counted, and the form that counts anew."""
     book, after = acts.rulebook_of(visit.gateway), after_of(visit)
     now = await book.now()
+    paused, archived = await acts.held_by_name(visit.gateway)
     rows, older = cut(await broadcasts.list_all(visit.gateway, PAGE_ROWS + 1, after), PAGE_ROWS)
     return await visit.page(
         "broadcasts.html",
@@ -66,6 +67,8 @@ async def broadcasts_(visit: Visit) -> web.StreamResponse:
         now=now,
         templates=await _templates(book, now),
         chosen={name: visit.text(name) for name in ("template", "cohort", "path")},
+        paused=paused,
+        archived=archived,
         rows=rows,
         stands=STANDS,
         people=_people,
