@@ -12,6 +12,7 @@ import csv
 import json
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from urllib.parse import quote
 import click
 
 from messaging.vocabulary.addresses import AddressRefused, written_address
+from messaging.vocabulary.ids import normal_address
 from scripts.cli_import import progress, sent_again
 from scripts.client import Api, data_option, json_option, tell
 from scripts.counting import counted
@@ -128,14 +130,14 @@ def _tell_lines(facts: dict[str, Any], lines: list[str], *, as_json: bool) -> No
 
 def _people(named: tuple[str, ...], file: Path | None) -> list[str]:
     """Return who is named, each once. Raise UsageError for nobody, Refused for a file that names nobody in a row."""
-    found = dict.fromkeys(named)
-    for person in _rows(file) if file is not None else ():
-        found[person] = None
+    found: dict[str, str] = {}
+    for person in chain(named, _rows(file) if file is not None else ()):
+        found.setdefault(normal_address(person) if "@" in person else person, person)
         if len(found) > PEOPLE_MAX:  # the rest of the file need not be read to know
             raise Refused(f"more than {PEOPLE_MAX:,} people are too many at once; nothing was sent")
     if not found:
         raise click.UsageError("name people by address or user id, or a --file")
-    return list(found)
+    return list(found.values())
 
 
 def _rows(file: Path) -> Iterator[str]:

@@ -38,3 +38,10 @@ def test_a_column_of_addresses_is_taken_before_one_of_user_ids(tmp_path: Path) -
     assert _people((), a_file(tmp_path, "user_id,email\nu7,ann@example.com\n")) == [
         "ann@example.com"
     ]
+
+
+def test_an_address_in_two_cases_is_one_person(tmp_path: Path) -> None:
+    """It said that 151 people were put on the list, which had 150."""
+    file = a_file(tmp_path, "email\nAnn@example.com\nbob@example.com\n ann@EXAMPLE.com \n")
+    assert _people(("BOB@example.com",), file) == ["BOB@example.com", "Ann@example.com"]
+    assert _people(("U7", "u7"), None) == ["U7", "u7"], "user ids are other ones"
