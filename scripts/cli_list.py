@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from collections.abc import Iterator
 from itertools import chain
@@ -29,8 +30,10 @@ from scripts.visible import say, shown
 
 AT_ONCE = 500
 PEOPLE_MAX = 1_000_000
-COLUMNS = ("email", "user_id", "userId")
-"""Columns of a CSV that name people, the better first."""
+COLUMNS = ("email", "userid")
+"""Columns of a CSV that name people, the better first; however they are written (`_plain`)."""
+DELIMITERS = ",;\t"
+"""Signs that may stand between columns: where numbers have a comma, spreadsheets write semicolons."""
 SAID_MAX = 5
 PERSON_CHARACTERS_MAX = 256
 
@@ -48,7 +51,10 @@ def list_() -> None:
 
 people_argument = click.argument("people", metavar="[PERSON]...", nargs=-1)
 file_option = click.option(
-    "--file", type=file_type, metavar="FILE.csv", help="CSV with a column email or user_id."
+    "--file",
+    type=file_type,
+    metavar="FILE.csv",
+    help="CSV with a column email or user_id (, or ; between).",
 )
 
 
@@ -143,10 +149,13 @@ def _people(named: tuple[str, ...], file: Path | None) -> list[str]:
 def _rows(file: Path) -> Iterator[str]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines, strict=True)
-            column = next((c for c in COLUMNS if c in (rows.fieldnames or ())), None)
-            if column is None:
-                raise Refused(f"{file}: the first row must name a column email or user_id")
+            first = next(lines, "")
+            between, column = _column(first)
+            if not column:
+                problem = "the first row must name a column email or user_id"
+                signs = "commas, semicolons or tabs between columns"
+                raise Refused(f"{file}: {problem}, with {signs}; nothing was sent")
+            rows = csv.DictReader(chain([first], lines), strict=True, delimiter=between)
             for row in rows:
                 person = (row[column] or "").strip()
                 if problem := _problem(column, person):
@@ -158,13 +167,32 @@ def _rows(file: Path) -> Iterator[str]:
         raise Refused(f"{file}: {error}; nothing was sent") from None
 
 
+def _column(first: str) -> tuple[str, str]:
+    """Return what stands between the columns of a file, and the one that names people; empty where none does.
+
+    >>> _column("Name;E-Mail"), _column("user_id,Email"), _column("name,city")
+    ((';', 'E-Mail'), (',', 'Email'), ('', ''))
+    """
+    for delimiter in DELIMITERS:
+        names = next(csv.reader([first], delimiter=delimiter), [])
+        for wanted in COLUMNS:
+            if found := [name for name in names if _plain(name) == wanted]:
+                return delimiter, found[0]
+    return "", ""
+
+
+def _plain(name: str) -> str:
+    """Return a column's name without regard to case, blanks, hyphens and underscores."""
+    return re.sub(r"[\s_-]", "", name).casefold()
+
+
 def _problem(column: str, person: str) -> str:
     """Return what is wrong with a field: an address without @ would be somebody's user id, and consent theirs."""
     if not person:
         return "is empty"
     if len(person) > PERSON_CHARACTERS_MAX:
         return "is too long"
-    if column == "email":
+    if _plain(column) == "email":
         try:
             written_address(person)
         except AddressRefused:
