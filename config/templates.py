@@ -15,7 +15,12 @@ from collections.abc import Container, Iterator, Mapping
 from datetime import UTC, datetime
 
 from liquid import Environment, FalsyStrictUndefined
-from liquid.exceptions import LiquidError, ResourceLimitError, UndefinedError
+from liquid.exceptions import (
+    LiquidError,
+    ResourceLimitError,
+    TemplateNotFoundError,
+    UndefinedError,
+)
 
 from agents.rules.compiled import CONFIRM_TEMPLATE, GREETING_TRAITS, SPOKEN_MAX, Template
 from agents.rules.models import TemplateFile
@@ -46,6 +51,10 @@ IN_A_LAYOUT = {"content": "", "subject": ""}
 
 COLUMN = "mj-column"
 """Where a layout takes the content, as a rule."""
+
+
+OF_OTHERS = re.compile(r"{%-?\s*(include|render|extends|block|import|from|macro|call)\b")
+"""A tag by which a text would be made of others, in this dialect of Liquid or another one."""
 
 
 class _Limited(Environment):
@@ -246,7 +255,20 @@ def _template_error(source: Source, part: str, error: LiquidError) -> RuleError:
     return RuleError(source.file, line, f"{part}: {_first_line(error)}", _hint(error))
 
 
+def _of_others(error: LiquidError) -> str:
+    """Return the tag in which a text asked for another one; empty where it failed otherwise."""
+    if error.token is not None:
+        source, at = error.token.source, max(error.token.start_index, 0)
+        start = source.rfind("{%", 0, at)
+        tag = OF_OTHERS.match(source, start) if start >= 0 else None
+        if tag is not None and "%}" not in source[start:at]:
+            return tag[1]
+    return "include" if isinstance(error, TemplateNotFoundError) else ""
+
+
 def _hint(error: LiquidError) -> str:
+    if _of_others(error):
+        return "write it out here; what e-mails have in common stands in a layout (mjml)"
     if isinstance(error, UndefinedError):
         return (
             'not every visitor has it: write {{ name | default: "…" }}, or ask {% if name %} first'
@@ -266,5 +288,7 @@ def _line_in_file(source: Source, part: str, error: LiquidError) -> int:
 
 
 def _first_line(error: LiquidError) -> str:
+    if tag := _of_others(error):
+        return f"{{% {tag} %}} is not allowed: a text is made of no other one"
     text = re.sub(r"\s+", " ", str(error.message or error)).strip()
     return text.partition(" --> ")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ import click
 from scripts.client import Api, data_option, json_option, tell
 from scripts.counting import counted
 from scripts.folder import Refused
+from scripts.reasons import why
 from scripts.visible import say
 
 LOOK_SECONDS = 1.0
 ENDS = ("done", "cancelled")
+WOULD_GET = "would get it"
+"""Under this word the API counts those whom nothing stands against."""
 
 
 @click.command(
@@ -84,8 +88,12 @@ def said(found: dict[str, Any]) -> list[str]:
     what = "dry run" if found["dry_run"] else "broadcast"
     told = found["told"]
     lines = [f"{what} {found['id']}: {found['status']}, {counted(sum(told.values()), 'people')}"]
-    lines += [f"  {count:,} {reason}" for reason, count in sorted(told.items())]
+    reasons: Counter[str] = Counter()
+    for reason, count in told.items():
+        reasons[reason if reason == WOULD_GET else f"not: {why(reason)}"] += count
+    lines += [f"  {count:,} {reason}" for reason, count in sorted(reasons.items())]
     if not found["dry_run"]:
         counts = ", ".join(f"{many:,} {name}" for name, many in found["recipients"].items() if many)
         lines.append(f"  so far: {counts or 'nobody'} (GET /api/v1/recipients)")
+    lines += [f"  note: {note}" for note in found.get("notes", [])]
     return lines

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +21,7 @@ from urllib.parse import quote
 import click
 
 from messaging.vocabulary.addresses import AddressRefused, written_address
+from messaging.vocabulary.ids import normal_address
 from scripts.cli_import import progress, sent_again
 from scripts.client import Api, data_option, json_option, tell
 from scripts.counting import counted
@@ -27,8 +30,10 @@ from scripts.visible import say, shown
 
 AT_ONCE = 500
 PEOPLE_MAX = 1_000_000
-COLUMNS = ("email", "user_id", "userId")
-"""Columns of a CSV that name people, the better first."""
+COLUMNS = ("email", "userid")
+"""Columns of a CSV that name people, the better first; however they are written (`_plain`)."""
+DELIMITERS = ",;\t"
+"""Signs that may stand between columns: where numbers have a comma, spreadsheets write semicolons."""
 SAID_MAX = 5
 PERSON_CHARACTERS_MAX = 256
 
@@ -46,7 +51,10 @@ def list_() -> None:
 
 people_argument = click.argument("people", metavar="[PERSON]...", nargs=-1)
 file_option = click.option(
-    "--file", type=file_type, metavar="FILE.csv", help="CSV with a column email or user_id."
+    "--file",
+    type=file_type,
+    metavar="FILE.csv",
+    help="CSV with a column email or user_id (, or ; between).",
 )
 
 
@@ -128,23 +136,26 @@ def _tell_lines(facts: dict[str, Any], lines: list[str], *, as_json: bool) -> No
 
 def _people(named: tuple[str, ...], file: Path | None) -> list[str]:
     """Return who is named, each once. Raise UsageError for nobody, Refused for a file that names nobody in a row."""
-    found = dict.fromkeys(named)
-    for person in _rows(file) if file is not None else ():
-        found[person] = None
+    found: dict[str, str] = {}
+    for person in chain(named, _rows(file) if file is not None else ()):
+        found.setdefault(normal_address(person) if "@" in person else person, person)
         if len(found) > PEOPLE_MAX:  # the rest of the file need not be read to know
             raise Refused(f"more than {PEOPLE_MAX:,} people are too many at once; nothing was sent")
     if not found:
         raise click.UsageError("name people by address or user id, or a --file")
-    return list(found)
+    return list(found.values())
 
 
 def _rows(file: Path) -> Iterator[str]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = csv.DictReader(lines, strict=True)
-            column = next((c for c in COLUMNS if c in (rows.fieldnames or ())), None)
-            if column is None:
-                raise Refused(f"{file}: the first row must name a column email or user_id")
+            first = next(lines, "")
+            between, column = _column(first)
+            if not column:
+                problem = "the first row must name a column email or user_id"
+                signs = "commas, semicolons or tabs between columns"
+                raise Refused(f"{file}: {problem}, with {signs}; nothing was sent")
+            rows = csv.DictReader(chain([first], lines), strict=True, delimiter=between)
             for row in rows:
                 person = (row[column] or "").strip()
                 if problem := _problem(column, person):
@@ -156,13 +167,32 @@ def _rows(file: Path) -> Iterator[str]:
         raise Refused(f"{file}: {error}; nothing was sent") from None
 
 
+def _column(first: str) -> tuple[str, str]:
+    """Return what stands between the columns of a file, and the one that names people; empty where none does.
+
+    >>> _column("Name;E-Mail"), _column("user_id,Email"), _column("name,city")
+    ((';', 'E-Mail'), (',', 'Email'), ('', ''))
+    """
+    for delimiter in DELIMITERS:
+        names = next(csv.reader([first], delimiter=delimiter), [])
+        for wanted in COLUMNS:
+            if found := [name for name in names if _plain(name) == wanted]:
+                return delimiter, found[0]
+    return "", ""
+
+
+def _plain(name: str) -> str:
+    """Return a column's name without regard to case, blanks, hyphens and underscores."""
+    return re.sub(r"[\s_-]", "", name).casefold()
+
+
 def _problem(column: str, person: str) -> str:
     """Return what is wrong with a field: an address without @ would be somebody's user id, and consent theirs."""
     if not person:
         return "is empty"
     if len(person) > PERSON_CHARACTERS_MAX:
         return "is too long"
-    if column == "email":
+    if _plain(column) == "email":
         try:
             written_address(person)
         except AddressRefused:

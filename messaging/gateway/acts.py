@@ -211,7 +211,7 @@ async def pause(gateway: Gateway, path: str, *, by: str) -> Any:
 
 async def resume(gateway: Gateway, path: str, *, by: str) -> Any:
     """Go on, with all or with one path. Return what is still paused: also what was so by itself before all was."""
-    await _check_path(gateway, path, *await _held_by_name(gateway))
+    await _check_path(gateway, path, *await _may_go_on(gateway))
 
     def less(held: dict[str, Any]) -> dict[str, Any]:
         paths = held["paths"]
@@ -235,7 +235,7 @@ async def archive(gateway: Gateway, path: str, *, by: str) -> list[str]:
 
 async def unarchive(gateway: Gateway, path: str, *, by: str) -> list[str]:
     """Let people onto a path again. Return what is still archived; raise 409 where it is not."""
-    await _check_path(gateway, path, *await _held_by_name(gateway))
+    await _check_path(gateway, path, *await _may_go_on(gateway))
 
     def less(held: dict[str, Any]) -> dict[str, Any]:
         if path not in held["archived"]:
@@ -254,15 +254,18 @@ async def archived_paths(gateway: Gateway) -> list[str]:
     return archived
 
 
-async def _held_by_name(gateway: Gateway) -> set[str]:
-    """Return the paths that are paused or archived by name: what is held can go on, whatever is published."""
+async def held_by_name(gateway: Gateway) -> tuple[set[str], set[str]]:
+    """Return the paths that are paused, and those that are archived, each by name."""
     found = await gateway.deps.store.get_document(*PAUSE) or {}
     paused = found.get("paths", [])
-    return {
-        *(paused if paused != "all" else []),
-        *found.get("before", []),
-        *found.get("archived", []),
-    }
+    by_name = {*(paused if paused != "all" else []), *found.get("before", [])}
+    return by_name, set(found.get("archived", []))
+
+
+async def _may_go_on(gateway: Gateway) -> set[str]:
+    """Return the paths that are paused or archived by name: what is held can go on, whatever is published."""
+    paused, archived = await held_by_name(gateway)
+    return paused | archived
 
 
 async def _check_path(gateway: Gateway, path: str, *held: str) -> None:

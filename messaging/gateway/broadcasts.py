@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from messaging.gateway import acts
 from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.deps import Gateway
 from messaging.gateway.paging import After
@@ -26,8 +27,19 @@ ID_CHARS = 12
 AHEAD_DAYS_MAX = 366
 """So far ahead an order may be due: what lies further is a slip of the pen, and would wait for good."""
 
+PAST_MAX = timedelta(minutes=1)
+"""An order may be due so long ago and is carried out at once; what lies further back is a slip of the pen."""
+
 OPEN = ("ordered", "under way")
 CANCELLING = "cancelling"
+
+NOT_HELD = (
+    "that does not hold a broadcast, which goes out all the same, also to who is at a stage with `hold: true`; "
+    "only a pause of everything holds it"
+)
+
+LATE = timedelta(days=1)
+"""So long after everybody was asked nothing comes any more of whom no row speaks: they were erased since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,13 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     _known("path", path, paths)
     id_ = order_id(wanted.request, dry_run=wanted.dry_run)
     at = _due(wanted.at, deps.clock.now()) if wanted.at is not None else deps.clock.now()
+    is_late = at < deps.clock.now() - PAST_MAX
+    if is_late and await deps.store.get_document(BROADCASTS, id_) is None:
+        problem = (
+            f"at is past: by world time it is {deps.clock.now():%Y-%m-%dT%H:%M:%SZ}; name a later time, "
+            "or none at all to send it now"
+        )
+        raise ProblemError(422, problem, field="at")
     fields = {
         "at": at,
         "by": by,
@@ -103,7 +122,11 @@ async def show(gateway: Gateway, id_: str) -> dict[str, Any]:
     if found is None:
         raise ProblemError(404, "there is no such broadcast")
     counts = {s: await store.count(RECIPIENTS, {"broadcast": id_, "status": s}) for s in STATUSES}
-    return {**_shown(found), "recipients": counts}
+    shown = {**_shown(found), "recipients": counts}
+    if not found["dry_run"] and not may_be_called_off(shown, gateway.deps.clock.now()):
+        return shown
+    notes = await _notes(gateway, found["path"])
+    return shown | {"notes": notes} if notes else shown
 
 
 async def list_all(
@@ -115,12 +138,17 @@ async def list_all(
 
 
 async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
-    """Call an order off: nobody more is told, and what is still planned is not sent. Raise 404, or 409."""
+    """Call an order off: nobody more is told, and what is still planned is not sent.
+
+    Raise 404, or 409, also where nothing is left that could be called off.
+    """
     store = gateway.deps.store
     found = await store.get_document(BROADCASTS, id_)
     if found is None:
         raise ProblemError(404, "there is no such broadcast")
     for status in (*OPEN, "done"):
+        if status == "done":
+            await _check_not_over(gateway, id_)
         found = await store.get_document(BROADCASTS, id_) or found
         fields = {name: value for name, value in found.items() if name != "id"}
         expected = {"status": status, "after": found["after"]}
@@ -130,6 +158,38 @@ async def cancel(gateway: Gateway, id_: str, *, by: str) -> dict[str, Any]:
     if found["status"] in (CANCELLING, "cancelled"):
         raise ProblemError(409, "this broadcast is called off already")
     raise ProblemError(409, "this broadcast goes on this very moment: try again")
+
+
+async def _notes(gateway: Gateway, path: str) -> list[str]:
+    """Return what whoever orders by a path may not expect: that it is held by name does not hold a broadcast."""
+    paused, archived = await acts.held_by_name(gateway)
+    is_held = {"paused": path in paused, "archived": path in archived}
+    said = " and ".join(word for word, is_so in is_held.items() if is_so)
+    return [f"the path {path} is {said}: {NOT_HELD}"] if said else []
+
+
+def may_be_called_off(found: dict[str, Any], now: datetime) -> bool:
+    """Say whether anything of an order is still to come: somebody waits, or their row is not written yet."""
+    if found["status"] in OPEN:
+        return True
+    if found["status"] != "done" or found["dry_run"]:
+        return False
+    if found["recipients"]["planned"]:
+        return True
+    is_known_of_all = sum(found["recipients"].values()) >= sum(found["told"].values())
+    return not is_known_of_all and now - found["completed_at"] < LATE
+
+
+async def _check_not_over(gateway: Gateway, id_: str) -> None:
+    """Raise 409 for an order that came to its end, and of which nobody waits."""
+    found = await show(gateway, id_)
+    if found["status"] != "done" or may_be_called_off(found, gateway.deps.clock.now()):
+        return
+    if found["dry_run"]:
+        raise ProblemError(
+            409, "this dry run is over, and sent nothing: there is nothing to call off"
+        )
+    raise ProblemError(409, "everybody has it already who gets it: nothing is left to call off")
 
 
 def _due(at: datetime, now: datetime) -> datetime:

@@ -49,7 +49,7 @@ class Listing:
 async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> dict[str, Any]:
     """Journal a change for each person; return how many were new to this request, known before, refused or unknown."""
     check_name(wanted.name)
-    known = await _known(gateway, list(dict.fromkeys(wanted.people)))
+    known = await _known(gateway, wanted.people)
     unknown = [each for each, name in known.items() if name is None] if action == REMOVE else []
     people = list(dict.fromkeys(known[each] or each for each in known if each not in unknown))
     records: list[Record] = []
@@ -72,9 +72,13 @@ async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> 
 async def _known(gateway: Gateway, people: list[str]) -> dict[str, str | None]:
     """Return person -> the user id or address by which a call finds them, None for who is not known by any.
 
+    An address that is written in two ways is one person's: the way that stands first is taken.
     A visitor id or a browser's id says who is meant, too, but a call that bore it would make somebody new.
     """
-    keys = {each: email_key(each) if "@" in each else user_key(each) for each in people}
+    first: dict[str, str] = {}
+    for each in people:
+        first.setdefault(email_key(each) if "@" in each else user_key(each), each)
+    keys = {person: key for key, person in first.items()}
     there = await gateway.deps.store.identities(list(keys.values()))
     found: dict[str, str | None] = {}
     for person, key in keys.items():

@@ -284,6 +284,8 @@ BROADCAST = _named(
     told=_map_of(WHOLE) | {"description": "Reason, or `would get it` -> people."},
     completed_at_=TIME,
     recipients_=_map_of(WHOLE) | {"description": "What became of it -> people."},
+    notes_=TEXTS
+    | {"description": "What is to be known before it goes out: its path is paused, or archived."},
 )
 
 _SET_ASIDE = _named(

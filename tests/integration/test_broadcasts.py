@@ -91,9 +91,57 @@ async def test_it_is_called_off_once() -> None:
 async def test_what_is_done_may_be_called_off_for_those_who_wait() -> None:
     database = await a_store()
     id_ = (await ask(database, body=ORDER))["id"]
-    database.tables["broadcasts"][id_]["status"] = "done"
+    done(database, id_, "sent", "planned")
     off = await ask(database, f"broadcasts/{id_}/cancel", {})
     assert off["broadcast"]["status"] == "cancelling"
+
+
+def done(database: MemoryDatabase, id_: str, *statuses: str, told: int = 0, days: int = 0) -> None:
+    """Let everybody have been asked, some days ago, with what became of some of them."""
+    changes: dict[str, Any] = {"told": {"would get it": told or len(statuses)}, "status": "done"}
+    changes["completed_at"] = NOON - timedelta(days=days)
+    database.tables["broadcasts"][id_] |= changes
+    database.tables["recipients"] = {
+        f"{id_}:{n}": {"broadcast": id_, "visitor": str(n), "status": status, "at": NOON}
+        for n, status in enumerate(statuses)
+    }
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told", "days"),
+    [(("sent", "sent"), 2, 0), (("sent", "refused", "moved"), 3, 0), (("sent",), 2, 2), ((), 0, 0)],
+)
+async def test_what_everybody_has_cannot_be_called_off(
+    statuses: tuple[str, ...], told: int, days: int
+) -> None:
+    """It stood as called off in the log and the console, with everybody's e-mail sent."""
+    database = await a_store()
+    id_ = (await ask(database, body=ORDER))["id"]
+    done(database, id_, *statuses, told=told, days=days)
+    problem = await ask(database, f"broadcasts/{id_}/cancel", {}, status=409)
+    assert "everybody has it already" in problem["detail"]
+    assert (await ask(database, f"broadcasts/{id_}"))["broadcast"]["status"] == "done"
+    log = [row["act"] for row in database.tables["audit_log"].values()]
+    assert log == ["broadcast.ordered"]
+
+
+async def test_who_was_asked_and_has_no_row_yet_may_wait() -> None:
+    database = await a_store()
+    id_ = (await ask(database, body=ORDER))["id"]
+    done(database, id_, "sent", told=2)
+    off = await ask(database, f"broadcasts/{id_}/cancel", {})
+    assert off["broadcast"]["status"] == "cancelling"
+
+
+async def test_a_dry_run_is_called_off_only_while_it_counts() -> None:
+    database = await a_store()
+    first, second = [
+        (await ask(database, body=ORDER | {"dry_run": True, "request": r}))["id"] for r in "ab"
+    ]
+    done(database, first, told=2)
+    problem = await ask(database, f"broadcasts/{first}/cancel", {}, status=409)
+    assert "dry run is over" in problem["detail"]
+    assert await ask(database, f"broadcasts/{second}/cancel", {})
 
 
 async def test_a_template_that_goes_out_by_itself_is_refused_with_the_reason() -> None:
@@ -140,6 +188,11 @@ async def test_a_wrong_order_names_its_field(changes: dict[str, Any], field: str
         ("2017-07-01T09:00:00", "at must be a time with its zone, such as 2026-12-01T09:00:00+01:"),
         ("soon", "at must be a time with its zone"),
         (f"{NOON + timedelta(days=366, minutes=1):%Y-%m-%dT%H:%M:00Z}", "366 days ahead at most"),
+        (
+            "2017-06-01T11:58:59Z",
+            "at is past: by world time it is 2017-06-01T12:00:00Z; name a later",
+        ),
+        ("0001-01-01T00:00:00Z", "at is past"),
     ],
 )
 async def test_a_time_that_cannot_be_is_a_422_that_says_which_can(at: str, says: str) -> None:
@@ -149,6 +202,61 @@ async def test_a_time_that_cannot_be_is_a_422_that_says_which_can(at: str, says:
 async def test_an_order_may_be_due_in_a_year() -> None:
     at = f"{NOON + timedelta(days=366):%Y-%m-%dT%H:%M:00Z}"
     assert (await ask(await a_store(), body=ORDER | {"at": at}))["status"] == "ordered"
+
+
+async def test_a_minute_past_is_now_and_an_order_said_again_is_never_late() -> None:
+    database = await a_store()
+    asked = ORDER | {"at": "2017-06-01T13:59:30+02:00"}
+    ordered = await ask(database, body=asked)
+    assert ordered["status"] == "ordered"
+    long_ago = NOON - timedelta(days=3)
+    database.tables["broadcasts"][ordered["id"]]["at"] = long_ago
+    again = await ask(database, body=ORDER | {"at": long_ago.isoformat()})
+    assert again["id"] == ordered["id"]
+
+
+@pytest.mark.parametrize(
+    ("held", "says"),
+    [
+        ({"paths": ["lead-to-customer"]}, "is paused: that does not hold a broadcast"),
+        ({"paths": "all", "before": ["lead-to-customer"]}, "is paused:"),
+        ({"paths": [], "archived": ["lead-to-customer"]}, "is archived:"),
+        (
+            {"paths": ["lead-to-customer"], "archived": ["lead-to-customer"]},
+            "is paused and archived:",
+        ),
+        ({"paths": "all"}, ""),
+        ({"paths": ["other"], "archived": ["other"]}, ""),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_that_its_path_is_held_is_said_where_it_is_ordered(
+    held: dict[str, Any], says: str, dry_run: bool
+) -> None:
+    """It went out at once, and nobody said so."""
+    database = await a_store()
+    database.tables["control"]["pause"] = held
+    ordered = await ask(database, body=ORDER | {"dry_run": dry_run})
+    found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
+    for each in (ordered, found):
+        assert says in "".join(each.get("notes", []))
+        assert bool(each.get("notes")) == bool(says) == any("note: " in line for line in said(each))
+    done(database, ordered["id"], "sent")
+    found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
+    assert bool(found.get("notes")) == (bool(says) and dry_run), "it is over"
+
+
+def test_the_command_line_says_in_words_why_not() -> None:
+    """It said `150 cohort`; and two reasons that are one in words are one line."""
+    told = {"consent": 2, "cohort": 150, "would get it": 1, "address bad": 1, "address bounced": 3}
+    found = {"id": "b", "dry_run": True, "status": "done", "told": told}
+    assert said(found) == [
+        "dry run b: done, 157 people",
+        "  150 not: it is meant for another cohort",
+        "  4 not: the address does not work",
+        "  2 not: the visitor has not agreed to it",
+        "  1 would get it",
+    ]
 
 
 async def test_a_dry_run_and_the_order_of_the_same_name_are_two() -> None:

@@ -163,6 +163,17 @@ async def test_what_waits_says_until_when_and_why_and_nothing_once_that_is_past(
         assert datetime.fromisoformat(rows[visitors[0]]["until"]) == untils[0]
 
 
+async def test_a_path_that_is_held_is_marked_and_the_count_says_that_it_goes_out() -> None:
+    store, now = await lived_in()
+    await store.put_document("control", "pause", {"paths": [ORDER["path"]], "archived": []})
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        assert "does not hold a broadcast" in await _get(session, BASE)
+        where = await _post(session, BASE, **ORDER)
+        html = await _get(session, where)
+        assert "The path lead-to-customer is paused: that does not hold a broadcast" in html
+
+
 async def test_a_count_of_an_older_version_is_made_anew_and_sends_nothing() -> None:
     store, now = await lived_in()
     async with a_console(store, now) as (session, _):

@@ -306,6 +306,15 @@ async def test_a_person_is_erased_once_the_word_was_typed_and_the_log_does_not_s
             await _get(session, who, 404)
 
 
+async def test_a_viewer_is_not_asked_whether_to_erase_somebody() -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _):
+        await log_in(session, "vic")
+        html = await _get(session, "visitors/person-21/erase", 403)
+        assert "ou are a viewer: ask an editor to erase them" in html
+        assert "Erase for good" not in html
+
+
 async def test_a_split_test_is_shown_with_its_intervals_p_and_the_alarm_about_its_shares() -> None:
     """Three tests: one that is decided, one whose visitors do not come by the shares, one of nobody yet."""
     store, now = await lived_in()

@@ -77,6 +77,7 @@ async def test_a_draft_is_asked_for_waited_for_and_shown_beside_the_published_ve
         await TrialWork(trials, store, Runner(a_told(visitor)), StillClock()).look()
         html = await _get(session, where)
         assert "data-seconds" not in html
+        assert "Every e-mail counts as handed over" in html
         for said in ("in-cart", "+3", "gone", "new", "weekly_cap", f"/visitors/{visitor}"):
             assert said in html
         assert "Version 1, 7 days" in await _get(session, "/console/try")

@@ -76,6 +76,16 @@ async def test_people_are_put_on_a_list_by_calls_that_say_who_and_on_what_basis(
     assert line["said"] == f"2 people, consent: {BASIS}"
 
 
+@pytest.mark.parametrize("known", [False, True])
+async def test_an_address_in_two_cases_is_one_person(*, known: bool) -> None:
+    database = MemoryDatabase()
+    if known:
+        database.identity[email_key("ann@example.com")] = ("0a" * 12, 1)
+    body = {"people": ["Ann@Example.com", " ann@example.com", "U7", "u7"], "request": "r1"}
+    added = await ask(database, "/vip/add", body)
+    assert (added["changed"], added["before"]) == (3, 0)
+
+
 async def test_no_address_that_a_basis_names_stands_in_the_audit_log() -> None:
     database = MemoryDatabase()
     body = {"people": ["u7"], "request": "r1", "basis": "asked for it by phone, ann@example.com"}

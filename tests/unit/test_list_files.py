@@ -29,7 +29,33 @@ def test_a_row_whose_email_is_no_address_is_refused_with_its_line(
         _people((), file)
 
 
-@pytest.mark.parametrize("column", ["user_id", "userId"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Name;Email;City\nAnn;ann@example.com;Bonn, Germany\n",
+        "\ufeffName;E-Mail\r\nAnn;ann@example.com\r\n",
+        "\ufeffEMAIL\nann@example.com\n",
+        "name\temail\nAnn\tann@example.com\n",
+        '"Name";"Email"\n"Ann";"ann@example.com"\n',
+        '"Bee, Ann",email\nx,ann@example.com\n',
+        "User ID, Email \nu7,ann@example.com\n",
+        "email;name\nann@example.com;Ann\n",
+    ],
+)
+def test_a_table_as_spreadsheets_write_it_is_read(tmp_path: Path, text: str) -> None:
+    """It was refused, without a word of commas and small letters."""
+    assert _people((), a_file(tmp_path, text)) == ["ann@example.com"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "name,city\nAnn,Bonn\n", "ann@example.com\n", '"email\n']
+)
+def test_a_table_that_names_no_such_column_is_told_what_is_read(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Refused, match=r"commas, semicolons or tabs between|unexpected end"):
+        _people((), a_file(tmp_path, text))
+
+
+@pytest.mark.parametrize("column", ["user_id", "userId", "USER_ID", "User ID"])
 def test_a_column_of_user_ids_names_people_by_them(tmp_path: Path, column: str) -> None:
     assert _people(("u1",), a_file(tmp_path, f"{column}\nu7\n u8 \nu7\n")) == ["u1", "u7", "u8"]
 
@@ -38,3 +64,10 @@ def test_a_column_of_addresses_is_taken_before_one_of_user_ids(tmp_path: Path) -
     assert _people((), a_file(tmp_path, "user_id,email\nu7,ann@example.com\n")) == [
         "ann@example.com"
     ]
+
+
+def test_an_address_in_two_cases_is_one_person(tmp_path: Path) -> None:
+    """It said that 151 people were put on the list, which had 150."""
+    file = a_file(tmp_path, "email\nAnn@example.com\nbob@example.com\n ann@EXAMPLE.com \n")
+    assert _people(("BOB@example.com",), file) == ["BOB@example.com", "Ann@example.com"]
+    assert _people(("U7", "u7"), None) == ["U7", "u7"], "user ids are other ones"

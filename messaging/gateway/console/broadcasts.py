@@ -9,6 +9,7 @@ Rules
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,6 +58,7 @@ async def broadcasts_(visit: Visit) -> web.StreamResponse:
     """Show what was sent and counted, and the form that counts anew."""
     book, after = acts.rulebook_of(visit.gateway), after_of(visit)
     now = await book.now()
+    paused, archived = await acts.held_by_name(visit.gateway)
     rows, older = cut(await broadcasts.list_all(visit.gateway, PAGE_ROWS + 1, after), PAGE_ROWS)
     return await visit.page(
         "broadcasts.html",
@@ -65,6 +67,8 @@ async def broadcasts_(visit: Visit) -> web.StreamResponse:
         now=now,
         templates=await _templates(book, now),
         chosen={name: visit.text(name) for name in ("template", "cohort", "path")},
+        paused=paused,
+        archived=archived,
         rows=rows,
         stands=STANDS,
         people=_people,
@@ -88,13 +92,17 @@ async def one(visit: Visit) -> web.StreamResponse:
     if status and status not in STATUSES:
         raise ProblemError(422, f"one of {', '.join(STATUSES)}", field="status")
     now = await acts.rulebook_of(visit.gateway).now()
-    told = {desk.why(reason): many for reason, many in found["told"].items() if reason != WOULD_GET}
+    told: Counter[str] = Counter()
+    for reason, many in found["told"].items():
+        if reason != WOULD_GET:
+            told[desk.why(reason)] += many
     listed = await desk.recipients(found["id"], status, after, PAGE_ROWS)
     is_count = found["dry_run"]
+    is_open = broadcasts.may_be_called_off(found, visit.gateway.deps.clock.now())
     return await visit.page(
         "broadcast.html",
         here=HERE,
-        seconds=0.0 if after else _look_seconds(found),
+        seconds=0.0 if after else _look_seconds(found, is_open=is_open),
         found=found,
         now=now,
         stands=STANDS,
@@ -107,7 +115,7 @@ async def one(visit: Visit) -> web.StreamResponse:
         cohort=next((each for each in now.cohorts if each.name == found["cohort"]), None),
         is_old=is_count and found["version"] != now.published,
         sent=await _sent_of(visit, found) if is_count else None,
-        may_be_called_off=not is_count and _may_be_called_off(found),
+        may_be_called_off=not is_count and is_open,
         rows=listed.lines,
         pages=addresses(f"{ROOT}{HERE}/{found['id']}", {"status": status}, after, listed.after),
     )
@@ -225,15 +233,8 @@ def _any_under_way(rows: list[dict[str, Any]]) -> bool:
     return any(row["status"] in (*OPEN, CANCELLING) for row in rows)
 
 
-def _may_be_called_off(found: dict[str, Any]) -> bool:
-    """Say whether anything of a broadcast is still to come."""
-    is_planned = found["recipients"].get("planned", 0) > 0
-    return found["status"] in OPEN or (found["status"] == "done" and is_planned)
-
-
-def _look_seconds(found: dict[str, Any]) -> float:
+def _look_seconds(found: dict[str, Any], *, is_open: bool) -> float:
     """Return how often a page looks for news: never, once nothing more comes."""
     if found["dry_run"] and found["status"] in OPEN:
         return COUNT_LOOK_SECONDS
-    is_over = not _may_be_called_off(found) and found["status"] != CANCELLING
-    return 0.0 if is_over else LOOK_SECONDS
+    return LOOK_SECONDS if is_open or found["status"] == CANCELLING else 0.0

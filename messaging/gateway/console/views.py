@@ -195,7 +195,9 @@ def document_of(visitor: str, document: str) -> web.Response:
 
 
 async def erase_page(visit: Visit) -> web.StreamResponse:
-    """Ask whether a person is to be erased."""
+    """Ask whether a person is to be erased; a viewer is not asked."""
+    if not visit.session.may_change:
+        raise ProblemError(403, "you are a viewer: ask an editor to erase them")
     return await _asked(visit, await _story(visit))
 
 
