@@ -19,25 +19,17 @@ _rules = msgspec.msgpack.Decoder(RulesState)
 
 
 def every_email_has_its_reward(world: World) -> None:
-    """The choice of each e-mail that left has one reward, however its run ended.
-
-    What was chosen for a send that came back is no e-mail's, nor is an hour that a cap put off. Of a broadcast nothing
-    is learned.
-    """
+    """Each choice of an e-mail that left has one reward, however its run ended; of a broadcast nothing is learned."""
     tables, witness = world.database.tables, world.witness
-    rewards = tables.get("rewards", {}).values()
+    decided, rewards = tables.get("decisions", {}), tables.get("rewards", {}).values()
     joined = Counter(each["decision_id"] for each in rewards if each["kind"] == "response")
-    rewarded: Counter[tuple[str, ...]] = Counter()
-    for id_, row in tables.get("decisions", {}).items():
-        if row["kind"] == "template":
-            rewarded[row["visitor"], row["path"], row["run"], row["attempt"]] += joined[id_]
     for send, row in witness.sends.items():
         plan = witness.plans.get(send)
         if plan is None or row["status"] not in LEFT or plan.path.startswith(name_of("")):
             continue
-        place = row["visitor"], plan.path, plan.run, plan.attempt
-        if rewarded.get(place, 1) != 1:
-            witness.broken("e-mail without its reward", f"{send}: {rewarded[place]}")
+        # No decision is logged any more of who was erased.
+        if plan.decision_id in decided and joined[plan.decision_id] != 1:
+            witness.broken("e-mail without its reward", f"{send}: {joined[plan.decision_id]}")
 
 
 def every_open_alert_has_its_run(world: World) -> None:
