@@ -53,15 +53,32 @@ def status(data: Path, as_json: bool) -> None:
         say("it drains and stops")
     if clock is not None:
         world = datetime.fromtimestamp(clock["world_seconds"], UTC)
-        say(f"world time {world:%Y-%m-%d %H:%M} UTC, {clock['speed_reached']:,.0f} x as fast")
+        say(f"world time {world:%Y-%m-%d %H:%M} UTC, {times(clock['speed_reached'])} x as fast")
     if demo is not None:
         say(f"demo: {played(demo)}")
     say("")
     for line in table(parts).split("\n"):
         say(line)
     say("")
-    for name, value in totals(stats):
+    for name, value in totals(stats, _why_late(Api(data), stats)):
         say(f"{name:9} {value}")
+
+
+def _why_late(api: Api, stats: dict[str, Any]) -> str:
+    """Return why the newest e-mail that is tried again did not go out; empty: none is."""
+    if not stats["sends"].get("deferred"):
+        return ""
+    rows = api.get("/api/v1/sends?status=deferred&limit=1")["sends"]
+    return str(rows[0]["reason"]) if rows else ""
+
+
+def times(speed: float) -> str:
+    """Return how many times as fast as time itself.
+
+    >>> times(0.98), times(1800.4)
+    ('1.0', '1,800')
+    """
+    return f"{speed:,.0f}" if speed >= 10.0 else f"{speed:.1f}"
 
 
 def played(demo: dict[str, float]) -> str:
@@ -102,11 +119,13 @@ def _cell(value: Any, places: int) -> str:
     return f"{'-':>{WIDTH}}" if value is None else f"{value:>{WIDTH},.{places}f}"
 
 
-def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return what came of it all so far, as names and words."""
+def totals(stats: dict[str, Any], why_late: str = "") -> Iterator[tuple[str, str]]:
+    """Return what came of it all so far, as names and words; `why_late`: why the newest deferred e-mail is."""
     gateway = stats.get("gateway", {})
     yield "runs", _counted(stats["runs"]) or "none yet"
     yield "e-mails", _counted(stats["sends"]) or "none yet"
+    if why_late:
+        yield "deferred", f"tried again, the newest for: {why_late}"
     yield "on site", _counted(stats.get("engagements", {})) or "nothing offered yet"
     yield "orders", _orders(stats)
     wait = "waits" if stats["alerts_open"] == 1 else "wait"

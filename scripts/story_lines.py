@@ -158,6 +158,8 @@ def _put_off(d: Row) -> str:
     >>> row = {"path": "club", "stage": "invited", "rule": "outvalued", "ahead": "lead"}
     >>> _put_off(row | {"ahead_template": "hi", "ahead_value": 80.0, "value": 12.5})[40:]
     'put off: an e-mail of more value went before it (hi of lead, 80 against 12.5)'
+    >>> _put_off({"path": "broadcast:b1", "stage": "broadcast", "rule": "cohort"})
+    'broadcast b1 is not sent: they have left its cohort meanwhile'
     """
     ahead = ""
     if d.get("ahead"):
@@ -165,6 +167,8 @@ def _put_off(d: Row) -> str:
         worth = f", {d['ahead_value']:.3g} against {d['value']:.3g}" if values else ""
         ahead = f" ({d.get('ahead_template') or 'an e-mail'} of {d['ahead']}{worth})"
     name = _broadcast(d)
+    if name and d["rule"] == "cohort":
+        return f"broadcast {name} is not sent: they have left its cohort meanwhile"
     what = f"broadcast {name}" if name else f"the e-mail of stage {d['stage']}{of_path(d)}"
     return f"{what} was put off: {why_capped(d['rule'], d.get('cap'))}{ahead}"
 

@@ -43,6 +43,13 @@ ACTS_OF = {TRY: "try", SIMULATE: "simulation"}
 
 SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
 
+BY_ITSELF = {
+    "goal": "the goal was reached",
+    "merge": "the alert of the same visitor's other half stays",
+    "entry": "they came again",
+}
+"""By what an alert is settled that no person settled -> in words."""
+
 PAUSE_TRIES_MAX = 20
 """How often what is paused is read again because somebody else changed it meanwhile."""
 
@@ -76,10 +83,12 @@ async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str
     if not is_first:
         raise ProblemError(409, f"this alert is being {SETTLING[action]}")
     before = alert["status"]
-    status, at_stage = await _settled(gateway, alert["id"], before)
+    status, at_stage, settled_by = await _settled(gateway, alert["id"], before)
     is_elsewhere = status == "changed" and at_stage != stage
     if status not in (before, SETTLING[action]) or is_elsewhere:
         place = f" to {at_stage}" if at_stage else ""
+        if settled_by in BY_ITSELF:
+            raise ProblemError(409, f"this alert was closed by itself: {BY_ITSELF[settled_by]}")
         raise ProblemError(409, f"this alert is {status}{place}: somebody else was first")
     said = f"path {alert['path']}" + (f", from stage {stage}" if stage else "")
     said += f", {alert['kind']}" if fact.policy else ""
@@ -139,13 +148,17 @@ async def _check(gateway: Gateway, alert: dict[str, Any], action: str, stage: st
         )
 
 
-async def _settled(gateway: Gateway, alert: str, before: str) -> tuple[str, str]:
-    """Return (status, stage) as an alert's bot made of it; as before if it has not said so within a while: it will."""
+async def _settled(gateway: Gateway, alert: str, before: str) -> tuple[str, str, str]:
+    """Return (status, stage, by whom) as an alert's bot made of it.
+
+    As before if it has not said so within a while: it will.
+    """
     left = gateway.deps.limits.settle_seconds_max
     while True:
         found = await gateway.deps.store.get_document("alerts", alert)
         if found is None or found["status"] != before or left <= 0:
-            return (found["status"], found.get("stage", "")) if found is not None else (before, "")
+            row = found or {"status": before}
+            return row["status"], row.get("stage", ""), row.get("by", "")
         await asyncio.sleep(SETTLE_LOOK_SECONDS)
         left -= SETTLE_LOOK_SECONDS
 

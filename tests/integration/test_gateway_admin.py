@@ -204,6 +204,17 @@ async def test_who_decides_otherwise_a_moment_too_late_is_told_what_became_of_th
         assert "resumed: somebody else was first" in (await late)["detail"]
 
 
+async def test_who_resumes_a_moment_after_the_purchase_is_told_that_nobody_was_first() -> None:
+    database = MemoryDatabase()
+    _alert(database)
+    async with a_site(database=database, limits=Limits(settle_seconds_max=5.0)) as (session, _):
+        path = "/api/v1/alerts/a1/resume"
+        late = asyncio.create_task(_ask(session, path, method="POST", status=409))
+        await until(lambda: bool(database.streams and database.streams[0]))
+        database.tables["alerts"]["a1"] |= {"status": "closed", "by": "goal"}
+        assert "closed by itself: the goal was reached" in (await late)["detail"]
+
+
 async def test_who_changes_to_another_stage_a_moment_too_late_is_told_where_it_went() -> None:
     database = MemoryDatabase()
     _alert(database)
