@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from messaging.vocabulary.effects import BY_ITSELF
 from messaging.vocabulary.quarantine import DROPPED, EVENT, QUARANTINE, REPLAYED, UNREADABLE
 from scripts.choices import decided
 from scripts.reasons import why
@@ -29,9 +30,6 @@ MOVERS = {
     "machine": "an answer was found to be a machine's",
 }
 """What moves a visitor between cohorts and is nothing that they did."""
-
-BY_ITSELF = ("goal", "answer", "merge", "entry")
-"""Stands where no person settled an alert."""
 
 NOT_SAID = frozenset(
     {"at", "kind", "bot", "id", "_id", "visitor", "detail", "path", "run", "stage"}

@@ -18,7 +18,7 @@ from agents.runtime.views import PUBLISHED, VERSIONS
 from learning.serving.split_test import ALARM
 from messaging.ports import Store
 from messaging.store.audit_log import AUDIT_LOG
-from messaging.vocabulary.effects import SAMPLE_RATIO
+from messaging.vocabulary.effects import BY_ITSELF, SAMPLE_RATIO
 from messaging.vocabulary.records import Snapshot
 
 DECISIONS = 12
@@ -26,7 +26,7 @@ ALERTS = 6
 LINES = 200
 """So many of the newest lines of all stories are looked through for Social's last."""
 
-BY_THE_MACHINE = ("goal", "answer", "merge", "entry", "")
+BY_THE_MACHINE = (*BY_ITSELF, "")
 """Who settles an alert that no person settled; empty: it is open."""
 
 

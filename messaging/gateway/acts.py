@@ -43,12 +43,12 @@ ACTS_OF = {TRY: "try", SIMULATE: "simulation"}
 
 SETTLING = {"resume": "resumed", "change": "changed", "close": "closed"}
 
-BY_ITSELF = {
+CAME_FIRST = {
     "goal": "the goal was reached",
     "merge": "the alert of the same visitor's other half stays",
     "entry": "they came again",
 }
-"""By what an alert is settled that no person settled -> in words."""
+"""What settled an alert before a person's word was heard -> in words."""
 
 PAUSE_TRIES_MAX = 20
 """How often what is paused is read again because somebody else changed it meanwhile."""
@@ -87,8 +87,8 @@ async def settle(gateway: Gateway, id_: str, action: str, *, by: str, stage: str
     is_elsewhere = status == "changed" and at_stage != stage
     if status not in (before, SETTLING[action]) or is_elsewhere:
         place = f" to {at_stage}" if at_stage else ""
-        if settled_by in BY_ITSELF:
-            raise ProblemError(409, f"this alert was closed by itself: {BY_ITSELF[settled_by]}")
+        if settled_by in CAME_FIRST:
+            raise ProblemError(409, f"this alert was closed by itself: {CAME_FIRST[settled_by]}")
         raise ProblemError(409, f"this alert is {status}{place}: somebody else was first")
     said = f"path {alert['path']}" + (f", from stage {stage}" if stage else "")
     said += f", {alert['kind']}" if fact.policy else ""

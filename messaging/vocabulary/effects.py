@@ -156,6 +156,10 @@ HARM = "learning does harm"
 """Kind of the alerts about a policy that was taken back: the rules decide in its place until a person resumes it."""
 
 
+BY_ITSELF = ("goal", "answer", "merge", "entry")
+"""What an alert is settled `by` where no person settled it."""
+
+
 class PutAlert(msgspec.Struct):
     """Insert or replace an alert for a person."""
 
