@@ -158,11 +158,14 @@ def _engagement(facts: Facts, now: datetime) -> Said:
 
 
 def _email(facts: Facts, now: datetime) -> Said:
-    sends, last = facts["counts"]["sends"], facts["newest"]["send"]
+    sends = facts["counts"]["sends"]
+    last, late = facts["newest"]["send"], facts["newest"]["late"]
     under_way = sends["waiting"] + sends["handing over"] + sends["deferred"]
     said = f"{counted(under_way, 'e-mails')} on the way to the server".capitalize()
     if not under_way:
         said = "Waits for the hour of the next e-mail"
+    if late is not None and sends["deferred"]:
+        said += f", {sends['deferred']:,} of them tried again, the newest for: {late['reason']}"
     if last is not None:
         said += f"; handed over “{last['template']}” {ago(last['at'], now)}"
     return f"{said}.", [

@@ -90,8 +90,9 @@ class Looking:
     async def _newest(self) -> dict[str, dict[str, Any] | None]:
         """Return what each bot did last; an order also names the template that gets its credit."""
         store = self._store
-        handed, offers, orders, snapshots, lines = await asyncio.gather(
+        handed, late, offers, orders, snapshots, lines = await asyncio.gather(
             store.rows("sends", {"status": "handed over"}, limit=1),
+            store.rows("sends", {"status": "deferred"}, limit=1),
             store.latest("engagements", 1),
             store.latest("orders", 1),
             store.latest("snapshots", 1),
@@ -103,6 +104,7 @@ class Looking:
             order["template"] = send["template"] if send is not None else ""
         return {
             "send": _first(handed),
+            "late": _first(late),
             "offer": _first(offers),
             "order": order,
             "snapshot": _first(snapshots),

@@ -3,6 +3,7 @@
 Rules
 1. What is ordered is checked against the published version, and stays on it.
 2. An order has a name that the caller gives it; said again it is the same order, and another order is refused by it.
+3. To a cohort that is being filled nothing goes now: a pass would end before its people are known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from messaging.gateway import acts
-from messaging.gateway.console.rulebook import Rulebook
+from messaging.gateway.console.rulebook import Rulebook, RulesNow
 from messaging.gateway.deps import Gateway
 from messaging.gateway.paging import After
 from messaging.gateway.problems import ProblemError, listed
@@ -60,7 +61,8 @@ class Order:
 async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> dict[str, Any]:
     """Write an order down and return it as it stands.
 
-    Raise 422 for what the published version does not have, and 409 where another order has this name already.
+    Raise 422 for what the published version does not have, and 409 where another order has this name already, or the
+    cohort is being filled.
     """
     deps = gateway.deps
     now = await book.now()
@@ -76,13 +78,10 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     _known("path", path, paths)
     id_ = order_id(wanted.request, dry_run=wanted.dry_run)
     at = _due(wanted.at, deps.clock.now()) if wanted.at is not None else deps.clock.now()
-    is_late = at < deps.clock.now() - PAST_MAX
-    if is_late and await deps.store.get_document(BROADCASTS, id_) is None:
-        problem = (
-            f"at is past: by world time it is {deps.clock.now():%Y-%m-%dT%H:%M:%SZ}; name a later time, "
-            "or none at all to send it now"
-        )
-        raise ProblemError(422, problem, field="at")
+    if await deps.store.get_document(BROADCASTS, id_) is None:
+        _check_time(at, deps.clock.now())
+        if at <= deps.clock.now():
+            _check_filled(now, wanted.cohort)
     fields = {
         "at": at,
         "by": by,
@@ -204,6 +203,27 @@ def _due(at: datetime, now: datetime) -> datetime:
         )
         raise ProblemError(422, problem, field="at")
     return due
+
+
+def _check_time(at: datetime, now: datetime) -> None:
+    """Raise 422 for what was due in the past."""
+    if at < now - PAST_MAX:
+        problem = (
+            f"at is past: by world time it is {now:%Y-%m-%dT%H:%M:%SZ}; name a later time, "
+            "or none at all to send it now"
+        )
+        raise ProblemError(422, problem, field="at")
+
+
+def _check_filled(now: RulesNow, cohort: str) -> None:
+    """Raise 409 for a cohort whose people are not all known yet."""
+    filled = next(each.filled for each in now.cohorts if each.name == cohort)
+    if filled < 100:
+        problem = (
+            f"cohort {cohort} is being filled since it was published ({filled} % done), and not all who belong "
+            "in it are known: order it once that is done, or name a later time by at"
+        )
+        raise ProblemError(409, problem, field="cohort")
 
 
 def _known(what: str, name: str, names: list[str]) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from agents.runtime.views import PUBLISHED
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.cli_broadcast import said
 from scripts.rulebook import StoredRulebook
@@ -151,6 +152,34 @@ async def test_a_template_that_goes_out_by_itself_is_refused_with_the_reason() -
     assert "confirm-address cannot be sent to a cohort" in problem["detail"]
     assert "confirm their address" in problem["detail"]
     assert await ask(database, body=ORDER | {"template": "thank-you"}), "it asks before it names"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_nothing_goes_now_to_a_cohort_that_is_being_filled(dry_run: bool) -> None:
+    database = await a_store()
+    number = str(await last_publication(database))
+    filling = {"version": 1, "status": "under way", "cohorts": ["addressable-lead"], "since": {}}
+    counts = {"done": {"behavior-0": 2}, "of": {"behavior-0": 5}, "told": 0, "completed_at": None}
+    database.tables["fillings"] = {number: filling | counts}
+    order = ORDER | {"dry_run": dry_run}
+    problem = await ask(database, body=order, status=409)
+    assert "addressable-lead is being filled" in problem["detail"]
+    assert "40 % done" in problem["detail"]
+    assert "broadcasts" not in database.tables
+    later = {"at": f"{NOON + timedelta(hours=1):%Y-%m-%dT%H:%M:00Z}", "request": "later"}
+    assert await ask(database, body=order | later), "by then it will be filled"
+    assert await ask(database, body=order | {"cohort": "looks-around", "request": "other"})
+    database.tables["fillings"][number] |= {"status": "done"}
+    assert await ask(database, body=order)
+    database.tables["fillings"][number] |= {"status": "under way"}
+    assert await ask(database, body=order), "said again it is the same order"
+
+
+async def last_publication(database: MemoryDatabase) -> int:
+    """Return the number of the publication that stands."""
+    last = await MemoryStore(database).get_document(*PUBLISHED)
+    assert last is not None
+    return int(last["number"])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from messaging.gateway.overview import _paths
 from messaging.gateway.told import PathNow, StageNow
 from messaging.ports import BatchRecord, Commit, RowWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from scripts.doing import JOBS, bots_now
+from scripts.doing import _SAY, JOBS, bots_now
 from scripts.overview import _revenue, overview
 from scripts.telling import Reading
 from scripts.wording import TITLES
@@ -92,6 +92,20 @@ async def test_a_template_that_failed_lately_is_named_and_one_of_before_is_not()
     assert told.failing == [
         ("hello", "2 e-mails of template “hello” could not be composed in the last 7 days.")
     ]
+
+
+def test_email_says_how_many_are_tried_again_and_why() -> None:
+    sends = {"waiting": 2, "handing over": 0, "deferred": 1, "handed over": 7, "bounced": 0}
+    late = {"reason": "CONNECT: gaierror: nobody has the host's name"}
+    newest = {"send": {"template": "hello", "at": NOON}, "late": late}
+    said, _ = _SAY["email"]({"counts": {"sends": sends}, "newest": newest}, NOON)
+    assert said == (
+        "3 e-mails on the way to the server, 1 of them tried again, the newest for: "
+        "CONNECT: gaierror: nobody has the host's name; handed over “hello” just now."
+    )
+    sends |= {"deferred": 0}  # the row was read a moment before it went out
+    said, _ = _SAY["email"]({"counts": {"sends": sends}, "newest": newest}, NOON)
+    assert "again" not in said
 
 
 async def test_facts_become_words() -> None:
@@ -249,7 +263,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "alerts": [{"visitor": "v1", "at": NOON, "kind": "address bounced"}],
         "likely": {"v1": {"value": 0.0}},
         "by_people": 0,
-        "newest": dict.fromkeys(("send", "offer", "order", "snapshot", "seen")),
+        "newest": dict.fromkeys(("send", "late", "offer", "order", "snapshot", "seen")),
         "addresses": {"v1": "ann.secret@example.com"},
         "order_of_stages": {},
     }
