@@ -177,6 +177,11 @@ class ConsoleDesk:
         last = shown_rows[-1] if len(rows) > limit else None
         return Page(lines=lines, after=(last["at"], last["id"]) if last else None)
 
+    async def names(self, visitors: list[str]) -> dict[str, str]:
+        """Return visitor -> what a page calls them."""
+        known = await self._reader.addresses(visitors)
+        return {each: _called(each, known) for each in visitors}
+
     def why(self, reason: str) -> str:
         """Return in words why somebody does not get an e-mail."""
         return shown(why(reason))
@@ -341,12 +346,16 @@ def _recipient(row: dict[str, Any], addresses: dict[str, str], now: datetime) ->
     is_over = row["reason"] in ("", SENT) or (until is not None and not waits)
     return RecipientLine(
         visitor=row["visitor"],
-        who=shown(addresses.get(row["visitor"]) or f"visitor {row['visitor'][:6]}"),
+        who=_called(row["visitor"], addresses),
         status=row["status"],
         why="" if is_over else shown(why_capped(row["reason"], row.get("cap"))),
         at=moment(row["at"]),
         until=moment(until) if waits else "",
     )
+
+
+def _called(visitor: str, addresses: dict[str, str]) -> str:
+    return shown(addresses.get(visitor) or f"visitor {visitor[:6]}")
 
 
 def _person(row: dict[str, Any]) -> PersonLine:

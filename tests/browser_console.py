@@ -106,6 +106,9 @@ async def furnish(store: Store, now: datetime) -> dict[str, str]:
     assert trained is not None
     fields = msgspec.to_builtins(trained.snapshot)
     await store.put_document("snapshots", "probability/customer@1", {**fields, "at": now})
+    for number, each in enumerate(await store.visitors("behavior", "", 7)):
+        row = {"list": "vip", "visitor": each, "status": "on", "at": now - timedelta(days=number)}
+        await store.put_document("list_members", f"vip:{each}", row)
     for number in range(60):
         at = now - timedelta(minutes=number)
         await store.suppress(f"{number:064x}", "unsubscribed", at)

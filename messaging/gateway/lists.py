@@ -21,6 +21,7 @@ from messaging.gateway.deps import Gateway
 from messaging.gateway.paging import After, cut
 from messaging.gateway.problems import ProblemError
 from messaging.store.audit_log import Change, note, without_addresses
+from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import email_key, own_id, user_key
@@ -97,6 +98,8 @@ async def _other_name(gateway: Gateway, person: str) -> str | None:
 
 def _record(gateway: Gateway, action: str, wanted: Listing, person: str) -> Record:
     """Return the call that puts one person on a list, or takes them off. Raise RejectedEvent."""
+    if "@" in person:
+        _check_address(person)
     call: dict[str, Any] = {"type": "identify"}
     call |= {"traits": {"email": person}} if "@" in person else {"userId": person}
     if action == ADD and wanted.basis:
@@ -107,6 +110,14 @@ def _record(gateway: Gateway, action: str, wanted: Listing, person: str) -> Reco
     record.raw = msgspec.json.encode(call | listed)
     record.message_id = own_id("listed", wanted.name, action, wanted.request, person)
     return record
+
+
+def _check_address(person: str) -> None:
+    """Raise RejectedEvent for what nobody could be known by: a call that bore it would find and make nobody."""
+    try:
+        written_address(person)
+    except AddressRefused:
+        raise RejectedEvent("is no address that can be written to") from None
 
 
 async def show(gateway: Gateway, name: str, limit: int, after: After | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from messaging.gateway.console import (
     charts,
     delivering,
     door,
+    members,
     rules,
     templates,
     trying,
@@ -78,6 +79,9 @@ def _people() -> list[Route]:
         _page("visitors/{id}/erase", views.erase_page, "Ask before a person is erased.", 404),
         _form("visitors/{id}/erase", views.erase, "Erase a person.", 404, 422),
         _page("erasures/{receipt}", views.erasure, "Show how an erasure stands.", 404),
+        _page("lists", members.lists_, "List the static lists.", 422, query=("after",)),
+        _form("lists", members.change, "Put people on a static list or take them off.", 200, 422),
+        _page("lists/{id}", members.one, "Show who stands on a list.", 404, 422, query=("after",)),
     ]
 
 

@@ -19,6 +19,8 @@ PAGES = {
     "overview": "",
     "alerts": "alerts",
     "visitors": "visitors",
+    "lists": "lists",
+    "list": "lists/vip",
     "rules": "rules",
     "rules-file": "rules/edit?file=cohorts.yaml",
     "template-file": "rules/edit?file=templates/invite-hello.yaml",

@@ -101,6 +101,16 @@ async def test_without_a_basis_nothing_is_said_of_consent() -> None:
     assert call.context is None
 
 
+async def test_what_nobody_could_be_known_by_is_refused_by_name() -> None:
+    database = MemoryDatabase()
+    body = {"people": ["ann@@example.com", "u7", "@"], "request": "r1"}
+    answer = await ask(database, "/vip/add", body)
+    assert answer["changed"] == 1
+    assert [each["person"] for each in answer["refused"]] == ["ann@@example.com", "@"]
+    assert answer["refused"][0]["reason"] == "is no address that can be written to"
+    assert len(calls(database)) == 1
+
+
 async def test_nobody_comes_to_be_known_by_being_taken_off() -> None:
     database = MemoryDatabase()
     database.identity[email_key("ann@example.com")] = ("0a" * 12, 1)

@@ -155,6 +155,10 @@ class Desk(Protocol):
         """Return for whom what became of a broadcast (`RecipientLine`), the newest first; all without a status."""
         ...
 
+    async def names(self, visitors: list[str]) -> dict[str, str]:
+        """Return visitor -> what a page calls them: the address where one is known."""
+        ...
+
     def why(self, reason: str) -> str:
         """Return in words why somebody does not get an e-mail."""
         ...

@@ -53,6 +53,8 @@ SAID = {
     "path-unarchive": "This path lets people in again.",
     "broadcast": "Ordered: whoever is in the cohort then and may be written to gets it.",
     "broadcast-off": "Called off: nobody more gets it.",
+    "list-added": "They are put on the list: it shows them as soon as they are taken in.",
+    "list-removed": "They are taken off the list.",
     "aside-open": "Ordered: it is taken as soon as its bot can.",
     "aside-replayed": "Replayed: it was taken, and counts.",
     "aside-dropped": "Dropped: it never counts.",
