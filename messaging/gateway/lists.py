@@ -73,7 +73,7 @@ async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> 
 async def _known(gateway: Gateway, people: list[str]) -> dict[str, str | None]:
     """Return person -> the user id or address by which a call finds them, None for who is not known by any.
 
-    An address that is written in two ways is one person's: the way that stands first is taken.
+    An address that is written in two ways is one person's, as are two names of one visitor: what stands first is taken.
     A visitor id or a browser's id says who is meant, too, but a call that bore it would make somebody new.
     """
     first: dict[str, str] = {}
@@ -82,8 +82,13 @@ async def _known(gateway: Gateway, people: list[str]) -> dict[str, str | None]:
     keys = {person: key for key, person in first.items()}
     there = await gateway.deps.store.identities(list(keys.values()))
     found: dict[str, str | None] = {}
+    seen: set[str] = set()
     for person, key in keys.items():
-        found[person] = person if key in there else await _other_name(gateway, person)
+        if key not in there:
+            found[person] = await _other_name(gateway, person)
+        elif (visitor := there[key][0]) not in seen:
+            seen.add(visitor)
+            found[person] = person
     return found
 
 

@@ -16,7 +16,7 @@ from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.effects import Effect, PutMember
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import Listed, decode_event
-from messaging.vocabulary.ids import email_key
+from messaging.vocabulary.ids import email_key, user_key
 from messaging.vocabulary.messages import MergedInto, StateMerged, TraitsSet
 from tests.behavior_builders import (
     ANN,
@@ -84,6 +84,15 @@ async def test_an_address_in_two_cases_is_one_person(*, known: bool) -> None:
     body = {"people": ["Ann@Example.com", " ann@example.com", "U7", "u7"], "request": "r1"}
     added = await ask(database, "/vip/add", body)
     assert (added["changed"], added["before"]) == (3, 0)
+
+
+async def test_an_address_and_a_user_id_of_one_visitor_are_one_person() -> None:
+    database = MemoryDatabase()
+    database.identity[email_key("ann@example.com")] = ("0a" * 12, 1)
+    database.identity[user_key("u-ann")] = ("0a" * 12, 1)
+    body = {"people": ["u-ann", "ann@example.com", "bob@example.com"], "request": "r1"}
+    assert (await ask(database, "/vip/add", body))["changed"] == 2
+    assert [call.user_id for call in calls(database)] == ["u-ann", None]
 
 
 async def test_no_address_that_a_basis_names_stands_in_the_audit_log() -> None:
