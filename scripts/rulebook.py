@@ -21,7 +21,7 @@ from agents.rules.flow import named
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
 from agents.runtime.figures import by_status, people_by_version, stages_in
-from agents.runtime.filler import DONE, filling_of, percent
+from agents.runtime.filler import DONE, percent
 from agents.runtime.mover import MOVES, left_of, moves_any
 from agents.runtime.stages_kept import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
@@ -54,6 +54,7 @@ from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
 from scripts.affected import asks_of
+from scripts.being_filled import filling_now
 from scripts.entering import entering, said
 from scripts.impact import GROUPS_MAX, ImpossibleError, came_of, impact, in_all, said_of, told_of
 from scripts.matching import matching
@@ -135,7 +136,7 @@ class StoredRulebook:
         known, drafted = await self._known(number), await self._known(last)
         self._read = {number: known, last: drafted}
         people, runs = await self._store.figures("behavior"), await self._store.figures("rules")
-        job = await filling_of(self._store)
+        job = await filling_now(self._store, self._compiled)
         return RulesNow(
             published=number,
             newest=last,

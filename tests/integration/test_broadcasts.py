@@ -9,9 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from agents.runtime.views import PUBLISHED
+from config.load import DEFAULTS, read_folder
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from scripts.cli_broadcast import said
 from scripts.rulebook import StoredRulebook
+from scripts.rules import publish, push_files
 from tests.gateway_builders import ADMIN, NOON, a_site
 from tests.integration.test_entering import a_store
 
@@ -173,6 +175,24 @@ async def test_nothing_goes_now_to_a_cohort_that_is_being_filled(dry_run: bool) 
     assert await ask(database, body=order)
     database.tables["fillings"][number] |= {"status": "under way"}
     assert await ask(database, body=order), "said again it is the same order"
+
+
+async def test_a_cohort_is_being_filled_from_the_moment_of_its_publication() -> None:
+    database = await a_store()
+    store = MemoryStore(database)
+    files = read_folder(DEFAULTS)
+    text = files["cohorts.yaml"]
+    more = f"{text}  by-mail:\n    when: {{known: email}}\n"
+    number, _ = await push_files(store, files | {"cohorts.yaml": more}, at=NOON, by="kim")
+    await publish(store, number, at=NOON, by="kim")
+    order = ORDER | {"cohort": "by-mail"}
+    problem = await ask(database, body=order, status=409)
+    assert "by-mail is being filled since it was published (0 % done)" in problem["detail"]
+    assert await ask(database, body=ORDER | {"request": "r2"}), "nothing changed about this one"
+    filling = {"version": number, "status": "done", "cohorts": ["by-mail"], "since": {}}
+    counts = {"done": {}, "of": {}, "told": 0, "completed_at": NOON}
+    database.tables["fillings"] = {str(await last_publication(database)): filling | counts}
+    assert await ask(database, body=order)
 
 
 async def last_publication(database: MemoryDatabase) -> int:
