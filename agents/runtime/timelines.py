@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 EVENT = "event"
+SHOWN = "engagement_shown"
+"""An event that no visitor began: it follows what was chosen for them."""
 CONCLUDED = ("run.entered", "stage.reached", "step.answered", "step.unanswered", "step.timed_out")
 """Lines of the rules that stand before what is chosen upon them."""
 
@@ -29,6 +31,9 @@ def ordered(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ... ]
     >>> [line["kind"] for line in ordered(told)]
     ['event', 'story: run.entered', 'decisions: template']
+    >>> shown = {"at": at, "bot": "behavior", "kind": "event", "what": SHOWN}
+    >>> [line["kind"] for line in ordered([shown, {**told[0]}, {**told[2], "what": "page"}])]
+    ['event', 'decisions: template', 'event']
     """
     placed = [
         ((line["at"].replace(microsecond=0), _rank(line), line["at"], line.pop("order", 0)), number)
@@ -40,7 +45,7 @@ def ordered(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _rank(line: dict[str, Any]) -> int:
     table, _, kind = line["kind"].partition(": ")
     if table == EVENT:
-        return _DID
+        return _SAID if line.get("what") == SHOWN else _DID
     if table in _TABLES:
         return _TABLES[table]
     return _CONCLUDED if kind in CONCLUDED else _BOTS.get(line["bot"], _SAID)

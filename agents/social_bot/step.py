@@ -47,7 +47,7 @@ from messaging.vocabulary.effects import (
     Tell,
     WakeAt,
 )
-from messaging.vocabulary.ids import look_up_id
+from messaging.vocabulary.ids import look_up_id, normal_address
 from messaging.vocabulary.messages import (
     Identified,
     LookedUp,
@@ -106,7 +106,7 @@ def step(
 def _identified(state: SocialState, message: Identified, now: datetime, view: View) -> list[Effect]:
     visitor, effects = message.visitor, list[Effect]()
     state.may_look_up, state.may_look_up_by = message.may_look_up, message.may_look_up_by
-    if message.address != state.address or not state.may_look_up:
+    if not _is_same(message.address, state.address) or not state.may_look_up:
         effects = _forget(state, visitor, now)
     state.address = message.address
     is_resting = state.rests_until is not None and now < state.rests_until
@@ -117,15 +117,21 @@ def _identified(state: SocialState, message: Identified, now: datetime, view: Vi
     return effects + [each for each in asked if not (isinstance(each, Tell) and each in effects)]
 
 
+def _is_same(one: str, other: str) -> bool:
+    """Say whether two spellings are one address: what was found of one is of the other, too."""
+    return normal_address(one) == normal_address(other)
+
+
 def _forget(state: SocialState, visitor: str, now: datetime) -> list[Effect]:
-    """Forget what was found; tell Behavior, if it believes anything."""
+    """Forget what was found; tell Behavior, if it believes anything, or waits for what nobody will say any more."""
     effects: list[Effect] = []
+    is_awaited = state.asking is not None and not state.may_look_up
     if state.asking is not None or state.findings:
         effects = [CancelWake(ASK), LogStory("social.forgotten", {})]
     if state.asking is not None:
         effects.append(CancelLookUp(state.asking.look_up_id))
     state.asking, state.findings, state.rests_until, state.tries = None, [], None, 0
-    if any(state.told):
+    if is_awaited or any(state.told):
         effects.append(Tell("behavior", ProfileSeen(visitor, now, "", "", "")))
     state.told = []
     return effects
@@ -252,7 +258,9 @@ def _state_merged(state: SocialState, younger: str, body: bytes) -> list[Effect]
         return []
     young = unpack(body)
     state.absorbed = [*state.absorbed, younger][-ABSORBED_MAX:]
-    if state.findings or state.asking is not None or state.address not in ("", young.address):
+    if state.findings or state.asking is not None:
+        return []
+    if state.address and not _is_same(state.address, young.address):
         return []
     if state.address and not state.may_look_up:
         return []  # who they are now has refused; where that is not known yet, Behavior tells it next

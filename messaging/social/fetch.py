@@ -15,6 +15,7 @@ import socket
 import ssl
 import zlib
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -247,9 +248,25 @@ def _location(headers: Mapping[str, str]) -> str:
 
 
 def _rest_seconds(headers: Mapping[str, str]) -> float:
-    """Return for how long a host wants to be left alone (RFC 9110, 10.2.3); a date is taken as the usual time."""
-    text = headers.get("Retry-After", "")
-    return float(text) if re.fullmatch(r"[0-9]{1,9}", text) else REST_SECONDS
+    """Return for how long a host wants to be left alone (RFC 9110, 10.2.3); the usual time where it does not say.
+
+    >>> date = {
+    ...     "Date": "Fri, 06 Mar 2026 07:00:00 GMT",
+    ...     "Retry-After": "Fri, 06 Mar 2026 12:00:00 GMT",
+    ... }
+    >>> _rest_seconds(date), _rest_seconds({"Retry-After": "90"})
+    (18000.0, 90.0)
+    """
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:  # by the host's own clock
+        until, now = (
+            parsedate_to_datetime(headers.get(name, "")) for name in ("Retry-After", "Date")
+        )
+        return max((until - now).total_seconds(), REST_SECONDS)
+    except (TypeError, ValueError):
+        return REST_SECONDS
 
 
 def _said(error: Exception) -> Unanswered:

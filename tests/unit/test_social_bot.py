@@ -189,6 +189,41 @@ def test_another_address_is_asked_about_anew():
     assert ann.state.findings == []
 
 
+def test_another_spelling_of_an_address_is_the_same_address():
+    ann = Visitor()
+    ann.identified()
+    ann.identified("Ann@Example.com")
+    assert ann.look_ups() == [], "the look-up under way goes on"
+    ann.answered(*all_say("found"))
+    ann.identified(" ann@EXAMPLE.com")
+    assert ann.effects == []
+    assert [each.outcome for each in ann.state.findings] == ["found", "found"]
+
+
+def test_two_spellings_of_one_address_are_merged_as_one():
+    young, old = Visitor("bb" * 12), Visitor()
+    young.identified("Ann@example.com")
+    young.answered(*all_say("found"))
+    young.take(MergedInto(young.visitor, NOON, ANN))
+    handed = next(e.message for e in young.effects if isinstance(e, Tell))
+    old.state.address, old.state.may_look_up = "ann@example.com", True
+    old.take(handed)
+    assert [each.outcome for each in old.state.findings] == ["found", "found"]
+
+
+def test_who_refuses_while_asked_about_is_awaited_no_longer():
+    ann = Visitor()
+    ann.identified()
+    ann.identified(may=False)
+    assert ann.seen() == [("", "", "")]
+    ann.identified(may=False)
+    assert ann.seen() == [], "it is said once"
+    bob = Visitor()
+    bob.identified()
+    bob.identified("bob@work.example")
+    assert bob.seen() == [], "the answer about the new address is awaited"
+
+
 def test_who_is_suppressed_is_never_asked_about():
     ann = Visitor()
     ann.suppressed = frozenset({"ann@example.com"})
