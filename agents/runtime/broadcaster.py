@@ -7,7 +7,9 @@ Rules
 1. A page of visitors is told again after a crash: Rules lets a broadcast come to a visitor once.
 2. What is called off while the pass is under way ends it; then whoever's e-mail has not gone out is told so, until
    nobody is left. What Email has been asked for already goes out, or, where it cannot at once, never.
+   That goes by rounds with a pause between them, in which other orders are looked at.
 3. A dry run passes in the same way and tells nobody: it counts who would get it, and who would not, and why.
+4. What is due waits while its cohort is being filled: a pass would end before all of its people are known.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 from agents.rules_manager.broadcast_rule import name_of
 from agents.rules_manager.broadcasting import may_go, refusal
 from agents.rules_manager.state import RulesState
+from agents.runtime.filler import is_filled
 from agents.runtime.held import Codec
 from agents.runtime.passing import Passage, Ways, look_always
 from agents.runtime.registry import WIRING
@@ -34,8 +37,10 @@ OPEN = (CANCELLING, UNDER_WAY, ORDERED)
 PAGE = 500
 AT_ONCE_MAX = 100
 """Broadcasts of one status that are looked at in one look."""
-CANCEL_LOOKS_MAX = 100
+CANCEL_ROUNDS = 100
+"""After so many rounds that left somebody it is said aloud, and after as many again."""
 AGAIN_SECONDS = 25.0
+"""Pause between two rounds."""
 
 WOULD_GET = "would get it"
 
@@ -53,13 +58,15 @@ class Broadcaster:
         self._versions = Versions(compile_)
         self._passage = Passage(ways, "broadcaster")
         self._codec = Codec(WIRING["rules"].make())
+        self._rounds: dict[str, tuple[int, float | None]] = {}
+        """What is being called off -> rounds so far, machine time of the next."""
 
     async def run(self) -> None:
         """Work until cancelled; what a pass meets on its way is met again after a pause."""
         await look_always(self._to, self.look, "broadcast.interrupted")
 
     async def look(self) -> int:
-        """Carry every broadcast that is due to its end; return how many there were."""
+        """Carry what is due to its end, and what is called off one round on; return how many those were."""
         count = 0
         for status in OPEN:
             match = {"status": status}
@@ -67,12 +74,10 @@ class Broadcaster:
                 BROADCASTS, match, limit=AT_ONCE_MAX, newest=False
             ):
                 if status == CANCELLING:
-                    await self._call_off(job)
-                elif job["at"] <= self._to.clock.now():
+                    count += await self._call_off(job)
+                elif job["at"] <= self._to.clock.now() and await self._is_filled(job):
                     await self._pass(job)
-                else:
-                    continue
-                count += 1
+                    count += 1
         return count
 
     async def _pass(self, job: dict[str, Any]) -> None:
@@ -95,26 +100,38 @@ class Broadcaster:
         await self._swap(job, status=DONE, after="", completed_at=self._to.clock.now())
         self._to.log.info("broadcast.passed", told=sum(told.values()), dry_run=job["dry_run"])
 
-    async def _call_off(self, job: dict[str, Any]) -> None:
-        """Tell everybody whose e-mail may still go out that it was called off, until nobody is left to be told."""
+    async def _is_filled(self, job: dict[str, Any]) -> bool:
+        return job["status"] != ORDERED or await is_filled(self._to.store, job["cohort"])
+
+    async def _call_off(self, job: dict[str, Any]) -> bool:
+        """Tell everybody whose e-mail may still go out that it was called off; return False before the next round.
+
+        Once nobody is left to be told, it is called off.
+        """
+        rounds, next_at = self._rounds.get(job["id"], (0, None))
+        if next_at is not None and self._to.clock.machine() < next_at:
+            return False
         broadcast = _broadcast(job)
         path = name_of(broadcast.id)
-        for _ in range(CANCEL_LOOKS_MAX):
-            await self._passage.settled(2)
-            any_left = False
-            after = ""
-            while page := await self._page(after):
-                after, states = page
-                runs = {visitor: state.runs.get(path) for visitor, state in states.items()}
-                left = [visitor for visitor, run in runs.items() if may_go(run)]
-                any_left = any_left or bool(left)
-                if left:
-                    await self._tell(left, broadcast, cancel=True)
-            if not any_left:
-                await self._swap(job, status=CANCELLED, after="", completed_at=self._to.clock.now())
-                return
-            await self._to.clock.sleep(AGAIN_SECONDS)
-        self._to.log.error("broadcast.unfinished", status=job["status"])
+        await self._passage.settled(2)
+        any_left = False
+        after = ""
+        while page := await self._page(after):
+            after, states = page
+            runs = {visitor: state.runs.get(path) for visitor, state in states.items()}
+            left = [visitor for visitor, run in runs.items() if may_go(run)]
+            any_left = any_left or bool(left)
+            if left:
+                await self._tell(left, broadcast, cancel=True)
+        if any_left:
+            rounds += 1
+            self._rounds[job["id"]] = (rounds, self._to.clock.machine() + AGAIN_SECONDS)
+            if rounds % CANCEL_ROUNDS == 0:
+                self._to.log.error("broadcast.unfinished", status=job["status"])
+            return True
+        self._rounds.pop(job["id"], None)
+        await self._swap(job, status=CANCELLED, after="", completed_at=self._to.clock.now())
+        return True
 
     async def _page(self, after: str) -> tuple[str, dict[str, RulesState]] | None:
         """Return (last visitor of the page behind one, visitor -> state), tombstones left out; None at the end."""

@@ -349,6 +349,18 @@ async def filling_of(store: Store) -> dict[str, Any] | None:
     return await store.get_document(FILLINGS, str(last["number"])) if last is not None else None
 
 
+async def is_filled(store: Store, cohort: str) -> bool:
+    """Say whether all who belong in a cohort are known, by the publication that stands."""
+    job = await filling_of(store)
+    if job is not None:
+        return job["status"] != UNDER_WAY or cohort not in job["cohorts"]
+    last = await store.get_document(*PUBLISHED)
+    # Nobody has begun with it: which cohorts are others now is found out in a moment.
+    return last is None or (
+        await store.get_document(PUBLICATIONS, str(int(last["number"]) - 1)) is None
+    )
+
+
 def changed(rules: CompiledRules, before: CompiledRules) -> list[str]:
     """Return the cohorts of a version that are new or ask for something else than in another one."""
     old = before.cohorts

@@ -35,7 +35,7 @@ OPEN = ("ordered", "under way")
 CANCELLING = "cancelling"
 
 NOT_HELD = (
-    "that does not hold a broadcast, which goes out all the same, also to who is at a stage with `hold: true`; "
+    "that does not hold a broadcast, which goes out all the same, also to who is at a stage that holds others; "
     "only a pause of everything holds it"
 )
 
@@ -77,7 +77,7 @@ async def order(gateway: Gateway, book: Rulebook, wanted: Order, *, by: str) -> 
     path = wanted.path or (paths[0] if len(paths) == 1 else "")
     _known("path", path, paths)
     id_ = order_id(wanted.request, dry_run=wanted.dry_run)
-    at = _due(wanted.at, deps.clock.now()) if wanted.at is not None else deps.clock.now()
+    at = _due(wanted.at if wanted.at is not None else deps.clock.now(), deps.clock.now())
     if await deps.store.get_document(BROADCASTS, id_) is None:
         _check_time(at, deps.clock.now())
         if at <= deps.clock.now():
@@ -122,9 +122,9 @@ async def show(gateway: Gateway, id_: str) -> dict[str, Any]:
         raise ProblemError(404, "there is no such broadcast")
     counts = {s: await store.count(RECIPIENTS, {"broadcast": id_, "status": s}) for s in STATUSES}
     shown = {**_shown(found), "recipients": counts}
-    if not found["dry_run"] and not may_be_called_off(shown, gateway.deps.clock.now()):
-        return shown
-    notes = await _notes(gateway, found["path"])
+    notes = await _gone(gateway, found)
+    if found["dry_run"] or may_be_called_off(shown, gateway.deps.clock.now()):
+        notes += await _notes(gateway, found["path"])
     return shown | {"notes": notes} if notes else shown
 
 
@@ -167,6 +167,18 @@ async def _notes(gateway: Gateway, path: str) -> list[str]:
     return [f"the path {path} is {said}: {NOT_HELD}"] if said else []
 
 
+async def _gone(gateway: Gateway, found: dict[str, Any]) -> list[str]:
+    """Return why nobody is found of whom an order is: its cohort was dropped since."""
+    if found["told"] or found["status"] not in (*OPEN, "done") or gateway.deps.rulebook is None:
+        return []
+    now = await gateway.deps.rulebook.now()
+    if found["cohort"] in [each.name for each in now.cohorts]:
+        return []
+    return [
+        f"version {now.published}, which is published, has no cohort {found['cohort']}: nobody is found in it"
+    ]
+
+
 def may_be_called_off(found: dict[str, Any], now: datetime) -> bool:
     """Say whether anything of an order is still to come: somebody waits, or their row is not written yet."""
     if found["status"] in OPEN:
@@ -192,9 +204,10 @@ async def _check_not_over(gateway: Gateway, id_: str) -> None:
 
 
 def _due(at: datetime, now: datetime) -> datetime:
-    """Return when an order is due. Raise 422 for a time that no calendar has, or that is too far ahead."""
+    """Return when an order is due, as a store keeps it. Raise 422 for what no calendar has, or is too far ahead."""
     try:
         due = at.astimezone(UTC)
+        due = due.replace(microsecond=due.microsecond // 1000 * 1000)
     except OverflowError:
         raise ProblemError(422, "no calendar has this time", field="at") from None
     if due > now + timedelta(days=AHEAD_DAYS_MAX):

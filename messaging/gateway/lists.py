@@ -47,19 +47,27 @@ class Listing:
     """On what basis they agreed to be written to; empty: nothing is said of that."""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Say by what a call finds somebody: an address, or a user id (some sites have addresses for those)."""
+
+    value: str
+    is_address: bool
+
+
 async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> dict[str, Any]:
     """Journal a change for each person; return how many were new to this request, known before, refused or unknown."""
     check_name(wanted.name)
     known = await _known(gateway, wanted.people)
     unknown = [each for each, name in known.items() if name is None] if action == REMOVE else []
-    people = list(dict.fromkeys(known[each] or each for each in known if each not in unknown))
+    people = {known[each] or _named(each): each for each in known if each not in unknown}
     records: list[Record] = []
     refused: list[dict[str, str]] = []
-    for person in people:
+    for name in people:
         try:
-            records.append(_record(gateway, action, wanted, person))
+            records.append(_record(gateway, action, wanted, name))
         except RejectedEvent as error:
-            refused.append({"person": person, "reason": error.reason})
+            refused.append({"person": name.value, "reason": error.reason})
     are_new = await gateway.collector.take(records)
     if any(are_new):
         basis = f", consent: {without_addresses(wanted.basis)}" if wanted.basis else ""
@@ -70,50 +78,61 @@ async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> 
     return {"changed": new, "before": len(are_new) - new, "unknown": unknown, "refused": refused}
 
 
-async def _known(gateway: Gateway, people: list[str]) -> dict[str, str | None]:
-    """Return person -> the user id or address by which a call finds them, None for who is not known by any.
+async def _known(gateway: Gateway, people: list[str]) -> dict[str, Named | None]:
+    """Return person -> by what a call finds them, None for who is not known by any of it.
 
     An address that is written in two ways is one person's, as are two names of one visitor: what stands first is taken.
     A visitor id or a browser's id says who is meant, too, but a call that bore it would make somebody new.
     """
     first: dict[str, str] = {}
     for each in people:
-        first.setdefault(email_key(each) if "@" in each else user_key(each), each)
-    keys = {person: key for key, person in first.items()}
-    there = await gateway.deps.store.identities(list(keys.values()))
-    found: dict[str, str | None] = {}
+        first.setdefault(_key(_named(each)), each)
+    tried = {each: [_named(each), Named(each, is_address=False)] for each in first.values()}
+    keys = [_key(name) for names in tried.values() for name in names]
+    there = await gateway.deps.store.identities(keys)
+    found: dict[str, Named | None] = {}
     seen: set[str] = set()
-    for person, key in keys.items():
-        if key not in there:
+    for person, names in tried.items():
+        name = next((each for each in names if _key(each) in there), None)
+        if name is None:
             found[person] = await _other_name(gateway, person)
-        elif (visitor := there[key][0]) not in seen:
+        elif (visitor := there[_key(name)][0]) not in seen:
             seen.add(visitor)
-            found[person] = person
+            found[person] = name
     return found
 
 
-async def _other_name(gateway: Gateway, person: str) -> str | None:
+def _named(person: str) -> Named:
+    return Named(person, is_address="@" in person)
+
+
+def _key(name: Named) -> str:
+    return email_key(name.value) if name.is_address else user_key(name.value)
+
+
+async def _other_name(gateway: Gateway, person: str) -> Named | None:
     visitor = await gateway.deps.reader.find(person)
     shown = await gateway.deps.reader.visitor(visitor) if visitor is not None else None
     if shown is None:
         return None
-    names = [each for each in shown["user_ids"] if "@" not in each] + [shown["email"]]
-    return next((name for name in names if name), None)
+    names = [Named(each, is_address=False) for each in shown["user_ids"]]
+    names += [Named(shown["email"], is_address=True)] if shown["email"] else []
+    return next(iter(names), None)
 
 
-def _record(gateway: Gateway, action: str, wanted: Listing, person: str) -> Record:
+def _record(gateway: Gateway, action: str, wanted: Listing, name: Named) -> Record:
     """Return the call that puts one person on a list, or takes them off. Raise RejectedEvent."""
-    if "@" in person:
-        _check_address(person)
+    if name.is_address:
+        _check_address(name.value)
     call: dict[str, Any] = {"type": "identify"}
-    call |= {"traits": {"email": person}} if "@" in person else {"userId": person}
+    call |= {"traits": {"email": name.value}} if name.is_address else {"userId": name.value}
     if action == ADD and wanted.basis:
         agreed = {"categoryPreferences": {"email": True}, "basis": wanted.basis}
         call["context"] = {"consent": agreed}
     record = gateway.reader.replayed(msgspec.json.encode(call), gateway.deps.clock.now())
     listed = {"type": "listed", "lists": {wanted.name: action == ADD}}
     record.raw = msgspec.json.encode(call | listed)
-    record.message_id = own_id("listed", wanted.name, action, wanted.request, person)
+    record.message_id = own_id("listed", wanted.name, action, wanted.request, name.value)
     return record
 
 

@@ -258,7 +258,7 @@ def _broadcasts() -> list[Route]:
     order = "Send a template once to everybody in a cohort, now or at a time; or count who would get it."
     show, off = "Show a broadcast and what became of it.", "Call a broadcast off."
     told = "List what became of broadcasts for each visitor, with the reason."
-    problems = (404, 413, 415, 422)
+    problems = (404, 409, 413, 415, 422)
     return [
         _route("POST", "broadcasts", admin.broadcast, order, *problems, body="Broadcast"),
         _route(

@@ -90,7 +90,7 @@ def _broadcasts() -> list[Route]:
     page, asked = "broadcasts/{id}", (404, 409, 422)
     return [
         _page("broadcasts", broadcasts.broadcasts_, listing, 422, query=("after", *_BROADCAST)),
-        _form("broadcasts", broadcasts.count, "Count whom a template would reach.", 422),
+        _form("broadcasts", broadcasts.count, "Count whom a template would reach.", 409, 422),
         _page(page, broadcasts.one, one, 404, 422, query=("status", "after")),
         _form(f"{page}/send", broadcasts.send, "Send what was counted.", *asked),
         _form(f"{page}/cancel", broadcasts.cancel, "Call a broadcast off.", 404, 409),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 
-from agents.runtime.broadcaster import BROADCASTS, CANCELLED, CANCELLING, DONE, Broadcaster
+from agents.runtime.broadcaster import (
+    AGAIN_SECONDS,
+    BROADCASTS,
+    CANCELLED,
+    CANCELLING,
+    DONE,
+    Broadcaster,
+)
+from agents.runtime.filler import FILLINGS
 from agents.runtime.passing import Ways
+from agents.runtime.views import PUBLISHED
 from config.load import compile_files
 from tests.contract.conftest import Keeping
 from tests.contract.test_erasure import (
@@ -149,6 +159,58 @@ async def test_what_is_called_off_is_not_sent_through_every_fault(keeping):
         assert (await outcomes(house))["cancelled", ""] == planned
 
 
+async def until_called_off(house: House, broadcaster: Broadcaster) -> None:
+    """Let a broadcaster look until what is called off is."""
+    async with asyncio.timeout(30):
+        while (await job(house))["status"] != CANCELLED:
+            await broadcaster.look()
+            await until(lambda: at_rest(house))
+            await broadcaster._to.clock.sleep(AGAIN_SECONDS)
+
+
+async def test_what_is_called_off_keeps_no_other_order_waiting(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        house.skip(hours=(22 - house.clock.now().hour) % 24)  # quiet hours: nothing goes yet
+        await order(house)
+        broadcaster = a_broadcaster(house, keeping, Fuse())
+        await broadcaster.look()
+        await until(lambda: at_rest(house))
+        fields = {name: value for name, value in (await job(house)).items() if name != "id"}
+        await house.store.put_document(BROADCASTS, "b1", fields | {"status": CANCELLING})
+        count = fields | {"status": "ordered", "dry_run": True, "told": {}, "after": ""}
+        await house.store.put_document(BROADCASTS, "b2", count)
+        slept: list[float] = []
+        sleep = broadcaster._to.clock.sleep
+
+        async def counted_sleep(seconds: float) -> None:
+            slept.append(seconds)
+            await sleep(seconds)
+
+        broadcaster._to.clock.sleep = counted_sleep  # type: ignore[method-assign]
+        await broadcaster.look()
+        assert AGAIN_SECONDS not in slept
+        counted = await house.store.get_document(BROADCASTS, "b2")
+        assert counted is not None
+        assert counted["status"] == DONE
+        await until_called_off(house, broadcaster)
+
+
+async def test_what_is_due_waits_while_its_cohort_is_being_filled(keeping):
+    async with leads_on_version_1(keeping) as (house, _):
+        last = await house.store.get_document(*PUBLISHED) or {"number": 1, "version": 1}
+        await house.store.put_document(*PUBLISHED, {"number": last["number"], "version": 1})
+        number = str(last["number"])
+        filling = {"version": 1, "status": "under way", "cohorts": [COHORT]}
+        await house.store.put_document(FILLINGS, number, filling)
+        await order(house)
+        broadcaster = a_broadcaster(house, keeping, Fuse())
+        assert await broadcaster.look() == 0
+        assert (await job(house))["status"] == "ordered"
+        await house.store.put_document(FILLINGS, number, filling | {"status": "done"})
+        assert await broadcaster.look() == 1
+        assert (await job(house))["told"] == {"would get it": PEOPLE}
+
+
 async def test_who_is_being_sent_to_is_told_as_well_and_gets_it_now_or_never(keeping):
     """Nobody hands over in this house: what Email is asked for stays on its way."""
     async with leads_on_version_1(keeping) as (house, _):
@@ -170,9 +232,7 @@ async def test_who_is_being_sent_to_is_told_as_well_and_gets_it_now_or_never(kee
         await until(lambda: at_rest(house))
         fields = {name: value for name, value in (await job(house)).items() if name != "id"}
         await house.store.put_document(BROADCASTS, "b1", fields | {"status": CANCELLING})
-        await broadcaster.look()
-        await until(lambda: at_rest(house))
-        assert (await job(house))["status"] == CANCELLED
+        await until_called_off(house, broadcaster)
         page = await broadcaster._page("")
         assert page is not None
         runs = [state.runs["broadcast:b1"] for state in page[1].values()]

@@ -195,6 +195,30 @@ async def test_a_cohort_is_being_filled_from_the_moment_of_its_publication() -> 
     assert await ask(database, body=order)
 
 
+async def test_microseconds_are_cut_as_the_store_keeps_none() -> None:
+    database = await a_store()
+    at = (NOON + timedelta(days=1, microseconds=123_456)).isoformat()
+    ordered = await ask(database, body=ORDER | {"at": at})
+    assert ordered["at"].endswith("00:00.123000Z")
+    assert (await ask(database, body=ORDER | {"at": at}))["id"] == ordered["id"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_that_a_cohort_was_dropped_since_is_said_of_an_order_that_found_nobody(
+    dry_run: bool,
+) -> None:
+    database = await a_store()
+    at = f"{NOON + timedelta(days=1):%Y-%m-%dT%H:%M:00Z}"
+    ordered = await ask(database, body=ORDER | {"at": at, "dry_run": dry_run})
+    assert "notes" not in ordered
+    database.tables["broadcasts"][ordered["id"]]["cohort"] = "dropped"
+    found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
+    assert any("has no cohort dropped" in note for note in found["notes"])
+    database.tables["broadcasts"][ordered["id"]] |= {"told": {"would get it": 3}, "status": "done"}
+    found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
+    assert not any("dropped" in note for note in found.get("notes", []))
+
+
 async def last_publication(database: MemoryDatabase) -> int:
     """Return the number of the publication that stands."""
     last = await MemoryStore(database).get_document(*PUBLISHED)

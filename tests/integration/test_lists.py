@@ -95,6 +95,18 @@ async def test_an_address_and_a_user_id_of_one_visitor_are_one_person() -> None:
     assert [call.user_id for call in calls(database)] == ["u-ann", None]
 
 
+async def test_who_has_an_address_for_a_user_id_is_found_by_it() -> None:
+    database = MemoryDatabase()
+    database.identity[user_key("ann@example.com")] = ("0a" * 12, 1)
+    for action in ("add", "remove"):
+        body = {"people": ["ann@example.com"], "request": "r1"}
+        answer = await ask(database, f"/vip/{action}", body)
+        assert (answer["changed"], answer["unknown"]) == (1, [])
+    assert [(call.user_id, call.traits) for call in calls(database)] == [
+        ("ann@example.com", None)
+    ] * 2
+
+
 async def test_no_address_that_a_basis_names_stands_in_the_audit_log() -> None:
     database = MemoryDatabase()
     body = {"people": ["u7"], "request": "r1", "basis": "asked for it by phone, ann@example.com"}

@@ -147,7 +147,9 @@ async def _page(visit: Visit, name: str, form: dict[str, Any]) -> web.StreamResp
     return await visit.page(
         "list.html",
         here=HERE,
-        seconds=0.0 if after else LOOK_SECONDS,
+        seconds=0.0
+        if after or form["left"]
+        else LOOK_SECONDS,  # a form's answer has no address of its own
         name=name,
         people=found["people"],
         rows=rows,
