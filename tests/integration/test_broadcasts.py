@@ -214,7 +214,8 @@ async def test_that_a_cohort_was_dropped_since_is_said_of_an_order_that_found_no
     database.tables["broadcasts"][ordered["id"]]["cohort"] = "dropped"
     found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
     assert any("has no cohort dropped" in note for note in found["notes"])
-    database.tables["broadcasts"][ordered["id"]] |= {"told": {"would get it": 3}, "status": "done"}
+    done = {"told": {"would get it": 3}, "status": "done", "completed_at": NOON}
+    database.tables["broadcasts"][ordered["id"]] |= done
     found = (await ask(database, f"broadcasts/{ordered['id']}"))["broadcast"]
     assert not any("dropped" in note for note in found.get("notes", []))
 
