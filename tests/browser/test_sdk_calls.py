@@ -313,6 +313,22 @@ async def test_a_form_gives_traits_and_consent_and_never_a_secret(a_context) -> 
         await page.wait_for_url("**/done?*")  # a form says where it goes with what is in it
 
 
+async def test_a_long_form_gives_the_address_and_what_is_marked_first(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        questions = "".join(f"<input name=q{n} value={n}>" for n in range(24))
+        gateway.body = f"""<form data-mdma-form="long" action="/done">{questions}
+          <input name=firma data-mdma-trait=company value=ACME><input type=email value=a@example.com>
+          <input name=company value="not this"><button>Send</button></form>"""
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.click("button")
+        [said] = await until(lambda: gateway.of_type("identify"))
+        assert (said["traits"]["email"], said["traits"]["company"]) == ("a@example.com", "ACME")
+        assert len(said["traits"]) == 20
+        assert said["traits"]["q17"] == "17"
+
+
 async def test_consent_to_email_is_told_with_the_act_alone(a_context) -> None:
     """Stamped on later calls, it would undo an unsubscribe that came between."""
     async with a_fake_gateway() as gateway, a_context() as context:

@@ -574,6 +574,9 @@
     );
   }
 
+  /** Return how much a field is wanted of a long form; who has the same name and less of it does not overwrite it. */
+  const rank = (field) => (field.hasAttribute("data-mdma-trait") ? 2 : +(field.type === "email"));
+
   function sent(event) {
     // Asked of the prototypes: a field named `elements` or `getAttribute` hides what the form itself has.
     const form = event.target;
@@ -581,19 +584,25 @@
     if (!(form instanceof HTMLFormElement) || ofForm("data-mdma-form") === null) return;
     const fields = Object.getOwnPropertyDescriptor(HTMLFormElement.prototype, "elements").get.call(form);
     const traits = {};
+    const ranks = new Map();
     const said = {};
-    for (const field of fields) {
+    for (const field of [...fields].sort((a, b) => rank(b) - rank(a))) {
       const category = field.getAttribute("data-mdma-consent");
       if (category) {
         if (field.checked) said[category] = true; // an empty box takes nothing back
         continue;
       }
       const name = field.getAttribute("data-mdma-trait") || (field.type === "email" ? "email" : field.name);
-      if (!name || field.disabled || isSecret(field) || Object.keys(traits).length >= FORM_FIELDS_MAX) continue;
-      if (field.type === "checkbox") traits[name] = field.checked;
+      if (!name || field.disabled || isSecret(field) || ranks.get(name) > rank(field)) continue;
+      if (!ranks.has(name) && ranks.size >= FORM_FIELDS_MAX) continue;
+      const tell = (value) => {
+        ranks.set(name, rank(field));
+        traits[name] = value;
+      };
+      if (field.type === "checkbox") tell(field.checked);
       else if (field.type !== "radio" || field.checked) {
         const value = cut(field.value, TEXT_MAX).trim();
-        if (value) traits[name] = value;
+        if (value) tell(value);
       }
     }
     say("identify", { traits }, { own: true, consent: said });
