@@ -10,6 +10,12 @@ from tests.browser_site import a_fake_gateway, until
 STORED = "Object.keys(localStorage).filter(name => name.startsWith('mdma.'))"
 KEPT = "Object.keys(localStorage).filter(name => name.startsWith('mdma.q.')).length"
 UNTOLD = KEPT.replace("mdma.q.", "mdma.untold.")
+SECRETS = """password passwd userpass user_pass new-password pass passWord pwd2 pw passport card_number
+cardNumber cardnumber creditcard credit_card creditCard2 debitcard cardholder giftcard visacard cc-exp ccexp
+cc_number ccnum cvv cvc2 cardcvv ccv csc security_code securityCode expiry expiry_date expirationMonth
+exp_month iban bankIban ssn otp pin userPin client_secret secretKey accesstoken api-token"""
+TOLD = """discard passenger passengers expiry_of_offer compass cardigan postcard secretary shipping opinion
+businessname footprint company spin"""
 
 
 async def test_a_visit_is_told_with_its_pages_depth_and_time(a_context) -> None:
@@ -327,6 +333,63 @@ async def test_a_long_form_gives_the_address_and_what_is_marked_first(a_context)
         assert (said["traits"]["email"], said["traits"]["company"]) == ("a@example.com", "ACME")
         assert len(said["traits"]) == 20
         assert said["traits"]["q17"] == "17"
+
+
+async def test_of_boxes_with_one_name_and_of_lists_all_that_is_ticked_is_told(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        gateway.body = """<form data-mdma-form="likes" action="/done">
+          <input type=checkbox name=interests value=shoes checked>
+          <input type=checkbox name=interests value=hats>
+          <input type=checkbox name=interests value=bags checked>
+          <input type=checkbox name=none value=a><input type=checkbox name=none value=b>
+          <input type=checkbox name=gift checked><input type=checkbox name=wrapped>
+          <input type=checkbox name=agreed value=1 checked>
+          <input type=checkbox name=colour value=red checked>
+          <select name=sizes multiple><option selected>S<option>M<option selected>L</select>
+          <select name=numbers multiple><option selected>a<option selected>4111111111111111</select>
+          <select name=topic><option>lamps</select><select name=nothing multiple><option>x</select>
+          <input type=radio name=size value=s><input type=radio name=size value=m checked>
+          <button>Send</button></form>"""
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.click("button")
+        [said] = await until(lambda: gateway.of_type("identify"))
+        assert said["traits"] == {
+            "interests": "shoes, bags",
+            "none": False,
+            "gift": True,
+            "wrapped": False,
+            "agreed": True,
+            "colour": "red",
+            "sizes": "S, L",
+            "topic": "lamps",
+            "size": "m",
+        }
+
+
+async def test_a_name_is_secret_by_its_words_and_not_by_parts_of_them(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        secrets, told = SECRETS.split(), TOLD.split()
+        # No more than 20 fields of a form are taken: the last of each shows that none was.
+        parts = [[*secrets[at : at + 18], "last"] for at in range(0, len(secrets), 18)]
+        forms = [*parts, told]
+        gateway.body = "".join(
+            f"<form data-mdma-form=f{at} action=javascript:void(0)>"
+            + "".join(f"<input name={name} value=x>" for name in names)
+            + f"<button id=b{at}>Send</button></form>"
+            for at, names in enumerate(forms)
+        )
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.evaluate("addEventListener('submit', event => event.preventDefault())")
+        for at in range(len(forms)):
+            await page.click(f"#b{at}")
+        said = await until(
+            lambda: len(gateway.of_type("identify")) == len(forms) and gateway.of_type("identify")
+        )
+        assert [list(call["traits"]) for call in said] == [["last"]] * len(parts) + [told]
 
 
 async def test_consent_to_email_is_told_with_the_act_alone(a_context) -> None:

@@ -538,8 +538,14 @@
 
   // ---------------------------------------------------------------------------------- forms and clicks
 
-  const SECRET_NAME =
-    /pass|pwd|\bpw\b|secret|token|card|cc-?(num|exp|csc)|\bcsc|cvc|cvv|cvn|security.?code|expir|iban|ssn|otp|pin\b/i;
+  // Of a name's words ("card number" of cardNumber and card_number); in doubt a field is left out.
+  const SECRET_WORD = new RegExp(
+    "\\b((?!(com|by)pass)\\w*pass((conf|n)\\w*)?|pw|\\w*secret(?!ar)\\w*|csc\\w*|security ?code|\\w*ssn(last)?|" +
+      "\\w*otp(code)?|(card|login|my|user)?pin|(?!(dis|post|score|wild)card)\\w*card([^\\Wib]\\w*|id)?|" +
+      "cc ?(n\\w*|exp\\w*)|expir\\w*(?! of\\b)|exp ?(date|month|year))\\d*\\b",
+    "i",
+  );
+  const SECRET_PART = /passwor|passwd|passphrase|passcode|passkey|passport|pwd|token|cv[vcn]|ccv|iban/i;
   const SECRET_FILL = /^cc-|password|one-time-code/;
 
   /** Say whether a text holds the number of a card (Luhn, ISO/IEC 7812) or of an account (IBAN, ISO 13616). */
@@ -564,13 +570,31 @@
     return [...digits].reduce((rest, digit) => (10 * rest + +digit) % 97, 0) === 1;
   }
 
+  function isSecretName(name) {
+    const words = name.replace(/([a-z\d])([A-Z])/g, "$1 $2").replace(/[\W_]+/g, " ");
+    return SECRET_WORD.test(words) || SECRET_PART.test(name);
+  }
+
+  function textOf(field) {
+    if (field.type !== "select-multiple") return String(field.value);
+    return [...field.selectedOptions].map((option) => option.value).filter(Boolean).join(", ");
+  }
+
+  /** Return what is ticked of the boxes of one name; true or false where that is all they say. */
+  function ticked(boxes) {
+    const isBare = (box) => !box.hasAttribute("value") || (!boxes[1] && /^(1|on|yes|true)$/i.test(box.value));
+    const checked = boxes.filter((box) => box.checked);
+    const values = checked.filter((box) => !isBare(box)).map((box) => box.value.trim());
+    return cut(values.filter(Boolean).join(", "), TEXT_MAX) || checked.length > 0;
+  }
+
   function isSecret(field) {
     return (
       /^(password|file|hidden|submit|button|image|reset)$/.test(field.type) ||
-      SECRET_NAME.test(`${field.name} ${field.id}`) ||
+      isSecretName(`${field.name} ${field.id}`) ||
       (field.getAttribute("autocomplete") || "").split(/\s+/).some((part) => SECRET_FILL.test(part)) ||
       field.hasAttribute("data-mdma-ignore") ||
-      holdsNumber(String(field.value))
+      holdsNumber(textOf(field))
     );
   }
 
@@ -586,6 +610,7 @@
     const traits = {};
     const ranks = new Map();
     const said = {};
+    const boxes = new Map();
     for (const field of [...fields].sort((a, b) => rank(b) - rank(a))) {
       const category = field.getAttribute("data-mdma-consent");
       if (category) {
@@ -599,9 +624,11 @@
         ranks.set(name, rank(field));
         traits[name] = value;
       };
-      if (field.type === "checkbox") tell(field.checked);
-      else if (field.type !== "radio" || field.checked) {
-        const value = cut(field.value, TEXT_MAX).trim();
+      if (field.type === "checkbox") {
+        boxes.set(name, [...(boxes.get(name) || []), field]);
+        tell(ticked(boxes.get(name)));
+      } else if (field.type !== "radio" || field.checked) {
+        const value = cut(textOf(field), TEXT_MAX).trim();
         if (value) tell(value);
       }
     }
