@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 from tests.browser_site import a_fake_gateway, until
 
 STORED = "Object.keys(localStorage).filter(name => name.startsWith('mdma.'))"
 KEPT = "Object.keys(localStorage).filter(name => name.startsWith('mdma.q.')).length"
+UNTOLD = KEPT.replace("mdma.q.", "mdma.untold.")
+SECRETS = """password passwd userpass user_pass new-password pass passWord pwd2 pw passport card_number
+cardNumber cardnumber creditcard credit_card creditCard2 debitcard cardholder giftcard visacard cc-exp ccexp
+cc_number ccnum cvv cvc2 cardcvv ccv csc security_code securityCode expiry expiry_date expirationMonth
+exp_month iban bankIban ssn otp pin userPin client_secret secretKey accesstoken api-token"""
+TOLD = """discard passenger passengers expiry_of_offer compass cardigan postcard secretary shipping opinion
+businessname footprint company spin"""
 
 
 async def test_a_visit_is_told_with_its_pages_depth_and_time(a_context) -> None:
@@ -95,7 +103,7 @@ async def test_a_refusal_erases_what_was_kept_and_is_remembered(a_context) -> No
         [said] = await until(lambda: gateway.of_type("identify"))
         assert said["context"]["consent"] == {"categoryPreferences": {"site": False}}
         assert said["anonymousId"] == gateway.of_type("page")[0]["anonymousId"]
-        assert await page.evaluate(STORED) == ["mdma.consent"]
+        await page.wait_for_function(f"String({STORED}) === 'mdma.consent'")
         await page.reload()
         await page.wait_for_function("window.mdma && mdma.version")
         await page.evaluate("mdma.track('Looked', {}); mdma.flush()")
@@ -116,7 +124,7 @@ async def test_a_refusal_in_one_tab_holds_in_the_others(a_context) -> None:
         await second.evaluate("mdma.track('Looked', {}); mdma.flush()")
         for tab in (first, second):
             await tab.locator("[data-mdma-engagement]").wait_for(state="detached")
-            assert await tab.evaluate(STORED) == ["mdma.consent"]
+            await tab.wait_for_function(f"String({STORED}) === 'mdma.consent'")
         assert not gateway.tracked("Looked")
         await second.evaluate("mdma.consent({site: true}); mdma.track('Back', {})")
         await until(lambda: gateway.tracked("Back") and len(gateway.streams) == 2)
@@ -150,6 +158,111 @@ async def test_two_tabs_that_were_open_before_consent_are_one_browser(a_context)
             for page in (first, second):
                 await page.reload()
                 await page.wait_for_function("window.mdma && mdma.version")
+
+
+async def test_a_refusal_that_could_not_be_told_is_told_by_the_next_page(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await page.evaluate(
+            "mdma.consent({site: true, email: true}); mdma.identify('user-7', {firstName: 'Ann'})"
+        )
+        await until(lambda: len(gateway.of_type("identify")) == 2 and gateway.of_type("page"))
+        await page.wait_for_function(f"{KEPT} === 0")
+        own = await page.evaluate("mdma.anonymousId()")
+        other = await context.new_page()  # hears of it, and must not erase it
+        await other.goto(gateway.url)
+        await until(lambda: len(gateway.of_type("page")) == 2)
+        gateway.refusals = [503] * 1_000
+        await page.evaluate("mdma.track('Before', {}); mdma.consent({site: false, email: false})")
+        await until(lambda: gateway.batches[-1]["status"] == 503)
+        await asyncio.sleep(0.3)
+        kept = await page.evaluate(f"{STORED}.sort().map(name => localStorage[name])")
+        assert len(kept) == 2, "the decision, and the call that tells it"
+        untold = json.loads(kept[1])["body"]
+        assert (untold["anonymousId"], untold["userId"]) == (own, "user-7")
+        refused = {"categoryPreferences": {"site": False, "email": False}}
+        assert untold["context"] == {"consent": refused}, "and nothing of the page"
+        await page.evaluate("mdma.consent({site: false, email: false})")  # a site may say it again
+        await page.goto("about:blank")
+        await other.close()
+        gateway.refusals = []
+        await page.goto(f"{gateway.url}/next")
+        told = await until(lambda: gateway.calls.get(untold["messageId"]))
+        assert told["context"] == {"consent": refused}
+        await page.wait_for_function(f"String({STORED}) === 'mdma.consent'")
+        assert len(gateway.of_type("identify")) == 3
+        assert len(gateway.of_type("page")) == 2
+        assert not gateway.tracked("Before")
+
+
+async def test_refusals_that_could_not_be_told_come_before_a_new_consent(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await until(lambda: gateway.of_type("page"))
+        await page.wait_for_function(f"{KEPT} === 0")
+        own = await page.evaluate("mdma.anonymousId()")
+        gateway.refusals = [503] * 1_000
+        await page.evaluate("mdma.consent({email: true})")
+        await asyncio.sleep(0.01)
+        await page.evaluate("mdma.consent({email: false})")
+        await asyncio.sleep(0.01)
+        await page.evaluate("mdma.consent({site: false})")
+        await page.goto(f"{gateway.url}/second")
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.evaluate("mdma.consent({site: true, email: true})")
+        await page.goto("about:blank")
+        gateway.refusals = []
+        await page.goto(f"{gateway.url}/third")
+        said = await until(
+            lambda: len(gateway.of_type("identify")) == 3 and gateway.of_type("identify")
+        )
+        preferences = [call["context"]["consent"]["categoryPreferences"] for call in said]
+        assert preferences == [
+            {"site": True, "email": False},
+            {"site": False},
+            {"site": True, "email": True},
+        ]
+        assert [call["anonymousId"] == own for call in said] == [True, True, False]
+        await page.wait_for_function(f"{UNTOLD} === 0")
+
+
+async def test_a_refusal_that_the_gateway_cannot_read_is_given_up(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await until(lambda: gateway.of_type("page"))
+        await page.wait_for_function(f"{KEPT} === 0")
+        gateway.refusals = [503, 400]
+        await page.evaluate("mdma.consent({site: false})")
+        await until(lambda: gateway.batches[-1]["status"] == 400)
+        await page.wait_for_function(f"String({STORED}) === 'mdma.consent'")
+        await page.reload()
+        await page.wait_for_function("window.mdma && mdma.version")
+        await asyncio.sleep(0.5)
+        assert not gateway.of_type("identify")
+
+
+async def test_a_refusal_waits_for_a_day_and_longer(a_context) -> None:
+    aged = """for (const name of Object.keys(localStorage)) if (name.startsWith("mdma.untold.")) {
+      const parts = name.split(".");
+      parts[2] = (Date.now() - 3 * 86400000).toString(36) + "00";
+      localStorage[parts.join(".")] = localStorage[name];
+      localStorage.removeItem(name);
+    }"""
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await until(lambda: gateway.of_type("page"))
+        gateway.refusals = [503] * 1_000
+        await page.evaluate("mdma.consent({site: false})")
+        await page.goto(f"{gateway.url}/next")
+        await page.evaluate(aged)
+        assert await page.evaluate(UNTOLD) == 1
+        gateway.refusals = []
+        await page.reload()
+        await until(lambda: gateway.of_type("identify"))
 
 
 async def test_who_refuses_at_once_is_told_to_nobody(a_context) -> None:
@@ -204,6 +317,79 @@ async def test_a_form_gives_traits_and_consent_and_never_a_secret(a_context) -> 
         [sent] = await until(lambda: gateway.tracked("Form Submitted"))
         assert sent["properties"] == {"form": "contact"}
         await page.wait_for_url("**/done?*")  # a form says where it goes with what is in it
+
+
+async def test_a_long_form_gives_the_address_and_what_is_marked_first(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        questions = "".join(f"<input name=q{n} value={n}>" for n in range(24))
+        gateway.body = f"""<form data-mdma-form="long" action="/done">{questions}
+          <input name=firma data-mdma-trait=company value=ACME><input type=email value=a@example.com>
+          <input name=company value="not this"><button>Send</button></form>"""
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.click("button")
+        [said] = await until(lambda: gateway.of_type("identify"))
+        assert (said["traits"]["email"], said["traits"]["company"]) == ("a@example.com", "ACME")
+        assert len(said["traits"]) == 20
+        assert said["traits"]["q17"] == "17"
+
+
+async def test_of_boxes_with_one_name_and_of_lists_all_that_is_ticked_is_told(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        gateway.body = """<form data-mdma-form="likes" action="/done">
+          <input type=checkbox name=interests value=shoes checked>
+          <input type=checkbox name=interests value=hats>
+          <input type=checkbox name=interests value=bags checked>
+          <input type=checkbox name=none value=a><input type=checkbox name=none value=b>
+          <input type=checkbox name=gift checked><input type=checkbox name=wrapped>
+          <input type=checkbox name=agreed value=1 checked>
+          <input type=checkbox name=colour value=red checked>
+          <select name=sizes multiple><option selected>S<option>M<option selected>L</select>
+          <select name=numbers multiple><option selected>a<option selected>4111111111111111</select>
+          <select name=topic><option>lamps</select><select name=nothing multiple><option>x</select>
+          <input type=radio name=size value=s><input type=radio name=size value=m checked>
+          <button>Send</button></form>"""
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.click("button")
+        [said] = await until(lambda: gateway.of_type("identify"))
+        assert said["traits"] == {
+            "interests": "shoes, bags",
+            "none": False,
+            "gift": True,
+            "wrapped": False,
+            "agreed": True,
+            "colour": "red",
+            "sizes": "S, L",
+            "topic": "lamps",
+            "size": "m",
+        }
+
+
+async def test_a_name_is_secret_by_its_words_and_not_by_parts_of_them(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        secrets, told = SECRETS.split(), TOLD.split()
+        # No more than 20 fields of a form are taken: the last of each shows that none was.
+        parts = [[*secrets[at : at + 18], "last"] for at in range(0, len(secrets), 18)]
+        forms = [*parts, told]
+        gateway.body = "".join(
+            f"<form data-mdma-form=f{at} action=javascript:void(0)>"
+            + "".join(f"<input name={name} value=x>" for name in names)
+            + f"<button id=b{at}>Send</button></form>"
+            for at, names in enumerate(forms)
+        )
+        page = await context.new_page()
+        await page.goto(gateway.url)
+        await page.wait_for_function("window.mdma && mdma.version")
+        await page.evaluate("addEventListener('submit', event => event.preventDefault())")
+        for at in range(len(forms)):
+            await page.click(f"#b{at}")
+        said = await until(
+            lambda: len(gateway.of_type("identify")) == len(forms) and gateway.of_type("identify")
+        )
+        assert [list(call["traits"]) for call in said] == [["last"]] * len(parts) + [told]
 
 
 async def test_consent_to_email_is_told_with_the_act_alone(a_context) -> None:
@@ -313,3 +499,7 @@ async def test_without_local_storage_the_id_lives_in_a_cookie(a_context) -> None
         await page.evaluate("mdma.reset(); mdma.track('Anew', {})")
         [anew] = await until(lambda: gateway.tracked("Anew"))
         assert anew["anonymousId"] != gateway.of_type("page")[0]["anonymousId"]
+        await page.evaluate("mdma.consent({site: false})")
+        [said] = await until(lambda: gateway.of_type("identify"))
+        assert said["anonymousId"] == anew["anonymousId"]
+        assert await context.cookies() == []

@@ -31,7 +31,8 @@
  * 1. Before consent the device keeps nothing: ids, calls and the tag of an e-mail's click live in memory. What a visitor
  *    does on purpose to be known (a form that is sent, identify, a decision on consent) is told at once.
  * 2. Consent to e-mail is told once, with the act. Stamped on every call it would undo a later unsubscribe.
- * 3. A call keeps its messageId through all retries: it is rather told twice than lost.
+ * 3. A call keeps its messageId through all retries: it is rather told twice than lost. The device of who refuses keeps
+ *    their decision, and the call that tells it until the gateway has answered that: whose, when, of what, no more.
  * 4. What comes from the server is text. It is never read as HTML, and a link is http(s) or none.
  * 5. Every queue has a bound, every request a time-out, every retry a limit and jitter.
  */
@@ -48,6 +49,8 @@
 
   const VERSION = "1";
   const PREFIX = "mdma.";
+  const QUEUE = "q.";
+  const UNTOLD = "untold."; // the queue's part that outlives consent: refusals
   const QUEUE_MAX = 200; // calls kept for later; the oldest go first
   const QUEUE_HOURS_MAX = 24; // the gateway corrects times within a day
   const CALL_BYTES_MAX = 32000; // the gateway takes 32 KB
@@ -107,18 +110,23 @@
       if (!/^(id|user)$/.test(name) || !keep.get(name)) keep.set(name, value);
   }
 
+  /** Return where a name is kept: a refusal also with who refused, or nobody would hear of it. */
+  const shelf = (name) => device || (name.startsWith(UNTOLD) ? attempt(() => localStorage) : null);
+
   const keep = {
     get(name) {
       if (memory.has(name)) return memory.get(name);
       try {
-        return device && device.getItem(PREFIX + name);
+        const found = shelf(name);
+        return found && found.getItem(PREFIX + name);
       } catch {
         return null;
       }
     },
     set(name, value) {
       try {
-        if (device) return device.setItem(PREFIX + name, value);
+        const found = shelf(name);
+        if (found) return found.setItem(PREFIX + name, value);
       } catch {
         // full: this one lives as long as the page
       }
@@ -127,13 +135,14 @@
     remove(name) {
       memory.delete(name);
       try {
-        if (device) device.removeItem(PREFIX + name);
+        const found = shelf(name);
+        if (found) found.removeItem(PREFIX + name);
       } catch {
         // nothing to remove then
       }
     },
     names(start) {
-      const stored = device ? Object.keys(device) : [];
+      const stored = Object.keys(shelf(start) || {});
       const own = stored.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length));
       return [...own, ...memory.keys()].filter((name) => name.startsWith(start)).sort();
     },
@@ -180,15 +189,17 @@
       if (typeof (preferences || {})[name] === "boolean") said[name] = preferences[name];
     if (!Object.keys(said).length) return warn("consent needs {site: true or false, email: true or false}");
     const wasKnown = site() || said.site || said.email;
-    const id = anonymousId();
+    // Who refuses has no id any more, and the refusal is of who they were.
+    const whose = { anonymousId: anonymousId(), userId: keep.get("user") || undefined };
     if ("site" in said) {
       if (said.site && !device) openDevice(); // before other tabs hear of it: they take over this id
       attempt(() => localStorage.setItem(PREFIX + "consent", JSON.stringify({ site: said.site })));
       decide(said.site);
     }
-    // Who refuses before anything is known of them is nobody to us, and stays so. Who refuses has no id any more.
-    const whose = decided === false ? { anonymousId: id } : {};
-    if (wasKnown) say("identify", { ...whose, traits: {} }, { own: true, consent: said });
+    const isRefusal = said.site === false || said.email === false;
+    // Who refuses before anything is known of them is nobody to us, and stays so.
+    if (wasKnown)
+      say("identify", { ...(decided === false ? whose : {}), traits: {} }, { own: true, consent: said, isRefusal });
     if (decided) release();
   }
 
@@ -201,7 +212,7 @@
   }
 
   function forget() {
-    for (const name of keep.names("")) if (name !== "consent") keep.remove(name);
+    for (const name of keep.names("")) if (name !== "consent" && !name.startsWith(UNTOLD)) keep.remove(name);
     setCookie("", 0);
     device = null;
     held = [];
@@ -259,7 +270,7 @@
     return found;
   }
 
-  function say(type, fields, { own = false, consent: said } = {}) {
+  function say(type, fields, { own = false, consent: said, isRefusal } = {}) {
     if (!own && decided === false) return;
     const call = {
       type,
@@ -274,7 +285,8 @@
       call.context.page.url = tagged;
       tagged = "";
     }
-    if (own || site()) enqueue("", call);
+    if (isRefusal) call.context = { consent: call.context.consent }; // it may stay for long: nothing of the page
+    if (own || site()) enqueue("", call, isRefusal ? UNTOLD : QUEUE);
     else if (held.push(call) > HELD_MAX) held.splice(1, 1); // the first holds the tag of a click
   }
 
@@ -327,13 +339,16 @@
   let timer = 0;
   let number = 0;
 
-  function enqueue(path, body) {
+  const order = (name) => name.slice(name.indexOf(".") + 1);
+  const queued = () => [...keep.names(QUEUE), ...keep.names(UNTOLD)].sort((a, b) => (order(a) < order(b) ? -1 : 1));
+
+  function enqueue(path, body, queue = QUEUE) {
     const text = attempt(() => JSON.stringify({ path, body }));
     if (!text) return warn("a call that is no JSON was left out");
     if (bytes(text) > CALL_BYTES_MAX) return warn("a call of more than 32 KB was left out");
-    const order = Date.now().toString(36) + (number++ % 1296).toString(36).padStart(2, "0");
-    keep.set(`q.${order}.${body.messageId}`, text);
-    const names = keep.names("q.");
+    const at = Date.now().toString(36) + (number++ % 1296).toString(36).padStart(2, "0");
+    keep.set(`${queue}${at}.${body.messageId}`, text);
+    const names = keep.names(queue);
     names.slice(0, Math.max(0, names.length - QUEUE_MAX)).forEach(keep.remove);
     wake(GATHER_MS);
   }
@@ -342,10 +357,11 @@
   function pack(passed = new Set()) {
     const parcel = { path: "", names: [], bodies: [], size: 0 };
     const oldest = Date.now() - QUEUE_HOURS_MAX * 3600000;
-    for (const name of keep.names("q.")) {
+    for (const name of queued()) {
       if (passed.has(name)) continue;
       const item = parse(keep.get(name));
-      if (!item || parseInt(name.slice(2, 10), 36) < oldest) {
+      const isOld = parseInt(order(name).slice(0, 8), 36) < oldest;
+      if (!item || (isOld && !name.startsWith(UNTOLD))) {
         keep.remove(name);
         continue;
       }
@@ -522,8 +538,14 @@
 
   // ---------------------------------------------------------------------------------- forms and clicks
 
-  const SECRET_NAME =
-    /pass|pwd|\bpw\b|secret|token|card|cc-?(num|exp|csc)|\bcsc|cvc|cvv|cvn|security.?code|expir|iban|ssn|otp|pin\b/i;
+  // Of a name's words ("card number" of cardNumber and card_number); in doubt a field is left out.
+  const SECRET_WORD = new RegExp(
+    "\\b((?!(com|by)pass)\\w*pass((conf|n)\\w*)?|pw|\\w*secret(?!ar)\\w*|csc\\w*|security ?code|\\w*ssn(last)?|" +
+      "\\w*otp(code)?|(card|login|my|user)?pin|(?!(dis|post|score|wild)card)\\w*card([^\\Wib]\\w*|id)?|" +
+      "cc ?(n\\w*|exp\\w*)|expir\\w*(?! of\\b)|exp ?(date|month|year))\\d*\\b",
+    "i",
+  );
+  const SECRET_PART = /passwor|passwd|passphrase|passcode|passkey|passport|pwd|token|cv[vcn]|ccv|iban/i;
   const SECRET_FILL = /^cc-|password|one-time-code/;
 
   /** Say whether a text holds the number of a card (Luhn, ISO/IEC 7812) or of an account (IBAN, ISO 13616). */
@@ -548,15 +570,36 @@
     return [...digits].reduce((rest, digit) => (10 * rest + +digit) % 97, 0) === 1;
   }
 
+  function isSecretName(name) {
+    const words = name.replace(/([a-z\d])([A-Z])/g, "$1 $2").replace(/[\W_]+/g, " ");
+    return SECRET_WORD.test(words) || SECRET_PART.test(name);
+  }
+
+  function textOf(field) {
+    if (field.type !== "select-multiple") return String(field.value);
+    return [...field.selectedOptions].map((option) => option.value).filter(Boolean).join(", ");
+  }
+
+  /** Return what is ticked of the boxes of one name; true or false where that is all they say. */
+  function ticked(boxes) {
+    const isBare = (box) => !box.hasAttribute("value") || (!boxes[1] && /^(1|on|yes|true)$/i.test(box.value));
+    const checked = boxes.filter((box) => box.checked);
+    const values = checked.filter((box) => !isBare(box)).map((box) => box.value.trim());
+    return cut(values.filter(Boolean).join(", "), TEXT_MAX) || checked.length > 0;
+  }
+
   function isSecret(field) {
     return (
       /^(password|file|hidden|submit|button|image|reset)$/.test(field.type) ||
-      SECRET_NAME.test(`${field.name} ${field.id}`) ||
+      isSecretName(`${field.name} ${field.id}`) ||
       (field.getAttribute("autocomplete") || "").split(/\s+/).some((part) => SECRET_FILL.test(part)) ||
       field.hasAttribute("data-mdma-ignore") ||
-      holdsNumber(String(field.value))
+      holdsNumber(textOf(field))
     );
   }
+
+  /** Return how much a field is wanted of a long form; who has the same name and less of it does not overwrite it. */
+  const rank = (field) => (field.hasAttribute("data-mdma-trait") ? 2 : +(field.type === "email"));
 
   function sent(event) {
     // Asked of the prototypes: a field named `elements` or `getAttribute` hides what the form itself has.
@@ -565,19 +608,28 @@
     if (!(form instanceof HTMLFormElement) || ofForm("data-mdma-form") === null) return;
     const fields = Object.getOwnPropertyDescriptor(HTMLFormElement.prototype, "elements").get.call(form);
     const traits = {};
+    const ranks = new Map();
     const said = {};
-    for (const field of fields) {
+    const boxes = new Map();
+    for (const field of [...fields].sort((a, b) => rank(b) - rank(a))) {
       const category = field.getAttribute("data-mdma-consent");
       if (category) {
         if (field.checked) said[category] = true; // an empty box takes nothing back
         continue;
       }
       const name = field.getAttribute("data-mdma-trait") || (field.type === "email" ? "email" : field.name);
-      if (!name || field.disabled || isSecret(field) || Object.keys(traits).length >= FORM_FIELDS_MAX) continue;
-      if (field.type === "checkbox") traits[name] = field.checked;
-      else if (field.type !== "radio" || field.checked) {
-        const value = cut(field.value, TEXT_MAX).trim();
-        if (value) traits[name] = value;
+      if (!name || field.disabled || isSecret(field) || ranks.get(name) > rank(field)) continue;
+      if (!ranks.has(name) && ranks.size >= FORM_FIELDS_MAX) continue;
+      const tell = (value) => {
+        ranks.set(name, rank(field));
+        traits[name] = value;
+      };
+      if (field.type === "checkbox") {
+        boxes.set(name, [...(boxes.get(name) || []), field]);
+        tell(ticked(boxes.get(name)));
+      } else if (field.type !== "radio" || field.checked) {
+        const value = cut(textOf(field), TEXT_MAX).trim();
+        if (value) tell(value);
       }
     }
     say("identify", { traits }, { own: true, consent: said });
