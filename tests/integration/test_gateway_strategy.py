@@ -31,6 +31,7 @@ DONE_BY = {
     "alerts/{id}/{action}": "alerts/{id}/{action}",
     "visitors/{id}/export": "GET visitors/{id}/export",
     "visitors/{id}/erase": "DELETE visitors/{id}",
+    "lists": "lists/{id}/{action}",
     "learning/resume": "learning/resume",
     "rules/check": "rules/check",
     "rules/save": "rules",
