@@ -185,3 +185,10 @@ async def until(true, seconds: float = 20.0) -> Any:
             if found:
                 return found
             await asyncio.sleep(0.02)
+
+
+async def holds(page: Any, what: str, seconds: float = 20.0) -> None:
+    """Wait until an expression is true, also in a page that forbids the `eval` of `wait_for_function`."""
+    async with asyncio.timeout(seconds):
+        while not await page.evaluate(f"!!({what})"):
+            await asyncio.sleep(0.02)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from tests.browser_site import a_fake_gateway, until
+from tests.browser_site import a_fake_gateway, holds, until
 
 STORED = "Object.keys(localStorage).filter(name => name.startsWith('mdma.'))"
 KEPT = "Object.keys(localStorage).filter(name => name.startsWith('mdma.q.')).length"
@@ -29,7 +29,7 @@ async def test_a_visit_is_told_with_its_pages_depth_and_time(a_context) -> None:
         assert first["context"]["consent"] == {"categoryPreferences": {"site": True}}
         assert first["context"]["timezone"]
         await page.evaluate("scrollTo(0, document.body.scrollHeight)")
-        await page.wait_for_function("scrollY > 100")
+        await holds(page, "scrollY > 100")
         await page.evaluate("history.pushState({}, '', '/second'); document.title = 'Second'")
         await until(lambda: len(gateway.of_type("page")) == 2)
         second = gateway.of_type("page")[1]
@@ -75,7 +75,7 @@ async def test_before_consent_nothing_is_kept_or_told_and_with_it_the_page_is(a_
         gateway.attributes = ""
         page = await context.new_page()
         await page.goto(f"{gateway.url}/first?mdma_v={'t' * 40}")
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.evaluate("mdma.track('Looked', {})")
         await page.evaluate("mdma.flush()")
         assert await page.evaluate(STORED) == []
@@ -103,9 +103,9 @@ async def test_a_refusal_erases_what_was_kept_and_is_remembered(a_context) -> No
         [said] = await until(lambda: gateway.of_type("identify"))
         assert said["context"]["consent"] == {"categoryPreferences": {"site": False}}
         assert said["anonymousId"] == gateway.of_type("page")[0]["anonymousId"]
-        await page.wait_for_function(f"String({STORED}) === 'mdma.consent'")
+        await holds(page, f"String({STORED}) === 'mdma.consent'")
         await page.reload()
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.evaluate("mdma.track('Looked', {}); mdma.flush()")
         assert await page.evaluate(STORED) == ["mdma.consent"]
         assert len(gateway.of_type("page")) == 1
@@ -124,7 +124,7 @@ async def test_a_refusal_in_one_tab_holds_in_the_others(a_context) -> None:
         await second.evaluate("mdma.track('Looked', {}); mdma.flush()")
         for tab in (first, second):
             await tab.locator("[data-mdma-engagement]").wait_for(state="detached")
-            await tab.wait_for_function(f"String({STORED}) === 'mdma.consent'")
+            await holds(tab, f"String({STORED}) === 'mdma.consent'")
         assert not gateway.tracked("Looked")
         await second.evaluate("mdma.consent({site: true}); mdma.track('Back', {})")
         await until(lambda: gateway.tracked("Back") and len(gateway.streams) == 2)
@@ -137,7 +137,7 @@ async def test_two_tabs_that_were_open_before_consent_are_one_browser(a_context)
         first, second = await context.new_page(), await context.new_page()
         for page in (first, second):
             await page.goto(gateway.url)
-            await page.wait_for_function("window.mdma && mdma.version")
+            await holds(page, "window.mdma && mdma.version")
         for again in ("", "again "):
             await second.evaluate(f"mdma.track('{again}before, in the second')")
             await first.evaluate(
@@ -157,7 +157,7 @@ async def test_two_tabs_that_were_open_before_consent_are_one_browser(a_context)
             await first.evaluate("localStorage.removeItem('mdma.consent')")
             for page in (first, second):
                 await page.reload()
-                await page.wait_for_function("window.mdma && mdma.version")
+                await holds(page, "window.mdma && mdma.version")
 
 
 async def test_a_refusal_that_could_not_be_told_is_told_by_the_next_page(a_context) -> None:
@@ -168,7 +168,7 @@ async def test_a_refusal_that_could_not_be_told_is_told_by_the_next_page(a_conte
             "mdma.consent({site: true, email: true}); mdma.identify('user-7', {firstName: 'Ann'})"
         )
         await until(lambda: len(gateway.of_type("identify")) == 2 and gateway.of_type("page"))
-        await page.wait_for_function(f"{KEPT} === 0")
+        await holds(page, f"{KEPT} === 0")
         own = await page.evaluate("mdma.anonymousId()")
         other = await context.new_page()  # hears of it, and must not erase it
         await other.goto(gateway.url)
@@ -190,7 +190,7 @@ async def test_a_refusal_that_could_not_be_told_is_told_by_the_next_page(a_conte
         await page.goto(f"{gateway.url}/next")
         told = await until(lambda: gateway.calls.get(untold["messageId"]))
         assert told["context"] == {"consent": refused}
-        await page.wait_for_function(f"String({STORED}) === 'mdma.consent'")
+        await holds(page, f"String({STORED}) === 'mdma.consent'")
         assert len(gateway.of_type("identify")) == 3
         assert len(gateway.of_type("page")) == 2
         assert not gateway.tracked("Before")
@@ -201,7 +201,7 @@ async def test_refusals_that_could_not_be_told_come_before_a_new_consent(a_conte
         page = await context.new_page()
         await page.goto(gateway.url)
         await until(lambda: gateway.of_type("page"))
-        await page.wait_for_function(f"{KEPT} === 0")
+        await holds(page, f"{KEPT} === 0")
         own = await page.evaluate("mdma.anonymousId()")
         gateway.refusals = [503] * 1_000
         await page.evaluate("mdma.consent({email: true})")
@@ -210,7 +210,7 @@ async def test_refusals_that_could_not_be_told_come_before_a_new_consent(a_conte
         await asyncio.sleep(0.01)
         await page.evaluate("mdma.consent({site: false})")
         await page.goto(f"{gateway.url}/second")
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.evaluate("mdma.consent({site: true, email: true})")
         await page.goto("about:blank")
         gateway.refusals = []
@@ -225,7 +225,7 @@ async def test_refusals_that_could_not_be_told_come_before_a_new_consent(a_conte
             {"site": True, "email": True},
         ]
         assert [call["anonymousId"] == own for call in said] == [True, True, False]
-        await page.wait_for_function(f"{UNTOLD} === 0")
+        await holds(page, f"{UNTOLD} === 0")
 
 
 async def test_a_refusal_that_the_gateway_cannot_read_is_given_up(a_context) -> None:
@@ -233,13 +233,13 @@ async def test_a_refusal_that_the_gateway_cannot_read_is_given_up(a_context) -> 
         page = await context.new_page()
         await page.goto(gateway.url)
         await until(lambda: gateway.of_type("page"))
-        await page.wait_for_function(f"{KEPT} === 0")
+        await holds(page, f"{KEPT} === 0")
         gateway.refusals = [503, 400]
         await page.evaluate("mdma.consent({site: false})")
         await until(lambda: gateway.batches[-1]["status"] == 400)
-        await page.wait_for_function(f"String({STORED}) === 'mdma.consent'")
+        await holds(page, f"String({STORED}) === 'mdma.consent'")
         await page.reload()
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await asyncio.sleep(0.5)
         assert not gateway.of_type("identify")
 
@@ -270,10 +270,10 @@ async def test_who_refuses_at_once_is_told_to_nobody(a_context) -> None:
         gateway.attributes = ""
         page = await context.new_page()
         await page.goto(gateway.url)
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.evaluate("mdma.consent({site: false}); mdma.flush()")
         await page.goto(f"{gateway.url}/other")
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         assert not gateway.batches
 
 
@@ -299,7 +299,7 @@ async def test_a_form_gives_traits_and_consent_and_never_a_secret(a_context) -> 
           <form><input name=other value=nothing></form>"""
         page = await context.new_page()
         await page.goto(gateway.url)
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.click("button")
         [said] = await until(lambda: gateway.of_type("identify"))
         assert said["traits"] == {
@@ -327,7 +327,7 @@ async def test_a_long_form_gives_the_address_and_what_is_marked_first(a_context)
           <input name=company value="not this"><button>Send</button></form>"""
         page = await context.new_page()
         await page.goto(gateway.url)
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.click("button")
         [said] = await until(lambda: gateway.of_type("identify"))
         assert (said["traits"]["email"], said["traits"]["company"]) == ("a@example.com", "ACME")
@@ -352,7 +352,7 @@ async def test_of_boxes_with_one_name_and_of_lists_all_that_is_ticked_is_told(a_
           <button>Send</button></form>"""
         page = await context.new_page()
         await page.goto(gateway.url)
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.click("button")
         [said] = await until(lambda: gateway.of_type("identify"))
         assert said["traits"] == {
@@ -382,7 +382,7 @@ async def test_a_name_is_secret_by_its_words_and_not_by_parts_of_them(a_context)
         )
         page = await context.new_page()
         await page.goto(gateway.url)
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.evaluate("addEventListener('submit', event => event.preventDefault())")
         for at in range(len(forms)):
             await page.click(f"#b{at}")
@@ -439,7 +439,7 @@ async def test_calls_outlive_their_page_and_are_bounded(a_context) -> None:
         page = await context.new_page()
         await page.goto(gateway.url)
         await until(lambda: gateway.of_type("page"))
-        await page.wait_for_function(f"{KEPT} === 0")
+        await holds(page, f"{KEPT} === 0")
         gateway.refusals = [503] * 1_000
         await page.evaluate("for (let n = 0; n < 250; n++) mdma.track('Numbered', {n})")
         assert await page.evaluate(KEPT) == 200
@@ -464,7 +464,7 @@ async def test_a_site_that_says_it_wrongly_breaks_nothing(a_context) -> None:
         page = await context.new_page()
         await page.add_init_script(wrong)
         await page.goto(gateway.url)
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.evaluate(cyclic)
         await page.evaluate("mdma.track('Right', {n: 1n})")
         await page.evaluate("mdma.track('Right', null)")

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.browser_site import TEXT, a_fake_gateway, until
+from tests.browser_site import TEXT, a_fake_gateway, holds, until
 
 OPINION = {
     "title": "One question",
@@ -39,7 +39,7 @@ async def _open(context, gateway, path: str = "/"):
     page = await context.new_page()
     await page.add_init_script(VIOLATIONS)
     await page.goto(gateway.url + path)
-    await page.wait_for_function("window.mdma && mdma.version")
+    await holds(page, "window.mdma && mdma.version")
     return page
 
 
@@ -159,7 +159,7 @@ async def test_a_taken_chat_invitation_leads_on_and_tells_the_page(a_context) ->
         )
         gateway.offer("own", "chat_invitation", content=bare)
         await page.get_by_role("button", name="Open the chat").click()
-        await page.wait_for_function("window.told")
+        await holds(page, "window.told")
         assert (await page.evaluate("told"))["response"] == "clicked"
         await until(lambda: gateway.answered("own", "clicked"))
 
@@ -198,7 +198,7 @@ async def test_on_a_phone_a_fast_way_up_is_the_wish_to_leave(a_context) -> None:
         await until(lambda: gateway.streams)
         await page.wait_for_timeout(1_200)
         await page.evaluate("scrollTo(0, 2000)")
-        await page.wait_for_function("scrollY > 1900")
+        await holds(page, "scrollY > 1900")
         assert await page.locator(host("exit_offer")).count() == 0
         await page.evaluate("scrollTo(0, 1500)")
         await page.get_by_role("dialog", name="Talk to us?").wait_for()

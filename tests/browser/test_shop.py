@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from messaging.mail.tokens import BrowserTag, sign
 from messaging.store.memory import MemoryDatabase
 from messaging.vocabulary.events import Identify, PageViewed, Track, decode_event
-from tests.browser_site import until
+from tests.browser_site import holds, until
 from tests.gateway_builders import NOON, SECRET, a_site
 
 LEAD = "0a" * 12
@@ -104,7 +104,7 @@ async def test_a_form_with_a_tick_is_consent_and_the_switch_below_ends_it(a_cont
         await until(lambda: len(shop.known()) == 2)
         assert shop.known()[1].context.consent.category_preferences == {"site": False}
         await page.goto(f"{shop.url}/products")
-        await page.wait_for_function("window.mdma && mdma.version")
+        await holds(page, "window.mdma && mdma.version")
         await page.evaluate("mdma.flush()")
         assert "/products" not in shop.seen()
         assert await switch.get_attribute("aria-pressed") == "true"
