@@ -60,10 +60,10 @@ async def change(gateway: Gateway, action: str, wanted: Listing, *, by: str) -> 
     check_name(wanted.name)
     known = await _known(gateway, wanted.people)
     unknown = [each for each, name in known.items() if name is None] if action == REMOVE else []
-    people = {known[each] or _named(each): each for each in known if each not in unknown}
+    whom = dict.fromkeys(known[each] or _named(each) for each in known if each not in unknown)
     records: list[Record] = []
     refused: list[dict[str, str]] = []
-    for name in people:
+    for name in whom:
         try:
             records.append(_record(gateway, action, wanted, name))
         except RejectedEvent as error:

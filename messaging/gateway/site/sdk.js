@@ -539,12 +539,15 @@
   // ---------------------------------------------------------------------------------- forms and clicks
 
   // Of a name's words ("card number" of cardNumber and card_number); in doubt a field is left out.
-  const SECRET_WORD = new RegExp(
-    "\\b((?!(com|by)pass)\\w*pass((conf|n)\\w*)?|pw|\\w*secret(?!ar)\\w*|csc\\w*|security ?code|\\w*ssn(last)?|" +
-      "\\w*otp(code)?|(card|login|my|user)?pin|(?!(dis|post|score|wild)card)\\w*card([^\\Wib]\\w*|id)?|" +
-      "cc ?(n\\w*|exp\\w*)|expir\\w*(?! of\\b)|exp ?(date|month|year))\\d*\\b",
-    "i",
-  );
+  const SECRET_WORDS = [
+    "(?!(com|by)pass)\\w*pass((conf|n)\\w*)?", // userpass, not compass, passenger
+    "pw|csc\\w*|security ?code|\\w*ssn(last)?|\\w*otp(code)?",
+    "\\w*secret(?!ar)\\w*", // not secretary
+    "(card|login|my|user)?pin", // not spin
+    "(?!(dis|post|score|wild)card)\\w*card([^\\Wib]\\w*|id)?", // not discard, cardigan, cardboard
+    "cc ?(n\\w*|exp\\w*)|expir\\w*(?! of\\b)|exp ?(date|month|year)",
+  ];
+  const SECRET_WORD = new RegExp(`\\b(${SECRET_WORDS.join("|")})\\d*\\b`, "i");
   const SECRET_PART = /passwor|passwd|passphrase|passcode|passkey|passport|pwd|token|cv[vcn]|ccv|iban/i;
   const SECRET_FILL = /^cc-|password|one-time-code/;
 
