@@ -11,7 +11,7 @@ from __future__ import annotations
 from agents.behavior_bot.evaluate import Moment
 from agents.behavior_bot.intake import count, note_marks
 from agents.behavior_bot.knowing import learn_answers
-from agents.behavior_bot.sessions import touch
+from agents.behavior_bot.sessions import note_activity
 from agents.behavior_bot.state import RECENT_CHARACTERS_MAX, RECENT_MAX, BehaviorState, keep
 from agents.behavior_bot.tallies import put_in_hours, tally_of
 from learning.serving.presence import note
@@ -41,6 +41,5 @@ def take_engaged(
         kinds += learn_answers(state, event.answers, at, record.position, here.rules.turning)
     if event.response != "shown":
         note(state.presence, at)
-        if touch(state, at, 0):
-            kinds.append("session")
+        kinds += note_activity(state, at, here.seconds, 0)
     return told, kinds

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from agents.behavior_bot.looked import note_page
 from agents.behavior_bot.money import money, worth_of
 from agents.behavior_bot.orders import note_order
-from agents.behavior_bot.sessions import present, touch
+from agents.behavior_bot.sessions import note_activity, present
 from agents.behavior_bot.state import (
     CART_CHARACTERS_MAX,
     PAGES_MAX,
@@ -96,10 +96,12 @@ def count(state: BehaviorState, name: str, record: Record, rules: CompiledRules)
 
 
 def remember(
-    state: BehaviorState, event: Call, name: str, at: float, rules: CompiledRules
+    state: BehaviorState, event: Call, name: str, at: float, rules: CompiledRules, now: float
 ) -> list[str]:
-    """Put a call into buckets, rings and the session; return the kinds of what changed besides its own."""
-    before = state.sessions_before + len(state.sessions)
+    """Put a call of moment `at` into buckets, rings and the session, at the moment `now`.
+
+    Return the kinds of what changed besides its own.
+    """
     if not state.first_seen or at < state.first_seen:
         state.first_seen = at
     put_in_hours(state, tally_of(state, name, rules.counted), at)
@@ -115,7 +117,8 @@ def remember(
                 told = {**(event.properties or {}), PATH: path}
                 kinds += note_marks(state, rules, name, told, at)
             note(state.presence, at)
-            touch(state, at, 1, [kind[len(VIEWS) :] for kind in meant if kind.startswith(VIEWS)])
+            views = [kind[len(VIEWS) :] for kind in meant if kind.startswith(VIEWS)]
+            kinds += note_activity(state, at, now, 1, views)
         case Track():
             kinds += note_marks(state, rules, name, event.properties, at)
             if rules.keeps_cart and event.properties and name in CART_SIGNS:
@@ -126,11 +129,9 @@ def remember(
             if seen:
                 note(state.presence, at)
             if seen or present(state, at) is not None:
-                touch(state, at, 0)
+                kinds += note_activity(state, at, now, 0)
         case _:
             return note_marks(state, rules, name, None, at)
-    if state.sessions_before + len(state.sessions) != before:
-        kinds.append("session")
     return kinds
 
 

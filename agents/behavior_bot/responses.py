@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from agents.behavior_bot.evaluate import Moment, Scored, add_points
 from agents.behavior_bot.intake import note_marks
-from agents.behavior_bot.sessions import touch
+from agents.behavior_bot.sessions import note_activity
 from agents.behavior_bot.state import (
     CLICKS_MAX,
     RECENT_MAX,
@@ -139,8 +139,7 @@ def _judge(state: BehaviorState, answer: Answer, here: Moment, judged: Judged) -
     if answer.kind != "mail_clicked":
         return
     note(state.presence, answer.at)
-    if touch(state, answer.at, 0):
-        judged.kinds.append("session")
+    judged.kinds += note_activity(state, answer.at, here.seconds, 0)
 
 
 def _send(state: BehaviorState, send_id: str) -> KnownSend:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from agents.behavior_bot.state import BehaviorState, Span
+from agents.rules.parts import SESSION, depth_kind, depth_kinds
 
 IDLE_SECONDS = 30 * 60
 """The web's common measure, and the routine's."""
@@ -27,8 +28,8 @@ VIEWED_MAX = 64
 """Counts of pages kept of all spans together; in one session hardly anybody sees what so many rules ask for."""
 
 
-def touch(state: BehaviorState, at: float, pages: int, questions: Collection[str] = ()) -> bool:
-    """Note activity; return whether a session began by it.
+def touch(state: BehaviorState, at: float, pages: int, questions: Collection[str] = ()) -> None:
+    """Note activity.
 
     Args:
         state: of the visitor.
@@ -47,10 +48,29 @@ def touch(state: BehaviorState, at: float, pages: int, questions: Collection[str
             if viewed:
                 _add(latest.viewed, viewed)
                 trim_viewed(state)
-            return False
-    alone = _place(state, Span(at, at, pages, viewed=viewed))
+            return
+    _place(state, Span(at, at, pages, viewed=viewed))
     state.sessions[-1].told = False
-    return alone
+
+
+def note_activity(
+    state: BehaviorState, at: float, now: float, pages: int, questions: Collection[str] = ()
+) -> list[str]:
+    """Note activity; return the kinds of what may be another one by it for who asks at the moment `now`.
+
+    A session that began may follow one whose end nobody was told of: it is as if that one ended now.
+    """
+    before, number = present(state, now), state.sessions_before + len(state.sessions)
+    deep = state.sessions[-1].depth if state.sessions else 0
+    touch(state, at, pages, questions)
+    after = present(state, now)
+    if (
+        after is None
+        or after is not before
+        or state.sessions_before + len(state.sessions) != number
+    ):
+        return [SESSION, *depth_kinds(max(deep, state.sessions[-1].depth))]
+    return [depth_kind(after.depth)] if pages else []
 
 
 def absorb(state: BehaviorState, spans: list[Span], before: int) -> None:
@@ -104,14 +124,13 @@ def untold(state: BehaviorState) -> Span | None:
     return None
 
 
-def _place(state: BehaviorState, span: Span) -> bool:
-    """Join a span with all it touches; return whether it stands alone."""
+def _place(state: BehaviorState, span: Span) -> None:
+    """Join a span with all it touches."""
     spans = state.sessions
     if state.sessions_before and spans and span.last + IDLE_SECONDS <= spans[0].start:
-        return False  # it lies among the sessions that are only a number
+        return  # it lies among the sessions that are only a number
     apart = []
     joined = Span(span.start, span.last, span.depth, viewed=dict(span.viewed))
-    alone = True
     for each in spans:
         if each.last + IDLE_SECONDS <= joined.start or joined.last + IDLE_SECONDS <= each.start:
             apart.append(each)
@@ -119,13 +138,11 @@ def _place(state: BehaviorState, span: Span) -> bool:
         joined.start, joined.last = min(each.start, joined.start), max(each.last, joined.last)
         joined.depth += each.depth
         _add(joined.viewed, each.viewed)
-        alone = False
     apart.append(joined)
     apart.sort(key=lambda each: each.start)
     state.sessions = apart[-SPANS_MAX:]
     state.sessions_before += max(0, len(apart) - SPANS_MAX)
     trim_viewed(state)
-    return alone and joined in state.sessions
 
 
 def _add(viewed: dict[str, int], more: dict[str, int]) -> None:

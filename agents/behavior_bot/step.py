@@ -64,6 +64,7 @@ from agents.protocol.bot import View
 from agents.rules.compiled import REFUND_EVENTS, TIME
 from agents.rules.did import run_kind
 from agents.rules.flow import RESERVED, named
+from agents.rules.parts import SESSION, depth_kinds
 from messaging.vocabulary.effects import (
     UNCERTAIN_SUCCESS,
     Effect,
@@ -269,7 +270,7 @@ def _call(
             *(evaluate(state, here, changed, []) if changed else []),
         ]
     changed = learn(state, event, at, record.position, member=member, turning=turning) + listed
-    remembered = remember(state, event, name, at, here.rules)
+    remembered = remember(state, event, name, at, here.rules, here.seconds)
     effects: list[Effect] = refunds
     if bought is not None:
         bought.address = state.address
@@ -343,7 +344,7 @@ def _session_over(state: BehaviorState, here: Moment) -> list[Effect]:
             ended_at = datetime.fromtimestamp(span.last, UTC)
             message = SessionEnded(here.visitor, here.now, ended_at, span.depth)
             effects.append(Tell("rules", message))
-        effects += evaluate(state, here, ("session",), [])
+        effects += evaluate(state, here, (SESSION, *depth_kinds(span.depth)), [])
     _arm(state, here, effects)
     return effects
 

@@ -87,8 +87,8 @@ class CompiledCohort:
     """Earliest time, after now, at which time alone may change that; None, also as its answer: it never will."""
     kinds: frozenset[str]
     """Kinds of events that may change it (`agents.rules.facts`, rule 4), or `track:*`."""
-    need: Need | None = None
-    """Without this it does not hold, and no time changes that; None: nothing is needed."""
+    need: tuple[Need, ...] = ()
+    """Without one of these it does not hold, and no time changes that; empty: nothing is needed."""
     keeps: frozenset[str] = frozenset()
     """Of what is kept of visitors for the rules (`CompiledRules.keeps`), that by which it is decided."""
     said: str = ""
@@ -441,8 +441,7 @@ def index_by_need(touched: Mapping[str, list[CompiledCohort]]) -> dict[str, Aski
 def _asking(cohorts: list[CompiledCohort]) -> Asking:
     needing: dict[str, dict[str, list[CompiledCohort]]] = {}
     for cohort in cohorts:
-        if cohort.need is not None:
-            kind, name = cohort.need
+        for kind, name in cohort.need:
             needing.setdefault(kind, {}).setdefault(name, []).append(cohort)
-    names = frozenset(cohort.name for cohort in cohorts if cohort.need is not None)
-    return Asking([each for each in cohorts if each.need is None], tuple(needing.items()), names)
+    names = frozenset(cohort.name for cohort in cohorts if cohort.need)
+    return Asking([each for each in cohorts if not each.need], tuple(needing.items()), names)

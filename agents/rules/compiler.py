@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from agents.rules import compiled
 from agents.rules.compiled import (
     BORN,
-    NEEDS,
     PURCHASE_EVENTS,
     TIME,
     CompiledCohort,
@@ -29,7 +28,7 @@ from agents.rules.interaction_models import InteractionFile
 from agents.rules.keeping import kept_by, kept_for
 from agents.rules.models import Cohort, PathFile, Score, Stage
 from agents.rules.nobody import Nobody
-from agents.rules.parts import Around, Part, bound_kind
+from agents.rules.parts import DEPTHS, SESSION, Around, Part, bound_kind, rarest_need
 from agents.rules.reach import reach_of
 from agents.rules.ruleset import RuleSet, walk
 from agents.rules.visits import entered_by_its_end
@@ -74,7 +73,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         probabilities=_probabilities(questions),
         watched=index_by_event(around.watches.values()),
         turning=frozenset(around.turning),
-        on_session=frozenset(cohort.name for cohort in touched.get("session", ())),
+        on_session=frozenset(c.name for kind in (SESSION, DEPTHS) for c in touched.get(kind, ())),
         visits_end=entered_by_its_end(questions),
         entries=event_entries(rules.paths),
         keeps_cart="cart" in around.keeping,
@@ -154,14 +153,13 @@ def _cohort(name: str, part: Part, rules: RuleSet) -> CompiledCohort:
         kinds.add(TIME)
     if part.test(Nobody(), ANY_TIME):  # what depends on the time or the id says so itself
         kinds.add(BORN)
-    need = min(part.needs, key=lambda each: (NEEDS.index(each[0]), each), default=None)
     keeps = kept_by(part.kinds)
     return CompiledCohort(
         name,
         part.test,
         part.until,
         frozenset(kinds),
-        need,
+        tuple(sorted(rarest_need(part))),
         keeps,
         said=_said(name, rules),
         reach_hours=reach_of(name, rules) if keeps else 0.0,

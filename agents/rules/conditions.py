@@ -8,6 +8,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from agents.protocol.draw import share
@@ -41,13 +42,16 @@ from agents.rules.keeping import CART, PAGE, VIEWS, turns_of
 from agents.rules.operators import value_test
 from agents.rules.parts import (
     ACTIVITY,
+    DEPTHS,
     EMAIL,
     ORDERS,
+    SESSION,
     WHO,
     Around,
     Part,
     bound_kind,
     counted,
+    depth_kind,
     every,
     negated,
     some,
@@ -102,7 +106,7 @@ def _cohort(name: str, around: Around) -> Part:
             known = facts.ends[name] = (now, ends(facts, now))
         return known[1]
 
-    return Part(test, until if ends is not None else None, part.kinds, part.needs)
+    return replace(part, test=test, until=until if ends is not None else None)
 
 
 # ------------------------------------------------------------------------------- who they are
@@ -278,11 +282,13 @@ def _session(session: SessionIs, around: Around) -> Part:
             return False
         return views is None or facts.session_pages(views) >= pages
 
-    # A track call changes the number of sessions alone, and that is a kind of its own.
-    kinds = {"session"} | ({"page", "screen"} if depth or views else set())
+    # Within a session a page changes the depth by one, and a track call nothing.
+    kinds = {DEPTHS, depth_kind(depth)} if depth else set()
+    if is_numbered or seconds or views is not None:
+        kinds.add(SESSION)
     if views is not None:
         around.pages[VIEWS + views.id] = views.means
-        kinds.add(VIEWS + views.id)
+        kinds |= {"page", "screen", VIEWS + views.id}
     return Part(test, None, frozenset(kinds) | (ACTIVITY if seconds else frozenset()))
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agents.rules.compiled import ANY_TRACK, Need, ScoreRule, Test, Until
+from agents.rules.compiled import ANY_TRACK, NEEDS, Need, ScoreRule, Test, Until
 from agents.rules.facts import Facts
 from agents.rules.watches import Watch
 from agents.rules.windows import has_days, leaves_at, window_start
@@ -70,6 +70,8 @@ class Part:
     kinds: frozenset[str]
     needs: frozenset[Need] = frozenset()
     """Without any one of these it does not hold, and no time changes that."""
+    any_of: frozenset[Need] = frozenset()
+    """Nor does it without at least one of these; empty: nothing is said by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,34 @@ def bound_kind(score: str, bound: float) -> str:
     return f"score:{score}:{bound}"
 
 
+ANY_OF_MAX = 16
+"""Where more alternatives than these are asked for, somebody has one of them."""
+
+_NOTHING = frozenset[Need]()
+
+SESSION, DEPTHS = "session", "depths"
+"""Which session is under way is another one, or has another length; its depth is any other one."""
+
+DEPTHS_MAX = 8
+"""Sessions that are deeper are few: whoever asks for any depth is asked then."""
+
+
+def depth_kind(depth: int) -> str:
+    """Return the kind of a session's depth that comes to be so much, or is so much no longer."""
+    return f"depth:{depth}"
+
+
+def depth_kinds(depth: int) -> list[str]:
+    """Return the kinds of all depths up to one: a session of this depth began, or is over.
+
+    >>> depth_kinds(2), depth_kinds(99)
+    (['depth:1', 'depth:2'], ['depths'])
+    """
+    if depth > DEPTHS_MAX:
+        return [DEPTHS]
+    return [depth_kind(each) for each in range(1, depth + 1)]
+
+
 def every(parts: Sequence[Part]) -> Part:
     """Return the part that holds while all of these do."""
     tests = [part.test for part in parts]
@@ -122,7 +152,8 @@ def every(parts: Sequence[Part]) -> Part:
         return _change(timed, facts, now, held_by=False)
 
     needs = frozenset[Need]().union(*(part.needs for part in parts))
-    return Part(test, until if timed else None, _kinds(parts), needs)
+    any_of = min((part.any_of for part in parts if part.any_of), key=rarity, default=_NOTHING)
+    return Part(test, until if timed else None, _kinds(parts), needs, any_of)
 
 
 def some(parts: Sequence[Part]) -> Part:
@@ -144,7 +175,22 @@ def some(parts: Sequence[Part]) -> Part:
         return _change(timed, facts, now, held_by=True)
 
     needs = frozenset[Need].intersection(*(part.needs for part in parts))
-    return Part(test, until if timed else None, _kinds(parts), needs)
+    asked = [rarest_need(part) for part in parts]
+    any_of = _NOTHING.union(*asked) if all(asked) else _NOTHING
+    if len(any_of) > ANY_OF_MAX:
+        any_of = _NOTHING
+    return Part(test, until if timed else None, _kinds(parts), needs, any_of)
+
+
+def rarest_need(part: Part) -> frozenset[Need]:
+    """Return things of which a visitor must have one; none where the part may hold without any."""
+    asked = [frozenset({need}) for need in part.needs]
+    return min([*asked, part.any_of] if part.any_of else asked, key=rarity, default=_NOTHING)
+
+
+def rarity(asked: frozenset[Need]) -> tuple[int, int, list[Need]]:
+    """Return the key by which things that few visitors have one of stand first."""
+    return max(NEEDS.index(kind) for kind, _ in asked), len(asked), sorted(asked)
 
 
 def negated(part: Part) -> Part:

@@ -20,7 +20,7 @@ from agents.rules.calendar import (
 )
 from agents.rules.compiled import BORN, Need
 from agents.rules.facts import Facts
-from agents.rules.parts import ACTIVITY, ORDERS, ZONE, Around, Part, every, kinds_of
+from agents.rules.parts import ACTIVITY, ORDERS, SESSION, ZONE, Around, Part, every, kinds_of
 from agents.rules.time_models import ClockIs, DateIs, HoursOfDay
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -84,7 +84,7 @@ def _source(asked: DateIs, around: Around) -> tuple[At, frozenset[str], frozense
     what = asked.of or ""
     if what == "last_order":
         return lambda facts, _: facts.known_since(what), around.purchases, ORDERS
-    kinds = ACTIVITY | {"session", "identify", "group", "alias"}
+    kinds = ACTIVITY | {SESSION, "identify", "group", "alias"}
     return lambda facts, _: facts.known_since(what), kinds, frozenset()
 
 

@@ -293,6 +293,7 @@ def test_what_is_told_is_what_the_whole_history_says(
 
 
 A_PAGE = {"kind": "page", "path": "/pricing", "context": {"timezone": "UTC"}}
+A_TRACK = {"kind": "track", "name": "Song Played", "context": {"timezone": "UTC"}}
 
 
 @pytest.mark.parametrize(
@@ -367,6 +368,56 @@ def test_pages_are_counted_however_many_there_were(
     trees: list[dict[str, Any]], start: datetime, bursts: list[Any], merges_after: int
 ) -> None:
     live(trees, start, many_pages(bursts), [0.5], merges_after)
+
+
+def _turned(tree: dict[str, Any], *, is_so: bool) -> dict[str, Any]:
+    return {"not": tree} if is_so else tree
+
+
+DEPTH_RULES = st.lists(
+    st.builds(
+        lambda depth, more, turned: _turned(
+            {"session": {"depth_at_least": depth, **more}}, is_so=turned
+        ),
+        st.integers(1, 12),
+        st.sampled_from([{}, {}, {"number_at_least": 2}, {"minutes_at_least": 3}]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(
+    max_examples=max(20, EXAMPLES // 5),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    trees=DEPTH_RULES,
+    start=STARTS,
+    drawn=st.lists(
+        st.tuples(
+            st.sampled_from([10, 60, 600, 1_799, 1_800, 2_400, 40_000]),
+            st.sampled_from([0, 0, 0, 60, 1_200, 1_900, 4_000, 90_000]),
+            st.sampled_from([A_PAGE, A_PAGE, A_PAGE, A_TRACK]),
+            st.sampled_from(["", "", "", "restart", "publish"]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=30,
+    ),
+    stops=st.lists(st.floats(0, 1), max_size=2),
+    merges_after=st.integers(0, 30),
+)
+def test_who_asks_for_a_depth_is_asked_whenever_it_is_another_one(
+    trees: list[dict[str, Any]],
+    start: datetime,
+    drawn: list[Any],
+    stops: list[float],
+    merges_after: int,
+) -> None:
+    live(trees, start, drawn, stops, merges_after)
 
 
 def test_a_page_counts_though_a_hundred_others_came_after_it() -> None:

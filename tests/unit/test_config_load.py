@@ -339,8 +339,11 @@ def test_an_event_touches_only_the_cohorts_it_can_change() -> None:
 
     on_site = {"browsing", "looks-around", "wants-detail", "needs-help"}
     assert touched("track:Song Played") == set()
-    assert touched("session") == {"returning", *on_site}
-    assert on_site <= touched("page")
+    assert touched("session") == {"returning", *on_site} - {"browsing"}
+    assert touched("depths") == touched("depth:2") == on_site
+    assert touched("depth:4") == {"needs-help"}
+    assert touched("depth:5") == set()
+    assert touched("page") == on_site - {"browsing"}
     assert touched("track:Product Added") == {"in-cart"}
     assert [cohort.name for cohort in rules.crossed("interest", 19.0, 21.0)] == ["eager"]
     assert rules.crossed("interest", 1.0, 19.9) == []
