@@ -46,6 +46,7 @@ def midnight(at: datetime, zone: tzinfo, days: int = 0) -> datetime:
     return _midnight(int(at.timestamp() // QUARTER_SECONDS), zone, days)
 
 
+@lru_cache(maxsize=256)
 def window_start(now: datetime, hours: int, zone: tzinfo) -> datetime:
     """Return the start of the oldest bucket in a window that ends now; it is the start of an hour (UTC).
 
@@ -75,6 +76,9 @@ def leaves_at(
         def bucket(step: int) -> datetime:
             return midnight(first, zone, step)
 
+        def holds(step: int) -> bool:
+            return count(floor_hour(bucket(step))) >= at_least
+
     else:
         first = floor_hour(now - timedelta(hours=hours))
         steps = (floor_hour(now) - first) // HOUR
@@ -82,8 +86,8 @@ def leaves_at(
         def bucket(step: int) -> datetime:
             return first + step * HOUR
 
-    def holds(step: int) -> bool:
-        return count(floor_hour(bucket(step))) >= at_least
+        def holds(step: int) -> bool:
+            return count(bucket(step)) >= at_least
 
     if not holds(0):
         return None
