@@ -188,7 +188,11 @@ async def until(true, seconds: float = 20.0) -> Any:
 
 
 async def holds(page: Any, what: str, seconds: float = 20.0) -> None:
-    """Wait until an expression is true, also in a page that forbids the `eval` of `wait_for_function`."""
+    """Wait until an expression is true at a frame, also in a page that forbids the `eval` of `wait_for_function`.
+
+    At a frame the page has been told of what was scrolled before.
+    """
+    look = f"new Promise(done => requestAnimationFrame(() => done(!!({what}))))"
     async with asyncio.timeout(seconds):
-        while not await page.evaluate(f"!!({what})"):
+        while not await page.evaluate(look):
             await asyncio.sleep(0.02)
