@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from messaging.vocabulary.effects import Suppress
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.plans import Finding
 from messaging.vocabulary.records import (
@@ -138,6 +139,8 @@ class Commit(msgspec.Struct):
     """`Ownership.figures` as they stand after this batch."""
     rewritten: list[Record] = []
     """Journaled records of which less is kept than came: their visitor was erased before."""
+    suppress: list[Suppress] = []
+    """Mailboxes that are written to no more: none of them may be among the guarded ones."""
 
 
 class Chunk(msgspec.Struct, array_like=True):

@@ -180,13 +180,20 @@ class OneVisitor:
             )
         )
 
-    def identify(self, *, may_email: bool = True, zone: str = "UTC", owns: bool = True) -> None:
+    def identify(
+        self,
+        *,
+        may_email: bool = True,
+        zone: str = "UTC",
+        owns: bool = True,
+        address: str = "lead@example.com",
+    ) -> None:
         """Tell that the visitor is known by e-mail."""
         self.take(
             Identified(
                 visitor=VISITOR,
                 at=self.now,
-                address="lead@example.com",
+                address=address,
                 may_email=may_email,
                 owns_mailbox=owns,
                 zone=zone,

@@ -26,6 +26,7 @@ def responded(turn: Turn, message: Responded) -> None:
             _leave(turn, "unsubscribed")
         case "complained":
             _settle_later(turn, message.send_id, "complained", {"handed over", "uncertain"})
+            turn.suppress(_mailbox_of(turn, message.send_id), "complained")
             _leave(turn, "complained")
         case "bounced":
             _bounced(turn, message.send_id)
@@ -91,10 +92,17 @@ def _bounced(turn: Turn, send_id: str) -> None:
     if past is not None and past.status == "bounced":
         return
     _settle_later(turn, send_id, "bounced", {"handed over", "uncertain"})
+    turn.suppress(_mailbox_of(turn, send_id), "bounced")
     # A report on an older address says nothing about the present one.
     if past is None or past.mailbox == turn.mailbox(state.address):
         state.address_bad = True
         turn.cancel_marketing("address bad")
+
+
+def _mailbox_of(turn: Turn, send_id: str) -> str:
+    """Return the mailbox that a send went to; the present one where nothing is known of it any more."""
+    past = past_send(turn.state, send_id)
+    return past.mailbox if past is not None else turn.mailbox(turn.state.address)
 
 
 def _it_arrived(turn: Turn, send_id: str, kind: str) -> None:

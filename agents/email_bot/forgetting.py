@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from agents.email_bot.no_mailbox import about_recipient
 from agents.email_bot.state import HANDING_OVER, EmailState, unpack
 from agents.email_bot.turn import Turn
 from agents.protocol.bot import View
@@ -39,6 +40,8 @@ def goes_on(turn: Turn, message: Message) -> None:
             if send is not None:
                 status = "cancelled" if outcome == "deferred" else outcome
                 turn.effects.append(PutSend(send.plan, status, REASON, turn.now))
+                if outcome == "bounced" and about_recipient(message.code, message.reason):
+                    turn.suppress(turn.mailbox(send.address), "bounced")
         case StateMerged(state=body):
             younger = unpack(body).open.values()
             turn.state.open |= {

@@ -122,10 +122,13 @@ def _session_free(turn: Turn, send: str) -> None:
         turn.settle(found, "given up", "quiet_hours")
         return
     reason = turn.refusal(found)
+    mailbox = turn.mailbox(turn.address_of(found))
     if not reason and not found.plan.success:
-        mailbox = turn.mailbox(turn.address_of(found))
         reason = "suppressed" if mailbox in turn.view.suppressed else ""
-    if reason == NO_CONSENT and turn.state.may_email:
+    if not reason and found.plan.mailbox not in ("", mailbox):
+        # Of the present one's caps nobody has asked: Rules decides anew; the attempt does not count.
+        turn.settle(found, "given up", "another address")
+    elif reason == NO_CONSENT and turn.state.may_email:
         # By the setting of before: what Behavior says by the one in force, to Rules too, is on its way.
         turn.hold(found, reason)
     elif reason:
@@ -202,6 +205,7 @@ def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
         turn.story("send.bounced", send.plan, about)
         answers.call_person(turn, send.plan, f"did not arrive: {about}")
         return
+    turn.suppress(turn.mailbox(send.address), "bounced")
     # What the server said was about the address it was told, which may not be the present one any more.
     if is_present:
         turn.state.address_bad = True

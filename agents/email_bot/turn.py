@@ -41,6 +41,7 @@ from messaging.vocabulary.effects import (
     LogStory,
     PutSend,
     QueueSend,
+    Suppress,
     Tell,
     WakeAt,
 )
@@ -257,6 +258,11 @@ class Turn:
             reason = self.refusal(send)
             if reason and not (send.status == HELD and reason in MAY_COME):
                 self.cancel(send, reason)
+
+    def suppress(self, mailbox: str, reason: str) -> None:
+        """Let nobody write to a mailbox any more: another visitor's, too, and theirs who is erased and comes back."""
+        if mailbox:
+            self.effects.append(Suppress(mailbox, reason, self.now))
 
     def sent(self, plan: SendPlan, handed_over_at: datetime) -> None:
         """Tell those who count sends. Sales credits touches, and only marketing is one."""

@@ -35,7 +35,7 @@ from agents.rules.compiled import PathRule
 from agents.rules_manager import flow, guarding, windows
 from agents.rules_manager.alerts import alert, go_on, limit_of, settle_alert
 from agents.rules_manager.broadcast_rule import CALLED_OFF, SENT
-from agents.rules_manager.planning import give_back, not_agreed, plan, stop
+from agents.rules_manager.planning import NEWS_AFTER, give_back, not_agreed, plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, TRIES_MAX, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
@@ -60,6 +60,10 @@ GIVEN_UP_MAX = 7
 
 MISSED_ITS_HOURS = "quiet_hours"
 """Email's reason for a send that a pause or a slow server kept past its hours: nothing is wrong with it."""
+
+ANOTHER_ADDRESS = "another address"
+"""Email's reason for a send that was decided for a mailbox which is not the visitor's, by what Email knows: one of the
+two has heard of the present one before the other, and whatever counts for the caps of that one may be on its way."""
 
 NOT_HEARD_YET = frozenset({"no address", "no consent", "mailbox of another visitor"})
 """Email's reasons that what it hears next may lift; it waits for that a while by itself."""
@@ -261,6 +265,9 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
         stop(turn, run, "address bounced")
         alert(turn, run, "address bounced")
     elif message.outcome == "given up" or _came_first(turn, message):
+        if message.reason == ANOTHER_ADDRESS:
+            news = turn.now + NEWS_AFTER
+            run.not_before = max(news, run.not_before or news)
         _try_again(turn, run, path, message.reason)
     elif message.reason in NOT_HEARD_YET:
         stop(turn, run, not_agreed(turn) or message.reason)  # it is known here by now, too

@@ -73,7 +73,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     state.mixed = state.mixed or younger.mixed or turn.held_out() != turn.held_out(younger.visitor)
     if not state.known:  # else what Behavior said of this visitor holds, until it says more
         state.known, state.owns_mailbox = younger.known, younger.owns_mailbox
-        state.may_email = younger.may_email
+        state.may_email, state.mailbox = younger.may_email, younger.mailbox
     state.merged_at = turn.now
     state.zone = state.zone or younger.zone
     state.orders += younger.orders

@@ -55,8 +55,9 @@ from messaging.vocabulary.messages import SendRequested
 from messaging.vocabulary.plans import SendPlan
 from messaging.vocabulary.records import Decision, SplitTest
 
-NEWS_AFTER_MERGE = timedelta(minutes=15)
-"""Bots tell each other of a merge by ways of their own: until each has heard, who agreed may look as if not."""
+NEWS_AFTER = timedelta(minutes=15)
+"""Bots hear of a merge, or of another address, by ways of their own: until each has heard, they may contradict each
+other on whether a visitor has agreed, and on where to write to them."""
 
 LOOK_AGAIN = timedelta(minutes=30)
 """After so long a run of a paused path is looked at again."""
@@ -332,7 +333,7 @@ def _left_meanwhile(turn: Turn, run: Run) -> str:
 def news_until(turn: Turn) -> datetime | None:
     """Return until when Behavior's word on the two visitors who became one may be on its way; None: it has come."""
     merged_at = turn.state.merged_at
-    until = merged_at + NEWS_AFTER_MERGE if merged_at is not None else None
+    until = merged_at + NEWS_AFTER if merged_at is not None else None
     return until if until is not None and until > turn.now else None
 
 
@@ -389,6 +390,7 @@ def _request(turn: Turn, run: Run, path: PathRule, stage: StageRule, zone: ZoneI
                 decision_id=template_choice.decision_id,
                 variables=dict(state.traits),
                 until=quiet_from(path, zone, turn.now),
+                mailbox=state.mailbox,
             ),
         ),
     )

@@ -325,6 +325,8 @@ class RulesState(msgspec.Struct, array_like=True):
     """Cohort that nobody can decide yet, as the past that it looks at is on its way -> until when it is waited for."""
     replaced: list[Run] = []
     """What is left of runs whose place another took: e-mails to which an answer may come. Nothing goes on here."""
+    mailbox: str = ""
+    """Keyed hash of the address as Behavior told of it last: the caps that were asked are those of its mailbox."""
 
     def is_undecided(self, cohort: str, now: datetime) -> bool:
         """Say whether that a visitor is not in a cohort says nothing yet: their past is on its way."""

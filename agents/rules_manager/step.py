@@ -146,6 +146,7 @@ def _merging(turn: Turn, message: MergedInto | MergeStarted | StateMerged) -> No
 def _identified(turn: Turn, message: Identified) -> None:
     state = turn.state
     state.known = bool(message.address)
+    state.mailbox = turn.view.mailbox(message.address) if message.address else ""
     state.may_email = message.may_email
     state.owns_mailbox = message.owns_mailbox
     state.zone = message.zone

@@ -180,6 +180,7 @@ class Committer:
                 guards=sorted(set(folded.guards)),
                 figures=figures,
                 rewritten=plan.rewritten,
+                suppress=list(folded.suppress),
             )
             batch.built = Built(commit, folded, len(plan.works) + len(fired))
             self.overlapped_total += self._flying is not None

@@ -35,6 +35,7 @@ from messaging.vocabulary.effects import (
     Moved,
     PutAlert,
     QueueSend,
+    Suppress,
     Tell,
     TrainModel,
     WakeAt,
@@ -80,7 +81,17 @@ class TooDeep(Exception):  # noqa: N818
 class Folded:
     """Collect what a batch's steps want: letters by bot, rows, what is carried out after the commit, guards."""
 
-    __slots__ = ("acts", "forgotten", "guards", "letters", "rows", "rows_of", "touched", "woken")
+    __slots__ = (
+        "acts",
+        "forgotten",
+        "guards",
+        "letters",
+        "rows",
+        "rows_of",
+        "suppress",
+        "touched",
+        "woken",
+    )
 
     def __init__(self) -> None:
         self.letters: dict[str, list[Letter]] = {}
@@ -89,6 +100,7 @@ class Folded:
         """Visitor -> rows of theirs."""
         self.acts: list[tuple[str, Act]] = []
         self.guards: list[str] = []
+        self.suppress: list[Suppress] = []
         self.forgotten: list[str] = []
         """Visitors of whom nothing was kept."""
         self.touched: dict[str, Held] = {}
@@ -110,6 +122,8 @@ class Folded:
         if self.acts:
             self.acts.clear()
             self.guards.clear()
+        if self.suppress:
+            self.suppress.clear()
 
 
 class Folding:
@@ -251,6 +265,8 @@ class Folding:
                 folded.acts.append((visitor, effect))
                 if not effect.plan.success:
                     folded.guards.append(effect.mailbox)
+            elif isinstance(effect, Suppress):
+                folded.suppress.append(effect)
             elif isinstance(effect, LookUp):
                 folded.acts.append((visitor, effect))
                 folded.guards.append(effect.mailbox)

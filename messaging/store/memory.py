@@ -199,7 +199,10 @@ class MemoryStore:
             ours = written and owner.batches[commit.batch - 1][0] == commit.epoch
             assert ours, f"batch {commit.shard}:{commit.batch} skips one ({owner.batch})"
             return
-        refused = frozenset(box for box in commit.guards if box in database.suppressed)
+        leaving = {each.mailbox for each in commit.suppress}
+        refused = frozenset(
+            box for box in commit.guards if box in database.suppressed or box in leaving
+        )
         if refused:
             raise Suppressed(refused)
         given = self._identities_after(commit.identities)
@@ -211,6 +214,8 @@ class MemoryStore:
         owner.bot, owner.figures = commit.bot, dict(commit.figures)
         owner.batches.append((commit.epoch, _encoder.encode(commit.record)))
         database.touched.update(commit.guards)
+        for each in commit.suppress:
+            database.suppressed.setdefault(each.mailbox, (each.reason, each.at))
         database.identity.update(given)
         states = self._states(commit.bot)
         for state in commit.states:

@@ -34,6 +34,7 @@ from messaging.store.connection import duplicates, is_network, translated
 from messaging.store.mongo_layout import states_of
 from messaging.store.tables import ROW_INDEXES
 from messaging.store.values import numbered, outbox_prefix, to_micros
+from messaging.vocabulary.effects import Suppress
 from messaging.vocabulary.errors import CommitUnknown, Conflict, Fenced, Suppressed
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import partition_of
@@ -105,6 +106,7 @@ def _attempt(database: Documents, session: Session, commit: Commit) -> None:
 def _write(database: Documents, session: Session, commit: Commit) -> None:
     _take_turn(database, session, commit)
     _guard(database, session, commit)
+    _suppress(database, session, commit.suppress)
     _give_identities(database, session, commit.identities)
     _put_states(database, session, commit.bot, commit.states)
     if commit.outbox:
@@ -192,8 +194,21 @@ def _guard(database: Documents, session: Session, commit: Commit) -> None:
         {"_id": {"$in": mailboxes}, "suppressed": True}, {"_id": 1}, session=session
     )
     refused = frozenset([document["_id"] for document in found])
+    refused |= {each.mailbox for each in commit.suppress}.intersection(mailboxes)
     if refused:
         raise Suppressed(refused)
+
+
+def _suppress(database: Documents, session: Session, mailboxes: list[Suppress]) -> None:
+    """Suppress mailboxes; one that is already keeps its first reason."""
+    operations: list[_Operation] = []
+    for each in sorted(mailboxes, key=lambda each: each.mailbox):
+        fields: dict[str, Any] = {"reason": each.reason, "at": each.at}
+        kept = {name: {"$cond": ["$suppressed", f"${name}", said]} for name, said in fields.items()}
+        change: list[dict[str, Any]] = [{"$set": kept}, {"$set": {"suppressed": True}}]
+        operations.append(UpdateOne({"_id": each.mailbox}, change, upsert=True))
+    if operations:
+        database["mailboxes"].bulk_write(operations, session=session)
 
 
 def _give_identities(

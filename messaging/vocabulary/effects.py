@@ -69,6 +69,16 @@ class HandOver(msgspec.Struct):
     at: datetime
 
 
+class Suppress(msgspec.Struct):
+    """Write to this mailbox never again, whoever it belongs to: its row is committed with the batch."""
+
+    mailbox: str
+    """Keyed hash of its address."""
+    reason: str
+    """`bounced` (there is no such mailbox) or `complained`."""
+    at: datetime
+
+
 class LookUp(msgspec.Struct):
     """Ask these sources about an address; the commit refuses it if the mailbox is suppressed."""
 
@@ -281,6 +291,7 @@ Effect = (
     | Forget
     | QueueSend
     | HandOver
+    | Suppress
     | LookUp
     | CancelLookUp
     | LogDecision

@@ -45,6 +45,9 @@ class SendPlan(msgspec.Struct, array_like=True):
     """When the visitor's next quiet hours begin: later than that it is not handed over, but given back."""
     confirms: bool = False
     """True for the e-mail that asks to confirm an address: no marketing either, but it asks for no purchase."""
+    mailbox: str = ""
+    """Keyed hash of the address that it was decided for: to another one it is not handed over, but given back. Empty:
+    it is not marketing, or an older version of the product decided it."""
 
     @property
     def marketing(self) -> bool:

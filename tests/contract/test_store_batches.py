@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from messaging.ports import BatchRecord, Commit, IdentityWrite, OutboxWrite, RowWrite, StateWrite
+from messaging.vocabulary.effects import Suppress
 from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
 from messaging.vocabulary.ids import derive, partition_of
 
@@ -309,6 +310,40 @@ async def test_no_hand_over_to_a_suppressed_mailbox_is_committed(keeping):
     assert caught.value.mailboxes == frozenset({"m2"})
     assert await store.load("rules", [a_visitor()]) == {}
     await store.commit(a_commit(1, 2, guards=["m1", "m3"]))
+
+
+async def test_a_batch_suppresses_mailboxes_and_the_first_reason_stays(keeping):
+    store, at = keeping.store(), NOON.replace(microsecond=0)
+    later = at + timedelta(hours=1)
+    await store.acquire("email-0")
+    await store.commit(a_commit(1, 1, shard="email-0", guards=["m1", "m2"]))
+    gone = [Suppress("m2", "bounced", at), Suppress("m3", "bounced", at)]
+    await store.commit(a_commit(1, 2, shard="email-0", guards=["m1"], suppress=gone))
+    assert await store.suppressed(["m1", "m2", "m3"]) == {"m2", "m3"}
+    again = [Suppress("m2", "complained", later), Suppress("m1", "complained", later)]
+    await store.commit(a_commit(1, 3, shard="email-0", suppress=again))
+    found = {row["id"]: (row["at"], row["reason"]) for row in await store.suppressions(10)}
+    assert found == {
+        "m1": (later, "complained"),
+        "m2": (at, "bounced"),
+        "m3": (at, "bounced"),
+    }
+    assert await store.suppression_reasons() == {"bounced": 2, "complained": 1}
+    with pytest.raises(Suppressed) as caught:
+        await store.commit(a_commit(1, 4, shard="email-0", guards=["m2", "m4"]))
+    assert caught.value.mailboxes == frozenset({"m2"})
+
+
+async def test_no_batch_hands_over_to_a_mailbox_that_it_suppresses(keeping):
+    store = keeping.store()
+    await store.acquire("email-0")
+    gone = [Suppress("m1", "bounced", NOON)]
+    with pytest.raises(Suppressed) as caught:
+        await store.commit(a_commit(1, 1, shard="email-0", guards=["m1", "m2"], suppress=gone))
+    assert caught.value.mailboxes == frozenset({"m1"})
+    assert await store.suppressed(["m1"]) == set()
+    await store.commit(a_commit(1, 1, shard="email-0", guards=["m2"], suppress=gone))
+    assert await store.suppressed(["m1", "m2"]) == {"m1"}
 
 
 async def test_a_hand_over_that_races_with_a_suppression_comes_before_it_or_is_refused(keeping):

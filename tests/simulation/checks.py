@@ -95,6 +95,7 @@ async def check_everything(world: World, story: Story) -> None:
     every_send_ended(world)
     the_server_agrees(world)
     caps_held(world)
+    no_bounced_mailbox_is_written_to(world)
     every_offer_ended(world)
     caps_held_on_site(world)
     attempts_were_limited(world)
@@ -286,6 +287,15 @@ def caps_held(world: World) -> None:
                     world.witness.broken(
                         "cap", f"{count + 1} in {last - first} from {first}, visitors {who}"
                     )
+
+
+def no_bounced_mailbox_is_written_to(world: World) -> None:
+    """A mailbox that is not there is suppressed for everybody; that nothing goes to those is looked at each commit."""
+    for send, row in world.witness.sends.items():
+        if row["status"] != "bounced" or REFUSED in row["reason"] or row["reason"] == ERASED:
+            continue
+        if row["mailbox"] not in world.database.suppressed:
+            world.witness.broken("bounced, and not suppressed", send)
 
 
 def every_offer_ended(world: World) -> None:

@@ -30,6 +30,7 @@ MUTANTS = (
     "cap_not_reserved",
     "tombstone_not_followed",
     "suppression_not_read",
+    "bounce_known_of_one",
     "late_event_reopens_run",
     "offer_not_reserved",
     "offer_again_in_session",

@@ -296,6 +296,51 @@ def test_a_suppressed_mailbox_is_refused_when_a_session_is_free():
     assert refused(world.due(), "suppressed")
 
 
+def test_a_mailbox_that_does_not_exist_is_suppressed_for_everybody():
+    world = World()
+    world.handing_over()
+    found = world.outcome("bounced", code=550, reason="RCPT: 5.1.1 unknown")
+    assert of(found, fx.Suppress) == [fx.Suppress("m:ann@example.com", "bounced", NOW)]
+
+
+def test_a_mailbox_that_took_the_mail_or_only_dislikes_us_is_not_suppressed():
+    for outcome, code, reason in [
+        ("handed over", 250, "END: OK"),
+        ("bounced", 554, "END: 5.7.1 looks like spam"),
+        ("uncertain", 0, "END: no answer"),
+    ]:
+        world = World()
+        world.handing_over()
+        assert not of(world.outcome(outcome, code=code, reason=reason), fx.Suppress)
+
+
+def test_the_mailbox_that_bounced_is_suppressed_and_not_the_present_one():
+    world = World()
+    world.handing_over()
+    world.identify("ann@home.example")
+    found = world.outcome("bounced", code=550, reason="RCPT: 5.1.1 unknown")
+    assert [each.mailbox for each in of(found, fx.Suppress)] == ["m:ann@example.com"]
+
+
+@pytest.mark.parametrize("kind", ["bounced", "complained"])
+def test_the_mailbox_of_a_reported_send_is_suppressed(kind):
+    world = World()
+    world.handing_over()
+    world.outcome("handed over")
+    world.identify("ann@home.example")
+    found = world.respond(kind)
+    assert of(found, fx.Suppress) == [fx.Suppress("m:ann@example.com", kind, NOW)]
+
+
+def test_who_is_being_erased_leaves_a_mailbox_that_does_not_exist_suppressed():
+    world = World()
+    world.handing_over()
+    BOT.forget(world.state, msg.Erased(VISITOR, NOW), NOW, world.view)
+    found = world.outcome("bounced", code=550, reason="RCPT: 5.1.1 unknown")
+    assert [each.mailbox for each in of(found, fx.Suppress)] == ["m:ann@example.com"]
+    assert of(found, fx.Forget)
+
+
 def test_a_success_mail_asks_for_no_suppression():
     world = World(view=a_view(suppressed=["m:ann@example.com"]))
     world.goal()
@@ -308,6 +353,38 @@ def test_a_mailbox_of_another_visitor_is_refused_when_a_session_is_free():
     world.request()
     world.identify(owns=False)
     assert refused(world.due(), "mailbox of another visitor")
+
+
+def test_a_send_decided_for_another_address_is_given_back():
+    """Two visitors with two mailboxes became one after Rules asked the caps of the one mailbox."""
+    world = World()
+    world.request(a_plan(mailbox="m:ann@example.com"))
+    world.identify("ann@home.example")
+    found = world.due()
+    assert not of(found, fx.HandOver)
+    assert of(found, fx.PutSend)[-1].reason == "another address"
+    [told] = [each.message for each in of(found, fx.Tell)]
+    assert (told.outcome, told.reason) == ("given up", "another address")
+    assert not world.state.refused_total, "nothing was withheld"
+
+
+def test_a_send_decided_for_the_address_in_another_spelling_goes_out():
+    view = msgspec.structs.replace(a_view(), mailbox=lambda address: f"m:{address.lower()}")
+    world = World(view=view)
+    world.request(a_plan(mailbox="m:ann@example.com"))
+    world.identify("Ann@Example.com")
+    assert of(world.due(), fx.HandOver)
+
+
+def test_a_send_that_waits_for_its_server_while_the_address_changes_is_given_back():
+    world = World()
+    world.handing_over(a_plan(mailbox="m:ann@example.com"))
+    world.outcome("deferred", code=451, reason="try later")
+    world.identify("ann@home.example")
+    world.wake("retry:s1")
+    found = world.due()
+    assert not of(found, fx.HandOver)
+    assert of(found, fx.PutSend)[-1].status == "given up"
 
 
 def test_more_sends_than_any_caps_allow_are_refused():

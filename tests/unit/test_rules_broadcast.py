@@ -12,7 +12,7 @@ import pytest
 from agents.rules.compiled import Cap, CompiledCohort
 from agents.rules_manager.broadcasting import OPEN_MAX
 from agents.rules_manager.loop import MERGED
-from agents.rules_manager.planning import NEWS_AFTER_MERGE
+from agents.rules_manager.planning import NEWS_AFTER
 from agents.rules_manager.state import RUNS_MAX, Run
 from messaging.vocabulary.effects import LogDecision, LogStory, PutRecipient, Tell
 from messaging.vocabulary.messages import (
@@ -163,7 +163,7 @@ def test_what_waits_for_a_word_on_two_who_became_one_says_until_when() -> None:
     one.state.may_email = False
     reach(one)
     one.pass_time(0.1)
-    assert waits(one) == ("consent", one.state.merged_at + NEWS_AFTER_MERGE)
+    assert waits(one) == ("consent", one.state.merged_at + NEWS_AFTER)
 
 
 def test_the_higher_priority_goes_first() -> None:

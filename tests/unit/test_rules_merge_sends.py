@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from agents.rules_manager.planning import NEWS_AFTER
 from messaging.vocabulary.effects import LogStory, Tell
 from messaging.vocabulary.messages import MergedInto, StateMerged
 from tests.rules_builders import PATH, VISITOR, OneVisitor
@@ -81,6 +82,35 @@ def test_a_lead_whom_email_had_not_heard_of_yet_is_not_lost() -> None:
     lead.outcome = "handed over"
     lead.pass_time(30 * DAY)
     assert (lead.run.attempts, lead.run.status) == (4, "alerted")
+
+
+def test_a_send_is_decided_for_the_mailbox_that_rules_know() -> None:
+    lead = asked(VISITOR)
+    assert lead.plans[0].mailbox == lead.view.mailbox("lead@example.com")
+
+
+def test_an_email_decided_for_another_address_is_decided_anew_when_all_have_heard_of_it() -> None:
+    lead = asked(VISITOR)
+    lead.settle(lead.plans[0], "given up", "another address")
+    assert lead.run.status == "planned"
+    assert lead.run.planned_at is not None
+    assert lead.run.planned_at >= lead.now + NEWS_AFTER
+    assert (lead.run.attempts, lead.state.touches) == (0, [])
+    lead.identify(address="ann@home.example")
+    lead.outcome = "handed over"
+    lead.pass_time(30 * DAY)
+    assert (lead.run.attempts, lead.run.status) == (4, "alerted")
+    assert {each.mailbox for each in lead.plans[1:]} == {lead.view.mailbox("ann@home.example")}
+
+
+def test_where_the_two_never_agree_on_the_address_a_person_is_called() -> None:
+    lead = asked(VISITOR)
+    for _ in range(20):
+        if lead.run.status == "sending":
+            lead.settle(lead.plans[-1], "given up", "another address")
+        lead.pass_time(DAY)
+    assert lead.run.status == "stopped"
+    assert [alert.kind for alert in lead.alerts] == ["cannot be sent"]
 
 
 def test_where_email_never_hears_of_a_lead_a_person_is_called() -> None:
