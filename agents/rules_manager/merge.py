@@ -17,8 +17,9 @@ from agents.rules_manager.broadcast_rule import (
     REFUSED,
     SENT,
 )
-from agents.rules_manager.loop import MERGED, leave_alone, win
+from agents.rules_manager.loop import leave_alone, win
 from agents.rules_manager.planning import plan, stop
+from agents.rules_manager.sending import MERGED
 from agents.rules_manager.state import (
     ABSORBED_MAX,
     ACTIVE,

@@ -19,6 +19,7 @@ from agents.rules_manager import (
     flow,
     loop,
     merge,
+    sending,
     windows,
 )
 from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
@@ -69,7 +70,7 @@ def step(
                 state.cohorts.remove(cohort)
             engaging.left(turn, cohort)
         case Responded():
-            loop.responded(turn, message)
+            sending.responded(turn, message)
         case SessionEnded():
             state.note_visits([Visit(message.ended_at, message.depth)])
             loop.session_ended(turn, message)
@@ -77,7 +78,7 @@ def step(
         case EngagementSettled() | SiteConsent():
             engaging.heard(turn, message)
         case SendSettled():
-            loop.send_settled(turn, message)
+            sending.send_settled(turn, message)
             merge.send_settled(turn, message)
         case GoalReached():
             loop.goal_reached(turn, message)
@@ -187,6 +188,6 @@ def _woke(turn: Turn, key: str) -> None:
         slot, _, number = rest.rpartition(":")
         for run, attempt in windows.of_number(turn, slot, int(number)):
             if windows.is_over(turn, attempt):
-                loop.window_ended(turn, run, attempt)
+                sending.window_ended(turn, run, attempt)
         turn.state.keep_replaced(turn.state.replaced)
         windows.await_end(turn, slot, int(number))

@@ -11,8 +11,8 @@ import pytest
 
 from agents.rules.compiled import Cap, CompiledCohort
 from agents.rules_manager.broadcasting import OPEN_MAX
-from agents.rules_manager.loop import MERGED
 from agents.rules_manager.planning import NEWS_AFTER
+from agents.rules_manager.sending import MERGED
 from agents.rules_manager.state import RUNS_MAX, Run
 from messaging.vocabulary.effects import LogDecision, LogStory, PutRecipient, Tell
 from messaging.vocabulary.messages import (

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from agents.rules_manager import loop
+from agents.rules_manager import sending
 from agents.rules_manager.planning import plan
 from tests.simulation.mutants.plant import replaced
 
-_answered = loop._answered
+_answered = sending._answered
 
 
 def answered(turn: Any, run: Any, attempt: Any, message: Any) -> None:
@@ -22,5 +22,5 @@ def answered(turn: Any, run: Any, attempt: Any, message: Any) -> None:
 
 @contextmanager
 def planted() -> Iterator[None]:
-    with replaced(loop, "_answered", answered):
+    with replaced(sending, "_answered", answered):
         yield
