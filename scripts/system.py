@@ -16,6 +16,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -245,11 +246,14 @@ class System:
         address = self._settings.ray_address or ""
         if address:
             await refuse_silent(address)
+        given_up = threading.Event()
         starting = asyncio.create_task(
-            asyncio.to_thread(start_ray, self._data, address, code_path=ROOT)
+            asyncio.to_thread(
+                start_ray, self._data, address, code_path=ROOT, given_up=given_up.is_set
+            )
         )
         # A thread cannot be stopped half-way: whoever gives up the start waits for it, then stops Ray.
-        stack.push_async_callback(_stop_started, starting)
+        stack.push_async_callback(_stop_started, starting, given_up)
         return await asyncio.shield(starting)
 
     async def _start_store(self, stack: AsyncExitStack) -> None:
@@ -456,7 +460,8 @@ class System:
             )
 
 
-async def _stop_started(starting: asyncio.Task[RayHead]) -> None:
+async def _stop_started(starting: asyncio.Task[RayHead], given_up: threading.Event) -> None:
+    given_up.set()
     await asyncio.wait({starting})
     if not starting.cancelled() and starting.exception() is None:
         await asyncio.to_thread(stop_ray, starting.result())

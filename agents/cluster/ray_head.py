@@ -18,7 +18,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -124,13 +124,20 @@ def sessions_folder(data: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"mdma-{os.getuid()}-{digest}"
 
 
-def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
+def start_ray(
+    data: Path,
+    address: str = "",
+    *,
+    code_path: str = "",
+    given_up: Callable[[], bool] = lambda: False,
+) -> RayHead:
     """Start Ray for a data folder, or join the cluster at `address`.
 
     Parameters:
         data: where the token is kept.
         address: a running cluster; empty: start one here.
         code_path: put on the actors' import path.
+        given_up: whether nobody waits for it any more: a try that failed is not made again then.
     """
     if address:
         with _quiet():
@@ -146,7 +153,7 @@ def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
     os.environ.update(_ENVIRONMENT | {"RAY_AUTH_TOKEN_PATH": str(token), NO_CRASH_HANDLER: "1"})
     if code_path:
         os.environ["PYTHONPATH"] = code_path
-    context = _start_here(sessions)
+    context = _start_here(sessions, given_up)
     info = context.address_info
     return RayHead(
         str(info["address"]),
@@ -158,7 +165,7 @@ def start_ray(data: Path, address: str = "", *, code_path: str = "") -> RayHead:
     )
 
 
-def _start_here(sessions: Path) -> Any:
+def _start_here(sessions: Path, given_up: Callable[[], bool]) -> Any:
     """Start every process of Ray, once more if the first try is too slow. Raise Unavailable."""
     said = ""
     for _ in range(START_TRIES):
@@ -181,6 +188,8 @@ def _start_here(sessions: Path) -> Any:
             said = _said(error)
             ray.shutdown()
             clear_sessions(sessions)
+            if given_up():  # a signal to the whole group ended Ray's processes half-way
+                break
             sessions.mkdir(mode=0o700, exist_ok=True)
         else:
             return context

@@ -44,9 +44,28 @@ def test_a_ray_that_does_not_come_up_is_one_line_that_says_to_start_again(
     sessions = tmp_path / "sessions"
     sessions.mkdir()
     with pytest.raises(Unavailable, match=said) as error:
-        _start_here(sessions)
+        _start_here(sessions, lambda: False)
     assert "\n" not in str(error.value)
     assert len(tries) == START_TRIES
+    assert not sessions.exists()
+
+
+def test_a_start_that_was_given_up_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who signals the whole process group ends Ray's processes half-way: the first try fails by that."""
+    tries: list[int] = []
+
+    def init(**_: Any) -> None:
+        tries.append(1)
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(ray, "init", init)
+    sessions = tmp_path / "sessions"
+    sessions.mkdir()
+    with pytest.raises(Unavailable):
+        _start_here(sessions, lambda: bool(tries))
+    assert len(tries) == 1
     assert not sessions.exists()
 
 
