@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.rules.naming import counted_as
 from messaging.vocabulary.effects import BY_ITSELF
 from messaging.vocabulary.quarantine import DROPPED, EVENT, QUARANTINE, REPLAYED, UNREADABLE
 from scripts.choices import decided
@@ -96,7 +97,9 @@ def _moved_by(by: str) -> str:
         return f"{'list' if trait != name else 'trait'} {shown(trait)} changed"
     if kind == "place":
         return f"their {shown(name)} is another"
-    return MOVERS[kind] if kind in MOVERS else did(name if kind == "track" else by)
+    if kind == "track":
+        return did(counted_as(name))
+    return MOVERS[kind] if kind in MOVERS else did(by)
 
 
 def set_aside(row: Row) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from agents.rules.naming import ENGAGEMENT, own_event
 from messaging.gateway.moments import in_words
 from scripts.reasons import why
 from scripts.visible import shown
@@ -33,8 +34,8 @@ EVENTS = {
     "screen": "viewed a screen",
     "group": "joined a group",
     "alias": "got another user id",
-    "opened": "opened an e-mail",
-    "clicked": "clicked in an e-mail",
+    "mail_opened": "opened an e-mail",
+    "mail_clicked": "clicked in an e-mail",
     "unsubscribed": "unsubscribed",
     "address_confirmed": "confirmed their address",
     "bounced": "an e-mail came back",
@@ -55,12 +56,17 @@ def did(what: str) -> str:
 
     >>> did("shown opinion_form"), did("page"), did("mail_opened"), did("shown the way")
     ('saw the opinion form', 'viewed a page', 'opened an e-mail', 'did "shown the way"')
+    >>> did("track:mail_opened"), did("engagement_clicked")
+    ('did "mail_opened"', 'took up an offer')
     """
-    name = what.removeprefix("mail_").removeprefix("engagement_").replace(":", " ", 1)
-    response, _, type_ = name.partition(" ")
+    if (own := own_event(what)) is not None:
+        return f'did "{own}"'
+    response, _, type_ = what.removeprefix(ENGAGEMENT).replace(":", " ", 1).partition(" ")
     if response in RESPONSES and type_ in TYPES:
         return f"{RESPONSES[response]} the {type_.replace('_', ' ')}"
-    return EVENTS.get(name, f'did "{what}"')
+    if response in RESPONSES and what == ENGAGEMENT + response:
+        return f"{RESPONSES[response]} an offer"
+    return EVENTS.get(what, f'did "{what}"')
 
 
 def moment(value: Any) -> str:

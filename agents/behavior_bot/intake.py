@@ -34,6 +34,7 @@ from agents.behavior_bot.tallies import put_in_hours, tally_of
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
 from agents.rules.keeping import VIEWS
+from agents.rules.naming import TRACK, counted_as
 from agents.rules.values import number
 from agents.rules.watches import PATH
 from learning.serving.presence import note
@@ -75,9 +76,16 @@ _NAMES: dict[type[Call], str] = {
 
 
 def name_of(event: Call) -> str:
-    """Return the name under which a call is counted: the event's own for `track`, else the call's."""
+    """Return the name under which a call is counted: the event's own for `track` (`counted_as`), else the call's."""
     if isinstance(event, Track):
-        return event.event[:NAME_CHARACTERS_MAX]
+        return counted_as(event.event[:NAME_CHARACTERS_MAX])
+    return _NAMES[type(event)]
+
+
+def kind_of(event: Call) -> str:
+    """Return the kind of a call (`agents.rules.facts`, rule 4)."""
+    if isinstance(event, Track):
+        return TRACK + event.event[:NAME_CHARACTERS_MAX]
     return _NAMES[type(event)]
 
 

@@ -27,7 +27,7 @@ from agents.behavior_bot.entries import tell_asked, tell_broadcast, tell_entries
 from agents.behavior_bot.evaluate import COHORTS_WAKE, Moment, add_points, evaluate, moment
 from agents.behavior_bot.filling import absorb_lacking, fill, settle
 from agents.behavior_bot.hours import is_news, tell_hours
-from agents.behavior_bot.intake import count, name_of, purchase, remember
+from agents.behavior_bot.intake import count, kind_of, name_of, purchase, remember
 from agents.behavior_bot.knowing import (
     DOUBLE_OPT_IN,
     learn,
@@ -282,7 +282,7 @@ def _call(
         effects += confirming.ask(state, here)
     if is_news(state):
         effects += tell_hours(state, here.visitor, here.now)
-    kind = f"track:{name}" if is_track else name
+    kind = kind_of(event)
     kinds = (kind, *changed, *remembered)
     if is_other:
         kinds = (*kinds, "purchase")

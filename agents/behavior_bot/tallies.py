@@ -13,11 +13,11 @@ from collections.abc import Collection
 
 from agents.behavior_bot.state import BehaviorState, Tally
 from agents.rules.basics import COUNTED_MAX
+from agents.rules.naming import ENGAGEMENT, OTHER
 
 NAMES_MAX = 160
 NAMES_CHARACTERS_MAX = 2_000
 """Names of events kept apart, and their characters together; what is more is counted as `OTHER`."""
-OTHER = "…other"
 OWN_NAMES = frozenset(
     {
         OTHER,
@@ -76,7 +76,7 @@ def trim_names(
 
 
 def _is_kept(name: str, asked: Collection[str]) -> bool:
-    return name in asked or name in OWN_NAMES or name.startswith("engagement_")
+    return name in asked or name in OWN_NAMES or name.startswith(ENGAGEMENT)
 
 
 def add_counts(tally: Tally, other: Tally) -> None:

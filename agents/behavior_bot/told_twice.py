@@ -12,9 +12,10 @@ from __future__ import annotations
 from agents.behavior_bot.evaluate import add_points
 from agents.behavior_bot.intake import order_id_of
 from agents.behavior_bot.state import BehaviorState
-from agents.behavior_bot.tallies import OTHER, hour_of
+from agents.behavior_bot.tallies import hour_of
 from agents.protocol.known import knows
 from agents.rules.compiled import CompiledRules
+from agents.rules.naming import OTHER
 from messaging.vocabulary.events import Record, Track
 
 Tellings = tuple[float, float]

@@ -27,6 +27,7 @@ from agents.rules.flow_models import walk_steps
 from agents.rules.interaction_models import InteractionFile
 from agents.rules.keeping import kept_by, kept_for
 from agents.rules.models import Cohort, PathFile, Score, Stage
+from agents.rules.naming import counted_as
 from agents.rules.nobody import Nobody
 from agents.rules.parts import DEPTHS, SESSION, Around, Part, bound_kind, rarest_need
 from agents.rules.reach import reach_of
@@ -81,7 +82,7 @@ def compile_rules(rules: RuleSet, version: int) -> CompiledRules:
         bounds=_bounds(around, touched),
         keeps=keeps,
         counted=PURCHASE_EVENTS
-        | goal_events
+        | {counted_as(event) for event in goal_events}
         | {kind.removeprefix("track:") for kind in touched if kind.startswith("track:")},
     )
 

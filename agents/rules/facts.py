@@ -6,7 +6,7 @@ Rules
    `recent` counts the hours that start at `since` or later. It need not count to more than `COUNTED_MAX`.
 3. Names of events are those of `track` calls as they came ("Product Added"). What is no track call
    is counted under these names: `page`, `screen`, and, only where a human probably did it (one half
-   or more), `mail_opened` and `mail_clicked`.
+   or more), `mail_opened` and `mail_clicked`. A track call of such a name is `track:` and that name (`naming`).
 4. Kinds, for `CompiledRules.cohorts_touched` and `ScoreRule.points`, are `track:<event name>`, and
    `page` `screen` `identify` `group` `alias` `mail_opened` `mail_clicked` `unsubscribed` `bounced`
    `complained` for what they say; `purchase` (an order was counted otherwise than by one of the

@@ -16,6 +16,7 @@ from datetime import datetime
 
 from agents.rules.compiled import ANY_TRACK, NEEDS, Need, ScoreRule, Test, Until
 from agents.rules.facts import Facts
+from agents.rules.naming import TRACK
 from agents.rules.watches import Watch
 from agents.rules.windows import has_days, leaves_at, window_start
 
@@ -221,8 +222,13 @@ def counted(
 
 
 def kinds_of(event: str) -> frozenset[str]:
-    """Return the kinds of an event by the name it is counted under, `engagement_clicked:notice_bar` among them."""
-    return frozenset({f"track:{event}"} | ({event.partition(":")[0]} & OTHER_KINDS))
+    """Return the kinds of an event by the name it is counted under, `engagement_clicked:notice_bar` among them.
+
+    >>> sorted(kinds_of("page")), sorted(kinds_of("track:page"))
+    (['page', 'track:page'], ['track:page', 'track:track:page'])
+    """
+    own = {event} if event.startswith(TRACK) else set[str]()
+    return frozenset({f"{TRACK}{event}"} | own | ({event.partition(":")[0]} & OTHER_KINDS))
 
 
 def _kinds(parts: Sequence[Part]) -> frozenset[str]:

@@ -12,7 +12,7 @@ import pytest
 from agents.behavior_bot.merge import pack
 from agents.behavior_bot.orders import orders_value
 from agents.behavior_bot.state import BehaviorState
-from agents.behavior_bot.tallies import OTHER
+from agents.rules.naming import OTHER
 from messaging.vocabulary.effects import Moved, Tell, WakeAt
 from messaging.vocabulary.messages import (
     AlertAnswered,

@@ -12,8 +12,9 @@ from agents.behavior_bot import layout
 from agents.behavior_bot.bot import BehaviorBot
 from agents.behavior_bot.orders import orders_value
 from agents.behavior_bot.state import BehaviorState, Stamped
-from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_IN_ALL_MAX, HOURS_MAX, NAMES_MAX, OTHER
+from agents.behavior_bot.tallies import FIRST_HOUR, HOURS_IN_ALL_MAX, HOURS_MAX, NAMES_MAX
 from agents.protocol.known import TIME_BYTES, knows, remember
+from agents.rules.naming import OTHER
 from tests.behavior_builders import START, Ann, a_track, a_view_of, an_identify
 
 DAY = timedelta(days=1)
