@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from liquid import Environment, FalsyStrictUndefined
 from liquid.exceptions import (
     LiquidError,
+    LiquidSyntaxError,
     ResourceLimitError,
     TemplateNotFoundError,
     UndefinedError,
@@ -57,6 +58,10 @@ OF_OTHERS = re.compile(r"{%-?\s*(include|render|extends|block|import|from|macro|
 """A tag by which a text would be made of others, in this dialect of Liquid or another one."""
 
 
+OPENING = {"{{": "}}", "{%": "%}"}
+"""How what is filled in, and a tag, open and close."""
+
+
 class _Limited(Environment):
     """Parse and render within limits: a sandbox is no limit of time."""
 
@@ -89,7 +94,7 @@ def make_bodies(rules: RuleSet, ready: Mapping[str, str] | None = None) -> list[
         rules.spoken[name] = _traits_in(environment, template, body)
         failure = None if found else _failure(environment, body, known)
         if failure is not None:
-            errors.append(_template_error(source, template.body_key, failure))
+            errors.append(_template_error(source, template.body_key, body, failure))
     # What was pushed before there was a bound runs on: the first so many are told (`spoken_in`).
     return errors if ready is not None else [*errors, *_too_many(rules)]
 
@@ -117,9 +122,7 @@ def lacking_without_event(name: str, template: Template) -> str:
     for text in (template.subject, template.preheader, template.html, template.text):
         error = _failure(environment, text, ALWAYS_KNOWN)
         if error is not None:
-            return (
-                f"it needs what only an order gives ({_first_line(error)}), and goes out by itself"
-            )
+            return f"it needs what only an order gives ({_first_line(text, error)}), and goes out by itself"
     return ""
 
 
@@ -219,9 +222,8 @@ def _check_layouts(environment: Environment, rules: RuleSet) -> Iterator[RuleErr
             yield RuleError(file, 1, problem, f"write it once, for example in a <{COLUMN}>")
         error = _failure(environment, text, ALWAYS_KNOWN | IN_A_LAYOUT)
         if error is not None:
-            token = error.token
-            line = 1 if token is None else text.count("\n", 0, max(token.start_index, 0)) + 1
-            yield RuleError(file, line, _first_line(error), _hint(error))
+            line = text.count("\n", 0, _offset(text, error)) + 1
+            yield RuleError(file, line, _first_line(text, error), _hint(text, error))
 
 
 # ------------------------------------------------------------------------------------ texts
@@ -234,7 +236,7 @@ def _try_texts(
         text = getattr(template, part)
         error = None if text is None else _failure(environment, text, known)
         if error is not None:
-            yield _template_error(source, part, error)
+            yield _template_error(source, part, text, error)
 
 
 def _failure(
@@ -250,9 +252,9 @@ def _failure(
     return None
 
 
-def _template_error(source: Source, part: str, error: LiquidError) -> RuleError:
-    line = _line_in_file(source, part, error)
-    return RuleError(source.file, line, f"{part}: {_first_line(error)}", _hint(error))
+def _template_error(source: Source, part: str, text: str, error: LiquidError) -> RuleError:
+    line = _line_in_file(source, part, text, error)
+    return RuleError(source.file, line, f"{part}: {_first_line(text, error)}", _hint(text, error))
 
 
 def _of_others(error: LiquidError) -> str:
@@ -266,29 +268,70 @@ def _of_others(error: LiquidError) -> str:
     return "include" if isinstance(error, TemplateNotFoundError) else ""
 
 
-def _hint(error: LiquidError) -> str:
+def _unclosed(text: str, error: LiquidError) -> int | None:
+    """Return where what is filled in, or a tag, opens that is not closed and made a text fail; None: another reason.
+
+    The parser reads on to the next braces and tells what it found there, lines below.
+    """
+    if not isinstance(error, LiquidSyntaxError) or error.token is None:
+        return None
+    at, is_whole = error.token.start_index, error.token.value[:2] in OPENING
+    opened = at if is_whole else max(text.rfind(each, 0, max(at, 0)) for each in OPENING)
+    if opened < 0:
+        return None
+    closed = text.find(OPENING[text[opened : opened + 2]], opened)
+    nexts = [found for each in OPENING if (found := text.find(each, opened + 2)) >= 0]
+    end = min(nexts, default=len(text))
+    return opened if closed < 0 or closed > end else None
+
+
+def _unended(text: str, error: LiquidError) -> int | None:
+    """Return where a tag stands whose end was not found; None: it failed otherwise."""
+    wanted = re.match(r"expected tag end(\w+)", str(error.message or ""))
+    open_tags = []
+    for tag in re.finditer(r"{%-?\s*(end)?(\w+)", text) if wanted is not None else ():
+        if wanted is not None and tag[2] == wanted[1]:
+            if tag[1] is None:
+                open_tags.append(tag.start())
+            elif open_tags:
+                open_tags.pop()
+    return open_tags[-1] if open_tags else None
+
+
+def _offset(text: str, error: LiquidError) -> int:
+    """Return where in a text it fails, or where that begins of which the end is missing."""
+    for found in (_unclosed(text, error), _unended(text, error)):
+        if found is not None:
+            return found
+    return 0 if error.token is None else max(error.token.start_index, 0)
+
+
+def _hint(text: str, error: LiquidError) -> str:
     if _of_others(error):
         return "write it out here; what e-mails have in common stands in a layout (mjml)"
     if isinstance(error, UndefinedError):
         return (
             'not every visitor has it: write {{ name | default: "…" }}, or ask {% if name %} first'
         )
+    if (opened := _unclosed(text, error)) is not None:
+        return f"write {OPENING[text[opened : opened + 2]]} behind it, in the same line"
     if isinstance(error, ResourceLimitError):
         return "make it shorter"
     return "check the braces {{ }} and {% %}, and the names of tags and filters"
 
 
-def _line_in_file(source: Source, part: str, error: LiquidError) -> int:
+def _line_in_file(source: Source, part: str, text: str, error: LiquidError) -> int:
     """Return the file's line: a block begins below its key, any other text stands on the key's line."""
     start = source.blocks.get((part,))
-    token = error.token
-    if start is None or token is None:
+    if start is None or error.token is None:
         return source.line((part,))
-    return start + token.source.count("\n", 0, max(token.start_index, 0))
+    return start + text.count("\n", 0, _offset(text, error))
 
 
-def _first_line(error: LiquidError) -> str:
+def _first_line(text: str, error: LiquidError) -> str:
     if tag := _of_others(error):
         return f"{{% {tag} %}} is not allowed: a text is made of no other one"
-    text = re.sub(r"\s+", " ", str(error.message or error)).strip()
-    return text.partition(" --> ")[0]
+    if (opened := _unclosed(text, error)) is not None:
+        return f"{text[opened : opened + 2]} is not closed"
+    said = re.sub(r"\s+", " ", str(error.message or error)).strip()
+    return said.partition(" --> ")[0]

@@ -94,7 +94,10 @@ class WindowedOrSince(Windowed):
     @model_validator(mode="after")
     def _one_beginning(self) -> Self:
         if self.since_entry and self.hours is not None:
-            raise ValueError("since_entry and a window exclude each other")
+            raise WrongValueError(
+                "since_entry and a window exclude each other",
+                "keep one of them: within_days: 7",
+            )
         return self
 
 

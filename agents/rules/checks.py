@@ -18,6 +18,7 @@ from agents.rules.parts import OTHER_KINDS
 from agents.rules.ruleset import COHORTS, SCORES, RuleSet, name_of, walk
 from agents.rules.sense_checks import check_sense
 from agents.rules.source import Location, Source
+from agents.rules.value_checks import check_values
 from messaging.vocabulary.errors import RuleError
 
 DEPTH_MAX = 200
@@ -43,6 +44,7 @@ def check(rules: RuleSet, *, is_new: bool = True) -> list[RuleError]:
         *_check_lengths(rules),
         *_check_conditions(rules, every),
         *(circles or (check_sense(rules) if is_new else ())),
+        *(check_values(every) if is_new else ()),
         *_check_scores(rules),
         *_check_templates(rules, every),
         *_check_interactions(rules, every),

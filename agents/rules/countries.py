@@ -122,6 +122,11 @@ def country_key(country: str) -> str:
     return code_of_country(country) or plain(country)
 
 
+def english_names() -> list[str]:
+    """Return the English names of all countries, in small letters."""
+    return [*_english(), *ALSO_CALLED]
+
+
 @lru_cache(maxsize=1)
 def _english() -> dict[str, str]:
     """Return English name -> code."""

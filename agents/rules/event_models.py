@@ -40,7 +40,12 @@ class PageLike(Model):
     @model_validator(mode="after")
     def _one_text(self) -> Self:
         if (self.starts_with is None) == (self.contains is None):
-            raise ValueError("a page needs one of starts_with, contains")
+            raise WrongValueError(
+                "a page needs one of starts_with, contains",
+                "write it like {starts_with: /pricing}"
+                if self.starts_with is None
+                else "keep one of them: {starts_with: /pricing}",
+            )
         return self
 
 
@@ -54,7 +59,10 @@ class EventLike(Model):
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
         if (self.name is None) == (self.page is None):
-            raise ValueError("a step is an event by its name, or a page")
+            raise WrongValueError(
+                "a step is an event by its name, or a page",
+                "write {name: Form Sent}, or {page: {starts_with: /pricing}}",
+            )
         return self
 
     @property

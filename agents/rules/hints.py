@@ -32,6 +32,17 @@ _SPELLINGS = (
 )
 """What a pattern holds -> how what it asks for is written; the first that fits."""
 
+_MEANT = {
+    "mobile": "phone",
+    "smartphone": "phone",
+    "iphone": "phone",
+    "ipad": "tablet",
+    "computer": "desktop",
+    "laptop": "desktop",
+    "pc": "desktop",
+}
+"""What people write -> what it is called here, where that is allowed: no letters of the one are in the other."""
+
 _BOUNDS = ("greater_than_equal", "less_than_equal", "greater_than", "less_than")
 
 
@@ -89,7 +100,8 @@ def _shown(given: Any) -> str:
 
 
 def _choice(given: Any, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(str(given), allowed, n=1, cutoff=0.5)
+    meant = _MEANT.get(str(given).casefold(), "")
+    near = [meant] if meant in allowed else difflib.get_close_matches(str(given), allowed, n=1)
     listed = ", ".join(allowed[:CHOICES_MAX]) + (", …" if len(allowed) > CHOICES_MAX else "")
     return f"did you mean {near[0]}? allowed: {listed}" if near else f"allowed: {listed}"
 

@@ -223,7 +223,7 @@ MISTAKES = [
     ("text between blocks", "templates/cart-last.yaml", "  <mj-button", "  Go: <mj-button", "Go: <mj-button", "mjml: a text stands between blocks"),
     ("Liquid in mjml", "templates/cart-last.yaml", "<h1>", "<h1>{{ nickname }}", "<h1>{{ nickname", "mjml: 'nickname' is undefined"),
     ("Liquid that gets lost", "templates/cart-last.yaml", "  <mj-button", '  <mj-image src="x.png" width="{{ shop_url }}" />\n  <mj-button', "<mj-image", "mjml: {{ shop_url }} gets lost"),
-    ("if without an end", "templates/cart-last.yaml", "  <mj-button", "  {% if firstName %}\n  <mj-button", "  <mj-text>", "mjml: expected tag endif"),
+    ("if without an end", "templates/cart-last.yaml", "  <mj-button", "  {% if firstName %}\n  <mj-button", "  {% if firstName", "mjml: expected tag endif"),
     ("unknown layout", "templates/cart-last.yaml", "layout: letter", "layout: postcard", "layout: postcard", "the layout postcard does not exist"),
     ("two bodies", "templates/cart-last.yaml", "layout: letter", "html: <p>Hi</p>", "mjml: |", "a template has one body"),
     ("layout without a place", "layouts/letter.mjml", "        {{ content }}\n", "", "<!-- What", "{{ content }} stands 0 times"),

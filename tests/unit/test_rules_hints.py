@@ -11,7 +11,7 @@ import yaml
 
 from agents.rules.condition_models import Condition
 from agents.rules.ruleset import model_of
-from config.load import DEFAULTS, read_folder, validate_files
+from config.load import DEFAULTS, compile_files, read_folder, validate_files
 from messaging.vocabulary.errors import RuleError
 from tests.unit.test_config_load import MISTAKES, changed
 
@@ -61,11 +61,73 @@ def test_no_mistake_is_told_without_a_hint(mistake: tuple[str, ...]) -> None:
         (COHORTS, "in_cart: true", "trait: {name: x, matches: '(a'}", "check its brackets"),
         (COHORTS, "in_cart: true", "sequence: {steps: [a]}", "add at least one"),
         (COHORTS, "in_cart: true", "date: {trait: x, after: tomorrow}", "four digits of the year"),
+        (COHORTS, "in_cart: true", "device: mobile", "did you mean phone? allowed: phone, tablet, desktop"),
+        (COHORTS, "in_cart: true", "device: Laptop", "did you mean desktop?"),
+        (COHORTS, "in_cart: true", "device: watch", "allowed: phone, tablet, desktop"),
+        (COHORTS, "in_cart: true", "sequence: {steps: [{page: {}}, a]}", "write it like {starts_with: /pricing}"),
+        (COHORTS, "in_cart: true", "sequence: {steps: [{page: {starts_with: /a, contains: b}}, c]}", "keep one of"),
+        (COHORTS, "in_cart: true", "sequence: {steps: [{name: a, page: {contains: b}}, a]}", "write {name: Form Sent}"),
+        (COHORTS, "in_cart: true", "event: {name: a, since_entry: true, within_days: 2}", "keep one of them"),
+        (COHORTS, "in_cart: true", "page: {starts_with: pricing}", "write /pricing, or ask contains: pricing"),
+        (COHORTS, "in_cart: true", "page: {starts_with: 'https://shop.example/pricing'}", "write /pricing, or"),
+        (COHORTS, "in_cart: true", "not: {sequence: {steps: [{page: {starts_with: demo}}, a]}}", "write /demo"),
+        (COHORTS, "in_cart: true", "unfinished: {start: {page: {starts_with: a}}, finish: b, after_hours: 1}", "/a"),
+        (COHORTS, "in_cart: true", "country: XX", "write DE, DEU or Germany"),
+        (COHORTS, "in_cart: true", "country: Germny", "did you mean Germany?"),
     ],
 )  # fmt: skip
 def test_a_hint_says_what_to_write_instead(file: str, old: str, new: str, hint: str) -> None:
     found = errors_of(file, old, new)
     assert any(hint in each.hint for each in found), [str(each) for each in found]
+    assert not any("{'" in str(each) for each in found), "nothing is told as Python writes it"
+
+
+@pytest.mark.parametrize("country", ["DE", "deu", "UK", "Kosovo", "Deutschland", "Brasil"])
+def test_a_country_may_be_called_as_a_site_calls_it(country: str) -> None:
+    assert not errors_of(COHORTS, "in_cart: true", f"country: {country}")
+
+
+def test_the_question_of_a_step_is_checked_as_that_of_a_cohort() -> None:
+    steps = """
+  - {name: a, if: {page: {starts_with: pricing}}, then: [{name: b, tag: x}]}
+  - {name: c, wait_until: {when: {country: XX}, at_most_hours: 2}}
+"""
+    head = "goal: [Order Completed]\nentry: {cohort: addressable-lead}\n"
+    files = FILES | {"paths/flow.yaml": f"{head}reentry: never\nsteps:{steps}"}
+    found = {each.line: each.hint for each in validate_files(files) if "flow" in each.file}
+    assert "write /pricing" in found[5]
+    assert "write DE" in found[6]
+
+
+def test_what_was_published_before_runs_on() -> None:
+    files = changed(COHORTS, "in_cart: true", "any: [{country: XX}, {page: {starts_with: a}}]")
+    pushed = dict.fromkeys(read_folder(DEFAULTS), "")
+    assert compile_files(files, 1, pushed).cohorts
+
+
+OPENED = "a\n{{ shop_name\n\nwords {{ unsubscribe_url }}\nb"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (OPENED, 2, "{{ is not closed"),
+        ("a\n{{ shop_name\nb", 2, "{{ is not closed"),
+        ("a\n{{ shop_name }\nb {{ shop_url }}", 2, "{{ is not closed"),
+        ("a\n{% if shop_name\nb {{ shop_url }}\n{% endif %}", 2, "{% is not closed"),
+        ("a\n{{ shop_name\n| nonsense words }}\n{{ shop_url }}", 3, "expected"),
+        ("a\n{% if shop_name %}\nb\nc", 2, "expected tag endif"),
+        ("{% if shop_url %}{% endif %}\n{% if shop_name %}\n{% for x in y %}{% endfor %}", 2, "endif"),
+    ],
+)  # fmt: skip
+def test_what_is_not_closed_is_told_where_it_opens(text: str, line: int, said: str) -> None:
+    file = "templates/invite-hello.yaml"
+    first = '  Hi {{ firstName | default: first_name | default: "there" }},\n\n'
+    body = "".join(f"  {each}\n" for each in text.split("\n"))
+    found = validate_files(changed(file, first, body))
+    assert [each.line - 3 for each in found] == [line], found
+    assert said in found[0].problem
+    assert found[0].hint
 
 
 WRONG: list[Any] = ["", "no such thing", -1, 10**12, 2.5, True, [], {}, ["x"], {"x": "y"}]
