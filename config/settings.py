@@ -1,8 +1,8 @@
 """Read the settings: command line, then environment, then `.env`, then `settings.yaml`.
 
 Rules
-1. What is misspelt in a file of ours is an error, and so is a line that cannot be read; the environment
-   is shared with others, so a strange `MDMA_…` there is left alone.
+1. What is misspelt is an error, and so is a line of a file that cannot be read; the environment is shared with others,
+   so a `MDMA_…` there that is like no setting is only told (`environment`).
 2. A secret shows itself only by `get_secret_value()`: not in a repr, not in an error, not in a log.
 3. An error is one line that names the setting as it is written in the environment.
 """
@@ -33,6 +33,7 @@ from pydantic_settings import (
 from agents.rules.source import parse
 from config import setting_checks as checks
 from config.env_file import env_problems
+from config.environment import near, strangers
 from messaging.social.places import is_named
 from messaging.vocabulary.errors import MdmaError, RuleError
 
@@ -202,7 +203,8 @@ def read_settings(folder: Path | None = None, **given: Any) -> Settings:
         given: what the command line said; None stands for "not said".
     """
     base = Path.cwd() if folder is None else folder
-    if unread := env_problems(base / ".env", PREFIX):
+    misspelt = [f"{name}: {_none(like)}" for name, like in _strangers().items() if like]
+    if unread := [*env_problems(base / ".env", PREFIX), *misspelt]:
         raise SettingsInvalid(unread)
     said = {name: value for name, value in given.items() if value is not None}
     config = said.get("config") or _configured(base)
@@ -281,9 +283,29 @@ def _read_file(file: Path) -> dict[str, Any]:
 def _problem(location: tuple[int | str, ...], message: str) -> str:
     name = PREFIX + "__".join(str(part) for part in location[:2]).upper()
     if message.startswith("Extra inputs"):
-        return f"{name}: there is no such setting"
+        return f"{name}: {_none(near(name.removeprefix(PREFIX), _names()))}"
     words = message.removeprefix("Value error, ")
     return f"{name}: {words[:1].lower()}{words[1:]}"
+
+
+def _none(like: str) -> str:
+    meant = f"; did you mean {PREFIX}{like}?" if like else ""
+    return f"there is no such setting{meant}"
+
+
+def _names() -> list[str]:
+    return [name.upper() for name in Settings.model_fields]
+
+
+def _strangers() -> dict[str, str]:
+    return strangers(os.environ, PREFIX, _names())
+
+
+def not_read() -> list[str]:
+    """Return what stands in the environment, begins as a setting and is like none, in a line each."""
+    return [
+        f"{name} is no setting: it is not read" for name, like in _strangers().items() if not like
+    ]
 
 
 def _not_read(found: re.Match[str]) -> str:

@@ -45,6 +45,7 @@ from config.settings import (
     guessable,
     lacks_for_real_mail,
     non_loopback_smtp,
+    not_read,
     web_look_ups,
 )
 from messaging.clock import Grant
@@ -393,8 +394,12 @@ class System:
         self._say(f"dashboard  {facts['dashboard']}   (token in {facts['ray_token_file']})")
         if self._settings.smtp_url is None:
             self._say(f"mail       {made.smtp_url}   (kept in {data / 'mail'})")
-        for lacking in (*lacks_for_real_mail(self._settings), *guessable(self._settings)):
-            self._say(f"careful    {lacking}")
+        for careful in (
+            *lacks_for_real_mail(self._settings),
+            *guessable(self._settings),
+            *not_read(),
+        ):
+            self._say(f"careful    {careful}")
         if self._start_at is not None:
             self._say(f"world      {self._start_at:%Y-%m-%d %H:%M} UTC, gated")
         if self._demo is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from config.environment import OF_TOOLS
 from config.settings import (
     SPEED_MAX,
     Settings,
@@ -15,6 +17,7 @@ from config.settings import (
     is_loopback,
     lacks_for_real_mail,
     non_loopback_smtp,
+    not_read,
     read_settings,
     web_look_ups,
 )
@@ -167,12 +170,50 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_tells_no_secret(
     assert "hunter2" not in problem
 
 
-def test_a_misspelt_setting_in_a_file_is_an_error_but_a_stranger_in_the_environment_is_not(
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MDMA_SMPT_URL", "MDMA_SMTP_URL"),
+        ("MDMA_CONSNET", "MDMA_CONSENT"),
+        ("mdma_secrets", "MDMA_SECRET"),
+        ("MDMA_PROT", "MDMA_PORT"),
+        ("MDMA_BOT__BEHAVIOR", "MDMA_BOTS"),
+    ],
+)
+def test_a_misspelt_setting_in_the_environment_is_refused_with_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(SettingsInvalid) as error:
+        read_settings(tmp_path)
+    assert error.value.problems == [f"{name}: there is no such setting; did you mean {meant}?"]
+    monkeypatch.setenv(name, "")
+    read_settings(tmp_path)
+
+
+def test_what_is_like_no_setting_is_told_and_what_others_need_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MDMA_SOMETHING_ELSE", "1")
-    read_settings(tmp_path)
-    with pytest.raises(SettingsInvalid, match="MDMA_CONSNET: there is no such setting"):
+    monkeypatch.setenv("MDMA_BOTS__BEHAVIOR", "2")
+    others = ("SERVICE_HOST", "SERVICE_PORT_HTTP", "PORT_8080_TCP", "PORT_8080_TCP_ADDR")
+    for name in (*OF_TOOLS, *others, "ROOT", "VENV", "NAME", "SOMETHING_ELSE"):
+        monkeypatch.setenv(f"MDMA_{name}", "1")
+    assert read_settings(tmp_path).bots == {"behavior": 2}
+    names = ("NAME", "ROOT", "SOMETHING_ELSE", "VENV")
+    assert not_read() == [f"MDMA_{each} is no setting: it is not read" for each in names]
+
+
+def test_the_tools_read_nothing_from_the_environment_that_is_not_known() -> None:
+    root = Path(__file__).parents[2]
+    files = [each for each in (root / "tests").rglob("*.py") if each != Path(__file__)]
+    reads = re.compile(r"environ(?:\.get\(|\[)\s*[\"']MDMA_(\w+)")
+    named = {name for each in files for name in reads.findall(each.read_text())}
+    assert named - {each.upper() for each in Settings.model_fields} <= OF_TOOLS
+    assert "EXPLORE" in named
+
+
+def test_a_misspelt_setting_in_a_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match=r"MDMA_CONSNET: there is no such .* MDMA_CONSENT\?"):
         read_settings(write(tmp_path, env="MDMA_CONSNET=assumed\n"))
     (tmp_path / ".env").unlink()
     with pytest.raises(SettingsInvalid, match="MDMA_PROT: there is no such setting"):
