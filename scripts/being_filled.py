@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from agents.rules.compiled import CompiledRules
-from agents.runtime.filler import DONE, FILLINGS, UNDER_WAY, changed, filling_of
+from agents.rules.flow import named
+from agents.runtime.filler import DONE, FILLINGS, UNDER_WAY, changed, filling_of, percent
 from agents.runtime.views import PUBLICATIONS, PUBLISHED
+from messaging.gateway.console.rulebook import FillingLine
 from messaging.ports import Store
 
 
@@ -39,3 +41,14 @@ async def filling_now(
         "of": {},
         "since": {},
     }
+
+
+def filling_line(job: dict[str, Any]) -> FillingLine:
+    """Return how far a back-filling has come."""
+    return FillingLine(
+        version=job["version"],
+        cohorts=named(job["cohorts"]),
+        percent=percent(job),
+        shards={shard: [job["done"].get(shard, 0), of] for shard, of in job["of"].items()},
+        is_done=job["status"] == DONE,
+    )

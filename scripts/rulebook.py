@@ -16,8 +16,7 @@ from typing import Any
 
 import msgspec
 
-from agents.rules.compiled import CompiledRules, Template
-from agents.rules.flow import named
+from agents.rules.compiled import CompiledRules, Template, lists_asked
 from agents.rules.ruleset import COHORTS, SCORES, SENDERS, name_of
 from agents.rules.source import parse
 from agents.runtime.figures import by_status, people_by_version, stages_in
@@ -40,7 +39,6 @@ from messaging.gateway.console.rulebook import (
     Compared,
     Edit,
     FileLine,
-    FillingLine,
     Finding,
     Matching,
     MoveLine,
@@ -54,7 +52,7 @@ from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.errors import RuleError
 from scripts.affected import asks_of
-from scripts.being_filled import filling_now
+from scripts.being_filled import filling_line, filling_now
 from scripts.entering import entering, said
 from scripts.impact import GROUPS_MAX, ImpossibleError, came_of, impact, in_all, said_of, told_of
 from scripts.matching import matching
@@ -193,6 +191,11 @@ class StoredRulebook:
             found = await asyncio.to_thread(_by_themselves, templates)
             self._by_themselves = {number: found}
         return self._by_themselves.get(number, {})
+
+    async def lists(self) -> frozenset[str]:
+        """Return the static lists that the published version asks for."""
+        number = await published(self._store)
+        return lists_asked(await self._compiled(number)) if number else frozenset()
 
     async def written(self, kind: str) -> dict[str, Any]:
         """Return name -> what the published version says of each of a kind."""
@@ -426,17 +429,6 @@ def _known_of(files: Mapping[str, str]) -> Known:
             if file.startswith("paths/")
         },
         files=[(heading, lines) for heading, lines in groups.items() if lines],
-    )
-
-
-def filling_line(job: dict[str, Any]) -> FillingLine:
-    """Return how far a back-filling has come."""
-    return FillingLine(
-        version=job["version"],
-        cohorts=named(job["cohorts"]),
-        percent=percent(job),
-        shards={shard: [job["done"].get(shard, 0), of] for shard, of in job["of"].items()},
-        is_done=job["status"] == DONE,
     )
 
 

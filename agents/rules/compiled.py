@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from agents.rules.facts import Facts
+from agents.rules.facts import LISTS, Facts
 from agents.rules.fading import fades_at
 from agents.rules.flow import StepRule
 from agents.rules.watches import Watching
@@ -445,3 +445,9 @@ def _asking(cohorts: list[CompiledCohort]) -> Asking:
             needing.setdefault(kind, {}).setdefault(name, []).append(cohort)
     names = frozenset(cohort.name for cohort in cohorts if cohort.need)
     return Asking([each for each in cohorts if not each.need], tuple(needing.items()), names)
+
+
+def lists_asked(rules: CompiledRules) -> frozenset[str]:
+    """Return the static lists that cohorts, flows and entries ask for."""
+    asked = {trait for cohort in rules.cohorts.values() for trait in cohort.lists}
+    return frozenset(trait.removeprefix(LISTS) for trait in asked)

@@ -267,6 +267,7 @@ async def lists_(request: web.Request) -> web.Response:
 async def list_(request: web.Request) -> web.Response:
     """Show a page of who stands on a static list, the newest first."""
     gateway, limit, after = _gateway(request), limit_of(request), after_of(request)
+    await lists.check_known(gateway, id_of(request))
     found = await lists.show(gateway, id_of(request), limit, after)
     return told(request, {**found})
 

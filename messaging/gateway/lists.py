@@ -20,7 +20,7 @@ import msgspec
 from messaging.gateway.deps import Gateway
 from messaging.gateway.paging import After, cut
 from messaging.gateway.problems import ProblemError
-from messaging.store.audit_log import Change, note, without_addresses
+from messaging.store.audit_log import AUDIT_LOG, Change, note, without_addresses
 from messaging.vocabulary.addresses import AddressRefused, written_address
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import Record
@@ -153,6 +153,21 @@ async def show(gateway: Gateway, name: str, limit: int, after: After | None) -> 
     members = [{"visitor": row["visitor"], "since": row["at"]} for row in rows]
     people = await store.count(MEMBERS, match)
     return {"name": name, "people": people, "members": members, "after": next_}
+
+
+async def check_known(gateway: Gateway, name: str) -> None:
+    """Raise a 404 for a list that nobody was ever put on and that the rules do not ask for, a 422 for no name of one.
+
+    Who is put on it stands there a moment later: from the order on it is known by that.
+    """
+    check_name(name)
+    store, book = gateway.deps.store, gateway.deps.rulebook
+    if await store.rows(MEMBERS, {"list": name}, limit=1, only=("list",)):
+        return
+    if await store.rows(AUDIT_LOG, {"act": DONE[ADD], "of": name}, limit=1, only=("of",)):
+        return
+    if book is None or name not in await book.lists():
+        raise ProblemError(404, "there is no such list")
 
 
 async def names(gateway: Gateway, after: str, limit: int) -> dict[str, Any]:

@@ -249,7 +249,7 @@ def _lists() -> list[Route]:
     pages = ("after", "limit")
     return [
         _route("GET", "lists", admin.lists_, named, 422, query=pages),
-        _route("GET", "lists/{id}", admin.list_, show, 422, query=pages),
+        _route("GET", "lists/{id}", admin.list_, show, 404, 422, query=pages),
         _route("POST", "lists/{id}/{action}", admin.change_list, change, *problems, body="People"),
     ]
 

@@ -11,13 +11,16 @@ import pytest
 from agents.behavior_bot.intake import MINUTE_EVENTS_MAX
 from agents.behavior_bot.merge import pack
 from agents.behavior_bot.state import LISTS_MAX
+from config.load import DEFAULTS, read_folder
 from messaging.gateway.validate import read_call
-from messaging.store.memory import MemoryDatabase
+from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import Effect, PutMember
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import Listed, decode_event
 from messaging.vocabulary.ids import email_key, user_key
 from messaging.vocabulary.messages import MergedInto, StateMerged, TraitsSet
+from scripts.rulebook import StoredRulebook
+from scripts.rules import publish, push_files
 from tests.behavior_builders import (
     ANN,
     START,
@@ -34,11 +37,16 @@ BASIS = "customers of 2026, contract"
 
 
 async def ask(
-    database: MemoryDatabase, path: str, body: Any = None, *, status: int | tuple[int, ...] = 200
+    database: MemoryDatabase,
+    path: str,
+    body: Any = None,
+    *,
+    status: int | tuple[int, ...] = 200,
+    rulebook: StoredRulebook | None = None,
 ) -> Any:
     """Call the API."""
     expected = status if isinstance(status, tuple) else (status,)
-    async with a_site(database=database) as (session, _):
+    async with a_site(database=database, rulebook=rulebook) as (session, _):
         method = "GET" if body is None else "POST"
         url = f"/api/v1/lists{path}"
         async with session.request(method, url, headers=ADMIN, json=body) as answer:
@@ -167,6 +175,28 @@ async def test_a_list_shows_who_stands_on_it() -> None:
     last = await ask(database, f"/vip?limit=1&after={quote(first['after'], safe='')}")
     assert ([each["visitor"] for each in last["members"]], last["after"]) == (["a"], None)
     await ask(database, "/vip?after=b", status=422)
+
+
+async def test_a_list_that_never_was_is_none_and_one_that_rules_ask_for_or_was_ordered_is() -> None:
+    database = MemoryDatabase()
+    store = MemoryStore(database)
+    files = read_folder(DEFAULTS)
+    files["cohorts.yaml"] += "\n  beta:\n    title: Beta\n    when: {in_list: beta}\n"
+    version, _ = await push_files(store, files, by="kim", at=NOON)
+    assert await publish(store, version, by="kim", at=NOON)
+    rulebook = StoredRulebook(store)
+    assert await ask(database, "/nope", status=404)
+    found = await ask(database, "/beta", rulebook=rulebook)
+    assert (found["people"], found["members"]) == (0, [])
+    await ask(database, "/nope", status=404, rulebook=rulebook)
+    people = {"people": ["ann@example.com"], "request": "r", "basis": BASIS}
+    await ask(database, "/nope/remove", people)
+    await ask(database, "/nope", status=404)
+    await ask(database, "/nope/add", people)
+    assert (await ask(database, "/nope"))["people"] == 0, "Behavior has not taken it yet"
+    row = {"list": "left", "visitor": "a", "status": "off", "at": NOON}
+    await store.put_document("list_members", "left:a", row)
+    assert (await ask(database, "/left"))["people"] == 0
 
 
 async def test_lists_are_named_page_by_page_and_only_those_that_can_be_asked_for() -> None:

@@ -21,8 +21,8 @@ from messaging.ports import BatchRecord, Commit, RowWrite, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.events import Record
 from messaging.vocabulary.ids import position
+from scripts.being_filled import filling_line
 from scripts.cli_status import filling_said
-from scripts.rulebook import filling_line
 from tests.model_builders import a_model
 
 NOON = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)

@@ -52,7 +52,12 @@ async def lists_(visit: Visit) -> web.StreamResponse:
 
 async def one(visit: Visit) -> web.StreamResponse:
     """Show who stands on a list."""
-    return await _page(visit, visit.request.match_info["id"], _a_form())
+    name = visit.request.match_info["id"]
+    try:
+        await lists.check_known(visit.gateway, name)
+    except ProblemError:
+        raise ProblemError(404, "there is no such list") from None
+    return await _page(visit, name, _a_form())
 
 
 async def change(visit: Visit, form: Form) -> web.StreamResponse:

@@ -236,6 +236,10 @@ class Rulebook(Protocol):
         """Return the templates of a version that cannot go to a cohort -> why: what they say is said at an event."""
         ...
 
+    async def lists(self) -> frozenset[str]:
+        """Return the static lists that the published version asks for."""
+        ...
+
     async def written(self, kind: str) -> dict[str, Any]:
         """Return name -> what the published version says of each of the `scores`, `senders` or `interactions`."""
         ...
