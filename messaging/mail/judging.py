@@ -10,6 +10,7 @@ Rules
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
@@ -35,6 +36,13 @@ LINKS_MAX = 20
 _SHOUTING = re.compile(r"[A-ZÄÖÜ]{4,}[^a-z]*[A-ZÄÖÜ]{4,}|!{2,}|\${2,}")
 
 
+ACTIVE = ("script", "iframe", "frame", "object", "embed", "applet")
+"""Elements that act by themselves, or show what stands elsewhere: no mailbox shows an e-mail's."""
+
+_HANDLER = re.compile(r"on[a-z]+")
+"""How an attribute is called that holds a script."""
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """Say one thing about an e-mail."""
 
@@ -44,12 +52,14 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class _Seen(HTMLParser):
-    """Gather the links and pictures of an e-mail's HTML."""
+    """Gather the links, pictures and active parts of an e-mail's HTML."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
         self.without_alt = 0
+        self.active: Counter[str] = Counter()
+        self.forms = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -57,6 +67,10 @@ class _Seen(HTMLParser):
             self.links.append((given["href"] or "").strip())
         if tag == "img" and "alt" not in given:
             self.without_alt += 1
+        if tag in ACTIVE:
+            self.active[f"<{tag}>"] += 1
+        self.active.update(f"{name}=" for name in given if _HANDLER.fullmatch(name))
+        self.forms += tag == "form"
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -96,7 +110,7 @@ def judged(mail: Mail, *, postal_address: str, reading: Reading = PLAIN) -> list
     """Return what there is to say of an e-mail, what is wrong first; empty for nothing."""
     seen = _Seen()
     seen.feed(mail.html)
-    found = [*_of_links(seen, mail, reading), *_of_size(mail), *_of_words(mail)]
+    found = [*_of_links(seen, mail, reading), *_of_parts(seen), *_of_size(mail), *_of_words(mail)]
     if seen.without_alt:
         found.append(
             Judgement(
@@ -126,6 +140,23 @@ def _of_links(seen: _Seen, mail: Mail, reading: Reading) -> list[Judgement]:
         found.append(Judgement("wrong", said))
     if len(seen.links) > LINKS_MAX:
         found.append(Judgement("look", f"{len(seen.links)} links: filters count them"))
+    return found
+
+
+def _of_parts(seen: _Seen) -> list[Judgement]:
+    found = []
+    if seen.active:
+        each = [
+            name + (f" ({count}x)" if count > 1 else "")
+            for name, count in sorted(seen.active.items())
+        ]
+        said = f"{', '.join(each)}: mailboxes take it out, or the e-mail for an attack"
+        found.append(Judgement("wrong", said))
+    if seen.forms:
+        said = (
+            "<form>: many mailboxes do not send it, or warn of it; lead to a page of yours instead"
+        )
+        found.append(Judgement("look", said))
     return found
 
 

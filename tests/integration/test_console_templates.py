@@ -230,6 +230,28 @@ def test_an_e_mail_that_gmail_would_cut_is_wrong_and_a_good_one_has_nothing() ->
         assert wrong.level == "wrong"
 
 
+@pytest.mark.parametrize(
+    ("html", "level", "said"),
+    [
+        ("<SCRIPT>alert(1)</SCRIPT><script src='x'></script>", "wrong", "<script> (2x)"),
+        ("<iframe src='https://shop.example'></iframe>", "wrong", "<iframe>"),
+        ("<object data='x'></object><embed src='x'>", "wrong", "<embed>, <object>"),
+        ("<img alt='' src='x' onError='y()'><p onclick=z()>Hi</p>", "wrong", "onclick=, onerror="),
+        ("<svg onload='y()'/>", "wrong", "onload="),
+        ("<form action='https://shop.example'><input name='a'></form>", "look", "<form>"),
+    ],
+)
+def test_what_readers_programs_do_not_run_is_said(html: str, level: str, said: str) -> None:
+    [found] = judged(a_mail(html), postal_address="1 Street")
+    assert found.level == level
+    assert said in found.said
+
+
+def test_what_only_looks_so_is_not() -> None:
+    html = "<!-- <script> onload= --><p title='onclick=x'>&lt;form&gt; on=off</p>"
+    assert judged(a_mail(html), postal_address="1 Street") == []
+
+
 class Answers:
     """Answer for links without asking anybody."""
 
