@@ -60,16 +60,8 @@ def status(data: Path, as_json: bool) -> None:
     for line in table(parts).split("\n"):
         say(line)
     say("")
-    for name, value in totals(stats, _why_late(Api(data), stats)):
+    for name, value in totals(stats):
         say(f"{name:9} {value}")
-
-
-def _why_late(api: Api, stats: dict[str, Any]) -> str:
-    """Return why the newest e-mail that is tried again did not go out; empty: none is."""
-    if not stats["sends"].get("deferred"):
-        return ""
-    rows = api.get("/api/v1/sends?status=deferred&limit=1")["sends"]
-    return str(rows[0]["reason"]) if rows else ""
 
 
 def times(speed: float) -> str:
@@ -119,13 +111,13 @@ def _cell(value: Any, places: int) -> str:
     return f"{'-':>{WIDTH}}" if value is None else f"{value:>{WIDTH},.{places}f}"
 
 
-def totals(stats: dict[str, Any], why_late: str = "") -> Iterator[tuple[str, str]]:
-    """Return what came of it all so far, as names and words; `why_late`: why the newest deferred e-mail is."""
+def totals(stats: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what came of it all so far, as names and words."""
     gateway = stats.get("gateway", {})
     yield "runs", _counted(stats["runs"]) or "none yet"
     yield "e-mails", _counted(stats["sends"]) or "none yet"
-    if why_late:
-        yield "deferred", f"tried again, the newest for: {why_late}"
+    if waits := stats.get("mail_waits"):
+        yield "mail", waits
     yield "on site", _counted(stats.get("engagements", {})) or "nothing offered yet"
     yield "orders", _orders(stats)
     wait = "waits" if stats["alerts_open"] == 1 else "wait"

@@ -16,6 +16,7 @@ from typing import Any
 
 from agents.behavior_bot.bot import ANSWERS
 from messaging.gateway.console.delivered import Advice, Answers, DeliveredNow, Refused, Taken
+from messaging.gateway.late import late_said
 from messaging.ports import Clock, Store
 from scripts.choices import percent
 from scripts.counting import counted
@@ -63,7 +64,9 @@ class Deliverability:
         figures = await self._store.figures("behavior")
         reasons = await self._store.suppression_reasons()
         lines = refused(await self._store.refusals(datetime.fromisoformat(f"{least}T00:00+00:00")))
-        return delivered(sums, figures, reasons, now, lines)
+        found = delivered(sums, figures, reasons, now, lines)
+        found.mail_waits = await late_said(self._store)
+        return found
 
 
 def delivered(

@@ -38,6 +38,7 @@ from messaging.gateway.console.desk import (
 )
 from messaging.gateway.console.learned import Evaluation, LearningNow
 from messaging.gateway.console.routine import OlderLine, Routine, Routines
+from messaging.gateway.late import late_said
 from messaging.gateway.paging import After
 from messaging.ports import Clock, Store
 from messaging.vocabulary.quarantine import OPEN, QUARANTINE, told_aside
@@ -295,6 +296,7 @@ class ConsoleDesk:
             aside=[_aside(plain(row)) for row in aside],
             aside_count=count,
             bounds=_bounds(bounds_in(await self._store.figures("behavior"))),
+            mail_waits=await late_said(self._store),
         )
 
     async def published(self) -> CompiledRules | None:

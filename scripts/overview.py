@@ -73,6 +73,7 @@ def overview(
         alarms=[_alarm(test) for test in tests if test["verdict"] == ALARM and test["published"]],
         taken_back=[f"{each.said}." for each in policies if each.is_taken_back],
         failing=[(each.template, f"{each.what} {LATELY}.") for each in fails],
+        mail_waits=facts["mail_waits"],
         tasks=told,
         lifts=[lift_now(path, arms) for path, arms in sorted(counts["arms"].items())],
     )

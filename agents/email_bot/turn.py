@@ -201,6 +201,7 @@ class Turn:
                 self.mailbox(address),
                 domain=domain_of(address),
                 until=until,
+                tried_since=send.first_try_at if send.status == DEFERRED else None,
             )
         )
 

@@ -16,6 +16,7 @@ from agents.runtime.readers import StoreReader
 from agents.runtime.stages_kept import stages_of
 from agents.runtime.views import PUBLISHED, VERSIONS
 from learning.serving.split_test import ALARM
+from messaging.gateway.late import late_said
 from messaging.ports import Store
 from messaging.store.audit_log import AUDIT_LOG
 from messaging.vocabulary.effects import BY_ITSELF, SAMPLE_RATIO
@@ -65,6 +66,7 @@ class Looking:
             "newest": newest,
             "addresses": await self._reader.addresses(_visitors(rows)),
             "likely": await self._reader.likely(_visitors(alerts)),
+            "mail_waits": await late_said(store),
             "order_of_stages": await self._order_of_stages(),
         }
 

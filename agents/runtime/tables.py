@@ -184,6 +184,8 @@ def _send_fields(effect: PutSend, visitor: str) -> dict[str, Any]:
         fields["handed_over_at"] = effect.handed_over_at
     if effect.until is not None:
         fields["until"] = effect.until
+    if effect.tried_since is not None:
+        fields["tried_since"] = effect.tried_since
     if effect.status in _AT_A_SERVER:
         at = effect.handed_over_at or effect.at
         fields |= {"day": f"{at:%Y-%m-%d}", "domain": effect.domain, "left": effect.left}

@@ -19,6 +19,7 @@ from agents.runtime.figures import (
 )
 from agents.runtime.filler import UNDER_WAY, filling_of, percent
 from agents.runtime.views import PAUSE
+from messaging.gateway.late import late_said
 from messaging.ports import Store
 from messaging.vocabulary.quarantine import OPEN, QUARANTINE
 
@@ -57,6 +58,7 @@ async def stats(store: Store) -> dict[str, Any]:
         "notices": {s: await _notices(store, s) for s in UNDELIVERED},
         "experiments": dict(Counter(each["verdict"] for each in await tested.experiments(store))),
         "filling": await _filling(store),
+        "mail_waits": await late_said(store),
     }
 
 

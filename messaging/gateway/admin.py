@@ -23,11 +23,13 @@ from messaging.gateway.console.rulebook import Rulebook
 from messaging.gateway.console.users import ADMIN_NAME
 from messaging.gateway.deps import GATEWAY, Gateway
 from messaging.gateway.entering import Entering, let_in
+from messaging.gateway.late import late_said
 from messaging.gateway.limits import ENTERING_MAX, ID_CHARS_MAX
 from messaging.gateway.misread import misread
 from messaging.gateway.paging import cut, written_place
 from messaging.gateway.problems import ProblemError, unreadable
 from messaging.gateway.validate import rejection
+from messaging.ports import Store
 
 ARRAY_SHOWN_MAX = 1_000
 """Numbers of one array of a snapshot that are shown; send times have 168."""
@@ -42,6 +44,7 @@ Word = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_CHARS_MAX, patter
 
 Body = TypeVar("Body")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Beside = Callable[[Store], Awaitable[dict[str, str]]]
 
 
 class SettleBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -153,8 +156,10 @@ async def stats(request: web.Request) -> web.Response:
     return told(request, {**await gateway.deps.reader.stats(), "gateway": own})
 
 
-def rows(table: str, *filters: str, name: str) -> Handler:
+def rows(table: str, *filters: str, name: str, also: Beside | None = None) -> Handler:
     """Return the handler that pages through the rows of a table under a name, by equality of the named fields.
+
+    `also`: reads what stands beside them.
 
     A `visitor` is any id of theirs, and stands for all who were merged into them. Without a filter the rows are
     those first written last, one page of them: an index for that alone would cost every write of the table.
@@ -178,9 +183,14 @@ def rows(table: str, *filters: str, name: str) -> Handler:
         else:
             found, after = await store.latest(table, limit), None
         page = [_without_long_arrays(row) for row in found]
-        return told(request, {name: page, "after": after})
+        return told(request, {name: page, "after": after, **(await also(store) if also else {})})
 
     return handle
+
+
+async def mail_waiting(store: Store) -> dict[str, str]:
+    """Return what stands beside notices: alerts go out by the same mail server."""
+    return {"mail_waits": await late_said(store)}
 
 
 def _without_long_arrays(row: dict[str, Any]) -> dict[str, Any]:

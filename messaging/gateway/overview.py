@@ -131,6 +131,8 @@ def _all(stage: StageNow) -> int:
 
 def _alerts(now: Overview) -> str:
     fails = "".join(f"<li><p>{text(said)}</p></li>" for _, said in now.failing)
+    if now.mail_waits:
+        fails = f"<li><p>{text(now.mail_waits)}.</p></li>{fails}"
     if not now.alerts and not fails:
         return '<p class="none">Nobody: the machine is not stuck anywhere.</p>'
     more = now.alerts_open - len(now.alerts)

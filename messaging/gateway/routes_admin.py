@@ -64,10 +64,11 @@ def _alerts() -> list[Route]:
     told = "List what people were told of alerts, and what could not be told."
     problems = (404, 409, 413, 415, 422)
     path = "alerts/{id}/{action}"
+    ways = ("status", "alert", "channel", "visitor")
     return [
         _table("alerts", "alerts", "List alerts.", "status", "visitor", "path"),
         _route("POST", path, admin.settle, settling, *problems, body="Settle"),
-        _table("notices", "deliveries", told, "status", "alert", "channel", "visitor"),
+        _table("notices", "deliveries", told, *ways, also=admin.mail_waiting),
     ]
 
 
@@ -321,9 +322,11 @@ def _route(
     )
 
 
-def _table(path: str, name: str, summary: str, *filters: str) -> Route:
-    """Return the route that pages through the rows of a table."""
-    handler = admin.rows(name, *filters, name=path)
+def _table(
+    path: str, name: str, summary: str, *filters: str, also: admin.Beside | None = None
+) -> Route:
+    """Return the route that pages through the rows of a table; `also`: reads what stands beside them."""
+    handler = admin.rows(name, *filters, name=path, also=also)
     summary += (
         " Without a filter the newest alone; narrowed by one, `after` leads on to all of them."
     )

@@ -160,6 +160,7 @@ ROWS: dict[str, Schema] = {
         **_OF_A_SEND,
         status=TEXT | {"description": "`planned`: it is held for the word that lifts `reason`."},
         until=_or_null(TIME) | {"description": "When what is held is refused, if none came."},
+        tried_since=_or_null(TIME) | {"description": "Of a `deferred` one: its first try."},
     ),
     "engagements": _row_of(PutEngagement, "plan", **_OF_AN_OFFER),
     "decisions": _row_of(Decision),
@@ -185,9 +186,9 @@ ROWS: dict[str, Schema] = {
 """Table -> its rows."""
 
 
-def table(path: str, name: str) -> Schema:
-    """Return the shape of a page of a table's rows."""
-    return _named(**{path: _list_of(ROWS[name]), "after": AFTER})
+def table(path: str, name: str, **beside: Schema) -> Schema:
+    """Return the shape of a page of a table's rows, and what stands beside them."""
+    return _named(**{path: _list_of(ROWS[name]), "after": AFTER}, **beside)
 
 
 _SUMMARY = _named(visitor_id=TEXT, email=_or_null(TEXT), cohorts=TEXTS, counters=_map_of(WHOLE))
@@ -323,7 +324,9 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("GET", "paths/{id}/stages/{stage}/visitors"): _VISITORS,
     ("GET", "alerts"): table("alerts", "alerts"),
     ("POST", "alerts/{id}/{action}"): _named(success=FLAG, status=TEXT),
-    ("GET", "notices"): table("notices", "deliveries"),
+    ("GET", "notices"): table(
+        "notices", "deliveries", mail_waits=TEXT | {"description": "Empty: no e-mail waits."}
+    ),
     ("GET", "stats"): OPEN,
     ("GET", "sends"): table("sends", "sends"),
     ("GET", "engagements"): table("engagements", "engagements"),

@@ -116,6 +116,8 @@ class Overview(msgspec.Struct, kw_only=True):
     """Where the rules decide in place of what was learned, which did harm."""
     failing: list[tuple[str, str]] = []
     """(template that could not be composed for some readers lately, for how many and what to do)"""
+    mail_waits: str = ""
+    """How many e-mails wait for the mail server, since when and why; empty: none does."""
     tasks: list[TaskNow] = []
     lifts: list[LiftNow] = []
 

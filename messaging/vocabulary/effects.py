@@ -148,6 +148,8 @@ class PutSend(msgspec.Struct):
     """Likewise."""
     until: datetime | None = None
     """Of what is `planned`: so long it waits for a word that lifts the reason, and is refused where none comes."""
+    tried_since: datetime | None = None
+    """Of what is `deferred`: when it was tried first."""
 
 
 MOMENTS_KEPT = 17

@@ -13,6 +13,7 @@ from agents.runtime.held import Codec, groups_of
 from agents.runtime.registry import WIRING
 from learning.evaluation.experiment import Count, begin, learn, snapshot_of
 from learning.training.probabilities import train
+from messaging.gateway.moments import in_words
 from messaging.ports import BatchRecord, Commit, StateWrite
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from tests.alert_builders import rows_of_a_test_alert
@@ -527,3 +528,25 @@ async def test_what_bounds_let_go_of_a_visitor_is_said_there_and_of_all_on_the_s
             told = (await answer.json())["bounds"]
         assert told["let_go"] == {"visitors": 1, "events": 1_234}
         assert told["over_minute"] == {"visitors": 1, "events": 7}
+
+
+async def test_e_mails_that_wait_for_the_mail_server_are_told_wherever_somebody_looks() -> None:
+    store, now = await lived_in()
+    for page in ("system", "deliverability", ""):
+        async with a_console(store, now) as (session, _):
+            await log_in(session)
+            assert "for the mail server since" not in await _get(session, page)
+    row = {"visitor": "v1", "at": now, "status": "deferred", "template": "invite-hello"}
+    reason = "CONNECT: gaierror: nobody has the host's name"
+    await store.put_document("sends", "late", {**row, "reason": reason, "tried_since": now})
+    said = f"1 e-mail waits for the mail server since {in_words(now)}; newest reason: {reason}"
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        for page in ("system", "deliverability", ""):
+            assert said in unescape(await _get(session, page)), page
+        for path in ("system", "deliverability", "overview"):
+            async with session.get(f"/api/v1/{path}", headers=ADMIN) as answer:
+                assert (await answer.json())[path]["mail_waits"] == said
+        for path in ("notices", "notices?status=waiting", "stats"):
+            async with session.get(f"/api/v1/{path}", headers=ADMIN) as answer:
+                assert (await answer.json())["mail_waits"] == said

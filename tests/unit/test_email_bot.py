@@ -809,8 +809,10 @@ def test_a_deferred_send_is_tried_again_later_and_later_and_then_given_up():
     world = World()
     world.handing_over()
     waits = []
+    began = world.now
     for _ in range(7):
         found = world.outcome("deferred", code=451, reason="RCPT: later")
+        assert [each.tried_since for each in found if isinstance(each, fx.PutSend)] == [began]
         assert rows(found) == [("s1", "deferred", "RCPT: later")]
         waits.append((world.wakes["retry:s1"] - world.now) / timedelta(minutes=1))
         assert rows(world.wake("retry:s1")) == [("s1", "waiting")]

@@ -266,6 +266,7 @@ def test_of_a_person_no_more_than_a_letter_and_the_domain_is_shown() -> None:
         "newest": dict.fromkeys(("send", "late", "offer", "order", "snapshot", "seen")),
         "addresses": {"v1": "ann.secret@example.com"},
         "order_of_stages": {},
+        "mail_waits": "",
     }
     test = {"path": "leads", "stage": "talk", "verdict": "alarm", "published": True}
     told = overview(facts, {}, NOON, [test, test | {"published": False}])

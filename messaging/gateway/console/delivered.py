@@ -82,6 +82,8 @@ class DeliveredNow(msgspec.Struct, kw_only=True):
     """Before any hand-over, over the same days: failing templates first, then the most."""
     refused_count: int = 0
     """All of them, also those that are not among the lines."""
+    mail_waits: str = ""
+    """How many e-mails wait for the mail server, since when and why; empty: none does."""
 
 
 class Suppressed(msgspec.Struct, kw_only=True):

@@ -107,6 +107,8 @@ class SystemNow(msgspec.Struct, kw_only=True):
     aside_count: int = 0
     bounds: list[tuple[str, str]] = []
     """What the bounds of a visitor's state kept from rules, in words; empty: nothing."""
+    mail_waits: str = ""
+    """How many e-mails wait for the mail server, since when and why; empty: none does."""
 
 
 class Receipt(msgspec.Struct, kw_only=True):
