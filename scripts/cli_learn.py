@@ -27,8 +27,9 @@ LEARNING = "/api/v1/learning"
 def learn(ctx: click.Context, data: Path, as_json: bool) -> None:
     """Show each policy: its version, what it decided, what it brings beside the rules, and whether it acts.
 
-    A policy that does harm is taken back by itself: the rules decide in its place until you resume it. Of e-mails, one
-    that was opened and led no further counts a fifth of an answer; whether learning does harm is asked of any answer.
+    A policy that does harm is taken back by itself: the rules decide in its place until you resume it. Of e-mails, an
+    open alone counts a fifth of a click where it moves the lead on, elsewhere nothing; whether learning does harm is
+    asked of any answer.
     """
     if ctx.invoked_subcommand is not None:
         return

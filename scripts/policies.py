@@ -85,7 +85,7 @@ def _held(snapshot: Snapshot) -> HeldLine | None:
         acting=acting,
         said=f"Since {in_words(at)} what was learned last is not used: judged by the newest answers it would bring "
         f"{points[0]} points ({points[1]} to {points[2]}) beside the {100 * acting:.1f} % that are answered now "
-        "(an open alone counts a fifth)",
+        "(an open alone counts a fifth where it moves the lead on, elsewhere nothing)",
     )
 
 

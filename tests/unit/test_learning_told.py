@@ -5,10 +5,13 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from agents.rules_manager.turn import OPEN_WORTH
 from agents.runtime.policies import choosing
 from agents.runtime.readers import StoreReader
 from learning.evaluation.guardrail import EVIDENCE_MIN, NAMES
@@ -17,10 +20,12 @@ from learning.serving.probability import CUSTOMER, policy_of
 from messaging.alerts.mail import mail_of
 from messaging.alerts.notice import body_of, notice_of
 from messaging.alerts.taken_back import ENOUGH, MEASURES
+from messaging.gateway import console
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from messaging.vocabulary.effects import HARM
 from messaging.vocabulary.ids import policy_alert_id
 from messaging.vocabulary.records import BY_RULES, Snapshot
+from scripts import cli_learn, policies
 from scripts.alert_cards import card_of
 from scripts.choices import decided
 from scripts.cli_learn import lines_of
@@ -195,3 +200,14 @@ def test_a_decision_says_that_learning_was_taken_back():
         "candidates": [[each.arm, each.refused] for each in chosen.candidates],
     }
     assert "learning was taken back, so the rules decide" in decided(row)
+
+
+def test_wherever_an_opens_worth_is_told_it_is_said_where_it_is_worth_nothing():
+    pages = Path(console.__file__).parent / "pages"
+    told = [(pages / name).read_text() for name in ("learning.html", "routine.html")]
+    told += [Path(each.__file__).read_text() for each in (policies, cli_learn)]
+    for text in map(" ".join, map(str.split, told)):
+        assert re.search(
+            r"a fifth( of a click)? where it (moved|moves) the lead on, elsewhere nothing", text
+        )
+    assert OPEN_WORTH == 0.2
