@@ -36,8 +36,30 @@ def verdict_words(test: Facts) -> str:
                 "visitors do not come by the shares, so that nothing can be concluded: look for a variant that cannot "
                 "be sent. Everybody gets the rules' default"
             )
+        case "ended":
+            return f"ended without a verdict: {gone_words(test)}"
         case _:
             return _running(test)
+
+
+def gone_words(test: Facts) -> str:
+    """Return what became of the version of a test that is not published.
+
+    >>> gone_words({"version": 3, "published_version": 2})
+    'its version 3 was rolled back to version 2, and nobody enters it any more'
+    >>> gone_words({"version": 3, "published_version": 4})
+    'its version 3 was replaced by version 4, and nobody enters it any more'
+    >>> gone_words({"version": 0, "published_version": 0})
+    'the published rules do not have it, and nobody enters it any more'
+    """
+    own, now = test["version"], test["published_version"]
+    if not own:
+        what = "the published rules do not have it"
+    elif now < own:
+        what = f"its version {own} was rolled back to version {now}"
+    else:
+        what = f"its version {own} was replaced by version {now}"
+    return f"{what}, and nobody enters it any more"
 
 
 def _against(test: Facts) -> str:
@@ -67,7 +89,11 @@ def lines(test: Facts) -> Iterator[str]:
     """Return a test as lines for a person."""
     at = test["as_of"]
     as_of = f"as of {str(at)[:16].replace('T', ' ')} UTC" if at else "nothing is known yet"
-    gone = "" if test["published"] else ", not in the published rules"
+    gone = ", not in the published rules"
+    if test["published"] or test["verdict"] == "ended":
+        gone = ""
+    elif test["version"]:
+        gone += f": of version {test['version']}"
     yield f"{test['name']}: stage {test['stage']} of {test['path']} ({as_of}{gone})"
     yield f"  {verdict_words(test)}"
     for each in test["variants"]:

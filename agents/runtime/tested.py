@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -11,14 +12,23 @@ from agents.rules.compiler import split_test_of
 from agents.rules.models import PathFile
 from agents.rules.ruleset import name_of
 from agents.rules.source import parse
-from agents.runtime.views import PUBLISHED, SNAPSHOTS, VERSIONS
+from agents.runtime.views import PUBLICATIONS, PUBLISHED, SNAPSHOTS, VERSIONS
 from learning.evaluation.experiment import ALPHA, RATIO_ALPHA
 from learning.evaluation.sequential import log_needed
-from learning.serving.split_test import is_policy, verdict_of, winner_of
+from learning.serving.split_test import RUNNING, is_policy, verdict_of, winner_of
 from messaging.ports import Store
 from messaging.vocabulary.records import Snapshot, SplitTest
 
 Facts = dict[str, Any]
+
+ENDED = "ended"
+"""Verdict of a test that had none when its version was rolled back or replaced."""
+
+PUBLICATIONS_READ = 50
+"""So many of the newest publications are looked through for the version of a test that is not published any more."""
+
+PATHS_KEPT = 256
+"""Files of paths whose tests are kept: they are asked for at every look, and a version never changes."""
 
 NOBODY = (0.0, 0.0, 0.0, 1.0)
 """Visitors, conversions and interval of whom nothing is known."""
@@ -26,7 +36,8 @@ NOBODY = (0.0, 0.0, 0.0, 1.0)
 
 async def experiments(store: Store) -> list[Facts]:
     """Return every split test, those of the published rules first, then the others by name."""
-    published = {test.policy: test for test in await _published(store)}
+    now = await store.get_document(*PUBLISHED) or {}
+    published = {test.policy: test for test in await _of_version(store, now.get("version", 0))}
     begun = [name for name in await store.tally(SNAPSHOTS, "policy") if is_policy(name)]
     others = sorted(set(begun) - published.keys())
     found = []
@@ -36,25 +47,48 @@ async def experiments(store: Store) -> list[Facts]:
             snapshot, at = msgspec.convert(rows[0], Snapshot), rows[0]["at"]
         else:
             snapshot, at = _nothing_known(published[policy]), None
-        found.append({**shown(snapshot), "published": policy in published, "as_of": at})
+        facts = {**shown(snapshot), "published": policy in published, "as_of": at}
+        facts |= {"version": now.get("version", 0), "published_version": now.get("version", 0)}
+        if not facts["published"]:
+            facts["version"] = await _version_of(store, facts, now)
+            if facts["verdict"] == RUNNING:
+                facts["verdict"] = ENDED
+        found.append(facts)
     return found
 
 
-async def _published(store: Store) -> list[SplitTest]:
-    """Return the split tests of the published rules, in the order of paths and stages."""
-    published = await store.get_document(*PUBLISHED)
-    row = await store.get_document(VERSIONS, str(published["version"])) if published else None
-    if row is None:
-        return []
-    found = []
-    for file, text in sorted(row["files"].items()):
-        if file.startswith("paths/"):
-            path = PathFile.model_validate(parse(file, text).data)
-            found += [
-                split_test_of(name_of(file), path, stage, email)
-                for _, stage, email in path.emails()
-            ]
-    return [test for test in found if test is not None]
+async def _of_version(store: Store, version: int) -> list[SplitTest]:
+    """Return the split tests of a version of the rules, in the order of paths and stages."""
+    row = await store.get_document(VERSIONS, str(version)) if version else None
+    files = row["files"] if row is not None else {}
+    paths = [file for file in sorted(files) if file.startswith("paths/")]
+    return [test for file in paths for test in _tests_in(file, files[file])]
+
+
+@lru_cache(maxsize=PATHS_KEPT)
+def _tests_in(file: str, text: str) -> tuple[SplitTest, ...]:
+    path = PathFile.model_validate(parse(file, text).data)
+    found = [split_test_of(name_of(file), path, stage, email) for _, stage, email in path.emails()]
+    return tuple(test for test in found if test is not None)
+
+
+async def _version_of(store: Store, test: Facts, now: Facts) -> int:
+    """Return the version that was published last with a test that is not published now; 0: it was too long ago."""
+    file = f"paths/{test['path']}.yaml"
+    seen = {now.get("version", 0)}
+    newest = int(now.get("number", 0)) - 1
+    for number in range(newest, max(0, newest - PUBLICATIONS_READ), -1):
+        before = await store.get_document(PUBLICATIONS, str(number))
+        if before is None or before["version"] in seen:
+            continue
+        seen.add(before["version"])
+        row = await store.get_document(VERSIONS, str(before["version"]))
+        text = row["files"].get(file) if row is not None else None
+        if text is not None and any(
+            each.policy == test["policy"] for each in _tests_in(file, text)
+        ):
+            return int(before["version"])
+    return 0
 
 
 def _nothing_known(test: SplitTest) -> Snapshot:

@@ -36,8 +36,8 @@ OF_ENGAGEMENTS = (
     "expired",
     "refused",
 )
-OF_EXPERIMENTS = ("running", "winner", "no difference", "alarm")
-"""As `learning.serving.split_test.VERDICTS`; what is served knows nothing of what decides."""
+OF_EXPERIMENTS = ("running", "winner", "no difference", "alarm", "ended")
+"""As `learning.serving.split_test.VERDICTS` and `agents.runtime.tested.ENDED`; what is served knows nothing of them."""
 OF_ALERTS = ("open", "resumed", "changed", "closed")
 OF_TRIALS = (trials.WAITING, trials.RUNNING, trials.DONE, trials.FAILED, trials.CANCELLED)
 OF_NOTICES = (WAITING, TELLING, DELIVERED, FAILED, UNCERTAIN, OFF, SETTLED)

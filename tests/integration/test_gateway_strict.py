@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agents.runtime.tested import ENDED
 from learning.serving.split_test import VERDICTS
 from messaging.gateway.openapi import document
 from messaging.gateway.route import ADMIN as ADMIN_ACCESS
@@ -73,7 +74,7 @@ async def test_who_may_not_ask_hears_that_first():
 
 
 def test_the_verdicts_are_those_that_split_tests_come_to():
-    assert OF_EXPERIMENTS == VERDICTS
+    assert (*VERDICTS, ENDED) == OF_EXPERIMENTS
 
 
 def test_the_document_lists_the_values():

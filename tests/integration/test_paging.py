@@ -89,7 +89,7 @@ async def test_a_list_is_narrowed_on_the_server() -> None:
         for path, name, query, field in (
             ("rules", "rules", {"by": "kim-1"}, "by"),
             ("tries", "trials", {"status": FAILED}, "status"),
-            ("experiments", "experiments", {"verdict": "running"}, "verdict"),
+            ("experiments", "experiments", {"verdict": "ended"}, "verdict"),
         ):
             rows = await walked(session, path, name, **query)
             assert {row[field] for row in rows} == set(query.values())

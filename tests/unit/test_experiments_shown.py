@@ -204,16 +204,72 @@ async def test_the_status_counts_the_verdicts_and_says_where_to_look_at_an_alarm
 
 
 async def test_a_test_that_is_not_published_any_more_is_said_to_be_so() -> None:
-    (found,) = await (await a_reader(begin(a_test(a=0.5, b=0.5)))).experiments()
+    experiment = begin(a_test(a=0.5, b=0.5))
+    learn(experiment, {"a": Count(700, 50), "b": Count(300, 50)})
+    (found,) = await (await a_reader(experiment)).experiments()
     assert not found["published"]
     assert "not in the published rules" in next(iter(lines(found)))
 
 
 @pytest.mark.parametrize(
+    ("hello", "question", "said"),
+    [
+        (Count(500, 50), Count(500, 62), 'running: "invite-question" is ahead, with '),
+        (Count(500, 50), Count(500, 50), "running: none is ahead"),
+    ],
+)
+async def test_a_published_test_without_a_verdict_says_who_is_ahead(
+    hello: Count, question: Count, said: str
+) -> None:
+    files = files_with(**{"hello: 60": "hello: 20"})
+    experiment = begin(the_test(files))
+    learn(experiment, {"invite-hello": hello, "invite-question": question})
+    (found,) = await (await a_reader(experiment, files)).experiments()
+    assert said in verdict_words(found)
+
+
+@pytest.mark.parametrize(
+    ("publications", "said"),
+    [
+        ([2, 3, 2], "ended without a verdict: its version 3 was rolled back to version 2"),
+        ([2, 3, 4], "ended without a verdict: its version 3 was replaced by version 4"),
+        ([3, 4, 2], "ended without a verdict: its version 3 was rolled back to version 2"),
+        ([2, 4], "ended without a verdict: the published rules do not have it"),
+        ([4, 3], "running: no winner is named before 200"),
+    ],
+)
+async def test_a_test_whose_version_is_not_published_any_more_has_ended(
+    publications: list[int], said: str
+) -> None:
+    store = MemoryStore(MemoryDatabase())
+    for version in (2, 3, 4):
+        files = files_with() if version == 3 else read_folder(DEFAULTS)
+        await store.put_document("rules_versions", str(version), {"files": files})
+    for number, version in enumerate(publications, 1):
+        kept = {"version": version, "number": number}
+        is_last = number == len(publications)
+        place = ("control", "published") if is_last else ("publications", str(number))
+        await store.put_document(*place, kept)
+    snapshot = snapshot_of(begin(the_test(files_with())), 5, 10)
+    row = msgspec.to_builtins(snapshot) | {"at": AT}
+    await store.put_document("snapshots", f"{snapshot.policy}@5", row)
+    reader = StoreReader(store)
+    (found,) = await reader.experiments()
+    assert verdict_words(found).startswith(said)
+    is_ended = found["verdict"] == "ended"
+    assert is_ended != found["published"]
+    assert "not in the published" not in next(iter(lines(found)))
+    stats = await reader.stats()
+    assert stats["experiments"] == {found["verdict"]: 1}
+
+
+@pytest.mark.parametrize(
     ("counts", "said"),
     [
-        ({"a": Count(500, 50), "b": Count(500, 62)}, 'running: "b" is ahead, with '),
-        ({"a": Count(500, 50), "b": Count(500, 50)}, "running: none is ahead"),
+        (
+            {"a": Count(500, 50), "b": Count(500, 62)},
+            "ended without a verdict: the published rules",
+        ),
         ({"a": Count(700, 50), "b": Count(300, 50)}, "visitors do not come by the shares"),
         ({"a": Count(900, 90), "b": Count(900, 91)}, "no difference was found in 900 visitors"),
     ],
