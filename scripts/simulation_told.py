@@ -18,7 +18,7 @@ COLUMNS = {RULES: "rules", LEARNING: "learning", PUBLISHED: "published"}
 
 CHOICES = {
     "send": "e-mails refused for good",
-    "touch": "e-mails that were due and put off",
+    "touch": "e-mails that were due and did not go",
     "send_hour": "plannings that lost an hour",
     "template": "choices that lost a template",
     "interaction": "choices that lost an interaction",

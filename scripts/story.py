@@ -26,7 +26,7 @@ MOVERS = {
     "history": "what they did before was looked up",
     "session": "their visit ended",
     "who": "more is known of who they are",
-    "social": "Social's answer came",
+    "social": "what Social knows of them changed",
     "purchase": "what they bought changed",
     "machine": "an answer was found to be a machine's",
 }

@@ -152,14 +152,20 @@ def _planned(d: Row) -> str:
     return f'planned the e-mail "{d["step"]}"{of_path(d)} for {at}{reason}'
 
 
+_CALLED_OFF = ("cohort", "consent", "mailbox_of_another_visitor")
+"""Rules that end a run whose e-mail is due, but where two became one and a word on them may be on its way (`waits`)."""
+
+
 def _put_off(d: Row) -> str:
-    """Return why an e-mail waits, with what went before it, and what each was worth.
+    """Return why an e-mail waits, with what went before it and what each was worth; or why it does not go at all.
 
     >>> row = {"path": "club", "stage": "invited", "rule": "outvalued", "ahead": "lead"}
     >>> _put_off(row | {"ahead_template": "hi", "ahead_value": 80.0, "value": 12.5})[40:]
     'put off: an e-mail of more value went before it (hi of lead, 80 against 12.5)'
     >>> _put_off({"path": "broadcast:b1", "stage": "broadcast", "rule": "cohort"})
     'broadcast b1 is not sent: they have left its cohort meanwhile'
+    >>> _put_off({"path": "club", "stage": "invited", "rule": "consent"})
+    'the e-mail of stage invited of club is not sent: the visitor has not agreed to it'
     """
     ahead = ""
     if d.get("ahead"):
@@ -167,9 +173,11 @@ def _put_off(d: Row) -> str:
         worth = f", {d['ahead_value']:.3g} against {d['value']:.3g}" if values else ""
         ahead = f" ({d.get('ahead_template') or 'an e-mail'} of {d['ahead']}{worth})"
     name = _broadcast(d)
-    if name and d["rule"] == "cohort":
-        return f"broadcast {name} is not sent: they have left its cohort meanwhile"
     what = f"broadcast {name}" if name else f"the e-mail of stage {d['stage']}{of_path(d)}"
+    if d["rule"] in _CALLED_OFF and not d.get("waits"):
+        is_left = name and d["rule"] == "cohort"
+        reason = "they have left its cohort meanwhile" if is_left else why(d["rule"])
+        return f"{what} is not sent: {reason}"
     return f"{what} was put off: {why_capped(d['rule'], d.get('cap'))}{ahead}"
 
 

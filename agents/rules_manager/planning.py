@@ -285,12 +285,13 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> Non
     state = turn.state
     zone = zone_of(state.zone, path.zone)
     if reason := not_agreed(turn) or _left_meanwhile(turn, run):
-        _refuse(turn, run, reason)
         if (news := news_until(turn)) is not None:
+            _refuse(turn, run, reason, waits=True)
             run.planned_at = news
             turn.wake(f"send:{run.slot}", news)
             tell_waiting(turn, run, reason)
         else:
+            _refuse(turn, run, reason)
             stop(turn, run, reason)
         return
     late = path.is_quiet(hour_of(turn.now, zone))

@@ -442,6 +442,19 @@ def test_a_wait_for_a_cap_names_the_cap_where_the_line_has_it(channel, count, ho
     assert said == f"broadcast b1 was put off: {says}"
 
 
+def test_an_e_mail_that_is_called_off_is_not_said_to_be_put_off():
+    detail = {"run": "1", "path": "club", "stage": "invited", "rule": "mailbox_of_another_visitor"}
+    said = sentence({"kind": "story: touch.refused", "detail": detail})
+    assert said.endswith("of club is not sent: the address belongs to another visitor")
+    said = sentence({"kind": "story: touch.refused", "detail": detail | {"waits": True}})
+    assert said.endswith("of club was put off: the address belongs to another visitor")
+
+
+def test_a_move_after_social_forgot_is_not_said_to_come_of_an_answer():
+    row = {"kind": "cohorts.moved", "entered": ["unknown"], "left": [], "by": "social"}
+    assert sentence(row) == "entered cohort unknown: what Social knows of them changed"
+
+
 def test_what_waits_for_nothing_names_no_reason():
     detail = {"run": "1", "path": "welcome", "step": "m", "at": "2026-11-26T08:00:00Z"}
     assert sentence({"kind": "story: send.planned", "detail": detail}).endswith("08:00 UTC")
