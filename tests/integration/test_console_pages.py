@@ -15,6 +15,7 @@ from learning.evaluation.experiment import Count, begin, learn, snapshot_of
 from learning.training.probabilities import train
 from messaging.gateway.moments import in_words
 from messaging.ports import BatchRecord, Commit, StateWrite
+from messaging.store.audit_log import Change, note
 from messaging.store.memory import MemoryDatabase, MemoryStore
 from tests.alert_builders import rows_of_a_test_alert
 from tests.console_builders import (
@@ -550,3 +551,17 @@ async def test_e_mails_that_wait_for_the_mail_server_are_told_wherever_somebody_
         for path in ("notices", "notices?status=waiting", "stats"):
             async with session.get(f"/api/v1/{path}", headers=ADMIN) as answer:
                 assert (await answer.json())["mail_waits"] == said
+
+
+async def test_an_address_may_break_behind_its_at_and_long_words_of_changes_wrap() -> None:
+    store, now = await lived_in()
+    change = Change(by="kim", act="list.added", of="newsletter", said="412 by paste")
+    await note(store, change, now)
+    await store.put_document("control", "pause", {"paths": ["a", "b"], "before": []})
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        assert "@<wbr>example.com</a>" in await _get(session, "visitors")
+        html = await _get(session, "changes")
+        assert '<strong class="paused" title="a, b">Paused: a, b<' in html
+        row = html.partition("412 by paste")[2].partition("</tr>")[0]
+        assert '<td class="long" data-name="of">newsletter</td><td data-name="when">' in row
