@@ -172,6 +172,7 @@ def test_the_command_refuses_a_bad_folder_in_one_line(tmp_path, capsys):
     assert "\n" not in said
 
 
+@pytest.mark.timeout(600)  # all of the command, beside whatever else runs here
 def test_the_command_prints_a_row_for_each_figure_and_writes_them(tmp_path, capsys):
     two_logs(tmp_path / "a")
     file = tmp_path / "rows.json"
