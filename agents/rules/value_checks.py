@@ -1,4 +1,4 @@
-"""Find values that are well written and can be met by nothing: a path of no page, a country that is none."""
+"""Find values that are well written and can be met by nothing: a path of no page, no country, an uncounted event."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from messaging.vocabulary.errors import RuleError
 CODE_CHARACTERS_MAX = 3
 """So short a name of a country is meant for its ISO code."""
 
+UNCOUNTED = frozenset({"bounced", "complained"})
+"""Facts that give points, and are counted nowhere: whoever they are about is written to no more."""
+
 NEAR = 0.85
 """So near to a country's English name it is misspelt; a name in another language (Brasil) is less near."""
 
@@ -27,6 +30,8 @@ def check_values(rules: RuleSet) -> Iterator[RuleError]:
         for at, condition in walk(top, place):
             for where, page in _pages(condition):
                 yield from _check_path(source, (*at, *where), page.starts_with)
+            for where in _uncounted(condition):
+                yield from _refuse_uncounted(source, (*at, *where))
             if condition.country is not None:
                 yield from _check_country(source, (*at, "country"), condition.country)
 
@@ -39,6 +44,20 @@ def _asked(rules: RuleSet) -> Iterator[tuple[Source, Condition, Location]]:
             if step.condition is not None:
                 where = ("if",) if step.if_ is not None else ("wait_until", "when")
                 yield rules.sources[f"paths/{name}.yaml"], step.condition, (*place, *where)
+
+
+def _uncounted(condition: Condition) -> Iterator[Location]:
+    """Give where a condition asks for an event that is counted nowhere."""
+    if condition.event is not None and condition.event.name in UNCOUNTED:
+        yield ("event", "name")
+    if condition.not_event is not None and condition.not_event.name in UNCOUNTED:
+        yield ("not_event", "name")
+
+
+def _refuse_uncounted(source: Source, at: Location) -> Iterator[RuleError]:
+    problem = "how often an e-mail bounced, or was called spam, is not counted: they are written to no more"
+    hint = "for an event of your site of that name write track: before it, as in track:bounced"
+    yield source.error(at, problem, hint)
 
 
 def _pages(condition: Condition) -> Iterator[tuple[Location, PageSeen | PageLike]]:

@@ -68,6 +68,8 @@ def test_no_mistake_is_told_without_a_hint(mistake: tuple[str, ...]) -> None:
         (COHORTS, "in_cart: true", "sequence: {steps: [{page: {starts_with: /a, contains: b}}, c]}", "keep one of"),
         (COHORTS, "in_cart: true", "sequence: {steps: [{name: a, page: {contains: b}}, a]}", "write {name: Form Sent}"),
         (COHORTS, "in_cart: true", "event: {name: a, since_entry: true, within_days: 2}", "keep one of them"),
+        (COHORTS, "in_cart: true", "event: {name: bounced}", "write track: before it"),
+        (COHORTS, "in_cart: true", "not_event: {name: complained}", "write track: before it"),
         (COHORTS, "in_cart: true", "page: {starts_with: pricing}", "write /pricing, or ask contains: pricing"),
         (COHORTS, "in_cart: true", "page: {starts_with: 'https://shop.example/pricing'}", "write /pricing, or"),
         (COHORTS, "in_cart: true", "not: {sequence: {steps: [{page: {starts_with: demo}}, a]}}", "write /demo"),
