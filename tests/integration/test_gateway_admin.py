@@ -137,8 +137,10 @@ async def test_a_table_is_narrowed_to_a_visitor_and_who_was_merged_into_them(tab
     assert 404 in route.problems
 
 
-NOTHING_BEHIND = {f"/api/v1/{name}" for name in ("rules", "templates", "tries", "simulations")}
-"""What a site without rules behind it has none of, once all that was asked can be read."""
+NOTHING_BEHIND = {
+    f"/api/v1/{name}" for name in ("rules", "templates", "tries", "simulations", "lists/lead")
+}
+"""What a site without rules and people behind it has none of, once all that was asked can be read."""
 
 
 @pytest.mark.parametrize("route", [r for r in all_routes() if "limit" in r.query])
