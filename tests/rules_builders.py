@@ -187,6 +187,7 @@ class OneVisitor:
         zone: str = "UTC",
         owns: bool = True,
         address: str = "lead@example.com",
+        bounced: bool = False,
     ) -> None:
         """Tell that the visitor is known by e-mail."""
         self.take(
@@ -200,6 +201,7 @@ class OneVisitor:
                 orders=0,
                 user_id="1",
                 traits={},
+                bounced=bounced,
             )
         )
 

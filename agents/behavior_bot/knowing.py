@@ -318,6 +318,7 @@ def tell_who(
         may_look_up_by=[
             each for each in CONSENT_SETTINGS if view.social and may_look_up(state, each)
         ],
+        bounced=state.address in state.unreachable and not state.unsubscribed_at,
     )
     flags = f"{message.may_email}{message.owns_mailbox}{message.orders}{message.may_look_up}"
     flags += f"{message.may_email_by}{message.may_look_up_by}"

@@ -1,21 +1,16 @@
 """Go on within the budget of attempts, or call a person in: for loops and flows alike.
 
-Rules
-1. The tightest limit holds: of the whole run, or since an open without a click.
-2. A person is called once a run; of a flow again only after the call before was answered.
+Rule 1: the tightest limit holds: of the whole run, or since an open without a click.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from agents.rules.compiled import PathRule
 from agents.rules_manager import windows
+from agents.rules_manager.calling import alert
 from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.state import Run
 from agents.rules_manager.turn import Turn
-from messaging.vocabulary.effects import PutAlert
-from messaging.vocabulary.ids import derive
 
 
 def limit_of(run: Run, path: PathRule) -> int:
@@ -42,43 +37,3 @@ def go_on(turn: Turn, run: Run, path: PathRule) -> None:
     run.visit_over_at = None
     turn.cancel(f"visit:{run.slot}")
     turn.story("run.alerted", run, attempts=run.attempts)
-
-
-def alert(turn: Turn, run: Run, reason: str, title: str = "") -> None:
-    """Call a person in, once a run, with what was tried; `title` is the marketer's own for this reason."""
-    if run.alert_id or run.broadcast is not None:
-        return
-    again = [str(run.calls)] if run.calls else []
-    run.alert_id = derive("alert", turn.state.visitor, run.path, run.run, *again)
-    run.calls += 1
-    run.alerted_at = turn.now
-    run.alert_kind = f"{title} ({reason})" if title else reason
-    run.planned_at = None
-    turn.effects.append(_alert(turn, run, "open"))
-
-
-def settle_alert(turn: Turn, run: Run, status: str, by: str, at: datetime, stage: str = "") -> None:
-    """Add to what the alert says how, by whom and when it was settled."""
-    alert = _alert(turn, run, status)
-    alert.by, alert.settled_at, alert.stage = by, at, stage
-    turn.effects.append(alert)
-    run.alert_id = ""
-
-
-def _alert(turn: Turn, run: Run, status: str) -> PutAlert:
-    history = [
-        {
-            "attempt": t.attempt,
-            "send_id": t.send_id,
-            "template": t.template,
-            "stage": t.stage,
-            "at": t.at,
-            "status": t.status,
-            "opened": t.opened,
-            "clicked": t.clicked,
-        }
-        for t in run.tries
-    ]
-    at = run.alerted_at or turn.now
-    about = (run.alert_id, run.alert_kind, run.path, run.run)
-    return PutAlert(*about, status, at, history, rules_version=run.version)

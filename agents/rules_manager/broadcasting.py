@@ -19,7 +19,7 @@ from agents.rules_manager.broadcast_rule import (
     cohorts_of,
     name_of,
 )
-from agents.rules_manager.planning import news_until, not_agreed, plan, stop
+from agents.rules_manager.planning import news_until, plan, stop
 from agents.rules_manager.state import BROADCASTS_MAX, RulesState, Run
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import LET_IN, WHOM, count
@@ -43,7 +43,7 @@ def reached(turn: Turn, message: BroadcastReached) -> None:
     waiting = sum(run.broadcast is not None and run.active for run in state.runs.values())
     if not reason and waiting >= OPEN_MAX:
         reason = "open_runs"
-    if reason and (reason != not_agreed(turn) or news_until(turn) is None):
+    if reason and (reason != turn.state.not_agreed or news_until(turn) is None):
         state.refused += 1
         turn.story("broadcast.refused", None, broadcast=broadcast.id, rule=reason)
         turn.show_recipient(broadcast.id, REFUSED, reason)
@@ -72,10 +72,8 @@ def refusal(state: RulesState, rules: CompiledRules | None, broadcast: Broadcast
 
     `rules`: the version that the broadcast names, None where it is not kept.
     """
-    if not state.may_email:
-        return "consent"
-    if not state.owns_mailbox:
-        return "mailbox_of_another_visitor"
+    if state.not_agreed:
+        return state.not_agreed
     if rules is None or broadcast.path not in rules.paths:
         return "no_such_path"
     if broadcast.template not in rules.templates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.rules_manager.loop import enter
-from agents.rules_manager.planning import news_until, not_agreed
+from agents.rules_manager.planning import news_until
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import LET_IN
 from messaging.vocabulary.messages import EntryMet
@@ -21,8 +21,8 @@ def entry_met(turn: Turn, message: EntryMet) -> None:
         turn.story("run.refused", None, path=message.path, rule="no_such_path")
     elif path.reentry == "keyed" and not message.key:
         turn.story("run.refused", None, path=message.path, rule="no_key")
-    elif not path.steps and not_agreed(turn) and news_until(turn) is None:
-        turn.story("run.refused", None, path=message.path, rule=not_agreed(turn))
+    elif not path.steps and turn.state.not_agreed and news_until(turn) is None:
+        turn.story("run.refused", None, path=message.path, rule=turn.state.not_agreed)
     else:
         enter(
             turn,

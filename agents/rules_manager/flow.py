@@ -32,8 +32,9 @@ from agents.protocol.draw import share
 from agents.rules.compiled import PathRule
 from agents.rules.flow import StepRule
 from agents.rules_manager import engaging
-from agents.rules_manager.alerts import alert, go_on, limit_of
+from agents.rules_manager.alerts import go_on, limit_of
 from agents.rules_manager.calendar import zone_of
+from agents.rules_manager.calling import alert
 from agents.rules_manager.planning import LOOK_AGAIN
 from agents.rules_manager.state import Choice, Run, Try
 from agents.rules_manager.turn import Turn

@@ -33,7 +33,8 @@ import msgspec
 
 from agents.rules.compiled import PathRule
 from agents.rules_manager import flow, windows
-from agents.rules_manager.alerts import go_on, settle_alert
+from agents.rules_manager.alerts import go_on
+from agents.rules_manager.calling import settle_alert
 from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.stages import advance, advance_by_cohorts, starts_at, won
 from agents.rules_manager.state import OPEN_MAX, RUNS_MAX, TRIES_MAX, RulesState, Run

@@ -8,7 +8,7 @@ import msgspec
 
 from agents.rules.compiled import PathRule
 from agents.rules_manager import engaging, flow, guarding, windows
-from agents.rules_manager.alerts import go_on, settle_alert
+from agents.rules_manager.alerts import go_on
 from agents.rules_manager.broadcast_rule import (
     CALLED_OFF,
     CANCELLED,
@@ -17,6 +17,7 @@ from agents.rules_manager.broadcast_rule import (
     REFUSED,
     SENT,
 )
+from agents.rules_manager.calling import settle_alert
 from agents.rules_manager.loop import leave_alone, win
 from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.sending import MERGED
@@ -75,6 +76,7 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
     if not state.known:  # else what Behavior said of this visitor holds, until it says more
         state.known, state.owns_mailbox = younger.known, younger.owns_mailbox
         state.may_email, state.mailbox = younger.may_email, younger.mailbox
+        state.bounced = younger.bounced
     state.merged_at = turn.now
     state.zone = state.zone or younger.zone
     state.orders += younger.orders

@@ -31,9 +31,11 @@ from agents.rules_manager.calendar import (
     starts_within,
     zone_of,
 )
+from agents.rules_manager.calling import alert
 from agents.rules_manager.context import INPUTS, context_of, inputs_of, named_reasons
 from agents.rules_manager.own_hours import learned_hour
 from agents.rules_manager.state import (
+    BOUNCED,
     NOT_COUNTED,
     TOUCHES_MAX,
     TRIES_MAX,
@@ -284,7 +286,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> Non
         return
     state = turn.state
     zone = zone_of(state.zone, path.zone)
-    if reason := not_agreed(turn) or _left_meanwhile(turn, run):
+    if reason := turn.state.not_agreed or _left_meanwhile(turn, run):
         if (news := news_until(turn)) is not None:
             _refuse(turn, run, reason, waits=True)
             run.planned_at = news
@@ -292,7 +294,7 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> Non
             tell_waiting(turn, run, reason)
         else:
             _refuse(turn, run, reason)
-            stop(turn, run, reason)
+            leave(turn, run, reason)
         return
     late = path.is_quiet(hour_of(turn.now, zone))
     _, cap = caps_hold(touches_of(state), path.caps, "email", turn.now, now=turn.now)
@@ -308,13 +310,6 @@ def _trigger(turn: Turn, run: Run, path: PathRule, ahead: dict[str, Any]) -> Non
     stage = path.stage(run.stage)
     assert stage is not None, f"{path.name}: a run stands on a stage its version has"
     _request(turn, run, path, stage, zone)
-
-
-def not_agreed(turn: Turn) -> str:
-    """Return the rule by which this visitor gets no marketing e-mail; empty: they have agreed to it."""
-    if not turn.state.may_email:
-        return "consent"
-    return "" if turn.state.owns_mailbox else "mailbox_of_another_visitor"
 
 
 def _left_meanwhile(turn: Turn, run: Run) -> str:
@@ -470,6 +465,13 @@ def give_back(turn: Turn, run: Run, attempt: Try) -> None:
     run.in_stage = max(0, run.in_stage - (attempt.stage == run.stage))
     run.given_back += 1
     turn.state.touches = [t for t in turn.state.touches if t.send_id != attempt.send_id]
+
+
+def leave(turn: Turn, run: Run, reason: str) -> None:
+    """End the run of one who is not written to any more; where their address does not work a person is called."""
+    stop(turn, run, reason)
+    if reason == BOUNCED:
+        alert(turn, run, reason)
 
 
 def stop(turn: Turn, run: Run, reason: str, status: str = "stopped", **detail: Any) -> None:

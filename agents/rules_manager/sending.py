@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from agents.rules.compiled import PathRule
 from agents.rules_manager import flow, guarding, windows
-from agents.rules_manager.alerts import alert, go_on, limit_of
+from agents.rules_manager.alerts import go_on, limit_of
 from agents.rules_manager.broadcast_rule import CALLED_OFF, SENT
+from agents.rules_manager.calling import alert
 from agents.rules_manager.loop import leave_alone, visit
-from agents.rules_manager.planning import NEWS_AFTER, give_back, not_agreed, plan, stop
+from agents.rules_manager.planning import NEWS_AFTER, give_back, leave, plan, stop
 from agents.rules_manager.stages import advance
-from agents.rules_manager.state import RulesState, Run, Try
+from agents.rules_manager.state import BOUNCED, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import count_send
 from messaging.vocabulary.messages import Responded, SendSettled
@@ -70,15 +71,14 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     if run.status != "sending" or message.reason == MERGED:
         return  # after a merge the run is the other half's as well: `merge.send_settled` goes on with it
     if message.outcome == "bounced" or message.reason == ADDRESS_BAD:
-        stop(turn, run, "address bounced")
-        alert(turn, run, "address bounced")
+        leave(turn, run, BOUNCED)
     elif message.outcome == "given up" or _came_first(turn, message):
         if message.reason == ANOTHER_ADDRESS:
             news = turn.now + NEWS_AFTER
             run.not_before = max(news, run.not_before or news)
         _try_again(turn, run, path, message.reason)
     elif message.reason in NOT_HEARD_YET:
-        stop(turn, run, not_agreed(turn) or message.reason)  # it is known here by now, too
+        leave(turn, run, turn.state.not_agreed or message.reason)  # it is known here by now, too
     else:
         stop(turn, run, message.reason)
 
@@ -191,8 +191,7 @@ def _bounced_later(turn: Turn, run: Run, attempt: Try) -> None:
     if run.active:
         if run.owns(attempt):
             give_back(turn, run, attempt)
-        stop(turn, run, "address bounced")
-        alert(turn, run, "address bounced")
+        leave(turn, run, BOUNCED)
 
 
 def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:

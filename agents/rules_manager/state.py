@@ -45,6 +45,9 @@ OPEN_MAX = 8
 
 ENDED = "ended"
 
+BOUNCED = "address bounced"
+"""Why a run ends, and a person is called, where its visitor's address does not work."""
+
 ACTIVE = frozenset({"planned", "sending", "waiting", "visiting"})
 """Statuses of a run that goes on. `won`, `alerted`, `closed`, `stopped` and, of a flow, `ended` are its ends."""
 
@@ -327,6 +330,15 @@ class RulesState(msgspec.Struct, array_like=True):
     """What is left of runs whose place another took: e-mails to which an answer may come. Nothing goes on here."""
     mailbox: str = ""
     """Keyed hash of the address as Behavior told of it last: the caps that were asked are those of its mailbox."""
+    bounced: bool = False
+    """Whether the address does not work: a person is told, since the visitor may well have agreed."""
+
+    @property
+    def not_agreed(self) -> str:
+        """Return the rule by which this visitor gets no marketing e-mail; empty: they have agreed to it."""
+        if not self.may_email:
+            return BOUNCED if self.bounced else "consent"
+        return "" if self.owns_mailbox else "mailbox_of_another_visitor"
 
     def is_undecided(self, cohort: str, now: datetime) -> bool:
         """Say whether that a visitor is not in a cohort says nothing yet: their past is on its way."""

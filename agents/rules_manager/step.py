@@ -22,7 +22,7 @@ from agents.rules_manager import (
     sending,
     windows,
 )
-from agents.rules_manager.planning import news_until, not_agreed, stop, trigger_due
+from agents.rules_manager.planning import leave, news_until, trigger_due
 from agents.rules_manager.revising import hours_seen
 from agents.rules_manager.state import RulesState, Visit
 from agents.rules_manager.turn import Turn
@@ -149,16 +149,17 @@ def _identified(turn: Turn, message: Identified) -> None:
     state.known = bool(message.address)
     state.mailbox = turn.view.mailbox(message.address) if message.address else ""
     state.may_email = message.may_email
+    state.bounced = message.bounced
     state.owns_mailbox = message.owns_mailbox
     state.zone = message.zone
     state.orders = message.orders
     state.traits = message.traits
-    reason = not_agreed(turn)
+    reason = turn.state.not_agreed
     if not reason or news_until(turn) is not None:
         return  # after a merge this may be older than what both halves know: each e-mail asks again
     for run in state.runs.values():
         if run.active:
-            stop(turn, run, reason)
+            leave(turn, run, reason)
 
 
 def _cohort_entered(turn: Turn, cohort: str, at: datetime, by_people: str) -> None:

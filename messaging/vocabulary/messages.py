@@ -83,6 +83,8 @@ class Identified(Message):
     older version of the product did not say."""
     may_look_up_by: list[str] | None = None
     """The consent settings by which others may be asked about the address; None: an older version did not say."""
+    bounced: bool = False
+    """The address does not work: it is for that alone that it may not be written to."""
 
 
 class SiteConsent(Message):

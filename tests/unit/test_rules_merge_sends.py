@@ -123,6 +123,32 @@ def test_where_email_never_hears_of_a_lead_a_person_is_called() -> None:
     assert [alert.kind for alert in lead.alerts] == ["cannot be sent"]
 
 
+def test_who_is_heard_of_as_bounced_before_the_send_is_settled_is_brought_before_a_person() -> None:
+    """Behavior's word and Email's come by ways of their own."""
+    lead = asked(VISITOR)
+    lead.identify(may_email=False, bounced=True)
+    lead.settle(lead.plans[0], "bounced", "550 RCPT: 5.1.1 no such mailbox")
+    assert lead.run.status == "stopped"
+    assert [alert.kind for alert in lead.alerts] == ["address bounced"]
+    stories = [each for each in lead.effects if isinstance(each, LogStory)]
+    [stopped] = [each.detail for each in stories if each.kind == "run.stopped"]
+    assert stopped["reason"] == "address bounced"
+
+
+def test_who_bounced_just_before_two_became_one_is_brought_before_a_person_once_all_have_heard() -> (
+    None
+):
+    younger, older = asked(), asked(OLDER)
+    merged(younger, older)
+    older.settle(younger.plans[0], "cancelled", "merged")
+    older.settle(older.plans[0], "given up", "another address")
+    older.identify(may_email=False, bounced=True)
+    assert older.run.status == "planned", "so soon after a merge the word may be an older one"
+    older.pass_time(10 * DAY)
+    assert older.run.status == "stopped"
+    assert [alert.kind for alert in older.alerts] == ["address bounced"]
+
+
 def test_who_took_the_consent_back_is_left_alone() -> None:
     lead = asked(VISITOR)
     lead.identify(may_email=False)
