@@ -26,11 +26,19 @@ _OF_KUBERNETES = re.compile(
 def near(name: str, settings: Iterable[str]) -> str:
     """Return the setting that is probably meant by a name that is none; empty: it is like none.
 
+    A setting's name with more behind it, or the beginning of one, is meant for it, too.
+
     >>> near("SMPT_URL", ["SMTP_URL", "PORT"]), near("SOMETHING", ["SMTP_URL", "PORT"])
     ('SMTP_URL', '')
+    >>> near("CONSENT_MODE", ["CONSENT", "SMTP_URL"]), near("SMTP", ["CONSENT", "SMTP_URL"])
+    ('CONSENT', 'SMTP_URL')
     """
-    found = difflib.get_close_matches(name.partition("__")[0], settings, n=1, cutoff=NEAR)
-    return found[0] if found else ""
+    name, known = name.partition("__")[0], sorted(settings)
+    found = difflib.get_close_matches(name, known, n=1, cutoff=NEAR)
+    parts = (
+        each for each in known if f"{name}_".startswith(f"{each}_") or each.startswith(f"{name}_")
+    )
+    return next(iter(found), "") or next(parts, "")
 
 
 def strangers(environ: Mapping[str, str], prefix: str, settings: Collection[str]) -> dict[str, str]:

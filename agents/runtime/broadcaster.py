@@ -43,6 +43,8 @@ AGAIN_SECONDS = 25.0
 """Pause between two rounds."""
 
 WOULD_GET = "would get it"
+SUPPRESSED = "suppressed"
+"""Why Email will refuse it: another visitor left by that mailbox, or it proved not to be there."""
 
 
 class Broadcaster:
@@ -92,6 +94,11 @@ class Broadcaster:
             after, states = page
             inside = {v: s for v, s in states.items() if broadcast.cohort in s.cohorts}
             reasons = {v: refusal(s, rules, broadcast) for v, s in inside.items()}
+            boxes = {v: inside[v].mailbox for v, reason in reasons.items() if not reason}
+            suppressed = await self._to.store.suppressed(
+                sorted({each for each in boxes.values() if each})
+            )
+            reasons |= {v: SUPPRESSED for v, box in boxes.items() if box in suppressed}
             told.update(reason or WOULD_GET for reason in reasons.values())
             if inside and not job["dry_run"]:
                 await self._tell(sorted(inside), broadcast, cancel=False)

@@ -134,6 +134,21 @@ async def test_a_dry_run_counts_and_tells_nobody(keeping):
         assert await outcomes(house) == {}
 
 
+async def test_who_is_suppressed_is_counted_as_such(keeping):
+    """Another visitor may have left by that mailbox, or whoever had it before an erasure."""
+    async with leads_on_version_1(keeping) as (house, _):
+        broadcaster = a_broadcaster(house, keeping, Fuse())
+        page = await broadcaster._page("")
+        assert page is not None
+        boxes = {state.mailbox for state in page[1].values() if COHORT in state.cohorts}
+        assert len(boxes) == PEOPLE
+        await house.store.suppress(min(boxes), "bounced", house.clock.now())
+        await order(house, dry_run=True)
+        await broadcaster.look()
+        told = {"would get it": PEOPLE - 1, "suppressed": 1}
+        assert (await job(house))["told"] == told
+
+
 async def test_a_later_time_is_waited_for(keeping):
     async with leads_on_version_1(keeping) as (house, _):
         await order(house, at=house.clock.now() + timedelta(days=2))

@@ -175,6 +175,8 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_tells_no_secret(
     [
         ("MDMA_SMPT_URL", "MDMA_SMTP_URL"),
         ("MDMA_CONSNET", "MDMA_CONSENT"),
+        ("MDMA_CONSENT_MODE", "MDMA_CONSENT"),
+        ("MDMA_SMTP", "MDMA_SMTP_URL"),
         ("mdma_secrets", "MDMA_SECRET"),
         ("MDMA_PROT", "MDMA_PORT"),
         ("MDMA_BOT__BEHAVIOR", "MDMA_BOTS"),
