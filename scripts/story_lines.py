@@ -152,7 +152,7 @@ def _planned(d: Row) -> str:
     return f'planned the e-mail "{d["step"]}"{of_path(d)} for {at}{reason}'
 
 
-_CALLED_OFF = ("cohort", "consent", "mailbox_of_another_visitor")
+_CALLED_OFF = ("address bounced", "cohort", "consent", "mailbox_of_another_visitor")
 """Rules that end a run whose e-mail is due, but where two became one and a word on them may be on its way (`waits`)."""
 
 
