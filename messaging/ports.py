@@ -134,7 +134,7 @@ class Commit(msgspec.Struct):
     rows: list[RowWrite]
     identities: list[IdentityWrite]
     guards: list[str]
-    """Mailboxes (keyed hashes) that marketing mail is handed over to in this batch."""
+    """Mailboxes (keyed hashes) that mail is handed over to in this batch; behind `UNLESS_BOUNCED`, that of thanks."""
     figures: dict[str, float] = {}
     """`Ownership.figures` as they stand after this batch."""
     rewritten: list[Record] = []

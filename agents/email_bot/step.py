@@ -35,7 +35,7 @@ from agents.email_bot.turn import Turn
 from agents.protocol.bot import View
 from agents.protocol.draw import DrawFor
 from agents.rules.compiled import CONFIRM_TEMPLATE
-from messaging.vocabulary.effects import Effect, LogStory, Tell
+from messaging.vocabulary.effects import BOUNCED, UNLESS_BOUNCED, Effect, LogStory, Tell
 from messaging.vocabulary.ids import send_id
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -123,8 +123,9 @@ def _session_free(turn: Turn, send: str) -> None:
         return
     reason = turn.refusal(found)
     mailbox = turn.mailbox(turn.address_of(found))
-    if not reason and not found.plan.success:
-        reason = "suppressed" if mailbox in turn.view.suppressed else ""
+    if not reason:
+        guard = f"{UNLESS_BOUNCED}{mailbox}" if found.plan.success else mailbox
+        reason = "suppressed" if guard in turn.view.suppressed else ""
     if not reason and found.plan.mailbox not in ("", mailbox):
         # Of the present one's caps nobody has asked: Rules decides anew; the attempt does not count.
         turn.settle(found, "given up", "another address")
@@ -205,7 +206,7 @@ def _bounced(turn: Turn, send: OpenSend, message: MailOutcome) -> None:
         turn.story("send.bounced", send.plan, about)
         answers.call_person(turn, send.plan, f"did not arrive: {about}")
         return
-    turn.suppress(turn.mailbox(send.address), "bounced")
+    turn.suppress(turn.mailbox(send.address), BOUNCED)
     # What the server said was about the address it was told, which may not be the present one any more.
     if is_present:
         turn.state.address_bad = True

@@ -25,6 +25,7 @@ from agents.runtime.held import Held
 from agents.runtime.tables import notices_for, row_for, taken_row
 from messaging.ports import RowWrite
 from messaging.vocabulary.effects import (
+    UNLESS_BOUNCED,
     Act,
     CancelLookUp,
     CancelWake,
@@ -263,8 +264,8 @@ class Folding:
                 folded.acts.append((visitor, effect))
             elif isinstance(effect, HandOver):
                 folded.acts.append((visitor, effect))
-                if not effect.plan.success:
-                    folded.guards.append(effect.mailbox)
+                thanks = UNLESS_BOUNCED if effect.plan.success else ""
+                folded.guards.append(f"{thanks}{effect.mailbox}")
             elif isinstance(effect, Suppress):
                 folded.suppress.append(effect)
             elif isinstance(effect, LookUp):

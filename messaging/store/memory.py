@@ -32,6 +32,7 @@ from messaging.ports import (
     RowWrite,
     StateRead,
 )
+from messaging.store.guards import mailbox_in, refused_by
 from messaging.store.tables import BOTS, ROW_INDEXES
 from messaging.vocabulary.errors import Conflict, Fenced, Suppressed
 from messaging.vocabulary.events import Record
@@ -199,10 +200,11 @@ class MemoryStore:
             ours = written and owner.batches[commit.batch - 1][0] == commit.epoch
             assert ours, f"batch {commit.shard}:{commit.batch} skips one ({owner.batch})"
             return
-        leaving = {each.mailbox for each in commit.suppress}
-        refused = frozenset(
-            box for box in commit.guards if box in database.suppressed or box in leaving
-        )
+        reasons = {each.mailbox: each.reason for each in commit.suppress}
+        for mailbox in map(mailbox_in, commit.guards):
+            if mailbox in database.suppressed:
+                reasons[mailbox], _ = database.suppressed[mailbox]
+        refused = refused_by(reasons, commit.guards)
         if refused:
             raise Suppressed(refused)
         given = self._identities_after(commit.identities)
@@ -213,7 +215,7 @@ class MemoryStore:
         owner.sent = dict(commit.sent)
         owner.bot, owner.figures = commit.bot, dict(commit.figures)
         owner.batches.append((commit.epoch, _encoder.encode(commit.record)))
-        database.touched.update(commit.guards)
+        database.touched.update(map(mailbox_in, commit.guards))
         for each in commit.suppress:
             database.suppressed.setdefault(each.mailbox, (each.reason, each.at))
         database.identity.update(given)

@@ -31,6 +31,7 @@ from pymongo.write_concern import WriteConcern
 
 from messaging.ports import Commit, IdentityWrite, OutboxWrite, RowWrite, StateWrite
 from messaging.store.connection import duplicates, is_network, translated
+from messaging.store.guards import mailbox_in, refused_by
 from messaging.store.mongo_layout import states_of
 from messaging.store.tables import ROW_INDEXES
 from messaging.store.values import numbered, outbox_prefix, to_micros
@@ -184,17 +185,16 @@ def _guard(database: Documents, session: Session, commit: Commit) -> None:
     """Touch the mailboxes that mail is handed over to; refuse the batch if one is suppressed."""
     if not commit.guards:
         return
-    mailboxes = sorted(
-        set(commit.guards)
-    )  # one order for all: two batches cannot hold each other up
+    # One order for all: two batches cannot hold each other up.
+    mailboxes = sorted(set(map(mailbox_in, commit.guards)))
     touch = {"$set": {"touched": f"{commit.shard}:{commit.batch}"}}
     touches: list[_Operation] = [UpdateOne({"_id": box}, touch, upsert=True) for box in mailboxes]
     database["mailboxes"].bulk_write(touches, session=session)
-    found = database["mailboxes"].find(
-        {"_id": {"$in": mailboxes}, "suppressed": True}, {"_id": 1}, session=session
-    )
-    refused = frozenset([document["_id"] for document in found])
-    refused |= {each.mailbox for each in commit.suppress}.intersection(mailboxes)
+    wanted = {"_id": {"$in": mailboxes}, "suppressed": True}
+    found = database["mailboxes"].find(wanted, {"reason": 1}, session=session)
+    reasons = {each.mailbox: each.reason for each in commit.suppress}
+    reasons |= {document["_id"]: document["reason"] for document in found}
+    refused = refused_by(reasons, commit.guards)
     if refused:
         raise Suppressed(refused)
 

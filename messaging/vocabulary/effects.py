@@ -60,13 +60,20 @@ class QueueSend(msgspec.Struct):
 
 
 class HandOver(msgspec.Struct):
-    """Hand this e-mail over to SMTP; the commit refuses it if the mailbox is suppressed (unless success)."""
+    """Hand this e-mail over to SMTP; the commit refuses it if the mailbox is suppressed (thanks: `UNLESS_BOUNCED`)."""
 
     plan: SendPlan
     address: str
     mailbox: str
     """Keyed hash of the address."""
     at: datetime
+
+
+BOUNCED = "bounced"
+"""Reason of a suppression: there is no such mailbox."""
+
+UNLESS_BOUNCED = "unless bounced:"
+"""Stands before a guarded mailbox that is written to unless there is none: who left is thanked for an order, too."""
 
 
 class Suppress(msgspec.Struct):

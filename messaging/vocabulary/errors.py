@@ -64,6 +64,7 @@ class Suppressed(WorldError):  # noqa: N818
     def __init__(self, mailboxes: frozenset[str]) -> None:
         super().__init__(f"{len(mailboxes)} mailboxes are suppressed")
         self.mailboxes = mailboxes
+        """Which, as they stood among the commit's guards."""
 
 
 class Fenced(WorldError):  # noqa: N818

@@ -334,6 +334,24 @@ async def test_a_batch_suppresses_mailboxes_and_the_first_reason_stays(keeping):
     assert caught.value.mailboxes == frozenset({"m2"})
 
 
+async def test_who_left_is_thanked_and_a_mailbox_that_is_not_there_is_not(keeping):
+    store = keeping.store()
+    await store.acquire("email-0")
+    await store.suppress("left", "unsubscribed", NOON)
+    await store.suppress("gone", "bounced", NOON)
+    await store.commit(a_commit(1, 1, shard="email-0", guards=["unless bounced:left"]))
+    guards = ["unless bounced:gone", "unless bounced:left", "unless bounced:new"]
+    with pytest.raises(Suppressed) as caught:
+        await store.commit(a_commit(1, 2, shard="email-0", guards=guards))
+    assert caught.value.mailboxes == frozenset({"unless bounced:gone"})
+    gone = [Suppress("new", "bounced", NOON)]
+    guards = ["unless bounced:new"]
+    with pytest.raises(Suppressed) as caught:
+        await store.commit(a_commit(1, 2, shard="email-0", guards=guards, suppress=gone))
+    assert caught.value.mailboxes == frozenset({"unless bounced:new"})
+    assert await store.mailboxes(["left", "new"]) == {"left"}
+
+
 async def test_no_batch_hands_over_to_a_mailbox_that_it_suppresses(keeping):
     store = keeping.store()
     await store.acquire("email-0")

@@ -319,6 +319,10 @@ class Witness:
             self.moves[f"send {before or '(new)'} > {status}"] += 1
         if before in FINAL and status != before and status not in SETTLED_LATER.get(before, set()):
             self.broken("send ended twice", f"{send}: {before} > {status}")
+        if status == "handing over" != before and fields["success"]:
+            reason, _ = self._database.suppressed.get(fields["mailbox"], ("", now))
+            if reason == "bounced":
+                self.broken("thanked though there is no such mailbox", send)
         if status != "handing over" or fields["success"] or fields["confirms"]:
             return
         visitor = fields["visitor"]

@@ -341,6 +341,14 @@ def test_who_is_being_erased_leaves_a_mailbox_that_does_not_exist_suppressed():
     assert of(found, fx.Forget)
 
 
+def test_a_success_mail_to_a_mailbox_that_is_not_there_is_refused():
+    """Another visitor's e-mail may have bounced from it, or this one's before they named another for a while."""
+    world = World(view=a_view(suppressed=["unless bounced:m:ann@example.com"]))
+    world.goal()
+    success = send_id(VISITOR, "welcome", "o1", "success", 0)
+    assert rows(world.due(success)) == [(success, "refused", "suppressed")]
+
+
 def test_a_success_mail_asks_for_no_suppression():
     world = World(view=a_view(suppressed=["m:ann@example.com"]))
     world.goal()
