@@ -98,6 +98,8 @@ def _came_first(turn: Turn, message: SendSettled) -> bool:
 
 def _try_again(turn: Turn, run: Run, path: PathRule, reason: str) -> None:
     """Plan anew what could not be sent, or call a person where that was so too often."""
+    if any(each.status == "reserved" for each in run.tries):
+        return  # the other half's of a merged visitor is under way: the run goes on by what becomes of that
     if run.called_off:
         stop(turn, run, CALLED_OFF, "closed")
     elif not _may_try_again(run, reason):

@@ -75,6 +75,19 @@ def test_where_both_had_one_on_its_way_the_older_ones_goes_out_and_the_run_goes_
         assert PATH in older.state.runs
 
 
+@pytest.mark.parametrize("reason", ["550 RCPT: 5.1.1 no such mailbox", "another address"])
+def test_while_the_other_halfs_email_is_under_way_none_is_planned_in_place_of_one(
+    reason: str,
+) -> None:
+    younger, older = asked(), asked(OLDER)
+    merged(younger, older)
+    older.settle(younger.plans[0], "given up", reason)
+    assert (older.run.status, len(older.plans)) == ("sending", 1)
+    older.outcome = "handed over"
+    older.settle(older.plans[0], "handed over")
+    assert (older.run.status, older.run.attempts) == ("waiting", 1)
+
+
 def test_a_lead_whom_email_had_not_heard_of_yet_is_not_lost() -> None:
     lead = asked(VISITOR)
     lead.settle(lead.plans[0], "refused", "no address")
