@@ -933,21 +933,27 @@
     function answer(response, answers) {
       if (!open || open.close !== close) return;
       if (open.engagement !== engagement) return close(); // thanked for already
-      if (response === "submitted") thank();
+      // Closed once the browser follows the link: taken away at once, there would be none to follow.
+      if (response === "clicked") closeIn(0);
+      else if (response === "submitted") thank();
       else close();
       respond(engagement, response, answers);
     }
 
     /** Say thanks where the form was. What was answered is withdrawn soon: that takes no thanks away. */
     function thank() {
-      open = { engagement: { id: "" }, close };
+      closeIn(THANKS_MS);
       const isInside = document.activeElement === host;
       body.remove();
       thanks.id = "title"; // it names the box from now on
       thanks.append(cut(content.thanks, 200) || "Thank you, your answer helps us.");
       cross.setAttribute("aria-label", "Close");
       if (isInside) cross.focus();
-      setTimeout(() => open && open.close === close && close(), THANKS_MS);
+    }
+
+    function closeIn(ms) {
+      open = { engagement: { id: "" }, close };
+      setTimeout(() => answer(), ms);
     }
 
     function onKey(event) {
@@ -982,8 +988,7 @@
       const url = content.action.url ? safeUrl(content.action.url) : "";
       const label = cut(content.action.label, 60);
       const action = url ? make("a", { class: "button", href: url }, label) : button(label, false, () => {});
-      // Once the browser follows the link: taken away at once, there would be none to follow.
-      action.addEventListener("click", () => setTimeout(() => answer("clicked"), 0));
+      action.addEventListener("click", () => answer("clicked"));
       if (url || !content.action.url) row.append(action);
     }
     if (content.dismiss) row.append(button(content.dismiss, true, () => answer("dismissed")));
