@@ -23,9 +23,8 @@ ENGAGEMENT = "engagement_"
 
 RESPONSES = ("shown", "clicked", "dismissed", "submitted")
 
-FACTS = frozenset(
+HAPPENED = frozenset(
     {
-        OTHER,
         "page",
         "screen",
         "identify",
@@ -36,6 +35,13 @@ FACTS = frozenset(
         "unsubscribed",
         "bounced",
         "complained",
+    }
+)
+"""What a visitor does besides `track` calls and what is offered on the site."""
+
+FACTS = HAPPENED | frozenset(
+    {
+        OTHER,
         "address_confirmed",
         "alert_settled",
         "entry_asked",

@@ -16,28 +16,11 @@ from datetime import datetime
 
 from agents.rules.compiled import ANY_TRACK, NEEDS, Need, ScoreRule, Test, Until
 from agents.rules.facts import Facts
-from agents.rules.naming import TRACK
+from agents.rules.naming import ENGAGEMENT, HAPPENED, RESPONSES, TRACK
 from agents.rules.watches import Watch
 from agents.rules.windows import has_days, leaves_at, window_start
 
-OTHER_KINDS = frozenset(
-    {
-        "page",
-        "screen",
-        "identify",
-        "group",
-        "alias",
-        "mail_opened",
-        "mail_clicked",
-        "unsubscribed",
-        "bounced",
-        "complained",
-        "engagement_shown",
-        "engagement_clicked",
-        "engagement_dismissed",
-        "engagement_submitted",
-    }
-)
+OTHER_KINDS = HAPPENED | {f"{ENGAGEMENT}{response}" for response in RESPONSES}
 """What can happen besides track events (`agents.rules.facts`, rule 4)."""
 
 BY_EMAIL, CUSTOMER = "known by e-mail", "customer"
