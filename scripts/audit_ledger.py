@@ -76,7 +76,7 @@ class Ledger:
         await self._thanks()
         if self._since is not None:
             sends = [row for row in sends if row["at"] >= self._since]
-        await self._attempts([row for row in sends if row["status"] in COUNTED])
+        await self._attempts([row for row in sends if row["status"] in COUNTED], decisions)
 
     async def _thanks(self) -> None:
         """Check that no mailbox was thanked twice for one order."""
@@ -149,12 +149,19 @@ class Ledger:
         found = await self._store.get_document("decisions", decision) if decision else None
         return found if found is not None and found["kind"] == kind else None
 
-    async def _attempts(self, rows: list[dict[str, Any]]) -> None:
-        """Check the budget of each run and the caps of each mailbox."""
+    async def _attempts(
+        self, rows: list[dict[str, Any]], decisions: dict[str, dict[str, Any]]
+    ) -> None:
+        """Check the budget of each run and the caps of each mailbox.
+
+        A run is of whom it was decided for: after a merge, an answer to an e-mail moves its row to whom its reader was
+        merged into, who may have had a run of the same number.
+        """
         runs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
         boxes: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for row in rows:
-            runs.setdefault((row["visitor"], row["path"], row["run"]), []).append(row)
+            decided_for = decisions.get(row["decision_id"], row)["visitor"] or row["visitor"]
+            runs.setdefault((decided_for, row["path"], row["run"]), []).append(row)
             boxes.setdefault((row["mailbox"], row["path"]), []).append(row)
         for (visitor, path, run), some in runs.items():
             rule = await self._path(some[-1]["rules_version"], path)
