@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from agents.email_bot.no_mailbox import about_recipient
 from agents.email_bot.state import EmailState, same_mailbox
 from agents.runtime.fold import Folded, Work
 from messaging.vocabulary.effects import HandOver
@@ -18,6 +17,7 @@ from messaging.vocabulary.messages import (
     Responded,
     StateMerged,
 )
+from messaging.vocabulary.no_mailbox import about_recipient
 
 
 class Refusals:

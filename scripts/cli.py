@@ -22,6 +22,7 @@ COMMANDS = {
     "import": "cli_import:import_",
     "list": "cli_list:list_",
     "broadcast": "cli_broadcast:broadcast",
+    "report": "cli_report:report",
     "visitor": "cli_visitor:visitor",
     "rules": "cli_rules:rules",
     "user": "cli_user:user",

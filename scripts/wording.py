@@ -38,6 +38,7 @@ EVENTS = {
     "mail_clicked": "clicked in an e-mail",
     "unsubscribed": "unsubscribed",
     "address_confirmed": "confirmed their address",
+    "mail_reported": "an e-mail to them was reported",
     "bounced": "an e-mail came back",
     "complained": "complained of an e-mail",
     "entry_asked": "was let onto a path by the API",

@@ -84,6 +84,7 @@ from messaging.vocabulary.events import (
     LetterReplayed,
     MailClicked,
     MailOpened,
+    MailReported,
     Record,
     RulesFilled,
     RulesPublished,
@@ -180,23 +181,12 @@ def _arrived(state: BehaviorState, record: Record, here: Moment, *, member: bool
         case AddressConfirmed():
             count(state, "address_confirmed", record, here.rules)
             return _confirmed(state, event, here)
-        case AlertSettled():
-            count(state, "alert_settled", record, here.rules)
-            return [*_by_now(state, here), answered(event, here.visitor, here.now)]
-        case EntryAsked():
-            count(state, "entry_asked", record, here.rules)
-            return [*_by_now(state, here), *tell_asked(event, here)]
-        case BroadcastOrdered():
-            count(state, "broadcast_ordered", record, here.rules)
-            return [*_by_now(state, here), *tell_broadcast(event, here)]
+        case AlertSettled() | EntryAsked() | BroadcastOrdered() | RulesPublished() | MailReported():
+            count(state, str(event.__struct_config__.tag), record, here.rules)
+            return [*_by_now(state, here), *_passed_on(event, here)]
         case WebhookAnswered():
             count(state, "webhook_answered", record, here.rules)
             return _told_by_webhook(state, event, record, here)
-        case RulesPublished():
-            count(state, "rules_published", record, here.rules)
-            told = (event.version, event.action, event.by, event.choices)
-            moved = Tell("rules", RunsMoved(here.visitor, here.now, *told))
-            return [*_by_now(state, here), moved]
         case RulesFilled():
             count(state, "rules_filled", record, here.rules)
             return _filled(state, event, here)
@@ -215,6 +205,25 @@ def _by_now(state: BehaviorState, here: Moment) -> list[Effect]:
     Of who was never seen nothing is asked.
     """
     return evaluate(state, here, (), []) if state.rules_version >= 0 else []
+
+
+def _passed_on(
+    event: AlertSettled | EntryAsked | BroadcastOrdered | RulesPublished | MailReported,
+    here: Moment,
+) -> list[Effect]:
+    """Tell who is concerned what people ordered, or others reported, of this visitor."""
+    match event:
+        case AlertSettled():
+            return [answered(event, here.visitor, here.now)]
+        case EntryAsked():
+            return tell_asked(event, here)
+        case BroadcastOrdered():
+            return tell_broadcast(event, here)
+        case RulesPublished(version=version, action=action, by=by, choices=choices):
+            return [Tell("rules", RunsMoved(here.visitor, here.now, version, action, by, choices))]
+        case MailReported(send_id=send_id, kind=kind, mailbox=mailbox):
+            told = Responded(here.visitor, here.now, send_id, kind, 1.0, mailbox=mailbox)
+            return [Tell("email", told)]
 
 
 def told_again(event: LetterReplayed, visitor: str, now: datetime, view: View) -> list[Effect]:

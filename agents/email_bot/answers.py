@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agents.email_bot.state import HANDING_OVER, PastSend, past_send
+from agents.email_bot.state import HANDING_OVER, OpenSend, PastSend, past_send
 from agents.email_bot.turn import Turn
-from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, LogStory, PutAlert, PutSend
+from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, LogStory, PutAlert, PutSend, Tell
 from messaging.vocabulary.ids import derive
 from messaging.vocabulary.messages import AlertAnswered, Responded
 from messaging.vocabulary.plans import SendPlan
@@ -25,11 +25,13 @@ def responded(turn: Turn, message: Responded) -> None:
             _left_by(turn, message.send_id)
             _leave(turn, "unsubscribed")
         case "complained":
+            _note_report(turn, message)
             _settle_later(turn, message.send_id, "complained", {"handed over", "uncertain"})
-            turn.suppress(_mailbox_of(turn, message.send_id), "complained")
+            turn.suppress(_mailbox_of(turn, message), "complained")
             _leave(turn, "complained")
+            _pass_on(turn, message)
         case "bounced":
-            _bounced(turn, message.send_id)
+            _bounced(turn, message)
         case "opened" | "clicked":
             noted = _note(turn, message) if message.human >= HUMAN else None
             written = len(turn.effects)
@@ -85,24 +87,50 @@ def _put(past: PastSend, at: datetime, reason: str = "") -> PutSend:
     )
 
 
-def _bounced(turn: Turn, send_id: str) -> None:
-    """Take a bounce told by Behavior: a provider's report, or the echo of what this bot found itself."""
+def _bounced(turn: Turn, message: Responded) -> None:
+    """Take that an e-mail came back after its hand-over, as Behavior was told."""
     state = turn.state
-    past = past_send(state, send_id)
+    past = past_send(state, message.send_id)
     if past is not None and past.status == "bounced":
         return
-    _settle_later(turn, send_id, "bounced", {"handed over", "uncertain"})
-    turn.suppress(_mailbox_of(turn, send_id), "bounced")
+    mailbox = _mailbox_of(turn, message)
+    _note_report(turn, message)
+    _settle_later(turn, message.send_id, "bounced", {"handed over", "uncertain"})
+    turn.suppress(mailbox, "bounced")
     # A report on an older address says nothing about the present one.
-    if past is None or past.mailbox == turn.mailbox(state.address):
+    if mailbox == turn.mailbox(state.address):
         state.address_bad = True
         turn.cancel_marketing("address bad")
+        _pass_on(turn, message)
 
 
-def _mailbox_of(turn: Turn, send_id: str) -> str:
+def _note_report(turn: Turn, message: Responded) -> None:
+    """Note a report on a send that is not past yet: by what is known here, it may still be on its way."""
+    send = turn.state.open.get(message.send_id)
+    if send is not None:
+        _it_arrived(turn, message.send_id, message.kind)
+        send.reported = message.kind
+
+
+def settle_reported(turn: Turn, send: OpenSend) -> None:
+    """Give a send that has just ended the status that was reported of it before."""
+    if send.reported:
+        _settle_later(turn, send.plan.send_id, send.reported, {"handed over"})
+
+
+def _mailbox_of(turn: Turn, message: Responded) -> str:
     """Return the mailbox that a send went to; the present one where nothing is known of it any more."""
-    past = past_send(turn.state, send_id)
-    return past.mailbox if past is not None else turn.mailbox(turn.state.address)
+    past = past_send(turn.state, message.send_id)
+    if past is not None:
+        return past.mailbox
+    return message.mailbox or turn.mailbox(turn.state.address)
+
+
+def _pass_on(turn: Turn, message: Responded) -> None:
+    """Tell Behavior what a report means: only here it is known whether it is about the present address."""
+    address = turn.state.address if message.kind == "bounced" else ""
+    told = Responded(turn.visitor, turn.at, message.send_id, message.kind, 1.0, address)
+    turn.effects.append(Tell("behavior", told))
 
 
 def _it_arrived(turn: Turn, send_id: str, kind: str) -> None:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agents.email_bot.no_mailbox import about_recipient
 from agents.email_bot.state import HANDING_OVER, EmailState, unpack
 from agents.email_bot.turn import Turn
 from agents.protocol.bot import View
 from messaging.vocabulary.effects import Effect, Forget, PutSend
 from messaging.vocabulary.messages import Erased, MailOutcome, Message, StateMerged
+from messaging.vocabulary.no_mailbox import about_recipient
 
 REASON = "erased"
 

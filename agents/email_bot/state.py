@@ -67,7 +67,9 @@ class OpenSend(msgspec.Struct, array_like=True):
     resends: int = 0
     """How often it was queued again after an uncertain outcome (`on_uncertain: resend`)."""
     answered: bool = False
-    """True when an open or a click came before the outcome: it did arrive."""
+    """True when an open, a click or a report came before the outcome: it did arrive."""
+    reported: str = ""
+    """`bounced` or `complained`, where a report came before the outcome."""
 
 
 class PastSend(msgspec.Struct, array_like=True):

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any
 
 from agents.email_bot import answers, forgetting, merge
-from agents.email_bot.no_mailbox import about_recipient
 from agents.email_bot.state import (
     DEFERRED,
     HANDING_OVER,
@@ -52,6 +51,7 @@ from messaging.vocabulary.messages import (
     StateMerged,
     Woke,
 )
+from messaging.vocabulary.no_mailbox import about_recipient
 from messaging.vocabulary.plans import SendPlan
 
 RESENDS_MAX = 2
@@ -166,6 +166,7 @@ def _outcome(turn: Turn, message: MailOutcome) -> None:
 def _arrived(turn: Turn, send: OpenSend, handed_over_at: datetime, reason: str) -> None:
     turn.settle(send, "handed over", reason, handed_over_at)
     turn.sent(send.plan, handed_over_at)
+    answers.settle_reported(turn, send)
 
 
 def _uncertain(turn: Turn, send: OpenSend, message: MailOutcome) -> None:

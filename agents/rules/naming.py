@@ -43,6 +43,7 @@ FACTS = HAPPENED | frozenset(
     {
         OTHER,
         "address_confirmed",
+        "mail_reported",
         "alert_settled",
         "entry_asked",
         "broadcast_ordered",

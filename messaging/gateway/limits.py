@@ -27,6 +27,12 @@ PAGE_ROWS, PAGE_ROWS_MAX = 100, 1_000
 ENTERING_MAX = 500
 """People that one call of the API lets onto a path."""
 
+REPORTS_MAX = 100
+"""Reports of what became of e-mails that one call of the API takes."""
+
+REPORT_BYTES_MAX = 1024 * 1024
+"""Of a report: it may bring back the whole e-mail, of which mailbox providers show 102 kB."""
+
 DEPTH_MAX = 32
 KEYS_MAX = 1_000
 """Objects deeper or wider than this are no events: they are somebody's attempt on our parsers."""

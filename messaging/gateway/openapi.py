@@ -19,6 +19,8 @@ from messaging.gateway.limits import (
     ID_CHARS_MAX,
     PAGE_ROWS,
     PAGE_ROWS_MAX,
+    REPORT_BYTES_MAX,
+    REPORTS_MAX,
 )
 from messaging.gateway.pages import POLICY
 from messaging.gateway.route import ADMIN, SESSION, VIEWER, WRITE_KEY, Route
@@ -242,6 +244,35 @@ SCHEMAS: dict[str, Any] = {
             },
         },
     },
+    "Reports": {
+        "type": "object",
+        "required": ["reports"],
+        "additionalProperties": False,
+        "properties": {
+            "reports": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": REPORTS_MAX,
+                "items": {
+                    "type": "object",
+                    "required": ["send", "kind"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "send": {
+                            "type": "string",
+                            "description": "Id of the send (header X-MDMA-Send), or the e-mail's Message-ID.",
+                        },
+                        "kind": {"type": "string", "enum": ["bounced", "complained"]},
+                    },
+                },
+            },
+        },
+    },
+    "ReportMail": {
+        "type": "string",
+        "maxLength": REPORT_BYTES_MAX,
+        "description": "The whole e-mail (RFC 5322), as the server delivered it.",
+    },
     "Broadcast": {
         "type": "object",
         "required": ["template", "cohort", "request"],
@@ -418,12 +449,16 @@ def _operation(route: Route) -> dict[str, Any]:
     if parameters:
         operation["parameters"] = parameters
     if route.body:
-        media = "application/x-ndjson" if route.body == "Replay" else "application/json"
+        media = _MEDIA.get(route.body, "application/json")
         schema = {"$ref": f"#/components/schemas/{route.body}"}
         operation["requestBody"] = {"content": {media: {"schema": schema}}}
     if route.access in _SECURITY:
         operation["security"] = _SECURITY[route.access]
     return operation
+
+
+_MEDIA = {"Replay": "application/x-ndjson", "ReportMail": "message/rfc822"}
+"""Name of a body -> its media type, where that is not JSON."""
 
 
 def _asked(route: Route, name: str) -> dict[str, Any]:

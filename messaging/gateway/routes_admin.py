@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from messaging.gateway import admin, aside, delivering, looks, people, strategy, trials, upload
+from messaging.gateway import (
+    admin,
+    aside,
+    delivering,
+    looks,
+    people,
+    reporting,
+    strategy,
+    trials,
+    upload,
+)
 from messaging.gateway.console.trials import ORDERS, SIMULATE, TRY
 from messaging.gateway.route import ACCEPTED, ADMIN, JSON, Handler, Route
 from messaging.gateway.shapes import SHAPES
@@ -27,6 +37,7 @@ def admin_routes() -> list[Route]:
         *_trials(),
         *_lists(),
         *_broadcasts(),
+        *_reports(),
         *_quarantine(),
         *_orders(),
     ]
@@ -274,6 +285,16 @@ def _broadcasts() -> list[Route]:
         _route("POST", "broadcasts/{id}/cancel", admin.cancel_broadcast, off, 404, 409),
         _table("webhooks", "webhooks", "List calls of paths' webhooks.", "visitor", "status"),
         _table("recipients", "recipients", told, "broadcast", "status", "reason", "visitor"),
+    ]
+
+
+def _reports() -> list[Route]:
+    told = "Take what became of e-mails after their hand-over: bounced, or complained of."
+    mail = "Take a delivery report (RFC 3464) or a feedback report (RFC 5965) as the e-mail it is."
+    problems = (400, 408, 413, 415, 422)
+    return [
+        _route("POST", "reports", reporting.reports, told, *problems, body="Reports"),
+        _route("POST", "reports/mail", reporting.mail, mail, *problems, body="ReportMail"),
     ]
 
 

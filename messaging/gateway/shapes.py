@@ -306,6 +306,7 @@ _SET_ASIDE = _named(
 SUCCESS = _named(success={"const": True})
 _HELD = _named(success=FLAG, paused=_PATHS_HELD)
 _ARCHIVED = _named(success=FLAG, archived=TEXTS)
+_REPORTED = _named(taken=WHOLE, before=WHOLE, unknown=TEXTS)
 _REJECTED = _list_of(_named(index=WHOLE, reason=TEXT, field_=TEXT))
 TAKEN = _named(success={"const": True}, rejected_=_REJECTED)
 _SAVED = _named(version=WHOLE, outcome=TEXT, findings=_list_of(_OF[Finding]))
@@ -356,6 +357,8 @@ SHAPES: dict[tuple[str, str], Schema] = {
     ("GET", "suppressions"): _named(
         suppressions=_list_of(_named(id=TEXT, at=TIME, reason=TEXT)), after=AFTER
     ),
+    ("POST", "reports"): _REPORTED,
+    ("POST", "reports/mail"): _named(**_REPORTED["properties"], said=TEXT),
     ("GET", "audit-log"): table("audit-log", "audit_log"),
     ("GET", "rules"): _named(
         published=WHOLE, newest=WHOLE, rules=_list_of(_OF[VersionLine]), after=AFTER

@@ -144,6 +144,16 @@ class Unsubscribed(Fact, tag="unsubscribed"):
     mailbox: str = ""
 
 
+class MailReported(Fact, tag="mail_reported"):
+    """Tell what was reported of a send after it was handed over; the suppression row stands already."""
+
+    send_id: str
+    kind: str
+    """`bounced` (there is no such mailbox) or `complained` (its reader calls it spam)."""
+    mailbox: str
+    """Where the send went."""
+
+
 class AddressConfirmed(Fact, tag="address_confirmed"):
     """Tell that the reader of a send said: yes, this address is mine, and may be written to."""
 
@@ -274,6 +284,7 @@ Event = (
     | MailOpened
     | MailClicked
     | Unsubscribed
+    | MailReported
     | AddressConfirmed
     | Engaged
     | AlertSettled

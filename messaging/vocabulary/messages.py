@@ -165,6 +165,8 @@ class Responded(Message):
     """Probability that a human did it."""
     address: str = ""
     """Where a mail that bounced went, by Email; empty: to the present address."""
+    mailbox: str = ""
+    """Where a mail went that somebody else reported, as a keyed hash; empty: as Email knows it."""
 
 
 class SessionEnded(Message):

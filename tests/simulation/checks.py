@@ -36,6 +36,7 @@ from messaging.vocabulary.ids import derive, message_hash, policy_key
 from tests.simulation.awaited import every_email_has_its_reward, every_open_alert_has_its_run
 from tests.simulation.harm import only_rules_decide_where_learning_was_taken_back
 from tests.simulation.moved import everybody_became_what_was_chosen
+from tests.simulation.reports import every_report_is_known
 from tests.simulation.scan import needle, places
 from tests.simulation.smtp import Mail
 from tests.simulation.story import Story, active_runs
@@ -96,6 +97,7 @@ async def check_everything(world: World, story: Story) -> None:
     the_server_agrees(world)
     caps_held(world)
     no_bounced_mailbox_is_written_to(world)
+    every_report_is_known(world, story)
     every_offer_ended(world)
     caps_held_on_site(world)
     attempts_were_limited(world)
@@ -120,15 +122,6 @@ async def check_everything(world: World, story: Story) -> None:
     every_look_up_ended(world)
     nothing_is_left_of_the_erased(world, story)
     await replayed_equals_live(world)
-
-
-def root(world: World, visitor: str) -> str:
-    """Return who a visitor is in the end."""
-    seen = set()
-    while visitor in world.witness.merged and visitor not in seen:
-        seen.add(visitor)
-        visitor = world.witness.merged[visitor]
-    return visitor
 
 
 # Progress
@@ -276,14 +269,14 @@ def caps_held(world: World) -> None:
     for mail in world.server.mails:
         # Whoever was erased and comes back is somebody else: nothing is known of what they got.
         is_marketing = not (mail.success or mail.confirms)
-        if is_marketing and root(world, mail.visitor) not in world.witness.erased:
+        if is_marketing and world.witness.root(mail.visitor) not in world.witness.erased:
             by_mailbox[mail.recipient].append(mail)
     for mails in by_mailbox.values():
         times = sorted(mail.at for mail in mails)
         for count, window in CAPS:
             for first, last in zip(times, times[count:], strict=False):
                 if last - first < window:
-                    who = {root(world, mail.visitor) for mail in mails}
+                    who = {world.witness.root(mail.visitor) for mail in mails}
                     world.witness.broken(
                         "cap", f"{count + 1} in {last - first} from {first}, visitors {who}"
                     )
@@ -350,8 +343,8 @@ def one_success_mail_per_order(world: World) -> None:
     thanked: Counter[tuple[str, str]] = Counter()
     for send, row in world.witness.sends.items():
         if row["success"] and row["status"] in WENT_OUT:
-            thanked[root(world, row["visitor"]), row["run"]] += 1
-            if thanked[root(world, row["visitor"]), row["run"]] > 1:
+            thanked[world.witness.root(row["visitor"]), row["run"]] += 1
+            if thanked[world.witness.root(row["visitor"]), row["run"]] > 1:
                 world.witness.broken("success mail twice", f"{send} order {row['run']}")
 
 
@@ -450,8 +443,10 @@ def nothing_is_left_of_the_erased(world: World, story: Story) -> None:
         if jobs[receipt]["status"] != DONE:
             world.witness.broken("erasure not done", receipt)
             continue
-        person = root(world, visitor)
-        names = [v for v in {visitor, person, *world.witness.merged} if root(world, v) == person]
+        person = world.witness.root(visitor)
+        names = [
+            v for v in {visitor, person, *world.witness.merged} if world.witness.root(v) == person
+        ]
         lost = sorted(keys - world.database.identity.keys())
         unowned = [key[2:] for key in lost if key[2:] not in of_two]
         for place in places(world.database, needle(sorted(names), whole=unowned)):
@@ -504,7 +499,7 @@ def every_offer_that_was_seen_has_its_reward(world: World) -> None:
     rewards = tables.get("rewards", {})
     joined: Counter[str] = Counter()
     for id_, row in witness.offers.items():
-        if root(world, row["visitor"]) in witness.erased or row["visitor"] in witness.erased:
+        if world.witness.root(row["visitor"]) in witness.erased or row["visitor"] in witness.erased:
             continue
         decision = row["decision_id"]
         joined[decision] += 1

@@ -93,10 +93,10 @@ class SimGateway:
         record = Record(0, message_id, partition_of(fact.visitor), now, now, "", raw)
         return await self._take([record])
 
-    async def suppress(self, mailbox: str) -> bool:
+    async def suppress(self, mailbox: str, reason: str) -> bool:
         """Write the suppression row, before anything is answered."""
         try:
-            await self._store.suppress(mailbox, "unsubscribed", self._clock.now())
+            await self._store.suppress(mailbox, reason, self._clock.now())
         except Unavailable:
             return False
         return True

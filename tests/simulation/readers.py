@@ -8,8 +8,15 @@ from typing import Any
 
 import msgspec
 
+from messaging.mail.reports import BOUNCED, COMPLAINED
 from messaging.mail.tokens import mailbox_hash
-from messaging.vocabulary.events import AddressConfirmed, MailClicked, MailOpened, Unsubscribed
+from messaging.vocabulary.events import (
+    AddressConfirmed,
+    MailClicked,
+    MailOpened,
+    MailReported,
+    Unsubscribed,
+)
 from tests.simulation.audience import Person
 from tests.simulation.smtp import Mail
 
@@ -38,7 +45,7 @@ def answers(seed: int, mail: Mail, person: Person | None) -> list[Answer]:
     if person is None:
         return []
     draw = random.Random(f"{seed}/{mail.send_id}")
-    found = list(_by_machines(draw, mail, person))
+    found = [*_by_machines(draw, mail, person), *_reports(seed, mail)]
     if mail.confirms:
         return [*found, _yes(mail, draw)] if draw.random() < 0.9 else found
     if mail.success or draw.random() >= person.reads:
@@ -74,6 +81,19 @@ def _by_machines(draw: random.Random, mail: Mail, person: Person) -> list[Answer
         Answer(120 + n * 0.1, "scanner click", _click(mail, link, agent))
         for n, link in enumerate(LINKS)
     ]
+
+
+def _reports(seed: int, mail: Mail) -> list[Answer]:
+    """Return what a mailbox provider reports of a mail that it took: perhaps twice, perhaps long after it."""
+    draw = random.Random(f"{seed}/report/{mail.send_id}")
+    kind = draw.choices(["", BOUNCED, COMPLAINED], [0.94, 0.03, 0.03])[0]
+    if not kind:
+        return []
+    mailbox = mailbox_hash(SECRET, mail.recipient)
+    fact = MailReported(visitor=mail.visitor, send_id=mail.send_id, kind=kind, mailbox=mailbox)
+    first = draw.choice((1.0, 600.0, 86_400.0, 6 * 86_400.0)) * (0.5 + draw.random())
+    times = [first, first + 3_600 * draw.random()][: draw.choice((1, 1, 2))]
+    return [Answer(at, f"report of {kind}", fact, mailbox) for at in times]
 
 
 def _landing(draw: random.Random, mail: Mail, person: Person) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from messaging.vocabulary.effects import HARM, UNCERTAIN_SUCCESS
 from messaging.vocabulary.events import (
     Engaged,
     EntryAsked,
+    MailReported,
     Unsubscribed,
     WebhookAnswered,
 )
@@ -75,6 +76,8 @@ class Story:
         self.acknowledged: dict[str, str] = {}
         """Message id -> name of what it counts as; empty for what counts nowhere."""
         self.sent: set[str] = set()
+        self.reported: dict[str, MailReported] = {}
+        """Send -> what was reported of it, and acknowledged."""
         self.answered: Counter[str] = Counter()
         self.erasures: dict[str, tuple[str, set[str]]] = {}
         """Receipt -> (visitor who asked, the keys that led to them then)."""
@@ -210,10 +213,13 @@ class Story:
             await self._say(calls, tagged=mail.visitor)
             return
         if answer.mailbox:
-            await self._insist(lambda gateway: gateway.suppress(answer.mailbox))
+            reason = getattr(answer.fact, "kind", "unsubscribed")
+            await self._insist(lambda gateway: gateway.suppress(answer.mailbox, reason))
         link = getattr(answer.fact, "link", "")
         message_id = f"{answer.kind}-{mail.send_id}{link[-2:]}"
         await self._insist(lambda gateway: gateway.fact(answer.fact, message_id))
+        if isinstance(answer.fact, MailReported):
+            self.reported[mail.send_id] = answer.fact
         self.acknowledged[message_id] = ""
 
     def _at_the_worst_moment(self, visitor: str, send_id: str) -> None:
@@ -248,7 +254,7 @@ class Story:
         if mailbox is None:
             return
         self.answered["left while a mail was on its way"] += 1
-        await self._insist(lambda gateway: gateway.suppress(mailbox))
+        await self._insist(lambda gateway: gateway.suppress(mailbox, "unsubscribed"))
         fact = Unsubscribed(visitor=visitor, mailbox=mailbox)
         await self._insist(lambda gateway: gateway.fact(fact, f"leave-{send_id}"))
         self.acknowledged[f"leave-{send_id}"] = ""

@@ -286,6 +286,14 @@ class Witness:
         before = self.closed.get((visitor, path))
         self.closed[visitor, path] = at if before is None else max(before, at)
 
+    def root(self, visitor: str) -> str:
+        """Return who a visitor is in the end."""
+        seen = set()
+        while visitor in self.merged and visitor not in seen:
+            seen.add(visitor)
+            visitor = self.merged[visitor]
+        return visitor
+
     # Rows
 
     def _row(self, row: RowWrite, now: datetime) -> None:

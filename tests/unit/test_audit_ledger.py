@@ -1,4 +1,4 @@
-"""The audit holds the e-mails that went out against the decisions: each run within its budget, whoever owns its rows."""
+"""The audit holds what was sent against what was decided: each run within its budget, whoever owns its rows."""
 
 from __future__ import annotations
 

@@ -152,6 +152,18 @@ def test_a_bounce_is_told_to_rules_and_ends_mail_to_that_address_only() -> None:
     assert told(ann.sees(other), Identified)[0].may_email
 
 
+@pytest.mark.parametrize("kind", ["bounced", "complained"])
+def test_a_report_goes_to_email_which_knows_whom_it_is_about(kind: str) -> None:
+    ann = Ann()
+    ann.sees(a_lead(1))
+    fields = {"visitor": ANN, "send_id": "s1", "kind": kind, "mailbox": "m1"}
+    effects = ann.sees(a_record(2, type="mail_reported", **fields))
+    [heard] = told(effects, Responded)
+    assert told(effects, Responded, "email") == [heard]
+    assert (heard.send_id, heard.kind, heard.mailbox) == ("s1", kind, "m1")
+    assert not told(effects, Identified), "until Email says what it means"
+
+
 def test_a_bounce_of_another_address_says_nothing_of_the_present_one() -> None:
     ann = Ann()
     ann.sees(a_lead(1))

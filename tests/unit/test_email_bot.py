@@ -332,6 +332,47 @@ def test_the_mailbox_of_a_reported_send_is_suppressed(kind):
     assert of(found, fx.Suppress) == [fx.Suppress("m:ann@example.com", kind, NOW)]
 
 
+@pytest.mark.parametrize("kind", ["bounced", "complained"])
+@pytest.mark.parametrize("outcome", ["handed over", "uncertain"])
+def test_a_report_that_comes_before_the_outcome_is_not_lost(kind, outcome):
+    world = World()
+    world.handing_over()
+    found = world.respond(kind)
+    assert [each.kind for each in told(found, "behavior")] == [kind]
+    found = world.outcome(outcome)
+    assert [row[:2] for row in rows(found)] == [("s1", "handed over"), ("s1", kind)]
+    assert told(found, "rules")[0].outcome == "handed over"
+
+
+@pytest.mark.parametrize("kind", ["bounced", "complained"])
+def test_behavior_hears_what_a_report_means_for_who_is_written_to_now(kind):
+    world = World()
+    world.handing_over()
+    world.outcome("handed over")
+    [heard] = told(world.respond(kind), "behavior")
+    assert (heard.kind, heard.send_id, heard.human) == (kind, "s1", 1.0)
+    assert heard.address == ("ann@example.com" if kind == "bounced" else "")
+
+
+def test_a_bounce_from_an_older_address_is_no_news_of_the_present_one():
+    world = World()
+    world.handing_over()
+    world.outcome("handed over")
+    world.identify("ann@home.example")
+    assert told(world.respond("bounced"), "behavior") == []
+    assert not world.state.address_bad
+    [heard] = told(world.respond("complained"), "behavior")
+    assert heard.address == "", "who leaves leaves, wherever they read it"
+
+
+def test_a_report_on_a_send_that_is_forgotten_goes_by_the_mailbox_it_names():
+    world = World()
+    message = msg.Responded(VISITOR, NOW, "s9", "bounced", 1.0, mailbox="m:old@example.com")
+    found = world.take(message)
+    assert of(found, fx.Suppress) == [fx.Suppress("m:old@example.com", "bounced", NOW)]
+    assert not world.state.address_bad
+
+
 def test_who_is_being_erased_leaves_a_mailbox_that_does_not_exist_suppressed():
     world = World()
     world.handing_over()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.email_bot.no_mailbox import about_recipient
+from messaging.vocabulary.no_mailbox import about_recipient
 
 
 @pytest.mark.parametrize(
