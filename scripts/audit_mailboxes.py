@@ -1,7 +1,8 @@
-"""Compare the rows of mailboxes with what was done: who left, or was reported, is suppressed, and who was written to has a row.
+"""Compare the rows of mailboxes with what was done: who left or bounced is suppressed, who was written to has a row.
 
 Rules
-1. The row of whoever left, bounced or complained stands before the fact is journaled, and it stays, also after an erasure.
+1. The row of whoever left, bounced or complained stands before the fact is journaled, and it stays, also after an
+   erasure.
 2. A hand-over and a look-up touch the mailbox's row in their commit. That row goes where its owner is erased, unless it
    is suppressed; it is noted before that the address was theirs.
 """
@@ -44,7 +45,11 @@ class Mailboxes:
     def take(self, record: Record, whose: str) -> None:
         """Take a journaled event and whose it was found to be."""
         event = record.event
-        if isinstance(event, Unsubscribed | MailReported) and event.mailbox and self._only in (None, whose):
+        if (
+            isinstance(event, Unsubscribed | MailReported)
+            and event.mailbox
+            and self._only in (None, whose)
+        ):
             self._left.add(event.mailbox)
 
     def observe(self, record: BatchRecord, folded: Folded) -> None:

@@ -27,6 +27,7 @@ from tests.integration.test_console_trials import Runner, a_told, a_told_one
 from tests.integration.test_gateway_hooks import SECRETS, an_event, signed
 from tests.integration.test_gateway_strategy import Exporter
 from tests.quarantine_builders import put_aside
+from tests.unit.test_mail_reports import a_complaint
 from tests.unit.test_readers import a_filling
 
 DOCUMENT = document(all_routes())
@@ -60,6 +61,7 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/simulations": {"days": 3},
     "POST /api/v1/lists/{id}/{action}": {"people": ["person-21", "x@"], "request": "r"},
     "POST /api/v1/broadcasts": {"template": TEMPLATE, "cohort": COHORT, "request": "r"},
+    "POST /api/v1/reports": {"reports": [{"send": "unknown", "kind": "bounced"}]},
     "POST /api/v1/imports": {"files": ["a.csv"], "bases": ["contract"], "calls": 3},
     "POST /v1/batch": {"writeKey": KEY, "batch": [TRACK, {}]},
     "POST /v1/b": {"writeKey": KEY, "batch": [TRACK]},
@@ -177,6 +179,9 @@ async def asked(session: Any, route: Route, path: str) -> tuple[int, Any]:
     elif named(route) == "POST /api/v1/replay":
         given |= {"data": b'{"at": "2026-05-01T00:00:00Z", "call": {}}'}
         given["headers"] = {**ADMIN, "Content-Type": "application/x-ndjson"}
+    elif named(route) == "POST /api/v1/reports/mail":
+        given |= {"data": a_complaint("not-spam")}
+        given["headers"] = {**ADMIN, "Content-Type": "message/rfc822"}
     elif body := BODIES.get(named(route)):
         given["json"] = body
     async with session.request(route.method, path, **given) as answer:
