@@ -86,6 +86,8 @@ def main() -> int:
         return _fail(str(error), 1)
     except (OSError, TimeoutError) as error:
         return _fail(str(error) or type(error).__name__, 1)
+    except UnicodeEncodeError:
+        return _fail("what was given is not UTF-8: write it in the terminal's own encoding", 2)
     except KeyboardInterrupt:
         return 130
     return result if isinstance(result, int) else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agents.rules.compiled import PathRule
 from agents.rules_manager import flow, guarding, windows
@@ -73,14 +73,22 @@ def send_settled(turn: Turn, message: SendSettled) -> None:
     if message.outcome == "bounced" or message.reason == ADDRESS_BAD:
         leave(turn, run, BOUNCED)
     elif message.outcome == "given up" or _came_first(turn, message):
-        if message.reason == ANOTHER_ADDRESS:
-            news = turn.now + NEWS_AFTER
-            run.not_before = max(news, run.not_before or news)
+        if message.reason != MISSED_ITS_HOURS:
+            _let_rest(run, turn.now + _rest(run, message.reason))
         _try_again(turn, run, path, message.reason)
     elif message.reason in NOT_HEARD_YET:
         leave(turn, run, turn.state.not_agreed or message.reason)  # it is known here by now, too
     else:
         stop(turn, run, message.reason)
+
+
+def _rest(run: Run, reason: str) -> timedelta:
+    """Return for how long no other is tried: a server that refused one does not like it better a second later."""
+    return NEWS_AFTER if reason == ANOTHER_ADDRESS else NEWS_AFTER * 2**run.given_up
+
+
+def _let_rest(run: Run, until: datetime) -> None:
+    run.not_before = max(until, run.not_before or until)
 
 
 def _of_send(state: RulesState, send_id: str) -> tuple[Run, Try] | None:

@@ -40,18 +40,19 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _looked_at(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer a request; who looks at an address of the console that there is not gets a page of the console."""
+    missing = request.match_info.http_exception
     try:
+        if missing is not None:
+            # Raised, it would hold the frames, those the request, and that it: whoever knocks at addresses that there
+            # are not would leave their bodies in memory until the next collection. A problem of ours nobody holds.
+            raise _as_problem(missing)
         return await handler(request)
-    except (ProblemError, web.HTTPException) as error:
+    except ProblemError as error:
         if error.status not in _NOWHERE or not is_looked_at(request):
             raise
-        # No other name may hold the error: with its frames it would keep the body until the next collection.
-        status, headers = error.status, _headers_of(error)
+        # No other name may hold the error, for the same reason.
+        status, headers = error.status, error.headers
     return await nowhere(request, status, headers)
-
-
-def _headers_of(error: ProblemError | web.HTTPException) -> dict[str, str]:
-    return error.headers if isinstance(error, ProblemError) else _as_problem(error).headers
 
 
 async def answered(

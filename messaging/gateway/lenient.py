@@ -2,7 +2,7 @@
 
 Python's `json` writes NaN, JavaScript's writes lone surrogates, and neither is read by a strict reader. The
 standard library's scanner takes both and tells where each value ends; the items are then read strictly,
-one by one.
+one by one. Of an item that is nested too deep for any scanner the brackets are counted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import json
 import re
 
 _scan = json.JSONDecoder().raw_decode
+_SIGN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+"""A text, in which brackets mean nothing, or a bracket."""
+
 _BLANK = re.compile(r"[ \t\n\r]*")
 
 
@@ -57,8 +60,28 @@ def _items(text: str, at: int) -> tuple[list[bytes], int]:
 
 
 def _value(text: str, at: int) -> tuple[bytes, int]:
-    _, end = _scan(text, at)
+    try:
+        _, end = _scan(text, at)
+    except RecursionError:
+        end = _end_of_deep(text, at)
     return text[at:end].encode(), end
+
+
+def _end_of_deep(text: str, at: int) -> int:
+    """Return where an object or a list ends, however deep it is; what stands in it is not looked at.
+
+    >>> _end_of_deep('[[{"a":"]"}],1],2', 0)
+    15
+    """
+    depth = 0
+    for sign in _SIGN.finditer(text, at):
+        if sign[0] in "[{":
+            depth += 1
+        elif sign[0] in "]}":
+            depth -= 1
+        if depth <= 0:
+            return sign.end()
+    raise ValueError("ends early")
 
 
 def _expect(text: str, at: int, sign: str) -> int:

@@ -85,17 +85,21 @@ class GuardedSite(web.BaseSite):
 class GuardedHandler(RequestHandler):
     """Serve one connection; end it when a head takes too long."""
 
-    __slots__ = ("_head_late", "_head_seconds_max")
+    __slots__ = ("_head_late", "_head_seconds_max", "_is_new")
 
     def __init__(self, manager: web.Server, head_seconds_max: float, **settings: Any) -> None:
         super().__init__(manager, **settings)
         self._head_seconds_max = head_seconds_max
         self._head_late: asyncio.TimerHandle | None = None
+        self._is_new = True
+        """True until a first head is whole, or aiohttp waits for one: it begins to a moment after the first bytes."""
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; if they end inside a head, the rest must come in time."""
         super().data_received(data)
-        is_inside_head = self._waiter is not None and not self._waiter.done()
+        waits = self._waiter is not None
+        self._is_new = self._is_new and not waits and not self._messages
+        is_inside_head = self._is_new or (self._waiter is not None and not self._waiter.done())
         if not is_inside_head:
             self._head_is_whole()
         elif self._head_late is None:

@@ -117,7 +117,10 @@ async def confirm(request: web.Request) -> web.Response:
     if token is None:
         return _page(404, pages.unknown_link())
     fact = AddressConfirmed(visitor=token.visitor, send_id=token.send_id, mailbox=token.mailbox)
-    name = own_id("confirmed", token.visitor, token.send_id, token.mailbox)
+    # A double click is one yes. Who took their consent back, or named another address meanwhile, and agrees again, may
+    # say so by the same link.
+    minute = str(int(gateway.deps.clock.now().timestamp() // 60))
+    name = own_id("confirmed", token.visitor, token.send_id, token.mailbox, minute)
     try:
         await gateway.journal_fact(fact, message_id=name)
     except ProblemError:

@@ -48,7 +48,7 @@ def confirmation() -> str:
 
 def confirmed() -> str:
     """Return the page after the button."""
-    return _html("Thank you", '<p role="status">Your address is confirmed.</p>')
+    return _html("Thank you", '<p role="status">You have confirmed that this address is yours.</p>')
 
 
 def try_again_confirm() -> str:

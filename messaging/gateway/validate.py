@@ -207,7 +207,7 @@ def read_batch(body: bytes) -> BatchEnvelope:
     try:
         return _batch_decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        lenient = None if isinstance(error, RecursionError) else _read_leniently(body)
+        lenient = _read_leniently(body)
         if lenient is not None:
             return lenient
         rejected = rejection(error)

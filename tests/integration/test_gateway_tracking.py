@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
+import io
 import json
 import logging
+import socket
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
 
 from messaging.gateway.limits import Limits
 from messaging.mail.tokens import BrowserTag, sign
@@ -490,6 +494,51 @@ async def test_a_slow_body_and_a_slow_head_are_ended() -> None:
         writer.write(b"POST /v1/page HTTP/1.1\r\nHost:")
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+async def test_a_head_that_stops_at_once_is_ended_too() -> None:
+    """The first bytes may come before aiohttp waits for any."""
+    async with a_site(limits=Limits(head_seconds_max=0.1)) as (session, _):
+        port = session._base_url.port
+        opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+        for each in opened:
+            each.send(b"POST /v1/page HTTP/1.1\r\nHost:")
+        whole = socket.create_connection(("127.0.0.1", port))
+        whole.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(0.5)
+        for each in opened:
+            assert each.recv(100) == b""
+            each.close()
+        assert whole.recv(15).startswith(b"HTTP/1.1 200")
+        whole.settimeout(0.05)
+        assert whole.recv(4096)
+        with pytest.raises(TimeoutError):
+            whole.recv(1)  # it stays open for another request
+        whole.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("PUT", "/v1/track"), ("POST", "/v1/nope"), ("POST", "/nope"), ("POST", "/console/nope")],
+)
+async def test_what_is_sent_to_an_address_that_there_is_not_is_not_kept(
+    method: str, path: str
+) -> None:
+    """A cycle would hold each body until the next collection, of which there are few."""
+    async with a_site() as (session, _):
+        body = b"x" * 60_000
+        gc.collect()
+        gc.disable()
+        try:
+            before = sum(isinstance(each, web.BaseRequest) for each in gc.get_objects())
+            for _ in range(5):
+                async with session.request(method, path, data=io.BytesIO(body)) as answer:
+                    assert answer.status in (404, 405)
+                    await answer.read()
+            after = sum(isinstance(each, web.BaseRequest) for each in gc.get_objects())
+        finally:
+            gc.enable()
+        assert after - before <= 1, "of the last one the connection may still have the end"
 
 
 async def test_over_the_cap_a_connection_is_told_to_come_back() -> None:

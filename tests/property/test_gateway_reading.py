@@ -20,6 +20,7 @@ from messaging.gateway.limits import SENT_AGE_MAX
 from messaging.gateway.lowwater import LowWater, oldest
 from messaging.gateway.problems import ProblemError
 from messaging.gateway.timing import live_time, read_time
+from messaging.gateway.validate import read_batch, read_call
 from messaging.vocabulary.errors import RejectedEvent
 
 _scalars = st.one_of(
@@ -88,6 +89,22 @@ def test_a_lenient_cut_gives_the_texts_of_the_items(
     assert {name: json.dumps(json.loads(text)) for name, text in cut[1].items()} == {
         name: json.dumps(value) for name, value in others.items()
     }
+
+
+@pytest.mark.parametrize("depth", [40, 990, 5_000, 15_000])
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"a":', "}"), ('["]",', '," } "]')])
+def test_an_item_that_is_nested_too_deep_does_not_cost_the_others(
+    depth: int, opens: str, closes: str
+) -> None:
+    deep = '{"type":"track","event":"e","userId":"u","properties":{"a":%s1%s}}'
+    deep = deep % (opens * depth, closes * depth)
+    good = b'{"type":"track","event":"e","userId":"u"}'
+    body = b'{"batch":[%b,%b,%b],"sentAt":"x"}' % (good, deep.encode(), good)
+    batch = read_batch(body)
+    assert [bytes(each) for each in batch.batch] == [good, deep.encode(), good]
+    assert batch.sent_at == "x"
+    with pytest.raises(RejectedEvent):
+        read_call(deep.encode(), suspicious=False)
 
 
 @given(st.binary(max_size=60))

@@ -223,6 +223,22 @@ def test_a_send_that_can_never_be_handed_over_calls_a_person_in_the_end() -> Non
     assert len(lead.alerts) == 1
 
 
+def test_what_a_server_refuses_is_tried_again_later_and_later() -> None:
+    lead = OneVisitor(a_view(some_rules(timing="now", window_hours=0)), at=MONDAY)
+    lead.outcome = ""
+    lead.enter()
+    refused = 0
+    while lead.run.active:
+        lead.pass_time(40)
+        refused += 1
+        lead.settle(lead.plans[-1], "given up", "554 END: 5.7.1 looks like spam")
+        if lead.run.planned_at is not None and lead.run.active:
+            rest = lead.run.planned_at - lead.now
+            assert rest >= timedelta(minutes=15) * 2 ** (refused - 1)
+    assert refused == 8
+    assert [row.kind for row in lead.alerts] == ["cannot be sent"]
+
+
 def test_a_purchase_ends_the_run_at_once_and_cancels_what_waits() -> None:
     lead = OneVisitor().enter()
     lead.pass_time(DAY)
