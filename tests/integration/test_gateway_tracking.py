@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import structlog
+import uvloop
 from aiohttp import web
 
 from messaging.gateway.limits import Limits
@@ -496,25 +497,30 @@ async def test_a_slow_body_and_a_slow_head_are_ended() -> None:
         writer.close()
 
 
-async def test_a_head_that_stops_at_once_is_ended_too() -> None:
-    """The first bytes may come before aiohttp waits for any."""
-    async with a_site(limits=Limits(head_seconds_max=0.1)) as (session, _):
-        port = session._base_url.port
-        opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
-        for each in opened:
-            each.send(b"POST /v1/page HTTP/1.1\r\nHost:")
-        whole = socket.create_connection(("127.0.0.1", port))
-        whole.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asyncio.sleep(0.5)
-        for each in opened:
-            assert each.recv(100) == b""
-            each.close()
-        assert whole.recv(15).startswith(b"HTTP/1.1 200")
-        whole.settimeout(0.05)
-        assert whole.recv(4096)
-        with pytest.raises(TimeoutError):
-            whole.recv(1)  # it stays open for another request
-        whole.close()
+def test_a_head_that_stops_at_once_is_ended_too() -> None:
+    """In uvloop, which bots and gateways run in, the first bytes come before aiohttp waits for any."""
+
+    def opened(port: int, data: bytes) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", port))
+        made.send(data)
+        made.settimeout(0.05)
+        return made
+
+    async def ask() -> None:
+        async with a_site(limits=Limits(head_seconds_max=0.1)) as (session, _):
+            port = session._base_url.port
+            halves = [opened(port, b"POST /v1/page HTTP/1.1\r\nHost:") for _ in range(20)]
+            whole = opened(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.sleep(0.5)
+            assert [each.recv(100) for each in halves] == [b""] * 20
+            assert whole.recv(4096).startswith(b"HTTP/1.1 200")
+            with pytest.raises(TimeoutError):
+                whole.recv(1)  # it stays open for another request
+            for each in [*halves, whole]:
+                each.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(ask())
 
 
 @pytest.mark.parametrize(
