@@ -280,6 +280,9 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     "response.late": lambda d: f"{d['response']} an e-mail after the run had ended",
     "confirmation.refused": lambda d: f"nobody was asked to confirm the address{because(d)}",
     "address.confirmed": lambda _: "their address is confirmed: it may be written to",
+    "list.changed": lambda d: ", ".join(
+        f"{'put on' if is_on else 'taken off'} the list {n}" for n, is_on in d["lists"].items()
+    ),
     "goal.reached": _goal,
     "order.refunded": _refund,
     "order.unread": _unread,

@@ -39,6 +39,7 @@ EVENTS = {
     "unsubscribed": "unsubscribed",
     "address_confirmed": "confirmed their address",
     "mail_reported": "an e-mail to them was reported",
+    "listed": "was put on a list, or taken off one",
     "bounced": "an e-mail came back",
     "complained": "complained of an e-mail",
     "entry_asked": "was let onto a path by the API",

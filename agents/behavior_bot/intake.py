@@ -69,7 +69,7 @@ _NAMES: dict[type[Call], str] = {
     PageViewed: "page",
     ScreenViewed: "screen",
     Identify: "identify",
-    Listed: "identify",
+    Listed: "listed",
     Grouped: "group",
     Aliased: "alias",
 }
@@ -113,7 +113,8 @@ def remember(
     if not state.first_seen or at < state.first_seen:
         state.first_seen = at
     put_in_hours(state, tally_of(state, name, rules.counted), at)
-    keep(state.recent, (at, name[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
+    if not isinstance(event, Listed):  # of that the story has a line of its own
+        keep(state.recent, (at, name[:RECENT_CHARACTERS_MAX]), RECENT_MAX)
     kinds: list[str] = []
     match event:
         case PageViewed() | ScreenViewed():

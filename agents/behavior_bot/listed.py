@@ -21,7 +21,7 @@ from agents.behavior_bot.state import (
     trim,
 )
 from agents.rules.facts import LISTS
-from messaging.vocabulary.effects import Effect, PutMember
+from messaging.vocabulary.effects import Effect, LogStory, PutMember
 from messaging.vocabulary.events import Call, Listed
 
 _KIND = "trait:"
@@ -42,6 +42,11 @@ def learn_lists(
         if changed:
             kinds.append(f"{_KIND}{trait}")
     return kinds + [f"{_KIND}{trait}" for trait in trim(state.lists, LISTS_MAX)]
+
+
+def tell_listed(event: Call) -> list[Effect]:
+    """Return the line of the story: not the visitor did this, but a person of ours, or a system in their name."""
+    return [LogStory("list.changed", {"lists": event.lists})] if isinstance(event, Listed) else []
 
 
 def show_changed(state: BehaviorState, kinds: Iterable[str], now: datetime) -> list[Effect]:

@@ -38,7 +38,7 @@ from agents.behavior_bot.knowing import (
     tell_site_consent,
     tell_who,
 )
-from agents.behavior_bot.listed import hide, learn_lists, show_changed, show_lists
+from agents.behavior_bot.listed import hide, learn_lists, show_changed, show_lists, tell_listed
 from agents.behavior_bot.merge import absorb, pack, unpack
 from agents.behavior_bot.moments import MOMENT_WAKE, arm_moment, keep_moment
 from agents.behavior_bot.orders import note_refund
@@ -276,11 +276,12 @@ def _call(
             *refunds,
             *told,
             *show_changed(state, listed, here.now),
+            *tell_listed(event),
             *(evaluate(state, here, changed, []) if changed else []),
         ]
     changed = learn(state, event, at, record.position, member=member, turning=turning) + listed
     remembered = remember(state, event, name, at, here.rules, here.seconds)
-    effects: list[Effect] = refunds
+    effects: list[Effect] = [*refunds, *tell_listed(event)]
     if bought is not None:
         bought.address = state.address
         effects.append(Tell("sales", bought))

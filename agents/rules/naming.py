@@ -44,6 +44,7 @@ FACTS = HAPPENED | frozenset(
         OTHER,
         "address_confirmed",
         "mail_reported",
+        "listed",
         "alert_settled",
         "entry_asked",
         "broadcast_ordered",

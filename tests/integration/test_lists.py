@@ -14,13 +14,14 @@ from agents.behavior_bot.state import LISTS_MAX
 from config.load import DEFAULTS, read_folder
 from messaging.gateway.validate import read_call
 from messaging.store.memory import MemoryDatabase, MemoryStore
-from messaging.vocabulary.effects import Effect, PutMember
+from messaging.vocabulary.effects import Effect, LogStory, PutMember
 from messaging.vocabulary.errors import RejectedEvent
 from messaging.vocabulary.events import Listed, decode_event
 from messaging.vocabulary.ids import email_key, user_key
 from messaging.vocabulary.messages import MergedInto, StateMerged, TraitsSet
 from scripts.rulebook import StoredRulebook
 from scripts.rules import publish, push_files
+from scripts.story import sentence
 from tests.behavior_builders import (
     ANN,
     START,
@@ -314,3 +315,19 @@ def test_who_is_merged_takes_their_lists_along() -> None:
     (state,) = told(left, StateMerged)
     assert msgspec.msgpack.decode(state.state) == msgspec.msgpack.decode(pack(younger.state))
     assert members(older.take(state)) == [("vip", "on")]
+
+
+def test_what_a_person_of_ours_does_with_a_list_is_nothing_that_the_visitor_did() -> None:
+    ann = Ann()
+    ann.sees(an_identify(1, "1"))
+    effects = ann.sees(a_listing(2, "1", vip=True))
+    [line] = [each for each in effects if isinstance(each, LogStory)]
+    assert line == LogStory("list.changed", {"lists": {"vip": True}})
+    ann.sees(a_listing(3, "1", vip=False))
+    assert [what for _, what in ann.state.recent] == ["identify"]
+    assert ann.state.tallies["identify"].count == 1
+    said = [
+        sentence({"kind": f"story: {line.kind}", "detail": {"lists": {"vip": on}}})
+        for on in (True, False)
+    ]
+    assert said == ["put on the list vip", "taken off the list vip"]

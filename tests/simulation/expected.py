@@ -47,6 +47,9 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "decision send_hour taken back",
         "policy turned on again",
         "reward unsubscribe",
+        "reward complaint",
+        "send handed over > bounced",
+        "send handed over > complained",
         "decision by what is known of a lead",
         "engagement (new) > offered",
         "engagement (new) > refused",
@@ -59,6 +62,7 @@ EXPECTED: dict[str, tuple[str, ...]] = {
         "engagement shown > withdrawn",
         "engagement shown > expired",
     ),
+    "readers": ("report of bounced", "report of complained"),
     "trainings": (
         "lesson probability/opportunity",
         "lesson probability/customer",

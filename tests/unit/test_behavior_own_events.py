@@ -9,7 +9,7 @@ import pytest
 from agents.behavior_bot.bot import BehaviorBot
 from agents.behavior_bot.facts import VisitorFacts
 from agents.rules.naming import FACTS, counted_as, own_event
-from messaging.vocabulary.events import Engaged, Event, Listed, Track, VisitorErased
+from messaging.vocabulary.events import Engaged, Event, Track, VisitorErased
 from scripts.story import sentence
 from scripts.wording import did
 from tests.behavior_builders import START, Ann, a_page, a_track, a_view_of
@@ -68,7 +68,7 @@ def test_any_other_name_is_counted_as_it_came(name: str) -> None:
 
 
 def test_every_fact_that_is_counted_has_a_name_of_ours() -> None:
-    others = {Track, Engaged, Listed, VisitorErased}
+    others = {Track, Engaged, VisitorErased}
     tags = {each.__struct_config__.tag for each in Event.__args__ if each not in others}
     assert tags <= FACTS
 

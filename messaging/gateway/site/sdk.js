@@ -216,6 +216,11 @@
     setCookie("", 0);
     device = null;
     held = [];
+    clear();
+  }
+
+  /** Take away what was offered to who was here. */
+  function clear() {
     cursor = "";
     waiting.length = 0;
     if (open) open.close();
@@ -327,8 +332,7 @@
     keep.remove("user");
     keep.remove("id");
     setCookie("", 0);
-    cursor = "";
-    closeStream();
+    clear();
     attend();
   }
 
@@ -579,7 +583,7 @@
   }
 
   function textOf(field) {
-    if (field.type !== "select-multiple") return String(field.value);
+    if (field.type !== "select-multiple") return String(field.value ?? "");
     return [...field.selectedOptions].map((option) => option.value).filter(Boolean).join(", ");
   }
 
@@ -593,7 +597,7 @@
 
   function isSecret(field) {
     return (
-      /^(password|file|hidden|submit|button|image|reset)$/.test(field.type) ||
+      /^(password|file|hidden|submit|button|image|reset|output)$/.test(field.type) ||
       isSecretName(`${field.name} ${field.id}`) ||
       (field.getAttribute("autocomplete") || "").split(/\s+/).some((part) => SECRET_FILL.test(part)) ||
       field.hasAttribute("data-mdma-ignore") ||
