@@ -140,6 +140,9 @@ def _counts(facts: dict[str, Any]) -> Iterator[str]:
     for words, key in (("expected to reach the goal", "goal"), ("to a person", "reached_person")):
         yield _row(words, [_share(side[key]) for side in arms.values()])
     for path in _names(side["stages"] for side in arms.values()):
+        if not any(side["ends"].get(path) for side in arms.values()):
+            yield f"Nobody comes onto {path}"
+            continue
         yield f"People who reached each stage of {path} (a further audience: 95 %)"
         yield from _people(arms, "stages", path, {})
         yield f"How their runs on {path} stand at the end"

@@ -260,7 +260,7 @@ class RespondedWith(WindowedOrSince):
     """Ask whether an e-mail of ours was opened or clicked by a human, or how an interaction was answered."""
 
     kind: Literal["opened", "clicked", "shown", "dismissed", "submitted"]
-    to: Literal["email"] | InteractionType = "email"
+    to: Literal["email", InteractionType] = "email"
     by: Literal["human", "machine"] = "human"
     """`machine`: what a scanner or a proxy did, ever."""
     at_least: Count = 1

@@ -21,6 +21,9 @@ from agents.rules.source import Location
 SHOWN_MAX = 120
 """Characters of a condition that is told."""
 
+NEVER = "never holds"
+"""Ends what is told of a condition that nobody can meet whatever stands beside it."""
+
 Found = tuple[Location, str]
 """Where, and what."""
 
@@ -160,7 +163,7 @@ def _clash(origins: Sequence[Origin]) -> str:
         return f"{_words(asked)} is asked for and ruled out at once"
     said = list(dict.fromkeys(map(_words, origins)))
     if len(said) == 1:
-        return f"{said[0]} never holds"
+        return f"{said[0]} {NEVER}"
     return f"{', '.join(said[:-1])} and {said[-1]} cannot hold at once"
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from agents.rules.atoms import Origin
 from agents.rules.condition_models import Condition
-from agents.rules.contradictions import contradiction, rules_out
+from agents.rules.contradictions import NEVER, contradiction, rules_out
 from agents.rules.flow_models import Step, branches, walk_steps
 from agents.rules.models import PathFile
 from agents.rules.ruleset import COHORTS, RuleSet
@@ -20,6 +20,12 @@ from agents.rules.source import Location, Source
 from messaging.vocabulary.errors import RuleError
 
 HINT = "take one of them out, or put them under `any`"
+ALONE = "ask for less: nothing can be like this"
+
+
+def _hint(said: str) -> str:
+    """Return what to do about what nobody can meet; one condition alone has no other to be put beside."""
+    return ALONE if said.endswith(NEVER) and "; and " not in said else HINT
 
 
 def check_sense(rules: RuleSet) -> Iterator[RuleError]:
@@ -29,7 +35,7 @@ def check_sense(rules: RuleSet) -> Iterator[RuleError]:
         found = contradiction(cohort.when, ("cohorts", name, "when"), around)
         if found is not None:
             problem = f"nobody can meet this of {name}: {found[1]}"
-            yield rules.sources[COHORTS].error(found[0], problem, HINT)
+            yield rules.sources[COHORTS].error(found[0], problem, _hint(found[1]))
     for name, path in rules.paths.items():
         source = rules.sources[f"paths/{name}.yaml"]
         yield from _check_flow(source, path, around)
@@ -70,7 +76,9 @@ def _check_question(
 ) -> Iterator[RuleError]:
     found = contradiction(asked.condition, asked.at, around, beside)
     if found is not None:
-        yield source.error(found[0], f"nobody can meet this of {step.name}: {found[1]}", HINT)
+        yield source.error(
+            found[0], f"nobody can meet this of {step.name}: {found[1]}", _hint(found[1])
+        )
         return
     ruled_out = Origin(asked.at, asked.condition, wanted=False)
     problem = rules_out([*beside, ruled_out], around) if step.otherwise else ""

@@ -108,7 +108,9 @@ def compose(  # noqa: PLR0913 - what an e-mail is made of; all but two by name
     leave = links.unsubscribe(box)
     ours = {"postal_address": postal_address, "shop_name": sender.name, "shop_url": sender.url}
     ours |= {"confirm_url": links.confirm(box)} if plan.confirms else {}
-    known = {**variables, NOW: date, "unsubscribe_url": leave, **ours}
+    given = {**variables, NOW: date, "unsubscribe_url": leave, **ours}
+    # To Liquid an empty text is true: who asks {% if order_id %} does not want a line without one.
+    known = {name: None if value == "" else value for name, value in given.items()}
     footer = (leave, postal_address) if plan.marketing else None
     return alternative(
         [

@@ -36,6 +36,10 @@ KEPT_MAX = 256
 _HIDDEN = re.compile(
     r"<(div|span)[^>]*style=[\"'][^\"']*display:\s*none[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL
 )
+_PIXEL = re.compile(r'<img src="[^"]*" width="1" height="1" alt="" style="display:none">')
+"""As `messaging.mail.compose` writes it."""
+
+_PICTURE = re.compile(r"<img\b|url\(|\bbackground=", re.IGNORECASE)
 _TAGS = re.compile(r"<[^>]*>")
 _BLANKS = re.compile(r"[\s\u00a0\u200b-\u200d\u2060\ufeff\u034f\u00ad]+")
 
@@ -55,6 +59,20 @@ class Mail(msgspec.Struct, frozen=True):
     text: str
     size: int
     """Bytes of the whole."""
+
+
+def without_pixel(html: str) -> str:
+    """Return an e-mail's HTML without the picture that tells of an open."""
+    return _PIXEL.sub("", html)
+
+
+def shows_pictures(html: str) -> bool:
+    """Say whether an e-mail has pictures besides that one.
+
+    >>> shows_pictures('<img src="/o/x" width="1" height="1" alt="" style="display:none">')
+    False
+    """
+    return _PICTURE.search(without_pixel(html)) is not None
 
 
 def newest_mails(folder: Path, limit: int, before: int = NUMBER_MAX + 1) -> list[dict[str, Any]]:

@@ -290,7 +290,8 @@ async def test_a_form_gives_traits_and_consent_and_never_a_secret(a_context) -> 
           <input name=pw type=text value=hunter2><input name=account value="DE89 3704 0044 0532 0130 00">
           <input name=expiry value="12/29"><textarea name=said>It is 4111-1111-1111-1111, Ann</textarea>
           <input name=phone value="+49 30 1234567890"><input name=order value="1234567890123">
-          <input name=elements value=4>
+          <input name=elements value=4><fieldset name=address><output name=sum>12</output></fieldset>
+          <object name=drawing></object>
           <input data-mdma-trait=company name=x9 value=ACME>
           <input type=radio name=size value=s><input type=radio name=size value=m checked>
           <select name=topic><option>lamps</select><input type=checkbox name=gift checked>

@@ -123,6 +123,18 @@ async def test_a_withdrawn_form_goes_at_once_and_thanks_nobody(a_context) -> Non
         assert gateway.answered("ask", "submitted") is None
 
 
+async def test_what_was_offered_to_who_was_here_goes_with_them(a_context) -> None:
+    async with a_fake_gateway() as gateway, a_context() as context:
+        page = await _open(context, gateway)
+        gateway.offer("one", "notice_bar")
+        await page.get_by_role("region", name="Title of one").wait_for()
+        await page.evaluate("mdma.reset()")
+        await page.get_by_role("region", name="Title of one").wait_for(state="detached")
+        gateway.offer("three", "notice_bar")
+        await page.get_by_role("region", name="Title of three").wait_for()
+        assert gateway.answered("one", "dismissed") is None
+
+
 async def test_who_says_no_to_all_sees_no_thanks_any_more(a_context) -> None:
     async with a_fake_gateway() as gateway, a_context() as context:
         page = await _open(context, gateway)

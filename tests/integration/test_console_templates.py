@@ -85,7 +85,8 @@ async def test_a_template_is_seen_as_a_real_visitor_gets_it_and_its_links_do_not
             assert policy.endswith("sandbox"), "nothing in it runs, whoever opens it"
             letter = unescape(await answer.text())
         before = await store.count("story", {})
-        for kind in ("c", "u", "o"):
+        assert "/o/" not in letter, "a preview is no open"
+        for kind in ("c", "u"):
             token = re.search(rf"http://127.0.0.1:1/{kind}/([\w.~-]+)", letter)
             assert token is not None, kind
             async with session.get(f"/{kind}/{token[1]}", allow_redirects=False) as answer:
@@ -371,3 +372,32 @@ async def test_what_is_a_draft_is_said_and_what_goes_out_can_be_seen_beside_it()
             told = (await answer.json())["template"]
         assert (told["version"], told["newest"], told["goes_out"]) == (1, 2, 1)
         assert told["is_what_goes_out"]
+
+
+async def test_pictures_come_when_they_are_asked_for_and_the_one_that_tells_of_an_open_never() -> (
+    None
+):
+    store, now = await lived_in()
+    files = await files_of(store, 1)
+    file = "templates/invite-hello.yaml"
+    picture = '<mj-image src="https://shop.example/lamp.png" alt="A lamp" />'
+    with_picture = files[file].replace("<mj-text", f"{picture}<mj-text", 1)
+    await push_files(store, files | {file: with_picture}, at=now, by="kim")
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        page = await _get(session, "templates/invite-hello")
+        assert "?pictures=on" in page
+        for query, sources in (
+            ("", "img-src data:;"),
+            ("?pictures=on", "img-src https: http: data:;"),
+        ):
+            async with session.get(f"/console/templates/invite-hello/body{query}") as answer:
+                html = await answer.text()
+                assert sources in answer.headers["Content-Security-Policy"]
+            assert "lamp.png" in html
+            assert "/o/" not in html
+        assert "?pictures=on" not in await _get(session, "templates/invite-help"), "it has none"
+        data = {"form_key": await form_key(session), "text": with_picture, "pictures": "on"}
+        where = "/console/templates/invite-hello/draft/body"
+        async with session.post(where, data={**data, "file": file, "base": "1"}) as answer:
+            assert "img-src https:" in answer.headers["Content-Security-Policy"]

@@ -40,6 +40,7 @@ EVERYTHING = {
     "younger": "f60d",
     "at": "2026-11-26T14:00:00Z",
     "paths": ["leads"],
+    "lists": {"vip": True},
     "event": "Order Completed",
     "order_id": "o-1",
     "value": 49.0,

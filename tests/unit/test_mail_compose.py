@@ -350,3 +350,13 @@ def test_a_long_line_of_ascii_is_broken_for_the_way_only():
     raw = composed(text=long, plan=a_plan(success=True))
     assert parts(raw)[0].rstrip("\n") == long
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
+
+
+def test_what_is_empty_is_not_there_for_who_asks():
+    asked = "{% if order_id %}Order {{ order_id }}{% else %}none{% endif %}"
+    asked += "{% if postal_address %} · {{ postal_address }}{% endif %}"
+    for given, said in (({"order_id": "o7"}, "Order o7"), ({"order_id": ""}, "none"), ({}, "none")):
+        text, html = parts(composed(given, text=asked, html=asked, postal_address=""))
+        assert text.startswith(f"{said}\n")
+        assert said in html
+        assert "·" not in html

@@ -57,6 +57,13 @@ def test_no_mistake_is_told_without_a_hint(mistake: tuple[str, ...]) -> None:
         (CHAT, "priority: 30", "priority: 30\nminutes: 2000", "allowed: 1 to 1,440"),
         (COHORTS, "in_cart: true", "in_cart: often", "write true or false"),
         (COHORTS, "in_cart: true", "session: {}", "write it like {depth_at_least: 2}"),
+        (COHORTS, "in_cart: true", "score: {name: interest, from: 100000}", "ask for less"),
+        (
+            COHORTS,
+            "in_cart: true",
+            "responded: {kind: submitted, to: nope}",
+            "allowed: email, notice_bar, ",
+        ),
         (COHORTS, "in_cart: true", "lifecycle: led", "did you mean lead?"),
         (COHORTS, "in_cart: true", "trait: {name: x, matches: '(a'}", "check its brackets"),
         (COHORTS, "in_cart: true", "sequence: {steps: [a]}", "add at least one"),

@@ -1,6 +1,8 @@
 """Show the templates of e-mails: as a real reader gets them, what is wrong with them, and a test of one.
 
-Rule 1: what a template holds is a page of its own: a frame without scripts, from which nothing is fetched.
+Rules
+1. What a template holds is a page of its own: a frame without scripts, from which nothing is fetched.
+2. Its pictures come when they are asked for, as in a mailbox. The one that tells of an open is left out: nobody reads.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from messaging.gateway.inbox import in_scheme
 from messaging.gateway.limits import ID_CHARS_MAX
 from messaging.gateway.problems import ProblemError
 from messaging.mail.asking import LinkAnswer
+from messaging.mail.reading import shows_pictures, without_pixel
 
 HERE = "templates"
 
@@ -27,8 +30,10 @@ WIDTHS = {"": "Desktop", "phone": "Phone"}
 PUBLISHED = "published"
 OF = {"": "The newest", PUBLISHED: "What goes out"}
 
-BODY_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+PICTURES = {"": "Off", "on": "On"}
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src {pictures}; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox"
 )
 
@@ -64,11 +69,15 @@ async def body(visit: Visit) -> web.StreamResponse:
     """Give the HTML of a preview, for the frame."""
     found = await _preview(visit)
     html = found.mail.html if found.mail is not None else ""
-    return web.Response(
-        text=in_scheme(html, _chosen(visit, "scheme", SCHEMES)),
-        content_type="text/html",
-        headers={**HEADERS, "Content-Security-Policy": BODY_POLICY},
-    )
+    html = in_scheme(html, _chosen(visit, "scheme", SCHEMES))
+    return framed(html, pictures=_chosen(visit, "pictures", PICTURES) == "on")
+
+
+def framed(html: str, *, pictures: bool) -> web.Response:
+    """Return an e-mail's HTML for the frame; with `pictures` those of other hosts are fetched, too."""
+    policy = _POLICY.format(pictures="https: http: data:" if pictures else "data:")
+    headers = {**HEADERS, "Content-Security-Policy": policy}
+    return web.Response(text=without_pixel(html), content_type="text/html", headers=headers)
 
 
 async def as_visitor(visit: Visit, form: Form) -> web.StreamResponse:
@@ -119,21 +128,26 @@ async def _shown(
     visit: Visit, found: Preview, answers: list[LinkAnswer] | None = None
 ) -> web.StreamResponse:
     scheme, width = _chosen(visit, "scheme", SCHEMES), _chosen(visit, "width", WIDTHS)
-    of = _chosen(visit, "of", OF)
+    of, pictures = _chosen(visit, "of", OF), _chosen(visit, "pictures", PICTURES)
     now = {"visitor": found.visitor, "scheme": scheme, "width": width, "of": of}
+    now |= {"pictures": pictures}
     choices = {
         "Width": [(_address(visit, {**now, "width": v}), w, v == width) for v, w in WIDTHS.items()],
         "Scheme": [
             (_address(visit, {**now, "scheme": v}), w, v == scheme) for v, w in SCHEMES.items()
         ],
     }
+    if found.mail is not None and shows_pictures(found.mail.html):
+        choices["Pictures"] = [
+            (_address(visit, {**now, "pictures": v}), w, v == pictures) for v, w in PICTURES.items()
+        ]
     if found.goes_out and found.newest != found.goes_out:
         words = {
             "": f"Draft (version {found.newest})",
             PUBLISHED: f"What goes out (version {found.goes_out})",
         }
         choices["Of"] = [(_address(visit, {**now, "of": v}), w, v == of) for v, w in words.items()]
-    source = {"visitor": found.visitor, "scheme": scheme, "of": of}
+    source = {"visitor": found.visitor, "scheme": scheme, "of": of, "pictures": pictures}
     return await visit.page(
         "template.html",
         here=HERE,

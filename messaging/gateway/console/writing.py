@@ -14,10 +14,9 @@ from messaging.gateway import acts
 from messaging.gateway.console import rules
 from messaging.gateway.console.door import SAID, Form, Visit
 from messaging.gateway.console.drafts import seen_of
-from messaging.gateway.console.drawing import HEADERS
 from messaging.gateway.console.mailings import Draft
 from messaging.gateway.console.rulebook import Edit
-from messaging.gateway.console.templates import BODY_POLICY
+from messaging.gateway.console.templates import framed
 from messaging.gateway.problems import ProblemError
 
 
@@ -31,11 +30,7 @@ async def draft_body(visit: Visit, form: Form) -> web.StreamResponse:
     """Give its HTML, for the frame: a page of its own without scripts, from which nothing is fetched."""
     seen = await _seen(visit, form)
     mail = seen["preview"].mail if seen is not None and seen["preview"] is not None else None
-    return web.Response(
-        text=mail.html if mail is not None else "",
-        content_type="text/html",
-        headers={**HEADERS, "Content-Security-Policy": BODY_POLICY},
-    )
+    return framed(mail.html if mail is not None else "", pictures=form.get("pictures") == "on")
 
 
 async def draft_test(visit: Visit, form: Form) -> web.StreamResponse:

@@ -80,6 +80,8 @@
       whom.addEventListener("input", later);
       whom.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); later(); } });
     }
+    const pictures = document.getElementById("pictures");
+    if (pictures) pictures.addEventListener("change", show);
     if (frame && text.hasAttribute("data-unsaved")) show();
   }
   // What a mark of a chart says, at the pointer or finger at once: the browser's own hint comes late, and by no finger.
