@@ -156,7 +156,7 @@ def _trials() -> list[Route]:
 
 def _templates() -> list[Route]:
     one = "Show a template as a reader gets it."
-    shown_by = ("visitor", "width", "scheme", "of")
+    shown_by = ("visitor", "width", "scheme", "of", "pictures")
     return [
         _page(
             "templates",
@@ -172,7 +172,7 @@ def _templates() -> list[Route]:
             "Give its HTML, for a frame.",
             404,
             422,
-            query=("visitor", "scheme", "of"),
+            query=("visitor", "scheme", "of", "pictures"),
         ),
         _form(
             "templates/{name}/as",
