@@ -168,6 +168,16 @@ async def test_an_address_is_confirmed_by_the_button_and_not_by_looking() -> Non
     assert decode_event(record.raw) == said
 
 
+async def test_who_agrees_again_later_may_confirm_by_the_same_link() -> None:
+    database = MemoryDatabase()
+    async with a_site(database=database) as (session, gateway):
+        for _ in range(2):
+            async with session.post(f"/confirm/{CONFIRM}") as answer:
+                assert answer.status == 200
+            gateway.deps.clock.world += timedelta(minutes=1)
+    assert len(database.streams[0]) == 2
+
+
 async def test_a_confirmation_that_cannot_be_kept_is_not_answered_with_200() -> None:
     journal = FailingJournal(MemoryDatabase(), before=1000)
     limits = Limits(append_seconds_max=0.05, drain_seconds_max=0.1)

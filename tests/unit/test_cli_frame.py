@@ -41,6 +41,19 @@ def test_every_command_has_help_with_an_example(command, tmp_path, capsys, monke
     assert "Example" in capsys.readouterr().out
 
 
+def test_what_is_not_utf8_is_refused_in_one_line(capsys, monkeypatch):
+    from scripts import cli
+
+    def refuse(**_):
+        "\udcff".encode()
+
+    monkeypatch.setattr(cli.group, "main", refuse)
+    assert cli.main() == 2
+    said = capsys.readouterr().err
+    assert said.startswith("mdma: what was given is not UTF-8")
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("command", ["status", "stop", "pause", "resume", "visitor x"])
 def test_where_nothing_runs_the_error_is_one_line_that_says_what_to_do(command, tmp_path):
     done = mdma(*command.split(), cwd=tmp_path)
