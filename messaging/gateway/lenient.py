@@ -1,8 +1,9 @@
 """Cut a batch into its items when the strict reader fails, so that one bad event does not cost the others.
 
-Python's `json` writes NaN, JavaScript's writes lone surrogates, and neither is read by a strict reader. The
-standard library's scanner takes both and tells where each value ends; the items are then read strictly,
-one by one. Of an item that is nested too deep for any scanner the brackets are counted.
+Python's `json` writes NaN, JavaScript's writes lone surrogates, and what puts JSON together by hand leaves tabs and
+line ends in texts, or bytes that are no UTF-8: none is read by a strict reader. The standard library's scanner takes
+them all and tells where each value ends; the items are then read strictly, one by one. Of an item that is nested too
+deep for any scanner the brackets are counted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 
-_scan = json.JSONDecoder().raw_decode
+_scan = json.JSONDecoder(strict=False).raw_decode
 _SIGN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 """A text, in which brackets mean nothing, or a bracket."""
 
@@ -24,7 +25,7 @@ def split_batch(body: bytes) -> tuple[list[bytes], dict[str, bytes]] | None:
     ([b'{"a":NaN}', b'2'], {'sentAt': b'"x"'})
     """
     try:
-        return _split(body.decode())
+        return _split(body.decode("utf-8", "surrogateescape"))
     except (ValueError, IndexError, RecursionError):
         return None
 
@@ -64,7 +65,7 @@ def _value(text: str, at: int) -> tuple[bytes, int]:
         _, end = _scan(text, at)
     except RecursionError:
         end = _end_of_deep(text, at)
-    return text[at:end].encode(), end
+    return text[at:end].encode("utf-8", "surrogateescape"), end
 
 
 def _end_of_deep(text: str, at: int) -> int:

@@ -322,7 +322,9 @@ def rejection(error: Exception) -> RejectedEvent:
     if isinstance(error, UnicodeDecodeError):
         return RejectedEvent("is not UTF-8")
     if not isinstance(error, msgspec.ValidationError):
-        return RejectedEvent("is not JSON, or holds NaN or a lone surrogate")
+        return RejectedEvent(
+            "is not JSON, or holds NaN, a lone surrogate or a raw control character"
+        )
     place = _PLACE.match(str(error))
     assert place is not None
     reason, field = place[1], place[2] or ""

@@ -222,6 +222,22 @@ async def test_one_event_with_nan_or_a_lone_surrogate_does_not_cost_its_batch() 
     assert len(database.streams[0]) == 1
 
 
+@pytest.mark.parametrize("beside", [b"1", b"NaN", b'"\xff"', b'"\\ud83d"', b"1e400"])
+@pytest.mark.parametrize("sign", [b"\t", b"\n", b"\r", b"\0", b"\x1f"])
+async def test_one_event_with_a_raw_control_character_does_not_cost_its_batch(
+    sign: bytes, beside: bytes
+) -> None:
+    database = MemoryDatabase()
+    good = b'{"type":"page","userId":"u"}'
+    bad = b'{"type":"page","userId":"u","properties":{"a%b":"b%b","c":%b}}' % (sign, sign, beside)
+    async with a_site(database=database) as (session, _):
+        answer = await _post(session, "/v1/batch", b'{"batch": [%b, %b, %b]}' % (good, bad, good))
+    [refused] = answer["rejected"]
+    assert refused["index"] == 1
+    assert "control character" in refused["reason"] or "UTF-8" in refused["reason"]
+    assert [bytes(each.raw) for each in database.streams[0]] == [good, good]
+
+
 async def test_a_batchs_context_goes_under_the_context_of_each_call() -> None:
     database = MemoryDatabase()
     items = [
