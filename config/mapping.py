@@ -32,6 +32,7 @@ from agents.rules.source import parse
 from config.load import RulesInvalid
 from messaging.vocabulary.errors import MdmaError
 from messaging.vocabulary.events import PUBLIC_TYPES
+from messaging.vocabulary.iso_times import read_iso
 
 Call = dict[str, Any]
 """One call of the Segment API, ready to be sent."""
@@ -430,16 +431,19 @@ def _time(row: dict[str, str], mapping: CallMapping, number: int, zone: ZoneInfo
     if not text:
         raise RowError(number, mapping.time, "is empty, and it says when the call was")
     try:
-        if mapping.time_format == "iso":
-            moment = datetime.fromisoformat(text)
-        else:
-            moment = datetime.strptime(text, mapping.time_format)  # noqa: DTZ007 - zone follows
+        moment = _read_time(text, mapping.time_format)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except (ValueError, OverflowError) as error:
         problem = f"{text[:40]!r} is not of the format {mapping.time_format}"
         raise RowError(number, mapping.time, problem) from error
+
+
+def _read_time(text: str, form: str) -> datetime:
+    if form == "iso":
+        return read_iso(text)
+    return datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
 
 
 def _consent(consent: Consent) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from messaging.gateway.limits import SENT_AGE_MAX
 from messaging.vocabulary.errors import RejectedEvent
+from messaging.vocabulary.iso_times import read_iso
 
 _ZERO = timedelta(0)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,7 +28,7 @@ def read_time(text: str, field: str) -> datetime:
     '2017-06-01T00:00:00.500000+00:00'
     """
     try:
-        at = datetime.fromisoformat(text)
+        at = read_iso(text)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise RejectedEvent("is no ISO 8601 time", field) from None

@@ -131,6 +131,45 @@ def test_times_in_any_zone_are_read_as_the_same_moment(at: datetime, minutes: in
     assert read_time(at.isoformat() + "Z", "at") == at.replace(tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-01-01T24:00:00Z", "2026-01-02T00:00:00"),
+        ("2026-01-01T24:00Z", "2026-01-02T00:00:00"),
+        ("2026-01-01T24", "2026-01-02T00:00:00"),
+        ("2026-01-01T24:00:00.000", "2026-01-02T00:00:00"),
+        ("20260101T240000Z", "2026-01-02T00:00:00"),
+        ("2025-12-31T24:00:00+02:00", "2025-12-31T22:00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00"),
+        ("2016-12-31 23:59:60", "2017-01-01T00:00:00"),
+        ("2016-12-31T23:59:60.250Z", "2017-01-01T00:00:00.250000"),
+        ("20161231T235960Z", "2017-01-01T00:00:00"),
+        ("2017-01-01T05:29:60+05:30", "2017-01-01T00:00:00"),
+    ],
+)
+def test_the_end_of_a_day_and_a_leap_second_are_times(text: str, at: str) -> None:
+    assert read_time(text, "at").isoformat() == f"{at}+00:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "2026-01-01T24:00:01Z",
+            "2026-01-01T24:01Z",
+            "2026-01-01T24:00:00.5Z",
+            "2026-13-01T24:00Z",
+        ),
+        *("2026-01-01T25:00:00Z", "2026-01-01T23:59:61Z", "2026-01-01T23:60:60Z", "24:00:00"),
+        *("2026-01-01T23:60Z", "9999-12-31T24:00:00Z", "9999-12-31T23:59:60Z", "2026-01-01T60"),
+        *("2026-01-01T23:59:60.Z", "2026-01-01T24:00:60Z", "2026-01-01T24:0000Z"),
+    ],
+)
+def test_what_no_clock_shows_is_no_time(text: str) -> None:
+    with pytest.raises(RejectedEvent):
+        read_time(text, "at")
+
+
 @given(st.text(max_size=30))
 def test_no_text_makes_reading_a_time_fail_otherwise(text: str) -> None:
     with contextlib.suppress(RejectedEvent):

@@ -92,6 +92,15 @@ def test_times_without_a_zone_are_in_the_mappings_zone() -> None:
     assert calls_of(named, a_mapping())[0]["timestamp"] == "2020-01-03T08:30:00Z"
 
 
+def test_the_end_of_a_day_and_a_leap_second_are_times() -> None:
+    text = "id,at\n1,2020-01-03T24:00:00\n2,2016-12-31T23:59:60Z\n"
+    local = a_mapping().model_copy(update={"zone": "America/Sao_Paulo"})
+    assert [each["timestamp"] for each in calls_of(text, local)] == [
+        "2020-01-04T03:00:00Z",
+        "2017-01-01T00:00:00Z",
+    ]
+
+
 def test_values_are_text_numbers_or_yes_and_no_as_the_mapping_says() -> None:
     traits = {
         "full": "{first} {last}",

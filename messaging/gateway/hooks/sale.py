@@ -28,6 +28,7 @@ from messaging.vocabulary.ids import (
     partition_of,
     visitor_id_for,
 )
+from messaging.vocabulary.iso_times import read_iso
 
 ORDERED, REFUNDED, CANCELLED = "Order Completed", "Order Refunded", "Order Cancelled"
 REFUND_FAILED = "Order Refund Failed"
@@ -144,7 +145,7 @@ def moment(given: str | float | None) -> datetime | None:
     """
     try:
         if isinstance(given, str):
-            found = datetime.fromisoformat(given)
+            found = read_iso(given)
             return found.astimezone(UTC) if found.tzinfo is not None else None
         return datetime.fromtimestamp(given, UTC) if given is not None else None
     except (ValueError, OverflowError, OSError):
