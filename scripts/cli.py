@@ -1,6 +1,7 @@
 """Be the command `mdma`: one small file for each group of commands, one place for errors.
 
-Exit codes: 0 done, 1 the thing failed, 2 called wrongly. An error is one line that says what to do.
+Exit codes: 0 done, 1 the thing failed, 2 called wrongly, 75 what was piped in is to come again (`mdma report` alone).
+An error is one line that says what to do.
 """
 
 from __future__ import annotations

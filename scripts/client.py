@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -98,7 +99,7 @@ class Api:
         except HTTPError as error:
             with error:
                 raise ApiError(error.code, _detail(error.read()), error.headers) from None
-        except (URLError, TimeoutError, ConnectionError):
+        except (URLError, TimeoutError, ConnectionError, HTTPException):
             raise Refused(self._silent()) from None
 
     def _silent(self) -> str:
@@ -114,6 +115,7 @@ class ApiError(Refused):
     def __init__(self, status: int, detail: str, headers: Any) -> None:
         super().__init__(f"{detail} ({status})")
         self.status = status
+        self.detail = detail
         self.retry_after = float(headers.get("Retry-After") or 0)
 
 
