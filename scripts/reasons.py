@@ -27,6 +27,7 @@ REASONS = {
     "consent": "the visitor has not agreed to it",
     "consent withdrawn": "the visitor has taken the consent back",
     "different_subject": "an e-mail had this subject before",
+    "older address": "it had gone to an older address of theirs",
     "another address": "their address is another one than it was decided for",
     "different_hour": "an e-mail came at that hour before",
     "entry": "they came again",

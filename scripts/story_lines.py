@@ -234,6 +234,7 @@ _TOLD: dict[str, Callable[[Row], str]] = {
     ),
     "run.stayed": _stayed,
     "run.refused": lambda d: f"did not enter path {d['path']}: {why(d['rule'])}",
+    "run.kept_off": lambda d: f"does not enter path {d['path']} yet: {why(d['rule'])}",
     "broadcast.planned": lambda d: f"is to get the broadcast of {d['template']}",
     "broadcast.refused": lambda d: f"does not get broadcast {d['broadcast']}: {why(d['rule'])}",
     "step.answered": lambda d: f"step {d['stage']}: the webhook was answered",

@@ -8,7 +8,7 @@ from agents.email_bot.state import HANDING_OVER, OpenSend, PastSend, past_send
 from agents.email_bot.turn import Turn
 from messaging.vocabulary.effects import UNCERTAIN_SUCCESS, LogStory, PutAlert, PutSend, Tell
 from messaging.vocabulary.ids import derive
-from messaging.vocabulary.messages import AlertAnswered, Responded
+from messaging.vocabulary.messages import RETURNED, AlertAnswered, Responded
 from messaging.vocabulary.plans import SendPlan
 
 MAY_BE_LOST = frozenset({"uncertain", "bounced", "given up"})
@@ -102,6 +102,9 @@ def _bounced(turn: Turn, message: Responded) -> None:
         state.address_bad = True
         turn.cancel_marketing("address bad")
         _pass_on(turn, message)
+    elif past is not None and past.plan.marketing:
+        told = Responded(turn.visitor, turn.at, message.send_id, RETURNED, 1.0)
+        turn.effects.append(Tell("rules", told))
 
 
 def _note_report(turn: Turn, message: Responded) -> None:

@@ -59,7 +59,7 @@ def enter(
     `key`: with `reentry: keyed`, what tells the run apart: an order, a cart. `by_people`: how a person opened it.
     """
     state = turn.state
-    if _had(state, path, key):
+    if had(state, path, key):
         return
     if path.name in turn.view.archived:
         turn.story("run.refused", None, path=path.name, rule="archived")
@@ -86,7 +86,7 @@ def enter(
         plan(turn, run, path, turn.now)
 
 
-def _had(state: RulesState, path: PathRule, key: str) -> bool:
+def had(state: RulesState, path: PathRule, key: str = "") -> bool:
     """Say whether a run stands against another one: the path's, that under way, or the key's."""
     match path.reentry:
         case "never":
@@ -129,7 +129,7 @@ def open_run(
     run = Run(path.name, version, name, at, stage, "planned", turn.held_out(), key=key)
     run.by_people = by_people
     count(state, WHOM, by_people=bool(by_people))
-    state.put_run(run)
+    state.put_run(run, goes_on=by_people == RESUMED)
     turn.story("run.entered", run, version=version)
     starts_at(run, path)
     advance_by_cohorts(turn, run, path)

@@ -18,6 +18,7 @@ from agents.rules_manager.broadcast_rule import (
     SENT,
 )
 from agents.rules_manager.calling import settle_alert
+from agents.rules_manager.counted import together, without_arms
 from agents.rules_manager.loop import leave_alone, win
 from agents.rules_manager.planning import plan, stop
 from agents.rules_manager.sending import MERGED
@@ -77,6 +78,10 @@ def state_merged(turn: Turn, message: StateMerged) -> None:
         state.known, state.owns_mailbox = younger.known, younger.owns_mailbox
         state.may_email, state.mailbox = younger.may_email, younger.mailbox
         state.bounced = younger.bounced
+    state.past = together(state.past, younger.past)
+    if state.mixed:
+        state.past = without_arms(state.past)
+    state.kept_off = {**younger.kept_off, **state.kept_off}
     state.merged_at = turn.now
     state.zone = state.zone or younger.zone
     state.orders += younger.orders

@@ -15,7 +15,7 @@ from agents.rules_manager.stages import advance
 from agents.rules_manager.state import BOUNCED, RulesState, Run, Try
 from agents.rules_manager.turn import Turn
 from agents.rules_manager.working import count_send
-from messaging.vocabulary.messages import Responded, SendSettled
+from messaging.vocabulary.messages import RETURNED, Responded, SendSettled
 
 HUMAN = 0.5
 """Below this probability an open or click is a machine's."""
@@ -38,6 +38,9 @@ NOT_HEARD_YET = frozenset({"no address", "no consent", "mailbox of another visit
 
 ADDRESS_BAD = "address bad"
 """Email's reason where the address bounced before: whoever resumes such a run hears so again."""
+
+OLDER_ADDRESS = "older address"
+"""Reason of a send that was given back: the present address knows nothing of it."""
 
 MERGED = "merged"
 """Email's reason for a send that it took back because its visitor proved to be another one."""
@@ -191,6 +194,8 @@ def responded(turn: Turn, message: Responded) -> None:
     run, attempt = found
     if message.kind == "bounced":
         _bounced_later(turn, run, attempt)
+    elif message.kind == RETURNED:
+        _returned(turn, run, attempt)
     elif message.human < HUMAN:
         turn.story("response.by_machine", run, response=message.kind)
     elif message.kind in ("opened", "clicked"):
@@ -202,6 +207,22 @@ def _bounced_later(turn: Turn, run: Run, attempt: Try) -> None:
         if run.owns(attempt):
             give_back(turn, run, attempt)
         leave(turn, run, BOUNCED)
+
+
+def _returned(turn: Turn, run: Run, attempt: Try) -> None:
+    """Take that an e-mail to an older address came back: it was no attempt, and nobody waits for its answer."""
+    path = turn.path(run)
+    if path is None or not run.active or not run.owns(attempt) or attempt.status == "reserved":
+        return
+    was_last = run.last_try() is attempt
+    give_back(turn, run, attempt)
+    turn.story("send.given_back", run, outcome="bounced", reason=OLDER_ADDRESS)
+    if run.status != "waiting":
+        return
+    if path.steps:
+        flow.take_up(turn, run, path)
+    elif was_last:
+        plan(turn, run, path, turn.now)
 
 
 def _answered(turn: Turn, run: Run, attempt: Try, message: Responded) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from agents.rules.basics import ATTEMPTS_MAX, CAPPED_MAX
+from agents.rules_manager.counted import with_past
 from messaging.vocabulary.plans import Broadcast
 
 TRIES_MAX = ATTEMPTS_MAX
@@ -332,6 +333,10 @@ class RulesState(msgspec.Struct, array_like=True):
     """Keyed hash of the address as Behavior told of it last: the caps that were asked are those of its mailbox."""
     bounced: bool = False
     """Whether the address does not work: a person is told, since the visitor may well have agreed."""
+    kept_off: dict[str, bool] = {}
+    """Path whose cohort was entered while the visitor might not be written to -> whether a person had a hand in it."""
+    past: dict[str, int] = {}
+    """As what the runs were counted whose place another took (`counted`)."""
 
     @property
     def not_agreed(self) -> str:
@@ -358,18 +363,23 @@ class RulesState(msgspec.Struct, array_like=True):
         """Return the runs of one path, in the order in which they were opened."""
         return [run for run in self.runs.values() if run.path == path]
 
-    def put_run(self, run: Run) -> None:
-        """Put a run in its place; beyond the bound the oldest that has ended is let go."""
+    def put_run(self, run: Run, *, goes_on: bool = False) -> None:
+        """Put a run in its place; beyond the bound the oldest that has ended is let go.
+
+        `goes_on`: it is the one before it in this place, resumed.
+        """
         before = self.runs.pop(run.slot, run)
         self.runs[run.slot] = run
         if before is not run:
-            self._replace(before)
+            self._replace(before, is_over=not goes_on)
         ended = [each for each in self.runs.values() if not each.active and each is not run]
         if len(self.runs) > RUNS_MAX and ended:
             self._replace(self.runs.pop(min(ended, key=_worth_keeping).slot))
 
-    def _replace(self, run: Run) -> None:
-        """Keep of a run that is let go what is still waited for, and forget what has come meanwhile."""
+    def _replace(self, run: Run, *, is_over: bool = True) -> None:
+        """Keep of a run that is let go what is still waited for, and as what it was counted."""
+        if is_over:
+            self.past = with_past(self.past, run, in_arms=not self.mixed)
         left = Run(run.path, run.version, run.run, run.entered_at, run.stage, ENDED, run.holdout)
         left.key, left.won_at, left.tries = run.key, run.won_at, run.emails
         self.keep_replaced([*self.replaced, left])

@@ -26,7 +26,6 @@ from agents.rules_manager.planning import leave, news_until, trigger_due
 from agents.rules_manager.revising import hours_seen
 from agents.rules_manager.state import RulesState, Visit
 from agents.rules_manager.turn import Turn
-from agents.rules_manager.working import LET_IN
 from messaging.vocabulary.effects import Effect
 from messaging.vocabulary.messages import (
     AlertAnswered,
@@ -63,7 +62,10 @@ def step(
         case Identified():
             _identified(turn, message)
         case CohortEntered(cohort=cohort):
-            _cohort_entered(turn, cohort, message.at, LET_IN if message.by_people else "")
+            if cohort not in state.cohorts:
+                state.cohorts.append(cohort)
+            entering.cohort_entered(turn, message)
+            loop.cohort_entered(turn, cohort, message.at)
             engaging.entered(turn, message)
         case CohortLeft(cohort=cohort):
             if cohort in state.cohorts:
@@ -155,22 +157,13 @@ def _identified(turn: Turn, message: Identified) -> None:
     state.orders = message.orders
     state.traits = message.traits
     reason = turn.state.not_agreed
+    if not reason:
+        entering.agreed(turn, message.at)
     if not reason or news_until(turn) is not None:
         return  # after a merge this may be older than what both halves know: each e-mail asks again
     for run in state.runs.values():
         if run.active:
             leave(turn, run, reason)
-
-
-def _cohort_entered(turn: Turn, cohort: str, at: datetime, by_people: str) -> None:
-    state = turn.state
-    if cohort not in state.cohorts:
-        state.cohorts.append(cohort)
-    rules = turn.view.rules
-    for path in rules.paths.values():
-        if path.entry.cohort == cohort:
-            loop.enter(turn, path, at, turn.view.rules_version, by_people=by_people)
-    loop.cohort_entered(turn, cohort, at)
 
 
 def _woke(turn: Turn, key: str) -> None:

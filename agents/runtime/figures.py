@@ -92,17 +92,18 @@ def with_erased(figures: dict[str, float], orders: list[dict[str, Any]]) -> dict
 
 
 def stages_in(figures: dict[str, float]) -> dict[str, dict[str, dict[str, int]]]:
-    """Return path -> stage -> status -> number of runs.
+    """Return path -> stage -> status -> number of runs, with those whose place another took.
 
-    >>> stages_in({"runs/welcome/won/cart": 2})
-    {'welcome': {'cart': {'won': 2}}}
+    >>> stages_in({"runs/welcome/won/cart": 2, "past/welcome/won/cart": 1})
+    {'welcome': {'cart': {'won': 3}}}
     """
     found: dict[str, dict[str, dict[str, int]]] = {}
     for name, count in sorted(figures.items()):
         kind, _, rest = name.partition("/")
-        if kind == "runs":
+        if kind in ("runs", "past"):
             path, status, stage = rest.split("/", 2)
-            found.setdefault(path, {}).setdefault(stage, {})[status] = int(count)
+            counts = found.setdefault(path, {}).setdefault(stage, {})
+            counts[status] = counts.get(status, 0) + int(count)
     return found
 
 

@@ -156,8 +156,12 @@ class ScoreCrossed(Message):
     band: str
 
 
+RETURNED = "returned"
+"""Kind of a bounce that says nothing of the visitor's present address: the e-mail had gone to an older one."""
+
+
 class Responded(Message):
-    """Tell how a visitor answered a send: `opened`, `clicked`, `unsubscribed`, `bounced`, `complained`."""
+    """Tell how a visitor answered a send: `opened`, `clicked`, `unsubscribed`, `bounced`, `complained`, `returned`."""
 
     send_id: str
     kind: str

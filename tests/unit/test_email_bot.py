@@ -359,8 +359,11 @@ def test_a_bounce_from_an_older_address_is_no_news_of_the_present_one():
     world.handing_over()
     world.outcome("handed over")
     world.identify("ann@home.example")
-    assert told(world.respond("bounced"), "behavior") == []
+    found = world.respond("bounced")
+    assert told(found, "behavior") == []
+    assert [(each.kind, each.send_id) for each in told(found, "rules")] == [(msg.RETURNED, "s1")]
     assert not world.state.address_bad
+    assert told(world.respond("bounced"), "rules") == [], "it is told once"
     [heard] = told(world.respond("complained"), "behavior")
     assert heard.address == "", "who leaves leaves, wherever they read it"
 

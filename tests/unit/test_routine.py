@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from agents.rules_manager.bot import RulesBot, way_of
+from agents.rules_manager.bot import RulesBot
+from agents.rules_manager.counted import way_of
 from agents.rules_manager.flow import BEGAN, merged
 from agents.rules_manager.state import RulesState, Run
 from agents.runtime.figures import edges_in

@@ -6,9 +6,17 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from agents.rules_manager.counted import PAST_MAX, without_arms
 from agents.rules_manager.state import REPLACED_MAX, RulesState
+from agents.runtime.figures import arms_in, edges_in, stages_in
 from messaging.vocabulary.effects import LogReward, Tell
-from messaging.vocabulary.messages import CohortEntered, CohortLeft, MergedInto, StateMerged
+from messaging.vocabulary.messages import (
+    AlertAnswered,
+    CohortEntered,
+    CohortLeft,
+    MergedInto,
+    StateMerged,
+)
 from tests.rules_builders import PATH, VISITOR, OneVisitor, a_view, some_rules
 
 DAY = 24.0
@@ -118,3 +126,57 @@ def test_what_is_kept_is_bounded_and_goes_along_with_a_merge() -> None:
 def test_a_state_from_before_has_none() -> None:
     stored = msgspec.to_builtins(RulesState(VISITOR))
     assert msgspec.convert(stored[:-1], RulesState).replaced == []
+
+
+def test_it_stays_counted_with_its_goal_and_its_way() -> None:
+    lead = who_may_come_again().enter()
+    lead.pass_time(2 * DAY)
+    lead.answer("clicked")
+    lead.buy()
+    lead.pass_time(DAY)
+    come_again_after_the_goal(lead)
+    lead.pass_time(DAY)
+    figures = lead.bot.figures(lead.state)
+    assert arms_in(figures) == {PATH: {"learning": (2, 1)}}
+    assert figures[f"past/{PATH}/won/visited"] == 1
+    assert stages_in(figures)[PATH]["visited"] == {"won": 1}
+    entered = edges_in(figures, PATH, lead.view.rules.paths[PATH].places)
+    assert entered["", "invited"] == 2
+    assert entered["invited", "visited"] == 1
+
+
+def come_again_after_the_goal(lead: OneVisitor) -> None:
+    """Leave the cohort, and enter it anew."""
+    run = lead.run.run
+    lead.take(CohortLeft(visitor=VISITOR, at=lead.now, cohort="addressable-lead"))
+    lead.take(CohortEntered(visitor=VISITOR, at=lead.now, cohort="addressable-lead"))
+    assert lead.run.run != run
+
+
+def test_a_run_that_a_person_resumes_is_one() -> None:
+    lead = OneVisitor().enter()
+    lead.pass_time(30 * DAY)
+    [alert] = {each.alert_id for each in lead.alerts}
+    lead.take(AlertAnswered(VISITOR, lead.now, alert, PATH, lead.run.run, "resume", "ann", ""))
+    assert lead.run.active
+    assert lead.state.past == {}
+    assert arms_in(lead.bot.figures(lead.state)) == {PATH: {"learning": (1, 0)}}
+
+
+def test_what_is_counted_of_the_past_is_bounded_and_goes_along_with_a_merge() -> None:
+    lead = who_may_come_again().enter()
+    for _ in range(PAST_MAX):
+        lead.pass_time(20)
+        come_again(lead)
+    assert len(lead.state.past) <= PAST_MAX
+    assert arms_in(lead.bot.figures(lead.state)) == {PATH: {"learning": (PAST_MAX + 1, 0)}}
+    older = who_may_come_again()
+    older.now = lead.now
+    effects = lead.take(MergedInto(visitor=VISITOR, at=lead.now, into="00" * 12))
+    older.take(next(e.message for e in effects if isinstance(e, Tell)))
+    assert arms_in(older.bot.figures(older.state)) == {PATH: {"learning": (PAST_MAX + 1, 0)}}
+
+
+def test_who_was_on_both_sides_of_the_holdout_is_in_no_arm_for_the_past_either() -> None:
+    past = {f"arms/{PATH}/rules/entered": 2, f"past/{PATH}/won/cart": 1}
+    assert without_arms(past) == {f"past/{PATH}/won/cart": 1}
