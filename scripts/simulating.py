@@ -10,14 +10,16 @@ Rules
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import msgspec
 
 from agents.protocol.bot import View
 from agents.rules.compiled import CompiledRules
+from agents.rules_manager.state import RulesState
 from agents.runtime.inprocess import InProcess, Recall, handed_over
 from agents.runtime.lessons import (
     WEEK_ROWS_MAX,
@@ -125,8 +127,8 @@ class Simulated:
         fates = self.fates()
         ends: dict[str, Counter[str]] = {name: Counter() for name in sorted(rules.paths)}
         for _, held in self.bots.everybody("rules"):
-            for path, run in held.state.runs.items():
-                ends.setdefault(path, Counter())[run.status] += 1
+            for path, status in runs_of(held.state):
+                ends.setdefault(path, Counter())[status] += 1
         return Counts(
             people=len(fates),
             events=self.events,
@@ -261,6 +263,17 @@ class Simulated:
                 self._alerted.add(fields["visitor"])
             case _:
                 pass
+
+
+def runs_of(state: RulesState) -> Iterator[tuple[str, str]]:
+    """Yield path and status of each run of a visitor, also of those whose place another took."""
+    for name, count in state.past.items():
+        kind, path, status, _ = (*name.split("/", 3), "", "", "")[:4]
+        if kind == "past":
+            yield from repeat((path, status), count)
+    for run in state.runs.values():
+        if run.broadcast is None:
+            yield run.path, run.status
 
 
 def visitor_of(browser: str) -> str:

@@ -17,6 +17,7 @@ from messaging.vocabulary.messages import (
     MergedInto,
     StateMerged,
 )
+from scripts.simulating import runs_of
 from tests.rules_builders import PATH, VISITOR, OneVisitor, a_view, some_rules
 
 DAY = 24.0
@@ -180,3 +181,12 @@ def test_what_is_counted_of_the_past_is_bounded_and_goes_along_with_a_merge() ->
 def test_who_was_on_both_sides_of_the_holdout_is_in_no_arm_for_the_past_either() -> None:
     past = {f"arms/{PATH}/rules/entered": 2, f"past/{PATH}/won/cart": 1}
     assert without_arms(past) == {f"past/{PATH}/won/cart": 1}
+
+
+def test_a_simulation_counts_how_each_run_ended() -> None:
+    lead = who_may_come_again().enter()
+    lead.pass_time(2 * DAY)
+    lead.buy()
+    lead.pass_time(DAY)
+    come_again_after_the_goal(lead)
+    assert list(runs_of(lead.state)) == [(PATH, "won"), (PATH, "planned")]
