@@ -16,6 +16,7 @@ from agents.behavior_bot.state import BehaviorState
 from agents.rules.compiled import REFUND_EVENTS
 from messaging.vocabulary.events import Event, Record, Track
 from messaging.vocabulary.ids import ORDERED_AT, order_key
+from messaging.vocabulary.iso_times import read_iso
 
 
 def order_keys_of(event: Event) -> list[str]:
@@ -50,7 +51,7 @@ def _time(told: Any) -> datetime | None:
     if not isinstance(told, str):
         return None
     try:
-        at = datetime.fromisoformat(told)
+        at = read_iso(told)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from agents.rules.values import number
+from messaging.vocabulary.iso_times import read_iso
 
 YEARS = range(1900, 2201)
 """Days beyond are typing errors, and a datetime must not run over."""
@@ -31,12 +32,10 @@ DAY = timedelta(days=1)
 def moment_of(value: Any, zone: tzinfo) -> datetime | None:
     """Return the moment that a value tells: ISO 8601, or seconds or milliseconds since 1970; None for what tells none.
 
-    >>> (
-    ...     moment_of("20261130", UTC).isoformat(),
-    ...     moment_of(1_700_000_000, UTC).year,
-    ...     moment_of("soon", UTC),
-    ... )
-    ('2026-11-30T00:00:00+00:00', 2023, None)
+    >>> moment_of("20261130", UTC).isoformat(), moment_of("2026-11-29T24:00", UTC).isoformat()
+    ('2026-11-30T00:00:00+00:00', '2026-11-30T00:00:00+00:00')
+    >>> moment_of(1_700_000_000, UTC).year, moment_of("soon", UTC)
+    (2023, None)
     """
     try:
         found = _read(value, zone)
@@ -57,7 +56,7 @@ def _read(value: Any, zone: tzinfo) -> datetime | None:
         )
     if not isinstance(value, str):
         return None
-    found = datetime.fromisoformat(value.strip())
+    found = read_iso(value.strip())
     if found.year not in YEARS:  # near the first and the last year zones cannot be reckoned with
         return None
     return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
