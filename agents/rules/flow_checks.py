@@ -91,17 +91,44 @@ def _check_condition(
 def _check_reached(
     source: Source, flow: Mapping[str, StepRule], places: Places
 ) -> Iterator[RuleError]:
-    reached: set[str] = {""}
-    waiting = [next(iter(flow))]
-    while waiting:
-        name = waiting.pop()
-        if name not in reached:
-            reached.add(name)
-            waiting += flow[name].leads_to
+    reached = _reached(flow)
     for name, at in places.items():
         if name not in reached:
             hint = "what stands before it ends the flow, or leads elsewhere: delete it, or move it"
             yield source.error((*at, "name"), f"the step {name} cannot be reached", hint)
+
+
+def _reached(flow: Mapping[str, StepRule]) -> set[str]:
+    """Return the steps that somebody can come to.
+
+    A `goto` with times lets nobody go on below it unless the flow comes back to it: only then is it used up.
+    """
+    used_up: set[str] = set()
+    while True:
+        reached = _led_to(flow, next(iter(flow)), used_up)
+        more = {
+            name
+            for name in reached - used_up
+            if flow[name].times and name in _led_to(flow, flow[name].following, used_up)
+        }
+        if not more:
+            return reached
+        used_up |= more
+
+
+def _led_to(flow: Mapping[str, StepRule], start: str, used_up: set[str]) -> set[str]:
+    """Return the steps that ways from `start` lead to, where only these of the `goto`s are ever used up."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if not name or name in found:
+            continue
+        found.add(name)
+        rule = flow[name]
+        is_kept = rule.kind == "goto" and name not in used_up
+        waiting += [rule.following] if is_kept else rule.leads_to
+    return found
 
 
 def _check_answers(

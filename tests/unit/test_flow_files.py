@@ -89,6 +89,16 @@ REFUSED = [
         "delete it",
     ),
     (
+        # A `goto` that leads forward is passed once: its times are never used up.
+        (
+            "- {name: z, wait: {hours: 1}}\n- {name: a, goto: c, times: 2}\n- {name: b, wait: {hours: 1}}\n"
+            "- {name: c, wait: {hours: 1}}"
+        ),
+        2,
+        "the step b cannot be reached",
+        "delete it",
+    ),
+    (
         "- {name: a, wait: {hours: 1}}\n- {name: b, goto: nowhere, times: 1}",
         1,
         "the step nowhere does not exist",
@@ -209,6 +219,21 @@ def test_a_circle_is_bounded_by_an_email_on_it_or_by_times() -> None:
     mail = f"- {{name: hello, email: {MAIL}}}"
     assert errors_of(f"{mail}\n- {{name: up, goto: hello}}") == []
     assert errors_of("- {name: a, wait: {hours: 1}}\n- {name: up, goto: a, times: 3}") == []
+
+
+def test_a_goto_that_the_flow_comes_back_to_is_used_up_wherever_it_leads() -> None:
+    wait = "wait: {hours: 1}"
+    forward = (
+        f"- {{name: z, {wait}}}\n- {{name: a, goto: c, times: 2}}\n- {{name: b, end: true}}\n"
+        f"- {{name: c, {wait}}}\n- {{name: up, goto: z, times: 5}}"
+    )
+    assert errors_of(forward) == []
+    # The way back to the first lies behind the second: once that is used up, the first can be as well.
+    behind = (
+        f"- {{name: a, goto: c, times: 1}}\n- {{name: b, end: true}}\n- {{name: c, {wait}}}\n"
+        "- {name: d, goto: c, times: 1}\n- {name: e, goto: a, times: 1}"
+    )
+    assert errors_of(behind) == []
 
 
 def test_a_flow_of_too_many_steps_is_refused() -> None:
