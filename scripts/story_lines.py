@@ -24,7 +24,10 @@ def _goal(d: Row) -> str:
     worth = f" of {sum_said(d['value'], d.get('currency') or '')}" if d.get("value") else ""
     credit = _credit(d)
     order = f" {d['order_id']}" if d["order_id"] else ""
-    return f'reached the goal of {words(d["paths"])}: "{d["event"]}"{order}{worth}{credit}'
+    # Whoever was on one of these paths has a line of the run that ended by it; this says nothing of who was on none.
+    paths = d["paths"]
+    whose = f"{words(paths)} has as its" if len(paths) == 1 else f"{len(paths)} paths have as their"
+    return f'did what {whose} goal: "{d["event"]}"{order}{worth}{credit}'
 
 
 def _credit(d: Row) -> str:

@@ -103,6 +103,14 @@ def test_several_rules_that_refused_are_counted_each():
     )
 
 
+def test_a_goal_of_paths_that_somebody_is_not_on_is_not_said_to_be_reached_by_them():
+    detail = {"event": "Order Completed", "order_id": "o-1", "value": 0}
+    row = {"kind": "story: goal.reached", "detail": {**detail, "paths": ["bday", "low", "renew"]}}
+    assert sentence(row) == 'did what 3 paths have as their goal: "Order Completed" o-1'
+    row["detail"]["paths"] = ["leads"]
+    assert sentence(row) == 'did what leads has as its goal: "Order Completed" o-1'
+
+
 def test_who_is_held_out_got_what_the_rules_say():
     assert "held out" in sentence(a_decision(holdout=True))
 
