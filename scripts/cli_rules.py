@@ -26,7 +26,7 @@ from scripts.cli_versions import (
 from scripts.client import Api, data_option, json_option, named, opened_store, tell, wiring_in_use
 from scripts.counting import counted
 from scripts.folder import Refused
-from scripts.visible import say
+from scripts.visible import readable, say
 
 if TYPE_CHECKING:
     from agents.protocol.bot import View
@@ -102,7 +102,7 @@ def _tell_errors(errors: list[RuleError], where: str, *, as_json: bool) -> int:
         tell({"errors": facts}, "", as_json=True)
         return 1
     for error in errors:
-        say(str(error), err=True)
+        say(readable(str(error)), err=True)
     raise Refused(f"{counted(len(errors), 'errors')} {where}")
 
 

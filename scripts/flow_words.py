@@ -8,6 +8,7 @@ from agents.rules.flow import StepRule
 from agents.rules.flow_compiler import WEEKDAYS
 from agents.runtime.figures import Edges
 from messaging.gateway.console.routine import Edge
+from scripts.counting import counted
 from scripts.visible import shown
 
 END = "the end"
@@ -22,13 +23,17 @@ def does(rule: StepRule) -> str:
     ('waits 48 hours', 'back to rest, 2 times')
     >>> does(StepRule("rest", "wait", "", weekday=1, hour=9))
     'waits until tue 9:00'
+    >>> does(StepRule("rest", "wait", "", hours=1)), does(StepRule("up", "goto", "rest", times=1))
+    ('waits 1 hour', 'back to rest, 1 time')
+    >>> does(StepRule("reads", "wait_until", "", answered="opened", hours=1))
+    'waits for its e-mail to be opened, 1 hour at most'
     """
     match rule.kind:
         case "wait":
             return f"waits {_until(rule)}"
         case "wait_until":
             what = ANSWERS.get(rule.answered, "a condition")
-            return f"waits for {what}, {rule.hours} hours at most"
+            return f"waits for {what}, {counted(rule.hours, 'hours')} at most"
         case "if":
             return f"asks whether it was {rule.answered}" if rule.answered else "asks a condition"
         case "split":
@@ -40,11 +45,11 @@ def does(rule: StepRule) -> str:
         case "traits":
             return f"sets {', '.join(map(shown, rule.traits))}"
         case "webhook":
-            return f"calls {shown(rule.url)}, and waits {rule.hours} hours at most"
+            return f"calls {shown(rule.url)}, and waits {counted(rule.hours, 'hours')} at most"
         case "alert":
             return f"calls a person: {shown(rule.title)}"
         case "goto":
-            times = f", {rule.times} times" if rule.times else ""
+            times = f", {counted(rule.times, 'times')}" if rule.times else ""
             return f"back to {rule.following}{times}"
         case _:
             return "ends the flow"
@@ -99,6 +104,6 @@ def _said(rule: StepRule) -> list[tuple[str, str]]:
 
 def _until(rule: StepRule) -> str:
     if rule.hour is None:
-        return f"{rule.hours} hours"
+        return counted(rule.hours, "hours")
     day = f"{WEEKDAYS[rule.weekday]} " if rule.weekday is not None else ""
     return f"until {day}{rule.hour}:00"

@@ -25,6 +25,7 @@ from messaging.gateway.console.routine import (
 )
 from messaging.ports import Store
 from scripts.choices import percent
+from scripts.counting import counted
 from scripts.flow_words import does, leads, ways_of
 from scripts.learned import arms_of
 from scripts.older import older_lines
@@ -50,14 +51,14 @@ async def routine_of(
     edges = ways_in(figures, name, path.places)
     mails = {stage.name: stage for stage in path.stages}
     nodes = []
-    for counted in line.stages:
-        place, node = counted.name, _node(counted)
+    for each in line.stages:
+        place, node = each.name, _node(each)
         if place in path.steps:
             rule = path.steps[place]
             node.on, node.email = does(rule), leads(rule)
         if place in mails:
             arms = await arms_of(store, policy_name(name, place))
-            of_place = {each[2]: n for each, n in sent.counts.items() if each[:2] == (name, place)}
+            of_place = {of[2]: n for of, n in sent.counts.items() if of[:2] == (name, place)}
             _put_email(node, mails[place], rules, arms, of_place)
         nodes.append(node)
     return Routine(
@@ -67,7 +68,7 @@ async def routine_of(
         older=line.older,
         sent_as_of=sent.as_of,
         title=line.title,
-        facts=_facts(path),
+        facts=facts_of(path),
         entered=line.entered,
         stages=nodes,
         edges=ways_of(path.steps, edges) if path.steps else _gone(edges),
@@ -198,7 +199,9 @@ def _variant(
 
 def _email(step: EmailStep) -> list[tuple[str, str]]:
     when = (
-        "at once" if step.timing == "now" else f"at the best hour within {step.window_hours} hours"
+        "at once"
+        if step.timing == "now"
+        else f"at the best hour within {counted(step.window_hours, 'hours')}"
     )
     hours = ", ".join(f"{hour}:00" for hour in step.default_hours)
     different = " and ".join(step.different) or "nothing"
@@ -214,9 +217,17 @@ def _channel(channel: str) -> str:
     return "on all channels together" if channel == "total" else f"by {channel}"
 
 
-def _facts(path: PathRule) -> list[tuple[str, str]]:
+def _quiet(path: PathRule) -> str:
+    if path.quiet_from == path.quiet_to:
+        return "none"
+    return f"{path.quiet_from}:00 to {path.quiet_to}:00 in the visitor's zone"
+
+
+def facts_of(path: PathRule) -> list[tuple[str, str]]:
+    """Return what holds for the whole path, in words."""
     caps = "; ".join(
-        f"{cap.count:,} {_channel(cap.channel)} in any {cap.hours:,} hours" for cap in path.caps
+        f"{cap.count:,} {_channel(cap.channel)} in any {counted(cap.hours, 'hours')}"
+        for cap in path.caps
     )
     return [
         ("goal", ", ".join(sorted(path.goal_events))),
@@ -225,8 +236,8 @@ def _facts(path: PathRule) -> list[tuple[str, str]]:
             "attempts",
             f"{path.attempts_total} in all, {path.attempts_after_open} more after an open without a click",
         ),
-        ("answers are waited for", f"{path.response_window_hours} hours"),
-        ("quiet hours", f"{path.quiet_from}:00 to {path.quiet_to}:00 in the visitor's zone"),
+        ("answers are waited for", counted(path.response_window_hours, "hours")),
+        ("quiet hours", _quiet(path)),
         ("limits", caps or "none"),
         ("afterwards", f"a person is called: {shown(path.alert)}"),
     ]

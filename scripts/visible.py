@@ -6,6 +6,7 @@ through `say`; `--json` does not need it, JSON has escapes of its own.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -15,6 +16,9 @@ VALUE_CHARACTERS_MAX = 200
 
 FINDING_CHARACTERS_MAX = 1_000
 """A line made of several values may be as long as this."""
+
+WORD_CHARACTERS_MAX = 100
+"""A longer word of a sentence is no word: a number of thousands of digits that somebody wrote."""
 
 # C0, DEL and C1; line separators; overrides and isolates of writing direction; halves of a character.
 _HIDDEN = [
@@ -48,6 +52,18 @@ def shown(value: Any, at_most: int = VALUE_CHARACTERS_MAX) -> str:
     # The end counts too, so that a value which was cut is not cut again.
     end = f"… ({len(text):,} characters)"
     return text[: at_most - len(end)] + end
+
+
+_ENDLESS = re.compile(rf"[^\s'\";)]{{{WORD_CHARACTERS_MAX + 1},}}")
+
+
+def readable(text: str) -> str:
+    """Return a sentence, with what is far too long for a word in it cut.
+
+    >>> readable("write it without quotes: " + "9" * 5000 + "; found")[-36:]
+    '999999999… (5,000 characters); found'
+    """
+    return _ENDLESS.sub(lambda found: shown(found[0], WORD_CHARACTERS_MAX), text)
 
 
 def plain(value: Any) -> Any:

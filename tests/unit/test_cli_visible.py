@@ -10,9 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from agents.runtime.replay import Step
+from config.load import DEFAULTS, read_folder, write_folder
 from scripts import cli_import, cli_record, cli_visitor
 from scripts.audit import Auditor, Finding, Report
 from scripts.cli import main
+from scripts.cli_rules import rules
 from scripts.cli_visitor import visitor
 from scripts.story import sentence
 from scripts.visible import VALUE_CHARACTERS_MAX, plain, shown, visible
@@ -134,3 +136,13 @@ def test_a_value_that_was_cut_is_not_cut_again():
 def test_letters_of_all_scripts_stay_as_they_are():
     text = "Zoë 李小龍 שלום 👩‍👩‍👧 a\u00a0b"
     assert visible(text) == text
+
+
+def test_a_number_of_thousands_of_digits_is_cut_where_a_mistake_is_told(tmp_path):
+    files = read_folder(DEFAULTS)
+    files["scores.yaml"] = files["scores.yaml"].replace("cap: 100", f'cap: "{"9" * 5_000}"')
+    write_folder(tmp_path / "rules", files)
+    found = CliRunner().invoke(rules, ["validate", str(tmp_path / "rules")])
+    assert found.exit_code == 1
+    assert "scores.yaml:7: scores.interest.cap" in found.stderr
+    assert len(found.stderr) < 500

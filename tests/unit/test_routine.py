@@ -18,7 +18,7 @@ from config.load import compile_files
 from messaging.gateway.console.routine import Edge, Routine, StageNode, laid_out, rows_of
 from messaging.ports import Store
 from scripts.learned import interval
-from scripts.routine import routine_of
+from scripts.routine import facts_of, routine_of
 from scripts.sent import SentNow
 from tests.flow_builders import files_of, on
 from tests.gateway_builders import NOON
@@ -235,5 +235,17 @@ async def test_a_step_says_what_it_does_and_only_emails_have_variants() -> None:
     found = await drawn_flow({})
     said = {node.name: node.on for node in found.stages}
     assert said["rest"] == "waits 2 hours"
-    assert said["up"] == "back to rest, 1 times"
+    assert said["up"] == "back to rest, 1 time"
     assert {node.name for node in found.stages if node.variants} == {"hello"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [("{from: 0, to: 0}", "none"), ("{from: 21, to: 8}", "21:00 to 8:00 in the visitor's zone")],
+)
+def test_quiet_hours_that_are_none_are_said_to_be_none(hours: str, said: str) -> None:
+    files = files_of("- {name: rest, wait: {hours: 1}}")
+    file = f"paths/{PATH}.yaml"
+    quiet = re.sub(r"quiet_hours: .*", f"quiet_hours: {hours}", files[file])
+    path = compile_files({**files, file: quiet}, 1).paths[PATH]
+    assert dict(facts_of(path))["quiet hours"] == said
