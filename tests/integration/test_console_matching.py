@@ -12,7 +12,7 @@ from messaging.gateway.console.rulebook import Matching
 from messaging.ports import Store
 from scripts import matching as counting
 from scripts.affected import Ask, asks_of, changed
-from scripts.entering import entering
+from scripts.entering import entering, said
 from scripts.matching import matching
 from scripts.rules import push_files
 from tests.console_builders import a_console, form_key, lived_in, log_in
@@ -293,6 +293,38 @@ async def test_who_would_enter_at_once_is_who_the_page_of_the_version_says() -> 
         if each.kind == "path"
     ]
     assert line.at_once == wanted.people > 0
+
+
+LOOKED = """\
+  looked:
+    when:
+      all:
+        - known: email
+        - not: {lifecycle: customer}
+        - any:
+            - lifecycle: lead
+            - page: {starts_with: /nowhere-at-all}
+"""
+
+
+async def test_who_cannot_be_known_yet_is_said_by_bounds_and_never_to_be_nobody() -> None:
+    store, now = await lived_in()
+    for when, is_decided in (
+        (LOOKED, True),
+        (LOOKED.replace("lifecycle: lead", "in_cart: true"), False),
+    ):
+        entry = edited(PATH, "cohort: addressable-lead", "cohort: looked")
+        files = FILES | {COHORTS: FILES[COHORTS] + when, PATH: entry}
+        version, _ = await push_files(store, files, at=now, by="kim")
+        [wanted] = await entering(store, version)
+        rules = compile_files(files, version)
+        found, notes = asks_of(OLD, rules, files, PATH, FILES[PATH])
+        lines = (await matching(store, rules, found, now, "opt-in", notes)).lines
+        [line] = [each for each in lines if each.kind == "path"]
+        bounds = (line.at_once, line.at_once_at_most)
+        assert (wanted.people, wanted.people + wanted.unknown) == bounds
+        assert (wanted.unknown == 0) == is_decided
+        assert "nobody enters" not in said(wanted)
 
 
 async def test_an_interactions_edit_counts_who_may_be_offered_it() -> None:
