@@ -24,6 +24,7 @@ from agents.runtime.filler import DONE, percent
 from agents.runtime.mover import MOVES, left_of, moves_any
 from agents.runtime.stages_kept import places_of
 from agents.runtime.views import PUBLISHED, VERSIONS, Versions, read_versions
+from config.beginning import beginning_of, words_of
 from config.load import RulesInvalid, compile_files, validate_files
 from config.templates import lacking_without_event
 from messaging.gateway.console.desk import Page
@@ -179,6 +180,14 @@ class StoredRulebook:
     async def file(self, number: int, name: str) -> str | None:
         """Return a file of a version."""
         return (await files_of(self._store, number) or {}).get(name)
+
+    def beginning(self, name: str) -> str:
+        """Return what a new file of this name begins with."""
+        return beginning_of(name)
+
+    def words(self, name: str) -> list[tuple[str, str]]:
+        """Return what can be written in a file of this name."""
+        return words_of(name)
 
     async def files(self, number: int) -> dict[str, str] | None:
         """Return all files of a version."""

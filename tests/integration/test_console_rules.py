@@ -12,6 +12,7 @@ import pytest
 from agents.rules.compiled import CompiledRules
 from agents.rules.source import parse
 from agents.runtime.stages_kept import places_of
+from config.beginning import beginning_of
 from config.load import DEFAULTS, compile_files, read_folder
 from messaging.store.audit_log import AUDIT_LOG
 from scripts.impact import impact
@@ -386,6 +387,28 @@ async def test_a_file_is_added_and_removed_and_what_still_needs_it_is_told() -> 
         used = {"file": "templates/invite-hello.yaml", "base": "3"}
         _, html = await _post(session, "rules/remove", 422, **used)
         assert "paths/lead-to-customer.yaml" in html, "a path still names it"
+
+
+async def test_a_new_file_begins_with_an_example_and_stays_new_until_it_is_saved() -> None:
+    store, now = await lived_in()
+    file = "paths/win-back.yaml"
+    async with a_console(store, now) as (session, _):
+        await log_in(session)
+        html = await _get(session, f"rules/edit?file={file}")
+        assert "This is an example to begin with" in html
+        assert "entry: {cohort: addressable-lead}" in html
+        assert "What a step does" in html
+        wrong = {"file": file, "base": "1", "text": "titel: Come back\n"}
+        for path, status in (("rules/check", 200), ("rules/save", 422)):
+            _, html = await _post(session, path, status, **wrong)
+            assert "A new file, on top of version 1" in html
+            assert "Remove the file" not in html
+            assert ("nothing was saved" in html) == (path == "rules/save")
+            assert "example to begin with" not in html
+        text = beginning_of(file)
+        location, _ = await _post(session, "rules/save", 303, **wrong | {"text": text})
+        assert location.startswith("/console/rules/versions/2")
+        assert "Remove the file" in await _get(session, f"rules/edit?file={file}")
 
 
 @pytest.mark.parametrize(

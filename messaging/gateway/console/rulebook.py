@@ -228,6 +228,14 @@ class Rulebook(Protocol):
         """Return a file of a version, None if there is no such file."""
         ...
 
+    def beginning(self, name: str) -> str:
+        """Return what a new file of this name begins with: a small example of its kind, or nothing."""
+        ...
+
+    def words(self, name: str) -> list[tuple[str, str]]:
+        """Return (title, list) of what can be written in a file of this name."""
+        ...
+
     async def files(self, number: int) -> dict[str, str] | None:
         """Return all files of a version, None if there is no such version."""
         ...

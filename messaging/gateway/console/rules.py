@@ -4,7 +4,8 @@ Rules
 1. Nothing that somebody typed is lost: what cannot be saved comes back with what is wrong with it.
 2. Of two editors the later is told what the other changed (409), and can save on top of that.
    Who edits an older version (after a roll-back: what is published) makes a draft of that one, and is told so.
-3. A publication names the version it takes the place of: it is refused if that is not the published one any more.
+3. A new file begins with an example of its kind, and is new until it is saved.
+4. A publication names the version it takes the place of: it is refused if that is not the published one any more.
 """
 
 from __future__ import annotations
@@ -93,8 +94,10 @@ async def edit(visit: Visit) -> web.StreamResponse:
     newest = (await book.now()).newest
     base = (await _version(book, given)).number if given else newest
     text = await book.file(base, name)
-    found = Edit(base=base, file=name, text=text or "", newest=newest)
-    return await editor(visit, found, whom=whom, is_new=text is None)
+    is_begun = text is None
+    begun = book.beginning(name) if text is None else text
+    found = Edit(base=base, file=name, text=begun, newest=newest)
+    return await editor(visit, found, whom=whom, is_begun=is_begun)
 
 
 async def check(visit: Visit, form: Form) -> web.StreamResponse:
@@ -152,7 +155,7 @@ async def _save(visit: Visit, form: Form, *, is_removal: bool) -> web.StreamResp
 async def _not_saved(visit: Visit, given: Edit, saved: Saved, whom: str) -> web.StreamResponse:
     """Give an edit back: with what is wrong, or with what somebody else changed meanwhile."""
     if saved.outcome == "wrong":
-        wrong = {"findings": saved.findings, "is_checked": True}
+        wrong = {"findings": saved.findings, "is_checked": True, "is_refused": True}
         return await editor(visit, given, whom=whom, status=422, **wrong)
     if given.base != given.seen:
         return await _beside(visit, given, saved, whom)
@@ -193,12 +196,14 @@ async def editor(
 
     `whom`: whose e-mail it is shown as, by any id.
     """
+    book = rulebook_of(visit)
     known: dict[str, Any] = {
         "findings": [],
         "diff": "",
         "matching": None,
         "is_checked": False,
-        "is_new": False,
+        "is_refused": False,
+        "is_begun": False,
         "is_unsaved": False,
         "to": "",
         "late": None,
@@ -213,6 +218,8 @@ async def editor(
         text=edit.text or "",
         base=edit.base,
         newest=edit.seen,
+        is_new=await book.file(edit.base, edit.file) is None,
+        vocabulary=book.words(edit.file),
         is_counted=edit.file.startswith(COUNTED),
         seen=await seen_of(visit, edit.file, edit.text or "", edit.base, whom),
         **{**known, **more},

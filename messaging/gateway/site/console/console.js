@@ -83,6 +83,7 @@
     const pictures = document.getElementById("pictures");
     if (pictures) pictures.addEventListener("change", show);
     if (frame && text.hasAttribute("data-unsaved")) show();
+    if (text.hasAttribute("data-begun")) later(); // what a new file begins with is looked at as if it had been typed
   }
   // What a mark of a chart says, at the pointer or finger at once: the browser's own hint comes late, and by no finger.
   const hover = document.createElement("div");
