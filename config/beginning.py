@@ -26,14 +26,19 @@ _FILES = {
 }
 """Folder, or file that stands alone -> what a new one begins with."""
 
-_CONDITIONS = ("Conditions", "conditions.txt")
+_QUESTIONS = ("What a value or a date can be asked", "questions.txt")
 _WORDS = {
-    COHORTS: (("A cohort, under cohorts:", "cohort.txt"), _CONDITIONS),
+    COHORTS: (
+        ("A cohort, under cohorts:", "cohort.txt"),
+        ("Conditions", "conditions.txt"),
+        _QUESTIONS,
+    ),
     SCORES: (("A score, under scores:, and what gives points", "points.txt"),),
     "paths": (
         ("How people come onto it", "entries.txt"),
         ("What a step does", "steps.txt"),
         ("A CONDITION is one of these, or {answered: opened} (or clicked)", "conditions.txt"),
+        _QUESTIONS,
     ),
     "templates": (("What a template may name", "names.txt"),),
 }

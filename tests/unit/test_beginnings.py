@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from agents.rules.basics import Model
 from agents.rules.condition_models import Condition
 from agents.rules.flow_models import Step
+from agents.rules.time_models import SOURCES, DateIs
+from agents.rules.value_models import ValueIs
 from config.beginning import BEGINNINGS, beginning_of, words_of
 from config.load import DEFAULTS, read_folder, validate_files
 
@@ -42,3 +45,12 @@ def test_every_condition_and_every_step_is_among_the_words() -> None:
         for name, field in model.model_fields.items():
             if name not in ("name", "then", "otherwise", "times"):
                 assert f"{field.alias or name}:" in told, name
+
+
+@pytest.mark.parametrize("model", [ValueIs, DateIs])
+def test_every_question_of_a_value_and_a_date_is_among_the_words(model: type[Model]) -> None:
+    told = (BEGINNINGS / "questions.txt").read_text("utf-8")
+    names = {field.alias or name for name, field in model.model_fields.items()}
+    assert names
+    for name in names - {*SOURCES}:
+        assert f"{name}:" in told, name
