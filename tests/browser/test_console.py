@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from config.load import DEFAULTS, read_folder
+from scripts.rules import push_files
 from tests.browser.test_looks import LOOKS, PHONE
 from tests.browser.test_looks import _judge as _judge_view
 from tests.browser_console import furnish
@@ -46,6 +48,10 @@ PAGES = {
     "problem": "visitors/nobody",
     "nowhere": "nowhere/at/all",
 }
+
+
+KEEN = "  keen:\n    when:\n      known: email\n"
+"""A cohort, as the last one of its file."""
 
 
 def _url(session, path: str = "") -> str:
@@ -181,6 +187,138 @@ async def test_who_leaves_an_edit_that_is_not_saved_is_asked(a_context) -> None:
         await page.get_by_role("link", name="Overview").click()
         await page.get_by_role("heading", name="Who does the work").wait_for()
         assert asked == ["beforeunload"]
+
+
+async def _end_sessions(store) -> None:
+    for row in await store.rows("sessions", {}):
+        await store.remove_document("sessions", row["id"])
+
+
+async def _fill_login(page) -> None:
+    await page.get_by_label("User").fill("kim")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+
+
+async def test_a_login_that_ends_loses_no_word_of_what_somebody_writes(a_context) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        await _log_in(page, session)
+        await page.goto(_url(session, "rules/edit?file=senders.yaml"))
+        text = page.get_by_label("Text of the file")
+        kept = await text.input_value()
+        mine = f"{kept}# mine\n"
+        await text.fill(mine)
+        await _end_sessions(store)
+        await page.get_by_role("button", name="Save as a draft").click()
+        await page.get_by_text("Your text is kept in this tab").wait_for()
+        await _fill_login(page)
+        await page.get_by_text("You had unsaved text from").wait_for()
+        assert page.url == _url(session, "rules/edit?file=senders.yaml")
+        assert await text.input_value() == kept
+        await page.get_by_role("button", name="Take it up").click()
+        assert await text.input_value() == mine
+        await page.get_by_role("button", name="Save as a draft").click()
+        await page.get_by_role("heading", name="Version 2").wait_for()
+        await page.goto(_url(session, "rules/edit?file=senders.yaml&version=1"))
+        assert await text.input_value() == kept
+        assert await page.get_by_text("You had unsaved text").count() == 0, "it is saved"
+
+
+async def test_what_was_begun_with_an_older_version_is_put_together_with_what_others_wrote(
+    a_context,
+) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
+        await _log_in(page, session)
+        address, text = (
+            _url(session, "rules/edit?file=senders.yaml"),
+            page.get_by_label("Text of the file"),
+        )
+        await page.goto(address)
+        await text.fill(f"{await text.input_value()}# mine\n")
+        await page.goto(_url(session, "changes"))
+        files = read_folder(DEFAULTS)
+        theirs = {"senders.yaml": f"# theirs\n{files['senders.yaml']}"}
+        await push_files(store, files | theirs, at=now, by="eve")
+        await page.goto(address)
+        await page.get_by_text("begun with version 1").wait_for()
+        await page.get_by_role("button", name="Take it up").click()
+        await page.get_by_role("button", name="Save as a draft").click()
+        await page.get_by_text("Version 2 was made meanwhile, by eve").wait_for()
+        both = await text.input_value()
+        assert both.startswith("# theirs")
+        assert both.endswith("# mine\n")
+        assert await page.get_by_text("You had unsaved text").count() == 0, "it stands there"
+
+
+async def test_what_is_thrown_away_is_offered_no_more_and_who_logs_out_leaves_nothing(
+    a_context,
+) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
+        await _log_in(page, session)
+        lists, text = _url(session, "lists"), page.locator("textarea")
+        await page.goto(lists)
+        await text.fill("ann@shop.example")
+        await page.goto(_url(session, "changes"))
+        await page.goto(lists)
+        await page.get_by_role("button", name="Throw it away").click()
+        await page.reload()
+        assert await page.get_by_text("You had unsaved text").count() == 0
+        assert await text.input_value() == ""
+        await text.fill("bob@shop.example")
+        await page.get_by_role("button", name="Log out").click()
+        await page.get_by_label("Password").wait_for()
+        assert "bob@" not in await page.evaluate("JSON.stringify(sessionStorage)")
+
+
+async def test_who_writes_without_a_session_is_told_so_and_goes_on_once_logged_in_elsewhere(
+    a_context,
+) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
+        await _log_in(page, session)
+        await page.goto(_url(session, "rules/edit?file=cohorts.yaml"))
+        text = page.get_by_label("Text of the file")
+        await _end_sessions(store)
+        await text.fill(f"{await text.input_value()}\n{KEEN}")
+        told = page.get_by_text("You are not logged in any more")
+        await told.wait_for()
+        async with context.expect_page() as opened:
+            await page.get_by_role("link", name="log in in another tab").click()
+        other = await opened.value
+        await _fill_login(other)
+        await other.get_by_role("button", name="Log out").wait_for()
+        await text.press("End")
+        await text.type(" ")
+        await page.get_by_role("heading", name="Who matches").wait_for()
+        assert await told.count() == 0
+        await page.get_by_role("button", name="Save as a draft").click()
+        await page.get_by_role("heading", name="Version 2").wait_for()
+
+
+async def test_the_intervals_of_a_table_begin_under_each_other(a_context) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        await _log_in(page, session)
+        await furnish(store, now)
+        looked = 0
+        for path in ("learning", "experiments"):
+            await page.goto(_url(session, path))
+            for table in await page.locator("table.arms").all():
+                boxes = [await each.bounding_box() for each in await table.locator("svg").all()]
+                looked += len(boxes) > 1
+                assert len({round(box["x"]) for box in boxes}) <= 1, path
+        assert looked
 
 
 async def test_a_page_brings_itself_up_to_date_and_shows_the_form_when_the_session_ends(

@@ -321,6 +321,26 @@ async def test_a_login_leads_to_pages_of_the_console_only(to: str, location: str
             assert answer.headers["Location"] == location
 
 
+async def test_the_page_that_is_asked_for_is_kept_through_attempts_that_fail() -> None:
+    async with a_console(limits=Limits(logins_max=1)) as (session, _):
+        form = {"user": "kim", "password": "wrong", "to": "/console/alerts?status=closed"}
+        for status in (401, 429):
+            async with session.post("/console/login", data=form) as answer:
+                assert answer.status == status
+                assert 'name="to" value="/console/alerts?status=closed"' in await answer.text()
+
+
+async def test_a_form_whose_session_is_over_is_told_from_a_page_that_is_asked_for() -> None:
+    async with a_console() as (session, _):
+        async with session.post("/console/rules/save", data={"text": "x"}) as answer:
+            assert answer.status == 401
+            assert " data-ended" in await answer.text()
+        async with session.get("/console/rules") as answer:
+            html = await answer.text()
+            assert 'name="to" value="/console/rules"' in html
+            assert " data-ended" not in html
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status"),
     [

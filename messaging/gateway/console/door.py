@@ -6,7 +6,8 @@ Rules
    know it, whatever the browser sends along. The cookie is `SameSite=Strict` besides.
 3. A login has no session yet: one that a browser says was begun on another site (`Sec-Fetch-Site`) is refused, so that
    nobody is logged in as somebody else without knowing it.
-4. What goes wrong is a page too, with the status that the admin API would have given.
+4. Whoever logs in comes back to the page that they asked for, or that their form stood on; never to another site.
+5. What goes wrong is a page too, with the status that the admin API would have given.
 """
 
 from __future__ import annotations
@@ -106,8 +107,14 @@ class Visit:
             "seconds": seconds,
             "said": SAID.get(self.request.query.get("said", ""), ""),
             "this": self.request.rel_url.without_query_params("said"),
+            "came": self._came(),
         }
         return answer(drawn(template, {**known, **values}), status)
+
+    def _came(self) -> str:
+        """Return the address at which this page can be looked at again; empty for the answer to a form."""
+        is_looked_at = self.request.method in ("GET", "HEAD")
+        return str(self.request.rel_url.without_query_params("said")) if is_looked_at else ""
 
     def text(self, name: str, characters_max: int = 200) -> str:
         """Return a text of the query, empty where none is given. Raise 422 for what nothing can be called."""
@@ -148,7 +155,8 @@ def acted(act: Act, *, changes: bool = True) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         visit = await _visit(request)
         if visit is None:
-            return _way_in(ROOT, "You are not logged in any more. Nothing was changed.", status=401)
+            said = "You are not logged in any more. Nothing was changed."
+            return _way_in(ROOT, said, status=401, is_ended=True)
         try:
             form = await _form(request, visit.gateway)
             _check_form(visit, form, changes=changes)
@@ -185,8 +193,10 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     deps = gateway.deps
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return _way_in(ROOT, "Log in on this page: the form came from another site.", status=403)
+    to = ROOT
     try:
         form = await _form(request, gateway)
+        to = page_of_ours(form.get("to", ""))
         user = await gateway.entrance.let_in(
             deps.store,
             form.get("user", ""),
@@ -196,8 +206,7 @@ async def log_in(request: web.Request) -> web.StreamResponse:
             now=deps.clock.machine(),
         )
     except ProblemError as problem:
-        return _not_let_in(problem)
-    to = page_of_ours(form.get("to", ""))
+        return _not_let_in(to, problem)
     if user is None:
         return _way_in(to, "No user has this name and password.", status=401)
     token = await open_session(deps.store, user, deps.wall_now())
@@ -281,19 +290,24 @@ def page_of_ours(to: str) -> str:
     return to if is_ours and not to.startswith((f"{ROOT}login", f"{ROOT}logout")) else ROOT
 
 
-def _way_in(to: str, problem: str = "", *, status: int = 200) -> web.Response:
-    return answer(drawn("login.html", {"to": page_of_ours(to), "problem": problem}), status)
+def _way_in(
+    to: str, problem: str = "", *, status: int = 200, is_ended: bool = False
+) -> web.Response:
+    """Return the form that logs in. `is_ended`: by a form whose session was over; the browser knows its page."""
+    values = {"to": page_of_ours(to), "problem": problem, "is_ended": is_ended}
+    return answer(drawn("login.html", values), status)
 
 
-def _not_let_in(problem: ProblemError) -> web.Response:
+def _not_let_in(to: str, problem: ProblemError) -> web.Response:
     words = problem.detail
     headers = {}
     if problem.retry_after_seconds is not None:
         seconds = problem.retry_after_seconds
         words = f"{words}: try again in {seconds} seconds"
         headers["Retry-After"] = str(seconds)
-    html = drawn("login.html", {"to": ROOT, "problem": f"{words.capitalize()}."})
-    return answer(html, problem.status, headers)
+    page = _way_in(to, f"{words.capitalize()}.", status=problem.status)
+    page.headers.update(headers)
+    return page
 
 
 async def _went_wrong(visit: Visit, problem: ProblemError) -> web.Response:

@@ -54,6 +54,7 @@ _FILES = (
     ("look/look.js", "text/javascript"),
     ("console/console.css", "text/css"),
     ("console/console.js", "text/javascript"),
+    ("console/kept.js", "text/javascript"),
 )
 
 

@@ -60,14 +60,42 @@
       form.setAttribute("action", action);
       form.removeAttribute("target");
     };
+    // Whose login has ended is told so: nothing that they write is lost by it.
+    const ended = document.createElement("p");
+    ended.className = "problem";
+    ended.setAttribute("role", "alert");
+    const door = document.createElement("a");
+    door.href = "/console/login";
+    door.target = "_blank";
+    door.textContent = "log in in another tab";
+    const told = ["You are not logged in any more: ", door, "; your text stays here."];
+    const tell = (isEnded) => {
+      if (!isEnded) { ended.remove(); return; }
+      if (ended.isConnected) return;
+      document.getElementById(parts[0]).before(ended);
+      ended.replaceChildren(...told);
+    };
+    const pageOf = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
+    const post = () => {
+      const body = new URLSearchParams(new FormData(text.form));
+      return fetch(text.dataset.live, { method: "POST", body, signal: AbortSignal.timeout(20000) });
+    };
+    // The key of a session that began in another tab: with it this form is taken as it was before.
+    const renew = async () => {
+      const answer = await fetch(text.form.dataset.page, { cache: "no-store", signal: AbortSignal.timeout(20000) });
+      const fresh = answer.ok && (await pageOf(answer)).querySelector("input[name=form_key]");
+      if (fresh) for (const each of document.querySelectorAll("input[name=form_key]")) each.value = fresh.value;
+      return Boolean(fresh);
+    };
     const ask = async () => {
       if (isAsking) { timer = setTimeout(ask, restMs); return; }
       isAsking = true;
       try {
-        const body = new URLSearchParams(new FormData(text.form));
-        const answer = await fetch(text.dataset.live, { method: "POST", body, signal: AbortSignal.timeout(20000) });
+        let answer = await post();
+        if (answer.status === 403 && await renew()) answer = await post();
+        tell(answer.status === 401);
         if (answer.ok) {
-          const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+          const page = await pageOf(answer);
           put(page);
           if (page.querySelector("#seen-words dl")) show();
         }
@@ -76,6 +104,7 @@
     };
     const later = () => { clearTimeout(timer); timer = setTimeout(ask, restMs); };
     text.addEventListener("input", later);
+    addEventListener("focus", () => { if (ended.isConnected) later(); }); // back from the other tab
     if (whom) {
       whom.addEventListener("input", later);
       whom.addEventListener("keydown", (event) => { if (event.key === "Enter") { event.preventDefault(); later(); } });
