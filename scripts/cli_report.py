@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -56,7 +57,7 @@ def report(
         body = json.dumps({"reports": [{"send": send, "kind": kind}]}).encode()
         found = Api(data).post("/api/v1/reports", body)
         return tell(found, _said(found, kind or ""), as_json=as_json)
-    piped = sys.stdin.buffer
+    piped: BinaryIO = BytesIO() if sys.stdin is None else sys.stdin.buffer  # closed: nothing came
     for file in files or (piped,):
         found, said = _take_piped(data, piped) if file is piped else _take(data, _read(file))
         tell(found, said, as_json=as_json)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from config.load import DEFAULTS, read_folder
+from messaging.gateway.console import passwords
+from messaging.gateway.console.users import EDITOR, User, put_user
 from scripts.rules import push_files
 from tests.browser.test_looks import LOOKS, PHONE
 from tests.browser.test_looks import _judge as _judge_view
@@ -303,6 +305,27 @@ async def test_who_writes_without_a_session_is_told_so_and_goes_on_once_logged_i
         assert await told.count() == 0
         await page.get_by_role("button", name="Save as a draft").click()
         await page.get_by_role("heading", name="Version 2").wait_for()
+
+
+async def test_what_one_user_writes_is_not_saved_as_somebody_elses(a_context) -> None:
+    store, now = await lived_in()
+    async with a_console(store, now) as (session, _), a_context() as context:
+        page = await context.new_page()
+        page.on("dialog", lambda dialog: dialog.accept())
+        await _log_in(page, session)
+        await page.goto(_url(session, "rules/edit?file=cohorts.yaml"))
+        text = page.get_by_label("Text of the file")
+        secret = passwords.hashed(PASSWORD, b"salt of the tests")
+        await put_user(store, User(name="vera", role=EDITOR, password=secret, by="test"))
+        other = await context.new_page()
+        await other.goto(_url(session))
+        await other.get_by_role("button", name="Log out").click()
+        await _log_in(other, session, "vera")
+        await text.fill(f"{await text.input_value()}\n{KEEN}")
+        await page.get_by_text("Somebody else is logged in in this browser now").wait_for()
+        await page.get_by_role("button", name="Save as a draft").click()
+        await page.get_by_text("This form is not from a page of this session").wait_for()
+        assert len(await store.rows("rules_versions", {}, limit=9)) == 1
 
 
 async def test_the_intervals_of_a_table_begin_under_each_other(a_context) -> None:

@@ -141,3 +141,12 @@ def test_while_nothing_runs_it_is_piped_in_again(
 def test_the_help_says_the_exit_codes(mdma: Mdma, capsys: pytest.CaptureFixture[str]) -> None:
     assert mdma("--help") == 0
     assert "75" in capsys.readouterr().out
+
+
+def test_where_nothing_is_piped_in_nothing_follows(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused(api, 422, "this e-mail is no report")
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "argv", ["mdma", "report", "--data", str(tmp_path)])
+    assert main() == 0

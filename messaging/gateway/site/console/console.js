@@ -68,12 +68,17 @@
     door.href = "/console/login";
     door.target = "_blank";
     door.textContent = "log in in another tab";
-    const told = ["You are not logged in any more: ", door, "; your text stays here."];
-    const tell = (isEnded) => {
-      if (!isEnded) { ended.remove(); return; }
-      if (ended.isConnected) return;
+    const told = {
+      401: ["You are not logged in any more: ", door, "; your text stays here."],
+      403: ["Somebody else is logged in in this browser now: ", door, " as yourself; your text stays here."],
+    };
+    let saidOf = 0;
+    const tell = (status) => {
+      if (!told[status]) { ended.remove(); saidOf = 0; return; }
+      if (saidOf === status) return;
+      saidOf = status;
       document.getElementById(parts[0]).before(ended);
-      ended.replaceChildren(...told);
+      ended.replaceChildren(...told[status]);
     };
     const pageOf = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
     const post = () => {
@@ -83,7 +88,10 @@
     // The key of a session that began in another tab: with it this form is taken as it was before.
     const renew = async () => {
       const answer = await fetch(text.form.dataset.page, { cache: "no-store", signal: AbortSignal.timeout(20000) });
-      const fresh = answer.ok && (await pageOf(answer)).querySelector("input[name=form_key]");
+      const page = answer.ok && await pageOf(answer);
+      // Of the same user: what one has begun is not saved under another one's name.
+      const isMine = page && page.querySelector("textarea[data-kept]")?.dataset.kept === text.dataset.kept;
+      const fresh = isMine && page.querySelector("input[name=form_key]");
       if (fresh) for (const each of document.querySelectorAll("input[name=form_key]")) each.value = fresh.value;
       return Boolean(fresh);
     };
@@ -93,7 +101,7 @@
       try {
         let answer = await post();
         if (answer.status === 403 && await renew()) answer = await post();
-        tell(answer.status === 401);
+        tell(answer.status);
         if (answer.ok) {
           const page = await pageOf(answer);
           put(page);
