@@ -130,8 +130,8 @@ def remember(
             kinds += note_activity(state, at, now, 1, views)
         case Track():
             kinds += note_marks(state, rules, name, event.properties, at)
-            if rules.keeps_cart and event.properties and name in CART_SIGNS:
-                keep_in_cart(state, [_in_cart(event.properties, CART_SIGNS[name], at)])
+            if rules.keeps_cart and name in CART_SIGNS:
+                keep_in_cart(state, [_in_cart(event.properties or {}, CART_SIGNS[name], at)])
             context = event.context
             # What a server tells of somebody is no visit, unless it happens during one.
             seen = _is_browser(event.anonymous_id) or (context is not None and context.page)

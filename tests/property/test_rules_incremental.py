@@ -447,3 +447,12 @@ def test_a_late_page_that_joins_two_sessions_joins_what_was_counted_of_them() ->
 
 def test_points_of_the_naive_score_are_those_of_the_rules() -> None:
     assert POINTS == {"page": 1.0, "Product Added": 5.0}
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_what_is_put_into_the_cart_without_a_word_about_it_is_a_piece(seconds: int) -> None:
+    added = {"kind": "track", "name": "Product Added", "properties": {}}
+    drawn = [(0, 0, added, "", False), (seconds, 0, added, "", False)]
+    live(
+        [{"cart": {"items_at_least": 2}}], datetime(2026, 3, 2, 9, 59, 30, tzinfo=UTC), drawn, [], 0
+    )
